@@ -1,0 +1,88 @@
+//! The wire form of the plugin configuration. Both sides of it are in this repository, so unknown fields are errors.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// Largest request body by default: 32 MiB, above Bedrock's own 25,000,000 bytes, so that Bedrock's answer is seen.
+pub const BODY_LIMIT_DEFAULT_BYTES: u64 = 32 * 1024 * 1024;
+
+/// Name of an environment variable of the Envoy process that holds a secret.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct EnvName(pub String);
+
+/// The plugin configuration.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// The key that clients have to present.
+    pub master_key: EnvName,
+    /// Attempts that a request may make: LiteLLM's `num_retries` + 1. At least 1.
+    pub attempts: u32,
+    /// Largest request body, in bytes.
+    pub body_limit_bytes: u64,
+    /// The models that clients can name, in the order of the configuration.
+    pub models: Vec<ModelSettings>,
+    /// Other names of models (`model_group_alias`): alias → `ModelSettings::name`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub aliases: BTreeMap<String, String>,
+}
+
+/// One `model_name` and the deployments behind it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModelSettings {
+    /// What clients call it. A `*` in it is LiteLLM's wildcard: it matches any run of characters.
+    pub name: String,
+    /// Where its requests can go, in the order of the configuration. At least one.
+    pub deployments: Vec<DeploymentSettings>,
+}
+
+/// A model id in one region (or at one endpoint) with one set of credentials.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DeploymentSettings {
+    /// `model_info.id`, or a stable digest of what the deployment is. Unique in the configuration.
+    pub id: String,
+    /// Bedrock's model id, inference profile id or ARN, not percent-encoded. With a wildcard name, the n-th `*` in
+    /// it stands for what the n-th `*` of the name matched.
+    pub model: String,
+    /// Region of the signature's scope.
+    pub region: String,
+    /// Name of the Envoy cluster that connects to the endpoint.
+    pub cluster: String,
+    /// Host of the upstream request, as signed: with the port only where it is not the scheme's own.
+    pub authority: String,
+    /// Path in front of `/model/…`, without a slash at its end; mostly empty.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub base_path: String,
+    /// How its requests are authenticated to AWS.
+    pub credentials: CredentialSettings,
+    /// Share of the first attempts among its siblings of the same `order`. 0: only after another has failed.
+    pub weight: u64,
+    /// LiteLLM's `order`: lower ones are tried first, the next only when they have failed.
+    #[serde(default)]
+    pub order: i64,
+}
+
+/// Where a deployment's secrets are.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "snake_case")]
+pub enum CredentialSettings {
+    /// Requests are signed with Signature Version 4.
+    Sigv4 {
+        /// Variable of the access key id.
+        access_key_id: EnvName,
+        /// Variable of the secret access key.
+        secret_access_key: EnvName,
+        /// Variable of the session token of temporary credentials.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        session_token: Option<EnvName>,
+    },
+    /// Requests carry a Bedrock API key.
+    Bearer {
+        /// Variable of the API key.
+        api_key: EnvName,
+    },
+}

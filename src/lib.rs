@@ -1,0 +1,8 @@
+//! A proxy-wasm filter that makes a stock Envoy an Amazon Bedrock gateway.
+//!
+//! The core decides: it takes plain values and the time, and returns plain values. `shell/` (built for WebAssembly
+//! only) is the one place that talks to Envoy. DESIGN.md tells why it is cut this way.
+
+pub mod config;
+pub mod sigv4;
+pub mod wiring;

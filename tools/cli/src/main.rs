@@ -1,0 +1,2 @@
+//! The `envoy-bedrock` command.
+fn main() {}
