@@ -3,6 +3,7 @@
 //! The core decides: it takes plain values and the time, and returns plain values. `shell/` (built for WebAssembly
 //! only) is the one place that talks to Envoy. DESIGN.md tells why it is cut this way.
 
+pub mod balance;
 pub mod config;
 pub mod sigv4;
 pub mod wiring;
