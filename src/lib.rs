@@ -5,5 +5,6 @@
 
 pub mod balance;
 pub mod config;
+pub mod random;
 pub mod sigv4;
 pub mod wiring;
