@@ -5,6 +5,10 @@
 
 pub mod balance;
 pub mod config;
+pub mod headers;
+pub mod keys;
 pub mod random;
+pub mod reject;
+pub mod route;
 pub mod sigv4;
 pub mod wiring;
