@@ -34,16 +34,23 @@ pub enum Reject {
 pub struct Reply {
     /// HTTP status code.
     pub status: u16,
-    /// The AWS error type, for `x-amzn-errortype`.
-    pub error_type: &'static str,
+    /// Its headers.
+    pub headers: Vec<(&'static str, &'static str)>,
     /// JSON.
     pub body: Vec<u8>,
 }
 
-/// `content-type` of every [`Reply`].
-pub const CONTENT_TYPE: &str = "application/json";
-/// Header of the AWS error type.
-pub const HEADER_ERROR_TYPE: &str = "x-amzn-errortype";
+impl Reply {
+    /// A reply in JSON.
+    pub fn json(status: u16, body: &serde_json::Value) -> Self {
+        let headers = vec![("content-type", "application/json")];
+        Self {
+            status,
+            headers,
+            body: body.to_string().into_bytes(),
+        }
+    }
+}
 
 /// Characters of an unknown model's name that are repeated to the client.
 const NAME_SHOWN_MAX: usize = 200;
@@ -57,11 +64,14 @@ impl Reject {
             "message": message,
             "error": { "message": message, "type": kind, "param": null, "code": status.to_string() },
         });
-        Reply {
-            status,
-            error_type,
-            body: body.to_string().into_bytes(),
+        let mut reply = Reply::json(status, &body);
+        reply.headers.push(("x-amzn-errortype", error_type));
+        match status {
+            401 => reply.headers.push(("www-authenticate", "Bearer")),
+            405 => reply.headers.push(("allow", "POST")),
+            _ => {}
         }
+        reply
     }
 
     /// Status code, AWS error type, LiteLLM error type.
@@ -171,7 +181,11 @@ mod tests {
                 503 => "ServiceUnavailableException",
                 status => panic!("no error type for {status}"),
             };
-            assert_eq!(reply.error_type, expected, "{reject:?}");
+            assert!(
+                reply.headers.contains(&("x-amzn-errortype", expected)),
+                "{reject:?}: {:?}",
+                reply.headers
+            );
         }
     }
 
