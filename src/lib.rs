@@ -3,6 +3,9 @@
 //! The core decides: it takes plain values and the time, and returns plain values. `shell/` (built for WebAssembly
 //! only) is the one place that talks to Envoy. DESIGN.md tells why it is cut this way.
 
+// An overflow in a test fails the test, as it should.
+#![cfg_attr(test, allow(clippy::arithmetic_side_effects))]
+
 pub mod balance;
 pub mod config;
 pub mod deployment;

@@ -3,11 +3,8 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use proxy_wasm::traits::{Context, HttpContext};
-use proxy_wasm::types::Action;
-
 use super::host::HostError;
-use super::{host, plans, reply};
+use super::{Action, host, plans, reply};
 use crate::exchange::Exchange;
 use crate::gateway::Gateway;
 use crate::headers::Headers;
@@ -44,6 +41,31 @@ impl GatewayStream {
         }
     }
 
+    pub(super) fn request_headers(&mut self, ends: bool) -> Action {
+        let Stage::Fresh(gateway) = std::mem::replace(&mut self.stage, Stage::Answered) else {
+            return Action::Pause;
+        };
+        match Self::begin(gateway) {
+            Err(reply) => reply::send(&reply),
+            Ok(exchange) => {
+                self.stage = Stage::Receiving(Box::new(exchange), 0);
+                if ends {
+                    self.step(None, true)
+                } else {
+                    Action::Pause
+                }
+            }
+        }
+    }
+
+    pub(super) fn request_body(&mut self, size: usize, ends: bool) -> Action {
+        self.step(Some(size), ends)
+    }
+
+    pub(super) fn request_trailers(&mut self) -> Action {
+        self.step(None, true)
+    }
+
     fn begin(gateway: Rc<Gateway>) -> Result<Exchange, Reply> {
         let bytes = host::request_headers().map_err(host_failed)?;
         let headers = pairs::parse(&bytes).ok_or_else(|| Reject::Host.reply())?;
@@ -66,12 +88,7 @@ impl GatewayStream {
         Ok(Action::Continue)
     }
 
-    fn receive(
-        &mut self,
-        mut exchange: Box<Exchange>,
-        read: usize,
-        size: usize,
-    ) -> Result<Box<Exchange>, Reply> {
+    fn receive(mut exchange: Box<Exchange>, read: usize, size: usize) -> Result<Box<Exchange>, Reply> {
         let mut start = read;
         while start < size {
             let chunk = host::request_body(start, size.saturating_sub(start).min(READ_MAX_BYTES));
@@ -96,7 +113,7 @@ impl GatewayStream {
             Stage::Fresh(_) | Stage::Answered => return Action::Pause,
         };
         let size = size.unwrap_or(read);
-        let next = self.receive(exchange, read, size).and_then(|exchange| {
+        let next = Self::receive(exchange, read, size).and_then(|exchange| {
             if ends {
                 return self.depart(*exchange);
             }
@@ -115,33 +132,4 @@ fn is_routed_by(name: &[u8]) -> bool {
 fn host_failed(error: HostError) -> Reply {
     log::error!("a host call failed on a request: {error:?}");
     Reject::Host.reply()
-}
-
-impl Context for GatewayStream {}
-
-impl HttpContext for GatewayStream {
-    fn on_http_request_headers(&mut self, _: usize, ends: bool) -> Action {
-        let Stage::Fresh(gateway) = std::mem::replace(&mut self.stage, Stage::Answered) else {
-            return Action::Pause;
-        };
-        match Self::begin(gateway) {
-            Err(reply) => reply::send(&reply),
-            Ok(exchange) => {
-                self.stage = Stage::Receiving(Box::new(exchange), 0);
-                if ends {
-                    self.step(None, true)
-                } else {
-                    Action::Pause
-                }
-            }
-        }
-    }
-
-    fn on_http_request_body(&mut self, size: usize, ends: bool) -> Action {
-        self.step(Some(size), ends)
-    }
-
-    fn on_http_request_trailers(&mut self, _: usize) -> Action {
-        self.step(None, true)
-    }
 }

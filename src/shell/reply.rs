@@ -1,8 +1,6 @@
 //! Ends a request with a reply of the gateway's own.
 
-use proxy_wasm::types::Action;
-
-use super::host;
+use super::{Action, host};
 use crate::pairs;
 use crate::reject::Reply;
 use crate::wiring::HEADER_REJECTED;

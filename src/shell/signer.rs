@@ -2,11 +2,8 @@
 
 use std::rc::Rc;
 
-use proxy_wasm::traits::{Context, HttpContext};
-use proxy_wasm::types::Action;
-
 use super::host::HostError;
-use super::{host, plans, reply};
+use super::{Action, host, plans, reply};
 use crate::pairs;
 use crate::plan::Plan;
 use crate::reject::Reject;
@@ -41,6 +38,37 @@ impl From<Reject> for Failure {
 }
 
 impl SignerStream {
+    pub(super) fn request_headers(&mut self) -> Action {
+        match self.sign() {
+            Ok(()) => Action::Continue,
+            Err(Failure::Rejected(reject)) => {
+                log::error!(
+                    "an attempt was not signed: its plan is gone or its endpoint is not the planned one"
+                );
+                reply::send(&reject.reply())
+            }
+            Err(Failure::Host(error)) => {
+                log::error!("a host call failed on an attempt: {error:?}");
+                reply::send(&Reject::Host.reply())
+            }
+        }
+    }
+
+    /// What follows the headers goes with them: on if they were signed, nowhere if not.
+    pub(super) fn pass(&self) -> Action {
+        if self.0.is_some() {
+            Action::Continue
+        } else {
+            Action::Pause
+        }
+    }
+
+    pub(super) fn response_headers(&self) {
+        if let Err(error) = self.mark_for_retry() {
+            log::error!("a host call failed on an answer, which is passed on: {error:?}");
+        }
+    }
+
     fn sign(&mut self) -> Result<(), Failure> {
         let key = host::property(PROPERTY_PLAN)?.unwrap_or_default();
         let plan = plans::find(&key).ok_or(Reject::Unsignable)?;
@@ -64,32 +92,5 @@ impl SignerStream {
             host::set_response_header(HEADER_RETRY, "1")?;
         }
         Ok(())
-    }
-}
-
-impl Context for SignerStream {}
-
-impl HttpContext for SignerStream {
-    fn on_http_request_headers(&mut self, _: usize, _: bool) -> Action {
-        match self.sign() {
-            Ok(()) => Action::Continue,
-            Err(Failure::Rejected(reject)) => {
-                log::error!(
-                    "an attempt was not signed: its plan is gone or its endpoint is not the planned one"
-                );
-                reply::send(&reject.reply())
-            }
-            Err(Failure::Host(error)) => {
-                log::error!("a host call failed on an attempt: {error:?}");
-                reply::send(&Reject::Host.reply())
-            }
-        }
-    }
-
-    fn on_http_response_headers(&mut self, _: usize, _: bool) -> Action {
-        if let Err(error) = self.mark_for_retry() {
-            log::error!("a host call failed on an answer, which is passed on: {error:?}");
-        }
-        Action::Continue
     }
 }

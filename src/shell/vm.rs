@@ -1,0 +1,100 @@
+//! The contexts of one VM: its plugins and their streams, by the numbers that Envoy gives them.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+
+use super::gateway::GatewayStream;
+use super::root::Root;
+use super::signer::SignerStream;
+use super::{Action, reply};
+use crate::reject::Reject;
+
+thread_local! {
+    static ROOTS: RefCell<HashMap<u32, Root>> = RefCell::default();
+    static STREAMS: RefCell<HashMap<u32, Stream>> = RefCell::default();
+}
+
+/// A stream in one of the roles.
+pub(super) enum Stream {
+    /// In the listener.
+    Gateway(GatewayStream),
+    /// In a failover cluster: one attempt.
+    Signer(SignerStream),
+    /// Of a plugin that has no configuration: refused.
+    Unconfigured,
+}
+
+impl Stream {
+    pub(super) fn request_headers(&mut self, ends: bool) -> Action {
+        match self {
+            Self::Gateway(stream) => stream.request_headers(ends),
+            Self::Signer(stream) => stream.request_headers(),
+            Self::Unconfigured => reply::send(&Reject::Host.reply()),
+        }
+    }
+
+    pub(super) fn request_body(&mut self, size: usize, ends: bool) -> Action {
+        match self {
+            Self::Gateway(stream) => stream.request_body(size, ends),
+            Self::Signer(stream) => stream.pass(),
+            Self::Unconfigured => Action::Pause,
+        }
+    }
+
+    pub(super) fn request_trailers(&mut self) -> Action {
+        match self {
+            Self::Gateway(stream) => stream.request_trailers(),
+            Self::Signer(stream) => stream.pass(),
+            Self::Unconfigured => Action::Pause,
+        }
+    }
+
+    pub(super) fn response_headers(&mut self) -> Action {
+        if let Self::Signer(stream) = self {
+            stream.response_headers();
+        }
+        Action::Continue
+    }
+}
+
+/// Begins a plugin, or a stream of the plugin `root_id`.
+pub(super) fn create(context_id: u32, root_id: u32) {
+    if root_id == 0 {
+        ROOTS.with_borrow_mut(|roots| roots.insert(context_id, Root::default()));
+        return;
+    }
+    let stream = ROOTS.with_borrow(|roots| roots.get(&root_id).map_or(Stream::Unconfigured, Root::stream));
+    STREAMS.with_borrow_mut(|streams| streams.insert(context_id, stream));
+}
+
+/// Gives a plugin its configuration. False when it does not take it; it then keeps the one it has.
+pub(super) fn configure(context_id: u32, size: usize) -> bool {
+    ROOTS.with_borrow_mut(|roots| roots.entry(context_id).or_default().configure(size))
+}
+
+/// Makes a request callback of a stream. One that nobody knows is held: it was never judged.
+pub(super) fn request(context_id: u32, callback: impl FnOnce(&mut Stream) -> Action) -> Action {
+    with_stream(context_id, callback).unwrap_or(Action::Pause)
+}
+
+/// Makes a response callback of a stream.
+pub(super) fn response(context_id: u32, callback: impl FnOnce(&mut Stream) -> Action) -> Action {
+    with_stream(context_id, callback).unwrap_or(Action::Continue)
+}
+
+/// Ends a context.
+pub(super) fn delete(context_id: u32) {
+    let stream = STREAMS.with_borrow_mut(|streams| streams.remove(&context_id));
+    if stream.is_none() {
+        ROOTS.with_borrow_mut(|roots| roots.remove(&context_id));
+    }
+}
+
+/// The stream is out of the table during its callback, so that a callback within a callback, should a host ever make
+/// one, finds nothing instead of a table that is in use.
+fn with_stream(context_id: u32, callback: impl FnOnce(&mut Stream) -> Action) -> Option<Action> {
+    let mut stream = STREAMS.with_borrow_mut(|streams| streams.remove(&context_id))?;
+    let action = callback(&mut stream);
+    STREAMS.with_borrow_mut(|streams| streams.insert(context_id, stream));
+    Some(action)
+}
