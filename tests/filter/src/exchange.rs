@@ -1,0 +1,457 @@
+//! A request and its answer, driven through both roles the way Envoy's connection manager and router do it.
+
+use std::collections::BTreeMap;
+
+use envoy_bedrock::wiring::{METADATA_CLUSTER, METADATA_NAMESPACE, ROOT_GATEWAY, ROOT_SIGNER};
+
+use crate::flow::Direction::{Request as Upward, Response as Downward};
+use crate::flow::{Flow, Message};
+use crate::headers::Headers;
+use crate::host::{LocalResponse, Properties};
+use crate::vm::{Trap, Vm};
+
+/// A request that is about to be sent.
+pub struct Request {
+    vm: Vm,
+    headers: Headers,
+    chunks: Vec<Vec<u8>>,
+    trailers: Option<Headers>,
+    unfinished: bool,
+    properties: Properties,
+}
+
+impl Request {
+    pub(crate) fn new(vm: Vm, headers: Headers) -> Request {
+        let (chunks, trailers) = (Vec::new(), None);
+        Request {
+            vm,
+            headers,
+            chunks,
+            trailers,
+            unfinished: false,
+            properties: Properties::new(),
+        }
+    }
+
+    /// The body, in the pieces in which it arrives. The last one carries the end unless trailers follow; an empty
+    /// last one is HTTP/2's empty DATA frame.
+    pub fn body<C: AsRef<[u8]>>(mut self, chunks: impl IntoIterator<Item = C>) -> Request {
+        self.chunks = chunks.into_iter().map(|chunk| chunk.as_ref().to_vec()).collect();
+        self
+    }
+
+    /// Trailers end the request.
+    pub fn trailers<N: AsRef<[u8]>, V: AsRef<[u8]>>(
+        mut self,
+        trailers: impl IntoIterator<Item = (N, V)>,
+    ) -> Request {
+        self.trailers = Some(Headers::new(trailers));
+        self
+    }
+
+    /// The client sends no end: what was said so far is all there is for now. More comes with
+    /// [`Exchange::request_chunk`], or nothing ever does.
+    pub fn unfinished(mut self) -> Request {
+        self.unfinished = true;
+        self
+    }
+
+    /// A property that both roles can read, by the parts of its path.
+    pub fn property(mut self, path: &[&str], value: impl AsRef<[u8]>) -> Request {
+        self.properties
+            .insert(path.join("\0").into_bytes(), value.as_ref().to_vec());
+        self
+    }
+
+    /// Sends it through the gateway role.
+    pub fn send(self) -> Result<Exchange, Trap> {
+        let gateway = Flow::open(&self.vm, ROOT_GATEWAY, self.properties.clone())?;
+        let mut exchange = Exchange {
+            vm: self.vm,
+            gateway,
+            signers: Vec::new(),
+            properties: self.properties,
+            upstream: None,
+            local: None,
+            late_signers: false,
+            filter_state: BTreeMap::new(),
+        };
+        let alone = self.chunks.is_empty() && self.trailers.is_none() && !self.unfinished;
+        exchange.gateway.headers(Upward, self.headers, alone)?;
+        exchange.poll()?;
+        let last = self.chunks.len().saturating_sub(1);
+        let end_in_body = self.trailers.is_none() && !self.unfinished;
+        for (index, chunk) in self.chunks.iter().enumerate() {
+            exchange.request_chunk(chunk, end_in_body && index == last)?;
+        }
+        if let Some(trailers) = self.trailers {
+            exchange.request_trailers(trailers)?;
+        }
+        Ok(exchange)
+    }
+}
+
+/// What became of a request in the gateway role.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The gateway or the signer (or Envoy itself) answered. The headers are as the client gets them.
+    LocalReply {
+        /// HTTP status.
+        status: u32,
+        /// Response headers, after the gateway's own response callbacks.
+        headers: Headers,
+        /// Response body.
+        body: Vec<u8>,
+        /// Response code details.
+        details: String,
+    },
+    /// It went on to the router, so far at least: see [`Message::ended`].
+    Forwarded(Message),
+    /// The gateway holds it.
+    Waiting,
+    /// The gateway broke it off.
+    Reset,
+}
+
+/// An answer of an upstream.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Response {
+    /// Headers with `:status`.
+    pub headers: Headers,
+    /// The pieces of the body in which it arrives.
+    pub chunks: Vec<Vec<u8>>,
+    /// Trailers, if it ends with them.
+    pub trailers: Option<Headers>,
+    /// The upstream breaks off after the last piece.
+    pub cut: bool,
+}
+
+impl Response {
+    /// A complete answer with one piece of body.
+    pub fn new(status: u32, headers: &[(&str, &str)], body: impl AsRef<[u8]>) -> Response {
+        let mut map = Headers::new([(":status", status.to_string())]);
+        headers
+            .iter()
+            .for_each(|(name, value)| map.add(name.as_bytes(), value.as_bytes()));
+        let body = body.as_ref().to_vec();
+        let chunks = if body.is_empty() { Vec::new() } else { vec![body] };
+        Response {
+            headers: map,
+            chunks,
+            ..Response::default()
+        }
+    }
+}
+
+/// What the client got, and what it took.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// The response as it left the gateway.
+    pub message: Message,
+    /// The requests that went upstream, in the order of the attempts.
+    pub attempts: Vec<Message>,
+    /// Filter state for the access log, without `wasm.` in front of the names.
+    pub filter_state: BTreeMap<String, Vec<u8>>,
+}
+
+impl Answer {
+    /// The response's status.
+    pub fn status(&self) -> u32 {
+        let headers = self.message.headers.as_ref().expect("a response that has begun");
+        headers
+            .text(":status")
+            .and_then(|status| status.parse().ok())
+            .expect("a numeric status")
+    }
+}
+
+/// A request on its way, and its answer.
+pub struct Exchange {
+    vm: Vm,
+    gateway: Flow,
+    signers: Vec<Flow>,
+    properties: Properties,
+    /// The request's header map, which every attempt mutates further.
+    upstream: Option<Headers>,
+    local: Option<String>,
+    late_signers: bool,
+    filter_state: BTreeMap<String, Vec<u8>>,
+}
+
+impl Exchange {
+    /// More of the request's body. Ignored once the request was answered or broken off, as in Envoy.
+    pub fn request_chunk(&mut self, chunk: &[u8], end: bool) -> Result<(), Trap> {
+        if self.is_over() {
+            return Ok(());
+        }
+        self.gateway.body(Upward, chunk, end)?;
+        self.poll()
+    }
+
+    /// The request's trailers, with which it ends.
+    pub fn request_trailers(&mut self, trailers: Headers) -> Result<(), Trap> {
+        if self.is_over() {
+            return Ok(());
+        }
+        self.gateway.trailers(Upward, trailers)?;
+        self.poll()
+    }
+
+    /// Looks again after something else happened in the VM (a timer, an answered call).
+    pub fn poll(&mut self) -> Result<(), Trap> {
+        self.gateway.settle();
+        match self.gateway.local() {
+            Some(response) if self.local.is_none() => self.reply(response),
+            _ => Ok(()),
+        }
+    }
+
+    /// Where the request stands.
+    pub fn outcome(&self) -> Outcome {
+        if let Some(details) = &self.local {
+            let reply = self.gateway.out(Downward);
+            let headers = reply.headers.clone().unwrap_or_default();
+            let status = headers
+                .text(":status")
+                .and_then(|status| status.parse().ok())
+                .unwrap_or_default();
+            return Outcome::LocalReply {
+                status,
+                headers,
+                body: reply.body(),
+                details: details.clone(),
+            };
+        }
+        if self.gateway.is_reset() {
+            return Outcome::Reset;
+        }
+        let forwarded = self.gateway.out(Upward);
+        if forwarded.headers.is_some() {
+            Outcome::Forwarded(forwarded.clone())
+        } else {
+            Outcome::Waiting
+        }
+    }
+
+    /// Attempt `number` (from 1): the signer role on the endpoint that Envoy chose in region cluster `cluster`, with
+    /// the header map that earlier attempts mutated. Returns what goes upstream; check [`Exchange::outcome`] when
+    /// the signer may answer itself.
+    pub fn attempt(&mut self, number: u64, cluster: &str) -> Result<Message, Trap> {
+        let request = self.gateway.out(Upward).clone();
+        let headers = request
+            .headers
+            .clone()
+            .expect("a request that the gateway let through");
+        let mut properties = self.properties.clone();
+        let metadata = [
+            "xds",
+            "upstream_host_metadata",
+            "filter_metadata",
+            METADATA_NAMESPACE,
+            METADATA_CLUSTER,
+        ];
+        properties.insert(metadata.join("\0").into_bytes(), cluster.as_bytes().to_vec());
+        properties.insert(
+            b"upstream\0request_attempt_count".to_vec(),
+            number.to_le_bytes().to_vec(),
+        );
+        let mut signer = Flow::open(&self.vm, ROOT_SIGNER, properties)?;
+
+        let alone = request.ended && request.chunks.is_empty() && request.trailers.is_none();
+        signer.headers(Upward, self.upstream.take().unwrap_or(headers), alone)?;
+        self.upstream = Some(signer.map(Upward));
+        let last = request.chunks.len().saturating_sub(1);
+        let end_in_body = request.ended && request.trailers.is_none();
+        for (index, chunk) in request.chunks.iter().enumerate() {
+            if signer_goes_on(&signer) {
+                signer.body(Upward, chunk, end_in_body && index == last)?;
+            }
+        }
+        if let (Some(trailers), true) = (request.trailers, signer_goes_on(&signer)) {
+            signer.trailers(Upward, trailers)?;
+        }
+        let sent = signer.out(Upward).clone();
+        let local = signer.local();
+        self.keep_state(&signer);
+        self.signers.push(signer);
+        // The router does not retry a local reply: it is the answer.
+        local.map_or(Ok(()), |response| self.reply(response))?;
+        Ok(sent)
+    }
+
+    /// Response headers as they pass the signer of the newest attempt. They do not reach the gateway yet: the router
+    /// looks at them first.
+    pub fn judge(&mut self, headers: Headers, end: bool) -> Result<Headers, Trap> {
+        let signer = self.signers.last_mut().expect("an attempt that is under way");
+        signer.headers(Downward, headers, end)?;
+        let judged = signer.out(Downward).headers.clone();
+        let signer = self.signers.pop().expect("the same");
+        self.keep_state(&signer);
+        self.signers.push(signer);
+        Ok(judged.expect("response headers that the signer did not hold: Envoy hangs where it does"))
+    }
+
+    /// Gives the newest attempt up, as before another one or after a connect failure.
+    pub fn give_up(&mut self) -> Result<(), Trap> {
+        if self.late_signers {
+            return Ok(());
+        }
+        self.signers.pop().map_or(Ok(()), Flow::close)
+    }
+
+    /// Response headers into the gateway.
+    pub fn response_headers(&mut self, headers: Headers, end: bool) -> Result<(), Trap> {
+        self.gateway.headers(Downward, headers, end)
+    }
+
+    /// A piece of the response's body through both roles. Returns the bytes that the client gets now.
+    pub fn response_chunk(&mut self, chunk: &[u8], end: bool) -> Result<Vec<u8>, Trap> {
+        let mut chunk = chunk.to_vec();
+        if let Some(signer) = self.signers.last_mut() {
+            let before = signer.out(Downward).chunks.len();
+            signer.body(Downward, &chunk, end)?;
+            chunk = signer.out(Downward).chunks[before..].concat();
+        }
+        let before = self.gateway.out(Downward).chunks.len();
+        self.gateway.body(Downward, &chunk, end)?;
+        Ok(self.gateway.out(Downward).chunks[before..].concat())
+    }
+
+    /// Response trailers through both roles.
+    pub fn response_trailers(&mut self, mut trailers: Headers) -> Result<(), Trap> {
+        if let Some(signer) = self.signers.last_mut() {
+            signer.trailers(Downward, trailers)?;
+            trailers = signer
+                .out(Downward)
+                .trailers
+                .clone()
+                .expect("trailers that the signer did not hold");
+        }
+        self.gateway.trailers(Downward, trailers)
+    }
+
+    /// The response as far as the client has it.
+    pub fn response(&self) -> &Message {
+        self.gateway.out(Downward)
+    }
+
+    /// A reply that Envoy makes itself (413, 503, 504 …): it passes the gateway's response callbacks.
+    pub fn envoy_replies(&mut self, status: u32, body: &str, details: &str) -> Result<(), Trap> {
+        let (body, details) = (body.as_bytes().to_vec(), details.to_owned());
+        self.reply(LocalResponse {
+            status,
+            headers: Headers::default(),
+            body,
+            details,
+        })
+    }
+
+    /// The router's part: attempt 1 on the first cluster, and another one on the next for as long as the signer sets
+    /// `retry_header` on the response and there is a next. `upstream` is asked for each response. Ends the exchange.
+    pub fn route(
+        mut self,
+        retry_header: &str,
+        clusters: &[&str],
+        mut upstream: impl FnMut(u64, &Message) -> Response,
+    ) -> Result<Answer, Trap> {
+        let mut attempts = Vec::new();
+        for (number, cluster) in (1..).zip(clusters) {
+            let sent = self.attempt(number, cluster)?;
+            if self.local.is_some() {
+                break;
+            }
+            let response = upstream(number, &sent);
+            attempts.push(sent);
+            let end = response.chunks.is_empty() && response.trailers.is_none() && !response.cut;
+            let headers = self.judge(response.headers.clone(), end)?;
+            if headers.first(retry_header).is_some() && attempts.len() < clusters.len() {
+                self.give_up()?;
+                continue;
+            }
+            self.response_headers(headers, end)?;
+            let last = response.chunks.len().saturating_sub(1);
+            let end_in_body = response.trailers.is_none() && !response.cut;
+            for (index, chunk) in response.chunks.iter().enumerate() {
+                self.response_chunk(chunk, end_in_body && index == last)?;
+            }
+            if let Some(trailers) = response.trailers {
+                self.response_trailers(trailers)?;
+            }
+            break;
+        }
+        let message = self.response().clone();
+        Ok(Answer {
+            message,
+            attempts,
+            filter_state: self.finish()?,
+        })
+    }
+
+    /// From here on the signers' contexts end after the gateway's, as when a client goes away in the middle: Envoy
+    /// promises no order.
+    pub fn end_signers_last(mut self) -> Exchange {
+        self.late_signers = true;
+        self
+    }
+
+    /// The end, whatever state it is in: log, done and delete. Before the response is complete that is a client that
+    /// went away. Returns the filter state.
+    pub fn finish(mut self) -> Result<BTreeMap<String, Vec<u8>>, Trap> {
+        let mut signers = std::mem::take(&mut self.signers);
+        if !self.late_signers {
+            signers.drain(..).try_for_each(Flow::close)?;
+        }
+        self.gateway.log()?;
+        let state = self.gateway.filter_state();
+        self.filter_state
+            .extend(state.into_iter().map(|(name, value)| (text(name), value)));
+        self.gateway.close()?;
+        signers.into_iter().try_for_each(Flow::close)?;
+        Ok(self.filter_state)
+    }
+
+    fn is_over(&self) -> bool {
+        self.local.is_some() || self.gateway.is_reset()
+    }
+
+    fn keep_state(&mut self, signer: &Flow) {
+        self.filter_state.extend(
+            signer
+                .filter_state()
+                .into_iter()
+                .map(|(name, value)| (text(name), value)),
+        );
+    }
+
+    /// Builds the response that Envoy makes of a local one and passes it through the gateway.
+    fn reply(&mut self, response: LocalResponse) -> Result<(), Trap> {
+        self.local = Some(response.details);
+        let mut headers = Headers::new([(":status", response.status.to_string())]);
+        response
+            .headers
+            .pairs()
+            .iter()
+            .for_each(|(name, value)| headers.add(name, value));
+        let length = response.body.len();
+        if length > 0 {
+            headers.replace(b"content-length", length.to_string().as_bytes());
+            if headers.first("content-type").is_none() {
+                headers.add(b"content-type", b"text/plain");
+            }
+        }
+        self.gateway.headers(Downward, headers, length == 0)?;
+        if length > 0 {
+            self.gateway.body(Downward, &response.body, true)
+        } else {
+            Ok(())
+        }
+    }
+}
+
+fn signer_goes_on(signer: &Flow) -> bool {
+    signer.local().is_none() && !signer.is_reset()
+}
+
+fn text(name: Vec<u8>) -> String {
+    String::from_utf8(name).expect("a property name in UTF-8")
+}
