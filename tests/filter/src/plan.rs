@@ -94,14 +94,10 @@ impl Plan {
             }
         }
         if let Some(fault) = &fault {
-            state.fired.push(key_with(function, fault));
+            state.fired.push((function.to_owned(), fault.clone()));
         }
         fault
     }
-}
-
-fn key_with(function: &str, fault: &Fault) -> (String, Fault) {
-    (function.to_owned(), fault.clone())
 }
 
 /// Every way in which `function` can disappoint its caller. None for logging, the clock and WASI: Envoy never fails

@@ -6,9 +6,9 @@ use std::rc::Rc;
 
 use wasmtime::{Instance, Module, Store, Val};
 
-use crate::exchange::Request;
 use crate::headers::Headers;
 use crate::host::{CalloutResponse, Context, Host, LogLine};
+use crate::http::Request;
 use crate::imports::{ALLOWED_AT_START, linker};
 use crate::module::{ENGINE, filter};
 use crate::plan::Plan;

@@ -87,6 +87,29 @@ fn the_last_attempt_is_the_answer_even_if_it_asks_for_another() {
 }
 
 #[test]
+fn a_refused_attempt_is_followed_by_the_next_and_the_last_by_a_503() {
+    let vm = endings();
+    let exchange = vm.request(REQUEST).send().unwrap();
+    let upstream = |number, _: &_| {
+        if number == 1 {
+            Response::refused()
+        } else {
+            answer(200, &[])
+        }
+    };
+    let first = exchange.route("x-again", &["r1", "r2"], upstream).unwrap();
+    assert_eq!((first.status(), first.attempts.len()), (200, 2));
+    assert_eq!(sequence(&vm)[..2], expected(&[(4, "done"), (4, "delete")]));
+
+    let exchange = vm.request(REQUEST).send().unwrap();
+    let second = exchange
+        .route("x-again", &["r1", "r2"], |_, _| Response::refused())
+        .unwrap();
+    assert_eq!((second.status(), second.attempts.len()), (503, 2));
+    assert_eq!(vm.host().streams(), 0);
+}
+
+#[test]
 fn a_response_that_is_cut_never_ends() {
     let vm = Probe::new().start();
     let exchange = vm.request(REQUEST).send().unwrap();
