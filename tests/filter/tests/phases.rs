@@ -250,6 +250,20 @@ fn the_log_callback_reads_all_maps_and_writes_none() {
     assert_eq!(statuses(&vm, SET_REQUEST_HEADER.0), [Status::BadArgument as u32]);
 }
 
+#[test]
+fn the_log_callback_of_an_abandoned_request_writes_nothing_and_has_no_request_trailers() {
+    let trailer = ("proxy_get_header_map_value", [N(1), T(b"x-end"), Out, Out]);
+    let vm = Probe::new()
+        .on("proxy_on_request_headers", &[], PAUSE)
+        .on("proxy_on_request_trailers", &[(trailer.0, &trailer.1)], PAUSE)
+        .on("proxy_on_log", &[SET_REQUEST_HEADER, (trailer.0, &trailer.1)], 0)
+        .start();
+    let exchange = vm.request(REQUEST).trailers([("x-end", "1")]).send().unwrap();
+    exchange.finish().unwrap();
+    assert_eq!(statuses(&vm, SET_REQUEST_HEADER.0), [Status::BadArgument as u32]);
+    assert_eq!(statuses(&vm, trailer.0), [0, Status::NotFound as u32]);
+}
+
 const REFUSE: (&str, &[Arg]) = (
     "proxy_send_local_response",
     &[
