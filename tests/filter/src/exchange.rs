@@ -7,7 +7,7 @@ use envoy_bedrock::wiring::{METADATA_CLUSTER, METADATA_NAMESPACE, ROOT_GATEWAY, 
 use crate::flow::Direction::{Request as Upward, Response as Downward};
 use crate::flow::{Flow, Message};
 use crate::headers::Headers;
-use crate::host::{LocalResponse, Properties};
+use crate::host::{FilterState, LocalResponse, Properties};
 use crate::http::{Answer, Outcome, Response};
 use crate::vm::{Trap, Vm};
 
@@ -21,7 +21,7 @@ pub struct Exchange {
     upstream: Option<Headers>,
     local: Option<String>,
     late_signers: bool,
-    filter_state: BTreeMap<String, Vec<u8>>,
+    filter_state: FilterState,
 }
 
 impl Exchange {
@@ -32,7 +32,8 @@ impl Exchange {
         end: bool,
         properties: Properties,
     ) -> Result<Exchange, Trap> {
-        let gateway = Flow::open(&vm, ROOT_GATEWAY, properties.clone())?;
+        let filter_state = FilterState::default();
+        let gateway = Flow::open(&vm, ROOT_GATEWAY, properties.clone(), filter_state.clone())?;
         let mut exchange = Exchange {
             vm,
             gateway,
@@ -41,7 +42,7 @@ impl Exchange {
             upstream: None,
             local: None,
             late_signers: false,
-            filter_state: BTreeMap::new(),
+            filter_state,
         };
         exchange.gateway.headers(Upward, headers, end)?;
         exchange.poll()?;
@@ -124,7 +125,7 @@ impl Exchange {
             b"upstream\0request_attempt_count".to_vec(),
             number.to_le_bytes().to_vec(),
         );
-        let mut signer = Flow::open(&self.vm, ROOT_SIGNER, properties)?;
+        let mut signer = Flow::open(&self.vm, ROOT_SIGNER, properties, self.filter_state.clone())?;
 
         let alone = request.ended && request.chunks.is_empty() && request.trailers.is_none();
         signer.headers(Upward, self.upstream.take().unwrap_or(headers), alone)?;
@@ -141,7 +142,6 @@ impl Exchange {
         }
         let sent = signer.out(Upward).clone();
         let local = signer.local();
-        self.keep_state(&signer);
         self.signers.push(signer);
         // The router does not retry a local reply: it is the answer.
         local.map_or(Ok(()), |response| self.reply(response))?;
@@ -154,9 +154,6 @@ impl Exchange {
         let signer = self.signers.last_mut().expect("an attempt that is under way");
         signer.headers(Downward, headers, end)?;
         let judged = signer.out(Downward).headers.clone();
-        let signer = self.signers.pop().expect("the same");
-        self.keep_state(&signer);
-        self.signers.push(signer);
         Ok(judged.expect("response headers that the signer did not hold: Envoy hangs where it does"))
     }
 
@@ -284,25 +281,17 @@ impl Exchange {
             signers.drain(..).try_for_each(Flow::close)?;
         }
         self.gateway.log()?;
-        let state = self.gateway.filter_state();
-        self.filter_state
-            .extend(state.into_iter().map(|(name, value)| (text(name), value)));
         self.gateway.close()?;
         signers.into_iter().try_for_each(Flow::close)?;
-        Ok(self.filter_state)
+        let state = self.filter_state.take();
+        Ok(state
+            .into_iter()
+            .map(|(name, value)| (text(name), value))
+            .collect())
     }
 
     fn is_over(&self) -> bool {
         self.local.is_some() || self.gateway.is_reset()
-    }
-
-    fn keep_state(&mut self, signer: &Flow) {
-        self.filter_state.extend(
-            signer
-                .filter_state()
-                .into_iter()
-                .map(|(name, value)| (text(name), value)),
-        );
     }
 
     /// Builds the response that Envoy makes of a local one and passes it through the gateway.

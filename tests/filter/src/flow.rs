@@ -1,10 +1,9 @@
 //! One HTTP context and what passes through it, in both directions, as Envoy's filter manager moves it.
 
-use std::collections::BTreeMap;
 use std::fmt;
 
 use crate::headers::Headers;
-use crate::host::{Context, LocalResponse, Properties, Side, Stream};
+use crate::host::{Context, FilterState, LocalResponse, Properties, Side, Stream};
 use crate::vm::{Trap, Vm};
 
 /// A request or response, as far as it came out of the filter.
@@ -66,12 +65,18 @@ struct Lane {
 }
 
 impl Flow {
-    pub(crate) fn open(vm: &Vm, root_id: &str, mut properties: Properties) -> Result<Flow, Trap> {
+    pub(crate) fn open(
+        vm: &Vm,
+        root_id: &str,
+        mut properties: Properties,
+        filter_state: FilterState,
+    ) -> Result<Flow, Trap> {
         properties.insert(b"plugin_root_id".to_vec(), root_id.as_bytes().to_vec());
         let root = vm.root(root_id);
         let stream = Stream {
             root,
             properties,
+            filter_state,
             ..Stream::default()
         };
         let context = vm.allocate(Context::Stream(Box::new(stream)));
@@ -155,10 +160,6 @@ impl Flow {
 
     pub(crate) fn is_reset(&self) -> bool {
         self.vm.host_mut().stream_of(self.context).reset
-    }
-
-    pub(crate) fn filter_state(&self) -> BTreeMap<Vec<u8>, Vec<u8>> {
-        self.vm.host_mut().stream_of(self.context).filter_state.clone()
     }
 
     /// `proxy_on_log`, with every map readable.

@@ -1,6 +1,8 @@
 //! Everything that one VM's host remembers: what the module can ask for, and what it said and did.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::rc::Rc;
 
 use crate::abi::Status;
 use crate::headers::Headers;
@@ -114,6 +116,9 @@ pub(crate) struct Side {
 /// A property that the module can read.
 pub(crate) type Properties = BTreeMap<Vec<u8>, Vec<u8>>;
 
+/// What the module set on a stream, without `wasm.` in front. The signer's streams are the gateway's in this.
+pub(crate) type FilterState = Rc<RefCell<BTreeMap<Vec<u8>, Vec<u8>>>>;
+
 /// An HTTP context.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Stream {
@@ -122,8 +127,7 @@ pub(crate) struct Stream {
     pub response: Side,
     /// NUL-separated paths.
     pub properties: Properties,
-    /// What the module set, without `wasm.` in front.
-    pub filter_state: BTreeMap<Vec<u8>, Vec<u8>>,
+    pub filter_state: FilterState,
     pub local: Option<LocalResponse>,
     pub reset: bool,
     /// The access log is being written: maps can be read, and none written.

@@ -126,11 +126,8 @@ fn get_property(call: &mut Call<'_, '_>) -> Answer {
 }
 
 fn stream_property(stream: &Stream, path: &[u8]) -> Result<Vec<u8>, Status> {
-    if let Some(value) = stream
-        .properties
-        .get(path)
-        .or_else(|| stream.filter_state.get(path))
-    {
+    let set = stream.filter_state.borrow();
+    if let Some(value) = stream.properties.get(path).or_else(|| set.get(path)) {
         return Ok(value.clone());
     }
     let inside = |longer: &Vec<u8>| longer.starts_with(path) && longer.get(path.len()) == Some(&0);
@@ -144,7 +141,7 @@ fn set_property(call: &mut Call<'_, '_>) -> Answer {
     let path = call.bytes(0)?;
     let value = call.bytes(2)?;
     let stream = call.host().stream().ok_or(Status::NotFound)?;
-    stream.filter_state.insert(path, value);
+    stream.filter_state.borrow_mut().insert(path, value);
     Ok(())
 }
 
