@@ -1,0 +1,328 @@
+//! A request and its answer, driven through both roles the way Envoy's connection manager and router do it.
+
+use std::collections::BTreeMap;
+
+use envoy_bedrock::wiring::{METADATA_CLUSTER, METADATA_NAMESPACE, ROOT_GATEWAY, ROOT_SIGNER};
+
+use crate::flow::Direction::{Request as Upward, Response as Downward};
+use crate::flow::{Flow, Message};
+use crate::headers::Headers;
+use crate::host::{FilterState, LocalResponse, Properties};
+use crate::http::{Answer, Outcome, Response};
+use crate::vm::{Trap, Vm};
+
+/// A request on its way, and its answer.
+pub struct Exchange {
+    vm: Vm,
+    gateway: Flow,
+    signers: Vec<Flow>,
+    properties: Properties,
+    /// The request's header map, which every attempt mutates further.
+    upstream: Option<Headers>,
+    local: Option<String>,
+    late_signers: bool,
+    filter_state: FilterState,
+}
+
+impl Exchange {
+    /// Opens the gateway's context and gives it the headers.
+    pub(crate) fn open(
+        vm: Vm,
+        headers: Headers,
+        end: bool,
+        properties: Properties,
+    ) -> Result<Exchange, Trap> {
+        let filter_state = FilterState::default();
+        let gateway = Flow::open(&vm, ROOT_GATEWAY, properties.clone(), filter_state.clone())?;
+        let mut exchange = Exchange {
+            vm,
+            gateway,
+            signers: Vec::new(),
+            properties,
+            upstream: None,
+            local: None,
+            late_signers: false,
+            filter_state,
+        };
+        exchange.gateway.headers(Upward, headers, end)?;
+        exchange.poll()?;
+        Ok(exchange)
+    }
+
+    /// More of the request's body. Ignored once the request was answered or broken off, as in Envoy.
+    pub fn request_chunk(&mut self, chunk: &[u8], end: bool) -> Result<(), Trap> {
+        if self.is_over() {
+            return Ok(());
+        }
+        self.gateway.body(Upward, chunk, end)?;
+        self.poll()
+    }
+
+    /// The request's trailers, with which it ends.
+    pub fn request_trailers(&mut self, trailers: Headers) -> Result<(), Trap> {
+        if self.is_over() {
+            return Ok(());
+        }
+        self.gateway.trailers(Upward, trailers)?;
+        self.poll()
+    }
+
+    /// Looks again after something else happened in the VM (a timer, an answered call).
+    pub fn poll(&mut self) -> Result<(), Trap> {
+        self.gateway.settle();
+        match self.gateway.local() {
+            Some(response) if self.local.is_none() => self.reply(response),
+            _ => Ok(()),
+        }
+    }
+
+    /// Where the request stands.
+    pub fn outcome(&self) -> Outcome {
+        if let Some(details) = &self.local {
+            let reply = self.gateway.out(Downward);
+            let headers = reply.headers.clone().unwrap_or_default();
+            let status = headers
+                .text(":status")
+                .and_then(|status| status.parse().ok())
+                .unwrap_or_default();
+            return Outcome::LocalReply {
+                status,
+                headers,
+                body: reply.body(),
+                details: details.clone(),
+            };
+        }
+        if self.gateway.is_reset() {
+            return Outcome::Reset;
+        }
+        let forwarded = self.gateway.out(Upward);
+        if forwarded.headers.is_some() {
+            Outcome::Forwarded(forwarded.clone())
+        } else {
+            Outcome::Waiting
+        }
+    }
+
+    /// Attempt `number` (from 1): the signer role on the endpoint that Envoy chose in region cluster `cluster`, with
+    /// the header map that earlier attempts mutated. Returns what goes upstream; check [`Exchange::outcome`] when
+    /// the signer may answer itself.
+    pub fn attempt(&mut self, number: u64, cluster: &str) -> Result<Message, Trap> {
+        let request = self.gateway.out(Upward).clone();
+        let headers = request
+            .headers
+            .clone()
+            .expect("a request that the gateway let through");
+        let mut properties = self.properties.clone();
+        let metadata = [
+            "xds",
+            "upstream_host_metadata",
+            "filter_metadata",
+            METADATA_NAMESPACE,
+            METADATA_CLUSTER,
+        ];
+        properties.insert(metadata.join("\0").into_bytes(), cluster.as_bytes().to_vec());
+        properties.insert(
+            b"upstream\0request_attempt_count".to_vec(),
+            number.to_le_bytes().to_vec(),
+        );
+        let mut signer = Flow::open(&self.vm, ROOT_SIGNER, properties, self.filter_state.clone())?;
+
+        let alone = request.ended && request.chunks.is_empty() && request.trailers.is_none();
+        signer.headers(Upward, self.upstream.take().unwrap_or(headers), alone)?;
+        self.upstream = Some(signer.map(Upward));
+        let last = request.chunks.len().saturating_sub(1);
+        let end_in_body = request.ended && request.trailers.is_none();
+        for (index, chunk) in request.chunks.iter().enumerate() {
+            if signer_goes_on(&signer) {
+                signer.body(Upward, chunk, end_in_body && index == last)?;
+            }
+        }
+        if let (Some(trailers), true) = (request.trailers, signer_goes_on(&signer)) {
+            signer.trailers(Upward, trailers)?;
+        }
+        let sent = signer.out(Upward).clone();
+        let local = signer.local();
+        self.signers.push(signer);
+        // The router does not retry a local reply: it is the answer.
+        local.map_or(Ok(()), |response| self.reply(response))?;
+        Ok(sent)
+    }
+
+    /// Response headers as they pass the signer of the newest attempt. They do not reach the gateway yet: the router
+    /// looks at them first.
+    pub fn judge(&mut self, headers: Headers, end: bool) -> Result<Headers, Trap> {
+        let signer = self.signers.last_mut().expect("an attempt that is under way");
+        signer.headers(Downward, headers, end)?;
+        let judged = signer.out(Downward).headers.clone();
+        Ok(judged.expect("response headers that the signer did not hold: Envoy hangs where it does"))
+    }
+
+    /// Gives the newest attempt up, as before another one or after a connect failure.
+    pub fn give_up(&mut self) -> Result<(), Trap> {
+        if self.late_signers {
+            return Ok(());
+        }
+        self.signers.pop().map_or(Ok(()), Flow::close)
+    }
+
+    /// Response headers into the gateway.
+    pub fn response_headers(&mut self, headers: Headers, end: bool) -> Result<(), Trap> {
+        self.gateway.headers(Downward, headers, end)
+    }
+
+    /// A piece of the response's body through both roles. Returns the bytes that the client gets now.
+    pub fn response_chunk(&mut self, chunk: &[u8], end: bool) -> Result<Vec<u8>, Trap> {
+        let mut chunk = chunk.to_vec();
+        if let Some(signer) = self.signers.last_mut() {
+            let before = signer.out(Downward).chunks.len();
+            signer.body(Downward, &chunk, end)?;
+            chunk = signer.out(Downward).chunks[before..].concat();
+        }
+        let before = self.gateway.out(Downward).chunks.len();
+        self.gateway.body(Downward, &chunk, end)?;
+        Ok(self.gateway.out(Downward).chunks[before..].concat())
+    }
+
+    /// Response trailers through both roles.
+    pub fn response_trailers(&mut self, mut trailers: Headers) -> Result<(), Trap> {
+        if let Some(signer) = self.signers.last_mut() {
+            signer.trailers(Downward, trailers)?;
+            trailers = signer
+                .out(Downward)
+                .trailers
+                .clone()
+                .expect("trailers that the signer did not hold");
+        }
+        self.gateway.trailers(Downward, trailers)
+    }
+
+    /// The response as far as the client has it.
+    pub fn response(&self) -> &Message {
+        self.gateway.out(Downward)
+    }
+
+    /// A reply that Envoy makes itself (413, 503, 504 …): it passes the gateway's response callbacks.
+    pub fn envoy_replies(&mut self, status: u32, body: &str, details: &str) -> Result<(), Trap> {
+        let (body, details) = (body.as_bytes().to_vec(), details.to_owned());
+        self.reply(LocalResponse {
+            status,
+            headers: Headers::default(),
+            body,
+            details,
+        })
+    }
+
+    /// The router's part: attempt 1 on the first cluster, and another one on the next for as long as there is a next
+    /// and the signer sets `retry_header` on the response, or there was no response. `upstream` is asked for each
+    /// response. Ends the exchange.
+    pub fn route(
+        mut self,
+        retry_header: &str,
+        clusters: &[&str],
+        mut upstream: impl FnMut(u64, &Message) -> Response,
+    ) -> Result<Answer, Trap> {
+        let mut attempts = Vec::new();
+        for (number, cluster) in (1..).zip(clusters) {
+            let sent = self.attempt(number, cluster)?;
+            if self.local.is_some() {
+                break;
+            }
+            let response = upstream(number, &sent);
+            attempts.push(sent);
+            let more = attempts.len() < clusters.len();
+            if response == Response::refused() {
+                self.give_up()?;
+                if !more {
+                    self.envoy_replies(
+                        503,
+                        "upstream connect error",
+                        "upstream_reset_before_response_started",
+                    )?;
+                }
+                continue;
+            }
+            let end = response.chunks.is_empty() && response.trailers.is_none() && !response.cut;
+            let headers = self.judge(response.headers.clone(), end)?;
+            if more && headers.first(retry_header).is_some() {
+                self.give_up()?;
+                continue;
+            }
+            self.response_headers(headers, end)?;
+            let last = response.chunks.len().saturating_sub(1);
+            let end_in_body = response.trailers.is_none() && !response.cut;
+            for (index, chunk) in response.chunks.iter().enumerate() {
+                self.response_chunk(chunk, end_in_body && index == last)?;
+            }
+            if let Some(trailers) = response.trailers {
+                self.response_trailers(trailers)?;
+            }
+            break;
+        }
+        let message = self.response().clone();
+        Ok(Answer {
+            message,
+            attempts,
+            filter_state: self.finish()?,
+        })
+    }
+
+    /// From here on the signers' contexts end after the gateway's, as when a client goes away in the middle: Envoy
+    /// promises no order.
+    pub fn end_signers_last(mut self) -> Exchange {
+        self.late_signers = true;
+        self
+    }
+
+    /// The end, whatever state it is in: log, done and delete. Before the response is complete that is a client that
+    /// went away. Returns the filter state.
+    pub fn finish(mut self) -> Result<BTreeMap<String, Vec<u8>>, Trap> {
+        let mut signers = std::mem::take(&mut self.signers);
+        if !self.late_signers {
+            signers.drain(..).try_for_each(Flow::close)?;
+        }
+        self.gateway.log()?;
+        self.gateway.close()?;
+        signers.into_iter().try_for_each(Flow::close)?;
+        let state = self.filter_state.take();
+        Ok(state
+            .into_iter()
+            .map(|(name, value)| (text(name), value))
+            .collect())
+    }
+
+    fn is_over(&self) -> bool {
+        self.local.is_some() || self.gateway.is_reset()
+    }
+
+    /// Builds the response that Envoy makes of a local one and passes it through the gateway.
+    fn reply(&mut self, response: LocalResponse) -> Result<(), Trap> {
+        self.local = Some(response.details);
+        let mut headers = Headers::new([(":status", response.status.to_string())]);
+        response
+            .headers
+            .pairs()
+            .iter()
+            .for_each(|(name, value)| headers.add(name, value));
+        let length = response.body.len();
+        if length > 0 {
+            headers.replace(b"content-length", length.to_string().as_bytes());
+            if headers.first("content-type").is_none() {
+                headers.add(b"content-type", b"text/plain");
+            }
+        }
+        self.gateway.headers(Downward, headers, length == 0)?;
+        if length > 0 {
+            self.gateway.body(Downward, &response.body, true)
+        } else {
+            Ok(())
+        }
+    }
+}
+
+fn signer_goes_on(signer: &Flow) -> bool {
+    signer.local().is_none() && !signer.is_reset()
+}
+
+fn text(name: Vec<u8>) -> String {
+    String::from_utf8(name).expect("a property name in UTF-8")
+}

@@ -1,0 +1,79 @@
+//! A header map as the filter sees it: lower-case names, in order, a name possibly several times.
+
+use std::fmt;
+
+use crate::abi::Pairs;
+
+/// Headers or trailers.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Headers(Pairs);
+
+impl fmt::Debug for Headers {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let texts = self
+            .0
+            .iter()
+            .map(|(name, value)| (name.escape_ascii(), value.escape_ascii()));
+        out.debug_list()
+            .entries(texts.map(|(name, value)| format!("{name}: {value}")))
+            .finish()
+    }
+}
+
+impl Headers {
+    /// The headers of a request or response, in order. Names are made lower case, as Envoy's codecs do.
+    pub fn new<N: AsRef<[u8]>, V: AsRef<[u8]>>(pairs: impl IntoIterator<Item = (N, V)>) -> Headers {
+        let mut headers = Headers::default();
+        for (name, value) in pairs {
+            headers.add(name.as_ref(), value.as_ref());
+        }
+        headers
+    }
+
+    /// The first value of `name`, or `None`.
+    pub fn first(&self, name: &str) -> Option<&[u8]> {
+        self.values(name).next()
+    }
+
+    /// The first value of `name` as text. Panics on one that is not UTF-8, so that tests can compare plainly.
+    pub fn text(&self, name: &str) -> Option<&str> {
+        self.first(name)
+            .map(|value| std::str::from_utf8(value).expect("a header value in UTF-8"))
+    }
+
+    /// Every value of `name`, in order.
+    pub fn values<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+        let name = name.to_ascii_lowercase().into_bytes();
+        self.0
+            .iter()
+            .filter(move |(other, _)| *other == name)
+            .map(|(_, value)| value.as_slice())
+    }
+
+    /// Names and values, in order.
+    pub fn pairs(&self) -> &[(Vec<u8>, Vec<u8>)] {
+        &self.0
+    }
+
+    /// Adds a value behind those that `name` may already have.
+    pub fn add(&mut self, name: &[u8], value: &[u8]) {
+        self.0.push((name.to_ascii_lowercase(), value.to_vec()));
+    }
+
+    /// Makes `value` the only one of `name`.
+    pub fn replace(&mut self, name: &[u8], value: &[u8]) {
+        self.remove(name);
+        self.add(name, value);
+    }
+
+    /// Removes every value of `name`.
+    pub fn remove(&mut self, name: &[u8]) {
+        let name = name.to_ascii_lowercase();
+        self.0.retain(|(other, _)| *other != name);
+    }
+
+    /// Bytes of all names and values.
+    pub(crate) fn bytes(&self) -> usize {
+        self.0.iter().map(|(name, value)| name.len() + value.len()).sum()
+    }
+}

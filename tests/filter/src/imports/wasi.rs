@@ -1,0 +1,123 @@
+//! The part of WASI preview 1 that every Envoy with Wasm offers. Newer ones know more functions; a module that needs
+//! those would not load everywhere, so it does not load here.
+
+use super::{Answer, Call, Code, Import, import};
+use crate::host::LogLine;
+
+pub(super) const TABLE: &[Import] = &[
+    import("fd_write", "iiii>i", fd_write),
+    import("environ_sizes_get", "ii>i", environ_sizes),
+    import("environ_get", "ii>i", environ),
+    import("args_sizes_get", "ii>i", args_sizes),
+    import("args_get", "ii>i", |_| Ok(())),
+    import("clock_time_get", "iIi>i", clock_time),
+    import("random_get", "ii>i", random),
+    import("proc_exit", "i>", proc_exit),
+    import("poll_oneoff", "iiii>i", |call| call.put(3, 0)),
+    import("sched_yield", ">i", |_| Ok(())),
+    import("fd_fdstat_get", "ii>i", fd_fdstat),
+    import("fd_fdstat_set_flags", "ii>i", |_| NOT_IMPLEMENTED),
+    import("fd_read", "iiii>i", |_| NOT_IMPLEMENTED),
+    import("fd_seek", "iIii>i", |_| Ok(())),
+    import("fd_close", "i>i", |_| Ok(())),
+    import("fd_filestat_get", "ii>i", |_| BAD_DESCRIPTOR),
+    import("fd_prestat_get", "ii>i", |_| BAD_DESCRIPTOR),
+    import("fd_prestat_dir_name", "iii>i", |_| NOT_IMPLEMENTED),
+    import("path_open", "iiiiiIIii>i", |_| Err(Code(44))),
+    import("path_filestat_get", "iiiii>i", |_| NOT_SUPPORTED),
+];
+
+const BAD_DESCRIPTOR: Answer = Err(Code(8));
+const INVALID: Answer = Err(Code(28));
+const NOT_IMPLEMENTED: Answer = Err(Code(52));
+const NOT_SUPPORTED: Answer = Err(Code(58));
+
+const STANDARD_OUTPUT: u32 = 1;
+const STANDARD_ERROR: u32 = 2;
+
+fn fd_write(call: &mut Call<'_, '_>) -> Answer {
+    let level = match call.word(0) {
+        STANDARD_OUTPUT => 2,
+        STANDARD_ERROR => 4,
+        _ => return BAD_DESCRIPTOR,
+    };
+    let (vectors, count) = (call.raw(1), call.raw(2));
+    let mut text = Vec::new();
+    for index in 0..count {
+        let vector = call.read(vectors + index * 8, 8)?;
+        let number =
+            |at: usize| u32::from_le_bytes([vector[at], vector[at + 1], vector[at + 2], vector[at + 3]]);
+        text.extend(call.read(number(0), number(4))?);
+    }
+    let written = text.len() as u32;
+    if written != 0 {
+        let text = String::from_utf8_lossy(&text);
+        let text = text.strip_suffix('\n').unwrap_or(&text).to_owned();
+        call.host().log.push(LogLine { level, text });
+    }
+    call.put(3, written)
+}
+
+fn environ_sizes(call: &mut Call<'_, '_>) -> Answer {
+    let count = call.host().environment.len() as u32;
+    let bytes = call
+        .host()
+        .environment
+        .iter()
+        .map(|(name, value)| name.len() + value.len() + 2)
+        .sum::<usize>();
+    call.put(0, count)?;
+    call.put(1, bytes as u32)
+}
+
+fn environ(call: &mut Call<'_, '_>) -> Answer {
+    let (mut slot, mut text) = (call.raw(0), call.raw(1));
+    for (name, value) in call.host().environment.clone() {
+        let entry = format!("{name}={value}\0");
+        call.write(slot, &text.to_le_bytes())?;
+        call.write(text, entry.as_bytes())?;
+        slot += 4;
+        text += entry.len() as u32;
+    }
+    Ok(())
+}
+
+fn args_sizes(call: &mut Call<'_, '_>) -> Answer {
+    call.put(0, 0)?;
+    call.put(1, 0)
+}
+
+fn clock_time(call: &mut Call<'_, '_>) -> Answer {
+    if call.word(0) > 1 {
+        return NOT_SUPPORTED;
+    }
+    let now = call.host().now_nanoseconds;
+    call.put_long(2, now)
+}
+
+const RANDOM_MAX_BYTES: u32 = 64 * 1024;
+
+fn random(call: &mut Call<'_, '_>) -> Answer {
+    let length = call.raw(1);
+    if length > RANDOM_MAX_BYTES {
+        return INVALID;
+    }
+    let bytes: Vec<u8> = (0..length).map(|_| call.host().next_random()).collect();
+    Ok(call.write(call.raw(0), &bytes)?)
+}
+
+fn proc_exit(call: &mut Call<'_, '_>) -> Answer {
+    let code = call.word(0);
+    call.refuse(format!("the module called proc_exit({code})"));
+    Ok(())
+}
+
+fn fd_fdstat(call: &mut Call<'_, '_>) -> Answer {
+    if !matches!(call.word(0), STANDARD_OUTPUT | STANDARD_ERROR) {
+        return BAD_DESCRIPTOR;
+    }
+    let mut stat = [0; 24];
+    // The right to write, and nothing else.
+    stat[8] = 64;
+    Ok(call.write(call.raw(1), &stat)?)
+}

@@ -1,0 +1,222 @@
+//! What goes wrong, and when: host calls that answer something else than they would.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use crate::abi::Status;
+
+/// An answer in place of a host function's own. The function itself is not run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// This status, and nothing written.
+    Status(Status),
+    /// `Ok` with these bytes. Only for functions that hand bytes out; the others answer `InternalFailure`.
+    Bytes(Vec<u8>),
+}
+
+/// How far a sweep goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// What a stock Envoy can answer to a well-formed call in its phase. The SDK must come through, and so must we.
+    Envoy,
+    /// Every status of the ABI that means "no". Stock SDK calls trap on some of them: the test decides what a trap
+    /// may cost.
+    Hostile,
+}
+
+/// A plan of faults. Clones share one state, so a test keeps one and gives the other to the VM.
+#[derive(Clone, Debug, Default)]
+pub struct Plan(Rc<RefCell<State>>);
+
+#[derive(Debug, Default)]
+struct State {
+    calls: u64,
+    calls_of: BTreeMap<String, u64>,
+    named: BTreeMap<(String, u64), Fault>,
+    sweep: Option<Sweep>,
+    fired: Vec<(String, Fault)>,
+    exhausted: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Sweep {
+    call: u64,
+    choice: usize,
+    reach: Reach,
+}
+
+impl Plan {
+    /// Makes the `nth` call (from 1) of `function` (`proxy_get_property`) answer `fault`.
+    pub fn fail(self, function: &str, nth: u64, fault: Fault) -> Plan {
+        assert!(nth > 0, "calls are counted from 1");
+        self.0
+            .borrow_mut()
+            .named
+            .insert((function.to_owned(), nth), fault);
+        self
+    }
+
+    /// Makes host call `call` (from 1, of every function that can fail) answer the `choice`-th of its faults.
+    pub(crate) fn nth(call: u64, choice: usize, reach: Reach) -> Plan {
+        let sweep = Some(Sweep { call, choice, reach });
+        Plan(Rc::new(RefCell::new(State {
+            sweep,
+            ..State::default()
+        })))
+    }
+
+    /// The faults that happened, with their functions, in order.
+    pub fn fired(&self) -> Vec<(String, Fault)> {
+        self.0.borrow().fired.clone()
+    }
+
+    /// Whether a sweep came to its call, but the function has no such choice any more.
+    pub(crate) fn exhausted(&self) -> bool {
+        self.0.borrow().exhausted
+    }
+
+    /// Counts a call and tells what it has to answer instead, if anything.
+    pub(crate) fn next(&self, function: &str) -> Option<Fault> {
+        let mut state = self.0.borrow_mut();
+        let count = state.calls_of.entry(function.to_owned()).or_default();
+        *count += 1;
+        let key = (function.to_owned(), *count);
+        let mut fault = state.named.get(&key).cloned();
+        if let Some(sweep) = state.sweep {
+            let choices = faults(function, sweep.reach);
+            if !choices.is_empty() {
+                state.calls += 1;
+                if state.calls == sweep.call {
+                    state.exhausted = sweep.choice >= choices.len();
+                    fault = choices.into_iter().nth(sweep.choice);
+                }
+            }
+        }
+        if let Some(fault) = &fault {
+            state.fired.push((function.to_owned(), fault.clone()));
+        }
+        fault
+    }
+}
+
+/// Every way in which `function` can disappoint its caller. None for logging, the clock and WASI: Envoy never fails
+/// those, and a module has nobody left to tell.
+pub fn faults(function: &str, reach: Reach) -> Vec<Fault> {
+    use Status::*;
+    let (statuses, bytes): (&[Status], &[&[u8]]) = match function {
+        "proxy_get_header_map_value" => (&[NotFound], &[b"", b"\xff\xfe", b"\0"]),
+        "proxy_get_header_map_pairs" => (&[], &[b"", GARBLED_PAIRS]),
+        "proxy_get_buffer_bytes" => (&[NotFound], &[b""]),
+        "proxy_get_property" => (
+            &[NotFound, SerializationFailure, InternalFailure],
+            &[b"", b"\xff", b"garbage!"],
+        ),
+        "proxy_get_shared_data" => (&[NotFound], &[b"", b"\xff"]),
+        "proxy_set_shared_data" => (&[CasMismatch], &[]),
+        "proxy_dequeue_shared_queue" => (&[NotFound, Empty], &[b"", b"\xff"]),
+        "proxy_resolve_shared_queue" | "proxy_enqueue_shared_queue" | "proxy_record_metric" => {
+            (&[NotFound], &[])
+        }
+        "proxy_increment_metric" | "proxy_get_metric" => (&[NotFound, BadArgument], &[]),
+        "proxy_http_call" => (&[BadArgument, InternalFailure], &[]),
+        "proxy_call_foreign_function" => (&[NotFound, BadArgument, InternalFailure], &[]),
+        _ => (&[], &[]),
+    };
+    let own = statuses.iter().map(|status| Fault::Status(*status));
+    let mut faults: Vec<Fault> = own
+        .chain(bytes.iter().map(|bytes| Fault::Bytes(bytes.to_vec())))
+        .collect();
+    let beyond = reach == Reach::Hostile && function.starts_with("proxy_") && function != "proxy_log";
+    for status in [
+        NotFound,
+        BadArgument,
+        InvalidMemoryAccess,
+        InternalFailure,
+        Unimplemented,
+    ] {
+        let fault = Fault::Status(status);
+        if beyond && !faults.contains(&fault) {
+            faults.push(fault);
+        }
+    }
+    faults
+}
+
+/// A pair block of one header whose name and value are not UTF-8.
+const GARBLED_PAIRS: &[u8] = b"\x01\0\0\0\x02\0\0\0\x02\0\0\0\xff\xfe\0\xfe\xff\0";
+
+/// Runs `scenario` again and again: first with host call 1 failing in each of its ways, then call 2, 3 … until a run
+/// ends before the plan is reached. `scenario` starts a VM with the plan and asserts what must hold whatever fails.
+/// Returns the number of faulty runs.
+pub fn sweep(reach: Reach, mut scenario: impl FnMut(Plan)) -> usize {
+    let mut runs = 0;
+    for call in 1.. {
+        for choice in 0.. {
+            let plan = Plan::nth(call, choice, reach);
+            let report = Report(plan.clone());
+            scenario(plan);
+            let fired = !report.0.fired().is_empty();
+            if !fired && !report.0.exhausted() {
+                return runs;
+            }
+            if !fired {
+                break;
+            }
+            runs += 1;
+        }
+    }
+    runs
+}
+
+/// Says which fault a failing scenario ran with.
+struct Report(Plan);
+
+impl Drop for Report {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let call = self.0.0.borrow().sweep.map_or(0, |sweep| sweep.call);
+            eprintln!("the sweep was at host call {call}: {:?}", self.0.fired());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nth_call_of_a_function_fails_and_no_other() {
+        let fault = Fault::Status(Status::NotFound);
+        let plan = Plan::default().fail("proxy_get_metric", 2, fault.clone());
+        assert_eq!(plan.next("proxy_get_metric"), None);
+        assert_eq!(plan.next("proxy_get_property"), None);
+        assert_eq!(plan.next("proxy_get_metric"), Some(fault.clone()));
+        assert_eq!(plan.next("proxy_get_metric"), None);
+        assert_eq!(plan.fired(), [("proxy_get_metric".to_owned(), fault)]);
+    }
+
+    #[test]
+    fn a_sweep_visits_each_choice_of_each_call_once_and_ends() {
+        let mut seen = Vec::new();
+        let runs = sweep(Reach::Envoy, |plan| {
+            plan.next("proxy_log");
+            plan.next("proxy_set_shared_data");
+            plan.next("proxy_get_metric");
+            seen.extend(plan.fired());
+        });
+        let statuses: Vec<_> = seen
+            .iter()
+            .map(|(function, fault)| (function.as_str(), fault.clone()))
+            .collect();
+        assert_eq!(
+            statuses,
+            [
+                ("proxy_set_shared_data", Fault::Status(Status::CasMismatch)),
+                ("proxy_get_metric", Fault::Status(Status::NotFound)),
+                ("proxy_get_metric", Fault::Status(Status::BadArgument)),
+            ]
+        );
+        assert_eq!(runs, 3);
+    }
+}

@@ -1,0 +1,238 @@
+//! Traps, refusals and planned faults.
+
+mod probe;
+
+use filter_tests::{Fault, Plan, Reach, StartError, Status, Vm, compile, faults, host_functions, sweep};
+use probe::Arg::{self, Bytes, N, Out, T, Wild};
+use probe::{Probe, said, statuses, trap};
+
+const REQUEST: [(&str, &str); 3] = [(":path", "/"), ("x-a", "real"), ("x-b", "other")];
+
+#[test]
+fn a_trap_names_its_callback_and_the_vm_is_dead_afterwards() {
+    let vm = Probe::new()
+        .on_with(
+            "proxy_on_request_headers",
+            &[("proxy_log", &[N(4), T(b"last words")])],
+            "(unreachable)",
+        )
+        .start();
+    let first = trap(vm.request(REQUEST).send());
+    assert_eq!(first.callback, "proxy_on_request_headers");
+    assert!(
+        first.message.contains("unreachable") && first.message.contains("backtrace"),
+        "{}",
+        first.message
+    );
+    assert_eq!(first.log[0].text, "last words");
+    assert!(vm.is_dead());
+    assert_eq!(
+        trap(vm.request(REQUEST).send()).callback,
+        "proxy_on_request_headers"
+    );
+    assert_eq!(said(&vm), ["last words"]);
+}
+
+fn start(text: &str) -> Result<Vm, StartError> {
+    Vm::start_with(&compile(text), &[], &[("gateway", "")], Plan::default())
+}
+
+#[test]
+fn an_import_that_envoy_does_not_have_is_a_link_error() {
+    for import in [
+        r#"(import "env" "proxy_get_configuration" (func (param i32 i32) (result i32)))"#,
+        r#"(import "wasi_snapshot_preview1" "sock_accept" (func (param i32 i32 i32) (result i32)))"#,
+        r#"(import "env" "proxy_log" (func (param i32) (result i32)))"#,
+    ] {
+        let text = format!(
+            r#"(module {import} (memory (export "memory") 1) (func (export "proxy_abi_version_0_2_1")) (func (export "malloc")))"#
+        );
+        assert!(matches!(start(&text), Err(StartError::Link(_))), "{import}");
+    }
+}
+
+#[test]
+fn a_module_without_the_abis_exports_is_a_link_error() {
+    let exports = [
+        r#"(func (export "proxy_abi_version_0_2_1"))"#,
+        r#"(memory (export "memory") 1)"#,
+        r#"(func (export "malloc") (param i32) (result i32) (i32.const 0))"#,
+    ];
+    assert!(start(&format!("(module {})", exports.concat())).is_ok());
+    for missing in exports {
+        let text = format!("(module {})", exports.concat().replace(missing, ""));
+        assert!(matches!(start(&text), Err(StartError::Link(_))), "{missing}");
+    }
+}
+
+#[test]
+fn no_host_function_but_the_log_can_be_called_while_the_vm_starts() {
+    let initialize = |function: &str, arguments: &[Arg]| {
+        start(&Probe::new().on("_initialize", &[(function, arguments)], 0).text())
+    };
+    assert!(initialize("proxy_log", &[N(0), T(b"early")]).is_ok());
+    match initialize("proxy_get_current_time_nanoseconds", &[Out]) {
+        Err(StartError::Trap(trap)) => assert!(trap.message.contains("restricted"), "{}", trap.message),
+        other => panic!("expected a trap, but found {:?}", other.err()),
+    }
+}
+
+#[test]
+fn the_allocator_can_call_nothing_but_the_log_and_a_null_from_it_is_a_status() {
+    let read: &[(&str, &[Arg])] = &[("proxy_get_header_map_value", &[N(0), T(b"x-a"), Out, Out])];
+    let curious = Probe::new()
+        .with(
+            r#"(func (export "malloc") (param i32) (result i32)
+            (call $proxy_get_current_time_nanoseconds (i32.const 0)))"#,
+        )
+        .on("proxy_on_request_headers", read, 0);
+    assert!(
+        trap(curious.start().request(REQUEST).send())
+            .message
+            .contains("restricted")
+    );
+
+    let empty = Probe::new()
+        .with(r#"(func (export "malloc") (param i32) (result i32) (i32.const 0))"#)
+        .on("proxy_on_request_headers", read, 0);
+    let vm = empty.start();
+    vm.request(REQUEST).send().unwrap();
+    assert_eq!(statuses(&vm, read[0].0), [Status::InvalidMemoryAccess as u32]);
+}
+
+#[test]
+fn what_no_filter_can_want_is_a_trap() {
+    let reply = |status| {
+        (
+            "proxy_send_local_response",
+            vec![N(status), T(b""), T(b""), T(b""), N(0)],
+        )
+    };
+    let metric = || ("proxy_define_metric", vec![N(0), T(b"m"), Out]);
+    let header = |name, value| ("proxy_replace_header_map_value", vec![N(0), T(name), T(value)]);
+    let cases = [
+        ("found \":path\": \"/\\n\"", vec![header(b":path", b"/\n")]),
+        ("found \"a b\"", vec![header(b"a b", b"v")]),
+        ("found \"\"", vec![header(b"", b"v")]),
+        (
+            ":path once",
+            vec![("proxy_add_header_map_value", vec![N(0), T(b":path"), T(b"/")])],
+        ),
+        ("found m again", vec![metric(), metric()]),
+        ("found 100", vec![reply(100)]),
+        ("as the second", vec![reply(400), reply(400)]),
+        ("proc_exit(3)", vec![("proc_exit", vec![N(3)])]),
+    ];
+    for (message, calls) in cases {
+        let calls: Vec<(&str, &[Arg])> = calls
+            .iter()
+            .map(|(function, arguments)| (*function, arguments.as_slice()))
+            .collect();
+        let vm = Probe::new().on("proxy_on_request_headers", &calls, 0).start();
+        let trap = trap(vm.request(REQUEST).send());
+        assert!(trap.message.contains(message), "{message}: {}", trap.message);
+    }
+}
+
+#[test]
+fn a_local_response_outside_a_stream_or_after_the_response_began_is_a_trap() {
+    let reply: &[(&str, &[Arg])] = &[(
+        "proxy_send_local_response",
+        &[N(500), T(b""), T(b""), T(b""), N(0)],
+    )];
+    let root = Probe::new().on("proxy_on_tick", reply, 0).start();
+    assert!(trap(root.tick("gateway")).message.contains("outside a stream"));
+    let late = Probe::new().on("proxy_on_response_headers", reply, 0).start();
+    let mut exchange = late.request(REQUEST).send().unwrap();
+    let response = filter_tests::Headers::new([(":status", "200")]);
+    assert!(
+        trap(exchange.response_headers(response, true))
+            .message
+            .contains("as the second")
+    );
+}
+
+#[test]
+fn an_action_other_than_continue_and_pause_is_a_trap() {
+    let vm = Probe::new().on("proxy_on_request_headers", &[], 2).start();
+    assert!(trap(vm.request(REQUEST).send()).message.contains("found 2"));
+}
+
+const READ: (&str, &[Arg]) = ("proxy_get_header_map_value", &[N(0), T(b"x-a"), Bytes]);
+
+#[test]
+fn a_planned_fault_replaces_the_status_or_the_bytes() {
+    let plan = Plan::default()
+        .fail(READ.0, 1, Fault::Status(Status::NotFound))
+        .fail(READ.0, 2, Fault::Bytes(b"forged".to_vec()))
+        .fail("proxy_set_shared_data", 1, Fault::Bytes(Vec::new()));
+    let set: (&str, &[Arg]) = ("proxy_set_shared_data", &[T(b"k"), T(b"v"), N(0)]);
+    let vm = Probe::new()
+        .on("proxy_on_request_headers", &[READ, READ, READ, set], 0)
+        .start_with(plan.clone());
+    vm.request(REQUEST).send().unwrap();
+    assert_eq!(said(&vm), ["", "forged", "real"]);
+    assert_eq!(statuses(&vm, READ.0), [1, 0, 0]);
+    assert_eq!(statuses(&vm, set.0), [Status::InternalFailure as u32]);
+    assert_eq!(plan.fired().len(), 3);
+}
+
+#[test]
+fn a_sweep_fails_every_call_in_every_way_and_ends_with_a_clean_run() {
+    let second: (&str, &[Arg]) = ("proxy_get_header_map_value", &[N(0), T(b"x-b"), Bytes]);
+    let probe = Probe::new().on(
+        "proxy_on_request_headers",
+        &[READ, second, ("proxy_log", &[N(0), T(b"end")])],
+        0,
+    );
+    let mut runs = Vec::new();
+    let faulty = sweep(Reach::Envoy, |plan| {
+        let vm = probe.start_with(plan);
+        vm.request(REQUEST).send().unwrap().finish().unwrap();
+        runs.push(said(&vm)[..2].to_vec());
+    });
+    assert_eq!(faulty, 2 * faults(READ.0, Reach::Envoy).len());
+    assert_eq!(runs.last().unwrap(), &["real", "other"]);
+    let bent = runs.iter().filter(|run| **run != ["real", "other"]).count();
+    assert_eq!(bent, faulty);
+}
+
+#[test]
+fn every_function_but_the_log_has_hostile_faults_and_the_tolerated_ones_are_among_them() {
+    for (function, _) in host_functions() {
+        let hostile = faults(function, Reach::Hostile);
+        assert_eq!(hostile.is_empty(), function == "proxy_log", "{function}");
+        assert!(
+            faults(function, Reach::Envoy)
+                .iter()
+                .all(|fault| hostile.contains(fault)),
+            "{function}"
+        );
+    }
+}
+
+#[test]
+fn memory_grows_by_what_the_module_takes_and_no_more_than_a_gibibyte() {
+    let grow = |pages: u32| format!("(drop (memory.grow (i32.const {pages}))) (i32.const 0)");
+    let vm = Probe::new()
+        .on_with("proxy_on_request_headers", &[], &grow(2))
+        .start();
+    let before = vm.memory_bytes();
+    vm.request(REQUEST).send().unwrap();
+    assert_eq!(vm.memory_bytes(), before + 2 * 65536);
+
+    let greedy = Probe::new()
+        .on_with("proxy_on_request_headers", &[], &grow(16384))
+        .start();
+    greedy.request(REQUEST).send().unwrap();
+    assert_eq!(greedy.memory_bytes(), before);
+}
+
+#[test]
+fn a_wild_pointer_is_a_status_of_wasi_too() {
+    let vm = Probe::new()
+        .on("proxy_on_request_headers", &[("random_get", &[Wild])], 0)
+        .start();
+    vm.request(REQUEST).send().unwrap();
+    assert_eq!(statuses(&vm, "random_get"), [21]);
+}

@@ -1,0 +1,337 @@
+//! What can be read, written and held in which callback.
+
+mod probe;
+
+use filter_tests::{Headers, Message, Outcome, Status};
+use probe::Arg::{self, Bytes, N, Out, T};
+use probe::{Probe, said, statuses};
+
+const REQUEST: [(&str, &str); 1] = [(":path", "/")];
+/// Answers Pause until the end of the body.
+const UNTIL_THE_END: &str = "(i32.eqz (local.get 2))";
+const PAUSE: u32 = 1;
+
+const SET_REQUEST_HEADER: (&str, &[Arg]) =
+    ("proxy_replace_header_map_value", &[N(0), T(b"x-set"), T(b"yes")]);
+const SAY_REQUEST_BODY: (&str, &[Arg]) = ("proxy_get_buffer_bytes", &[N(0), N(0), N(100), Bytes]);
+const SAY_PATH: (&str, &[Arg]) = ("proxy_get_header_map_value", &[N(0), T(b":path"), Bytes]);
+
+fn forwarded(outcome: Outcome) -> Message {
+    match outcome {
+        Outcome::Forwarded(message) => message,
+        other => panic!("expected a forwarded request, but found {other:?}"),
+    }
+}
+
+#[test]
+fn request_headers_are_closed_once_they_went_on() {
+    let vm = Probe::new()
+        .on("proxy_on_request_body", &[SET_REQUEST_HEADER, SAY_PATH], 0)
+        .start();
+    let exchange = vm.request(REQUEST).body(["a"]).send().unwrap();
+    assert_eq!(statuses(&vm, SET_REQUEST_HEADER.0), [Status::BadArgument as u32]);
+    assert_eq!(statuses(&vm, SAY_PATH.0), [Status::BadArgument as u32]);
+    assert_eq!(forwarded(exchange.outcome()).headers, Some(Headers::new(REQUEST)));
+}
+
+#[test]
+fn paused_request_headers_can_be_written_until_the_body_lets_them_go() {
+    let vm = Probe::new()
+        .on("proxy_on_request_headers", &[], PAUSE)
+        .on_with("proxy_on_request_body", &[SET_REQUEST_HEADER], UNTIL_THE_END)
+        .start();
+    let exchange = vm.request(REQUEST).body(["a", "b"]).send().unwrap();
+    let message = forwarded(exchange.outcome());
+    assert_eq!(
+        message.headers.as_ref().and_then(|headers| headers.text("x-set")),
+        Some("yes")
+    );
+    assert_eq!((message.body(), message.ended), (b"ab".to_vec(), true));
+    assert_eq!(statuses(&vm, SET_REQUEST_HEADER.0), [0, 0]);
+}
+
+#[test]
+fn a_paused_body_grows_and_one_that_goes_on_does_not() {
+    let held = Probe::new()
+        .on("proxy_on_request_body", &[SAY_REQUEST_BODY], PAUSE)
+        .start();
+    let exchange = held.request(REQUEST).body(["ab", "cd", ""]).send().unwrap();
+    assert_eq!(said(&held), ["ab", "abcd", "abcd"]);
+    assert_eq!(forwarded(exchange.outcome()).chunks, Vec::<Vec<u8>>::new());
+
+    let free = Probe::new()
+        .on("proxy_on_request_body", &[SAY_REQUEST_BODY], 0)
+        .start();
+    let exchange = free.request(REQUEST).body(["ab", "cd"]).send().unwrap();
+    assert_eq!(said(&free), ["ab", "cd"]);
+    assert_eq!(forwarded(exchange.outcome()).chunks, [b"ab", b"cd"]);
+}
+
+#[test]
+fn a_body_that_went_on_reads_as_empty_afterwards() {
+    let vm = Probe::new()
+        .on("proxy_on_response_headers", &[SAY_REQUEST_BODY], 0)
+        .start();
+    let mut exchange = vm.request(REQUEST).body(["ab"]).send().unwrap();
+    exchange
+        .response_headers(Headers::new([(":status", "200")]), true)
+        .unwrap();
+    assert_eq!(said(&vm), [""]);
+    assert_eq!(statuses(&vm, SAY_REQUEST_BODY.0), [0]);
+}
+
+#[test]
+fn a_range_of_the_body_is_read_and_an_overlong_one_is_cut() {
+    let range = |start, length| -> (&str, Vec<Arg>) {
+        ("proxy_get_buffer_bytes", vec![N(0), N(start), N(length), Bytes])
+    };
+    for (start, length, text) in [(1, 2, "bc"), (2, 100, "cd"), (4, 1, ""), (5, 1, ""), (0, 0, "")] {
+        let (function, arguments) = range(start, length);
+        let vm = Probe::new()
+            .on("proxy_on_request_body", &[(function, &arguments)], 0)
+            .start();
+        vm.request(REQUEST).body(["abcd"]).send().unwrap();
+        assert_eq!(said(&vm), [text], "{start}+{length}");
+    }
+}
+
+#[test]
+fn a_body_is_prepended_appended_or_replaced_but_not_cut_open() {
+    let cases = [
+        (0, 0, Some("newabcd")),
+        (4, 0, Some("abcdnew")),
+        (9, 9, Some("abcdnew")),
+        (0, 4, Some("new")),
+        (0, 9, Some("new")),
+        (0, 3, None),
+        (1, 2, None),
+    ];
+    for (start, length, body) in cases {
+        let arguments = [N(0), N(start), N(length), T(b"new")];
+        let vm = Probe::new()
+            .on(
+                "proxy_on_request_body",
+                &[("proxy_set_buffer_bytes", &arguments)],
+                0,
+            )
+            .start();
+        let exchange = vm.request(REQUEST).body(["abcd"]).send().unwrap();
+        let status = if body.is_some() {
+            Status::Ok
+        } else {
+            Status::BadArgument
+        };
+        assert_eq!(
+            statuses(&vm, "proxy_set_buffer_bytes"),
+            [status as u32],
+            "{start}+{length}"
+        );
+        let expected = body.unwrap_or("abcd").as_bytes();
+        assert_eq!(forwarded(exchange.outcome()).body(), expected, "{start}+{length}");
+    }
+}
+
+#[test]
+fn trailers_end_a_held_request_whose_body_never_said_that_it_ends() {
+    let vm = Probe::new()
+        .on("proxy_on_request_headers", &[], PAUSE)
+        .on_with("proxy_on_request_body", &[], UNTIL_THE_END)
+        .on(
+            "proxy_on_request_trailers",
+            &[SAY_REQUEST_BODY, SET_REQUEST_HEADER],
+            0,
+        )
+        .start();
+    let exchange = vm
+        .request(REQUEST)
+        .body(["ab", "cd"])
+        .trailers([("x-end", "1")])
+        .send()
+        .unwrap();
+    let message = forwarded(exchange.outcome());
+    assert_eq!(said(&vm), ["abcd"]);
+    assert_eq!(
+        message.headers.as_ref().and_then(|headers| headers.text("x-set")),
+        Some("yes")
+    );
+    assert_eq!((message.body(), message.ended), (b"abcd".to_vec(), true));
+    assert_eq!(message.trailers, Some(Headers::new([("x-end", "1")])));
+}
+
+#[test]
+fn held_response_headers_can_be_written_when_the_body_ends() {
+    let vm = Probe::new()
+        .on("proxy_on_response_headers", &[], PAUSE)
+        .on_with(
+            "proxy_on_response_body",
+            &[("proxy_add_header_map_value", &[N(2), T(b"x-cost"), T(b"1")])],
+            UNTIL_THE_END,
+        )
+        .start();
+    let mut exchange = vm.request(REQUEST).send().unwrap();
+    exchange
+        .response_headers(Headers::new([(":status", "200")]), false)
+        .unwrap();
+    assert_eq!(exchange.response(), &Message::default());
+    assert_eq!(exchange.response_chunk(b"ab", false).unwrap(), b"");
+    assert_eq!(exchange.response_chunk(b"cd", true).unwrap(), b"abcd");
+    let headers = exchange.response().headers.clone().unwrap();
+    assert_eq!(headers.values("x-cost").collect::<Vec<_>>(), [b"1", b"1"]);
+    assert!(exchange.response().ended);
+}
+
+#[test]
+fn a_held_request_goes_on_when_a_timer_resumes_it() {
+    let vm = Probe::new()
+        .on("proxy_on_request_headers", &[], PAUSE)
+        .on(
+            "proxy_on_tick",
+            &[
+                ("proxy_set_effective_context", &[N(3)]),
+                SET_REQUEST_HEADER,
+                ("proxy_continue_stream", &[N(0)]),
+                SET_REQUEST_HEADER,
+            ],
+            0,
+        )
+        .start();
+    let mut exchange = vm.request(REQUEST).send().unwrap();
+    assert_eq!(exchange.outcome(), Outcome::Waiting);
+    vm.tick("gateway").unwrap();
+    exchange.poll().unwrap();
+    let headers = forwarded(exchange.outcome()).headers.unwrap();
+    assert_eq!(headers.text("x-set"), Some("yes"));
+    assert_eq!(
+        statuses(&vm, SET_REQUEST_HEADER.0),
+        [0, Status::BadArgument as u32]
+    );
+}
+
+#[test]
+fn a_closed_stream_is_reset_and_sees_no_more_of_the_request() {
+    let vm = Probe::new()
+        .on("proxy_on_request_headers", &[("proxy_close_stream", &[N(0)])], 0)
+        .on("proxy_on_request_body", &[("proxy_log", &[N(0), T(b"body")])], 0)
+        .start();
+    let exchange = vm.request(REQUEST).body(["a"]).send().unwrap();
+    assert_eq!(exchange.outcome(), Outcome::Reset);
+    assert_eq!(said(&vm), Vec::<String>::new());
+}
+
+#[test]
+fn the_log_callback_reads_all_maps_and_writes_none() {
+    let status = ("proxy_get_header_map_value", [N(2), T(b":status"), Bytes]);
+    let vm = Probe::new()
+        .on(
+            "proxy_on_log",
+            &[
+                SAY_PATH,
+                (status.0, &status.1),
+                ("proxy_get_header_map_value", &[N(3), T(b"x"), Out, Out]),
+                SET_REQUEST_HEADER,
+            ],
+            0,
+        )
+        .on("proxy_on_done", &[SAY_PATH], 1)
+        .start();
+    let mut exchange = vm.request(REQUEST).send().unwrap();
+    exchange
+        .response_headers(Headers::new([(":status", "200")]), true)
+        .unwrap();
+    exchange.finish().unwrap();
+    assert_eq!(said(&vm)[..2], ["/", "200"]);
+    let [.., none, after] = statuses(&vm, SAY_PATH.0)[..] else {
+        panic!("expected four reads")
+    };
+    assert_eq!(
+        (none, after),
+        (Status::NotFound as u32, Status::BadArgument as u32)
+    );
+    assert_eq!(statuses(&vm, SET_REQUEST_HEADER.0), [Status::BadArgument as u32]);
+}
+
+#[test]
+fn the_log_callback_of_an_abandoned_request_writes_nothing_and_has_no_request_trailers() {
+    let trailer = ("proxy_get_header_map_value", [N(1), T(b"x-end"), Out, Out]);
+    let vm = Probe::new()
+        .on("proxy_on_request_headers", &[], PAUSE)
+        .on("proxy_on_request_trailers", &[(trailer.0, &trailer.1)], PAUSE)
+        .on("proxy_on_log", &[SET_REQUEST_HEADER, (trailer.0, &trailer.1)], 0)
+        .start();
+    let exchange = vm.request(REQUEST).trailers([("x-end", "1")]).send().unwrap();
+    exchange.finish().unwrap();
+    assert_eq!(statuses(&vm, SET_REQUEST_HEADER.0), [Status::BadArgument as u32]);
+    assert_eq!(statuses(&vm, trailer.0), [0, Status::NotFound as u32]);
+}
+
+const REFUSE: (&str, &[Arg]) = (
+    "proxy_send_local_response",
+    &[
+        N(401),
+        T(b"no such key"),
+        T(b"{}"),
+        T(b"\x01\0\0\0\x01\0\0\0\x01\0\0\0n\0v\0"),
+        N(0),
+    ],
+);
+
+#[test]
+fn a_local_reply_passes_the_response_callbacks_and_ends_the_request() {
+    let vm = Probe::new()
+        .on("proxy_on_request_headers", &[REFUSE], 0)
+        .on("proxy_on_request_body", &[("proxy_log", &[N(0), T(b"body")])], 0)
+        .on(
+            "proxy_on_response_headers",
+            &[("proxy_replace_header_map_value", &[N(2), T(b"x-set"), T(b"yes")])],
+            0,
+        )
+        .on(
+            "proxy_on_response_body",
+            &[("proxy_get_buffer_bytes", &[N(1), N(0), N(9), Bytes])],
+            0,
+        )
+        .start();
+    let exchange = vm
+        .request(REQUEST)
+        .body(["a"])
+        .trailers([("t", "1")])
+        .send()
+        .unwrap();
+    let headers = [
+        (":status", "401"),
+        ("n", "v"),
+        ("content-length", "2"),
+        ("content-type", "text/plain"),
+        ("x-set", "yes"),
+    ];
+    let expected = Outcome::LocalReply {
+        status: 401,
+        headers: Headers::new(headers),
+        body: b"{}".to_vec(),
+        details: "no_such_key".to_owned(),
+    };
+    assert_eq!(exchange.outcome(), expected);
+    assert_eq!(said(&vm), ["{}"]);
+    exchange.finish().unwrap();
+    assert_eq!(vm.host().streams(), 0);
+}
+
+#[test]
+fn envoys_own_reply_passes_the_response_callbacks_too() {
+    let vm = Probe::new()
+        .on(
+            "proxy_on_response_headers",
+            &[("proxy_log", &[N(0), T(b"seen")])],
+            0,
+        )
+        .start();
+    let mut exchange = vm.request(REQUEST).unfinished().send().unwrap();
+    exchange
+        .envoy_replies(413, "", "request_payload_too_large")
+        .unwrap();
+    assert!(matches!(
+        exchange.outcome(),
+        Outcome::LocalReply { status: 413, .. }
+    ));
+    assert_eq!(said(&vm), ["seen"]);
+}
