@@ -4,10 +4,10 @@ mod report;
 mod text;
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use crate::litellm::{self, Environment, Secrets};
+use crate::litellm::{self, ConfigError, Environment, Problem, Secrets};
 use report::Report;
 
 /// Validate a LiteLLM config.yaml and print what it means.
@@ -27,6 +27,29 @@ pub struct Arguments {
     secrets_later: bool,
 }
 
+/// How the report is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// For people: at most that many columns wide where a number is given, and with colours.
+    Text {
+        /// Width of the terminal.
+        columns: Option<u16>,
+    },
+    /// One JSON object.
+    Json,
+}
+
+/// What there is to say about a configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    /// Whether it can be used.
+    pub valid: bool,
+    /// Whether all that is wrong is that secrets are not there.
+    pub only_secrets_missing: bool,
+    /// The report.
+    pub output: String,
+}
+
 /// Runs the command; the exit codes are those of its help.
 pub fn run(arguments: &Arguments, environment: &Environment) -> ExitCode {
     let mode = if arguments.secrets_later {
@@ -34,42 +57,50 @@ pub fn run(arguments: &Arguments, environment: &Environment) -> ExitCode {
     } else {
         Secrets::MustExist
     };
-    let outcome = litellm::read(&arguments.config, environment, mode);
-    let report = Report::of(&arguments.config.display().to_string(), &outcome);
-    let output = if arguments.json {
-        report.json()
+    let columns = terminal_size::terminal_size().map(|(terminal_size::Width(columns), _)| columns);
+    let format = if arguments.json {
+        Format::Json
     } else {
-        text::render(&report, width())
+        Format::Text { columns }
     };
-    let valid = outcome.is_ok();
+    let outcome = outcome(&arguments.config, environment, mode, format);
     // A reader that has seen enough (`| head`) is no failure of the configuration.
-    let _ = anstream::stdout().write_all(output.as_bytes());
-    if !valid && !arguments.secrets_later && only_unset(&outcome) {
+    let _ = anstream::stdout().write_all(outcome.output.as_bytes());
+    if outcome.only_secrets_missing {
         let _ = writeln!(
             anstream::stderr(),
-            "To check all else without these variables, use --secrets-later."
+            "to check all else without these variables, use --secrets-later"
         );
     }
-    if valid {
+    if outcome.valid {
         ExitCode::SUCCESS
     } else {
         ExitCode::from(1)
     }
 }
 
-/// Columns of the terminal, if there is one.
-fn width() -> Option<u16> {
-    terminal_size::terminal_size().map(|(terminal_size::Width(columns), _)| columns)
-}
-
-fn only_unset(outcome: &Result<crate::blueprint::Blueprint, Vec<litellm::ConfigError>>) -> bool {
-    use litellm::Problem::{NoCredentials, NoMasterKey, VariableNotSet};
-    let about_secrets = |error: &litellm::ConfigError| {
-        matches!(error.problem, VariableNotSet { .. } | NoCredentials | NoMasterKey)
+/// The report about the configuration at `config`. No secret is ever in it.
+pub fn outcome(config: &Path, environment: &Environment, mode: Secrets, format: Format) -> Outcome {
+    let read = litellm::read(config, environment, mode);
+    let about_secrets = |error: &ConfigError| {
+        matches!(
+            error.problem,
+            Problem::VariableNotSet { .. } | Problem::NoCredentials | Problem::NoMasterKey
+        )
     };
-    outcome
+    let only_secrets_missing = read
         .as_ref()
-        .is_err_and(|errors| errors.iter().all(about_secrets))
+        .is_err_and(|errors| errors.iter().all(about_secrets));
+    let report = Report::of(&config.display().to_string(), &read);
+    let output = match format {
+        Format::Json => report.json(),
+        Format::Text { columns } => text::render(&report, columns),
+    };
+    Outcome {
+        valid: read.is_ok(),
+        only_secrets_missing,
+        output,
+    }
 }
 
 #[cfg(test)]

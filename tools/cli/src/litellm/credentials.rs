@@ -37,15 +37,24 @@ const REFUSED_VARIABLES: [&str; 5] = [
 
 /// The credentials of one deployment.
 pub(crate) fn credentials(parameters: &Parameters, reader: &mut Reader<'_>) -> Option<CredentialSettings> {
-    let refused: Vec<_> = REFUSED.iter().filter_map(|name| parameters.field(name)).collect();
-    for field in &refused {
+    let refused: Vec<_> = REFUSED
+        .iter()
+        .filter_map(|name| Some((*name, parameters.field(name)?)))
+        .collect();
+    for (name, field) in &refused {
         let instead = "aws_access_key_id and aws_secret_access_key, or api_key";
-        reader.wrong::<()>(&field.place, Problem::Unsupported { instead });
+        let setting = (*name).to_owned();
+        reader.wrong::<()>(&field.place, Problem::Unsupported { setting, instead });
     }
     if !refused.is_empty() {
         return None;
     }
     if let Some(api_key) = parameters.field("api_key") {
+        for (name, _) in [ACCESS_KEY_ID, SECRET_ACCESS_KEY, SESSION_TOKEN] {
+            if let Some(field) = parameters.field(name) {
+                reader.note(&field.place, "not used: api_key goes before it");
+            }
+        }
         return Some(CredentialSettings::Bearer {
             api_key: reader.secret(&api_key)?,
         });

@@ -7,11 +7,12 @@ use super::credentials::credentials;
 use super::endpoint::{Address, Clusters};
 use super::error::{Place, Problem};
 use super::field::{Field, Section, quoted};
+use super::known;
 use super::model::{self, Target};
 use super::parameters::{Credentials, Parameters};
 use super::reader::Reader;
 use super::region;
-use super::unused::{self, Unused};
+use super::unused::Unused;
 use super::weights::{RATE_MAX, Rates};
 
 /// Longest `model_info.id`: it is a header value of every answer and a label of metrics.
@@ -74,11 +75,7 @@ pub(crate) fn read(
             return model_name.map(Entry::LeftOut);
         }
     };
-    if info
-        .field("blocked")
-        .map(|field| reader.flag(&field))
-        .unwrap_or(Some(false))?
-    {
+    if info.field("blocked").and_then(|field| reader.flag(&field)) == Some(true) {
         reader.note(&element.place, "left out, since its model_info says blocked");
         return model_name.map(Entry::LeftOut);
     }
@@ -98,9 +95,9 @@ pub(crate) fn read(
         .field("order")
         .map_or(Some(0), |field| reader.integer(&field));
     let own_id = info.field("id").map(|field| own_id(&field, reader));
-    unused.collect(&entry, "model_list", &[]);
-    unused.collect(parameters.own(), "litellm_params", unused::LITELLM_PARAMS);
-    unused.collect(&info, "model_info", unused::MODEL_INFO);
+    unused.collect(&entry, "model_list", "");
+    unused.collect(parameters.own(), "litellm_params", known::LITELLM_PARAMS);
+    unused.collect(&info, "model_info", known::MODEL_INFO);
 
     let (model_name, model, region, address) = (model_name?, model?, region?, address?);
     check_wildcards(&model_name, &model, &parameters, reader)?;
@@ -137,12 +134,12 @@ fn model_name(entry: &Section, reader: &mut Reader<'_>) -> Option<String> {
         );
     };
     let name = reader.text(&field)?;
-    match model::fault(&name) {
-        Some(found) if found != "white space in it" => {
+    match model::name_fault(&name) {
+        None => Some(name),
+        Some(found) => {
             let expected = format!("a name of 1 to {} printable characters", model::LENGTH_MAX);
             reader.unexpected(&field.place, expected, found)
         }
-        _ => Some(name),
     }
 }
 
@@ -167,7 +164,7 @@ fn upstream_id(id: String, parameters: &Parameters, reader: &mut Reader<'_>) -> 
         }
         None => (parameters.field("model")?, id),
     };
-    match model::fault(&id) {
+    match model::id_fault(&id) {
         None => Some(id),
         Some(found) => {
             let expected = format!("a model id of 1 to {} printable characters", model::LENGTH_MAX);
@@ -234,10 +231,14 @@ fn valid_region(
 
 /// The URL that the configuration gives, if it gives one; an error was reported if it cannot be used.
 fn endpoint_url(parameters: &Parameters, reader: &mut Reader<'_>) -> Result<Option<Address>, ()> {
-    let field = parameters
-        .field("api_base")
-        .or_else(|| parameters.field("aws_bedrock_runtime_endpoint"));
-    let (place, url) = match field {
+    let (api_base, endpoint) = (
+        parameters.field("api_base"),
+        parameters.field("aws_bedrock_runtime_endpoint"),
+    );
+    if let (Some(_), Some(endpoint)) = (&api_base, &endpoint) {
+        reader.note(&endpoint.place, "not used: api_base goes before it");
+    }
+    let (place, url) = match api_base.or(endpoint) {
         Some(field) => (field.place.clone(), reader.text(&field).ok_or(())?),
         None => match reader.variables.value("AWS_BEDROCK_RUNTIME_ENDPOINT") {
             Some(url) => (

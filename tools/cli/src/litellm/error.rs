@@ -111,6 +111,8 @@ pub enum Problem {
     NoMasterKey,
     /// A setting that would change who is asked or with what rights, so that it must not be ignored.
     Unsupported {
+        /// The setting.
+        setting: String,
         /// What to use in its place.
         instead: &'static str,
     },
@@ -145,8 +147,8 @@ impl fmt::Display for Problem {
                 "expected a key for the clients of the gateway (general_settings.master_key, or the environment \
                  variable LITELLM_MASTER_KEY), but found none",
             ),
-            Problem::Unsupported { instead } => {
-                write!(out, "expected {instead}, but found a setting that is not supported yet")
+            Problem::Unsupported { setting, instead } => {
+                write!(out, "expected {instead}, but found {setting}, which is not supported yet")
             }
             Problem::Duplicate { what, first } => {
                 write!(out, "expected each {what} once, but found it also at {first}")

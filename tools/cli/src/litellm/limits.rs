@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use envoy_bedrock::config::BODY_LIMIT_DEFAULT_BYTES;
 
-use super::field::Section;
+use super::field::{Field, Section};
 use super::reader::Reader;
 
 /// LiteLLM's default.
@@ -21,8 +21,10 @@ const BODY_LIMIT_MAX_MEGABYTES: f64 = 1024.0;
 
 /// Attempts of a request: `num_retries` + 1.
 pub(crate) fn attempts(router: &Section, litellm: &Section, reader: &mut Reader<'_>) -> Option<u32> {
-    let shadowed = litellm.field("num_retries");
-    let Some(field) = router.field("num_retries").or(shadowed) else {
+    let Some(field) = first(
+        [router.field("num_retries"), litellm.field("num_retries")],
+        reader,
+    ) else {
         return Some(RETRIES_DEFAULT + 1);
     };
     let retries = reader.number(&field)?;
@@ -40,12 +42,12 @@ pub(crate) fn request_timeout(
     general: &Section,
     reader: &mut Reader<'_>,
 ) -> Option<Duration> {
-    let (first, second, third) = (
+    let places = [
         litellm.field("request_timeout"),
         router.field("timeout"),
         general.field("pass_through_request_timeout"),
-    );
-    let Some(field) = first.or(second).or(third) else {
+    ];
+    let Some(field) = first(places, reader) else {
         return Some(REQUEST_TIMEOUT_DEFAULT);
     };
     let seconds = reader.number(&field)?;
@@ -54,6 +56,19 @@ pub(crate) fn request_timeout(
         return reader.unexpected(&field.place, expected, seconds.to_string());
     }
     Some(Duration::from_secs_f64(seconds))
+}
+
+/// The first field that is there; a note at each of the others.
+fn first<const N: usize>(fields: [Option<Field>; N], reader: &mut Reader<'_>) -> Option<Field> {
+    let mut present = fields.into_iter().flatten();
+    let first = present.next()?;
+    for other in present {
+        reader.note(
+            &other.place,
+            format!("not used: {} goes before it", first.place.path),
+        );
+    }
+    Some(first)
 }
 
 /// The largest request body, in bytes.

@@ -12,6 +12,7 @@ mod environment;
 mod error;
 mod field;
 mod key;
+mod known;
 mod limits;
 mod model;
 mod models;
@@ -27,9 +28,10 @@ mod yaml;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
-use envoy_bedrock::config::Settings;
+use envoy_bedrock::config::{CredentialSettings, DeploymentSettings, EnvName, ModelSettings, Settings};
 
 pub use environment::{Environment, Secrets};
 pub use error::{ConfigError, Place, Problem};
@@ -105,41 +107,67 @@ fn blueprint(document: &Document, reader: &mut Reader<'_>) -> Option<Blueprint> 
     };
 
     credentials::note_refused_variables(&document.place, reader);
-    unused.collect(&general, "general_settings", unused::GENERAL_SETTINGS);
-    unused.collect(&litellm, "litellm_settings", unused::LITELLM_SETTINGS);
-    unused.collect(&router, "router_settings", unused::ROUTER_SETTINGS);
+    unused.collect(&general, "general_settings", known::GENERAL_SETTINGS);
+    unused.collect(&litellm, "litellm_settings", known::LITELLM_SETTINGS);
+    unused.collect(&router, "router_settings", known::ROUTER_SETTINGS);
     for section in shared.sections() {
-        unused.collect(section, "credential_values", unused::LITELLM_PARAMS);
+        unused.collect(section, "credential_values", known::LITELLM_PARAMS);
     }
     note_unused_sections(document, &mut unused);
     unused.tell(reader);
     note_unused_variables(reader);
 
-    let used = |cluster: &String| {
-        models
-            .iter()
-            .flat_map(|model| &model.deployments)
-            .any(|deployment| deployment.cluster == *cluster)
-    };
+    let used = |cluster: &str| deployments_of(&models).any(|deployment| deployment.cluster == cluster);
     let endpoints = clusters
         .into_endpoints()
         .into_iter()
         .filter(|endpoint| used(&endpoint.cluster))
         .collect();
+    let settings = Settings {
+        master_key: master_key?,
+        attempts: attempts?,
+        body_limit_bytes: body_limit_bytes?,
+        models,
+        aliases,
+    };
+    // A deployment that was left out needs none of its secrets.
+    let names = secret_names(&settings);
+    let mut secrets = std::mem::take(&mut reader.secrets);
+    secrets.retain(|name, _| names.contains(name));
+    let mut missing = std::mem::take(&mut reader.missing);
+    missing.retain(|name| names.contains(name));
     Some(Blueprint {
+        settings,
         endpoints,
         request_timeout: request_timeout?,
-        secrets: std::mem::take(&mut reader.secrets),
-        missing: std::mem::take(&mut reader.missing),
+        secrets,
+        missing,
         notes: Vec::new(),
-        settings: Settings {
-            master_key: master_key?,
-            attempts: attempts?,
-            body_limit_bytes: body_limit_bytes?,
-            models,
-            aliases,
-        },
     })
+}
+
+fn deployments_of(models: &[ModelSettings]) -> impl Iterator<Item = &DeploymentSettings> {
+    models.iter().flat_map(|model| &model.deployments)
+}
+
+fn secret_names(settings: &Settings) -> BTreeSet<EnvName> {
+    let mut names = BTreeSet::from([settings.master_key.clone()]);
+    for deployment in deployments_of(&settings.models) {
+        match &deployment.credentials {
+            CredentialSettings::Sigv4 {
+                access_key_id,
+                secret_access_key,
+                session_token,
+            } => {
+                names.extend([access_key_id.clone(), secret_access_key.clone()]);
+                names.extend(session_token.clone());
+            }
+            CredentialSettings::Bearer { api_key } => {
+                names.insert(api_key.clone());
+            }
+        }
+    }
+    names
 }
 
 /// A section of settings; an empty one where there is none or where it is no mapping.
@@ -215,7 +243,7 @@ fn note_unused_sections(document: &Document, unused: &mut Unused) {
     let used: Vec<String> = READ.iter().map(|name| (*name).to_owned()).collect();
     for (name, field) in document.names() {
         if !READ.contains(&name) && !field.is_null() {
-            unused.add("", name, field.place.clone(), unused::SECTIONS, &used);
+            unused.add("", name, field.place.clone(), known::SECTIONS, &used);
         }
     }
 }

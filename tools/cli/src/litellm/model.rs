@@ -121,19 +121,22 @@ fn is_bedrock_id(model: &str) -> bool {
     MAKERS.contains(&maker) && parts.next().is_some()
 }
 
-/// Why `id` cannot be a model id.
-pub(crate) fn fault(id: &str) -> Option<&'static str> {
-    if id.is_empty() {
+/// Why `name` cannot be what clients call a model.
+pub(crate) fn name_fault(name: &str) -> Option<&'static str> {
+    if name.is_empty() {
         Some("an empty one")
-    } else if id.len() > LENGTH_MAX {
+    } else if name.len() > LENGTH_MAX {
         Some("a longer one")
-    } else if id.chars().any(char::is_control) {
+    } else if name.chars().any(char::is_control) {
         Some("a control character in it")
-    } else if id.chars().any(char::is_whitespace) {
-        Some("white space in it")
     } else {
         None
     }
+}
+
+/// Why `id` cannot be a model id.
+pub(crate) fn id_fault(id: &str) -> Option<&'static str> {
+    name_fault(id).or_else(|| id.chars().any(char::is_whitespace).then_some("white space in it"))
 }
 
 #[cfg(test)]
@@ -259,11 +262,12 @@ mod tests {
 
     #[test]
     fn ids_have_a_length_and_printable_characters() {
-        assert_eq!(fault(&"a".repeat(LENGTH_MAX)), None);
-        assert_eq!(fault(&"a".repeat(LENGTH_MAX + 1)), Some("a longer one"));
-        assert_eq!(fault(""), Some("an empty one"));
-        assert_eq!(fault("a\nb"), Some("a control character in it"));
-        assert_eq!(fault("a b"), Some("white space in it"));
-        assert_eq!(fault("us.anthropic.claude:0"), None);
+        assert_eq!(id_fault(&"a".repeat(LENGTH_MAX)), None);
+        assert_eq!(id_fault(&"a".repeat(LENGTH_MAX + 1)), Some("a longer one"));
+        assert_eq!(id_fault(""), Some("an empty one"));
+        assert_eq!(id_fault("a\nb"), Some("a control character in it"));
+        assert_eq!(id_fault("a b"), Some("white space in it"));
+        assert_eq!(id_fault("us.anthropic.claude:0"), None);
+        assert_eq!(name_fault("my model"), None);
     }
 }

@@ -37,32 +37,34 @@ pub(crate) fn models(mut deployments: Vec<Deployment>, reader: &mut Reader<'_>) 
 /// An id that the file gives must be the only one; equal digests belong to equal deployments and get a number.
 fn distinct_ids(deployments: &mut [Deployment], reader: &mut Reader<'_>) {
     let mut first_places: BTreeMap<String, String> = BTreeMap::new();
-    deployments.sort_by_key(|deployment| !deployment.has_own_id);
-    for deployment in deployments.iter_mut() {
-        let id = deployment.settings.id.clone();
-        let Some(first) = first_places.get(&id).cloned() else {
-            first_places.insert(id, deployment.place.path.clone());
-            continue;
-        };
-        let place = deployment.place.clone();
-        if deployment.has_own_id {
-            let what = format!("model_info.id {}", quoted(&id));
-            reader.wrong::<()>(
-                &place.field("model_info").field("id"),
-                Problem::Duplicate { what, first },
-            );
-            continue;
+    for deployment in deployments.iter().filter(|deployment| deployment.has_own_id) {
+        let id = &deployment.settings.id;
+        if let Some(first) = first_places.get(id).cloned() {
+            let what = format!("model_info.id {}", quoted(id));
+            let place = deployment.place.field("model_info").field("id");
+            reader.wrong::<()>(&place, Problem::Duplicate { what, first });
         }
-        reader.note(&place, format!("says the same as {first}; both are used"));
-        let numbered = (2..)
-            .map(|count| format!("{id}-{count}"))
-            .find(|id| !first_places.contains_key(id));
-        if let Some(numbered) = numbered {
-            first_places.insert(numbered.clone(), place.path);
-            deployment.settings.id = numbered;
-        }
+        first_places
+            .entry(id.clone())
+            .or_insert_with(|| deployment.place.path.clone());
     }
-    deployments.sort_by_key(|one| (one.place.file_index, one.place.line));
+    for deployment in deployments.iter_mut().filter(|deployment| !deployment.has_own_id) {
+        let id = deployment.settings.id.clone();
+        let mut free = id.clone();
+        let mut count = 2;
+        while first_places.contains_key(&free) {
+            free = format!("{id}-{count}");
+            count += 1;
+        }
+        if let Some(first) = first_places.get(&id) {
+            reader.note(
+                &deployment.place,
+                format!("says the same as {first}; both are used"),
+            );
+        }
+        first_places.insert(free.clone(), deployment.place.path.clone());
+        deployment.settings.id = free;
+    }
 }
 
 fn with_shares(group: Vec<Deployment>, reader: &mut Reader<'_>) -> Vec<Deployment> {
@@ -124,8 +126,8 @@ pub(crate) fn aliases(
             continue;
         };
         let is_served = |name: &str| models.iter().any(|model| model.name == name);
-        if let Some(found) = model::fault(&alias) {
-            reader.unexpected::<()>(&field.place, "a printable alias without spaces", found);
+        if let Some(found) = model::name_fault(&alias) {
+            reader.unexpected::<()>(&field.place, "an alias of printable characters", found);
         } else if alias.contains('*') {
             reader.unexpected::<()>(&field.place, "an alias without *", quoted(&alias));
         } else if is_served(&alias) {

@@ -1,5 +1,6 @@
 //! `litellm_params` of a deployment on top of the credential that its `litellm_credential_name` names.
 
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use super::document::Document;
@@ -52,19 +53,19 @@ pub(crate) struct Credentials {
 impl Credentials {
     /// Reads `credential_list`.
     pub(crate) fn read(document: &Document, reader: &mut Reader<'_>) -> Self {
-        let mut named: Vec<(String, Rc<Section>)> = Vec::new();
+        let mut named = Vec::new();
+        let mut first_places: BTreeMap<String, String> = BTreeMap::new();
         for element in document.list("credential_list", reader) {
             let Some((name, values)) = entry(&element, reader) else {
                 continue;
             };
-            match named.iter().find(|(known, _)| *known == name) {
-                Some((_, first)) => {
-                    let what = format!("credential_name {}", quoted(&name));
-                    let first = first.place.path.clone();
-                    reader.wrong::<()>(&element.place, Problem::Duplicate { what, first });
-                }
-                None => named.push((name, Rc::new(values))),
+            if let Some(first) = first_places.get(&name).cloned() {
+                let what = format!("credential_name {}", quoted(&name));
+                reader.wrong::<()>(&element.place, Problem::Duplicate { what, first });
+                continue;
             }
+            first_places.insert(name.clone(), element.place.path.clone());
+            named.push((name, Rc::new(values)));
         }
         Credentials { named }
     }

@@ -181,6 +181,7 @@ impl<'a> Reader<'a> {
             return self.wrong(
                 &field.place,
                 Problem::Unsupported {
+                    setting: "an oidc/ reference".to_owned(),
                     instead: "a value or an os.environ/ reference",
                 },
             );

@@ -297,3 +297,127 @@ fn with_merged(mut entries: Vec<(String, Rc<Node>)>, merged: &[Rc<Node>]) -> Vec
     }
     entries
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The tree in JSON's shape, without lines.
+    fn shown(node: &Node) -> String {
+        match &node.value {
+            Value::Scalar(Scalar::Null) => "null".to_owned(),
+            Value::Scalar(Scalar::Bool(value)) => value.to_string(),
+            Value::Scalar(Scalar::Integer(value)) => value.to_string(),
+            Value::Scalar(Scalar::Float(value)) => value.to_string(),
+            Value::Scalar(Scalar::Text(text)) => format!("'{text}'"),
+            Value::Sequence(nodes) => {
+                format!(
+                    "[{}]",
+                    nodes.iter().map(|node| shown(node)).collect::<Vec<_>>().join(",")
+                )
+            }
+            Value::Mapping(entries) => {
+                let entry = |(name, node): &(String, Rc<Node>)| format!("{name}:{}", shown(node));
+                format!("{{{}}}", entries.iter().map(entry).collect::<Vec<_>>().join(","))
+            }
+        }
+    }
+
+    fn read(text: &str) -> String {
+        shown(&parse(text).unwrap().0)
+    }
+
+    #[test]
+    fn quotes_and_tags_make_text() {
+        assert_eq!(
+            read("[1, '1', \"1\", !!str 1, !!int 1, yes, 'yes']"),
+            "[1,'1','1','1',1,true,'yes']"
+        );
+        assert_eq!(read("a: |\n  x\n  y\nb: >-\n  x\n  y\n"), "{a:'x\ny\n',b:'x y'}");
+    }
+
+    #[test]
+    fn an_empty_document_is_an_empty_mapping() {
+        for text in ["", "# nothing\n", "---\n", "\u{feff}", "---\n...\n"] {
+            assert_eq!(read(text), "{}", "{text:?}");
+        }
+    }
+
+    #[test]
+    fn keys_are_text_whatever_they_look_like() {
+        assert_eq!(
+            read("{1: a, yes: b, ~: c, '<<': d}"),
+            "{1:'a',yes:'b',~:'c',<<:'d'}"
+        );
+        assert!(parse("{[a]: b}").is_err());
+        assert_eq!(read("a: &k x\n*k : y\n"), "{a:'x',x:'y'}");
+    }
+
+    #[test]
+    fn own_entries_go_before_merged_ones_and_earlier_merges_before_later() {
+        let text =
+            "a: &a {x: 1, y: 1}\nb: &b {y: 2, z: 2}\nc: {<<: [*a, *b], x: 0}\nd: {x: 3, <<: *b, <<: *a}\n";
+        assert_eq!(
+            read(text),
+            "{a:{x:1,y:1},b:{y:2,z:2},c:{x:0,y:1,z:2},d:{x:3,y:2,z:2}}"
+        );
+        for text in ["a: {<<: 1}", "a: {<<: [1]}", "a: {<<: text}"] {
+            assert!(parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_last_of_equal_keys_counts_and_is_reported() {
+        let (root, duplicates) = parse("a: 1\nb: 2\na: 3\n").unwrap();
+        assert_eq!(shown(&root), "{b:2,a:3}");
+        let [duplicate] = duplicates.as_slice() else {
+            panic!("{duplicates:?}")
+        };
+        assert_eq!((duplicate.key.as_str(), duplicate.line), ("a", 3));
+    }
+
+    #[test]
+    fn nesting_has_a_limit_also_through_aliases() {
+        let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+        assert!(parse(&nested(DEPTH_MAX)).is_ok());
+        assert!(parse(&nested(DEPTH_MAX + 1)).is_err());
+        assert!(parse(&nested(100_000)).is_err());
+        let chain: String = (1..100_000)
+            .map(|level| format!("- &a{level} [*a{}]\n", level - 1))
+            .collect();
+        let error = parse(&format!("- &a0 x\n{chain}")).unwrap_err();
+        assert_eq!(error.found, "too deep a nesting");
+    }
+
+    #[test]
+    fn a_file_that_multiplies_itself_stays_small() {
+        let level = |level: usize| {
+            format!(
+                "l{level}: &l{level} [{}]\n",
+                vec![format!("*l{}", level - 1); 9].join(",")
+            )
+        };
+        let bomb: String = (1..50).map(level).collect();
+        assert!(parse(&format!("l0: &l0 x\n{bomb}")).is_ok());
+    }
+
+    #[test]
+    fn an_alias_of_what_is_not_complete_is_an_error() {
+        assert!(parse("a: &a [*a]").is_err());
+        assert!(parse("a: *nowhere").is_err());
+    }
+
+    #[test]
+    fn lines_and_columns_count_from_one() {
+        let (root, _) = parse("# x\na:\n  - b\n").unwrap();
+        let Value::Mapping(entries) = &root.value else {
+            panic!()
+        };
+        let Value::Sequence(nodes) = &entries[0].1.value else {
+            panic!()
+        };
+        assert_eq!(nodes[0].line, 3);
+        let error = parse("a: b\nc: }\n").unwrap_err();
+        assert_eq!((error.line, error.column), (2, 4));
+    }
+}
