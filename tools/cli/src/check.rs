@@ -19,7 +19,7 @@ pub struct Arguments {
     /// The configuration, with everything that it includes.
     #[arg(value_name = "CONFIG")]
     config: PathBuf,
-    /// Print one JSON object instead of text (the keys are documented in `check/report.rs`).
+    /// Print one JSON object instead of text. Later versions only add keys to it.
     #[arg(long)]
     json: bool,
     /// Do not require the variables of secrets to be set; they are listed instead.

@@ -22,10 +22,7 @@ fn outcome_of(text: &str, environment: &[(&str, &str)], mode: Secrets, format: F
 }
 
 fn plain(outcome: &Outcome) -> String {
-    let text = anstream::adapter::strip_str(&outcome.output).to_string();
-    text.lines()
-        .map(|line| line.trim_end().to_owned() + "\n")
-        .collect()
+    anstream::adapter::strip_str(&outcome.output).to_string()
 }
 
 #[test]

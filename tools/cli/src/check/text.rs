@@ -45,7 +45,10 @@ fn valid(out: &mut String, file: &str, meaning: &Meaning, width: Option<u16>) ->
         counted(meaning.endpoints.len(), "endpoint"),
     ];
     writeln!(out, "{file}: {GOOD}valid{GOOD:#}, {}\n", counts.join(", "))?;
-    writeln!(out, "{}\n", table(meaning, width))?;
+    for row in table(meaning, width).lines() {
+        writeln!(out, "{}", row.trim_end())?;
+    }
+    writeln!(out)?;
     line(
         out,
         "attempts",

@@ -31,10 +31,12 @@ pub(crate) fn plain(text: &str) -> Scalar {
 
 fn number(text: &str) -> Option<Scalar> {
     let (sign, digits) = match text.strip_prefix(['-', '+']) {
+        // A number that starts with its point has no sign, except for infinity.
+        Some(rest) if rest.starts_with('.') && !is_infinity(rest) => return None,
         Some(rest) => (if text.starts_with('-') { -1 } else { 1 }, rest),
         None => (1, text),
     };
-    if matches!(digits, ".inf" | ".Inf" | ".INF") {
+    if is_infinity(digits) {
         return Some(Scalar::Float(f64::INFINITY * f64::from(sign)));
     }
     integer(digits)
@@ -43,19 +45,23 @@ fn number(text: &str) -> Option<Scalar> {
         .or_else(|| float(digits).map(|value| Scalar::Float(value * f64::from(sign))))
 }
 
+fn is_infinity(digits: &str) -> bool {
+    matches!(digits, ".inf" | ".Inf" | ".INF")
+}
+
+/// Underscores may stand anywhere but in front.
 fn integer(digits: &str) -> Option<i64> {
     let (radix, digits) = if let Some(rest) = digits.strip_prefix("0x") {
         (16, rest)
     } else if let Some(rest) = digits.strip_prefix("0b") {
         (2, rest)
-    } else if let Some(rest) = digits.strip_prefix('0').filter(|rest| !rest.is_empty()) {
-        (8, rest)
+    } else if digits.len() > 1 && digits.starts_with('0') {
+        (8, digits)
     } else {
         (10, digits)
     };
-    let starts_well =
-        digits.starts_with(|first: char| first.is_digit(radix)) || (radix == 8 && digits != "_");
-    if !starts_well || !digits.chars().all(|c| c == '_' || c.is_digit(radix)) {
+    let is_digit = |c: char| c.is_digit(radix);
+    if !digits.starts_with(is_digit) || !digits.chars().all(|c| c == '_' || is_digit(c)) {
         return None;
     }
     i64::from_str_radix(&digits.replace('_', ""), radix).ok()
@@ -63,26 +69,24 @@ fn integer(digits: &str) -> Option<i64> {
 
 /// A float of YAML 1.1 has a point, and its exponent a sign; digits alone come here when they exceed an `i64`.
 fn float(digits: &str) -> Option<f64> {
-    let all_digits = !digits.is_empty() && digits.chars().all(|c| c.is_ascii_digit());
+    let is_digits = |text: &str| !text.is_empty() && text.chars().all(|c| c.is_ascii_digit());
+    if is_digits(digits) && !digits.starts_with('0') {
+        return digits.parse().ok();
+    }
     let (mantissa, exponent) = match digits.split_once(['e', 'E']) {
         Some((mantissa, exponent)) => (mantissa, Some(exponent)),
         None => (digits, None),
     };
-    let pointed = mantissa.matches('.').count() == 1
-        && mantissa.chars().any(|c| c.is_ascii_digit())
-        && mantissa
-            .chars()
-            .all(|c| c.is_ascii_digit() || c == '_' || c == '.')
-        && !mantissa.starts_with('_');
-    let exponent_fits = exponent.is_none_or(|exponent| {
-        exponent
-            .strip_prefix(['+', '-'])
-            .is_some_and(|digits| !digits.is_empty() && digits.chars().all(|c| c.is_ascii_digit()))
-    });
-    if (all_digits && !digits.starts_with('0')) || (pointed && exponent_fits) {
-        return digits.replace('_', "").parse().ok();
+    let (whole, fraction) = mantissa.split_once('.')?;
+    let with_underscores = |text: &str| text.chars().all(|c| c.is_ascii_digit() || c == '_');
+    let starts_with_digit = |text: &str| text.starts_with(|c: char| c.is_ascii_digit());
+    let starts_well = starts_with_digit(whole) || (whole.is_empty() && starts_with_digit(fraction));
+    let exponent_fits =
+        exponent.is_none_or(|exponent| exponent.strip_prefix(['+', '-']).is_some_and(is_digits));
+    if !starts_well || !with_underscores(whole) || !with_underscores(fraction) || !exponent_fits {
+        return None;
     }
-    None
+    digits.replace('_', "").parse().ok()
 }
 
 #[cfg(test)]
@@ -118,6 +122,17 @@ mod tests {
             ("12:30", text("12:30")),
             ("2024-10-22", text("2024-10-22")),
             ("-", text("-")),
+            ("1__0", Scalar::Integer(10)),
+            ("0_", Scalar::Integer(0)),
+            ("_1", text("_1")),
+            ("0o17", text("0o17")),
+            ("0x", text("0x")),
+            ("00", Scalar::Integer(0)),
+            ("+.5", text("+.5")),
+            ("._5", text("._5")),
+            (".e+1", text(".e+1")),
+            ("1_0.5_0", Scalar::Float(10.5)),
+            ("1.e+1", Scalar::Float(10.0)),
             (".", text(".")),
             ("99999999999999999999", Scalar::Float(1e20)),
             ("us-west-2", text("us-west-2")),
