@@ -5,5 +5,22 @@
 
 pub mod balance;
 pub mod config;
+pub mod deployment;
+pub mod exchange;
+pub mod gateway;
+pub mod headers;
+pub mod health;
+pub mod keys;
+pub mod models;
+pub mod pairs;
+pub mod plan;
+pub mod random;
+pub mod reject;
+pub mod route;
+pub mod secret;
 pub mod sigv4;
+pub mod time;
 pub mod wiring;
+
+#[cfg(target_arch = "wasm32")]
+mod shell;

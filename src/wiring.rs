@@ -10,8 +10,6 @@ pub const ROOT_SIGNER: &str = "signer";
 
 /// Request header that names the failover cluster (the route's `cluster_header`).
 pub const HEADER_CLUSTER: &str = "x-eb-cluster";
-/// Request header that holds the key of the request's plan in the VM's table. Not a secret, and useless elsewhere.
-pub const HEADER_PLAN: &str = "x-eb-plan";
 /// Request header that chooses the route: [`ROUTE_UNARY`] or [`ROUTE_STREAM`] (they differ in their time limits).
 pub const HEADER_ROUTE: &str = "x-eb-route";
 /// Route of operations that answer with one body: `request_timeout` bounds the whole.
@@ -22,6 +20,10 @@ pub const ROUTE_STREAM: &str = "stream";
 pub const HEADER_RETRY: &str = "x-eb-retry";
 /// Request header that marks a reply as the gateway's own, so that `local_reply_config` leaves its body alone.
 pub const HEADER_REJECTED: &str = "x-eb-rejected";
+
+/// Property (Envoy keeps it as filter state `wasm.…`) that holds the key of the request's plan in the VM's table. It is
+/// no header, because a header would either reach Bedrock or be gone when the next attempt looks for it.
+pub const PROPERTY_PLAN: &str = "envoy_bedrock.plan";
 
 /// Namespace of the endpoint metadata in the region clusters.
 pub const METADATA_NAMESPACE: &str = "envoy-bedrock";

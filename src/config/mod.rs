@@ -4,8 +4,10 @@
 //! edge parses a small, complete and unambiguous JSON and no YAML. A secret is always the name of an environment
 //! variable of the Envoy process, never a value.
 
+mod error;
 mod settings;
 
+pub use error::ConfigError;
 pub use settings::{
     BODY_LIMIT_DEFAULT_BYTES, CredentialSettings, DeploymentSettings, EnvName, ModelSettings, Settings,
 };

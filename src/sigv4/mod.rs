@@ -1,1 +1,65 @@
-//! AWS Signature Version 4.
+//! AWS Signature Version 4 in headers: canonical request → string to sign → signing key → signature →
+//! `Authorization`.
+//!
+//! Deliberately not here: signatures in the query string (presigned URLs), signed chunks and trailers,
+//! `UNSIGNED-PAYLOAD` and SigV4a, none of which Bedrock takes from this gateway. Nothing is sent or read here either: the
+//! caller puts the very bytes that it signs on the wire.
+//!
+//! Whether a session token or the payload's hash is signed is not a setting: it is signed when it is among the headers.
+//!
+//! ```
+//! use envoy_bedrock::secret::Secret;
+//! use envoy_bedrock::sigv4::*;
+//! use envoy_bedrock::time::UnixTime;
+//!
+//! let access_key_id = AccessKeyId::new("AKIDEXAMPLE").unwrap();
+//! let (secret, token) = (Secret::new("wJalrXUtnFEMI/K7MDENG"), Some(Secret::new("AQoDYXdz")));
+//! let payload = PayloadHash::of(b"{}");
+//! let mut keys = SigningKeys::default();
+//!
+//! let date = UnixTime::from_nanoseconds(1_795_357_174_000_000_000).amz_date();
+//! let scope = Scope { date, region: "us-west-2", service: BEDROCK };
+//! let host = Header::new("host", b"bedrock-runtime.us-west-2.amazonaws.com");
+//! let now = Header::new("x-amz-date", date.as_bytes());
+//! let headers: &mut [Header] = match &token {
+//!     Some(token) => &mut [host, now, Header::new("x-amz-security-token", token.expose().as_bytes())],
+//!     None => &mut [host, now],
+//! };
+//! let request = CanonicalRequest {
+//!     method: "POST",
+//!     path: b"/model/amazon.nova-lite-v1%3A0/converse",
+//!     query: b"",
+//!     headers: SignedHeaders::sort(headers),
+//!     payload: &payload,
+//!     settings: Settings::BEDROCK,
+//! };
+//! let key = keys.key(CredentialId(0), &secret, &scope);
+//! let authorization = authorize(&key, &access_key_id, &scope, &request);
+//! assert!(authorization.starts_with("AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20261122/us-west-2/bedrock/aws4_request, \
+//!     SignedHeaders=host;x-amz-date;x-amz-security-token, Signature="));
+//! ```
+//!
+//! Specification: "Create a signed AWS API request" in the IAM User Guide.
+
+mod authorization;
+mod canonical;
+mod headers;
+mod key;
+mod keys;
+mod payload;
+mod query;
+mod scope;
+mod sink;
+mod uri;
+
+pub use authorization::{AccessKeyId, InvalidAccessKeyId, authorize};
+pub use canonical::{CanonicalRequest, RedactedRequest, RequestHash, Settings};
+pub use headers::{Header, SignedHeaders};
+pub use key::{Signature, SigningKey};
+pub use keys::{CredentialId, SIGNING_KEYS_MAX, SigningKeys};
+pub use payload::{PayloadHash, PayloadHasher};
+pub use scope::{BEDROCK, Scope, StringToSign};
+pub use uri::{PathNormalization, UriEncoding};
+
+/// Name of the algorithm, in the string to sign and in the authorization header.
+pub const ALGORITHM: &str = "AWS4-HMAC-SHA256";

@@ -1,0 +1,112 @@
+//! A model id in one region with one set of credentials: what an attempt is made for.
+
+use crate::config::DeploymentSettings;
+use crate::models::substitute;
+use crate::route::{Operation, encode_segment};
+use crate::secret::Secret;
+use crate::sigv4::{AccessKeyId, CredentialId};
+
+/// Where a request can go, with its secrets resolved.
+#[derive(Debug)]
+pub struct Deployment {
+    /// `model_info.id`, or a stable digest.
+    pub id: String,
+    /// Region of the signature's scope.
+    pub region: String,
+    /// Envoy's cluster of the endpoint.
+    pub cluster: String,
+    /// Host of the upstream request, as signed.
+    pub authority: String,
+    /// How its requests are authenticated.
+    pub credentials: Credentials,
+    base_path: String,
+    model: String,
+    /// The model id as a path segment, unless a wildcard makes it another in every request.
+    segment: Option<String>,
+}
+
+/// How a request is authenticated to AWS.
+#[derive(Debug)]
+pub enum Credentials {
+    /// By a signature.
+    Sigv4 {
+        /// What the cache of signing keys knows these credentials by.
+        id: CredentialId,
+        /// The access key id.
+        access_key_id: AccessKeyId,
+        /// The secret access key.
+        secret_access_key: Secret,
+        /// The session token of temporary credentials.
+        session_token: Option<Secret>,
+    },
+    /// By a Bedrock API key: the whole value of `authorization`.
+    Bearer(Secret),
+}
+
+impl Deployment {
+    /// The deployment that `settings` describe.
+    pub fn new(settings: &DeploymentSettings, credentials: Credentials) -> Self {
+        Self {
+            id: settings.id.clone(),
+            region: settings.region.clone(),
+            cluster: settings.cluster.clone(),
+            authority: settings.authority.clone(),
+            credentials,
+            base_path: settings.base_path.clone(),
+            model: settings.model.clone(),
+            segment: (!settings.model.contains('*')).then(|| encode_segment(&settings.model)),
+        }
+    }
+
+    /// Path of an upstream request; `captures` are what the wildcards of the model's name stand for.
+    pub fn path(&self, operation: Operation, captures: &[String]) -> String {
+        let base_path = &self.base_path;
+        let operation = operation.segment();
+        match &self.segment {
+            Some(segment) => format!("{base_path}/model/{segment}/{operation}"),
+            None => {
+                let segment = encode_segment(&substitute(&self.model, captures));
+                format!("{base_path}/model/{segment}/{operation}")
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{CredentialSettings, EnvName};
+
+    fn deployment(model: &str, base_path: &str) -> Deployment {
+        let settings = DeploymentSettings {
+            id: "d".into(),
+            model: model.into(),
+            region: "us-west-2".into(),
+            cluster: "us-west-2".into(),
+            authority: "localhost".into(),
+            base_path: base_path.into(),
+            credentials: CredentialSettings::Bearer {
+                api_key: EnvName("KEY".into()),
+            },
+            weight: 1,
+            order: 0,
+        };
+        Deployment::new(&settings, Credentials::Bearer(Secret::new("Bearer k")))
+    }
+
+    #[test]
+    fn a_model_id_is_one_encoded_segment_behind_the_base_path() {
+        let path = deployment("arn:aws:bedrock:us-west-2::foundation-model/a:0", "/base")
+            .path(Operation::Invoke, &[]);
+        assert_eq!(
+            path,
+            "/base/model/arn%3Aaws%3Abedrock%3Aus-west-2%3A%3Afoundation-model%2Fa%3A0/invoke"
+        );
+    }
+
+    #[test]
+    fn a_wildcard_is_filled_in_before_it_is_encoded() {
+        let path = deployment("us.*", "").path(Operation::ConverseStream, &["../x:0".into()]);
+        assert_eq!(path, "/model/us...%2Fx%3A0/converse-stream");
+    }
+}

@@ -1,0 +1,136 @@
+//! One request in the gateway role: judged by its headers, hashed as its body arrives, then planned.
+
+use std::rc::Rc;
+
+use crate::gateway::Gateway;
+use crate::headers::{Headers, is_forwarded};
+use crate::health;
+use crate::keys::{self, KeyHash};
+use crate::models::Named;
+use crate::plan::Plan;
+use crate::random::Random;
+use crate::reject::{Reject, Reply};
+use crate::route::{self, Operation};
+use crate::sigv4::PayloadHasher;
+use crate::wiring::{ROUTE_STREAM, ROUTE_UNARY};
+
+/// A request whose headers were accepted and whose body is arriving.
+#[derive(Debug)]
+pub struct Exchange {
+    gateway: Rc<Gateway>,
+    named: Named,
+    operation: Operation,
+    headers: Vec<(Vec<u8>, Vec<u8>)>,
+    payload: PayloadHasher,
+    received_bytes: u64,
+}
+
+/// A request that may go upstream.
+#[derive(Debug)]
+pub struct Departure {
+    /// What the signer needs for each attempt.
+    pub plan: Plan,
+    /// The failover cluster that makes the attempts.
+    pub cluster: String,
+    /// The route: how long the answer may take.
+    pub route: &'static str,
+}
+
+impl Exchange {
+    /// Judges a request by its headers: the key before everything else, so that nobody without one learns what exists.
+    ///
+    /// # Errors
+    /// The [`Reply`] that ends the request.
+    pub fn begin(gateway: Rc<Gateway>, headers: Headers<'_>) -> Result<Self, Reply> {
+        let path = headers.all(":path").next().unwrap_or_default();
+        let method = headers.all(":method").next().unwrap_or_default();
+        if let Some(reply) = health::answer(method, path) {
+            return Err(reply);
+        }
+        Self::judge(gateway, headers, method, path).map_err(|reject| reject.reply())
+    }
+
+    fn judge(gateway: Rc<Gateway>, headers: Headers<'_>, method: &[u8], path: &[u8]) -> Result<Self, Reject> {
+        if route::is_guarded(path) {
+            let key = keys::offered(headers)?;
+            if !gateway.master_key.matches(&KeyHash::of(key)) {
+                return Err(Reject::WrongKey);
+            }
+        }
+        let target = route::parse(path)?;
+        if method != b"POST" {
+            return Err(Reject::Method);
+        }
+        let Some(named) = gateway.models.find(&target.alias) else {
+            return Err(Reject::UnknownModel(target.alias));
+        };
+        if declared_bytes(headers) > gateway.body_limit_bytes {
+            return Err(Reject::BodyTooLarge(gateway.body_limit_bytes));
+        }
+        let forwarded = headers.0.iter().filter(|(name, _)| is_forwarded(name));
+        Ok(Self {
+            gateway,
+            named,
+            operation: target.operation,
+            headers: forwarded
+                .map(|(name, value)| (name.to_vec(), value.to_vec()))
+                .collect(),
+            payload: PayloadHasher::default(),
+            received_bytes: 0,
+        })
+    }
+
+    /// Takes the next bytes of the body.
+    ///
+    /// # Errors
+    /// The [`Reply`] that ends the request when the body is longer than allowed.
+    pub fn receive(&mut self, chunk: &[u8]) -> Result<(), Reply> {
+        let bytes = u64::try_from(chunk.len()).unwrap_or(u64::MAX);
+        self.received_bytes = self.received_bytes.saturating_add(bytes);
+        if self.received_bytes > self.gateway.body_limit_bytes {
+            return Err(Reject::BodyTooLarge(self.gateway.body_limit_bytes).reply());
+        }
+        self.payload.update(chunk);
+        Ok(())
+    }
+
+    /// Ends the body and decides where the request goes.
+    pub fn depart(self, random: &mut Random) -> Departure {
+        let model = &self.named.model;
+        let drawn = model.balance.draw(random);
+        let attempts = drawn
+            .iter()
+            .filter_map(|&index| model.deployments.get(index))
+            .cloned()
+            .collect();
+        Departure {
+            cluster: model.balance.cluster(&drawn),
+            route: if self.operation.is_stream() {
+                ROUTE_STREAM
+            } else {
+                ROUTE_UNARY
+            },
+            plan: Plan {
+                gateway: self.gateway,
+                attempts,
+                captures: self.named.captures,
+                operation: self.operation,
+                headers: self.headers,
+                payload: self.payload.finish(),
+                content_length: self.received_bytes.to_string(),
+            },
+        }
+    }
+}
+
+/// The body's length by the client's word, 0 if it gives none. Only good for refusing early: what counts is counted.
+fn declared_bytes(headers: Headers<'_>) -> u64 {
+    let digits = headers
+        .all("content-length")
+        .next()
+        .and_then(|value| std::str::from_utf8(value).ok());
+    digits.and_then(|digits| digits.parse().ok()).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests;

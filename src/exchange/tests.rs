@@ -1,0 +1,231 @@
+use super::*;
+use crate::headers::Header;
+use crate::sigv4::PayloadHash;
+use crate::time::UnixTime;
+
+const NOW: u64 = 1_795_357_174_000_000_000;
+
+fn gateway() -> Rc<Gateway> {
+    let deployment = |id: &str, model: &str, cluster: &str, credentials: &str| {
+        format!(
+            r#"{{"id": "{id}", "model": "{model}", "region": "{cluster}", "cluster": "{cluster}",
+                "authority": "{cluster}.test:8443", "base_path": "/base", "weight": 1, "credentials": {credentials}}}"#
+        )
+    };
+    let signed =
+        r#"{"sigv4": {"access_key_id": "ID", "secret_access_key": "SECRET", "session_token": "TOKEN"}}"#;
+    let bearer = r#"{"bearer": {"api_key": "API"}}"#;
+    let json = format!(
+        r#"{{"master_key": "MASTER", "attempts": 3, "body_limit_bytes": 10, "models": [
+            {{"name": "team/m:0", "deployments": [{}, {}]}},
+            {{"name": "us.*", "deployments": [{}]}}]}}"#,
+        deployment("w", "a:0", "west", signed),
+        deployment("e", "a:0", "east", signed),
+        deployment("b", "us.*", "west", bearer),
+    );
+    let variable = |name: &str| {
+        Some(if name == "MASTER" {
+            "sk-1".into()
+        } else {
+            format!("value-of-{name}")
+        })
+    };
+    Rc::new(Gateway::new(json.as_bytes(), variable).unwrap())
+}
+
+fn headers<'a>(path: &'a str, more: &[(&'a str, &'a str)]) -> Vec<Header<'a>> {
+    let fixed = [
+        (":method", "POST"),
+        (":path", path),
+        (":authority", "localhost"),
+        ("authorization", "Bearer sk-1"),
+    ];
+    // A header given by the test replaces the one of the same name.
+    let kept = fixed
+        .into_iter()
+        .filter(|(name, _)| !more.iter().any(|(other, _)| other == name));
+    kept.chain(more.iter().copied())
+        .map(|(name, value)| (name.as_bytes(), value.as_bytes()))
+        .collect()
+}
+
+fn status(path: &str, more: &[(&str, &str)]) -> u16 {
+    Exchange::begin(gateway(), Headers(&headers(path, more)))
+        .err()
+        .map_or(0, |reply| reply.status)
+}
+
+fn depart(path: &str, more: &[(&str, &str)], body: &[u8]) -> Departure {
+    let mut exchange = Exchange::begin(gateway(), Headers(&headers(path, more))).unwrap();
+    for chunk in body.chunks(3) {
+        exchange.receive(chunk).unwrap();
+    }
+    exchange.depart(&mut Random::new(1))
+}
+
+fn text(header: Header<'_>) -> (String, String) {
+    (
+        String::from_utf8_lossy(header.0).into_owned(),
+        String::from_utf8_lossy(header.1).into_owned(),
+    )
+}
+
+#[test]
+fn the_key_is_judged_before_anything_else() {
+    let wrong = ("authorization", "Bearer sk-2");
+    for path in [
+        "/model/team%2Fm:0/converse",
+        "/model/unknown/converse",
+        "/model/../x",
+        "/bedrock/nothing",
+        "/models",
+    ] {
+        assert_eq!(status(path, &[wrong]), 401, "{path}");
+        assert_eq!(status(path, &[wrong, (":method", "GET")]), 401, "{path}");
+    }
+    let too_large = ("content-length", "11");
+    assert_eq!(status("/model/team%2Fm:0/converse", &[wrong, too_large]), 401);
+}
+
+#[test]
+fn with_the_key_each_defect_has_its_status() {
+    for (path, more, expected) in [
+        ("/model/team%2Fm:0/converse", &[][..], 0),
+        ("/bedrock/model/team/m%3A0/converse", &[], 0),
+        ("/model/us.x/invoke", &[], 0),
+        ("/model/Team%2Fm:0/converse", &[], 400),
+        ("/model/team%2Fm:0/../converse", &[], 400),
+        ("/model/team%2Fm:0/other", &[], 404),
+        ("/", &[], 404),
+        ("/model/team%2Fm:0/converse", &[(":method", "GET")], 405),
+        ("/model/team%2Fm:0/converse", &[(":method", "post")], 405),
+        ("/model/team%2Fm:0/converse", &[("content-length", "10")], 0),
+        ("/model/team%2Fm:0/converse", &[("content-length", "11")], 413),
+        ("/health/liveliness", &[(":method", "GET")], 200),
+    ] {
+        assert_eq!(status(path, more), expected, "{path} {more:?}");
+    }
+}
+
+#[test]
+fn a_body_may_be_as_long_as_the_limit_and_not_longer() {
+    let begin = || Exchange::begin(gateway(), Headers(&headers("/model/us.x/invoke", &[]))).unwrap();
+    let mut exchange = begin();
+    assert!(exchange.receive(&[0; 9]).is_ok());
+    assert!(exchange.receive(&[0; 1]).is_ok());
+    assert_eq!(exchange.receive(&[0; 1]).unwrap_err().status, 413);
+    assert_eq!(begin().receive(&[0; 11]).unwrap_err().status, 413);
+}
+
+#[test]
+fn streams_take_the_route_of_streams() {
+    assert_eq!(
+        depart("/model/us.x/converse-stream", &[], b"").route,
+        ROUTE_STREAM
+    );
+    assert_eq!(
+        depart("/model/us.x/invoke-with-response-stream", &[], b"").route,
+        ROUTE_STREAM
+    );
+    assert_eq!(depart("/model/us.x/converse", &[], b"").route, ROUTE_UNARY);
+    assert_eq!(depart("/model/us.x/count-tokens", &[], b"").route, ROUTE_UNARY);
+}
+
+#[test]
+fn a_request_is_signed_for_the_deployment_of_its_attempt() {
+    let departure = depart(
+        "/model/team%2Fm:0/converse",
+        &[("content-type", "application/json")],
+        b"{\"a\":1}",
+    );
+    let clusters: Vec<&str> = departure.cluster.split('+').collect();
+    assert_eq!(clusters.len(), 3);
+    assert_ne!(clusters[0], clusters[1]);
+    for (number, cluster) in (1..).zip(&clusters) {
+        let now = UnixTime::from_nanoseconds(NOW);
+        let request = departure.plan.request(number, cluster.as_bytes(), now).unwrap();
+        let mut headers: Vec<_> = request.headers().into_iter().map(text).collect();
+        let authorization = headers.remove(5);
+        assert_eq!(authorization.0, "authorization");
+        let expected = format!(
+            "AWS4-HMAC-SHA256 Credential=value-of-ID/20261122/{cluster}/bedrock/aws4_request, \
+             SignedHeaders=host;x-amz-date;x-amz-security-token, Signature="
+        );
+        assert!(authorization.1.starts_with(&expected), "{authorization:?}");
+        let expected = [
+            (":method", "POST"),
+            (":scheme", "https"),
+            (":authority", &format!("{cluster}.test:8443")),
+            (":path", "/base/model/a%3A0/converse"),
+            ("content-length", "7"),
+            ("x-amz-date", "20261122T141934Z"),
+            ("x-amz-security-token", "value-of-TOKEN"),
+            ("content-type", "application/json"),
+        ];
+        assert_eq!(
+            headers,
+            expected.map(|(name, value)| (name.to_string(), value.to_string()))
+        );
+    }
+}
+
+#[test]
+fn an_attempt_at_another_endpoint_than_planned_is_refused() {
+    let departure = depart("/model/team%2Fm:0/converse", &[], b"");
+    let clusters: Vec<&str> = departure.cluster.split('+').collect();
+    let now = UnixTime::from_nanoseconds(NOW);
+    for (number, cluster) in [
+        (1, clusters[1]),
+        (2, clusters[0]),
+        (0, clusters[0]),
+        (4, clusters[0]),
+        (1, ""),
+    ] {
+        let result = departure.plan.request(number, cluster.as_bytes(), now);
+        assert_eq!(result.err(), Some(Reject::Unsignable), "{number} {cluster}");
+    }
+}
+
+#[test]
+fn a_deployment_with_an_api_key_sends_it_and_signs_nothing() {
+    let departure = depart(
+        "/model/us.x:0/invoke",
+        &[("x-amz-date", "old"), ("x-amzn-bedrock-trace", "ENABLED")],
+        b"",
+    );
+    let request = departure
+        .plan
+        .request(3, b"west", UnixTime::from_nanoseconds(NOW))
+        .unwrap();
+    let headers: Vec<_> = request.headers().into_iter().map(text).collect();
+    let expected = [
+        (":method", "POST"),
+        (":scheme", "https"),
+        (":authority", "west.test:8443"),
+        (":path", "/base/model/us.x%3A0/invoke"),
+        ("content-length", "0"),
+        ("authorization", "Bearer value-of-API"),
+        ("x-amzn-bedrock-trace", "ENABLED"),
+    ];
+    assert_eq!(
+        headers,
+        expected.map(|(name, value)| (name.to_string(), value.to_string()))
+    );
+}
+
+#[test]
+fn answers_worth_another_attempt_are_retried_while_there_is_one() {
+    let plan = depart("/model/us.x/invoke", &[], b"").plan;
+    for status in 100..=599 {
+        let is_worth_it = [408, 424, 429].contains(&status) || status >= 500;
+        assert_eq!(plan.is_retried(1, status), is_worth_it, "{status}");
+        assert_eq!(plan.is_retried(2, status), is_worth_it, "{status}");
+        assert!(!plan.is_retried(3, status), "{status}");
+    }
+}
+
+#[test]
+fn the_body_is_hashed_however_it_is_cut() {
+    let departure = depart("/model/us.x/invoke", &[], b"0123456789");
+    assert_eq!(departure.plan.payload, PayloadHash::of(b"0123456789"));
+}

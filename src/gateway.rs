@@ -1,0 +1,243 @@
+//! A configuration at work: everything that the requests of one VM share.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use crate::balance::Balance;
+use crate::config::{ConfigError, CredentialSettings, DeploymentSettings, EnvName, ModelSettings, Settings};
+use crate::deployment::{Credentials, Deployment};
+use crate::keys::KeyHash;
+use crate::models::{Model, Models};
+use crate::secret::Secret;
+use crate::sigv4::{AccessKeyId, CredentialId, SigningKeys};
+
+/// Most attempts of a request: each is a sub-cluster in every failover cluster.
+pub const ATTEMPTS_MAX: u32 = 11;
+
+/// What a VM knows of its configuration, its secrets resolved.
+#[derive(Debug)]
+pub struct Gateway {
+    /// The key that clients have to present.
+    pub master_key: KeyHash,
+    /// Largest request body, in bytes.
+    pub body_limit_bytes: u64,
+    /// The models that clients can name.
+    pub models: Models,
+    /// Derived signing keys. They live as long as this configuration, so new secrets never meet old keys.
+    pub signing_keys: RefCell<SigningKeys>,
+}
+
+impl Gateway {
+    /// Parses a plugin configuration and resolves its secrets through `variable`.
+    ///
+    /// # Errors
+    /// [`ConfigError`] names the field, what was expected and what was found; never the value of a secret.
+    pub fn new(json: &[u8], variable: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        let settings: Settings =
+            serde_json::from_slice(json).map_err(|error| ConfigError::Malformed(error.to_string()))?;
+        if !(1..=ATTEMPTS_MAX).contains(&settings.attempts) {
+            return Err(ConfigError::OutOfBounds {
+                field: "attempts".into(),
+                expected: "a number from 1 to 11",
+                found: settings.attempts.to_string(),
+            });
+        }
+        let mut secrets = Secrets {
+            variable,
+            ids: HashMap::new(),
+        };
+        let master_key = secrets.resolve("master_key", &settings.master_key)?;
+        let models = settings.models.iter().enumerate();
+        let models =
+            models.map(|(index, model)| secrets.model(&format!("models[{index}]"), model, settings.attempts));
+        Ok(Self {
+            master_key: KeyHash::of(master_key.as_bytes()),
+            body_limit_bytes: settings.body_limit_bytes,
+            models: Models::new(models.collect::<Result<_, _>>()?, settings.aliases),
+            signing_keys: RefCell::default(),
+        })
+    }
+}
+
+/// Reads secrets, and numbers the credentials: deployments with the same ones share their signing keys.
+struct Secrets<V> {
+    variable: V,
+    ids: HashMap<(EnvName, EnvName), u32>,
+}
+
+impl<V: Fn(&str) -> Option<String>> Secrets<V> {
+    fn model(&mut self, field: &str, settings: &ModelSettings, attempts: u32) -> Result<Model, ConfigError> {
+        if settings.deployments.is_empty() {
+            return Err(ConfigError::OutOfBounds {
+                field: format!("{field}.deployments"),
+                expected: "at least one deployment",
+                found: "none".into(),
+            });
+        }
+        let deployments = settings.deployments.iter().enumerate();
+        let deployments = deployments
+            .map(|(index, deployment)| self.deployment(&format!("{field}.deployments[{index}]"), deployment));
+        Ok(Model {
+            name: settings.name.clone(),
+            deployments: deployments.collect::<Result<_, _>>()?,
+            balance: Balance::new(settings, attempts),
+        })
+    }
+
+    fn deployment(
+        &mut self,
+        field: &str,
+        settings: &DeploymentSettings,
+    ) -> Result<Rc<Deployment>, ConfigError> {
+        let field = format!("{field}.credentials");
+        let credentials = match &settings.credentials {
+            CredentialSettings::Bearer { api_key } => {
+                let api_key = self.resolve(&format!("{field}.bearer.api_key"), api_key)?;
+                Credentials::Bearer(Secret::new(format!("Bearer {api_key}")))
+            }
+            CredentialSettings::Sigv4 {
+                access_key_id,
+                secret_access_key,
+                session_token,
+            } => Credentials::Sigv4 {
+                id: self.credential_id(access_key_id, secret_access_key),
+                access_key_id: self.access_key_id(&format!("{field}.sigv4.access_key_id"), access_key_id)?,
+                secret_access_key: Secret::new(
+                    self.resolve(&format!("{field}.sigv4.secret_access_key"), secret_access_key)?,
+                ),
+                session_token: session_token
+                    .as_ref()
+                    .map(|token| {
+                        self.resolve(&format!("{field}.sigv4.session_token"), token)
+                            .map(Secret::new)
+                    })
+                    .transpose()?,
+            },
+        };
+        Ok(Rc::new(Deployment::new(settings, credentials)))
+    }
+
+    fn credential_id(&mut self, access_key_id: &EnvName, secret_access_key: &EnvName) -> CredentialId {
+        let next = u32::try_from(self.ids.len()).unwrap_or(u32::MAX);
+        CredentialId(
+            *self
+                .ids
+                .entry((access_key_id.clone(), secret_access_key.clone()))
+                .or_insert(next),
+        )
+    }
+
+    fn access_key_id(&self, field: &str, name: &EnvName) -> Result<AccessKeyId, ConfigError> {
+        AccessKeyId::new(self.resolve(field, name)?).map_err(|error| ConfigError::BadVariable {
+            field: field.into(),
+            name: name.0.clone(),
+            error,
+        })
+    }
+
+    fn resolve(&self, field: &str, name: &EnvName) -> Result<String, ConfigError> {
+        (self.variable)(&name.0)
+            .filter(|value| !value.is_empty())
+            .ok_or_else(|| ConfigError::MissingVariable {
+                field: field.into(),
+                name: name.0.clone(),
+            })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SETTINGS: &str = r#"{
+        "master_key": "LITELLM_MASTER_KEY", "attempts": 2, "body_limit_bytes": 10,
+        "models": [{ "name": "m", "deployments": [{
+            "id": "d", "model": "a:0", "region": "us-west-2", "cluster": "us-west-2", "authority": "h", "weight": 1,
+            "credentials": {"sigv4": {"access_key_id": "ID", "secret_access_key": "SECRET", "session_token": "TOKEN"}}
+        }] }]
+    }"#;
+
+    fn variable(name: &str) -> Option<String> {
+        ["LITELLM_MASTER_KEY", "ID", "SECRET", "TOKEN"]
+            .contains(&name)
+            .then(|| format!("value-of-{name}"))
+    }
+
+    fn error(json: &str, variable: impl Fn(&str) -> Option<String>) -> String {
+        Gateway::new(json.as_bytes(), variable).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_complete_configuration_is_accepted_and_shows_no_secret() {
+        let gateway = Gateway::new(SETTINGS.as_bytes(), variable).unwrap();
+        assert!(
+            gateway
+                .master_key
+                .matches(&KeyHash::of(b"value-of-LITELLM_MASTER_KEY"))
+        );
+        let shown = format!("{gateway:?}");
+        assert!(
+            !shown.contains("value-of-SECRET") && !shown.contains("value-of-TOKEN"),
+            "{shown}"
+        );
+    }
+
+    #[test]
+    fn a_missing_or_empty_variable_is_named_with_its_field() {
+        let without = |gone: &'static str| move |name: &str| variable(name).filter(|_| name != gone);
+        for (gone, field) in [
+            ("LITELLM_MASTER_KEY", "master_key"),
+            ("ID", "models[0].deployments[0].credentials.sigv4.access_key_id"),
+            (
+                "SECRET",
+                "models[0].deployments[0].credentials.sigv4.secret_access_key",
+            ),
+            (
+                "TOKEN",
+                "models[0].deployments[0].credentials.sigv4.session_token",
+            ),
+        ] {
+            let expected =
+                format!("{field}: expected the environment variable {gone} to be set, but found none");
+            assert_eq!(error(SETTINGS, without(gone)), expected);
+            assert_eq!(
+                error(SETTINGS, |name| variable(name).map(|v| if name == gone {
+                    String::new()
+                } else {
+                    v
+                })),
+                expected
+            );
+        }
+    }
+
+    #[test]
+    fn settings_out_of_bounds_are_refused() {
+        for (from, to, expected) in [
+            (
+                "\"attempts\": 2",
+                "\"attempts\": 0",
+                "attempts: expected a number from 1 to 11, but found 0",
+            ),
+            (
+                "\"attempts\": 2",
+                "\"attempts\": 12",
+                "attempts: expected a number from 1 to 11, but found 12",
+            ),
+            (
+                "\"attempts\": 2",
+                "\"atempts\": 2",
+                "expected the settings of envoy-bedrock, but found unknown field",
+            ),
+        ] {
+            let error = error(&SETTINGS.replace(from, to), variable);
+            assert!(error.starts_with(expected), "{error}");
+        }
+        let json = r#"{"master_key": "ID", "attempts": 1, "body_limit_bytes": 1, "models": [{"name": "m", "deployments": []}]}"#;
+        assert_eq!(
+            error(json, variable),
+            "models[0].deployments: expected at least one deployment, but found none"
+        );
+    }
+}

@@ -1,0 +1,200 @@
+//! The models that clients can name: by their own name, by an alias, or by a wildcard.
+
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use crate::balance::Balance;
+use crate::deployment::Deployment;
+
+/// One `model_name`: what it stands for, and how its requests are spread.
+#[derive(Debug)]
+pub struct Model {
+    /// Its name in the configuration; with a wildcard, the pattern.
+    pub name: String,
+    /// Where its requests can go, in the order of the configuration.
+    pub deployments: Vec<Rc<Deployment>>,
+    /// In which order they are tried.
+    pub balance: Balance,
+}
+
+/// All models of a configuration.
+#[derive(Debug, Default)]
+pub struct Models {
+    exact: HashMap<String, Rc<Model>>,
+    /// Most specific first.
+    wildcards: Vec<(Pattern, Rc<Model>)>,
+    aliases: HashMap<String, String>,
+}
+
+/// A model that a client named.
+#[derive(Debug)]
+pub struct Named {
+    /// The model.
+    pub model: Rc<Model>,
+    /// What each `*` of its name stands for.
+    pub captures: Vec<String>,
+}
+
+impl Models {
+    /// The models and the aliases of their names.
+    pub fn new(models: Vec<Model>, aliases: impl IntoIterator<Item = (String, String)>) -> Self {
+        let mut all = Self {
+            aliases: aliases.into_iter().collect(),
+            ..Self::default()
+        };
+        for model in models.into_iter().map(Rc::new) {
+            match Pattern::parse(&model.name) {
+                Some(pattern) => all.wildcards.push((pattern, model)),
+                None => drop(all.exact.insert(model.name.clone(), model)),
+            }
+        }
+        all.wildcards
+            .sort_by_key(|(pattern, _)| std::cmp::Reverse(pattern.literal_bytes()));
+        all
+    }
+
+    /// The model that goes by `name`: its own name before an alias, a wildcard only after both.
+    pub fn find(&self, name: &str) -> Option<Named> {
+        let name = match self.aliases.get(name) {
+            Some(meant) if !self.exact.contains_key(name) => meant,
+            _ => name,
+        };
+        if let Some(model) = self.exact.get(name) {
+            return Some(Named {
+                model: Rc::clone(model),
+                captures: Vec::new(),
+            });
+        }
+        let matching = |(pattern, model): &(Pattern, Rc<Model>)| {
+            pattern.captures(name).map(|captures| Named {
+                model: Rc::clone(model),
+                captures,
+            })
+        };
+        self.wildcards.iter().find_map(matching)
+    }
+}
+
+/// A name with `*` in it, each of which stands for any run of characters.
+#[derive(Debug)]
+struct Pattern {
+    /// What stands before the first, between two, and after the last `*`: at least two parts.
+    parts: Vec<String>,
+}
+
+impl Pattern {
+    fn parse(name: &str) -> Option<Self> {
+        name.contains('*').then(|| Self {
+            parts: name.split('*').map(str::to_owned).collect(),
+        })
+    }
+
+    fn literal_bytes(&self) -> usize {
+        self.parts.iter().map(String::len).fold(0, usize::saturating_add)
+    }
+
+    /// What each `*` stands for in `name`. Each takes as little as possible but for the last, which takes the rest.
+    fn captures(&self, name: &str) -> Option<Vec<String>> {
+        let (first, rest) = self.parts.split_first()?;
+        let (last, middle) = rest.split_last()?;
+        let mut left = name.strip_prefix(first.as_str())?.strip_suffix(last.as_str())?;
+        let mut captures = Vec::with_capacity(rest.len());
+        for part in middle {
+            let (captured, after) = left.split_once(part.as_str())?;
+            captures.push(captured.to_owned());
+            left = after;
+        }
+        captures.push(left.to_owned());
+        Some(captures)
+    }
+}
+
+/// `template` with its n-th `*` replaced by the n-th of `captures`, as LiteLLM does; without `*`, as it is.
+pub fn substitute(template: &str, captures: &[String]) -> String {
+    let mut parts = template.split('*');
+    let mut text = parts.next().unwrap_or_default().to_owned();
+    for (index, part) in parts.enumerate() {
+        text.push_str(captures.get(index).map_or("*", String::as_str));
+        text.push_str(part);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::ModelSettings;
+
+    fn models(names: &[&str], aliases: &[(&str, &str)]) -> Models {
+        let model = |name: &&str| {
+            let settings = ModelSettings {
+                name: (*name).into(),
+                deployments: Vec::new(),
+            };
+            Model {
+                name: (*name).into(),
+                deployments: Vec::new(),
+                balance: Balance::new(&settings, 1),
+            }
+        };
+        Models::new(
+            names.iter().map(model).collect(),
+            aliases
+                .iter()
+                .map(|(alias, name)| ((*alias).into(), (*name).into())),
+        )
+    }
+
+    fn find(models: &Models, name: &str) -> Option<(String, Vec<String>)> {
+        models
+            .find(name)
+            .map(|named| (named.model.name.clone(), named.captures))
+    }
+
+    #[test]
+    fn names_are_compared_exactly() {
+        let models = models(&["Claude"], &[]);
+        assert!(find(&models, "Claude").is_some());
+        for other in ["claude", "Claude ", "Claud", ""] {
+            assert!(find(&models, other).is_none(), "{other}");
+        }
+    }
+
+    #[test]
+    fn an_alias_leads_to_its_model_and_a_model_hides_an_alias_of_its_name() {
+        let models = models(&["a", "b"], &[("x", "a"), ("b", "a"), ("y", "gone")]);
+        assert_eq!(find(&models, "x").unwrap().0, "a");
+        assert_eq!(find(&models, "b").unwrap().0, "b");
+        assert!(find(&models, "y").is_none());
+    }
+
+    #[test]
+    fn the_most_specific_wildcard_wins_after_exact_names() {
+        let models = models(&["*", "us.*", "us.anthropic.*", "us.meta"], &[]);
+        assert_eq!(find(&models, "us.meta").unwrap().0, "us.meta");
+        assert_eq!(
+            find(&models, "us.anthropic.x").unwrap(),
+            ("us.anthropic.*".into(), vec!["x".into()])
+        );
+        assert_eq!(find(&models, "us.x").unwrap(), ("us.*".into(), vec!["x".into()]));
+        assert_eq!(find(&models, "eu.x").unwrap(), ("*".into(), vec!["eu.x".into()]));
+    }
+
+    #[test]
+    fn wildcards_capture_what_stands_between_their_parts() {
+        let captures = |pattern: &str, name: &str| Pattern::parse(pattern).unwrap().captures(name);
+        assert_eq!(captures("a*b*c", "a1b2c").unwrap(), ["1", "2"]);
+        assert_eq!(captures("a*b*c", "abc").unwrap(), ["", ""]);
+        assert_eq!(captures("ab*ba", "aba"), None);
+        assert_eq!(captures("a*b*c", "a1c"), None);
+    }
+
+    #[test]
+    fn captures_fill_the_model_id() {
+        let captures = ["x".to_owned(), "y".to_owned()];
+        assert_eq!(substitute("us.*", &captures), "us.x");
+        assert_eq!(substitute("*-*", &captures), "x-y");
+        assert_eq!(substitute("fixed", &captures), "fixed");
+        assert_eq!(substitute("*-*", &captures[..1]), "x-*");
+    }
+}

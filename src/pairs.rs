@@ -1,0 +1,92 @@
+//! Header maps as the proxy-wasm ABI serialises them.
+//!
+//! ```text
+//!  count u32 | count × (name length u32, value length u32) | count × (name, NUL, value, NUL)     little endian
+//! ```
+
+use crate::headers::Header;
+
+/// Reads a serialised header map, or `None` if it is not one.
+pub fn parse(bytes: &[u8]) -> Option<Vec<Header<'_>>> {
+    if bytes.is_empty() {
+        return Some(Vec::new());
+    }
+    let (count, rest) = number(bytes)?;
+    let (mut lengths, mut texts) = rest.split_at_checked(count.checked_mul(8)?)?;
+    let mut pairs = Vec::with_capacity(count);
+    while !lengths.is_empty() {
+        let (name, value);
+        (name, lengths) = number(lengths)?;
+        (value, lengths) = number(lengths)?;
+        let (name, after_name) = texts.split_at_checked(name)?;
+        let (value, after_value) = after_name.strip_prefix(b"\0")?.split_at_checked(value)?;
+        texts = after_value.strip_prefix(b"\0")?;
+        pairs.push((name, value));
+    }
+    Some(pairs)
+}
+
+fn number(bytes: &[u8]) -> Option<(usize, &[u8])> {
+    let (first, rest) = bytes.split_first_chunk::<4>()?;
+    Some((usize::try_from(u32::from_le_bytes(*first)).ok()?, rest))
+}
+
+/// Writes a header map. Lengths beyond `u32` cannot occur: linear memory ends there.
+pub fn serialise<'a>(pairs: impl Iterator<Item = Header<'a>> + Clone) -> Vec<u8> {
+    let length = |text: &[u8]| u32::try_from(text.len()).unwrap_or(u32::MAX).to_le_bytes();
+    let texts = |(name, value): Header<'_>| name.len().saturating_add(value.len()).saturating_add(10);
+    let size = pairs.clone().map(texts).fold(4, usize::saturating_add);
+    let mut bytes = Vec::with_capacity(size);
+    bytes.extend(
+        u32::try_from(pairs.clone().count())
+            .unwrap_or(u32::MAX)
+            .to_le_bytes(),
+    );
+    for (name, value) in pairs.clone() {
+        bytes.extend(length(name));
+        bytes.extend(length(value));
+    }
+    for (name, value) in pairs {
+        bytes.extend_from_slice(name);
+        bytes.push(0);
+        bytes.extend_from_slice(value);
+        bytes.push(0);
+    }
+    bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MAP: [Header<'_>; 3] = [(b"a", b""), (b":path", b"/x"), (b"a", b"\xff\0")];
+
+    #[test]
+    fn what_is_written_is_read_back() {
+        let bytes = serialise(MAP.into_iter());
+        assert_eq!(bytes.len(), bytes.capacity());
+        assert_eq!(parse(&bytes).unwrap(), MAP);
+        assert_eq!(parse(&serialise([].into_iter())).unwrap(), []);
+        assert_eq!(parse(&[]).unwrap(), []);
+    }
+
+    #[test]
+    fn a_map_that_ends_early_anywhere_is_none() {
+        let bytes = serialise(MAP.into_iter());
+        for end in 1..bytes.len() {
+            assert_eq!(parse(&bytes[..end]), None, "{end}");
+        }
+    }
+
+    #[test]
+    fn absurd_counts_and_lengths_are_none() {
+        let mut bytes = serialise(MAP.into_iter());
+        for at in 0..4 {
+            bytes[at] = 0xff;
+            assert_eq!(parse(&bytes), None);
+        }
+        let mut bytes = serialise(MAP.into_iter());
+        bytes[7] = 0xff;
+        assert_eq!(parse(&bytes), None);
+    }
+}

@@ -1,0 +1,156 @@
+//! What was decided about a request: its attempts, and the upstream request that each of them makes.
+//!
+//! The gateway role makes the plan once; the signer role asks it for the request of each attempt. Envoy hands every
+//! attempt the headers that the one before has changed, so a request is always built whole from the plan.
+
+use std::borrow::Cow;
+use std::rc::Rc;
+
+use crate::deployment::{Credentials, Deployment};
+use crate::gateway::Gateway;
+use crate::headers::Header;
+use crate::reject::Reject;
+use crate::route::Operation;
+use crate::secret::Secret;
+use crate::sigv4::{self, BEDROCK, CanonicalRequest, PayloadHash, Scope, SignedHeaders};
+use crate::time::{AmzDate, UnixTime};
+
+/// A request on its way.
+#[derive(Debug)]
+pub struct Plan {
+    /// The configuration that it was made under.
+    pub(crate) gateway: Rc<Gateway>,
+    /// The deployment of each attempt.
+    pub(crate) attempts: Vec<Rc<Deployment>>,
+    /// What the wildcards of the model's name stand for.
+    pub(crate) captures: Vec<String>,
+    /// What Bedrock is asked to do.
+    pub(crate) operation: Operation,
+    /// The client's headers that Bedrock may see.
+    pub(crate) headers: Vec<(Vec<u8>, Vec<u8>)>,
+    /// SHA-256 of the body.
+    pub(crate) payload: PayloadHash,
+    /// Length of the body, in decimal.
+    pub(crate) content_length: String,
+}
+
+impl Plan {
+    /// The request of attempt `number` (the first is 1) to the endpoint in `cluster`, signed at `now`.
+    ///
+    /// # Errors
+    /// [`Reject::Unsignable`] when Envoy is about to connect to another endpoint than this attempt was planned for:
+    /// a signature for the wrong host or region must not leave.
+    pub fn request(&self, number: u64, cluster: &[u8], now: UnixTime) -> Result<UpstreamRequest<'_>, Reject> {
+        let deployment = self.deployment(number).ok_or(Reject::Unsignable)?;
+        if deployment.cluster.as_bytes() != cluster {
+            return Err(Reject::Unsignable);
+        }
+        let date = now.amz_date();
+        let path = deployment.path(self.operation, &self.captures);
+        let (authorization, signed) = match &deployment.credentials {
+            Credentials::Bearer(value) => (Cow::from(value.expose()), None),
+            Credentials::Sigv4 { session_token, .. } => {
+                let authorization = self.sign(deployment, &path, date).ok_or(Reject::Unsignable)?;
+                (Cow::from(authorization), Some((date, session_token.as_ref())))
+            }
+        };
+        Ok(UpstreamRequest {
+            plan: self,
+            deployment,
+            path,
+            authorization,
+            signed,
+        })
+    }
+
+    /// Whether the answer to attempt `number` is worth another: throttling, time-outs and faults of the server, while
+    /// there are attempts left. Any other answer is the client's.
+    pub fn is_retried(&self, number: u64, status: u16) -> bool {
+        let is_last = usize::try_from(number).map_or(true, |number| number >= self.attempts.len());
+        !is_last && matches!(status, 408 | 424 | 429 | 500..=599)
+    }
+
+    fn deployment(&self, number: u64) -> Option<&Deployment> {
+        self.attempts
+            .get(usize::try_from(number.checked_sub(1)?).ok()?)
+            .map(|deployment| &**deployment)
+    }
+
+    /// The authorization header, or `None` for a deployment whose requests are not signed.
+    fn sign(&self, deployment: &Deployment, path: &str, date: AmzDate) -> Option<String> {
+        let Credentials::Sigv4 {
+            id,
+            access_key_id,
+            secret_access_key,
+            session_token,
+        } = &deployment.credentials
+        else {
+            return None;
+        };
+        let scope = Scope {
+            date,
+            region: &deployment.region,
+            service: BEDROCK,
+        };
+        let key = self
+            .gateway
+            .signing_keys
+            .borrow_mut()
+            .key(*id, secret_access_key, &scope);
+        let host = sigv4::Header::new("host", deployment.authority.as_bytes());
+        let date = sigv4::Header::new("x-amz-date", date.as_bytes());
+        let token = session_token.as_ref().map(|token| token.expose().as_bytes());
+        let token = token.map(|token| sigv4::Header::new("x-amz-security-token", token));
+        let headers: &mut [sigv4::Header<'_>] = match token {
+            Some(token) => &mut [host, date, token],
+            None => &mut [host, date],
+        };
+        let request = CanonicalRequest {
+            method: METHOD,
+            path: path.as_bytes(),
+            query: b"",
+            headers: SignedHeaders::sort(headers),
+            payload: &self.payload,
+            settings: sigv4::Settings::BEDROCK,
+        };
+        Some(sigv4::authorize(&key, access_key_id, &scope, &request))
+    }
+}
+
+/// Method of every upstream request.
+const METHOD: &str = "POST";
+
+/// The request of one attempt.
+pub struct UpstreamRequest<'a> {
+    plan: &'a Plan,
+    deployment: &'a Deployment,
+    path: String,
+    authorization: Cow<'a, str>,
+    /// What the signature covers besides the host.
+    signed: Option<(AmzDate, Option<&'a Secret>)>,
+}
+
+impl UpstreamRequest<'_> {
+    /// All of its headers: nothing else of what Envoy holds for this request may leave.
+    pub fn headers(&self) -> Vec<Header<'_>> {
+        let mut headers: Vec<Header<'_>> = Vec::with_capacity(self.plan.headers.len().saturating_add(8));
+        headers.push((b":method", METHOD.as_bytes()));
+        headers.push((b":scheme", b"https"));
+        headers.push((b":authority", self.deployment.authority.as_bytes()));
+        headers.push((b":path", self.path.as_bytes()));
+        headers.push((b"content-length", self.plan.content_length.as_bytes()));
+        headers.push((b"authorization", self.authorization.as_bytes()));
+        if let Some((date, session_token)) = &self.signed {
+            headers.push((b"x-amz-date", date.as_bytes()));
+            headers
+                .extend(session_token.map(|token| (&b"x-amz-security-token"[..], token.expose().as_bytes())));
+        }
+        headers.extend(
+            self.plan
+                .headers
+                .iter()
+                .map(|(name, value)| (name.as_slice(), value.as_slice())),
+        );
+        headers
+    }
+}

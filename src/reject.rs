@@ -1,0 +1,208 @@
+//! The gateway's own answers: the one place that knows status codes and the JSON of errors.
+//!
+//! The body suits both kinds of client: AWS SDKs read `x-amzn-errortype` and `message`, clients written for LiteLLM
+//! read `error`. Envoy's own errors get the same form from the rendered `local_reply_config`.
+
+use serde_json::json;
+
+use crate::keys::NoKey;
+use crate::route::{ALIAS_MAX_BYTES, PathError};
+
+/// Why a request is not passed on. Nothing in it repeats a secret of the request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reject {
+    /// No key, or none in a form that is understood.
+    NoKey(NoKey),
+    /// A key that nobody has.
+    WrongKey,
+    /// A path outside the grammar.
+    Path(PathError),
+    /// A known path with another method than POST.
+    Method,
+    /// A model that is not configured, by the name that the client gave.
+    UnknownModel(String),
+    /// More body than allowed, in bytes.
+    BodyTooLarge(u64),
+    /// The request cannot be signed: its plan is gone, or Envoy chose another endpoint than planned.
+    Unsignable,
+    /// Envoy did not do what the gateway asked it to.
+    Host,
+}
+
+/// A reply of the gateway, ready to be sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reply {
+    /// HTTP status code.
+    pub status: u16,
+    /// Its headers.
+    pub headers: Vec<(&'static str, &'static str)>,
+    /// JSON.
+    pub body: Vec<u8>,
+}
+
+impl Reply {
+    /// A reply in JSON.
+    pub fn json(status: u16, body: &serde_json::Value) -> Self {
+        let headers = vec![("content-type", "application/json")];
+        Self {
+            status,
+            headers,
+            body: body.to_string().into_bytes(),
+        }
+    }
+}
+
+/// Characters of an unknown model's name that are repeated to the client.
+const NAME_SHOWN_MAX: usize = 200;
+
+impl Reject {
+    /// What the client is told.
+    pub fn reply(&self) -> Reply {
+        let (status, error_type, kind) = self.classify();
+        let message = self.message();
+        let body = json!({
+            "message": message,
+            "error": { "message": message, "type": kind, "param": null, "code": status.to_string() },
+        });
+        let mut reply = Reply::json(status, &body);
+        reply.headers.push(("x-amzn-errortype", error_type));
+        match status {
+            401 => reply.headers.push(("www-authenticate", "Bearer")),
+            405 => reply.headers.push(("allow", "POST")),
+            _ => {}
+        }
+        reply
+    }
+
+    /// Status code, AWS error type, LiteLLM error type.
+    const fn classify(&self) -> (u16, &'static str, &'static str) {
+        match self {
+            Self::NoKey(_) => (401, "UnrecognizedClientException", "auth_error"),
+            Self::WrongKey => (401, "UnrecognizedClientException", "token_not_found_in_db"),
+            Self::Path(PathError::UnknownOperation) => (404, "UnknownOperationException", "not_found_error"),
+            Self::Path(_) | Self::UnknownModel(_) => (400, "ValidationException", "invalid_request_error"),
+            Self::Method => (405, "UnknownOperationException", "invalid_request_error"),
+            Self::BodyTooLarge(_) => (413, "ValidationException", "invalid_request_error"),
+            Self::Unsignable | Self::Host => {
+                (503, "ServiceUnavailableException", "service_unavailable_error")
+            }
+        }
+    }
+
+    fn message(&self) -> String {
+        match self {
+            Self::NoKey(NoKey::Missing) => "Authentication Error, No api key passed in.".into(),
+            Self::NoKey(NoKey::Malformed) => "Authentication Error, Malformed API Key passed in. \
+                 Expected 'Authorization: Bearer <key>' once, or the key as the access key id."
+                .into(),
+            Self::WrongKey => "Authentication Error, Invalid API key provided.".into(),
+            Self::Path(PathError::UnknownOperation) => "Unknown operation. Expected POST \
+                 [/bedrock]/model/{modelId}/{converse|converse-stream|invoke|invoke-with-response-stream|count-tokens}."
+                .into(),
+            Self::Path(PathError::BadByte) => {
+                "The path holds a byte that has to be percent-encoded, or a '%' without two hexadecimal digits.".into()
+            }
+            Self::Path(PathError::BadAlias) => {
+                "The model identifier is not UTF-8, or holds a control character or a backslash.".into()
+            }
+            Self::Path(PathError::BadSegment) => {
+                "The model identifier holds an empty, '.' or '..' segment.".into()
+            }
+            Self::Path(PathError::TooLong) => {
+                format!("The model identifier is longer than {ALIAS_MAX_BYTES} bytes.")
+            }
+            Self::Method => "Method not allowed. Expected POST.".into(),
+            Self::UnknownModel(name) => {
+                let shown: String = name.chars().take(NAME_SHOWN_MAX).collect();
+                format!("Invalid model name passed in model={shown}. It is not configured in this gateway.")
+            }
+            Self::BodyTooLarge(limit) => format!("Request body is too large. The limit is {limit} bytes."),
+            Self::Unsignable => "The request could not be signed for its upstream. Please try again.".into(),
+            Self::Host => "The gateway could not process the request. Please try again.".into(),
+        }
+    }
+}
+
+impl From<NoKey> for Reject {
+    fn from(error: NoKey) -> Self {
+        Self::NoKey(error)
+    }
+}
+
+impl From<PathError> for Reject {
+    fn from(error: PathError) -> Self {
+        Self::Path(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn every_reject() -> Vec<Reject> {
+        use PathError::*;
+        let paths = [UnknownOperation, BadByte, BadAlias, BadSegment, TooLong].map(Reject::Path);
+        let mut all = vec![
+            Reject::NoKey(NoKey::Missing),
+            Reject::NoKey(NoKey::Malformed),
+            Reject::WrongKey,
+            Reject::Method,
+            Reject::UnknownModel("a \"b\"\u{1}".into()),
+            Reject::BodyTooLarge(5),
+            Reject::Unsignable,
+            Reject::Host,
+        ];
+        all.extend(paths);
+        all
+    }
+
+    #[test]
+    fn every_reply_reads_in_both_worlds() {
+        for reject in every_reject() {
+            let reply = reject.reply();
+            let body: serde_json::Value = serde_json::from_slice(&reply.body).unwrap();
+            let message = body["message"].as_str().unwrap();
+            assert!(message.ends_with('.') && !message.contains("  "), "{message:?}");
+            assert_eq!(body["error"]["message"], message);
+            assert_eq!(body["error"]["code"], reply.status.to_string());
+            assert!(body["error"]["param"].is_null());
+            assert!(body["error"]["type"].is_string());
+        }
+    }
+
+    #[test]
+    fn status_and_error_type_belong_together() {
+        for reject in every_reject() {
+            let reply = reject.reply();
+            let expected = match reply.status {
+                400 | 413 => "ValidationException",
+                401 => "UnrecognizedClientException",
+                404 | 405 => "UnknownOperationException",
+                503 => "ServiceUnavailableException",
+                status => panic!("no error type for {status}"),
+            };
+            assert!(
+                reply.headers.contains(&("x-amzn-errortype", expected)),
+                "{reject:?}: {:?}",
+                reply.headers
+            );
+        }
+    }
+
+    #[test]
+    fn an_endless_model_name_is_not_repeated() {
+        let reply = Reject::UnknownModel("x".repeat(2048)).reply();
+        assert!(reply.body.len() < 900, "{}", reply.body.len());
+    }
+
+    #[test]
+    fn a_refusal_for_the_key_is_worded_like_this() {
+        let body = String::from_utf8(Reject::WrongKey.reply().body).unwrap();
+        assert_eq!(
+            body,
+            "{\"error\":{\"code\":\"401\",\"message\":\"Authentication Error, Invalid API key provided.\",\
+             \"param\":null,\"type\":\"token_not_found_in_db\"},\"message\":\"Authentication Error, Invalid API key \
+             provided.\"}"
+        );
+    }
+}

@@ -1,0 +1,164 @@
+//! Paths: `[/bedrock]/model/{alias}/{operation}`, taken apart from the raw bytes of the request line.
+//!
+//! Envoy is told to leave paths alone, so this is where they are judged: exactly this grammar goes on, whatever a
+//! later hop might make of anything else. The alias is percent-decoded once; it may hold slashes, raw or encoded.
+
+/// Longest alias, in bytes after decoding: Bedrock's own bound of `modelId` (aws.md §1).
+pub const ALIAS_MAX_BYTES: usize = 2048;
+
+/// What a client asks Bedrock to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operation {
+    /// One answer in the common message format.
+    Converse,
+    /// The same as an event stream.
+    ConverseStream,
+    /// One answer in the model's own format.
+    Invoke,
+    /// The same as an event stream.
+    InvokeWithResponseStream,
+    /// Counts the tokens of a prompt.
+    CountTokens,
+}
+
+impl Operation {
+    const ALL: [Self; 5] = [
+        Self::Converse,
+        Self::ConverseStream,
+        Self::Invoke,
+        Self::InvokeWithResponseStream,
+        Self::CountTokens,
+    ];
+
+    /// Its path segment.
+    pub const fn segment(self) -> &'static str {
+        match self {
+            Self::Converse => "converse",
+            Self::ConverseStream => "converse-stream",
+            Self::Invoke => "invoke",
+            Self::InvokeWithResponseStream => "invoke-with-response-stream",
+            Self::CountTokens => "count-tokens",
+        }
+    }
+
+    /// Whether it is answered by an event stream.
+    pub const fn is_stream(self) -> bool {
+        matches!(self, Self::ConverseStream | Self::InvokeWithResponseStream)
+    }
+}
+
+/// A path that was understood.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// The model's name as the client wrote it, decoded.
+    pub alias: String,
+    /// What to do with it.
+    pub operation: Operation,
+}
+
+/// Why a path leads nowhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PathError {
+    /// No operation of Bedrock's.
+    UnknownOperation,
+    /// A byte that no path may hold, or a `%` without two hexadecimal digits.
+    BadByte,
+    /// The alias is not UTF-8 after decoding, or holds a control character or a backslash.
+    BadAlias,
+    /// An empty, `.` or `..` segment, encoded or not.
+    BadSegment,
+    /// The alias is longer than [`ALIAS_MAX_BYTES`].
+    TooLong,
+}
+
+/// Whether a path is one of those that need a key before anything is said about them.
+pub fn is_guarded(path: &[u8]) -> bool {
+    path.starts_with(b"/bedrock") || path.starts_with(b"/model")
+}
+
+/// Takes a raw `:path` apart. The query string is not looked at: it is never forwarded.
+///
+/// # Errors
+/// [`PathError`] names what is wrong with it.
+pub fn parse(path: &[u8]) -> Result<Target, PathError> {
+    let path = path.split(|byte| *byte == b'?').next().unwrap_or_default();
+    let rest = path.strip_prefix(b"/bedrock").unwrap_or(path);
+    let rest = rest.strip_prefix(b"/model/").ok_or(PathError::UnknownOperation)?;
+    let slash = rest
+        .iter()
+        .rposition(|byte| *byte == b'/')
+        .ok_or(PathError::UnknownOperation)?;
+    let (alias, last) = rest.split_at_checked(slash).ok_or(PathError::UnknownOperation)?;
+    let last = last.strip_prefix(b"/").unwrap_or(last);
+    let operation = Operation::ALL
+        .into_iter()
+        .find(|operation| operation.segment().as_bytes() == last);
+    Ok(Target {
+        alias: decode(alias)?,
+        operation: operation.ok_or(PathError::UnknownOperation)?,
+    })
+}
+
+fn decode(raw: &[u8]) -> Result<String, PathError> {
+    let alias = percent_decode(raw)?;
+    if alias.len() > ALIAS_MAX_BYTES {
+        return Err(PathError::TooLong);
+    }
+    let alias = String::from_utf8(alias).map_err(|_| PathError::BadAlias)?;
+    if alias.contains(|c: char| c.is_control() || c == '\\') {
+        return Err(PathError::BadAlias);
+    }
+    if alias.split('/').any(|segment| matches!(segment, "" | "." | "..")) {
+        return Err(PathError::BadSegment);
+    }
+    Ok(alias)
+}
+
+fn percent_decode(raw: &[u8]) -> Result<Vec<u8>, PathError> {
+    let mut decoded = Vec::with_capacity(raw.len());
+    let mut bytes = raw.iter();
+    while let Some(&byte) = bytes.next() {
+        decoded.push(match byte {
+            b'%' => {
+                let mut digit = || bytes.next().and_then(|byte| char::from(*byte).to_digit(16));
+                let (Some(high), Some(low)) = (digit(), digit()) else {
+                    return Err(PathError::BadByte);
+                };
+                u8::try_from((high << 4) | low).map_err(|_| PathError::BadByte)?
+            }
+            _ if is_path_byte(byte) => byte,
+            _ => return Err(PathError::BadByte),
+        });
+    }
+    Ok(decoded)
+}
+
+/// RFC 3986 `pchar` and the slash.
+const fn is_path_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric()
+        || matches!(byte, b'-' | b'.' | b'_' | b'~' | b':' | b'@' | b'/')
+        || matches!(
+            byte,
+            b'!' | b'$' | b'&' | b'\'' | b'(' | b')' | b'*' | b'+' | b',' | b';' | b'='
+        )
+}
+
+/// Percent-encodes a model id as one path segment: everything outside the unreserved set, as AWS SDKs do.
+pub fn encode_segment(id: &str) -> String {
+    const HEX: &[u8; 16] = b"0123456789ABCDEF";
+    let mut encoded = String::with_capacity(id.len().saturating_add(16));
+    for byte in id.bytes() {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
+            encoded.push(char::from(byte));
+        } else {
+            encoded.push('%');
+            for nibble in [byte >> 4, byte & 15] {
+                encoded.push(char::from(HEX.get(usize::from(nibble)).copied().unwrap_or(b'0')));
+            }
+        }
+    }
+    encoded
+}
+
+#[cfg(test)]
+mod tests;

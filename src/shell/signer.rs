@@ -1,0 +1,95 @@
+//! A stream in the signer role: one attempt of a request.
+
+use std::rc::Rc;
+
+use proxy_wasm::traits::{Context, HttpContext};
+use proxy_wasm::types::Action;
+
+use super::host::HostError;
+use super::{host, plans, reply};
+use crate::pairs;
+use crate::plan::Plan;
+use crate::reject::Reject;
+use crate::time::UnixTime;
+use crate::wiring::{HEADER_RETRY, PROPERTY_PLAN};
+
+/// Property of the attempt's number: u64, little endian, the first is 1.
+const PROPERTY_ATTEMPT: &str = "upstream\0request_attempt_count";
+/// Property of the region cluster that Envoy has chosen: `METADATA_NAMESPACE`, `METADATA_CLUSTER`.
+const PROPERTY_CLUSTER: &str = "xds\0upstream_host_metadata\0filter_metadata\0envoy-bedrock\0cluster";
+
+/// An attempt, once it is known which.
+#[derive(Default)]
+pub(super) struct SignerStream(Option<(Rc<Plan>, u64)>);
+
+/// Why an attempt is not made.
+enum Failure {
+    Host(HostError),
+    Rejected(Reject),
+}
+
+impl From<HostError> for Failure {
+    fn from(error: HostError) -> Self {
+        Self::Host(error)
+    }
+}
+
+impl From<Reject> for Failure {
+    fn from(reject: Reject) -> Self {
+        Self::Rejected(reject)
+    }
+}
+
+impl SignerStream {
+    fn sign(&mut self) -> Result<(), Failure> {
+        let key = host::property(PROPERTY_PLAN)?.unwrap_or_default();
+        let plan = plans::find(&key).ok_or(Reject::Unsignable)?;
+        let number = host::property(PROPERTY_ATTEMPT)?.and_then(|bytes| bytes.try_into().ok());
+        let number = number.map(u64::from_le_bytes).ok_or(Reject::Unsignable)?;
+        let cluster = host::property(PROPERTY_CLUSTER)?.unwrap_or_default();
+        let now = UnixTime::from_nanoseconds(host::now_nanoseconds()?);
+        let headers = pairs::serialise(plan.request(number, &cluster, now)?.headers().into_iter());
+        host::set_request_headers(&headers)?;
+        self.0 = Some((plan, number));
+        Ok(())
+    }
+
+    fn mark_for_retry(&self) -> Result<(), HostError> {
+        let Some((plan, number)) = &self.0 else {
+            return Ok(());
+        };
+        let status = host::response_header(":status")?;
+        let status = status.and_then(|status| std::str::from_utf8(&status).ok()?.parse().ok());
+        if status.is_some_and(|status| plan.is_retried(*number, status)) {
+            host::set_response_header(HEADER_RETRY, "1")?;
+        }
+        Ok(())
+    }
+}
+
+impl Context for SignerStream {}
+
+impl HttpContext for SignerStream {
+    fn on_http_request_headers(&mut self, _: usize, _: bool) -> Action {
+        match self.sign() {
+            Ok(()) => Action::Continue,
+            Err(Failure::Rejected(reject)) => {
+                log::error!(
+                    "an attempt was not signed: its plan is gone or its endpoint is not the planned one"
+                );
+                reply::send(&reject.reply())
+            }
+            Err(Failure::Host(error)) => {
+                log::error!("a host call failed on an attempt: {error:?}");
+                reply::send(&Reject::Host.reply())
+            }
+        }
+    }
+
+    fn on_http_response_headers(&mut self, _: usize, _: bool) -> Action {
+        if let Err(error) = self.mark_for_retry() {
+            log::error!("a host call failed on an answer, which is passed on: {error:?}");
+        }
+        Action::Continue
+    }
+}

@@ -1,0 +1,197 @@
+//! The canonical request: what client and server agree was sent.
+
+use std::fmt;
+
+use sha2::{Digest, Sha256};
+
+use super::headers::SignedHeaders;
+use super::payload::PayloadHash;
+use super::query::write_query;
+use super::sink::{Sink, as_text, hexadecimal};
+use super::uri::{PathNormalization, UriEncoding, write_uri};
+
+/// In what services differ.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// How often the path is encoded.
+    pub encoding: UriEncoding,
+    /// Whether dot segments are resolved.
+    pub normalization: PathNormalization,
+}
+
+impl Settings {
+    /// Bedrock's. AWS resolves dot segments too; no path with one reaches the signer, so nothing is spent on them.
+    pub const BEDROCK: Self = Self {
+        encoding: UriEncoding::Twice,
+        normalization: PathNormalization::AsSent,
+    };
+}
+
+/// A request as it goes on the wire, together with how its service reads it. `Debug` shows its redacted form.
+#[derive(Clone, Copy)]
+pub struct CanonicalRequest<'a> {
+    /// In upper case.
+    pub method: &'a str,
+    /// As on the wire, without the query. Empty means `/`.
+    pub path: &'a [u8],
+    /// As on the wire, without `?`. Empty when there is none.
+    pub query: &'a [u8],
+    /// What the signature covers: at least `host`, and every `x-amz-*` header that is sent.
+    pub headers: SignedHeaders<'a>,
+    /// The hash of the whole body.
+    pub payload: &'a PayloadHash,
+    /// How the service reads the path.
+    pub settings: Settings,
+}
+
+impl<'a> CanonicalRequest<'a> {
+    /// Its SHA-256. The text is never put together: its pieces go into the hash as they are found.
+    pub fn hash(&self) -> RequestHash {
+        let mut hash = Sha256::new();
+        self.write(Disclosure::Raw, &mut hash);
+        RequestHash(hexadecimal(&hash.finalize().into()))
+    }
+
+    /// Its text, byte for byte as hashed, **session token included**: for tests and for comparing with AWS's answer to
+    /// a signature mismatch. Never for a log.
+    pub fn text(&self) -> Vec<u8> {
+        let mut text = Vec::new();
+        self.write(Disclosure::Raw, &mut text);
+        text
+    }
+
+    /// Its text without any value that could be a credential: for a log.
+    pub fn redacted(&self) -> RedactedRequest<'a> {
+        RedactedRequest(*self)
+    }
+
+    fn write(&self, disclosure: Disclosure, sink: &mut impl Sink) {
+        sink.put(self.method.as_bytes());
+        sink.put(b"\n");
+        write_uri(
+            self.path,
+            self.settings.normalization,
+            self.settings.encoding,
+            sink,
+        );
+        sink.put(b"\n");
+        write_query(self.query, disclosure, sink);
+        sink.put(b"\n");
+        self.headers.write(disclosure, sink);
+        sink.put(b"\n");
+        self.headers.each_name_piece(|piece| sink.put(piece.as_bytes()));
+        sink.put(b"\n");
+        sink.put(self.payload.as_bytes());
+    }
+}
+
+impl fmt::Debug for CanonicalRequest<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.redacted())
+    }
+}
+
+/// Shows a canonical request without any value that could be a credential.
+#[derive(Clone, Copy, Debug)]
+pub struct RedactedRequest<'a>(CanonicalRequest<'a>);
+
+impl fmt::Display for RedactedRequest<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut text = Vec::new();
+        self.0.write(Disclosure::Redacted, &mut text);
+        f.write_str(&String::from_utf8_lossy(&text))
+    }
+}
+
+/// SHA-256 of a canonical request, in lower-case hexadecimal.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct RequestHash([u8; 64]);
+
+impl RequestHash {
+    /// The 64 digits.
+    pub fn as_str(&self) -> &str {
+        as_text(&self.0)
+    }
+
+    pub(super) fn as_bytes(&self) -> &[u8; 64] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for RequestHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// For whose eyes a text is.
+#[derive(Clone, Copy)]
+pub(super) enum Disclosure {
+    /// The server's: everything.
+    Raw,
+    /// People's: nothing that could be a credential.
+    Redacted,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sigv4::Header;
+    use proptest::prelude::*;
+
+    #[test]
+    fn the_redacted_form_keeps_all_but_credentials() {
+        let mut headers = [
+            Header::new("host", b"example.com"),
+            Header::new("x-amz-security-token", b"AQoDYXdz"),
+        ];
+        let request = CanonicalRequest {
+            method: "POST",
+            path: b"/model/a%3A0/converse",
+            query: b"X-Amz-Security-Token=AQoDYXdz",
+            headers: SignedHeaders::sort(&mut headers),
+            payload: &PayloadHash::of(b""),
+            settings: Settings::BEDROCK,
+        };
+        let expected = "POST\n/model/a%253A0/converse\nX-Amz-Security-Token=[redacted]\nhost:example.com\n\
+            x-amz-security-token:[redacted]\n\nhost;x-amz-security-token\n\
+            e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+        assert_eq!(request.redacted().to_string(), expected);
+        assert_eq!(format!("{request:?}"), expected);
+        assert_eq!(
+            String::from_utf8(request.text())
+                .unwrap()
+                .matches("AQoDYXdz")
+                .count(),
+            2
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn the_streamed_hash_is_the_hash_of_the_text(
+            method in ".{0,8}",
+            path: Vec<u8>,
+            query: Vec<u8>,
+            headers: Vec<(String, Vec<u8>)>,
+            body: Vec<u8>,
+            resolved: bool,
+            twice: bool,
+        ) {
+            let mut headers: Vec<Header<'_>> = headers.iter().map(|(n, v)| Header::new(n, v)).collect();
+            let request = CanonicalRequest {
+                method: &method,
+                path: &path,
+                query: &query,
+                headers: SignedHeaders::sort(&mut headers),
+                payload: &PayloadHash::of(&body),
+                settings: Settings {
+                    encoding: if twice { UriEncoding::Twice } else { UriEncoding::Once },
+                    normalization: if resolved { PathNormalization::Resolved } else { PathNormalization::AsSent },
+                },
+            };
+            let (streamed, whole) = (request.hash(), PayloadHash::of(&request.text()));
+            prop_assert_eq!(streamed.as_str(), whole.as_str());
+        }
+    }
+}

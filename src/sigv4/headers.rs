@@ -1,0 +1,186 @@
+//! The canonical headers and the list of their names.
+
+use std::fmt;
+
+use super::canonical::Disclosure;
+use super::sink::Sink;
+
+/// Headers whose values may be shown in a log. All others could hold a credential: a session token, a cookie, a key.
+const SHOWN: [&str; 5] = [
+    "content-length",
+    "content-type",
+    "host",
+    "x-amz-content-sha256",
+    "x-amz-date",
+];
+
+/// A header to be signed, as it goes on the wire.
+#[derive(Clone, Copy)]
+pub struct Header<'a> {
+    name: &'a str,
+    value: &'a [u8],
+}
+
+impl<'a> Header<'a> {
+    /// The name in any case; the value's bytes need not be text.
+    pub const fn new(name: &'a str, value: &'a [u8]) -> Self {
+        Self { name, value }
+    }
+
+    fn is_shown(&self) -> bool {
+        SHOWN.iter().any(|shown| shown.eq_ignore_ascii_case(self.name))
+    }
+
+    fn has_name_of(&self, other: &Self) -> bool {
+        self.name.eq_ignore_ascii_case(other.name)
+    }
+}
+
+impl fmt::Debug for Header<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.is_shown() {
+            true => write!(f, "{}: {}", self.name, self.value.escape_ascii()),
+            false => write!(f, "{}: [redacted]", self.name),
+        }
+    }
+}
+
+/// The headers that a signature covers, in the order of their lower-cased names.
+#[derive(Clone, Copy, Debug)]
+pub struct SignedHeaders<'a>(&'a [Header<'a>]);
+
+impl<'a> SignedHeaders<'a> {
+    /// Sorts `headers` where they are. Headers of one name keep the order in which they will be sent.
+    pub fn sort(headers: &'a mut [Header<'a>]) -> Self {
+        headers.sort_by(|left, right| lowered(left.name).cmp(lowered(right.name)));
+        Self(headers)
+    }
+
+    /// Gives the names, lower-cased, each once and `;` between them, piece by piece.
+    pub(super) fn each_name_piece(&self, mut piece: impl FnMut(&str)) {
+        for (at, same_name) in self.groups().enumerate() {
+            if at > 0 {
+                piece(";");
+            }
+            if let Some(header) = same_name.first() {
+                each_lowered_piece(header.name, &mut piece);
+            }
+        }
+    }
+
+    /// Writes one line for each name: `name:value,value`.
+    pub(super) fn write(&self, disclosure: Disclosure, sink: &mut impl Sink) {
+        for same_name in self.groups() {
+            for (at, header) in same_name.iter().enumerate() {
+                if at == 0 {
+                    each_lowered_piece(header.name, &mut |piece| sink.put(piece.as_bytes()));
+                }
+                sink.put(if at == 0 { b":" } else { b"," });
+                match disclosure {
+                    Disclosure::Redacted if !header.is_shown() => sink.put(b"[redacted]"),
+                    _ => write_value(header.value, sink),
+                }
+            }
+            sink.put(b"\n");
+        }
+    }
+
+    fn groups(&self) -> impl Iterator<Item = &'a [Header<'a>]> {
+        self.0.chunk_by(Header::has_name_of)
+    }
+}
+
+fn lowered(name: &str) -> impl Iterator<Item = u8> {
+    name.bytes().map(|byte| byte.to_ascii_lowercase())
+}
+
+/// Gives `name` in lower case: whole if it is so already, as it always is on HTTP/2.
+fn each_lowered_piece(name: &str, piece: &mut impl FnMut(&str)) {
+    if !name.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        return piece(name);
+    }
+    for character in name.chars() {
+        piece(character.to_ascii_lowercase().encode_utf8(&mut [0; 4]));
+    }
+}
+
+/// Writes `value` without spaces around it and with each run of spaces inside it as one.
+fn write_value(value: &[u8], sink: &mut impl Sink) {
+    // Dates, hosts and session tokens have none: looking for one byte is much faster than looking for runs.
+    if !value.contains(&b' ') {
+        return sink.put(value);
+    }
+    let words = value.split(|&byte| byte == b' ').filter(|word| !word.is_empty());
+    for (at, word) in words.enumerate() {
+        if at > 0 {
+            sink.put(b" ");
+        }
+        sink.put(word);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn canonical(headers: &mut [Header<'_>], disclosure: Disclosure) -> (Vec<u8>, String) {
+        let headers: Vec<Header<'_>> = headers.to_vec();
+        let mut sorted = headers.clone();
+        let signed = SignedHeaders::sort(&mut sorted);
+        let (mut lines, mut names) = (Vec::new(), String::new());
+        signed.write(disclosure, &mut lines);
+        signed.each_name_piece(|piece| names.push_str(piece));
+        (lines, names)
+    }
+
+    #[test]
+    fn names_are_lowered_and_sorted_and_their_values_joined() {
+        let (lines, names) = canonical(
+            &mut [
+                Header::new("X-Amz-Date", b"20150830T123600Z"),
+                Header::new("My-Header", b"  b   c "),
+                Header::new("Host", b"example.com"),
+                Header::new("my-header", b"a"),
+                Header::new("MY-HEADER", b"   "),
+            ],
+            Disclosure::Raw,
+        );
+        assert_eq!(
+            String::from_utf8(lines).unwrap(),
+            "host:example.com\nmy-header:b c,a,\nx-amz-date:20150830T123600Z\n"
+        );
+        assert_eq!(names, "host;my-header;x-amz-date");
+    }
+
+    #[test]
+    fn bytes_that_are_not_text_are_signed_as_they_are() {
+        let (lines, names) = canonical(&mut [Header::new("é-É", b"\xff \xfe\0\t")], Disclosure::Raw);
+        assert_eq!(lines, b"\xc3\xa9-\xc3\x89:\xff \xfe\0\t\n");
+        assert_eq!(names, "é-É");
+    }
+
+    #[test]
+    fn without_headers_there_is_nothing() {
+        assert_eq!(canonical(&mut [], Disclosure::Raw), (Vec::new(), String::new()));
+    }
+
+    #[test]
+    fn debug_and_the_redacted_form_hide_what_could_be_a_credential() {
+        let mut headers = [
+            Header::new("Host", b"example.com"),
+            Header::new("X-Amz-Security-Token", b"AQoDYXdz"),
+            Header::new("x-api-key", b"sk-1234"),
+        ];
+        let (lines, _) = canonical(&mut headers, Disclosure::Redacted);
+        let lines = String::from_utf8(lines).unwrap();
+        assert_eq!(
+            lines,
+            "host:example.com\nx-amz-security-token:[redacted]\nx-api-key:[redacted]\n"
+        );
+        let debug = format!("{:?}", SignedHeaders::sort(&mut headers));
+        assert!(
+            !debug.contains("AQoDYXdz") && !debug.contains("sk-1234"),
+            "{debug}"
+        );
+    }
+}

@@ -1,0 +1,97 @@
+//! The hash of a request's body, taken while the body arrives.
+
+use std::fmt;
+
+use sha2::{Digest, Sha256};
+
+use super::sink::{as_text, hexadecimal};
+
+/// Hashes a body chunk by chunk. How it is cut makes no difference.
+#[derive(Clone, Default)]
+pub struct PayloadHasher(Sha256);
+
+impl PayloadHasher {
+    /// Appends the next chunk.
+    pub fn update(&mut self, chunk: &[u8]) {
+        self.0.update(chunk);
+    }
+
+    /// The hash of all chunks.
+    pub fn finish(self) -> PayloadHash {
+        PayloadHash(hexadecimal(&self.0.finalize().into()))
+    }
+}
+
+impl fmt::Debug for PayloadHasher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PayloadHasher")
+    }
+}
+
+/// SHA-256 of a body, in 64 lower-case hexadecimal digits.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct PayloadHash([u8; 64]);
+
+impl PayloadHash {
+    /// The hash of a whole body.
+    pub fn of(body: &[u8]) -> Self {
+        Self(hexadecimal(&Sha256::digest(body).into()))
+    }
+
+    /// The digits: the value of `x-amz-content-sha256`, where that is sent.
+    pub fn as_bytes(&self) -> &[u8; 64] {
+        &self.0
+    }
+
+    /// The digits, as text.
+    pub fn as_str(&self) -> &str {
+        as_text(&self.0)
+    }
+}
+
+impl fmt::Debug for PayloadHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn known_bodies_have_their_published_hashes() {
+        let empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+        let abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+        assert_eq!(PayloadHasher::default().finish().as_str(), empty);
+        assert_eq!(PayloadHash::of(b"abc").as_str(), abc);
+    }
+
+    #[test]
+    fn a_body_cut_anywhere_has_the_hash_of_the_whole() {
+        // Three blocks of SHA-256 and a rest: each kind of border is crossed.
+        let body: Vec<u8> = (0..=210).collect();
+        let whole = PayloadHash::of(&body);
+        for first in 0..=body.len() {
+            for second in first..=body.len() {
+                let mut hasher = PayloadHasher::default();
+                for chunk in [&body[..first], &body[first..second], &body[second..]] {
+                    hasher.update(chunk);
+                }
+                assert_eq!(hasher.finish(), whole, "cut at {first} and {second}");
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_body_in_random_chunks_has_the_hash_of_the_whole(
+            chunks in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..200), 0..40),
+        ) {
+            let mut hasher = PayloadHasher::default();
+            chunks.iter().for_each(|chunk| hasher.update(chunk));
+            prop_assert_eq!(hasher.finish(), PayloadHash::of(&chunks.concat()));
+        }
+    }
+}

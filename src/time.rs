@@ -1,0 +1,166 @@
+//! Points in time, as the host's clock gives them and as AWS writes them.
+//!
+//! The core has no clock: whoever needs to know what time it is takes a [`UnixTime`] as a parameter.
+
+use std::fmt;
+
+use time::OffsetDateTime;
+
+const NANOSECONDS_PER_SECOND: u64 = 1_000_000_000;
+
+/// A point in time: nanoseconds since 1970-01-01T00:00:00Z, without leap seconds.
+///
+/// Every value is a date of four-digit years: the last one is in July 2554.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct UnixTime(u64);
+
+impl UnixTime {
+    /// What Envoy's clock gives.
+    pub const fn from_nanoseconds(nanoseconds: u64) -> Self {
+        Self(nanoseconds)
+    }
+
+    /// Nanoseconds since the epoch.
+    pub const fn nanoseconds(self) -> u64 {
+        self.0
+    }
+
+    /// Whole seconds since the epoch.
+    pub const fn seconds(self) -> u64 {
+        self.0 / NANOSECONDS_PER_SECOND
+    }
+
+    /// The second, as Signature Version 4 writes it.
+    pub fn amz_date(self) -> AmzDate {
+        AmzDate::of(self)
+    }
+}
+
+/// A second of UTC as ISO 8601's basic format writes it: `20261122T141934Z`.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AmzDate([u8; 16]);
+
+impl AmzDate {
+    fn of(time: UnixTime) -> Self {
+        // Neither fallback is reachable (year 2554 fits both); a date of 1970 would be refused by AWS, never accepted.
+        let utc = i64::try_from(time.seconds())
+            .ok()
+            .and_then(|seconds| OffsetDateTime::from_unix_timestamp(seconds).ok())
+            .unwrap_or(OffsetDateTime::UNIX_EPOCH);
+        let year = utc.year().unsigned_abs();
+        let [y1, y2] = two_digits(year / 100);
+        let [y3, y4] = two_digits(year);
+        let [m1, m2] = two_digits(u32::from(u8::from(utc.month())));
+        let [d1, d2] = two_digits(u32::from(utc.day()));
+        let [h1, h2] = two_digits(u32::from(utc.hour()));
+        let [n1, n2] = two_digits(u32::from(utc.minute()));
+        let [s1, s2] = two_digits(u32::from(utc.second()));
+        Self([y1, y2, y3, y4, m1, m2, d1, d2, b'T', h1, h2, n1, n2, s1, s2, b'Z'])
+    }
+
+    /// The 16 characters: the value of `x-amz-date`.
+    pub fn as_bytes(&self) -> &[u8; 16] {
+        &self.0
+    }
+
+    /// The 16 characters, as text.
+    pub fn as_str(&self) -> &str {
+        ascii(&self.0)
+    }
+
+    /// Its day, the first part of a credential scope.
+    pub fn day(&self) -> Day {
+        let [y1, y2, y3, y4, m1, m2, d1, d2, ..] = self.0;
+        Day([y1, y2, y3, y4, m1, m2, d1, d2])
+    }
+}
+
+impl fmt::Debug for AmzDate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A day of UTC: `20261122`.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Day([u8; 8]);
+
+impl Day {
+    /// The 8 digits, as text.
+    pub fn as_str(&self) -> &str {
+        ascii(&self.0)
+    }
+}
+
+impl fmt::Debug for Day {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// The last two decimal digits of `number`.
+fn two_digits(number: u32) -> [u8; 2] {
+    [number / 10, number].map(|n| char::from_digit(n % 10, 10).map_or(b'0', |digit| digit as u8))
+}
+
+/// `bytes`, which are ASCII by construction.
+fn ascii(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn at(seconds: u64) -> AmzDate {
+        UnixTime::from_nanoseconds(seconds.saturating_mul(NANOSECONDS_PER_SECOND)).amz_date()
+    }
+
+    #[test]
+    fn known_seconds_are_written_as_their_dates() {
+        for (seconds, expected) in [
+            (0, "19700101T000000Z"),
+            (951_782_399, "20000228T235959Z"),
+            (951_782_400, "20000229T000000Z"),
+            (1_440_938_160, "20150830T123600Z"),
+            (1_795_357_174, "20261122T141934Z"),
+            (4_107_542_400, "21000301T000000Z"),
+        ] {
+            assert_eq!(at(seconds).as_str(), expected);
+            assert_eq!(at(seconds).day().as_str(), &expected[..8]);
+        }
+    }
+
+    #[test]
+    fn the_last_nanosecond_of_a_day_belongs_to_it() {
+        let midnight = 1_795_305_600 * NANOSECONDS_PER_SECOND;
+        assert_eq!(
+            UnixTime::from_nanoseconds(midnight - 1).amz_date().as_str(),
+            "20261121T235959Z"
+        );
+        assert_eq!(
+            UnixTime::from_nanoseconds(midnight).amz_date().as_str(),
+            "20261122T000000Z"
+        );
+    }
+
+    #[test]
+    fn the_largest_clock_value_has_a_date() {
+        assert_eq!(
+            UnixTime::from_nanoseconds(u64::MAX).amz_date().as_str(),
+            "25540721T233433Z"
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn dates_are_digits_and_keep_the_order_of_time(a: u64, b: u64) {
+            let (a, b) = (UnixTime::from_nanoseconds(a.min(b)), UnixTime::from_nanoseconds(a.max(b)));
+            prop_assert!(a.amz_date() <= b.amz_date());
+            let date = a.amz_date();
+            let digits = date.as_str().bytes().filter(u8::is_ascii_digit).count();
+            prop_assert_eq!((digits, &date.as_str()[8..9], &date.as_str()[15..]), (14, "T", "Z"));
+        }
+    }
+}
