@@ -104,8 +104,9 @@ fn half(
     }
 }
 
-/// The session token that belongs to keys in AWS's own variables, whether the file names them or not. With other keys
-/// it would make every signature invalid. Where the variables may come later, it is named and may stay empty.
+/// The session token that belongs to keys in AWS's own variables, whether the file names them or not; with other keys
+/// it would make every signature invalid. The filter demands every variable that is named, and the shell that renders
+/// for another process says nothing about that one's: there, only the file can name a token.
 #[expect(
     clippy::option_option,
     reason = "outside: an error was reported; inside: there is no token"
@@ -125,12 +126,15 @@ fn session_token_of_environment(
     );
     match reader.variables.origin(SESSION_TOKEN.1) {
         Some(Origin::Process { .. }) if keys_in_file => Some(None),
+        Some(Origin::Process { .. }) if reader.mode == Secrets::MayComeLater => {
+            let text = "AWS_SESSION_TOKEN is left out: for temporary credentials, \
+                        add aws_session_token: os.environ/AWS_SESSION_TOKEN";
+            reader.note(&parameters.place, text);
+            Some(None)
+        }
         Some(_) => reader
             .secret_variable(&parameters.place, SESSION_TOKEN.1)
             .map(Some),
-        None if reader.mode == Secrets::MayComeLater && !keys_in_file => {
-            Some(Some(EnvName(SESSION_TOKEN.1.to_owned())))
-        }
         None => Some(None),
     }
 }

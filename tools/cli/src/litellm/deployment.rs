@@ -30,6 +30,8 @@ pub(crate) struct Deployment {
     pub rates: Rates,
     /// Whether its id is the file's, not a digest.
     pub has_own_id: bool,
+    /// Whether it says its `order`.
+    pub has_order: bool,
     /// All else; its weight is to be filled in.
     pub settings: DeploymentSettings,
 }
@@ -91,9 +93,7 @@ pub(crate) fn read(
     };
     let credentials = credentials(&parameters, reader);
     let rates = rates(&parameters, reader);
-    let order = parameters
-        .field("order")
-        .map_or(Some(0), |field| reader.integer(&field));
+    let order = parameters.field("order").map(|field| reader.integer(&field));
     let own_id = info.field("id").map(|field| own_id(&field, reader));
     unused.collect(&entry, "model_list", "");
     unused.collect(parameters.own(), "litellm_params", known::LITELLM_PARAMS);
@@ -110,9 +110,12 @@ pub(crate) fn read(
         base_path: address.base_path,
         credentials: credentials?,
         weight: 0,
-        order: order?,
+        order: match order {
+            Some(order) => order?,
+            None => 0,
+        },
     };
-    let has_own_id = own_id.is_some();
+    let (has_own_id, has_order) = (own_id.is_some(), order.is_some());
     settings.id = own_id.unwrap_or_else(|| Some(digest(&model_name, &settings)))?;
     let (place, rates) = (element.place.clone(), rates?);
     Some(Entry::Bedrock(Box::new(Deployment {
@@ -120,6 +123,7 @@ pub(crate) fn read(
         model_name,
         rates,
         has_own_id,
+        has_order,
         settings,
     })))
 }

@@ -25,7 +25,7 @@ pub(crate) fn models(mut deployments: Vec<Deployment>, reader: &mut Reader<'_>) 
         let (group, others): (Vec<_>, Vec<_>) =
             deployments.into_iter().partition(|one| one.model_name == name);
         deployments = others;
-        let deployments = with_shares(group, reader)
+        let deployments = with_shares(with_orders(group, reader), reader)
             .into_iter()
             .map(|one| one.settings)
             .collect();
@@ -65,6 +65,24 @@ fn distinct_ids(deployments: &mut [Deployment], reader: &mut Reader<'_>) {
         first_places.insert(free.clone(), deployment.place.path.clone());
         deployment.settings.id = free;
     }
+}
+
+/// LiteLLM never asks a deployment without an `order` beside siblings that have one. Here it is the last resort.
+fn with_orders(mut group: Vec<Deployment>, reader: &mut Reader<'_>) -> Vec<Deployment> {
+    let highest = group
+        .iter()
+        .filter(|one| one.has_order)
+        .map(|one| one.settings.order)
+        .max();
+    let Some(highest) = highest else { return group };
+    for deployment in group.iter_mut().filter(|one| !one.has_order) {
+        deployment.settings.order = highest.saturating_add(1);
+        reader.note(
+            &deployment.place,
+            "has no order and siblings have: it is tried after all of them",
+        );
+    }
+    group
 }
 
 fn with_shares(group: Vec<Deployment>, reader: &mut Reader<'_>) -> Vec<Deployment> {
