@@ -40,8 +40,13 @@ pub(crate) struct Deployment {
 pub(crate) enum Entry {
     /// A deployment to serve.
     Bedrock(Box<Deployment>),
-    /// One to leave out, by the name of its group.
-    LeftOut(String),
+    /// One to leave out.
+    LeftOut {
+        /// The name of its group.
+        model_name: String,
+        /// Whom it is for, if not for Bedrock's runtime.
+        provider: Option<String>,
+    },
 }
 
 /// Reads an entry. What is wrong is left with `reader`, and a note where it is left out.
@@ -74,12 +79,18 @@ pub(crate) fn read(
                 &element.place,
                 format!("skipped, since it is not for Bedrock's runtime but for {who}"),
             );
-            return model_name.map(Entry::LeftOut);
+            return model_name.map(|model_name| Entry::LeftOut {
+                model_name,
+                provider: Some(who),
+            });
         }
     };
     if info.field("blocked").and_then(|field| reader.flag(&field)) == Some(true) {
         reader.note(&element.place, "left out, since its model_info says blocked");
-        return model_name.map(Entry::LeftOut);
+        return model_name.map(|model_name| Entry::LeftOut {
+            model_name,
+            provider: None,
+        });
     }
     // All parts are read before any failure counts, so that one run names all of them.
     let model = upstream_id(id, &parameters, reader);

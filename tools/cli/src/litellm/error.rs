@@ -124,7 +124,10 @@ pub enum Problem {
         first: String,
     },
     /// Nothing is left that the gateway could serve.
-    NoDeployments,
+    NoDeployments {
+        /// Whom the deployments that were skipped are for, each once.
+        others: Vec<String>,
+    },
 }
 
 impl fmt::Display for Problem {
@@ -153,8 +156,12 @@ impl fmt::Display for Problem {
             Problem::Duplicate { what, first } => {
                 write!(out, "expected each {what} once, but found it also at {first}")
             }
-            Problem::NoDeployments => {
-                out.write_str("expected at least one Bedrock deployment in model_list, but found none")
+            Problem::NoDeployments { others } => {
+                out.write_str("expected at least one Bedrock deployment in model_list, but found ")?;
+                match others.as_slice() {
+                    [] => out.write_str("none"),
+                    others => write!(out, "only deployments for {}", others.join(", ")),
+                }
             }
         }
     }
@@ -167,3 +174,90 @@ impl fmt::Display for ConfigError {
 }
 
 impl std::error::Error for ConfigError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_problem_says_what_was_expected_and_what_was_found() {
+        let text = |text: &str| text.to_owned();
+        let cases = [
+            (
+                Problem::Unreadable(text("permission denied")),
+                "expected a readable file, but found: permission denied",
+            ),
+            (
+                Problem::Syntax {
+                    column: 3,
+                    found: text("a tab"),
+                },
+                "expected valid YAML, but found an error in column 3: a tab",
+            ),
+            (
+                Problem::Unexpected {
+                    expected: "a string".into(),
+                    found: text("a list"),
+                },
+                "expected a string, but found a list",
+            ),
+            (
+                Problem::Missing { expected: "a model" },
+                "expected a model, but found nothing",
+            ),
+            (
+                Problem::VariableNotSet { name: text("X") },
+                "expected the environment variable X to be set, but found it unset or empty",
+            ),
+            (
+                Problem::NoCredentials,
+                "expected credentials (aws_access_key_id and aws_secret_access_key, or api_key, or the environment \
+                 variables AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_BEARER_TOKEN_BEDROCK), but found none",
+            ),
+            (
+                Problem::NoMasterKey,
+                "expected a key for the clients of the gateway (general_settings.master_key, or the environment \
+                 variable LITELLM_MASTER_KEY), but found none",
+            ),
+            (
+                Problem::Unsupported {
+                    setting: text("aws_role_name"),
+                    instead: "api_key",
+                },
+                "expected api_key, but found aws_role_name, which is not supported yet",
+            ),
+            (
+                Problem::Duplicate {
+                    what: text("id \"a\""),
+                    first: text("model_list[0]"),
+                },
+                "expected each id \"a\" once, but found it also at model_list[0]",
+            ),
+            (
+                Problem::NoDeployments { others: Vec::new() },
+                "expected at least one Bedrock deployment in model_list, but found none",
+            ),
+            (
+                Problem::NoDeployments {
+                    others: vec![text("azure"), text("openai")],
+                },
+                "expected at least one Bedrock deployment in model_list, but found only deployments for azure, openai",
+            ),
+        ];
+        for (problem, expected) in cases {
+            assert_eq!(problem.to_string(), expected);
+        }
+    }
+
+    #[test]
+    fn a_place_is_file_line_and_field_as_far_as_they_are_known() {
+        let file = Place::file("config.yaml");
+        assert_eq!(file.to_string(), "config.yaml");
+        let field = file.field("model_list").element(1).field("model_name");
+        assert_eq!(field.to_string(), "config.yaml: model_list[1].model_name");
+        assert_eq!(
+            field.on_line(7).to_string(),
+            "config.yaml:7: model_list[1].model_name"
+        );
+    }
+}

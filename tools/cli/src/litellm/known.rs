@@ -3,6 +3,7 @@
 
 /// Of `litellm_params` and of `credential_values`.
 pub(crate) const LITELLM_PARAMS: &str = "
+    s3_bucket_name s3_region_name s3_access_key_id s3_secret_access_key s3_endpoint_url aws_batch_role_arn
     model model_id custom_llm_provider api_base api_key aws_bedrock_runtime_endpoint aws_region_name
     aws_access_key_id aws_secret_access_key aws_session_token aws_role_name aws_profile_name
     aws_web_identity_token aws_sts_endpoint aws_external_id aws_session_name aws_session_tags
@@ -36,6 +37,7 @@ pub(crate) const ROUTER_SETTINGS: &str = "
 
 /// Of `litellm_settings`.
 pub(crate) const LITELLM_SETTINGS: &str = "
+    websearch_interception_params mcp_semantic_tool_filter
     callbacks success_callback failure_callback service_callback allowed_fails fallbacks
     default_fallbacks context_window_fallbacks content_policy_fallbacks cache cache_params
     max_budget budget_duration budget_exceeded_status_code turn_off_message_logging

@@ -89,15 +89,24 @@ fn blueprint(document: &Document, reader: &mut Reader<'_>) -> Option<Blueprint> 
     let shared = Credentials::read(document, reader);
     let mut deployments = Vec::new();
     let mut left_out = Vec::new();
+    let mut others = BTreeSet::new();
     for element in document.list("model_list", reader) {
         match deployment::read(&element, &shared, &mut clusters, &mut unused, reader) {
             Some(Entry::Bedrock(deployment)) => deployments.push(*deployment),
-            Some(Entry::LeftOut(name)) => left_out.push(name),
+            Some(Entry::LeftOut { model_name, provider }) => {
+                left_out.push(model_name);
+                others.extend(provider);
+            }
             None => {}
         }
     }
     if deployments.is_empty() && !reader.has_errors() {
-        return reader.wrong(&document.place.field("model_list"), Problem::NoDeployments);
+        return reader.wrong(
+            &document.place.field("model_list"),
+            Problem::NoDeployments {
+                others: others.into_iter().collect(),
+            },
+        );
     }
     let models = models::models(deployments, reader);
     let aliases = if reader.has_errors() {

@@ -157,12 +157,35 @@ pub(crate) fn aliases(
                 &field.place,
                 format!("left out: {} is not served", quoted(&target)),
             );
+        } else if models.iter().any(|model| matches(&model.name, &target)) {
+            let target = quoted(&target);
+            let text = format!("left out: {target} is served by a wildcard only, which has no aliases");
+            reader.note(&field.place, text);
         } else {
             let expected = "the model_name of a deployment in model_list";
             reader.unexpected::<()>(&field.place, expected, quoted(&target));
         }
     }
     aliases
+}
+
+/// Whether `name` is what `pattern` stands for, where each `*` is any run of characters.
+fn matches(pattern: &str, name: &str) -> bool {
+    let Some((start, rest)) = pattern.split_once('*') else {
+        return pattern == name;
+    };
+    let Some(mut left) = name.strip_prefix(start) else {
+        return false;
+    };
+    let mut parts: Vec<&str> = rest.split('*').collect();
+    let end = parts.pop().unwrap_or_default();
+    for part in parts {
+        match left.find(part) {
+            Some(position) => left = &left[position + part.len()..],
+            None => return false,
+        }
+    }
+    left.ends_with(end)
 }
 
 /// A name, or a mapping with one (its `hidden` is about a list of models that this gateway does not serve).
@@ -173,5 +196,29 @@ fn alias_target(field: &Field, reader: &mut Reader<'_>) -> Option<String> {
     match item.field("model") {
         Some(model) => reader.text(&model),
         None => reader.wrong(&field.place, Problem::Missing { expected: "a model" }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_star_stands_for_any_run_of_characters() {
+        for (pattern, name, expected) in [
+            ("*", "", true),
+            ("*", "a/b", true),
+            ("a*", "a", true),
+            ("a*", "ba", false),
+            ("*a", "ba", true),
+            ("a*a", "a", false),
+            ("a*b*c", "a-b-b-c", true),
+            ("a*b*c", "a-c", false),
+            ("a**b", "ab", true),
+            ("a", "a", true),
+            ("a", "ab", false),
+        ] {
+            assert_eq!(matches(pattern, name), expected, "{pattern} {name}");
+        }
     }
 }

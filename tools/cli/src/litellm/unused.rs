@@ -5,7 +5,7 @@ use super::field::Section;
 use super::reader::Reader;
 
 /// How alike two names are (0 to 1) before one is taken for a slip of the other.
-const SIMILAR: f64 = 0.92;
+const SIMILAR: f64 = 0.94;
 /// Most places that a note lists.
 const PLACES_MAX: usize = 3;
 
