@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use envoy_bedrock::config::EnvName;
+use envoy_bedrock::gateway::Gateway;
 use envoy_bedrock_cli::check::{self, Format};
 use envoy_bedrock_cli::litellm::{self, Environment, Secrets};
 
@@ -14,20 +16,22 @@ const INVALID: &str = "tests/configs/invalid";
 const MARK: &str = "tops3cret";
 const MODES: [Secrets; 3] = [Secrets::MustExist, Secrets::MayComeLater, Secrets::Demo];
 
+const VARIABLES: [(&str, &str); 11] = [
+    ("AWS_ACCESS_KEY_ID", "AKIATOPS3CRETPROCESS"),
+    ("AWS_SECRET_ACCESS_KEY", "tops3cret/process"),
+    ("AWS_SESSION_TOKEN", "tops3cret-token=="),
+    ("LITELLM_MASTER_KEY", "sk-tops3cret"),
+    ("PROD_KEY_ID", "AKIATOPS3CRETPROD000"),
+    ("PROD_SECRET", "tops3cret/prod"),
+    ("BEDROCK_API_KEY", "ABSKtops3cret"),
+    ("WITH_LINE_BREAK", "tops3cret\nInjected: header"),
+    ("EMPTY", ""),
+    ("MY_REGION", "eu-central-1"),
+    ("V6_ENDPOINT", "https://[2001:db8::17]:8443"),
+];
+
 fn environment() -> Environment {
-    Environment::from_iter([
-        ("AWS_ACCESS_KEY_ID", "AKIATOPS3CRETPROCESS"),
-        ("AWS_SECRET_ACCESS_KEY", "tops3cret/process"),
-        ("AWS_SESSION_TOKEN", "tops3cret-token=="),
-        ("LITELLM_MASTER_KEY", "sk-tops3cret"),
-        ("PROD_KEY_ID", "AKIATOPS3CRETPROD000"),
-        ("PROD_SECRET", "tops3cret/prod"),
-        ("BEDROCK_API_KEY", "ABSKtops3cret"),
-        ("WITH_LINE_BREAK", "tops3cret\nInjected: header"),
-        ("EMPTY", ""),
-        ("MY_REGION", "eu-central-1"),
-        ("V6_ENDPOINT", "https://[2001:db8::17]:8443"),
-    ])
+    VARIABLES.into_iter().collect()
 }
 
 /// The configurations of a folder, in order.
@@ -153,6 +157,25 @@ fn no_output_about_any_configuration_contains_a_secret() {
         seen > 20,
         "the fixtures hold too few secrets for this to mean anything: {seen}"
     );
+}
+
+#[test]
+fn the_filter_takes_what_every_valid_configuration_means() {
+    for config in configs(VALID) {
+        let blueprint = litellm::read(&config, &environment(), Secrets::MustExist).unwrap();
+        let json = serde_json::to_vec(&blueprint.settings).unwrap();
+        let variable = |name: &str| {
+            let moved = blueprint
+                .secrets
+                .get(&EnvName(name.to_owned()))
+                .map(|secret| secret.0.clone());
+            let set = VARIABLES.iter().find(|(known, _)| *known == name);
+            moved.or_else(|| set.map(|(_, value)| (*value).to_owned()))
+        };
+        if let Err(error) = Gateway::new(&json, variable) {
+            panic!("{}: {error}", config.display());
+        }
+    }
 }
 
 #[test]

@@ -5,6 +5,7 @@
 //! win over everything; here a deployment with keys of its own keeps them.
 
 use envoy_bedrock::config::{CredentialSettings, EnvName};
+use envoy_bedrock::sigv4::{AccessKeyId, InvalidAccessKeyId};
 
 use super::environment::Secrets;
 use super::error::Problem;
@@ -79,6 +80,7 @@ pub(crate) fn credentials(parameters: &Parameters, reader: &mut Reader<'_>) -> O
 
 fn signing(parameters: &Parameters, reader: &mut Reader<'_>) -> Option<CredentialSettings> {
     let access_key_id = half(ACCESS_KEY_ID, parameters, reader);
+    let access_key_id = access_key_id.and_then(|name| well_formed(name, parameters, reader));
     let secret_access_key = half(SECRET_ACCESS_KEY, parameters, reader);
     let (access_key_id, secret_access_key) = (access_key_id?, secret_access_key?);
     let session_token = match parameters.field(SESSION_TOKEN.0) {
@@ -90,6 +92,23 @@ fn signing(parameters: &Parameters, reader: &mut Reader<'_>) -> Option<Credentia
         secret_access_key,
         session_token,
     })
+}
+
+/// An access key id that the filter will take; its value is not quoted, since it may be another secret by mistake.
+fn well_formed(name: EnvName, parameters: &Parameters, reader: &mut Reader<'_>) -> Option<EnvName> {
+    let found = match reader.secret_value(&name).map(AccessKeyId::new) {
+        None | Some(Ok(_)) => return Some(name),
+        Some(Err(InvalidAccessKeyId::TooLong { .. })) => "a longer one",
+        Some(Err(_)) => "another character in it",
+    };
+    let place = parameters
+        .field(ACCESS_KEY_ID.0)
+        .map_or_else(|| parameters.place.clone(), |field| field.place);
+    reader.unexpected(
+        &place,
+        "an access key id of up to 128 letters, digits, underscores and hyphens",
+        found,
+    )
 }
 
 /// One of the two keys: the deployment's own, else the environment's.
