@@ -1,0 +1,107 @@
+//! `envoy-bedrock check`: says whether a configuration can be used, and what it means.
+
+mod report;
+mod text;
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use crate::litellm::{self, ConfigError, Environment, Problem, Secrets};
+use report::Report;
+
+/// Validate a LiteLLM config.yaml and print what it means.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Exit codes: 0 the configuration is valid, 1 it is not (or cannot be read), 2 wrong usage."
+)]
+pub struct Arguments {
+    /// The configuration, with everything that it includes.
+    #[arg(value_name = "CONFIG")]
+    config: PathBuf,
+    /// Print one JSON object instead of text. Later versions only add keys to it.
+    #[arg(long)]
+    json: bool,
+    /// Do not require the variables of secrets to be set; they are listed instead.
+    #[arg(long)]
+    secrets_later: bool,
+}
+
+/// How the report is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// For people: at most that many columns wide where a number is given, and with colours.
+    Text {
+        /// Width of the terminal.
+        columns: Option<u16>,
+    },
+    /// One JSON object.
+    Json,
+}
+
+/// What there is to say about a configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    /// Whether it can be used.
+    pub valid: bool,
+    /// Whether all that is wrong is that secrets are not there.
+    pub only_secrets_missing: bool,
+    /// The report.
+    pub output: String,
+}
+
+/// Runs the command; the exit codes are those of its help.
+pub fn run(arguments: &Arguments, environment: &Environment) -> ExitCode {
+    let mode = if arguments.secrets_later {
+        Secrets::MayComeLater
+    } else {
+        Secrets::MustExist
+    };
+    let columns = terminal_size::terminal_size().map(|(terminal_size::Width(columns), _)| columns);
+    let format = if arguments.json {
+        Format::Json
+    } else {
+        Format::Text { columns }
+    };
+    let outcome = outcome(&arguments.config, environment, mode, format);
+    // A reader that has seen enough (`| head`) is no failure of the configuration.
+    let _ = anstream::stdout().write_all(outcome.output.as_bytes());
+    if outcome.only_secrets_missing {
+        let _ = writeln!(
+            anstream::stderr(),
+            "to check all else without these variables, use --secrets-later"
+        );
+    }
+    if outcome.valid {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(1)
+    }
+}
+
+/// The report about the configuration at `config`. No secret is ever in it.
+pub fn outcome(config: &Path, environment: &Environment, mode: Secrets, format: Format) -> Outcome {
+    let read = litellm::read(config, environment, mode);
+    let about_secrets = |error: &ConfigError| {
+        matches!(
+            error.problem,
+            Problem::VariableNotSet { .. } | Problem::NoCredentials | Problem::NoMasterKey
+        )
+    };
+    let only_secrets_missing = read
+        .as_ref()
+        .is_err_and(|errors| errors.iter().all(about_secrets));
+    let report = Report::of(&config.display().to_string(), &read);
+    let output = match format {
+        Format::Json => report.json(),
+        Format::Text { columns } => text::render(&report, columns),
+    };
+    Outcome {
+        valid: read.is_ok(),
+        only_secrets_missing,
+        output,
+    }
+}
+
+#[cfg(test)]
+mod tests;

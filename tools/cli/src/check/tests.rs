@@ -1,0 +1,85 @@
+//! The report for people, and the shape of the other.
+
+use super::*;
+
+const CONFIG: &str = "\
+model_list:
+  - {model_name: claude, litellm_params: {model: bedrock/us.anthropic.claude-x, aws_region_name: us-west-2, weight: 3}}
+  - {model_name: claude, litellm_params: {model: bedrock/us.anthropic.claude-x, aws_region_name: us-east-1, weight: 1}}
+  - {model_name: claude, litellm_params: {model: bedrock/us.anthropic.claude-x, aws_region_name: us-east-2}}
+  - {model_name: nova, litellm_params: {model: bedrock/amazon.nova-x, aws_region_name: eu-west-1, api_key: tops3cret}}
+router_settings: {model_group_alias: {gpt-4: claude}}
+litellm_settings: {drop_params: true}
+";
+
+fn outcome_of(text: &str, environment: &[(&str, &str)], mode: Secrets, format: Format) -> Outcome {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("config.yaml");
+    std::fs::write(&path, text).unwrap();
+    let mut outcome = outcome(&path, &environment.iter().copied().collect(), mode, format);
+    outcome.output = outcome.output.replace(&path.display().to_string(), "config.yaml");
+    outcome
+}
+
+fn plain(outcome: &Outcome) -> String {
+    anstream::adapter::strip_str(&outcome.output).to_string()
+}
+
+#[test]
+fn the_text_shows_all_that_was_understood() {
+    let outcome = outcome_of(CONFIG, &[], Secrets::MayComeLater, Format::Text { columns: None });
+    assert!(outcome.valid);
+    assert_eq!(plain(&outcome), include_str!("expected.txt"));
+}
+
+#[test]
+fn a_narrow_terminal_gets_narrow_lines() {
+    let outcome = outcome_of(
+        CONFIG,
+        &[],
+        Secrets::MayComeLater,
+        Format::Text { columns: Some(100) },
+    );
+    let table = plain(&outcome);
+    let table = table.split("attempts").next().unwrap();
+    assert!(table.lines().all(|line| line.chars().count() <= 100), "{table}");
+    assert!(table.contains("us-west-2"), "{table}");
+}
+
+#[test]
+fn only_missing_secrets_are_told_apart_from_other_errors() {
+    let format = Format::Text { columns: None };
+    let unset = outcome_of(CONFIG, &[], Secrets::MustExist, format);
+    assert!(!unset.valid && unset.only_secrets_missing, "{}", unset.output);
+    let wrong = outcome_of(
+        &CONFIG.replace("weight: 3", "weight: x"),
+        &[],
+        Secrets::MustExist,
+        format,
+    );
+    assert!(!wrong.valid && !wrong.only_secrets_missing, "{}", wrong.output);
+    let valid = outcome_of(CONFIG, &[], Secrets::MayComeLater, format);
+    assert!(valid.valid && !valid.only_secrets_missing);
+}
+
+#[test]
+fn errors_have_their_parts_in_the_json() {
+    let outcome = outcome_of(
+        "model_list: 3\n",
+        &[("LITELLM_MASTER_KEY", "sk-x")],
+        Secrets::MustExist,
+        Format::Json,
+    );
+    let json: serde_json::Value = serde_json::from_str(&outcome.output).unwrap();
+    let expected = serde_json::json!({
+        "file": "config.yaml",
+        "valid": false,
+        "errors": [{
+            "file": "config.yaml",
+            "line": 1,
+            "path": "model_list",
+            "message": "expected a list, but found a number",
+        }],
+    });
+    assert_eq!(json, expected);
+}

@@ -1,0 +1,263 @@
+//! What is wrong with a configuration: where it stands, what was expected, what was found. Never a secret's value.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
+
+/// A place in a configuration file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The file, as the caller named it, or as `include` did.
+    pub file: Arc<str>,
+    /// The file's position among those that were read: the order in which places are reported.
+    pub file_index: usize,
+    /// Line, from 1; `None` where the whole file is meant.
+    pub line: Option<usize>,
+    /// The field: `model_list[1].litellm_params.model`, or nothing for the whole file.
+    pub path: String,
+}
+
+impl Place {
+    /// A whole file.
+    pub fn file(name: &str) -> Self {
+        Place {
+            file: Arc::from(name),
+            file_index: 0,
+            line: None,
+            path: String::new(),
+        }
+    }
+
+    /// The field `name` of this mapping, on the line of the mapping until its own is known.
+    pub fn field(&self, name: &str) -> Self {
+        let separator = if self.path.is_empty() { "" } else { "." };
+        Place {
+            path: format!("{}{separator}{name}", self.path),
+            ..self.clone()
+        }
+    }
+
+    /// The element `index` of this list.
+    pub fn element(&self, index: usize) -> Self {
+        Place {
+            path: format!("{}[{index}]", self.path),
+            ..self.clone()
+        }
+    }
+
+    /// The same field, known to stand on `line`.
+    pub fn on_line(self, line: usize) -> Self {
+        Place {
+            line: Some(line),
+            ..self
+        }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(&self.file)?;
+        if let Some(line) = self.line {
+            write!(out, ":{line}")?;
+        }
+        if !self.path.is_empty() {
+            write!(out, ": {}", self.path)?;
+        }
+        Ok(())
+    }
+}
+
+/// One reason why a configuration cannot be used. `Display` is one line: `file:line: field: expected X, but found Y`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigError {
+    /// Where.
+    pub place: Place,
+    /// What.
+    pub problem: Problem,
+}
+
+/// The kinds of reasons.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Problem {
+    /// The file cannot be read.
+    Unreadable(String),
+    /// The file is no YAML.
+    Syntax {
+        /// Column, from 1.
+        column: usize,
+        /// What the parser says.
+        found: String,
+    },
+    /// A value of the wrong type, or outside of what can be used.
+    Unexpected {
+        /// What the field takes.
+        expected: Cow<'static, str>,
+        /// What it has; the kind of value only where the field can hold a secret.
+        found: String,
+    },
+    /// A field that has to be there is not.
+    Missing {
+        /// What the field takes.
+        expected: &'static str,
+    },
+    /// A variable of the environment that the file relies on is unset or empty.
+    VariableNotSet {
+        /// Its name.
+        name: String,
+    },
+    /// A deployment has no way to authenticate to AWS.
+    NoCredentials,
+    /// No key for the gateway's clients.
+    NoMasterKey,
+    /// A setting that would change who is asked or with what rights, so that it must not be ignored.
+    Unsupported {
+        /// The setting.
+        setting: String,
+        /// What to use in its place.
+        instead: &'static str,
+    },
+    /// Something that must be unique is there twice.
+    Duplicate {
+        /// What it is, with its value.
+        what: String,
+        /// Path of the first.
+        first: String,
+    },
+    /// Nothing is left that the gateway could serve.
+    NoDeployments {
+        /// Whom the deployments that were skipped are for, each once.
+        others: Vec<String>,
+    },
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Problem::Unreadable(why) => write!(out, "expected a readable file, but found: {why}"),
+            Problem::Syntax { column, found } => {
+                write!(out, "expected valid YAML, but found an error in column {column}: {found}")
+            }
+            Problem::Unexpected { expected, found } => write!(out, "expected {expected}, but found {found}"),
+            Problem::Missing { expected } => write!(out, "expected {expected}, but found nothing"),
+            Problem::VariableNotSet { name } => {
+                write!(out, "expected the environment variable {name} to be set, but found it unset or empty")
+            }
+            Problem::NoCredentials => out.write_str(
+                "expected credentials (aws_access_key_id and aws_secret_access_key, or api_key, or the environment \
+                 variables AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_BEARER_TOKEN_BEDROCK), but found none",
+            ),
+            Problem::NoMasterKey => out.write_str(
+                "expected a key for the clients of the gateway (general_settings.master_key, or the environment \
+                 variable LITELLM_MASTER_KEY), but found none",
+            ),
+            Problem::Unsupported { setting, instead } => {
+                write!(out, "expected {instead}, but found {setting}, which is not supported yet")
+            }
+            Problem::Duplicate { what, first } => {
+                write!(out, "expected each {what} once, but found it also at {first}")
+            }
+            Problem::NoDeployments { others } => {
+                out.write_str("expected at least one Bedrock deployment in model_list, but found ")?;
+                match others.as_slice() {
+                    [] => out.write_str("none"),
+                    others => write!(out, "only deployments for {}", others.join(", ")),
+                }
+            }
+        }
+    }
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}: {}", self.place, self.problem)
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_problem_says_what_was_expected_and_what_was_found() {
+        let text = |text: &str| text.to_owned();
+        let cases = [
+            (
+                Problem::Unreadable(text("permission denied")),
+                "expected a readable file, but found: permission denied",
+            ),
+            (
+                Problem::Syntax {
+                    column: 3,
+                    found: text("a tab"),
+                },
+                "expected valid YAML, but found an error in column 3: a tab",
+            ),
+            (
+                Problem::Unexpected {
+                    expected: "a string".into(),
+                    found: text("a list"),
+                },
+                "expected a string, but found a list",
+            ),
+            (
+                Problem::Missing { expected: "a model" },
+                "expected a model, but found nothing",
+            ),
+            (
+                Problem::VariableNotSet { name: text("X") },
+                "expected the environment variable X to be set, but found it unset or empty",
+            ),
+            (
+                Problem::NoCredentials,
+                "expected credentials (aws_access_key_id and aws_secret_access_key, or api_key, or the environment \
+                 variables AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_BEARER_TOKEN_BEDROCK), but found none",
+            ),
+            (
+                Problem::NoMasterKey,
+                "expected a key for the clients of the gateway (general_settings.master_key, or the environment \
+                 variable LITELLM_MASTER_KEY), but found none",
+            ),
+            (
+                Problem::Unsupported {
+                    setting: text("aws_role_name"),
+                    instead: "api_key",
+                },
+                "expected api_key, but found aws_role_name, which is not supported yet",
+            ),
+            (
+                Problem::Duplicate {
+                    what: text("id \"a\""),
+                    first: text("model_list[0]"),
+                },
+                "expected each id \"a\" once, but found it also at model_list[0]",
+            ),
+            (
+                Problem::NoDeployments { others: Vec::new() },
+                "expected at least one Bedrock deployment in model_list, but found none",
+            ),
+            (
+                Problem::NoDeployments {
+                    others: vec![text("azure"), text("openai")],
+                },
+                "expected at least one Bedrock deployment in model_list, but found only deployments for azure, openai",
+            ),
+        ];
+        for (problem, expected) in cases {
+            assert_eq!(problem.to_string(), expected);
+        }
+    }
+
+    #[test]
+    fn a_place_is_file_line_and_field_as_far_as_they_are_known() {
+        let file = Place::file("config.yaml");
+        assert_eq!(file.to_string(), "config.yaml");
+        let field = file.field("model_list").element(1).field("model_name");
+        assert_eq!(field.to_string(), "config.yaml: model_list[1].model_name");
+        assert_eq!(
+            field.on_line(7).to_string(),
+            "config.yaml:7: model_list[1].model_name"
+        );
+    }
+}

@@ -1,0 +1,382 @@
+//! The rules that need a whole file. Files are written to a temporary folder, or are those of `tests/configs`.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use envoy_bedrock::config::{CredentialSettings, DeploymentSettings, EnvName};
+
+use super::*;
+
+/// One deployment that says nothing but its model.
+const BARE: &str = "model_list: [{model_name: m, litellm_params: {model: bedrock/amazon.nova-pro-v1:0}}]\n";
+const KEY: (&str, &str) = ("LITELLM_MASTER_KEY", "sk-tops3cret");
+const KEYS: [(&str, &str); 3] = [
+    KEY,
+    ("AWS_ACCESS_KEY_ID", "AKIA"),
+    ("AWS_SECRET_ACCESS_KEY", "tops3cret"),
+];
+
+fn name(name: &str) -> EnvName {
+    EnvName(name.to_owned())
+}
+
+fn read_text(text: &str, environment: &[(&str, &str)], mode: Secrets) -> Result<Blueprint, Vec<ConfigError>> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("config.yaml");
+    std::fs::write(&path, text).unwrap();
+    read(&path, &environment.iter().copied().collect(), mode)
+}
+
+/// The only deployment of `text`.
+fn deployment(text: &str, environment: &[(&str, &str)], mode: Secrets) -> DeploymentSettings {
+    let mut blueprint = read_text(text, environment, mode).unwrap();
+    let mut deployments = blueprint.settings.models.remove(0).deployments;
+    assert_eq!(deployments.len(), 1);
+    deployments.remove(0)
+}
+
+fn problems(text: &str, environment: &[(&str, &str)], mode: Secrets) -> Vec<Problem> {
+    let errors = read_text(text, environment, mode).unwrap_err();
+    errors.into_iter().map(|error| error.problem).collect()
+}
+
+fn sigv4(id: &str, secret: &str, token: Option<&str>) -> CredentialSettings {
+    CredentialSettings::Sigv4 {
+        access_key_id: name(id),
+        secret_access_key: name(secret),
+        session_token: token.map(name),
+    }
+}
+
+fn with<'a>(more: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
+    [&KEYS, more].concat()
+}
+
+#[test]
+fn the_sample_is_one_model_in_two_regions() {
+    let sample = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../config.yaml");
+    let environment = Environment::default();
+    let blueprint = read(&sample, &environment, Secrets::Demo).unwrap();
+    let [model] = blueprint.settings.models.as_slice() else {
+        panic!("{:?}", blueprint.settings.models)
+    };
+    assert_eq!(model.name, "my-bedrock-model");
+    let regions: Vec<&str> = model
+        .deployments
+        .iter()
+        .map(|deployment| deployment.region.as_str())
+        .collect();
+    assert_eq!(regions, ["us-west-2", "us-east-1"]);
+    for deployment in &model.deployments {
+        assert_eq!(deployment.model, "us.anthropic.claude-3-5-sonnet-20240620-v1:0");
+        assert_eq!(deployment.weight, 1);
+        assert_eq!(
+            deployment.authority,
+            format!("bedrock-runtime.{}.amazonaws.com", deployment.region)
+        );
+        assert_eq!(
+            deployment.credentials,
+            CredentialSettings::Sigv4 {
+                access_key_id: name("AWS_ACCESS_KEY_ID"),
+                secret_access_key: name("AWS_SECRET_ACCESS_KEY"),
+                session_token: None,
+            }
+        );
+    }
+    assert_eq!(blueprint.endpoints[0].cluster, "us-west-2");
+    assert_eq!(
+        blueprint.endpoints[1].server_name.as_deref(),
+        Some("bedrock-runtime.us-east-1.amazonaws.com")
+    );
+    assert_eq!(blueprint.settings.attempts, 3);
+    assert_eq!(blueprint.request_timeout, Duration::from_secs(600));
+    assert_eq!(blueprint.secrets[&name("LITELLM_MASTER_KEY")].0, "sk-1234");
+    assert_eq!(
+        blueprint.missing,
+        [name("AWS_ACCESS_KEY_ID"), name("AWS_SECRET_ACCESS_KEY")].into()
+    );
+}
+
+#[test]
+fn the_region_comes_from_the_environment_where_the_file_has_none() {
+    let region = |more: &[_]| deployment(BARE, &with(more), Secrets::MustExist).region;
+    assert_eq!(region(&[]), "us-west-2");
+    assert_eq!(region(&[("AWS_REGION", "eu-west-1")]), "eu-west-1");
+    assert_eq!(region(&[("AWS_REGION", "")]), "us-west-2");
+    assert_eq!(
+        region(&[("AWS_REGION", "eu-west-1"), ("AWS_REGION_NAME", "us-east-2")]),
+        "us-east-2"
+    );
+    let found = problems(BARE, &with(&[("AWS_REGION", "Frankfurt")]), Secrets::MustExist);
+    let [Problem::Unexpected { expected, .. }] = found.as_slice() else {
+        panic!("{found:?}")
+    };
+    assert!(expected.contains("AWS_REGION"), "{expected}");
+}
+
+#[test]
+fn the_default_region_is_noted() {
+    let notes = read_text(BARE, &KEYS, Secrets::MustExist).unwrap().notes;
+    assert_eq!(
+        notes,
+        ["model_list[0].litellm_params: names no region, so it is us-west-2"]
+    );
+}
+
+#[test]
+fn the_endpoint_of_the_environment_goes_behind_the_files() {
+    let environment = with(&[("AWS_BEDROCK_RUNTIME_ENDPOINT", "http://localhost:9101/x")]);
+    let found = deployment(BARE, &environment, Secrets::MustExist);
+    assert_eq!(
+        (found.authority.as_str(), found.base_path.as_str()),
+        ("localhost:9101", "/x")
+    );
+    assert_eq!(found.cluster, "localhost-9101");
+    let own = BARE.replace("v1:0}", "v1:0, api_base: \"https://own.example\"}");
+    assert_eq!(
+        deployment(&own, &environment, Secrets::MustExist).authority,
+        "own.example"
+    );
+}
+
+#[test]
+fn keys_come_from_the_environment_together_with_their_session_token() {
+    let credentials = |more: &[_]| deployment(BARE, &with(more), Secrets::MustExist).credentials;
+    assert_eq!(
+        credentials(&[]),
+        sigv4("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", None)
+    );
+    assert_eq!(
+        credentials(&[("AWS_SESSION_TOKEN", "t")]),
+        sigv4(
+            "AWS_ACCESS_KEY_ID",
+            "AWS_SECRET_ACCESS_KEY",
+            Some("AWS_SESSION_TOKEN")
+        )
+    );
+    assert_eq!(
+        credentials(&[("AWS_BEARER_TOKEN_BEDROCK", "b")]),
+        CredentialSettings::Bearer {
+            api_key: name("AWS_BEARER_TOKEN_BEDROCK")
+        }
+    );
+}
+
+#[test]
+fn a_deployment_with_keys_of_its_own_heeds_neither_token_of_the_environment() {
+    let text = BARE.replace(
+        "v1:0}",
+        "v1:0, aws_access_key_id: os.environ/ID, aws_secret_access_key: os.environ/S}",
+    );
+    let environment = with(&[
+        ("ID", "AKIA"),
+        ("S", "s"),
+        ("AWS_SESSION_TOKEN", "t"),
+        ("AWS_BEARER_TOKEN_BEDROCK", "b"),
+    ]);
+    assert_eq!(
+        deployment(&text, &environment, Secrets::MustExist).credentials,
+        sigv4("ID", "S", None)
+    );
+}
+
+#[test]
+fn no_credentials_at_all_is_one_error_and_half_of_them_another() {
+    assert_eq!(
+        problems(BARE, &[KEY], Secrets::MustExist),
+        [Problem::NoCredentials]
+    );
+    let half = [KEY, ("AWS_ACCESS_KEY_ID", "AKIA")];
+    let unset = Problem::VariableNotSet {
+        name: "AWS_SECRET_ACCESS_KEY".to_owned(),
+    };
+    assert_eq!(problems(BARE, &half, Secrets::MustExist), [unset]);
+}
+
+#[test]
+fn secrets_that_may_come_later_are_named_without_an_environment() {
+    let blueprint = read_text(BARE, &[], Secrets::MayComeLater).unwrap();
+    let credentials = &blueprint.settings.models[0].deployments[0].credentials;
+    assert_eq!(
+        *credentials,
+        sigv4("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", None)
+    );
+    assert_eq!(blueprint.settings.master_key, name("LITELLM_MASTER_KEY"));
+    let missing = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "LITELLM_MASTER_KEY"].map(name);
+    assert_eq!(blueprint.missing, missing.into());
+    assert!(blueprint.secrets.is_empty());
+}
+
+#[test]
+fn what_may_come_later_does_not_depend_on_which_keys_are_there() {
+    let without = read_text(BARE, &[], Secrets::MayComeLater).unwrap();
+    let with = read_text(BARE, &with(&[("AWS_SESSION_TOKEN", "t")]), Secrets::MayComeLater).unwrap();
+    assert_eq!(without.settings, with.settings);
+}
+
+#[test]
+fn a_variable_that_is_no_secret_has_to_be_there_in_every_mode() {
+    let text = BARE.replace("v1:0}", "v1:0, aws_region_name: os.environ/NO_REGION}");
+    for mode in [Secrets::MustExist, Secrets::MayComeLater, Secrets::Demo] {
+        let unset = Problem::VariableNotSet {
+            name: "NO_REGION".to_owned(),
+        };
+        assert_eq!(problems(&text, &KEYS, mode), [unset], "{mode:?}");
+    }
+}
+
+#[test]
+fn without_a_key_for_the_clients_only_the_demonstration_starts() {
+    let aws = &KEYS[1..];
+    assert_eq!(problems(BARE, aws, Secrets::MustExist), [Problem::NoMasterKey]);
+    let demo = read_text(BARE, aws, Secrets::Demo).unwrap();
+    assert_eq!(demo.secrets[&demo.settings.master_key].0, "sk-1234");
+    assert!(demo.missing.is_empty());
+    let referring = format!("{BARE}general_settings: {{master_key: os.environ/MY_KEY}}\n");
+    let demo = read_text(&referring, aws, Secrets::Demo).unwrap();
+    assert_eq!(demo.settings.master_key, name("MY_KEY"));
+    assert_eq!(demo.secrets[&name("MY_KEY")].0, "sk-1234");
+    let unset = Problem::VariableNotSet {
+        name: "MY_KEY".to_owned(),
+    };
+    assert_eq!(problems(&referring, &KEYS, Secrets::MustExist), [unset]);
+}
+
+#[test]
+fn a_key_of_the_file_goes_before_the_environments() {
+    let own = format!("{BARE}general_settings: {{master_key: sk-own}}\n");
+    let blueprint = read_text(&own, &KEYS, Secrets::Demo).unwrap();
+    assert_eq!(blueprint.secrets[&blueprint.settings.master_key].0, "sk-own");
+}
+
+#[test]
+fn the_publicly_known_key_is_warned_about_unless_that_is_permitted() {
+    let warns = |settings: &str, mode| {
+        let text = format!("{BARE}general_settings: {{master_key: sk-1234{settings}}}\n");
+        let notes = read_text(&text, &KEYS, mode).unwrap().notes;
+        notes.iter().any(|note| note.contains("publicly known"))
+    };
+    assert!(warns("", Secrets::MustExist));
+    assert!(!warns("", Secrets::Demo));
+    assert!(!warns(
+        ", dangerously_permit_weak_or_unset_master_key: true",
+        Secrets::MustExist
+    ));
+}
+
+#[test]
+fn a_key_with_another_beginning_is_refused_wherever_it_is_from() {
+    let environment = [("LITELLM_MASTER_KEY", "tops3cret"), KEYS[1], KEYS[2]];
+    let found = problems(BARE, &environment, Secrets::Demo);
+    assert!(matches!(found.as_slice(), [Problem::Unexpected { expected, .. }] if expected.contains("sk-")));
+}
+
+#[test]
+fn variables_that_would_mean_other_rights_are_noted() {
+    let notes = read_text(
+        BARE,
+        &with(&[("AWS_ROLE_NAME", "arn:tops3cret")]),
+        Secrets::MustExist,
+    )
+    .unwrap()
+    .notes;
+    let note = "the environment variable AWS_ROLE_NAME is set, but not supported yet: it is ignored";
+    assert!(notes.iter().any(|found| found == note), "{notes:?}");
+}
+
+#[test]
+fn a_moved_secret_takes_no_name_that_is_taken() {
+    let text = BARE.replace("v1:0}", "v1:0, api_key: one}");
+    let taken = with(&[("ENVOY_BEDROCK_MODEL_LIST_0_API_KEY", "another")]);
+    let found = deployment(&text, &taken, Secrets::MustExist).credentials;
+    assert_eq!(
+        found,
+        CredentialSettings::Bearer {
+            api_key: name("ENVOY_BEDROCK_MODEL_LIST_0_API_KEY_2")
+        }
+    );
+}
+
+#[test]
+fn limits_hold_at_their_edges() {
+    let retries = |count: u32| format!("{BARE}router_settings: {{num_retries: {count}}}\n");
+    assert_eq!(
+        read_text(&retries(10), &KEYS, Secrets::MustExist)
+            .unwrap()
+            .settings
+            .attempts,
+        11
+    );
+    assert!(read_text(&retries(11), &KEYS, Secrets::MustExist).is_err());
+    let size = |megabytes: &str| {
+        let text = format!("{BARE}general_settings: {{max_request_size_mb: {megabytes}}}\n");
+        read_text(&text, &KEYS, Secrets::MustExist).map(|blueprint| blueprint.settings.body_limit_bytes)
+    };
+    assert_eq!(size("1024"), Ok(1 << 30));
+    assert_eq!(size("0.5"), Ok(1 << 19));
+    assert!(size("1024.1").is_err());
+    assert!(size("0.0000001").is_err());
+}
+
+#[test]
+fn an_id_does_not_depend_on_the_place_in_the_file() {
+    let entry = |region: &str| {
+        format!("  - {{model_name: m, litellm_params: {{model: bedrock/x.y, aws_region_name: {region}}}}}\n")
+    };
+    let ids = |first: &str, second: &str| {
+        let text = format!("model_list:\n{}{}", entry(first), entry(second));
+        let models = read_text(&text, &KEYS, Secrets::MustExist)
+            .unwrap()
+            .settings
+            .models;
+        models[0]
+            .deployments
+            .iter()
+            .map(|deployment| deployment.id.clone())
+            .collect::<Vec<_>>()
+    };
+    let (forth, mut back) = (ids("us-east-1", "us-west-2"), ids("us-west-2", "us-east-1"));
+    back.reverse();
+    assert_eq!(forth, back);
+    assert_ne!(forth[0], forth[1]);
+}
+
+#[test]
+fn a_file_that_is_cut_anywhere_is_refused_or_read_and_never_a_panic() {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/configs");
+    let environment = KEYS.iter().copied().collect();
+    let scratch = tempfile::tempdir().unwrap();
+    let cut = scratch.path().join("cut.yaml");
+    for name in [
+        "anchors.yaml",
+        "unknown-sections.yaml",
+        "credential-list.yaml",
+        "invalid/wrong-types.yaml",
+    ] {
+        let text = std::fs::read_to_string(folder.join(name)).unwrap();
+        // A step that is prime to the indentation, so that cuts fall everywhere in a line.
+        for (end, _) in text.char_indices().step_by(7) {
+            std::fs::write(&cut, &text[..end]).unwrap();
+            if let Err(errors) = read(&cut, &environment, Secrets::Demo) {
+                assert!(!errors.is_empty(), "{name} cut at {end}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_drained_deployment_leaves_neither_cluster_nor_secret_behind() {
+    let text = "model_list:
+  - {model_name: m, litellm_params: {model: bedrock/x.y, aws_region_name: us-east-1, weight: 0, api_key: tops3cret}}
+  - {model_name: m, litellm_params: {model: bedrock/x.y, aws_region_name: us-west-2, weight: 1}}
+";
+    let blueprint = read_text(text, &KEYS, Secrets::MustExist).unwrap();
+    let clusters: Vec<&str> = blueprint
+        .endpoints
+        .iter()
+        .map(|endpoint| endpoint.cluster.as_str())
+        .collect();
+    assert_eq!(clusters, ["us-west-2"]);
+    assert_eq!(blueprint.settings.models[0].deployments.len(), 1);
+    assert!(blueprint.secrets.is_empty());
+}
