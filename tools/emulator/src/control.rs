@@ -54,15 +54,14 @@ use crate::server::RegionAddresses;
 const BODY_LIMIT_BYTES: usize = 64 * 1024;
 
 /// What the control API rules.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub(crate) struct Board {
     pub(crate) shared: Arc<Shared>,
     pub(crate) regions: Vec<Doors>,
-    pub(crate) life: Lifeline,
 }
 
 /// A region, and how far its ports have followed its door.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub(crate) struct Doors {
     pub(crate) region: Arc<Region>,
     pub(crate) addresses: RegionAddresses,
@@ -92,14 +91,14 @@ impl Wrong {
 }
 
 /// Serves until the emulator stops.
-pub(crate) async fn serve(board: Board, listener: TcpListener) {
-    let mut life = board.life.clone();
+pub(crate) async fn serve(board: Board, listener: TcpListener, mut life: Lifeline) {
+    let each = life.clone();
     let accepting = async {
         loop {
             let Ok((stream, _)) = listener.accept().await else {
                 continue;
             };
-            let (board, mut life) = (board.clone(), board.life.clone());
+            let (board, mut life) = (board.clone(), each.clone());
             tokio::spawn(async move {
                 let service = service_fn(|request| answer(board.clone(), request));
                 let serving = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
@@ -147,20 +146,18 @@ impl Board {
             ("GET", "/faults") => json!(shared.faults.list()),
             ("POST", "/faults") => {
                 let fault: FaultRequest = read(body).await?;
-                self.check_region(fault.filter.region.as_deref())?;
-                let id = shared.faults.add(fault).map_err(Wrong::request)?;
-                self.move_doors().await;
-                json!({ "id": id })
+                json!({ "id": self.add_fault(fault).await.map_err(Wrong::request)? })
             }
             ("DELETE", "/faults") => {
                 let id = number(&query, "id")?;
-                shared.faults.clear(id, query.get("region").map(String::as_str));
-                self.move_doors().await;
+                self.clear_faults(id, query.get("region").map(String::as_str))
+                    .await;
                 done
             }
             ("POST", "/pace") => {
                 let rule: PaceRule = read(body).await?;
-                self.check_region(rule.filter.region.as_deref())?;
+                self.check_region(rule.filter.region.as_deref())
+                    .map_err(Wrong::request)?;
                 shared.paces.add(rule).map_err(Wrong::request)?;
                 done
             }
@@ -196,11 +193,25 @@ impl Board {
         Value::Object(pairs.collect())
     }
 
-    fn check_region(&self, name: Option<&str>) -> Result<(), Wrong> {
+    /// Sets a fault, and returns its id when it is in force.
+    pub(crate) async fn add_fault(&self, fault: FaultRequest) -> Result<u64, String> {
+        self.check_region(fault.filter.region.as_deref())?;
+        let id = self.shared.faults.add(fault)?;
+        self.move_doors().await;
+        Ok(id)
+    }
+
+    /// Clears a fault, those of a region, or all, and returns when they are gone.
+    pub(crate) async fn clear_faults(&self, id: Option<u64>, region: Option<&str>) {
+        self.shared.faults.clear(id, region);
+        self.move_doors().await;
+    }
+
+    fn check_region(&self, name: Option<&str>) -> Result<(), String> {
         match name {
-            Some(name) if !self.regions.iter().any(|doors| doors.region.name == name) => Err(Wrong::request(
-                format!("expected a region of this emulator, but found {name}"),
-            )),
+            Some(name) if !self.regions.iter().any(|doors| doors.region.name == name) => {
+                Err(format!("expected a region of this emulator, but found {name}"))
+            }
             _ => Ok(()),
         }
     }

@@ -25,6 +25,7 @@ pub mod pace;
 mod pipeline;
 mod region;
 mod route;
+mod script;
 pub mod server;
 pub mod strict;
 mod tls;

@@ -10,6 +10,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
 
+use crate::answer::Usage;
 use crate::config::EmulatorError;
 
 /// A request and its answer. Times are UNIX milliseconds.
@@ -79,7 +80,7 @@ pub struct Entry {
     /// When the client was found to be gone, if it went before the end.
     pub client_gone_unix_ms: Option<u64>,
     /// The answer's usage in Converse's form; `null` for errors.
-    pub usage: Option<serde_json::Value>,
+    pub usage: Option<Usage>,
     /// Whether that usage was sent: not if the stream broke off before.
     pub usage_reported: bool,
 }
@@ -118,6 +119,23 @@ pub struct Summary {
     pub statuses: BTreeMap<u16, u64>,
     /// Requests that a fault hit, by kind.
     pub faults: BTreeMap<String, u64>,
+    /// What was reported to clients.
+    pub reported: Reported,
+}
+
+/// Sums over the answers whose usage was sent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Reported {
+    /// Those answers.
+    pub answers: u64,
+    /// Tokens neither read from nor written to a cache.
+    pub input_tokens: u64,
+    /// Tokens of the answers.
+    pub output_tokens: u64,
+    /// Tokens read from a cache.
+    pub cache_read_tokens: u64,
+    /// Tokens written to a cache, for whatever time.
+    pub cache_write_tokens: u64,
 }
 
 /// The log of an emulator.
@@ -259,6 +277,14 @@ impl Held {
         summary.violations += u64::from(!entry.violations.is_empty());
         if let Some(status) = entry.status {
             *summary.statuses.entry(status).or_default() += 1;
+        }
+        if let (Some(usage), true) = (entry.usage, entry.usage_reported) {
+            let (read, write) = usage.cached();
+            summary.reported.answers += 1;
+            summary.reported.input_tokens += usage.input;
+            summary.reported.output_tokens += usage.output;
+            summary.reported.cache_read_tokens += read;
+            summary.reported.cache_write_tokens += write;
         }
         if let Some(fault) = &entry.fault {
             *summary.faults.entry(fault.clone()).or_default() += 1;

@@ -13,19 +13,18 @@ use hyper::{Request, Response, StatusCode, Version};
 use sha2::{Digest, Sha256};
 
 use crate::answer::{Answer, Content, Question, answer};
-use crate::body::{Answering, BrokenOff, Step};
+use crate::body::{Answering, BrokenOff};
 use crate::error::ApiError;
 use crate::exchange::Exchange;
 use crate::fault::{Door, Fault, Stage};
 use crate::filter::Subject;
-use crate::frames::{self, Frame};
 use crate::log::{Ended, unix_ms};
 use crate::pace::Pace;
 use crate::region::{Region, Shared};
 use crate::route::{self, Route};
 use crate::verify::{Offered, Proof, offered_access_key_id, redact, verify};
 use crate::wire::Breaker;
-use crate::{models, strict};
+use crate::{models, script, strict};
 
 /// Largest body that is read at all, in bytes: above every limit of Bedrock's, and small enough for a test machine.
 const BODY_LIMIT_BYTES: usize = 64 * 1024 * 1024;
@@ -320,7 +319,7 @@ impl Handling {
     }
 
     fn send(mut self, answer: Answer, pace: Pace, fault: Option<&Fault>) -> Response<Answering> {
-        self.exchange.entry.usage = answer.usage.map(|usage| usage.converse());
+        self.exchange.entry.usage = answer.usage;
         let mut headers = answer.headers;
         let media = match answer.content {
             Content::Whole(_) => "application/json",
@@ -330,11 +329,7 @@ impl Handling {
         match answer.content {
             Content::Whole(bytes) if matches!(fault, Some(Fault::Cut { .. })) => {
                 headers.push((CONTENT_LENGTH, HeaderValue::from(bytes.len())));
-                let half = Frame {
-                    bytes: bytes.slice(..bytes.len() / 2),
-                    reports_usage: false,
-                };
-                let steps = [Step::Frame(half), Step::Break].into();
+                let steps = script::half(&bytes);
                 self.respond(StatusCode::OK, headers, |exchange, breaker| {
                     Answering::steps(steps, exchange, breaker)
                 })
@@ -346,9 +341,9 @@ impl Handling {
                 if let Some(Fault::Exception { name, .. }) = fault {
                     self.exchange.entry.error_type = Some(name.clone());
                 }
-                let steps = steps(frames, Duration::from_millis(pace.interval_ms), fault);
+                let steps = script::steps(frames, Duration::from_millis(pace.interval_ms), fault);
                 self.respond(StatusCode::OK, headers, |exchange, breaker| {
-                    Answering::steps(steps.into(), exchange, breaker)
+                    Answering::steps(steps, exchange, breaker)
                 })
             }
         }
@@ -377,52 +372,5 @@ impl Handling {
         *response.status_mut() = status;
         *response.headers_mut() = all;
         response
-    }
-}
-
-/// The frames of a stream at their pace, with what `fault` does to them.
-fn steps(mut frames: Vec<Frame>, interval: Duration, fault: Option<&Fault>) -> Vec<Step> {
-    let mut steps = Vec::with_capacity(frames.len() * 2 + 2);
-    let mut end = None;
-    match fault {
-        Some(Fault::Cut { after_events }) => {
-            frames.truncate(*after_events);
-            end = Some(Step::Break);
-        }
-        Some(Fault::Exception {
-            after_events,
-            name,
-            message,
-        }) => {
-            frames.truncate(*after_events);
-            end = frames::exception(name, message).ok().map(Step::Frame);
-        }
-        Some(Fault::CorruptFrame { after_events }) => {
-            if let Some(frame) = frames.get_mut(*after_events) {
-                *frame = damaged(frame);
-            }
-        }
-        Some(Fault::SilentStart(None)) => steps.push(Step::Silence),
-        Some(Fault::SilentStart(Some(delay))) => steps.push(Step::Wait(*delay)),
-        _ => {}
-    }
-    for (at, frame) in frames.into_iter().map(Step::Frame).chain(end).enumerate() {
-        if at > 0 && !interval.is_zero() {
-            steps.push(Step::Wait(interval));
-        }
-        steps.push(frame);
-    }
-    steps
-}
-
-/// `frame` with a bit of its payload turned over, so that its checksum is wrong.
-fn damaged(frame: &Frame) -> Frame {
-    let mut bytes = frame.bytes.to_vec();
-    if let Some(byte) = bytes.iter_mut().rev().nth(5) {
-        *byte ^= 1;
-    }
-    Frame {
-        bytes: bytes.into(),
-        reports_usage: false,
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
@@ -12,7 +12,7 @@ use tokio::sync::{mpsc, watch};
 
 use crate::config::{Config, EmulatorError, Strictness};
 use crate::control::{self, Board};
-use crate::fault::{Door, Faults};
+use crate::fault::{Door, FaultRequest, Faults};
 use crate::log::{Log, Summary};
 use crate::pace::Paces;
 use crate::region::{Lifeline, Port, Region, Shared};
@@ -34,7 +34,7 @@ pub struct Emulator {
     addresses: BTreeMap<String, RegionAddresses>,
     control: SocketAddr,
     ca_pem: String,
-    shared: Arc<Shared>,
+    board: Board,
     stop: watch::Sender<bool>,
     ended: mpsc::Receiver<()>,
 }
@@ -66,7 +66,6 @@ impl Emulator {
         let mut board = Board {
             shared: shared.clone(),
             regions: Vec::new(),
-            life: life.clone(),
         };
         let mut ports = Vec::new();
         for wanted in config.regions {
@@ -118,12 +117,12 @@ impl Emulator {
         for (port, listener) in ports {
             tokio::spawn(port.serve(listener));
         }
-        tokio::spawn(control::serve(board, control_listener));
+        tokio::spawn(control::serve(board.clone(), control_listener, life));
         Ok(Self {
             addresses,
             control,
             ca_pem: identity.ca_pem,
-            shared,
+            board,
             stop,
             ended,
         })
@@ -146,40 +145,44 @@ impl Emulator {
 
     /// The log of all regions.
     pub fn log(&self) -> &Log {
-        &self.shared.log
+        &self.board.shared.log
     }
 
-    /// The faults in force. Those of whole regions (`refused`, `blackhole`) take effect through the control API only.
-    pub fn faults(&self) -> &Faults {
-        &self.shared.faults
+    /// Sets a fault, and returns its id when it is in force; an error says what is wrong with it.
+    pub async fn add_fault(&self, fault: FaultRequest) -> Result<u64, String> {
+        self.board.add_fault(fault).await
+    }
+
+    /// Clears every fault, and returns when closed ports are open again.
+    pub async fn clear_faults(&self) {
+        self.board.clear_faults(None, None).await;
     }
 
     /// The paces in force.
     pub fn paces(&self) -> &Paces {
-        &self.shared.paces
+        &self.board.shared.paces
     }
 
     /// Counts by region.
     pub fn summary(&self) -> BTreeMap<String, Summary> {
-        self.shared.log.summary()
+        self.log().summary()
+    }
+
+    fn begin_shutdown(&self) {
+        self.board.shared.stopping.store(true, Ordering::Relaxed);
+        self.stop.send_replace(true);
     }
 
     /// Closes every port and connection; returns when all tasks have ended.
     pub async fn shutdown(mut self) {
-        self.shared
-            .stopping
-            .store(true, std::sync::atomic::Ordering::Relaxed);
-        self.stop.send_replace(true);
+        self.begin_shutdown();
         let _ = self.ended.recv().await;
     }
 }
 
 impl Drop for Emulator {
     fn drop(&mut self) {
-        self.shared
-            .stopping
-            .store(true, std::sync::atomic::Ordering::Relaxed);
-        self.stop.send_replace(true);
+        self.begin_shutdown();
     }
 }
 

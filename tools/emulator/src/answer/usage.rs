@@ -1,6 +1,7 @@
 //! The tokens of an answer: made up from the request, so that every run reports the same, and different enough from
 //! request to request to test accounting.
 
+use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 
 /// Characters that one token stands for.
@@ -15,6 +16,13 @@ pub struct Usage {
     pub output: u64,
     /// What the prompt had to do with the cache.
     pub cache: Cache,
+}
+
+impl Serialize for Usage {
+    /// In Converse's form.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.converse().serialize(serializer)
+    }
 }
 
 /// The cache's part of a usage.

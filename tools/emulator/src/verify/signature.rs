@@ -137,6 +137,9 @@ fn covered_headers<'a>(
     claim: &Claim<'a>,
 ) -> Result<Vec<(&'a str, &'a str)>, Box<Refusal>> {
     let names: Vec<&str> = claim.signed_headers.split(';').collect();
+    if !names.is_sorted_by(|one, next| one < next) {
+        return Err(Refusal::signature("signed headers not in order", MISMATCH));
+    }
     if !names.contains(&"host") {
         let message = "'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization.";
         return Err(Refusal::signature("host not signed", message));

@@ -218,6 +218,17 @@ fn host_and_every_x_amz_header_must_be_signed() {
 }
 
 #[test]
+fn signed_headers_are_sorted_and_each_named_once() {
+    let mut request = Request::new().sign();
+    request.replace_in_authorization("content-type;host", "host;content-type");
+    assert_eq!(request.judge(), Err("signed headers not in order"));
+
+    let mut request = Request::new().sign();
+    request.replace_in_authorization("x-amz-date", "x-amz-date;x-amz-date");
+    assert_eq!(request.judge(), Err("signed headers not in order"));
+}
+
+#[test]
 fn a_stated_digest_must_be_the_bodys() {
     let mut request = Request::new();
     request.headers.insert(
