@@ -27,6 +27,18 @@ def binary() -> pathlib.Path:
     return path
 
 
+def judge(journal) -> list:
+    """The entries of a journal file that no gateway may cause: unsigned or wrongly signed though no test meant
+    them to be, or with something in them that must never be sent. Empty is good."""
+    with open(journal, encoding="utf-8") as lines:
+        entries = [json.loads(line) for line in lines]
+    return [entry for entry in entries if is_wrong(entry)]
+
+
+def is_wrong(entry: dict) -> bool:
+    return entry["expected_to_verify"] and (entry["verified"] is False or bool(entry["violations"]))
+
+
 class Emulator:
     """A running emulator. Use it in a `with`, or call `stop`.
 

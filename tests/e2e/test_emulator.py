@@ -14,7 +14,7 @@ import pytest
 import urllib3
 from botocore.config import Config
 
-from emulator import DEMO_ACCESS_KEY_ID, DEMO_API_KEY, DEMO_SECRET_ACCESS_KEY, Emulator
+from emulator import DEMO_ACCESS_KEY_ID, DEMO_API_KEY, DEMO_SECRET_ACCESS_KEY, Emulator, judge
 
 # What botocore raises before the response headers, and what comes out of the stream after them.
 BROKEN = (botocore.exceptions.HTTPClientError, urllib3.exceptions.HTTPError)
@@ -413,6 +413,34 @@ def test_a_journal_has_every_entry(tmp_path):
     entries = [json.loads(line) for line in journal.read_text().splitlines()]
     assert [entry["operation"] for entry in entries] == ["converse", "converse-stream"]
     assert all(entry["verified"] and entry["expected_to_verify"] for entry in entries)
+
+
+def test_a_journal_shows_what_should_not_have_been_sent(tmp_path):
+    journal = tmp_path / "journal.jsonl"
+    wrong = {"aws_access_key_id": DEMO_ACCESS_KEY_ID, "aws_secret_access_key": "wrong"}
+    with Emulator([WEST], "--lenient", "--journal", str(journal)) as running:
+        running.mode(hostile=True)
+        error_of(lambda: converse(running, **wrong))
+        assert judge(journal) == []
+        running.mode(hostile=False)
+        error_of(lambda: converse(running, **wrong))
+        converse(running)
+    found = judge(journal)
+    assert [entry["reason"] for entry in found] == ["wrong signature", "signature"]
+    assert found[1]["violations"]
+
+
+def test_the_summary_sums_what_was_reported_and_nothing_else(emulator):
+    first = converse(emulator)["usage"]
+    second = list(stream(emulator))[-1]["metadata"]["usage"]
+    emulator.fault("cut", after_events=2, count=1)
+    with pytest.raises(BROKEN):
+        list(stream(emulator))
+    emulator.quiet_log()
+    summary = emulator.summary()[WEST]
+    assert summary["seen"] == 3 and summary["reported"]["answers"] == 2
+    assert summary["reported"]["input_tokens"] == first["inputTokens"] + second["inputTokens"]
+    assert summary["reported"]["output_tokens"] == first["outputTokens"] + second["outputTokens"]
 
 
 def test_a_port_that_is_taken_is_named():

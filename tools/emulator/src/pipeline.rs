@@ -85,7 +85,10 @@ pub(crate) async fn handle(
     match handling.answer(&body, &digest, pace) {
         Err(error) => Ok(handling.refuse(&error)),
         Ok(answer) => {
-            tokio::time::sleep(Duration::from_millis(pace.latency_ms)).await;
+            if pace.latency_ms > 0 {
+                // A sleep of nothing would still last until the timer's next tick.
+                tokio::time::sleep(Duration::from_millis(pace.latency_ms)).await;
+            }
             match fault {
                 Some(fault) => handling.strike(fault, Some((answer, pace))).await,
                 None => Ok(handling.send(answer, pace, None)),

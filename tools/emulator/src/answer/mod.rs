@@ -106,3 +106,6 @@ impl Dice {
         crate::fault::mix(self.0)
     }
 }
+
+#[cfg(test)]
+mod tests;

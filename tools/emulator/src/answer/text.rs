@@ -8,19 +8,22 @@ const ECHO_LIMIT: usize = 1024;
 const EVENTS_DEFAULT: usize = 6;
 const FILLER: &str = " and so on";
 
-/// The answer to `said`, as long as the pace asks for.
+/// The answer to `said`, as long as the pace asks for, and long enough for its number of pieces.
 pub(super) fn compose(question: &Question<'_>, said: &str) -> String {
     let echo: String = said.chars().take(ECHO_LIMIT).collect();
     let mut text = format!("{} in {} heard: {echo}", question.model_id, question.region);
-    let wanted = question
+    let missing_bytes = question
         .pace
         .response_bytes
         .unwrap_or(0)
-        .max(question.pace.events.unwrap_or(0));
-    if text.len() < wanted {
-        let missing = wanted - text.len();
-        text.push_str(&FILLER.repeat(missing.div_ceil(FILLER.len())));
-    }
+        .saturating_sub(text.len());
+    let missing_characters = question
+        .pace
+        .events
+        .unwrap_or(0)
+        .saturating_sub(text.chars().count());
+    // The filler is ASCII: as many bytes as characters.
+    text.push_str(&FILLER.repeat(missing_bytes.max(missing_characters).div_ceil(FILLER.len())));
     text
 }
 
