@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::path::PathBuf;
 
-use bedrock_emulator::config::{DEMO_API_KEY, LOG_LIMIT_DEFAULT};
+use bedrock_emulator::config::{DEMO_API_KEY, JOURNAL_VARIABLE, LOG_LIMIT_DEFAULT};
 use bedrock_emulator::{Config, Credential, RegionConfig, Strictness, TlsConfig};
 use clap::Parser;
 
@@ -70,7 +70,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "N", default_value_t = LOG_LIMIT_DEFAULT)]
     log_limit: usize,
     /// A file to which each finished entry of the log is appended as a JSON line
-    #[arg(long, value_name = "FILE", env = "BEDROCK_EMULATOR_JOURNAL")]
+    #[arg(long, value_name = "FILE", env = JOURNAL_VARIABLE)]
     journal: Option<PathBuf>,
 }
 

@@ -10,6 +10,9 @@ pub const DEMO_SECRET_ACCESS_KEY: &str = "emulator/demo+secret/worthless/elsewhe
 /// API key that is known when none is given.
 pub const DEMO_API_KEY: &str = "ABSKemulatorDemoKey";
 
+/// Environment variable that names the journal when the configuration does not.
+pub const JOURNAL_VARIABLE: &str = "BEDROCK_EMULATOR_JOURNAL";
+
 /// Entries that the log keeps by default: some hundred MB at most.
 pub const LOG_LIMIT_DEFAULT: usize = 100_000;
 
@@ -36,7 +39,8 @@ pub struct Config {
     pub base_path: String,
     /// Entries that the log keeps, the oldest go first; 0 turns it off.
     pub log_limit: usize,
-    /// File to which each finished entry is appended as a JSON line.
+    /// File to which each finished entry is appended as a JSON line; `None` means the one that the environment
+    /// variable [`JOURNAL_VARIABLE`] names, if any, so that a whole test suite can share one.
     pub journal: Option<PathBuf>,
 }
 

@@ -167,11 +167,7 @@ async fn serve_connection(
     };
     let mut door = region.door.subscribe();
     let wire = Wire::new(stream, breaker.clone());
-    let (_while_open, open) = watch::channel(());
-    let tasks = Tasks {
-        open,
-        life: life.clone(),
-    };
+    let tasks = Tasks(life.clone());
     let serving = pin!(async {
         match tls {
             None => serve_http(region.clone(), connection, tasks, wire).await,
@@ -206,12 +202,9 @@ where
     let _ = builder.serve_connection(TokioIo::new(stream), service).await;
 }
 
-/// Runs the streams of one HTTP/2 connection, until it closes.
+/// Runs the streams of one HTTP/2 connection. They end with it, and the emulator waits for them.
 #[derive(Clone)]
-struct Tasks {
-    open: watch::Receiver<()>,
-    life: Lifeline,
-}
+struct Tasks(Lifeline);
 
 impl<F> hyper::rt::Executor<F> for Tasks
 where
@@ -219,12 +212,9 @@ where
     F::Output: Send,
 {
     fn execute(&self, future: F) {
-        let (mut open, life) = (self.open.clone(), self.life.clone());
+        let life = self.0.clone();
         tokio::spawn(async move {
-            tokio::select! {
-                _ = future => {}
-                _ = open.changed() => {}
-            }
+            let _ = future.await;
             drop(life);
         });
     }

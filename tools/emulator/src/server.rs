@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -10,7 +11,7 @@ use serde::Serialize;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 
-use crate::config::{Config, EmulatorError, Strictness};
+use crate::config::{Config, EmulatorError, JOURNAL_VARIABLE, Strictness};
 use crate::control::{self, Board};
 use crate::fault::{Door, FaultRequest, Faults};
 use crate::log::{Log, Summary};
@@ -51,7 +52,13 @@ impl Emulator {
             return Err(EmulatorError::Regions(format!("{found:?}")));
         }
         let identity = tls::identity(&config.tls, &names.into_iter().collect::<Vec<_>>())?;
-        let log = Arc::new(Log::open(config.log_limit, config.journal.clone())?);
+        let shared_journal = || {
+            std::env::var_os(JOURNAL_VARIABLE)
+                .filter(|path| !path.is_empty())
+                .map(PathBuf::from)
+        };
+        let journal = config.journal.clone().or_else(shared_journal);
+        let log = Arc::new(Log::open(config.log_limit, journal)?);
         let shared = Arc::new(shared(&config, log));
         let (stop, stopped) = watch::channel(false);
         let (alive, ended) = mpsc::channel(1);

@@ -161,16 +161,18 @@ async fn shutdown_ends_what_hangs_and_leaves_neither_tasks_nor_ports() {
     let emulator = start().await;
     let address = emulator.addresses()[REGION].http.unwrap();
     let tls = emulator.addresses()[REGION].https.unwrap();
+    fault(&emulator, r#"{"kind":"silent_start"}"#).await;
     fault(&emulator, r#"{"kind":"hang"}"#).await;
-    // Two that never finish: one in its request, one in its TLS handshake.
+    // Three that never finish: in a stream, in a request and in a TLS handshake.
     let mut client = Client::http2(&emulator, REGION).await;
+    let silent = client.send("converse-stream", "x").await.unwrap();
     let hanging = tokio::spawn(async move { client.send("converse", "x").await.is_err() });
     let _handshake = TcpStream::connect(tls).await.unwrap();
-    while emulator.log().in_flight() == 0 {
+    while emulator.log().in_flight() < 2 {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     emulator.shutdown().await;
-    assert!(hanging.await.unwrap());
+    assert!(hanging.await.unwrap() && silent.into_body().collect().await.is_err());
     TcpListener::bind(address).await.expect("the port is free");
     for _ in 0..200 {
         if tokio::runtime::Handle::current().metrics().num_alive_tasks() <= before {
