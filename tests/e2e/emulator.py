@@ -1,0 +1,160 @@
+"""The bedrock-emulator binary as a Python object: starts it, speaks its control API, stops it."""
+
+import json
+import os
+import pathlib
+import select
+import signal
+import subprocess
+import tempfile
+import time
+
+import requests
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+DEMO_ACCESS_KEY_ID = "AKIAEMULATORDEMO0001"
+DEMO_SECRET_ACCESS_KEY = "emulator/demo+secret/worthless/elsewhere"
+DEMO_API_KEY = "ABSKemulatorDemoKey"
+START_SECONDS = 30
+
+
+def binary() -> pathlib.Path:
+    """The built binary; `BEDROCK_EMULATOR_PROFILE=release` chooses the other build."""
+    target = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
+    path = target / os.environ.get("BEDROCK_EMULATOR_PROFILE", "debug") / "bedrock-emulator"
+    if not path.is_file():
+        raise FileNotFoundError(f"expected {path}, built by: cargo build -p bedrock-emulator")
+    return path
+
+
+def judge(journal) -> list:
+    """The entries of a journal file that no gateway may cause: unsigned or wrongly signed though no test meant
+    them to be, or with something in them that must never be sent. Empty is good."""
+    with open(journal, encoding="utf-8") as lines:
+        entries = [json.loads(line) for line in lines]
+    return [entry for entry in entries if is_wrong(entry)]
+
+
+def is_wrong(entry: dict) -> bool:
+    return entry["expected_to_verify"] and (entry["verified"] is False or bool(entry["violations"]))
+
+
+class Emulator:
+    """A running emulator. Use it in a `with`, or call `stop`.
+
+    `regions` are names, or names with ports as the command line takes them (`us-west-2=9101:9102`). Further
+    arguments go to the command line as they are.
+    """
+
+    def __init__(self, regions=("us-west-2", "us-east-1"), *arguments, env=None):
+        self._folder = tempfile.TemporaryDirectory()
+        self.ca_file = str(pathlib.Path(self._folder.name) / "ca.pem")
+        command = [str(binary()), "--ca-out", self.ca_file, *arguments]
+        for region in regions:
+            command += ["--region", region]
+        self.process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, **(env or {})}
+        )
+        ready, _, _ = select.select([self.process.stdout], [], [], START_SECONDS)
+        line = self.process.stdout.readline() if ready else ""
+        if not line:
+            self.process.kill()
+            raise RuntimeError(f"expected a ready line, but found: {self.process.communicate()[1].strip()}")
+        self.ready = json.loads(line)
+        self.control = self.ready["control"]
+        self._session = requests.Session()
+        self._session.trust_env = False
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+
+    def stop(self) -> int:
+        """Ends it and returns its exit code."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        try:
+            self.process.communicate(timeout=10)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.communicate()
+        self._folder.cleanup()
+        return self.process.returncode
+
+    # Where it is.
+
+    def address(self, region: str, tls: bool = False) -> str:
+        """`ip:port` of a region."""
+        return self.ready["regions"][region]["https" if tls else "http"]
+
+    def port(self, region: str, tls: bool = False) -> int:
+        return int(self.address(region, tls).rsplit(":", 1)[1])
+
+    def url(self, region: str, tls: bool = False) -> str:
+        return f"{'https' if tls else 'http'}://{self.address(region, tls)}"
+
+    # What it does.
+
+    def fault(self, kind: str, *, count=None, rate=None, status=None, error_type=None, message=None,
+              after_events=0, delay_ms=None, **match) -> int:
+        """Sets a fault and returns its id. `match`: region, access_key_id, model, operation."""
+        fault = {"kind": kind, "count": count, "rate": rate, "status": status, "error_type": error_type,
+                 "message": message, "after_events": after_events, "delay_ms": delay_ms, "match": match}
+        return self._call("POST", "/faults", {name: value for name, value in fault.items() if value is not None})["id"]
+
+    def faults(self) -> list:
+        return self._call("GET", "/faults")
+
+    def clear_faults(self, id=None, region=None):
+        params = {"id": id, "region": region}
+        self._call("DELETE", "/faults", params={k: v for k, v in params.items() if v is not None})
+
+    def pace(self, *, events=None, interval_ms=0, response_bytes=None, latency_ms=0, **match):
+        """Sets how fast and long answers are, until `clear_pace`."""
+        pace = {"events": events, "interval_ms": interval_ms, "response_bytes": response_bytes,
+                "latency_ms": latency_ms}
+        self._call("POST", "/pace", {"pace": pace, "match": match})
+
+    def clear_pace(self):
+        self._call("DELETE", "/pace")
+
+    def mode(self, **mode) -> dict:
+        """`hostile=True`: what comes now is wrong on purpose. `strict=False`: violations are only recorded."""
+        return self._call("POST", "/mode", mode)
+
+    def reset(self):
+        """No faults, default pace, not hostile, empty log."""
+        self.clear_faults()
+        self.clear_pace()
+        self.mode(hostile=False)
+        self.clear_log()
+
+    # What it saw.
+
+    def log(self, since: int = 0, region=None) -> list:
+        """Finished requests, oldest first."""
+        params = {"since": since, **({"region": region} if region else {})}
+        return self._call("GET", "/log", params=params)["entries"]
+
+    def quiet_log(self, seconds: float = 10, **query) -> list:
+        """The log once no request is under way; fails if that takes longer than `seconds`."""
+        end = time.monotonic() + seconds
+        while self._call("GET", "/health")["in_flight"]:
+            if time.monotonic() > end:
+                raise TimeoutError(f"expected no request under way within {seconds} s")
+            time.sleep(0.01)
+        return self.log(**query)
+
+    def clear_log(self):
+        self._call("DELETE", "/log")
+
+    def summary(self) -> dict:
+        return self._call("GET", "/summary")
+
+    def _call(self, method, path, body=None, params=None):
+        answer = self._session.request(method, self.control + path, json=body, params=params, timeout=10)
+        if answer.status_code != 200:
+            raise RuntimeError(f"{method} {path}: {answer.text}")
+        return answer.json()

@@ -1,0 +1,31 @@
+//! CountTokens.
+
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+use serde_json::json;
+
+use super::{Answer, Question, Usage, parse};
+use crate::error::ApiError;
+
+#[derive(Deserialize)]
+struct Request {
+    input: Input,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Input {
+    converse: Option<IgnoredAny>,
+    invoke_model: Option<IgnoredAny>,
+}
+
+pub(super) fn answer(question: &Question<'_>) -> Result<Answer, ApiError> {
+    let request: Request = parse(question.body)?;
+    if request.input.converse.is_some() == request.input.invoke_model.is_some() {
+        return Err(ApiError::validation(
+            "input: expected one of converse and invokeModel",
+        ));
+    }
+    let usage = Usage::of(question.digest, question.body.len(), "", None);
+    Ok(Answer::json(&json!({ "inputTokens": usage.input })))
+}

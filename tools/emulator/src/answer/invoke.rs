@@ -1,0 +1,217 @@
+//! InvokeModel and InvokeModelWithResponseStream, in Anthropic's form for every model that makes text.
+
+use std::borrow::Cow;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use hyper::header::{HeaderName, HeaderValue};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::usage::Cache;
+use super::{Answer, Content, Dice, LATENCY_MS, Question, Usage, text};
+use crate::error::ApiError;
+use crate::frames::{self, Frame};
+use crate::route::Operation;
+
+/// Request headers that come back as response headers.
+const ECHOED: [&str; 2] = [
+    "x-amzn-bedrock-performanceconfig-latency",
+    "x-amzn-bedrock-service-tier",
+];
+
+#[derive(Deserialize)]
+struct Request<'a> {
+    #[serde(borrow)]
+    messages: Vec<Message<'a>>,
+    max_tokens: Option<u64>,
+}
+
+#[derive(Deserialize)]
+struct Message<'a> {
+    #[serde(borrow)]
+    role: Cow<'a, str>,
+    #[serde(borrow)]
+    content: Words<'a>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Words<'a> {
+    #[serde(borrow)]
+    Text(Cow<'a, str>),
+    #[serde(borrow)]
+    Blocks(Vec<Block<'a>>),
+}
+
+#[derive(Deserialize)]
+struct Block<'a> {
+    #[serde(borrow)]
+    text: Option<Cow<'a, str>>,
+}
+
+pub(super) fn answer(question: &Question<'_>) -> Result<Answer, ApiError> {
+    let request: Request<'_> = serde_json::from_slice(question.body).map_err(malformed)?;
+    let said = request
+        .messages
+        .iter()
+        .rev()
+        .filter(|message| message.role == "user")
+        .find_map(|message| match &message.content {
+            Words::Text(text) => Some(text.as_ref()),
+            Words::Blocks(blocks) => blocks.iter().rev().find_map(|block| block.text.as_deref()),
+        });
+    if request.messages.is_empty() {
+        return Err(ApiError::validation("messages: at least one message is required"));
+    }
+    let reply = text::compose(question, said.unwrap_or("no text"));
+    let usage = Usage::of(question.digest, question.body.len(), &reply, request.max_tokens);
+    let stop_reason = if request.max_tokens == Some(usage.output) {
+        "max_tokens"
+    } else {
+        "end_turn"
+    };
+    let mut headers = echoed(question);
+    let content = match question.operation {
+        Operation::InvokeWithResponseStream => {
+            headers.push((
+                name("x-amzn-bedrock-content-type"),
+                HeaderValue::from_static("application/json"),
+            ));
+            Content::Frames(stream(question, &reply, stop_reason, &usage)?)
+        }
+        _ => {
+            headers.extend(counts(&usage));
+            let mut message = message(question, &usage, usage.output);
+            message["content"] = json!([{ "type": "text", "text": reply }]);
+            message["stop_reason"] = stop_reason.into();
+            Content::Whole(message.to_string().into())
+        }
+    };
+    Ok(Answer {
+        headers,
+        content,
+        usage: Some(usage),
+    })
+}
+
+/// A vector, whose usage is in the headers and in Titan's own member.
+pub(super) fn embed(question: &Question<'_>) -> Result<Answer, ApiError> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Request<'a> {
+        #[serde(borrow)]
+        input_text: Cow<'a, str>,
+    }
+    let request: Request<'_> = serde_json::from_slice(question.body).map_err(malformed)?;
+    let mut usage = Usage::of(question.digest, request.input_text.len(), "", None);
+    (usage.output, usage.cache) = (0, Cache::Unmentioned);
+    let vector: Vec<f64> = question
+        .digest
+        .iter()
+        .map(|byte| f64::from(*byte) / 256.0)
+        .collect();
+    let body = json!({ "embedding": vector, "inputTextTokenCount": usage.input });
+    let mut headers = echoed(question);
+    headers.extend(counts(&usage));
+    Ok(Answer {
+        headers,
+        content: Content::Whole(body.to_string().into()),
+        usage: Some(usage),
+    })
+}
+
+fn malformed(error: serde_json::Error) -> ApiError {
+    ApiError::validation(format!(
+        "Malformed input request: {error}, please reformat your input and try again."
+    ))
+}
+
+fn name(name: &'static str) -> HeaderName {
+    HeaderName::from_static(name)
+}
+
+fn echoed(question: &Question<'_>) -> Vec<(HeaderName, HeaderValue)> {
+    let asked = |header| Some((name(header), question.headers.get(header)?.clone()));
+    ECHOED.into_iter().filter_map(asked).collect()
+}
+
+fn counts(usage: &Usage) -> Vec<(HeaderName, HeaderValue)> {
+    let mut headers = vec![
+        (
+            name("x-amzn-bedrock-invocation-latency"),
+            HeaderValue::from(LATENCY_MS),
+        ),
+        (
+            name("x-amzn-bedrock-input-token-count"),
+            HeaderValue::from(usage.input),
+        ),
+        (
+            name("x-amzn-bedrock-output-token-count"),
+            HeaderValue::from(usage.output),
+        ),
+    ];
+    if let Cache::Counted {
+        read,
+        write_5m,
+        write_1h,
+    } = usage.cache
+    {
+        headers.push((
+            name("x-amzn-bedrock-cache-read-input-token-count"),
+            HeaderValue::from(read),
+        ));
+        let write = HeaderValue::from(write_5m + write_1h);
+        headers.push((name("x-amzn-bedrock-cache-write-input-token-count"), write));
+    }
+    headers
+}
+
+fn message(question: &Question<'_>, usage: &Usage, output: u64) -> Value {
+    json!({
+        "id": format!("msg_bdrk_{}", hex::encode(&question.digest[..12])),
+        "type": "message",
+        "role": "assistant",
+        "model": question.model_id,
+        "content": [],
+        "stop_reason": null,
+        "stop_sequence": null,
+        "usage": usage.anthropic(output),
+    })
+}
+
+fn stream(
+    question: &Question<'_>,
+    reply: &str,
+    stop_reason: &str,
+    usage: &Usage,
+) -> Result<Vec<Frame>, ApiError> {
+    let mut dice = Dice::of(question.digest);
+    let mut events =
+        vec![json!({ "type": "message_start", "message": message(question, usage, 1.min(usage.output)) })];
+    let block = json!({ "type": "text", "text": "" });
+    events.push(json!({ "type": "content_block_start", "index": 0, "content_block": block }));
+    for piece in text::pieces(question, reply) {
+        let delta = json!({ "type": "text_delta", "text": piece });
+        events.push(json!({ "type": "content_block_delta", "index": 0, "delta": delta }));
+    }
+    events.push(json!({ "type": "content_block_stop", "index": 0 }));
+    events.push(json!({
+        "type": "message_delta",
+        "delta": { "stop_reason": stop_reason, "stop_sequence": null },
+        "usage": { "output_tokens": usage.output },
+    }));
+    events.push(json!({
+        "type": "message_stop",
+        "amazon-bedrock-invocationMetrics": usage.invocation_metrics(),
+    }));
+    let mut all = Vec::with_capacity(events.len());
+    for event in events {
+        let chunk = json!({ "bytes": STANDARD.encode(event.to_string()) });
+        all.push(frames::event("chunk", chunk, dice.roll())?);
+    }
+    if let Some(last) = all.last_mut() {
+        last.reports_usage = true;
+    }
+    Ok(all)
+}

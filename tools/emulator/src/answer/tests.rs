@@ -1,0 +1,275 @@
+//! Answers to bodies, right and wrong, without a network.
+
+use aws_smithy_eventstream::frame::{DecodedFrame, MessageFrameDecoder};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+use super::*;
+
+const ID: &str = "us.anthropic.claude-3-5-sonnet-20240620-v1:0";
+
+fn ask_at_pace(operation: Operation, model: Model, body: &[u8], pace: Pace) -> Result<Answer, ApiError> {
+    let digest: [u8; 32] = Sha256::digest(body).into();
+    let headers = HeaderMap::new();
+    answer(&Question {
+        operation,
+        model_id: ID,
+        model,
+        region: "us-west-2",
+        headers: &headers,
+        body,
+        digest: &digest,
+        pace,
+    })
+}
+
+fn ask(operation: Operation, body: &[u8]) -> Result<Answer, ApiError> {
+    ask_at_pace(operation, Model::Any, body, Pace::default())
+}
+
+fn code(result: Result<Answer, ApiError>) -> (u16, String) {
+    let error = result.expect_err("an error");
+    (error.status.as_u16(), error.code)
+}
+
+fn whole(answer: Answer) -> Value {
+    match answer.content {
+        Content::Whole(bytes) => serde_json::from_slice(&bytes).unwrap(),
+        Content::Frames(_) => panic!("expected one piece, but found frames"),
+    }
+}
+
+/// Each event's type and payload, by AWS's own decoder.
+fn events(answer: Answer) -> Vec<(String, Value)> {
+    let Content::Frames(frames) = answer.content else {
+        panic!("expected frames, but found one piece")
+    };
+    let decode = |frame: Frame| {
+        let decoded = MessageFrameDecoder::new()
+            .decode_frame(&mut frame.bytes.clone())
+            .unwrap();
+        let DecodedFrame::Complete(message) = decoded else {
+            panic!("expected a whole frame")
+        };
+        let header = |name: &str| {
+            let found = message
+                .headers()
+                .iter()
+                .find(|header| header.name().as_str() == name)
+                .unwrap();
+            found.value().as_string().unwrap().as_str().to_owned()
+        };
+        assert_eq!(
+            (header(":message-type"), header(":content-type")),
+            ("event".into(), "application/json".into())
+        );
+        (
+            header(":event-type"),
+            serde_json::from_slice(message.payload()).unwrap(),
+        )
+    };
+    frames.into_iter().map(decode).collect()
+}
+
+fn user(text: &str) -> Vec<u8> {
+    json!({ "messages": [{ "role": "user", "content": [{ "text": text }] }] })
+        .to_string()
+        .into()
+}
+
+#[test]
+fn a_body_of_another_shape_is_a_serialization_error() {
+    for body in [
+        "",
+        "not json",
+        "[]",
+        "7",
+        r#"{"messages":"x"}"#,
+        r#"{"messages":[{"role":"king","content":[]}]}"#,
+    ] {
+        assert_eq!(
+            code(ask(Operation::Converse, body.as_bytes())),
+            (400, "SerializationException".to_owned()),
+            "{body}"
+        );
+    }
+}
+
+#[test]
+fn a_conversation_that_cannot_be_answered_is_a_validation_error() {
+    for body in [
+        "{}",
+        r#"{"messages":[]}"#,
+        r#"{"messages":[{"role":"user","content":[]}]}"#,
+        r#"{"messages":[{"role":"assistant","content":[{"text":"x"}]}]}"#,
+        r#"{"messages":[{"role":"user","content":[{"text":"x"}]}],"inferenceConfig":{"maxTokens":0}}"#,
+    ] {
+        assert_eq!(
+            code(ask(Operation::Converse, body.as_bytes())),
+            (400, "ValidationException".to_owned()),
+            "{body}"
+        );
+    }
+}
+
+#[test]
+fn a_stored_prompt_needs_no_messages_and_an_imported_model_no_converse() {
+    assert!(ask_at_pace(Operation::Converse, Model::Prompt, b"{}", Pace::default()).is_ok());
+    let imported = ask_at_pace(
+        Operation::Converse,
+        Model::InvokeOnly,
+        &user("x"),
+        Pace::default(),
+    );
+    assert_eq!(code(imported).0, 400);
+}
+
+#[test]
+fn the_last_user_text_is_repeated() {
+    let body = json!({ "messages": [
+        { "role": "user", "content": [{ "text": "first" }] },
+        { "role": "assistant", "content": [{ "text": "reply" }] },
+        { "role": "user", "content": [{ "text": "l\u{e4}st" }, { "image": {} }] },
+    ] });
+    let answered = whole(ask(Operation::Converse, body.to_string().as_bytes()).unwrap());
+    let text = answered["output"]["message"]["content"][0]["text"]
+        .as_str()
+        .unwrap();
+    assert_eq!(text, format!("{ID} in us-west-2 heard: l\u{e4}st"));
+}
+
+#[test]
+fn equal_requests_get_equal_bytes_and_others_do_not() {
+    let bytes = |text: &str| match ask(Operation::ConverseStream, &user(text)).unwrap().content {
+        Content::Frames(frames) => frames
+            .into_iter()
+            .flat_map(|frame| frame.bytes)
+            .collect::<Vec<u8>>(),
+        Content::Whole(bytes) => bytes.into(),
+    };
+    assert_eq!(bytes("same"), bytes("same"));
+    assert_ne!(bytes("same"), bytes("emas"));
+}
+
+#[test]
+fn the_pieces_of_a_stream_make_up_its_text_whatever_their_number() {
+    let unary = whole(ask(Operation::Converse, &user("\u{1f600}\u{e4}bc")).unwrap());
+    let expected = unary["output"]["message"]["content"][0]["text"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    for count in [1, 2, 3, 7, 50, 300] {
+        let pace = Pace {
+            events: Some(count),
+            ..Pace::default()
+        };
+        let answered = ask_at_pace(
+            Operation::ConverseStream,
+            Model::Any,
+            &user("\u{1f600}\u{e4}bc"),
+            pace,
+        );
+        let all = events(answered.unwrap());
+        let deltas: Vec<&str> = all
+            .iter()
+            .filter(|(name, _)| name == "contentBlockDelta")
+            .map(|(_, payload)| payload["delta"]["text"].as_str().unwrap())
+            .collect();
+        assert_eq!(deltas.len(), count);
+        assert!(deltas.iter().all(|piece| !piece.is_empty()));
+        assert!(deltas.concat().starts_with(&expected));
+        assert!(all.iter().all(|(_, payload)| payload["p"].is_string()));
+    }
+}
+
+#[test]
+fn only_the_last_frame_reports_the_usage() {
+    for (operation, body) in [
+        (Operation::ConverseStream, user("x")),
+        (
+            Operation::InvokeWithResponseStream,
+            br#"{"messages":[{"role":"user","content":"x"}]}"#.to_vec(),
+        ),
+    ] {
+        let Content::Frames(frames) = ask(operation, &body).unwrap().content else {
+            panic!("expected frames")
+        };
+        let reporting: Vec<usize> = frames
+            .iter()
+            .enumerate()
+            .filter(|(_, frame)| frame.reports_usage)
+            .map(|(at, _)| at)
+            .collect();
+        assert_eq!(reporting, [frames.len() - 1]);
+    }
+}
+
+#[test]
+fn chunks_hold_the_models_own_events() {
+    let body = br#"{"max_tokens":9,"messages":[{"role":"user","content":[{"type":"text","text":"x"}]}]}"#;
+    let answered = ask(Operation::InvokeWithResponseStream, body).unwrap();
+    let usage = answered.usage.unwrap();
+    let inner: Vec<Value> = events(answered)
+        .into_iter()
+        .map(|(name, payload)| {
+            assert_eq!(name, "chunk");
+            let bytes = STANDARD.decode(payload["bytes"].as_str().unwrap()).unwrap();
+            serde_json::from_slice(&bytes).unwrap()
+        })
+        .collect();
+    let last = inner.last().unwrap();
+    assert_eq!(
+        last["amazon-bedrock-invocationMetrics"]["outputTokenCount"],
+        usage.output
+    );
+    assert_eq!(inner[0]["message"]["usage"]["input_tokens"], usage.input);
+    assert!(usage.output <= 9);
+}
+
+#[test]
+fn invoke_takes_25_million_bytes_and_no_more() {
+    let shell = r#"{"messages":[{"role":"user","content":""}]}"#;
+    let body = |length: usize| {
+        let text = "x".repeat(length - shell.len());
+        format!(r#"{{"messages":[{{"role":"user","content":"{text}"}}]}}"#).into_bytes()
+    };
+    for length in [INVOKE_BODY_LIMIT_BYTES - 1, INVOKE_BODY_LIMIT_BYTES] {
+        assert!(ask(Operation::Invoke, &body(length)).is_ok(), "{length}");
+    }
+    assert_eq!(
+        code(ask(Operation::Invoke, &body(INVOKE_BODY_LIMIT_BYTES + 1))).0,
+        413
+    );
+}
+
+#[test]
+fn tokens_are_counted_for_one_kind_of_input() {
+    for body in [
+        r#"{"input":{"converse":{"messages":[]}}}"#,
+        r#"{"input":{"invokeModel":{"body":"e30="}}}"#,
+    ] {
+        assert!(whole(ask(Operation::CountTokens, body.as_bytes()).unwrap())["inputTokens"].is_u64());
+    }
+    assert_eq!(
+        code(ask(Operation::CountTokens, br#"{"input":{}}"#)).1,
+        "ValidationException"
+    );
+    assert_eq!(
+        code(ask(Operation::CountTokens, b"{}")).1,
+        "SerializationException"
+    );
+}
+
+#[test]
+fn an_embedding_reports_its_tokens_in_headers() {
+    let body = br#"{"inputText":"some words"}"#;
+    let answered = ask_at_pace(Operation::Invoke, Model::Embedding, body, Pace::default()).unwrap();
+    let count = answered
+        .headers
+        .iter()
+        .find(|(name, _)| name == "x-amzn-bedrock-input-token-count")
+        .unwrap();
+    assert_eq!(count.1, HeaderValue::from(answered.usage.unwrap().input));
+}

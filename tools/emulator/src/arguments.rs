@@ -1,0 +1,165 @@
+//! The command line.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use bedrock_emulator::config::{DEMO_API_KEY, JOURNAL_VARIABLE, LOG_LIMIT_DEFAULT};
+use bedrock_emulator::{Config, Credential, RegionConfig, Strictness, TlsConfig};
+use clap::Parser;
+
+const DETAILS: &str = "\
+When all ports are open, one JSON line says where they are:
+  {\"control\":\"http://127.0.0.1:9000\",\"regions\":{\"us-west-2\":{\"http\":\"127.0.0.1:9001\",\"https\":\"127.0.0.1:9002\"}},\"ca_out\":null}
+
+Control API (JSON):
+  GET    /health  /regions  /summary
+  POST   /faults  {\"kind\":\"status\",\"status\":429,\"count\":3,\"match\":{\"region\":\"us-west-2\"}}
+         kinds: status refused blackhole reset reset_after_request_headers cut exception slow silent_start
+                corrupt_frame hang; match: region, access_key_id, model, operation; count or rate;
+                after_events, delay_ms, error_type, message where the kind has a use for them
+  GET    /faults, DELETE /faults[?id=N][&region=NAME]
+  POST   /pace    {\"pace\":{\"events\":20,\"interval_ms\":50,\"response_bytes\":10000,\"latency_ms\":5},\"match\":{}}
+  DELETE /pace
+  POST   /mode    {\"hostile\":true}: requests are wrong on purpose; {\"strict\":false}: violations are only recorded
+  GET    /log[?since=N][&region=NAME][&format=lines], DELETE /log
+
+SIGTERM and SIGINT end it with exit code 0.";
+
+/// Fake Bedrock regions that verify every signature.
+#[derive(Parser)]
+#[command(name = "bedrock-emulator", version, about, after_help = DETAILS)]
+pub(crate) struct Arguments {
+    /// A region and its plain and TLS port; 0 or none means any. May be repeated
+    #[arg(long = "region", value_name = "NAME[=PLAIN[:TLS]]", default_values = ["us-east-1", "us-west-2"], value_parser = region)]
+    regions: Vec<RegionConfig>,
+    /// Port of the control API; 0 means any
+    #[arg(long, value_name = "PORT", default_value_t = 0)]
+    control: u16,
+    /// Address of all ports
+    #[arg(long, value_name = "IP", default_value = "127.0.0.1")]
+    bind: IpAddr,
+    /// A credential that requests may be signed with. May be repeated; the demo credential when none is given
+    /// (AKIAEMULATORDEMO0001, emulator/demo+secret/worthless/elsewhere)
+    #[arg(long = "credential", value_name = "ID:SECRET[:TOKEN]", value_parser = credential)]
+    credentials: Vec<Credential>,
+    /// A Bedrock API key that is accepted as a bearer token. May be repeated
+    #[arg(long = "api-key", value_name = "KEY", default_values = [DEMO_API_KEY])]
+    api_keys: Vec<String>,
+    /// A model id or ARN that exists besides the built-in ones. May be repeated
+    #[arg(long = "model", value_name = "ID")]
+    models: Vec<String>,
+    /// Certificate chain of the TLS ports (PEM); one is made when none is given
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+    /// Its private key (PEM)
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
+    /// A further host name or address in the certificate that is made. May be repeated
+    #[arg(long = "tls-host", value_name = "NAME", conflicts_with = "tls_cert")]
+    tls_hosts: Vec<String>,
+    /// Where to write what clients of the TLS ports have to trust (PEM)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ca_out: Option<PathBuf>,
+    /// Prefix of every path
+    #[arg(long, value_name = "PATH", default_value = "")]
+    base_path: String,
+    /// Only record what no gateway may send, for SDKs that are pointed straight here
+    #[arg(long)]
+    lenient: bool,
+    /// Entries that the log keeps; 0 turns it off
+    #[arg(long, value_name = "N", default_value_t = LOG_LIMIT_DEFAULT)]
+    log_limit: usize,
+    /// A file to which each finished entry of the log is appended as a JSON line
+    #[arg(long, value_name = "FILE", env = JOURNAL_VARIABLE)]
+    journal: Option<PathBuf>,
+}
+
+impl Arguments {
+    pub(crate) fn config(self) -> Result<Config, String> {
+        let tls = match (&self.tls_cert, &self.tls_key) {
+            (Some(certificate), Some(key)) => TlsConfig::Pem {
+                certificate: read(certificate)?,
+                key: read(key)?,
+            },
+            _ => TlsConfig::Generated {
+                host_names: self.tls_hosts,
+            },
+        };
+        let demo = Config::default().credentials;
+        Ok(Config {
+            bind: self.bind,
+            control_port: self.control,
+            regions: self.regions,
+            credentials: if self.credentials.is_empty() {
+                demo
+            } else {
+                self.credentials
+            },
+            api_keys: self.api_keys,
+            models: self.models,
+            tls,
+            strictness: if self.lenient {
+                Strictness::Record
+            } else {
+                Strictness::Refuse
+            },
+            base_path: self.base_path.trim_end_matches('/').to_owned(),
+            log_limit: self.log_limit,
+            journal: self.journal.filter(|path| !path.as_os_str().is_empty()),
+        })
+    }
+}
+
+fn read(path: &PathBuf) -> Result<String, String> {
+    std::fs::read_to_string(path)
+        .map_err(|error| format!("expected a PEM file, but found {}: {error}", path.display()))
+}
+
+fn region(text: &str) -> Result<RegionConfig, String> {
+    let port = |text: &str| {
+        text.parse::<u16>()
+            .map_err(|_| format!("expected a port from 0 to 65535, but found {text:?}"))
+    };
+    let (name, ports) = text.split_once('=').unwrap_or((text, "0"));
+    let (plain, tls) = ports.split_once(':').unwrap_or((ports, "0"));
+    if name.is_empty() {
+        return Err("expected the name of a region, but found none".to_owned());
+    }
+    Ok(RegionConfig {
+        name: name.to_owned(),
+        plain_port: Some(port(plain)?),
+        tls_port: Some(port(tls)?),
+    })
+}
+
+fn credential(text: &str) -> Result<Credential, String> {
+    let mut parts = text.splitn(3, ':').map(str::to_owned);
+    match (parts.next(), parts.next(), parts.next()) {
+        (Some(id), Some(secret), token) if !id.is_empty() && !secret.is_empty() => Ok(Credential {
+            access_key_id: id,
+            secret_access_key: secret,
+            session_token: token.filter(|token| !token.is_empty()),
+        }),
+        _ => Err("expected ID:SECRET[:TOKEN], but found something else".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_region_may_name_its_ports() {
+        let parsed = region("us-west-2=9101:9102").unwrap();
+        assert_eq!((parsed.plain_port, parsed.tls_port), (Some(9101), Some(9102)));
+        assert_eq!(region("us-west-2").unwrap().plain_port, Some(0));
+        assert!(region("us-west-2=x").is_err() && region("=1").is_err());
+    }
+
+    #[test]
+    fn a_credential_has_a_secret_and_maybe_a_token() {
+        let parsed = credential("AK:se/cret+:to:ken==").unwrap();
+        assert_eq!(parsed.session_token.as_deref(), Some("to:ken=="));
+        assert!(credential("AK").is_err() && credential(":s").is_err());
+    }
+}

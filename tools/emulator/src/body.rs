@@ -1,0 +1,161 @@
+//! Response bodies: one piece, or steps that send, wait, break off or fall silent.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use hyper::body::{Body, Frame, SizeHint};
+use tokio::time::{Instant, Sleep, sleep_until};
+
+use crate::exchange::Exchange;
+use crate::log::{Ended, unix_ms};
+use crate::wire::Breaker;
+
+/// Time for what was sent before a break to leave: a reset throws away what has not.
+const BEFORE_BREAK: Duration = Duration::from_millis(20);
+
+/// One step of a body.
+#[derive(Debug)]
+pub(crate) enum Step {
+    /// Sends a frame.
+    Frame(crate::frames::Frame),
+    /// Waits this long.
+    Wait(Duration),
+    /// Breaks off.
+    Break,
+    /// Sends nothing any more, and does not end.
+    Silence,
+}
+
+/// The body of a response.
+#[derive(Debug)]
+pub(crate) struct Answering {
+    steps: VecDeque<Step>,
+    /// Known only for bodies in one piece.
+    length: Option<u64>,
+    pause: Option<Pin<Box<Sleep>>>,
+    exchange: Box<Exchange>,
+    /// Set for HTTP/1.1, where a stream is broken with its connection.
+    breaker: Option<Arc<Breaker>>,
+}
+
+impl Answering {
+    /// A body in one piece, which reports the usage that the entry has.
+    pub(crate) fn whole(bytes: Bytes, mut exchange: Box<Exchange>) -> Self {
+        let length = u64::try_from(bytes.len()).ok();
+        if bytes.is_empty() {
+            exchange.end(Ended::Complete);
+        }
+        let frame = crate::frames::Frame {
+            bytes,
+            reports_usage: true,
+        };
+        Self {
+            steps: [Step::Frame(frame)].into(),
+            length,
+            pause: None,
+            exchange,
+            breaker: None,
+        }
+    }
+
+    /// A body in steps.
+    pub(crate) fn steps(
+        steps: VecDeque<Step>,
+        exchange: Box<Exchange>,
+        breaker: Option<Arc<Breaker>>,
+    ) -> Self {
+        Self {
+            steps,
+            length: None,
+            pause: None,
+            exchange,
+            breaker,
+        }
+    }
+
+    fn wait(&mut self, time: Duration) {
+        self.pause = Some(Box::pin(sleep_until(Instant::now() + time)));
+    }
+
+    fn send(&mut self, frame: crate::frames::Frame) -> Bytes {
+        let entry = &mut self.exchange.entry;
+        entry.usage_reported |= frame.reports_usage && entry.usage.is_some();
+        if self.length.is_none() {
+            entry.frames_unix_ms.push(unix_ms());
+        }
+        if self.length.is_some() {
+            self.exchange.end(Ended::Complete);
+        }
+        frame.bytes
+    }
+}
+
+/// A body was broken off on purpose.
+#[derive(Debug)]
+pub(crate) struct BrokenOff;
+
+impl fmt::Display for BrokenOff {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("broken off by a fault")
+    }
+}
+
+impl std::error::Error for BrokenOff {}
+
+impl Body for Answering {
+    type Data = Bytes;
+    type Error = BrokenOff;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BrokenOff>>> {
+        loop {
+            if let Some(pause) = &mut self.pause {
+                std::task::ready!(pause.as_mut().poll(cx));
+                self.pause = None;
+            }
+            match self.steps.pop_front() {
+                Some(Step::Frame(frame)) => {
+                    let bytes = self.send(frame);
+                    return Poll::Ready(Some(Ok(Frame::data(bytes))));
+                }
+                Some(Step::Wait(time)) => self.wait(time),
+                Some(Step::Silence) => {
+                    self.steps.push_front(Step::Silence);
+                    return Poll::Pending;
+                }
+                Some(Step::Break) if self.exchange.entry.ended != Ended::Fault => {
+                    // Marked first, so that the pause does not come twice.
+                    self.exchange.entry.ended = Ended::Fault;
+                    self.steps.push_front(Step::Break);
+                    self.wait(BEFORE_BREAK);
+                }
+                Some(Step::Break) => {
+                    self.exchange.end(Ended::Fault);
+                    if let Some(breaker) = &self.breaker {
+                        breaker.reset();
+                    }
+                    return Poll::Ready(Some(Err(BrokenOff)));
+                }
+                None => {
+                    self.exchange.end(Ended::Complete);
+                    return Poll::Ready(None);
+                }
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.length.is_some() && self.steps.is_empty()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.length.map_or_else(SizeHint::new, SizeHint::with_exact)
+    }
+}

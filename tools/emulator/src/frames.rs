@@ -1,0 +1,61 @@
+//! Event-stream frames, by AWS's own encoder.
+
+use aws_smithy_eventstream::frame::write_message_to;
+use aws_smithy_types::event_stream::{Header, HeaderValue, Message};
+use bytes::Bytes;
+use hyper::StatusCode;
+use serde_json::Value;
+
+use crate::error::ApiError;
+
+const JSON: &str = "application/json";
+/// What paddings are cut from: Bedrock hides the length of a text behind them.
+const PADDING: &str = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+
+/// One frame of an answer.
+#[derive(Clone, Debug)]
+pub(crate) struct Frame {
+    /// Its bytes on the wire.
+    pub(crate) bytes: Bytes,
+    /// Whether the answer's usage is in it.
+    pub(crate) reports_usage: bool,
+}
+
+/// An event. `payload` is an object; its padding is as long as `dice` says.
+pub(crate) fn event(name: &str, mut payload: Value, dice: u64) -> Result<Frame, ApiError> {
+    if let Value::Object(members) = &mut payload {
+        let length = usize::try_from(dice % 62).unwrap_or(0);
+        members.insert("p".to_owned(), PADDING.get(..length).unwrap_or(PADDING).into());
+    }
+    encode(":event-type", name, "event", &payload)
+}
+
+/// An exception in a stream whose status was 200, of a type as `throttlingException`.
+pub(crate) fn exception(name: &str, message: &str) -> Result<Frame, ApiError> {
+    let mut payload = serde_json::json!({ "message": message });
+    if name == "modelStreamErrorException" {
+        payload["originalStatusCode"] = 500.into();
+        payload["originalMessage"] = message.into();
+    }
+    encode(":exception-type", name, "exception", &payload)
+}
+
+fn encode(
+    type_header: &'static str,
+    name: &str,
+    kind: &'static str,
+    payload: &Value,
+) -> Result<Frame, ApiError> {
+    let text = |value: &str| HeaderValue::String(value.to_owned().into());
+    let message = Message::new(payload.to_string())
+        .add_header(Header::new(type_header, text(name)))
+        .add_header(Header::new(":content-type", text(JSON)))
+        .add_header(Header::new(":message-type", text(kind)));
+    let mut bytes = Vec::new();
+    write_message_to(&message, &mut bytes)
+        .map_err(|_| ApiError::of_status(StatusCode::INTERNAL_SERVER_ERROR))?;
+    Ok(Frame {
+        bytes: bytes.into(),
+        reports_usage: false,
+    })
+}

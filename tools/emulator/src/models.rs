@@ -1,0 +1,153 @@
+//! Which models exist: real base ids, the inference profiles over them, and ARNs of every kind.
+
+/// Base models. Real ids; with and without the `:` on which naive signers break.
+const BASE: &[&str] = &[
+    "amazon.nova-lite-v1:0",
+    "amazon.nova-micro-v1:0",
+    "amazon.nova-pro-v1:0",
+    "amazon.titan-embed-text-v2:0",
+    "amazon.titan-text-express-v1",
+    "anthropic.claude-3-5-haiku-20241022-v1:0",
+    "anthropic.claude-3-5-sonnet-20240620-v1:0",
+    "anthropic.claude-3-5-sonnet-20241022-v2:0",
+    "anthropic.claude-3-7-sonnet-20250219-v1:0",
+    "anthropic.claude-3-haiku-20240307-v1:0",
+    "anthropic.claude-3-sonnet-20240229-v1:0",
+    "anthropic.claude-haiku-4-5-20251001-v1:0",
+    "anthropic.claude-opus-4-1-20250805-v1:0",
+    "anthropic.claude-opus-4-20250514-v1:0",
+    "anthropic.claude-sonnet-4-20250514-v1:0",
+    "anthropic.claude-sonnet-4-5-20250929-v1:0",
+    "anthropic.claude-v2:1",
+    "cohere.command-r-plus-v1:0",
+    "deepseek.r1-v1:0",
+    "meta.llama3-1-70b-instruct-v1:0",
+    "meta.llama3-3-70b-instruct-v1:0",
+    "mistral.mistral-large-2402-v1:0",
+    "openai.gpt-oss-120b-1:0",
+    "qwen.qwen3-32b-v1:0",
+];
+
+/// Prefixes of cross-region inference profiles.
+const PROFILES: &[&str] = &["us", "us-gov", "eu", "apac", "au", "ca", "jp", "global"];
+
+/// Longest id that Bedrock's model allows, in characters.
+const ID_LIMIT: usize = 2048;
+
+/// How a model may be called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Model {
+    /// By every operation.
+    Any,
+    /// By Invoke only: an imported model.
+    InvokeOnly,
+    /// Makes embeddings, by Invoke only.
+    Embedding,
+    /// A stored prompt: Converse needs no `messages`.
+    Prompt,
+}
+
+/// What `id` (decoded) is in `region`, or `None` for an id that does not exist there. `extra` are ids that exist
+/// besides the built-in ones.
+pub fn find(id: &str, region: &str, extra: &[String]) -> Option<Model> {
+    if id.is_empty() || id.chars().count() > ID_LIMIT {
+        return None;
+    }
+    if extra.iter().any(|known| known == id) {
+        return Some(Model::Any);
+    }
+    match id.strip_prefix("arn:") {
+        Some(arn) => find_arn(arn, region, extra),
+        None => find_base(id).or_else(|| find_profile(id)),
+    }
+}
+
+fn find_base(id: &str) -> Option<Model> {
+    BASE.contains(&id).then(|| {
+        if id.contains("embed") {
+            Model::Embedding
+        } else {
+            Model::Any
+        }
+    })
+}
+
+fn find_profile(id: &str) -> Option<Model> {
+    let (prefix, base) = id.split_once('.')?;
+    if PROFILES.contains(&prefix) {
+        find_base(base)
+    } else {
+        None
+    }
+}
+
+/// `arn` without its `arn:`. The region of an ARN must be the endpoint's.
+fn find_arn(arn: &str, region: &str, extra: &[String]) -> Option<Model> {
+    let mut parts = arn.splitn(5, ':');
+    let (partition, service) = (parts.next()?, parts.next()?);
+    let (arn_region, account, resource) = (parts.next()?, parts.next()?, parts.next()?);
+    if !(partition == "aws" || partition.starts_with("aws-")) || arn_region != region {
+        return None;
+    }
+    let (kind, name) = resource.split_once('/')?;
+    if service == "bedrock" && kind == "foundation-model" && account.is_empty() {
+        return find_base(name).or_else(|| extra.iter().any(|known| known == name).then_some(Model::Any));
+    }
+    if name.is_empty() || account.len() != 12 || !account.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    match (service, kind) {
+        ("bedrock", "inference-profile") => find_profile(name),
+        ("bedrock", "application-inference-profile" | "provisioned-model") => Some(Model::Any),
+        ("bedrock", "custom-model" | "custom-model-deployment") => Some(Model::Any),
+        ("bedrock", "prompt-router" | "default-prompt-router") => Some(Model::Any),
+        ("bedrock", "imported-model") => Some(Model::InvokeOnly),
+        ("bedrock", "prompt") => Some(Model::Prompt),
+        ("sagemaker", "endpoint") => Some(Model::Any),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn base_ids_profiles_and_arns_of_this_region_exist() {
+        for id in [
+            "amazon.titan-text-express-v1",
+            "us.anthropic.claude-3-5-sonnet-20240620-v1:0",
+            "arn:aws:bedrock:us-west-2::foundation-model/anthropic.claude-3-haiku-20240307-v1:0",
+            "arn:aws:bedrock:us-west-2:123456789012:inference-profile/us.amazon.nova-lite-v1:0",
+            "arn:aws:bedrock:us-west-2:123456789012:application-inference-profile/abc123def456",
+            "arn:aws-us-gov:bedrock:us-west-2:123456789012:provisioned-model/abc123def456",
+            "arn:aws:bedrock:us-west-2:123456789012:default-prompt-router/anthropic.claude:1",
+            "arn:aws:sagemaker:us-west-2:123456789012:endpoint/mine",
+        ] {
+            assert_eq!(find(id, "us-west-2", &[]), Some(Model::Any), "{id}");
+        }
+    }
+
+    #[test]
+    fn other_ids_and_arns_of_other_regions_do_not() {
+        for id in [
+            "",
+            "nonsense",
+            "xx.anthropic.claude-3-haiku-20240307-v1:0",
+            "arn:aws:bedrock:us-east-1::foundation-model/anthropic.claude-3-haiku-20240307-v1:0",
+            "arn:aws:bedrock:us-west-2:12345:inference-profile/us.amazon.nova-lite-v1:0",
+            "arn:aws:bedrock:us-west-2:123456789012:nonsense/x",
+            "arn:",
+        ] {
+            assert_eq!(find(id, "us-west-2", &[]), None, "{id}");
+        }
+    }
+
+    #[test]
+    fn extra_ids_exist_bare_and_as_foundation_model_arns() {
+        let extra = vec!["acme.one".to_owned()];
+        assert_eq!(find("acme.one", "us-west-2", &extra), Some(Model::Any));
+        let arn = "arn:aws:bedrock:us-west-2::foundation-model/acme.one";
+        assert_eq!(find(arn, "us-west-2", &extra), Some(Model::Any));
+    }
+}

@@ -1,0 +1,379 @@
+//! One request from its headers to its answer.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, SystemTime};
+
+use bytes::{Bytes, BytesMut};
+use http_body_util::BodyExt;
+use hyper::body::{Body, Incoming};
+use hyper::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use hyper::http::request::Parts;
+use hyper::{Request, Response, StatusCode, Version};
+use sha2::{Digest, Sha256};
+
+use crate::answer::{Answer, Content, Question, answer};
+use crate::body::{Answering, BrokenOff};
+use crate::error::ApiError;
+use crate::exchange::Exchange;
+use crate::fault::{Door, Fault, Stage};
+use crate::filter::Subject;
+use crate::log::{Ended, unix_ms};
+use crate::pace::Pace;
+use crate::region::{Region, Shared};
+use crate::route::{self, Route};
+use crate::verify::{Offered, Proof, offered_access_key_id, redact, verify};
+use crate::wire::Breaker;
+use crate::{models, script, strict};
+
+/// Largest body that is read at all, in bytes: above every limit of Bedrock's, and small enough for a test machine.
+const BODY_LIMIT_BYTES: usize = 64 * 1024 * 1024;
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
+const ERROR_TYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");
+const BODY_SHA256: HeaderName = HeaderName::from_static("x-emulator-body-sha256");
+
+/// The connection of a request.
+#[derive(Clone, Debug)]
+pub(crate) struct Connection {
+    pub(crate) number: u64,
+    pub(crate) tls: bool,
+    pub(crate) breaker: Arc<Breaker>,
+}
+
+/// Answers a request that reached `region`. An error breaks its connection (HTTP/1.1) or its stream (HTTP/2).
+pub(crate) async fn handle(
+    region: Arc<Region>,
+    connection: Connection,
+    request: Request<Incoming>,
+) -> Result<Response<Answering>, BrokenOff> {
+    let (parts, incoming) = request.into_parts();
+    let breaker = (parts.version != Version::HTTP_2).then(|| connection.breaker.clone());
+    let exchange = begin(&region, &connection, &parts);
+    let route = route::find(&parts.method, parts.uri.path(), &region.shared.base_path);
+    let mut handling = Handling {
+        region,
+        parts,
+        route,
+        exchange,
+        breaker,
+        access_key_id: None,
+    };
+    handling.note_claims();
+    if *handling.region.door.borrow() == Door::Blackhole {
+        return std::future::pending().await;
+    }
+    if let Some(fault) = handling.take(Stage::Headers) {
+        return handling.strike(fault, None).await;
+    }
+    let body = match read(incoming).await {
+        Ok(body) => body,
+        Err(Unread::TooLarge) => {
+            return Ok(handling.refuse(&ApiError::of_status(StatusCode::PAYLOAD_TOO_LARGE)));
+        }
+        Err(Unread::Gone) => return Err(BrokenOff),
+    };
+    let digest = handling.note_body(&body);
+    if let Err(error) = handling.judge() {
+        return Ok(handling.refuse(&error));
+    }
+    let pace = handling.region.shared.paces.find(&handling.subject());
+    let fault = handling.take(Stage::Judged);
+    if let Some(fault @ (Fault::Status(_) | Fault::Reset | Fault::Hang)) = fault {
+        return handling.strike(fault, None).await;
+    }
+    match handling.answer(&body, &digest, pace) {
+        Err(error) => Ok(handling.refuse(&error)),
+        Ok(answer) => {
+            if pace.latency_ms > 0 {
+                // A sleep of nothing would still last until the timer's next tick.
+                tokio::time::sleep(Duration::from_millis(pace.latency_ms)).await;
+            }
+            match fault {
+                Some(fault) => handling.strike(fault, Some((answer, pace))).await,
+                None => Ok(handling.send(answer, pace, None)),
+            }
+        }
+    }
+}
+
+/// A request that is being handled.
+struct Handling {
+    region: Arc<Region>,
+    parts: Parts,
+    route: Option<Route>,
+    exchange: Box<Exchange>,
+    breaker: Option<Arc<Breaker>>,
+    access_key_id: Option<String>,
+}
+
+fn begin(region: &Region, connection: &Connection, parts: &Parts) -> Box<Exchange> {
+    let shared = &region.shared;
+    let mut exchange = Exchange::new(shared.log.clone(), shared.stopping.clone(), &region.name);
+    let entry = &mut exchange.entry;
+    entry.request_id = request_id(shared, entry.arrival);
+    if shared.log.wants_entries() {
+        entry.connection = connection.number;
+        entry.tls = connection.tls;
+        entry.protocol = if parts.version == Version::HTTP_2 {
+            "h2"
+        } else {
+            "h1"
+        };
+        entry.method = parts.method.to_string();
+        entry.path = target(parts).to_owned();
+        entry.authority = authority(parts).map(str::to_owned);
+        entry.headers = logged(&parts.headers);
+    }
+    Box::new(exchange)
+}
+
+fn target(parts: &Parts) -> &str {
+    parts.uri.path_and_query().map_or("/", |target| target.as_str())
+}
+
+/// `:authority` (an absolute request target of HTTP/1.1 has one too, and means the same).
+fn authority(parts: &Parts) -> Option<&str> {
+    parts.uri.authority().map(|authority| authority.as_str())
+}
+
+fn request_id(shared: &Shared, arrival: u64) -> String {
+    let (high, low) = (
+        shared.seed,
+        crate::fault::mix(shared.seed ^ arrival.wrapping_mul(0x9e37_79b9_7f4a_7c15)),
+    );
+    let hex = format!("{high:016x}{low:016x}");
+    format!(
+        "{}-{}-4{}-a{}-{}",
+        &hex[16..24],
+        &hex[24..28],
+        &hex[28..31],
+        &hex[..3],
+        &hex[3..15]
+    )
+}
+
+fn logged(headers: &HeaderMap) -> Vec<(String, String)> {
+    let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+    let shown = |(name, value): (&HeaderName, &HeaderValue)| {
+        let shown = match name.as_str() {
+            "authorization" => redact(&text(value)),
+            "x-amz-security-token" => "[redacted]".to_owned(),
+            _ => text(value),
+        };
+        (name.as_str().to_owned(), shown)
+    };
+    headers.iter().map(shown).collect()
+}
+
+enum Unread {
+    TooLarge,
+    Gone,
+}
+
+async fn read(mut incoming: Incoming) -> Result<Bytes, Unread> {
+    let announced = usize::try_from(incoming.size_hint().lower()).unwrap_or(usize::MAX);
+    if announced > BODY_LIMIT_BYTES {
+        return Err(Unread::TooLarge);
+    }
+    let mut body = BytesMut::with_capacity(announced);
+    while let Some(frame) = incoming.frame().await {
+        if let Ok(data) = frame.map_err(|_| Unread::Gone)?.into_data() {
+            if body.len().saturating_add(data.len()) > BODY_LIMIT_BYTES {
+                return Err(Unread::TooLarge);
+            }
+            body.extend_from_slice(&data);
+        }
+    }
+    Ok(body.freeze())
+}
+
+impl Handling {
+    fn note_claims(&mut self) {
+        let authorization = self
+            .parts
+            .headers
+            .get(AUTHORIZATION)
+            .and_then(|value| value.to_str().ok());
+        self.access_key_id = authorization.and_then(offered_access_key_id).map(str::to_owned);
+        let entry = &mut self.exchange.entry;
+        entry.access_key_id.clone_from(&self.access_key_id);
+        entry.model = self.route.as_ref().map(|route| route.model.clone());
+        entry.operation = self.route.as_ref().map(|route| route.operation);
+        entry.violations = strict::violations(
+            &self.parts.headers,
+            self.parts.uri.query(),
+            authority(&self.parts),
+        );
+    }
+
+    fn note_body(&mut self, body: &Bytes) -> [u8; 32] {
+        let digest: [u8; 32] = Sha256::digest(body).into();
+        let entry = &mut self.exchange.entry;
+        entry.body_bytes = u64::try_from(body.len()).unwrap_or(u64::MAX);
+        entry.body_sha256 = hex::encode(digest);
+        entry.body_unix_ms = Some(unix_ms());
+        digest
+    }
+
+    fn subject(&self) -> Subject<'_> {
+        Subject {
+            region: &self.region.name,
+            access_key_id: self.access_key_id.as_deref(),
+            model: self.route.as_ref().map(|route| route.model.as_str()),
+            operation: self.route.as_ref().map(|route| route.operation),
+        }
+    }
+
+    fn take(&mut self, stage: Stage) -> Option<Fault> {
+        let (id, fault) = self.region.shared.faults.take(stage, &self.subject())?;
+        self.exchange.entry.fault = Some(fault.name().to_owned());
+        self.exchange.entry.fault_id = Some(id);
+        Some(fault)
+    }
+
+    /// Whether the request is believed, is one that a gateway may send, and is an operation.
+    fn judge(&mut self) -> Result<(), ApiError> {
+        let shared = &self.region.shared;
+        let offered = Offered {
+            method: self.parts.method.as_str(),
+            target: target(&self.parts),
+            headers: &self.parts.headers,
+            authority: authority(&self.parts),
+            body_sha256: &self.exchange.entry.body_sha256,
+        };
+        let verdict = verify(&shared.keyring, &self.region.name, SystemTime::now(), &offered);
+        let entry = &mut self.exchange.entry;
+        entry.verified = Some(verdict.is_ok());
+        entry.reason = Some(match &verdict {
+            Ok(Proof::Signature) => "signature",
+            Ok(Proof::ApiKey) => "api key",
+            Err(refusal) => refusal.reason,
+        });
+        verdict.map_err(|refusal| refusal.error)?;
+        if shared.is_strict.load(Ordering::Relaxed) && !entry.violations.is_empty() {
+            let found = entry.violations.join(", ");
+            return Err(ApiError::validation(format!(
+                "expected only what a gateway may send, but found {found}"
+            )));
+        }
+        if self.route.is_none() {
+            return Err(ApiError::unknown_operation());
+        }
+        Ok(())
+    }
+
+    fn answer(&self, body: &[u8], digest: &[u8; 32], pace: Pace) -> Result<Answer, ApiError> {
+        let route = self.route.as_ref().ok_or_else(ApiError::unknown_operation)?;
+        let model = models::find(&route.model, &self.region.name, &self.region.shared.models);
+        let model = model.ok_or_else(|| ApiError::validation("The provided model identifier is invalid."))?;
+        answer(&Question {
+            operation: route.operation,
+            model_id: &route.model,
+            model,
+            region: &self.region.name,
+            headers: &self.parts.headers,
+            body,
+            digest,
+            pace,
+        })
+    }
+
+    /// Lets `fault` happen, to `answer` if it is one that needs an answer.
+    async fn strike(
+        mut self,
+        fault: Fault,
+        answer: Option<(Answer, Pace)>,
+    ) -> Result<Response<Answering>, BrokenOff> {
+        match (fault, answer) {
+            (Fault::Status(error), _) => Ok(self.refuse(&error)),
+            (Fault::Reset | Fault::ResetAfterRequestHeaders, _) => {
+                self.exchange.end(Ended::Fault);
+                if let Some(breaker) = &self.breaker {
+                    breaker.reset();
+                }
+                Err(BrokenOff)
+            }
+            (Fault::Slow(delay), Some((answer, pace))) => {
+                tokio::time::sleep(delay).await;
+                Ok(self.send(answer, pace, None))
+            }
+            (fault, Some((answer, pace))) if fault != Fault::Hang => {
+                Ok(self.send(answer, pace, Some(&fault)))
+            }
+            _ => std::future::pending().await,
+        }
+    }
+
+    fn refuse(mut self, error: &ApiError) -> Response<Answering> {
+        let mut headers = Vec::new();
+        if !error.code.is_empty() {
+            self.exchange.entry.error_type = Some(error.code.clone());
+            headers.extend(
+                HeaderValue::from_str(&error.code)
+                    .ok()
+                    .map(|code| (ERROR_TYPE, code)),
+            );
+        }
+        headers.push((CONTENT_TYPE, HeaderValue::from_static("application/json")));
+        self.respond(error.status, headers, |exchange, _| {
+            Answering::whole(error.body(), exchange)
+        })
+    }
+
+    fn send(mut self, answer: Answer, pace: Pace, fault: Option<&Fault>) -> Response<Answering> {
+        self.exchange.entry.usage = answer.usage;
+        let mut headers = answer.headers;
+        let media = match answer.content {
+            Content::Whole(_) => "application/json",
+            Content::Frames(_) => "application/vnd.amazon.eventstream",
+        };
+        headers.push((CONTENT_TYPE, HeaderValue::from_static(media)));
+        match answer.content {
+            Content::Whole(bytes) if matches!(fault, Some(Fault::Cut { .. })) => {
+                headers.push((CONTENT_LENGTH, HeaderValue::from(bytes.len())));
+                let steps = script::half(&bytes);
+                self.respond(StatusCode::OK, headers, |exchange, breaker| {
+                    Answering::steps(steps, exchange, breaker)
+                })
+            }
+            Content::Whole(bytes) => self.respond(StatusCode::OK, headers, |exchange, _| {
+                Answering::whole(bytes, exchange)
+            }),
+            Content::Frames(frames) => {
+                if let Some(Fault::Exception { name, .. }) = fault {
+                    self.exchange.entry.error_type = Some(name.clone());
+                }
+                let steps = script::steps(frames, Duration::from_millis(pace.interval_ms), fault);
+                self.respond(StatusCode::OK, headers, |exchange, breaker| {
+                    Answering::steps(steps, exchange, breaker)
+                })
+            }
+        }
+    }
+
+    fn respond(
+        mut self,
+        status: StatusCode,
+        headers: Vec<(HeaderName, HeaderValue)>,
+        body: impl FnOnce(Box<Exchange>, Option<Arc<Breaker>>) -> Answering,
+    ) -> Response<Answering> {
+        let entry = &mut self.exchange.entry;
+        entry.status = Some(status.as_u16());
+        entry.headers_unix_ms = Some(unix_ms());
+        let mut all: HeaderMap = headers.into_iter().collect();
+        for (name, value) in [(REQUEST_ID, &entry.request_id), (BODY_SHA256, &entry.body_sha256)] {
+            if let Ok(value) = HeaderValue::from_str(value) {
+                all.insert(name, value);
+            }
+        }
+        if self.parts.method == hyper::Method::HEAD {
+            // Its body is never asked for.
+            self.exchange.end(Ended::Complete);
+        }
+        let mut response = Response::new(body(self.exchange, self.breaker));
+        *response.status_mut() = status;
+        *response.headers_mut() = all;
+        response
+    }
+}

@@ -1,0 +1,221 @@
+//! A region: its ports, and whether they are open.
+
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use hyper_util::server::conn::auto::Builder;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::sync::{mpsc, watch};
+use tokio_rustls::TlsAcceptor;
+
+use crate::fault::{Door, Faults};
+use crate::log::Log;
+use crate::pace::Paces;
+use crate::pipeline::{Connection, handle};
+use crate::verify::Keyring;
+use crate::wire::{Breaker, Wire};
+
+/// Connections that wait to be accepted.
+const BACKLOG: u32 = 1024;
+/// Time for a TLS handshake.
+const HANDSHAKE_LIMIT: Duration = Duration::from_secs(10);
+/// Largest request headers, in bytes: session tokens alone are more than 1 KB.
+const HEADERS_LIMIT_BYTES: u32 = 256 * 1024;
+/// HTTP/2 flow control: large bodies should not be what a benchmark measures.
+const STREAM_WINDOW_BYTES: u32 = 4 * 1024 * 1024;
+const CONNECTION_WINDOW_BYTES: u32 = 16 * 1024 * 1024;
+const STREAMS_PER_CONNECTION: u32 = 1000;
+
+/// What all regions of an emulator have in common.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) keyring: Keyring,
+    pub(crate) models: Vec<String>,
+    pub(crate) base_path: String,
+    pub(crate) is_strict: AtomicBool,
+    pub(crate) faults: Faults,
+    pub(crate) paces: Paces,
+    pub(crate) log: Arc<Log>,
+    pub(crate) stopping: Arc<AtomicBool>,
+    pub(crate) connections: AtomicU64,
+    /// Makes the request ids of this emulator unlike those of others.
+    pub(crate) seed: u64,
+}
+
+/// One region.
+#[derive(Debug)]
+pub(crate) struct Region {
+    pub(crate) name: String,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) door: watch::Sender<Door>,
+}
+
+/// What makes every task of an emulator end, and lets it know when they have.
+#[derive(Clone, Debug)]
+pub(crate) struct Lifeline {
+    /// Becomes true, or loses its sender.
+    pub(crate) stop: watch::Receiver<bool>,
+    /// Held by each task as long as it lives.
+    pub(crate) _alive: mpsc::Sender<()>,
+}
+
+impl Lifeline {
+    pub(crate) async fn stopped(&mut self) {
+        let _ = self.stop.wait_for(|stop| *stop).await;
+    }
+}
+
+/// A port of a region.
+pub(crate) struct Port {
+    pub(crate) region: Arc<Region>,
+    pub(crate) address: SocketAddr,
+    pub(crate) tls: Option<TlsAcceptor>,
+    /// Says which state of the door this port has reached.
+    pub(crate) reached: watch::Sender<Door>,
+    pub(crate) life: Lifeline,
+}
+
+impl Port {
+    /// Serves until the emulator stops, opening and closing with the region's door.
+    pub(crate) async fn serve(self, listener: TcpListener) {
+        let mut life = self.life.clone();
+        let mut door = self.region.door.subscribe();
+        tokio::select! {
+            () = life.stopped() => {}
+            () = self.follow(&mut door, listener) => {}
+        }
+    }
+
+    async fn follow(&self, door: &mut watch::Receiver<Door>, listener: TcpListener) {
+        let mut listener = Some(listener);
+        loop {
+            let state = *door.borrow_and_update();
+            if state == Door::Refused {
+                drop(listener.take());
+                let placeholder = self.hold_port();
+                self.reached.send_replace(state);
+                if door.changed().await.is_err() {
+                    return;
+                }
+                listener = placeholder.and_then(|socket| socket.listen(BACKLOG).ok());
+                continue;
+            }
+            if listener.is_none() {
+                listener = self.hold_port().and_then(|socket| socket.listen(BACKLOG).ok());
+            }
+            let Some(open) = &listener else {
+                // Somebody else has the port: until it is free again, refusing is all that can be done.
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                continue;
+            };
+            self.reached.send_replace(state);
+            tokio::select! {
+                changed = door.changed() => if changed.is_err() { return },
+                () = self.accept(open, state == Door::Blackhole) => {}
+            }
+        }
+    }
+
+    /// The port without anybody listening on it: connections are refused, and no other process gets it.
+    fn hold_port(&self) -> Option<TcpSocket> {
+        let socket = if self.address.is_ipv4() {
+            TcpSocket::new_v4()
+        } else {
+            TcpSocket::new_v6()
+        }
+        .ok()?;
+        socket.set_reuseaddr(true).ok()?;
+        socket.bind(self.address).ok()?;
+        Some(socket)
+    }
+
+    /// Accepts for ever. Into a black hole, connections are only kept.
+    async fn accept(&self, listener: &TcpListener, into_black_hole: bool) {
+        let mut kept = Vec::new();
+        loop {
+            match listener.accept().await {
+                Ok((stream, _)) if into_black_hole => kept.push(stream),
+                Ok((stream, _)) => {
+                    let _ = stream.set_nodelay(true);
+                    let (region, tls, life) = (self.region.clone(), self.tls.clone(), self.life.clone());
+                    tokio::spawn(serve_connection(region, tls, life, stream));
+                }
+                // Out of file descriptors, or gone before it was accepted: the next one may do better.
+                Err(_) => tokio::time::sleep(Duration::from_millis(5)).await,
+            }
+        }
+    }
+}
+
+async fn serve_connection(
+    region: Arc<Region>,
+    tls: Option<TlsAcceptor>,
+    mut life: Lifeline,
+    stream: TcpStream,
+) {
+    let breaker = Arc::new(Breaker::default());
+    let connection = Connection {
+        number: region.shared.connections.fetch_add(1, Ordering::Relaxed),
+        tls: tls.is_some(),
+        breaker: breaker.clone(),
+    };
+    let mut door = region.door.subscribe();
+    let wire = Wire::new(stream, breaker.clone());
+    let tasks = Tasks(life.clone());
+    let serving = pin!(async {
+        match tls {
+            None => serve_http(region.clone(), connection, tasks, wire).await,
+            Some(acceptor) => {
+                if let Ok(Ok(stream)) = tokio::time::timeout(HANDSHAKE_LIMIT, acceptor.accept(wire)).await {
+                    serve_http(region.clone(), connection, tasks, stream).await;
+                }
+            }
+        }
+    });
+    tokio::select! {
+        () = serving => {}
+        () = breaker.struck() => {}
+        () = life.stopped() => {}
+        _ = door.wait_for(|door| *door == Door::Refused) => breaker.reset(),
+    }
+}
+
+async fn serve_http<S>(region: Arc<Region>, connection: Connection, tasks: Tasks, stream: S)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let mut builder = Builder::new(tasks);
+    builder
+        .http2()
+        .initial_stream_window_size(STREAM_WINDOW_BYTES)
+        .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
+        .max_concurrent_streams(STREAMS_PER_CONNECTION)
+        .max_header_list_size(HEADERS_LIMIT_BYTES);
+    let service = service_fn(|request| handle(region.clone(), connection.clone(), request));
+    // A broken connection is in the log as what it did to its requests.
+    let _ = builder.serve_connection(TokioIo::new(stream), service).await;
+}
+
+/// Runs the streams of one HTTP/2 connection. They end with it, and the emulator waits for them.
+#[derive(Clone)]
+struct Tasks(Lifeline);
+
+impl<F> hyper::rt::Executor<F> for Tasks
+where
+    F: Future + Send + 'static,
+    F::Output: Send,
+{
+    fn execute(&self, future: F) {
+        let life = self.0.clone();
+        tokio::spawn(async move {
+            let _ = future.await;
+            drop(life);
+        });
+    }
+}

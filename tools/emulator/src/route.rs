@@ -1,0 +1,114 @@
+//! Which operation a raw path is.
+
+use hyper::Method;
+use serde::{Deserialize, Serialize};
+
+/// An operation that is served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Operation {
+    /// One JSON answer, in the form common to all models.
+    Converse,
+    /// The same as an event stream.
+    ConverseStream,
+    /// One answer in the model's own form.
+    Invoke,
+    /// The same as an event stream.
+    InvokeWithResponseStream,
+    /// Tokens of a request that is not run.
+    CountTokens,
+}
+
+/// A request that is one of the operations.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Route {
+    /// The model id, percent-decoded once.
+    pub(crate) model: String,
+    /// The operation.
+    pub(crate) operation: Operation,
+}
+
+/// Route of a method and a raw path (no query): `/model/{one segment}/{operation}` by POST, under `base_path`.
+pub(crate) fn find(method: &Method, path: &str, base_path: &str) -> Option<Route> {
+    let mut segments = path.strip_prefix(base_path)?.strip_prefix("/model/")?.split('/');
+    let model = percent_decode(segments.next()?)?;
+    let operation = match segments.next()? {
+        "converse" => Operation::Converse,
+        "converse-stream" => Operation::ConverseStream,
+        "invoke" => Operation::Invoke,
+        "invoke-with-response-stream" => Operation::InvokeWithResponseStream,
+        "count-tokens" => Operation::CountTokens,
+        _ => return None,
+    };
+    let ends_here = segments.next().is_none();
+    (ends_here && method == Method::POST && !model.is_empty()).then_some(Route { model, operation })
+}
+
+/// `%XX` once; `None` for a broken escape or bytes that are not UTF-8.
+pub(crate) fn percent_decode(text: &str) -> Option<String> {
+    let mut bytes = text.bytes();
+    let mut decoded = Vec::with_capacity(text.len());
+    while let Some(byte) = bytes.next() {
+        decoded.push(match byte {
+            b'%' => {
+                let (high, low) = (hex_digit(bytes.next()?)?, hex_digit(bytes.next()?)?);
+                high << 4 | low
+            }
+            other => other,
+        });
+    }
+    String::from_utf8(decoded).ok()
+}
+
+fn hex_digit(byte: u8) -> Option<u8> {
+    char::from(byte)
+        .to_digit(16)
+        .and_then(|digit| u8::try_from(digit).ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_one_segment_decoded_once() {
+        let route = find(&Method::POST, "/model/a%3A0%252F/converse", "").unwrap();
+        assert_eq!(
+            route,
+            Route {
+                model: "a:0%2F".to_owned(),
+                operation: Operation::Converse
+            }
+        );
+    }
+
+    #[test]
+    fn a_base_path_comes_first() {
+        assert!(find(&Method::POST, "/base/model/a/invoke", "/base").is_some());
+        assert!(find(&Method::POST, "/model/a/invoke", "/base").is_none());
+    }
+
+    #[test]
+    fn everything_else_is_no_operation() {
+        for path in [
+            "",
+            "/",
+            "/model",
+            "/model//converse",
+            "/model/a",
+            "/model/a/b/converse",
+            "/model/a/nope",
+        ] {
+            assert_eq!(find(&Method::POST, path, ""), None, "{path}");
+        }
+        for path in [
+            "/model/a/converse/",
+            "/model/a%3/converse",
+            "/model/a%/converse",
+            "/model/%ff/converse",
+        ] {
+            assert_eq!(find(&Method::POST, path, ""), None, "{path}");
+        }
+        assert_eq!(find(&Method::GET, "/model/a/converse", ""), None);
+    }
+}

@@ -1,0 +1,66 @@
+//! What a body does step by step: the frames of its answer, its pace, and what a fault makes of both.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use crate::body::Step;
+use crate::fault::Fault;
+use crate::frames::{self, Frame};
+
+/// The frames of a stream at their pace, with what `fault` does to them.
+pub(crate) fn steps(mut frames: Vec<Frame>, interval: Duration, fault: Option<&Fault>) -> VecDeque<Step> {
+    let mut steps = VecDeque::with_capacity(frames.len() * 2 + 2);
+    let mut end = None;
+    match fault {
+        Some(Fault::Cut { after_events }) => {
+            frames.truncate(*after_events);
+            end = Some(Step::Break);
+        }
+        Some(Fault::Exception {
+            after_events,
+            name,
+            message,
+        }) => {
+            frames.truncate(*after_events);
+            end = frames::exception(name, message).ok().map(Step::Frame);
+        }
+        Some(Fault::CorruptFrame { after_events }) => {
+            if let Some(frame) = frames.get_mut(*after_events) {
+                *frame = damaged(frame);
+            }
+        }
+        Some(Fault::SilentStart(None)) => steps.push_back(Step::Silence),
+        Some(Fault::SilentStart(Some(delay))) => steps.push_back(Step::Wait(*delay)),
+        _ => {}
+    }
+    for (at, frame) in frames.into_iter().map(Step::Frame).chain(end).enumerate() {
+        if at > 0 && !interval.is_zero() {
+            steps.push_back(Step::Wait(interval));
+        }
+        steps.push_back(frame);
+    }
+    steps
+}
+
+/// `frame` with a bit of its payload turned over, so that its checksum is wrong.
+fn damaged(frame: &Frame) -> Frame {
+    let mut bytes = frame.bytes.to_vec();
+    if let Some(byte) = bytes.iter_mut().rev().nth(5) {
+        *byte ^= 1;
+    }
+    Frame {
+        bytes: bytes.into(),
+        reports_usage: false,
+    }
+}
+
+/// The first half of a body in one piece, and then a break.
+pub(crate) fn half(bytes: &Bytes) -> VecDeque<Step> {
+    let half = Frame {
+        bytes: bytes.slice(..bytes.len() / 2),
+        reports_usage: false,
+    };
+    [Step::Frame(half), Step::Break].into()
+}

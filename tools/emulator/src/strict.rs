@@ -1,0 +1,85 @@
+//! What a gateway must never send to AWS: traces of its client, of its proxy, or of itself.
+
+use hyper::HeaderMap;
+
+/// Prefixes of header names that belong to the client's SDK or to a proxy.
+const PREFIXES: &[&str] = &["amz-sdk-", "x-litellm-", "x-eb-", "x-envoy-", "x-forwarded-"];
+/// Header names that carry a client's secrets.
+const NAMES: &[&str] = &["cookie", "x-api-key", "api-key", "proxy-authorization"];
+
+/// What is wrong with a request that may be signed correctly, one sentence each; none for most.
+pub fn violations(headers: &HeaderMap, query: Option<&str>, authority: Option<&str>) -> Vec<String> {
+    let mut found = Vec::new();
+    for (name, value) in headers {
+        let name = name.as_str();
+        if PREFIXES.iter().any(|prefix| name.starts_with(prefix)) || NAMES.contains(&name) {
+            found.push(format!("header {name}"));
+        }
+        if holds_virtual_key(value.as_bytes()) {
+            found.push(format!("virtual key in header {name}"));
+        }
+    }
+    if query.is_some() {
+        found.push("query string".to_owned());
+    }
+    for host in headers.get_all(hyper::header::HOST) {
+        if authority.is_some_and(|authority| authority.as_bytes() != host.as_bytes()) {
+            found.push("host differs from :authority".to_owned());
+        }
+    }
+    found
+}
+
+/// Whether a word of `value` begins with `sk-`, as the keys that a gateway's clients hold.
+fn holds_virtual_key(value: &[u8]) -> bool {
+    value.windows(4).enumerate().any(|(at, window)| {
+        let starts_word = at.checked_sub(1).and_then(|before| value.get(before));
+        window.starts_with(b"sk-")
+            && window[3].is_ascii_alphanumeric()
+            && !starts_word.is_some_and(u8::is_ascii_alphanumeric)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(name: &'static str, value: &'static str) -> Vec<String> {
+        let mut headers = HeaderMap::new();
+        headers.insert(name, hyper::header::HeaderValue::from_static(value));
+        violations(&headers, None, None)
+    }
+
+    #[test]
+    fn leftovers_of_sdks_and_proxies_are_violations() {
+        for name in [
+            "amz-sdk-request",
+            "x-litellm-tags",
+            "x-eb-plan",
+            "x-envoy-attempt-count",
+            "cookie",
+        ] {
+            assert_eq!(found(name, "v"), [format!("header {name}")]);
+        }
+    }
+
+    #[test]
+    fn a_virtual_key_is_found_anywhere_in_a_value() {
+        assert_eq!(
+            found("user-agent", "Bearer sk-1234"),
+            ["virtual key in header user-agent"]
+        );
+        assert_eq!(found("accept", "sk-1"), ["virtual key in header accept"]);
+        assert!(found("user-agent", "task-1 desk-2 sk- sk-").is_empty());
+    }
+
+    #[test]
+    fn a_query_string_is_a_violation_even_when_empty() {
+        assert_eq!(violations(&HeaderMap::new(), Some(""), None), ["query string"]);
+    }
+
+    #[test]
+    fn what_bedrock_reads_is_none() {
+        assert!(found("x-amzn-bedrock-trace", "ENABLED").is_empty());
+    }
+}

@@ -1,0 +1,212 @@
+//! The emulator as a library, over HTTP/2 and through its whole life.
+
+mod client;
+
+use std::time::Duration;
+
+use bedrock_emulator::log::{Ended, Entry};
+use bedrock_emulator::{Config, Emulator, EmulatorError, RegionConfig};
+use client::{Client, MODEL};
+use http_body_util::BodyExt;
+use hyper::StatusCode;
+use tokio::net::{TcpListener, TcpStream};
+
+const REGION: &str = "us-west-2";
+
+async fn start() -> Emulator {
+    let region = RegionConfig {
+        name: REGION.to_owned(),
+        plain_port: Some(0),
+        tls_port: Some(0),
+    };
+    Emulator::start(Config {
+        regions: vec![region],
+        ..Config::default()
+    })
+    .await
+    .unwrap()
+}
+
+async fn fault(emulator: &Emulator, json: &str) {
+    emulator
+        .add_fault(serde_json::from_str(json).unwrap())
+        .await
+        .unwrap();
+}
+
+/// The entries, as soon as there are `count`.
+async fn entries(emulator: &Emulator, count: usize) -> Vec<Entry> {
+    for _ in 0..1000 {
+        let (_, found) = emulator.log().read(0, None);
+        if found.len() >= count {
+            return found.iter().map(|entry| entry.as_ref().clone()).collect();
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("expected {count} entries in the log within 10 s")
+}
+
+#[tokio::test]
+async fn a_signed_request_over_http2_with_prior_knowledge_is_believed_even_when_strict() {
+    let emulator = start().await;
+    let mut client = Client::http2(&emulator, REGION).await;
+    let (status, body) = client.converse("hello").await;
+    assert_eq!(status, StatusCode::OK, "{body}");
+    assert!(body.contains("hello") && body.contains(REGION) && body.contains(MODEL));
+    let entry = entries(&emulator, 1).await.remove(0);
+    assert_eq!(
+        (entry.protocol, entry.verified, entry.violations),
+        ("h2", Some(true), Vec::<String>::new())
+    );
+    emulator.shutdown().await;
+}
+
+#[tokio::test]
+async fn alpn_chooses_http2_over_tls() {
+    let emulator = start().await;
+    let mut client = Client::http2_over_tls(&emulator, REGION).await;
+    assert_eq!(client.converse("hello").await.0, StatusCode::OK);
+    let entry = entries(&emulator, 1).await.remove(0);
+    assert!(entry.tls && entry.protocol == "h2");
+    emulator.shutdown().await;
+}
+
+#[tokio::test]
+async fn faults_of_one_http2_stream_leave_its_connection_alone() {
+    let emulator = start().await;
+    let mut client = Client::http2(&emulator, REGION).await;
+    for kind in ["reset", "reset_after_request_headers", "cut"] {
+        fault(
+            &emulator,
+            &format!(r#"{{"kind":"{kind}","count":1,"after_events":2}}"#),
+        )
+        .await;
+        match client.send("converse-stream", "x").await {
+            Ok(response) => {
+                assert_eq!(kind, "cut");
+                assert!(
+                    response.into_body().collect().await.is_err(),
+                    "a cut stream ended cleanly"
+                );
+            }
+            Err(_) => assert_ne!(kind, "cut"),
+        }
+    }
+    assert_eq!(client.converse("still here").await.0, StatusCode::OK);
+    let all = entries(&emulator, 4).await;
+    assert!(all.iter().all(|entry| entry.connection == all[0].connection));
+    assert_eq!(all.iter().filter(|entry| entry.ended == Ended::Fault).count(), 3);
+    emulator.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_client_that_cancels_an_http2_stream_is_noticed() {
+    let emulator = start().await;
+    let mut client = Client::http2(&emulator, REGION).await;
+    fault(&emulator, r#"{"kind":"silent_start","count":1}"#).await;
+    let response = client.send("converse-stream", "x").await.unwrap();
+    assert_eq!(response.status(), StatusCode::OK);
+    drop(response);
+    let entry = entries(&emulator, 1).await.remove(0);
+    assert_eq!((entry.ended, entry.usage_reported), (Ended::ClientGone, false));
+    assert!(entry.client_gone_unix_ms.is_some() && entry.usage.is_some());
+    assert_eq!(client.converse("next").await.0, StatusCode::OK);
+    emulator.shutdown().await;
+}
+
+#[tokio::test]
+async fn another_body_than_the_signed_one_is_refused() {
+    let emulator = start().await;
+    let mut client = Client::http2(&emulator, REGION).await;
+    client.tamper = true;
+    let (status, body) = client.converse("hello").await;
+    assert_eq!(status, StatusCode::FORBIDDEN);
+    assert!(body.contains("does not match"), "{body}");
+    assert_eq!(emulator.summary()[REGION].refused_unexpectedly, 1);
+    emulator.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_header_that_no_gateway_sends_is_refused_by_default() {
+    let emulator = start().await;
+    let mut client = Client::http2(&emulator, REGION).await;
+    client.extra_header = Some(("x-envoy-attempt-count", "1"));
+    let (status, body) = client.converse("hello").await;
+    assert_eq!(status, StatusCode::BAD_REQUEST);
+    assert!(body.contains("x-envoy-attempt-count"), "{body}");
+    let entry = entries(&emulator, 1).await.remove(0);
+    assert_eq!((entry.verified, entry.violations.len()), (Some(true), 1));
+    emulator.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_refused_region_breaks_its_connections_and_comes_back_on_its_port() {
+    let emulator = start().await;
+    let address = emulator.addresses()[REGION].http.unwrap();
+    let mut client = Client::http2(&emulator, REGION).await;
+    client.converse("before").await;
+    fault(&emulator, r#"{"kind":"refused"}"#).await;
+    assert!(client.send("converse", "pooled").await.is_err());
+    let refused = TcpStream::connect(address).await.unwrap_err();
+    assert_eq!(refused.kind(), std::io::ErrorKind::ConnectionRefused);
+    emulator.clear_faults().await;
+    let mut client = Client::http2(&emulator, REGION).await;
+    assert_eq!(client.converse("after").await.0, StatusCode::OK);
+    emulator.shutdown().await;
+}
+
+#[tokio::test]
+async fn shutdown_ends_what_hangs_and_leaves_neither_tasks_nor_ports() {
+    let before = tokio::runtime::Handle::current().metrics().num_alive_tasks();
+    let emulator = start().await;
+    let address = emulator.addresses()[REGION].http.unwrap();
+    let tls = emulator.addresses()[REGION].https.unwrap();
+    fault(&emulator, r#"{"kind":"silent_start"}"#).await;
+    fault(&emulator, r#"{"kind":"hang"}"#).await;
+    // Three that never finish: in a stream, in a request and in a TLS handshake.
+    let mut client = Client::http2(&emulator, REGION).await;
+    let silent = client.send("converse-stream", "x").await.unwrap();
+    let hanging = tokio::spawn(async move { client.send("converse", "x").await.is_err() });
+    let _handshake = TcpStream::connect(tls).await.unwrap();
+    while emulator.log().in_flight() < 2 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    emulator.shutdown().await;
+    assert!(hanging.await.unwrap() && silent.into_body().collect().await.is_err());
+    TcpListener::bind(address).await.expect("the port is free");
+    for _ in 0..200 {
+        if tokio::runtime::Handle::current().metrics().num_alive_tasks() <= before {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("expected every task to end, but found some alive");
+}
+
+#[tokio::test]
+async fn a_port_that_is_taken_and_a_region_named_twice_are_named() {
+    let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = taken.local_addr().unwrap().port();
+    let region = RegionConfig {
+        name: REGION.to_owned(),
+        plain_port: Some(port),
+        tls_port: None,
+    };
+    let error = Emulator::start(Config {
+        regions: vec![region.clone()],
+        ..Config::default()
+    })
+    .await
+    .unwrap_err();
+    assert!(matches!(&error, EmulatorError::Bind { address, .. } if address.port() == port));
+    assert!(error.to_string().contains("http of us-west-2"), "{error}");
+
+    let twice = Config {
+        regions: vec![region.clone(), region],
+        ..Config::default()
+    };
+    assert!(matches!(
+        Emulator::start(twice).await.unwrap_err(),
+        EmulatorError::Regions(_)
+    ));
+}
