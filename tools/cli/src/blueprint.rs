@@ -1,6 +1,6 @@
 //! What a configuration file means, complete and checked: made by `litellm`, drawn by `render`, started by `run`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use envoy_bedrock::config::{EnvName, Settings};
@@ -16,6 +16,8 @@ pub struct Blueprint {
     pub request_timeout: Duration,
     /// Literal secrets of the file, moved to variables of the Envoy process so that none is ever rendered.
     pub secrets: BTreeMap<EnvName, Secret>,
+    /// Variables of secrets that are not set, where the reader was told to tolerate it. An emulator's caller sets them.
+    pub missing: BTreeSet<EnvName>,
     /// What was ignored, skipped or replaced, in the order of the file: `model_list[2]: …`.
     pub notes: Vec<String>,
 }

@@ -1,0 +1,5 @@
+//! The `envoy-bedrock` command: what its parts do, apart from the reading of its arguments.
+
+pub mod blueprint;
+pub mod check;
+pub mod litellm;

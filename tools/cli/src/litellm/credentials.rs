@@ -1,0 +1,139 @@
+//! How a deployment's requests are authenticated to AWS.
+//!
+//! A deployment's own `api_key` (a Bedrock API key) wins over its own access keys; whatever is its own wins over the
+//! environment, where `AWS_BEARER_TOKEN_BEDROCK` wins over access keys as in the AWS SDKs. LiteLLM lets that variable
+//! win over everything; here a deployment with keys of its own keeps them.
+
+use envoy_bedrock::config::{CredentialSettings, EnvName};
+
+use super::environment::Secrets;
+use super::error::Problem;
+use super::parameters::Parameters;
+use super::reader::Reader;
+use super::variables::Origin;
+
+const ACCESS_KEY_ID: (&str, &str) = ("aws_access_key_id", "AWS_ACCESS_KEY_ID");
+const SECRET_ACCESS_KEY: (&str, &str) = ("aws_secret_access_key", "AWS_SECRET_ACCESS_KEY");
+const SESSION_TOKEN: (&str, &str) = ("aws_session_token", "AWS_SESSION_TOKEN");
+const BEARER_TOKEN: &str = "AWS_BEARER_TOKEN_BEDROCK";
+
+/// Settings that say whose rights to use. To ignore one would be to use other rights than the file says.
+const REFUSED: [&str; 5] = [
+    "aws_role_name",
+    "aws_profile_name",
+    "aws_web_identity_token",
+    "aws_sts_endpoint",
+    "aws_external_id",
+];
+
+/// Variables by which LiteLLM takes such settings from the environment.
+const REFUSED_VARIABLES: [&str; 5] = [
+    "AWS_ROLE_NAME",
+    "AWS_PROFILE_NAME",
+    "AWS_WEB_IDENTITY_TOKEN",
+    "AWS_STS_ENDPOINT",
+    "AWS_EXTERNAL_ID",
+];
+
+/// The credentials of one deployment.
+pub(crate) fn credentials(parameters: &Parameters, reader: &mut Reader<'_>) -> Option<CredentialSettings> {
+    let refused: Vec<_> = REFUSED.iter().filter_map(|name| parameters.field(name)).collect();
+    for field in &refused {
+        let instead = "aws_access_key_id and aws_secret_access_key, or api_key";
+        reader.wrong::<()>(&field.place, Problem::Unsupported { instead });
+    }
+    if !refused.is_empty() {
+        return None;
+    }
+    if let Some(api_key) = parameters.field("api_key") {
+        return Some(CredentialSettings::Bearer {
+            api_key: reader.secret(&api_key)?,
+        });
+    }
+    let has_own = [ACCESS_KEY_ID, SECRET_ACCESS_KEY]
+        .iter()
+        .any(|(field, _)| parameters.field(field).is_some());
+    if !has_own && reader.variables.value(BEARER_TOKEN).is_some() {
+        let api_key = reader.secret_variable(&parameters.place, BEARER_TOKEN)?;
+        return Some(CredentialSettings::Bearer { api_key });
+    }
+    let in_environment = |reader: &Reader<'_>, name| reader.variables.value(name).is_some();
+    if !has_own
+        && reader.mode == Secrets::MustExist
+        && !in_environment(reader, ACCESS_KEY_ID.1)
+        && !in_environment(reader, SECRET_ACCESS_KEY.1)
+    {
+        return reader.wrong(&parameters.place, Problem::NoCredentials);
+    }
+    signing(parameters, reader)
+}
+
+fn signing(parameters: &Parameters, reader: &mut Reader<'_>) -> Option<CredentialSettings> {
+    let access_key_id = half(ACCESS_KEY_ID, parameters, reader);
+    let secret_access_key = half(SECRET_ACCESS_KEY, parameters, reader);
+    let (access_key_id, secret_access_key) = (access_key_id?, secret_access_key?);
+    let session_token = match parameters.field(SESSION_TOKEN.0) {
+        Some(field) => Some(reader.secret(&field)?),
+        None => session_token_of_environment(&access_key_id, &secret_access_key, parameters, reader)?,
+    };
+    Some(CredentialSettings::Sigv4 {
+        access_key_id,
+        secret_access_key,
+        session_token,
+    })
+}
+
+/// One of the two keys: the deployment's own, else the environment's.
+fn half(
+    (field, variable): (&str, &str),
+    parameters: &Parameters,
+    reader: &mut Reader<'_>,
+) -> Option<EnvName> {
+    match parameters.field(field) {
+        Some(field) => reader.secret(&field),
+        None => reader.secret_variable(&parameters.place, variable),
+    }
+}
+
+/// The session token that belongs to keys in AWS's own variables, whether the file names them or not. With other keys
+/// it would make every signature invalid. Where the variables may come later, it is named and may stay empty.
+#[expect(
+    clippy::option_option,
+    reason = "outside: an error was reported; inside: there is no token"
+)]
+fn session_token_of_environment(
+    access_key_id: &EnvName,
+    secret_access_key: &EnvName,
+    parameters: &Parameters,
+    reader: &mut Reader<'_>,
+) -> Option<Option<EnvName>> {
+    if access_key_id.0 != ACCESS_KEY_ID.1 || secret_access_key.0 != SECRET_ACCESS_KEY.1 {
+        return Some(None);
+    }
+    let keys_in_file = matches!(
+        reader.variables.origin(ACCESS_KEY_ID.1),
+        Some(Origin::File { .. })
+    );
+    match reader.variables.origin(SESSION_TOKEN.1) {
+        Some(Origin::Process { .. }) if keys_in_file => Some(None),
+        Some(_) => reader
+            .secret_variable(&parameters.place, SESSION_TOKEN.1)
+            .map(Some),
+        None if reader.mode == Secrets::MayComeLater && !keys_in_file => {
+            Some(Some(EnvName(SESSION_TOKEN.1.to_owned())))
+        }
+        None => Some(None),
+    }
+}
+
+/// Notes the variables that LiteLLM would heed and this gateway does not.
+pub(crate) fn note_refused_variables(place: &super::error::Place, reader: &mut Reader<'_>) {
+    for name in REFUSED_VARIABLES {
+        if reader.variables.value(name).is_some() {
+            reader.note(
+                place,
+                format!("the environment variable {name} is set, but not supported yet: it is ignored"),
+            );
+        }
+    }
+}

@@ -1,0 +1,336 @@
+//! One entry of `model_list`.
+
+use envoy_bedrock::config::{CredentialSettings, DeploymentSettings};
+use sha2::{Digest, Sha256};
+
+use super::credentials::credentials;
+use super::endpoint::{Address, Clusters};
+use super::error::{Place, Problem};
+use super::field::{Field, Section, quoted};
+use super::model::{self, Target};
+use super::parameters::{Credentials, Parameters};
+use super::reader::Reader;
+use super::region;
+use super::unused::{self, Unused};
+use super::weights::{RATE_MAX, Rates};
+
+/// Longest `model_info.id`: it is a header value of every answer and a label of metrics.
+const ID_MAX_CHARS: usize = 256;
+/// Region of a deployment that nothing gives one, as LiteLLM has it.
+const REGION_DEFAULT: &str = "us-west-2";
+
+/// A deployment of Bedrock's before its group has given it a share.
+pub(crate) struct Deployment {
+    /// Where its entry stands.
+    pub place: Place,
+    /// The name of its group.
+    pub model_name: String,
+    /// What it says about its share.
+    pub rates: Rates,
+    /// Whether its id is the file's, not a digest.
+    pub has_own_id: bool,
+    /// All else; its weight is to be filled in.
+    pub settings: DeploymentSettings,
+}
+
+/// An entry that could be read.
+pub(crate) enum Entry {
+    /// A deployment to serve.
+    Bedrock(Box<Deployment>),
+    /// One to leave out, by the name of its group.
+    LeftOut(String),
+}
+
+/// Reads an entry. What is wrong is left with `reader`, and a note where it is left out.
+pub(crate) fn read(
+    element: &Field,
+    shared: &Credentials,
+    clusters: &mut Clusters,
+    unused: &mut Unused,
+    reader: &mut Reader<'_>,
+) -> Option<Entry> {
+    let entry = reader.section(element)?;
+    let info = match entry.field("model_info") {
+        Some(info) => reader.section(&info)?,
+        None => Section::empty(element.place.field("model_info")),
+    };
+    let model_name = model_name(&entry, reader);
+    let parameters = match entry.field("litellm_params") {
+        Some(field) => Parameters::new(reader.section(&field)?, shared, reader),
+        None => reader.wrong(
+            &element.place,
+            Problem::Missing {
+                expected: "litellm_params",
+            },
+        ),
+    }?;
+    let (id, prefix_region) = match target(&parameters, reader)? {
+        Target::Bedrock { id, region } => (id, region),
+        Target::Elsewhere(who) => {
+            reader.note(
+                &element.place,
+                format!("skipped, since it is not for Bedrock's runtime but for {who}"),
+            );
+            return model_name.map(Entry::LeftOut);
+        }
+    };
+    if info
+        .field("blocked")
+        .map(|field| reader.flag(&field))
+        .unwrap_or(Some(false))?
+    {
+        reader.note(&element.place, "left out, since its model_info says blocked");
+        return model_name.map(Entry::LeftOut);
+    }
+    // All parts are read before any failure counts, so that one run names all of them.
+    let model = upstream_id(id, &parameters, reader);
+    let region = model
+        .as_deref()
+        .and_then(|id| region_of(id, prefix_region, &parameters, reader));
+    let address = match endpoint_url(&parameters, reader) {
+        Ok(Some(address)) => Some(address),
+        Ok(None) => region.as_deref().map(Address::of_region),
+        Err(()) => None,
+    };
+    let credentials = credentials(&parameters, reader);
+    let rates = rates(&parameters, reader);
+    let order = parameters
+        .field("order")
+        .map_or(Some(0), |field| reader.integer(&field));
+    let own_id = info.field("id").map(|field| own_id(&field, reader));
+    unused.collect(&entry, "model_list", &[]);
+    unused.collect(parameters.own(), "litellm_params", unused::LITELLM_PARAMS);
+    unused.collect(&info, "model_info", unused::MODEL_INFO);
+
+    let (model_name, model, region, address) = (model_name?, model?, region?, address?);
+    check_wildcards(&model_name, &model, &parameters, reader)?;
+    let mut settings = DeploymentSettings {
+        id: String::new(),
+        model,
+        region,
+        cluster: clusters.name_of(&address),
+        authority: address.authority(),
+        base_path: address.base_path,
+        credentials: credentials?,
+        weight: 0,
+        order: order?,
+    };
+    let has_own_id = own_id.is_some();
+    settings.id = own_id.unwrap_or_else(|| Some(digest(&model_name, &settings)))?;
+    let (place, rates) = (element.place.clone(), rates?);
+    Some(Entry::Bedrock(Box::new(Deployment {
+        place,
+        model_name,
+        rates,
+        has_own_id,
+        settings,
+    })))
+}
+
+fn model_name(entry: &Section, reader: &mut Reader<'_>) -> Option<String> {
+    let Some(field) = entry.field("model_name") else {
+        return reader.wrong(
+            &entry.place,
+            Problem::Missing {
+                expected: "a model_name",
+            },
+        );
+    };
+    let name = reader.text(&field)?;
+    match model::fault(&name) {
+        Some(found) if found != "white space in it" => {
+            let expected = format!("a name of 1 to {} printable characters", model::LENGTH_MAX);
+            reader.unexpected(&field.place, expected, found)
+        }
+        _ => Some(name),
+    }
+}
+
+fn target(parameters: &Parameters, reader: &mut Reader<'_>) -> Option<Target> {
+    let Some(field) = parameters.field("model") else {
+        return reader.wrong(&parameters.place, Problem::Missing { expected: "a model" });
+    };
+    let written = reader.text(&field)?;
+    let provider = match parameters.field("custom_llm_provider") {
+        Some(field) => Some(reader.text(&field)?),
+        None => None,
+    };
+    Some(model::target(&written, provider.as_deref()))
+}
+
+/// `model_id`, else the id in `model`.
+fn upstream_id(id: String, parameters: &Parameters, reader: &mut Reader<'_>) -> Option<String> {
+    let (field, id) = match parameters.field("model_id") {
+        Some(field) => {
+            let id = reader.text(&field)?;
+            (field, id)
+        }
+        None => (parameters.field("model")?, id),
+    };
+    match model::fault(&id) {
+        None => Some(id),
+        Some(found) => {
+            let expected = format!("a model id of 1 to {} printable characters", model::LENGTH_MAX);
+            reader.unexpected(&field.place, expected, found)
+        }
+    }
+}
+
+/// `aws_region_name`, else the prefix of the model, else the ARN's, else the environment's, else the default.
+fn region_of(
+    id: &str,
+    prefix: Option<String>,
+    parameters: &Parameters,
+    reader: &mut Reader<'_>,
+) -> Option<String> {
+    let in_model = prefix.or_else(|| region::of_arn(id).map(str::to_owned));
+    if let Some(field) = parameters.field("aws_region_name") {
+        let region = reader.text(&field)?;
+        if let Some(other) = in_model.filter(|other| *other != region) {
+            let other = quoted(&other);
+            reader.note(
+                &field.place,
+                format!("goes before the region {other} that the model names"),
+            );
+        }
+        return valid_region(region, &field.place, "an AWS region such as us-east-1", reader);
+    }
+    if let Some(region) = in_model {
+        let place = parameters
+            .field("model_id")
+            .or_else(|| parameters.field("model"))?
+            .place;
+        return valid_region(
+            region,
+            &place,
+            "an AWS region such as us-east-1 in the model",
+            reader,
+        );
+    }
+    for variable in ["AWS_REGION_NAME", "AWS_REGION"] {
+        if let Some(region) = reader.variables.value(variable).map(str::to_owned) {
+            let expected = format!("an AWS region such as us-east-1 in the environment variable {variable}");
+            return valid_region(region, &parameters.place, expected, reader);
+        }
+    }
+    reader.note(
+        &parameters.place,
+        format!("names no region, so it is {REGION_DEFAULT}"),
+    );
+    Some(REGION_DEFAULT.to_owned())
+}
+
+fn valid_region(
+    region: String,
+    place: &Place,
+    expected: impl Into<std::borrow::Cow<'static, str>>,
+    reader: &mut Reader<'_>,
+) -> Option<String> {
+    if region::is_region(&region) {
+        return Some(region);
+    }
+    reader.unexpected(place, expected, quoted(&region))
+}
+
+/// The URL that the configuration gives, if it gives one; an error was reported if it cannot be used.
+fn endpoint_url(parameters: &Parameters, reader: &mut Reader<'_>) -> Result<Option<Address>, ()> {
+    let field = parameters
+        .field("api_base")
+        .or_else(|| parameters.field("aws_bedrock_runtime_endpoint"));
+    let (place, url) = match field {
+        Some(field) => (field.place.clone(), reader.text(&field).ok_or(())?),
+        None => match reader.variables.value("AWS_BEDROCK_RUNTIME_ENDPOINT") {
+            Some(url) => (
+                parameters.place.field("AWS_BEDROCK_RUNTIME_ENDPOINT"),
+                url.to_owned(),
+            ),
+            None => return Ok(None),
+        },
+    };
+    match Address::parse(&url) {
+        Ok(address) => Ok(Some(address)),
+        Err(found) => {
+            let expected = "a URL such as https://bedrock.example.com:8443/path";
+            reader.unexpected::<()>(&place, expected, found);
+            Err(())
+        }
+    }
+}
+
+fn rates(parameters: &Parameters, reader: &mut Reader<'_>) -> Option<Rates> {
+    let mut rate = |name| match parameters.field(name) {
+        None => Some(None),
+        Some(field) => match reader.number(&field)? {
+            value if (0.0..=RATE_MAX).contains(&value) => Some(Some(value)),
+            value => reader.unexpected(
+                &field.place,
+                format!("a number from 0 to {RATE_MAX}"),
+                value.to_string(),
+            ),
+        },
+    };
+    let (weight, rpm, tpm) = (rate("weight"), rate("rpm"), rate("tpm"));
+    Some(Rates {
+        weight: weight?,
+        rpm: rpm?,
+        tpm: tpm?,
+    })
+}
+
+/// `model_info.id`: text, or (as LiteLLM converts it) a number.
+fn own_id(field: &Field, reader: &mut Reader<'_>) -> Option<String> {
+    let id = match reader.whole_number(field) {
+        Some(number) => number.to_string(),
+        None => reader.text(field)?,
+    };
+    if !id.is_empty() && id.len() <= ID_MAX_CHARS && id.chars().all(|c| c.is_ascii_graphic()) {
+        return Some(id);
+    }
+    let expected = format!("an id of 1 to {ID_MAX_CHARS} printable characters without spaces");
+    reader.unexpected(&field.place, expected, quoted(&id))
+}
+
+/// Every `*` of the id stands for one of the name.
+fn check_wildcards(name: &str, id: &str, parameters: &Parameters, reader: &mut Reader<'_>) -> Option<()> {
+    let (in_name, in_id) = (name.matches('*').count(), id.matches('*').count());
+    if in_id == 0 || in_id == in_name {
+        return Some(());
+    }
+    let field = parameters
+        .field("model_id")
+        .or_else(|| parameters.field("model"))?;
+    let expected = format!("no * or as many as the model_name has ({in_name})");
+    reader.unexpected(&field.place, expected, in_id.to_string())
+}
+
+/// 16 hexadecimal digits of what the deployment is, so that it keeps its id when the file is reordered.
+fn digest(model_name: &str, settings: &DeploymentSettings) -> String {
+    let DeploymentSettings {
+        model,
+        region,
+        authority,
+        base_path,
+        credentials,
+        ..
+    } = settings;
+    let names = match credentials {
+        CredentialSettings::Sigv4 {
+            access_key_id,
+            secret_access_key,
+            session_token,
+        } => {
+            let token = session_token.as_ref().map_or("", |token| token.0.as_str());
+            [access_key_id.0.as_str(), secret_access_key.0.as_str(), token]
+        }
+        CredentialSettings::Bearer { api_key } => [api_key.0.as_str(), "", ""],
+    };
+    let mut hash = Sha256::new();
+    for part in [model_name, model, region, authority, base_path]
+        .into_iter()
+        .chain(names)
+    {
+        hash.update(part.as_bytes());
+        hash.update([0]);
+    }
+    hex::encode(&hash.finalize()[..8])
+}

@@ -1,0 +1,225 @@
+//! The configuration file with everything that it includes, merged as LiteLLM does: lists are joined, anything else
+//! is replaced by the later file.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+use super::error::{Place, Problem};
+use super::field::Field;
+use super::reader::Reader;
+use super::scalar::Scalar;
+use super::yaml::{self, Node, Value};
+
+/// Largest file: LiteLLM's largest examples have some ten kilobytes.
+const FILE_MAX_BYTES: u64 = 4 * 1024 * 1024;
+/// Most files that one configuration consists of.
+const FILES_MAX: usize = 256;
+
+/// The sections of a configuration, in the order of their first appearance.
+pub(crate) struct Document {
+    /// The file that was named, as a place.
+    pub place: Place,
+    sections: Vec<(String, Vec<Field>)>,
+}
+
+impl Document {
+    /// Reads `path` and its includes. What is wrong is left with `reader`.
+    pub(crate) fn read(path: &Path, reader: &mut Reader<'_>) -> Document {
+        let place = Place::file(&path.display().to_string());
+        let mut document = Document {
+            place: place.clone(),
+            sections: Vec::new(),
+        };
+        let mut loaded = BTreeSet::from([identity(path)]);
+        let mut pending = document.merge_file(path, &place, &place, reader);
+        pending.reverse();
+        let mut files = 1;
+        while let Some(include) = pending.pop() {
+            let file = include.resolved(path);
+            if !loaded.insert(identity(&file)) {
+                continue;
+            }
+            if files == FILES_MAX {
+                reader.unexpected::<()>(&include.place, format!("at most {FILES_MAX} files"), "more");
+                break;
+            }
+            let included = Place {
+                file_index: files,
+                ..Place::file(&file.display().to_string())
+            };
+            files += 1;
+            let further = document.merge_file(&file, &included, &include.place, reader);
+            // LiteLLM reads breadth first: what a file includes comes after its siblings.
+            pending.splice(0..0, further.into_iter().rev());
+        }
+        document
+    }
+
+    /// The one value of a section, unless it is absent or null.
+    pub(crate) fn section(&self, name: &str) -> Option<Field> {
+        let (_, fields) = self.sections.iter().find(|(known, _)| known == name)?;
+        fields.last().filter(|field| !field.is_null()).cloned()
+    }
+
+    /// The elements of a list of all files together.
+    pub(crate) fn list(&self, name: &str, reader: &mut Reader<'_>) -> Vec<Field> {
+        let fields = self
+            .sections
+            .iter()
+            .find(|(known, _)| known == name)
+            .map(|(_, fields)| fields.clone());
+        let mut elements = Vec::new();
+        for field in fields.into_iter().flatten().filter(|field| !field.is_null()) {
+            match field.elements() {
+                Some(more) => elements.extend(more),
+                None => {
+                    reader.wrong::<()>(&field.place, field.not("a list"));
+                }
+            }
+        }
+        elements
+    }
+
+    /// The names of all sections and where each stands.
+    pub(crate) fn names(&self) -> impl Iterator<Item = (&str, &Field)> {
+        self.sections
+            .iter()
+            .filter_map(|(name, fields)| Some((name.as_str(), fields.last()?)))
+    }
+
+    /// Merges `file` and returns what it includes. `asked_at` is where the file is asked for.
+    fn merge_file(
+        &mut self,
+        file: &Path,
+        place: &Place,
+        asked_at: &Place,
+        reader: &mut Reader<'_>,
+    ) -> Vec<Include> {
+        let Some(root) = load(file, place, asked_at, reader) else {
+            return Vec::new();
+        };
+        let root = Field {
+            place: place.clone(),
+            node: root,
+        };
+        let Some(section) = reader.section(&root) else {
+            return Vec::new();
+        };
+        let mut includes = Vec::new();
+        for (name, field) in section.fields() {
+            if name == "include" {
+                includes = entries(&field, file, reader);
+                continue;
+            }
+            self.merge(name, field);
+        }
+        includes
+    }
+
+    fn merge(&mut self, name: String, field: Field) {
+        let Some((_, known)) = self.sections.iter_mut().find(|(known, _)| *known == name) else {
+            self.sections.push((name, vec![field]));
+            return;
+        };
+        let is_list = |field: &Field| matches!(field.node.value, Value::Sequence(_));
+        if !(is_list(&field) && known.iter().all(is_list)) {
+            known.clear();
+        }
+        known.push(field);
+    }
+}
+
+/// An entry of `include`.
+struct Include {
+    place: Place,
+    name: String,
+    declared_in: PathBuf,
+}
+
+impl Include {
+    /// The file next to the one that includes it, else (as LiteLLM still does) next to the first of all.
+    fn resolved(&self, root: &Path) -> PathBuf {
+        let beside = |file: &Path| file.parent().unwrap_or(Path::new("")).join(&self.name);
+        let declared = beside(&self.declared_in);
+        let fallback = beside(root);
+        if !declared.exists() && fallback.exists() {
+            fallback
+        } else {
+            declared
+        }
+    }
+}
+
+fn entries(field: &Field, file: &Path, reader: &mut Reader<'_>) -> Vec<Include> {
+    let Some(elements) = field.elements() else {
+        reader.wrong::<()>(&field.place, field.not("a list of files"));
+        return Vec::new();
+    };
+    let mut includes = Vec::new();
+    for element in elements {
+        if let Value::Scalar(Scalar::Text(name)) = &element.node.value {
+            let (place, name) = (element.place.clone(), name.clone());
+            includes.push(Include {
+                place,
+                name,
+                declared_in: file.to_owned(),
+            });
+        } else {
+            reader.wrong::<()>(&element.place, element.not("the name of a file"));
+        }
+    }
+    includes
+}
+
+fn load(file: &Path, place: &Place, asked_at: &Place, reader: &mut Reader<'_>) -> Option<Rc<Node>> {
+    let unreadable = |why: String| {
+        let why = if place == asked_at {
+            why
+        } else {
+            format!("{why} ({})", place.file)
+        };
+        Problem::Unreadable(why)
+    };
+    let text = match fs::metadata(file) {
+        Ok(data) if data.len() > FILE_MAX_BYTES => {
+            return reader.wrong(asked_at, unreadable(format!("more than {FILE_MAX_BYTES} bytes")));
+        }
+        _ => match fs::read_to_string(file) {
+            Ok(text) => text,
+            Err(error) => return reader.wrong(asked_at, unreadable(error.kind().to_string())),
+        },
+    };
+    match yaml::parse(&text) {
+        Ok((root, duplicates)) => {
+            for duplicate in duplicates {
+                let place = Place {
+                    path: String::new(),
+                    ..place.clone().on_line(duplicate.line)
+                };
+                let key = super::field::quoted(&duplicate.key);
+                reader.note(
+                    &place,
+                    format!(
+                        "line {}: the key {key} is there twice, the last one counts",
+                        duplicate.line
+                    ),
+                );
+            }
+            Some(root)
+        }
+        Err(error) => {
+            let problem = Problem::Syntax {
+                column: error.column,
+                found: error.found,
+            };
+            reader.wrong(&place.clone().on_line(error.line), problem)
+        }
+    }
+}
+
+/// What tells two names of one file apart from two files.
+fn identity(file: &Path) -> PathBuf {
+    fs::canonicalize(file).unwrap_or_else(|_| file.to_owned())
+}

@@ -1,0 +1,65 @@
+//! The key that clients present: `general_settings.master_key`, else the variable `LITELLM_MASTER_KEY`.
+
+use envoy_bedrock::config::EnvName;
+
+use super::environment::Secrets;
+use super::error::{Place, Problem};
+use super::field::Section;
+use super::reader::Reader;
+use crate::blueprint::Secret;
+
+const VARIABLE: &str = "LITELLM_MASTER_KEY";
+/// LiteLLM's documentation uses it everywhere, so the whole world knows it.
+const DEMO_KEY: &str = "sk-1234";
+/// What LiteLLM demands in front of every key.
+const PREFIX: &str = "sk-";
+
+/// The variable that holds the key.
+pub(crate) fn master_key(general: &Section, document: &Place, reader: &mut Reader<'_>) -> Option<EnvName> {
+    let permits_weak = match general.field("dangerously_permit_weak_or_unset_master_key") {
+        Some(field) => reader.flag(&field)?,
+        None => false,
+    };
+    let (place, name) = match general.field("master_key") {
+        Some(field) => (field.place.clone(), reader.secret(&field)?),
+        None if reader.mode == Secrets::MustExist && reader.variables.value(VARIABLE).is_none() => {
+            return reader.wrong(&general.place_of("master_key"), Problem::NoMasterKey);
+        }
+        None => (document.clone(), reader.secret_variable(document, VARIABLE)?),
+    };
+    if reader.missing.contains(&name) {
+        supply(&place, &name, reader);
+    }
+    let Some(value) = reader.secret_value(&name).map(str::to_owned) else {
+        return Some(name);
+    };
+    if !value.starts_with(PREFIX) {
+        return reader.unexpected(
+            &place,
+            format!("a key that starts with {PREFIX}"),
+            "another beginning",
+        );
+    }
+    if value == DEMO_KEY && reader.mode != Secrets::Demo && !permits_weak {
+        let text = "the key of the clients is the publicly known sk-1234: choose another before anybody can reach it";
+        reader.note(&place, text);
+    }
+    Some(name)
+}
+
+/// What becomes of a key that is not there.
+fn supply(place: &Place, name: &EnvName, reader: &mut Reader<'_>) {
+    if reader.mode == Secrets::Demo {
+        reader.missing.remove(name);
+        reader.secrets.insert(name.clone(), Secret(DEMO_KEY.to_owned()));
+        reader.note(
+            place,
+            format!("the key of the clients is {DEMO_KEY}, for this demonstration only"),
+        );
+    } else {
+        reader.note(
+            place,
+            format!("the key of the clients is expected in the variable {}", name.0),
+        );
+    }
+}

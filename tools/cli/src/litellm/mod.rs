@@ -1,0 +1,233 @@
+//! LiteLLM's `config.yaml`, read unmodified: a [`Blueprint`], or everything that is wrong with the file.
+//!
+//! Follows LiteLLM 1.109 in what a setting means, and differs on purpose where that would be unsafe or useless:
+//! a variable that is not set is an error instead of `None`, and only in settings that are used; a wrong type is an
+//! error everywhere it is used; settings that would change whose rights are used are refused and never ignored.
+
+mod credentials;
+mod deployment;
+mod document;
+mod endpoint;
+mod environment;
+mod error;
+mod field;
+mod key;
+mod limits;
+mod model;
+mod models;
+mod parameters;
+mod reader;
+mod region;
+mod scalar;
+mod unused;
+mod variables;
+mod weights;
+mod yaml;
+
+#[cfg(test)]
+mod tests;
+
+use std::path::Path;
+
+use envoy_bedrock::config::Settings;
+
+pub use environment::{Environment, Secrets};
+pub use error::{ConfigError, Place, Problem};
+
+use crate::blueprint::Blueprint;
+use deployment::Entry;
+use document::Document;
+use endpoint::Clusters;
+use field::{Field, Section};
+use parameters::Credentials;
+use reader::Reader;
+use scalar::Scalar;
+use unused::Unused;
+use variables::Assigned;
+use yaml::Value;
+
+/// Reads the configuration at `path` with all that it includes.
+///
+/// `environment` is what `os.environ/NAME` and LiteLLM's own variables refer to; nothing else of the process is
+/// looked at. `secrets` says whether the secrets among them have to be there.
+///
+/// # Errors
+///
+/// Everything that was found wrong, in the order of the files.
+pub fn read(path: &Path, environment: &Environment, secrets: Secrets) -> Result<Blueprint, Vec<ConfigError>> {
+    let mut reader = Reader::new(environment, secrets);
+    let document = Document::read(path, &mut reader);
+    // What is missing from a broken file would only be told as further errors.
+    let blueprint = if reader.has_errors() {
+        None
+    } else {
+        blueprint(&document, &mut reader)
+    };
+    let (errors, notes) = reader.finish();
+    match blueprint {
+        Some(blueprint) if errors.is_empty() => Ok(Blueprint { notes, ..blueprint }),
+        _ => Err(errors),
+    }
+}
+
+fn blueprint(document: &Document, reader: &mut Reader<'_>) -> Option<Blueprint> {
+    assign_variables(document, reader);
+    let general = settings_section(document, "general_settings", reader);
+    let litellm = settings_section(document, "litellm_settings", reader);
+    let router = settings_section(document, "router_settings", reader);
+    let mut unused = Unused::default();
+    let mut clusters = Clusters::default();
+
+    let master_key = key::master_key(&general, &document.place, reader);
+    let attempts = limits::attempts(&router, &litellm, reader);
+    let request_timeout = limits::request_timeout(&router, &litellm, &general, reader);
+    let body_limit_bytes = limits::body_limit(&general, reader);
+    note_strategy(&router, reader);
+
+    let shared = Credentials::read(document, reader);
+    let mut deployments = Vec::new();
+    let mut left_out = Vec::new();
+    for element in document.list("model_list", reader) {
+        match deployment::read(&element, &shared, &mut clusters, &mut unused, reader) {
+            Some(Entry::Bedrock(deployment)) => deployments.push(*deployment),
+            Some(Entry::LeftOut(name)) => left_out.push(name),
+            None => {}
+        }
+    }
+    if deployments.is_empty() && !reader.has_errors() {
+        return reader.wrong(&document.place.field("model_list"), Problem::NoDeployments);
+    }
+    let models = models::models(deployments, reader);
+    let aliases = if reader.has_errors() {
+        Default::default()
+    } else {
+        models::aliases(&router, &models, &left_out, reader)
+    };
+
+    credentials::note_refused_variables(&document.place, reader);
+    unused.collect(&general, "general_settings", unused::GENERAL_SETTINGS);
+    unused.collect(&litellm, "litellm_settings", unused::LITELLM_SETTINGS);
+    unused.collect(&router, "router_settings", unused::ROUTER_SETTINGS);
+    for section in shared.sections() {
+        unused.collect(section, "credential_values", unused::LITELLM_PARAMS);
+    }
+    note_unused_sections(document, &mut unused);
+    unused.tell(reader);
+    note_unused_variables(reader);
+
+    let used = |cluster: &String| {
+        models
+            .iter()
+            .flat_map(|model| &model.deployments)
+            .any(|deployment| deployment.cluster == *cluster)
+    };
+    let endpoints = clusters
+        .into_endpoints()
+        .into_iter()
+        .filter(|endpoint| used(&endpoint.cluster))
+        .collect();
+    Some(Blueprint {
+        endpoints,
+        request_timeout: request_timeout?,
+        secrets: std::mem::take(&mut reader.secrets),
+        missing: std::mem::take(&mut reader.missing),
+        notes: Vec::new(),
+        settings: Settings {
+            master_key: master_key?,
+            attempts: attempts?,
+            body_limit_bytes: body_limit_bytes?,
+            models,
+            aliases,
+        },
+    })
+}
+
+/// A section of settings; an empty one where there is none or where it is no mapping.
+fn settings_section(document: &Document, name: &str, reader: &mut Reader<'_>) -> Section {
+    let section = document.section(name).and_then(|field| reader.section(&field));
+    section.unwrap_or_else(|| Section::empty(document.place.field(name)))
+}
+
+/// Takes `environment_variables`, which LiteLLM exports before it reads the rest.
+fn assign_variables(document: &Document, reader: &mut Reader<'_>) {
+    let Some(section) = document
+        .section("environment_variables")
+        .and_then(|field| reader.section(&field))
+    else {
+        return;
+    };
+    for (name, field) in section.fields() {
+        if let Some(assigned) = assigned(&field, reader) {
+            reader.variables.assign(name, assigned);
+        }
+    }
+}
+
+fn assigned(field: &Field, reader: &mut Reader<'_>) -> Option<Assigned> {
+    let place = field.place.clone();
+    let value = match &field.node.value {
+        Value::Scalar(Scalar::Null) => return None,
+        Value::Scalar(Scalar::Text(text)) => match text.strip_prefix("os.environ/") {
+            Some(name) => {
+                return Some(Assigned::Reference {
+                    place,
+                    name: name.to_owned(),
+                });
+            }
+            None => text.clone(),
+        },
+        // As Python's `str` writes them.
+        Value::Scalar(Scalar::Bool(true)) => "True".to_owned(),
+        Value::Scalar(Scalar::Bool(false)) => "False".to_owned(),
+        Value::Scalar(Scalar::Integer(number)) => number.to_string(),
+        Value::Scalar(Scalar::Float(number)) => format!("{number:?}"),
+        _ => return reader.wrong(&place, field.not("a string")),
+    };
+    Some(Assigned::Literal { place, value })
+}
+
+/// Only one of LiteLLM's strategies is there; the others are about the same deployments, so nothing is refused.
+fn note_strategy(router: &Section, reader: &mut Reader<'_>) {
+    let Some(field) = router.field("routing_strategy") else {
+        return;
+    };
+    let Some(strategy) = reader.text(&field) else {
+        return;
+    };
+    if strategy != "simple-shuffle" {
+        let strategy = field::quoted(&strategy);
+        reader.note(
+            &field.place,
+            format!("{strategy} is not supported yet: simple-shuffle is used"),
+        );
+    }
+}
+
+fn note_unused_sections(document: &Document, unused: &mut Unused) {
+    const READ: [&str; 6] = [
+        "model_list",
+        "general_settings",
+        "litellm_settings",
+        "router_settings",
+        "environment_variables",
+        "credential_list",
+    ];
+    let used: Vec<String> = READ.iter().map(|name| (*name).to_owned()).collect();
+    for (name, field) in document.names() {
+        if !READ.contains(&name) && !field.is_null() {
+            unused.add("", name, field.place.clone(), unused::SECTIONS, &used);
+        }
+    }
+}
+
+fn note_unused_variables(reader: &mut Reader<'_>) {
+    let unused: Vec<Place> = reader
+        .variables
+        .unused()
+        .into_iter()
+        .map(|(_, place)| place.clone())
+        .collect();
+    for place in unused {
+        reader.note(&place, "not used by this gateway");
+    }
+}
