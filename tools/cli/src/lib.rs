@@ -3,3 +3,4 @@
 pub mod blueprint;
 pub mod check;
 pub mod litellm;
+pub mod render;

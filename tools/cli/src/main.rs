@@ -3,8 +3,8 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use envoy_bedrock_cli::check;
 use envoy_bedrock_cli::litellm::Environment;
+use envoy_bedrock_cli::{check, render};
 
 /// Amazon Bedrock behind Envoy, configured by LiteLLM's config.yaml.
 #[derive(Debug, Parser)]
@@ -17,10 +17,13 @@ struct Arguments {
 #[derive(Debug, clap::Subcommand)]
 enum Command {
     Check(check::Arguments),
+    Render(render::Arguments),
 }
 
 fn main() -> ExitCode {
+    let environment = Environment::of_this_process();
     match Arguments::parse().command {
-        Command::Check(arguments) => check::run(&arguments, &Environment::of_this_process()),
+        Command::Check(arguments) => check::run(&arguments, &environment),
+        Command::Render(arguments) => render::run(&arguments, &environment),
     }
 }

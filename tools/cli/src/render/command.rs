@@ -1,0 +1,169 @@
+//! `envoy-bedrock render`: the arguments, and where the result goes.
+
+use std::io::Write;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use super::options::{AccessLog, HostPort, Listeners, Options, Tls};
+use crate::litellm::{self, Environment, Secrets};
+
+/// Turn a LiteLLM config.yaml into one self-contained Envoy configuration.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  envoy-bedrock render config.yaml -o envoy.yaml
+  envoy-bedrock render config.yaml --emulator us-west-2=emulator:9443 --upstream-ca emulator-ca.pem
+  envoy --mode validate -c envoy.yaml
+
+No secret is in the result: Envoy's process needs the environment variables that it lists.
+
+Exit codes: 0 rendered, 1 the configuration cannot be used or the result not be written, 2 wrong usage.")]
+pub struct Arguments {
+    /// The configuration.
+    #[arg(value_name = "CONFIG")]
+    config: PathBuf,
+    /// Write to this file instead of standard output.
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// The compiled filter, as Envoy finds it from its working directory.
+    #[arg(long, value_name = "PATH", default_value = "dist/envoy-bedrock.wasm")]
+    filter: String,
+    /// Address of the listeners.
+    #[arg(long, value_name = "ADDRESS", default_value = "0.0.0.0")]
+    bind: IpAddr,
+    /// Port of the plain listener.
+    #[arg(long, default_value_t = 4000)]
+    port: u16,
+    /// Port of the TLS listener.
+    #[arg(long, default_value_t = 4443)]
+    tls_port: u16,
+    /// Certificate of the TLS listener, in PEM; without one there is no TLS listener.
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    tls_cert: Option<String>,
+    /// Private key of the TLS listener, in PEM.
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    tls_key: Option<String>,
+    /// Port of Envoy's admin interface, on 127.0.0.1.
+    #[arg(long, default_value_t = 9901)]
+    admin_port: u16,
+    /// CA certificates that the upstreams' certificates are checked against, in PEM.
+    #[arg(
+        long,
+        value_name = "FILE",
+        default_value = "/etc/ssl/certs/ca-certificates.crt"
+    )]
+    upstream_ca: String,
+    /// File of the access log, or '-' for standard output.
+    #[arg(long, value_name = "PATH", default_value = "-")]
+    access_log: String,
+    /// Connect the cluster REGION to this address instead; may be repeated.
+    #[arg(long, value_name = "REGION=HOST:PORT", value_parser = emulator)]
+    emulator: Vec<(String, HostPort)>,
+}
+
+fn emulator(text: &str) -> Result<(String, HostPort), String> {
+    let (region, address) = text
+        .split_once('=')
+        .ok_or_else(|| format!("expected REGION=HOST:PORT, but found '{text}'"))?;
+    Ok((region.to_owned(), address.parse()?))
+}
+
+impl Arguments {
+    fn options(&self) -> Options {
+        let tls = self.tls_cert.clone().zip(self.tls_key.clone());
+        Options {
+            filter: self.filter.clone(),
+            listeners: Listeners {
+                bind: self.bind,
+                port: self.port,
+                tls: tls.map(|(certificate, key)| Tls {
+                    port: self.tls_port,
+                    certificate,
+                    key,
+                }),
+            },
+            admin_port: self.admin_port,
+            upstream_ca: self.upstream_ca.clone(),
+            access_log: AccessLog::of_argument(&self.access_log),
+            emulators: self.emulator.iter().cloned().collect(),
+        }
+    }
+}
+
+impl AccessLog {
+    /// `-` is standard output.
+    pub fn of_argument(path: &str) -> Self {
+        match path {
+            "-" => AccessLog::Stdout,
+            path => AccessLog::File(path.to_owned()),
+        }
+    }
+}
+
+/// Runs the command; the exit codes are those of its help.
+pub fn run(arguments: &Arguments, environment: &Environment) -> ExitCode {
+    let mut stderr = anstream::stderr();
+    let errors = match rendered(arguments, environment) {
+        Ok(()) => return ExitCode::SUCCESS,
+        Err(errors) => errors,
+    };
+    for error in errors {
+        let _ = writeln!(stderr, "error: {error}");
+    }
+    ExitCode::from(1)
+}
+
+fn rendered(arguments: &Arguments, environment: &Environment) -> Result<(), Vec<String>> {
+    let blueprint = litellm::read(&arguments.config, environment, Secrets::MayComeLater)
+        .map_err(|errors| errors.iter().map(ToString::to_string).collect::<Vec<_>>())?;
+    for note in &blueprint.notes {
+        let _ = writeln!(anstream::stderr(), "note: {note}");
+    }
+    let options = arguments.options();
+    let known = |cluster: &String| {
+        blueprint
+            .endpoints
+            .iter()
+            .any(|endpoint| endpoint.cluster == *cluster)
+    };
+    if let Some(unknown) = options.emulators.keys().find(|cluster| !known(cluster)) {
+        let clusters: Vec<&str> = blueprint
+            .endpoints
+            .iter()
+            .map(|endpoint| endpoint.cluster.as_str())
+            .collect();
+        return Err(vec![format!(
+            "--emulator: expected one of {}, but found '{unknown}'",
+            clusters.join(", ")
+        )]);
+    }
+    if !blueprint.secrets.is_empty() {
+        let names: Vec<&str> = blueprint.secrets.keys().map(|name| name.0.as_str()).collect();
+        let _ = writeln!(
+            anstream::stderr(),
+            "note: secrets of the configuration are not in the result: set {} for Envoy",
+            names.join(", ")
+        );
+    }
+    let text = super::render(&blueprint, &options, &header(&arguments.config));
+    write(arguments.output.as_deref(), &text).map_err(|error| vec![error])
+}
+
+fn header(config: &Path) -> String {
+    let name = config.file_name().unwrap_or_default().to_string_lossy();
+    format!("Made from {name} by `envoy-bedrock render`. Do not edit: change {name} and render it again.")
+}
+
+fn write(output: Option<&Path>, text: &str) -> Result<(), String> {
+    match output {
+        Some(path) => std::fs::write(path, text)
+            .map_err(|error| format!("expected to write {}, but found: {error}", path.display())),
+        None => match std::io::stdout().write_all(text.as_bytes()) {
+            Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+                Err(format!("expected to write standard output, but found: {error}"))
+            }
+            _ => Ok(()),
+        },
+    }
+}

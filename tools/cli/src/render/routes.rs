@@ -1,0 +1,102 @@
+//! How a request that the filter has admitted is sent: which time limits hold, and how it is tried again.
+
+use envoy_bedrock::wiring::{HEADER_CLUSTER, HEADER_RETRY, HEADER_ROUTE, ROUTE_STREAM, ROUTE_UNARY};
+
+use super::duration::{duration, milliseconds, seconds};
+use super::failover::Failover;
+use super::yaml::{Node, list, map};
+use crate::blueprint::Blueprint;
+
+/// No answer so far, or one of which the signer says that another deployment may do better. Nothing is tried again
+/// after the first byte of an answer.
+const RETRY_ON: &str = "connect-failure,refused-stream,reset,retriable-headers";
+
+/// How long to wait before the next attempt.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Pace {
+    /// It goes elsewhere, so hardly at all.
+    Elsewhere,
+    /// It goes where the last one failed, so time is what may help.
+    SamePlace,
+}
+
+pub(crate) fn routes(blueprint: &Blueprint, failovers: &[Failover]) -> Vec<Node> {
+    let patient: Vec<&Failover> = failovers
+        .iter()
+        .filter(|failover| failover.has_one_region())
+        .collect();
+    let kinds = [ROUTE_UNARY, ROUTE_STREAM];
+    let mut routes = Vec::new();
+    if patient.is_empty() || patient.len() == failovers.len() {
+        let pace = if patient.is_empty() {
+            Pace::Elsewhere
+        } else {
+            Pace::SamePlace
+        };
+        routes.extend(kinds.map(|kind| route(kind, None, pace, blueprint)));
+    } else {
+        routes.extend(kinds.map(|kind| route(kind, Some(&patient), Pace::SamePlace, blueprint)));
+        routes.extend(kinds.map(|kind| route(kind, None, Pace::Elsewhere, blueprint)));
+    }
+    // What the filter has not admitted. The body is the one of `local_reply_config`.
+    routes.push(map! {
+        "match" => map! { "prefix" => "/" },
+        "direct_response" => map! { "status" => 404u16 },
+    });
+    routes
+}
+
+fn route(kind: &'static str, only: Option<&[&Failover]>, pace: Pace, blueprint: &Blueprint) -> Node {
+    let mut headers = vec![map! { "name" => HEADER_ROUTE, "string_match" => map! { "exact" => kind } }];
+    if let Some(failovers) = only {
+        headers.push(map! {
+            "name" => HEADER_CLUSTER,
+            "string_match" => map! { "safe_regex" => map! { "regex" => any_of(failovers) } },
+        });
+    }
+    let limit = duration(blueprint.request_timeout);
+    let (timeout, idle_timeout) = match kind {
+        ROUTE_STREAM => (seconds(0), limit),
+        _ => (limit, seconds(0)),
+    };
+    map! {
+        "name" => kind,
+        "match" => map! { "prefix" => "/", "headers" => headers },
+        "route" => map! {
+            "cluster_header" => HEADER_CLUSTER,
+            "timeout" => timeout,
+            "idle_timeout" => idle_timeout,
+            "retry_policy" => retry_policy(blueprint.settings.attempts, pace),
+        },
+    }
+}
+
+/// A regular expression for the names of `failovers`. They are made of letters, digits, `-`, `_`, `.` and `+`.
+fn any_of(failovers: &[&Failover]) -> String {
+    let escape = |c: char| {
+        if c.is_ascii_alphanumeric() || "-_".contains(c) {
+            c.to_string()
+        } else {
+            format!("\\{c}")
+        }
+    };
+    let names: Vec<String> = failovers
+        .iter()
+        .map(|failover| failover.name.chars().map(escape).collect())
+        .collect();
+    names.join("|")
+}
+
+fn retry_policy(attempts: u32, pace: Pace) -> Option<Node> {
+    let retries = attempts.checked_sub(1).filter(|&retries| retries > 0)?;
+    let (base, most) = match pace {
+        Pace::Elsewhere => (10, 50),
+        Pace::SamePlace => (250, 4_000),
+    };
+    Some(map! {
+        "retry_on" => RETRY_ON,
+        "retriable_headers" => list![map! { "name" => HEADER_RETRY, "present_match" => true }],
+        "num_retries" => retries,
+        "retry_back_off" => map! { "base_interval" => milliseconds(base), "max_interval" => milliseconds(most) },
+    })
+}
