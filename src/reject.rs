@@ -43,7 +43,7 @@ pub struct Reply {
 impl Reply {
     /// A reply in JSON.
     pub fn json(status: u16, body: &serde_json::Value) -> Self {
-        let headers = vec![("content-type", "application/json")];
+        let headers = vec![("content-type", CONTENT_TYPE)];
         Self {
             status,
             headers,
@@ -51,6 +51,11 @@ impl Reply {
         }
     }
 }
+
+/// `content-type` of every [`Reply`].
+pub const CONTENT_TYPE: &str = "application/json";
+/// Header of the AWS error type.
+pub const HEADER_ERROR_TYPE: &str = "x-amzn-errortype";
 
 /// Characters of an unknown model's name that are repeated to the client.
 const NAME_SHOWN_MAX: usize = 200;
@@ -65,7 +70,7 @@ impl Reject {
             "error": { "message": message, "type": kind, "param": null, "code": status.to_string() },
         });
         let mut reply = Reply::json(status, &body);
-        reply.headers.push(("x-amzn-errortype", error_type));
+        reply.headers.push((HEADER_ERROR_TYPE, error_type));
         match status {
             401 => reply.headers.push(("www-authenticate", "Bearer")),
             405 => reply.headers.push(("allow", "POST")),
