@@ -5,7 +5,7 @@ mod client;
 use std::time::Duration;
 
 use bedrock_emulator::log::{Ended, Entry};
-use bedrock_emulator::{Config, Emulator, EmulatorError, RegionConfig};
+use bedrock_emulator::{Config, Emulator, EmulatorError, RegionConfig, TlsConfig};
 use client::{Client, MODEL};
 use http_body_util::BodyExt;
 use hyper::StatusCode;
@@ -69,6 +69,61 @@ async fn alpn_chooses_http2_over_tls() {
     let entry = entries(&emulator, 1).await.remove(0);
     assert!(entry.tls && entry.protocol == "h2");
     emulator.shutdown().await;
+}
+
+fn given(certificate: &str, key: &str) -> Config {
+    let region = RegionConfig {
+        name: REGION.to_owned(),
+        plain_port: None,
+        tls_port: Some(0),
+    };
+    let tls = TlsConfig::Pem {
+        certificate: certificate.to_owned(),
+        key: key.to_owned(),
+    };
+    Config {
+        regions: vec![region],
+        tls,
+        ..Config::default()
+    }
+}
+
+#[tokio::test]
+async fn a_given_certificate_is_served_and_a_wrong_one_named() {
+    let names = [format!("bedrock-runtime.{REGION}.amazonaws.com")];
+    let pair = || rcgen::generate_simple_self_signed(names.clone()).unwrap();
+    let (mine, other) = (pair(), pair());
+    let (certificate, key) = (mine.cert.pem(), mine.signing_key.serialize_pem());
+    let emulator = Emulator::start(given(&certificate, &key)).await.unwrap();
+    assert_eq!(
+        (emulator.ca_pem(), emulator.addresses()[REGION].http),
+        (certificate.as_str(), None)
+    );
+    let mut client = Client::http2_over_tls(&emulator, REGION).await;
+    assert_eq!(client.converse("hello").await.0, StatusCode::OK);
+    emulator.shutdown().await;
+
+    for (key, word) in [
+        (other.signing_key.serialize_pem(), "pair"),
+        ("nonsense".to_owned(), "key"),
+    ] {
+        let error = Emulator::start(given(&certificate, &key))
+            .await
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.starts_with("expected a certificate") && error.contains(word),
+            "{error}"
+        );
+    }
+    let error = Emulator::start(given("nonsense", &key))
+        .await
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("certificate:") || error.contains("pair:"),
+        "{error}"
+    );
 }
 
 #[tokio::test]
