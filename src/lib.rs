@@ -9,6 +9,7 @@
 pub mod balance;
 pub mod config;
 pub mod deployment;
+pub mod eventstream;
 pub mod exchange;
 pub mod gateway;
 pub mod headers;
@@ -21,9 +22,8 @@ pub mod random;
 pub mod reject;
 pub mod route;
 pub mod secret;
+#[cfg(target_arch = "wasm32")]
+mod shell;
 pub mod sigv4;
 pub mod time;
 pub mod wiring;
-
-#[cfg(target_arch = "wasm32")]
-mod shell;
