@@ -26,4 +26,5 @@ pub mod secret;
 mod shell;
 pub mod sigv4;
 pub mod time;
+pub mod usage;
 pub mod wiring;
