@@ -18,6 +18,7 @@ pub mod keys;
 pub mod models;
 pub mod pairs;
 pub mod plan;
+pub mod pricing;
 pub mod random;
 pub mod reject;
 pub mod route;
