@@ -112,7 +112,7 @@ proptest! {
         let rounded = PicoUsd::new(pico).rounded(decimals).pico();
         prop_assert_eq!(rounded % unit, 0);
         prop_assert!(rounded.abs_diff(pico) * 2 <= unit);
-        prop_assert!(rounded.abs_diff(pico) * 2 < unit || (rounded / unit) % 2 == 0 || unit == 1);
+        prop_assert!(rounded.abs_diff(pico) * 2 < unit || (rounded / unit).is_multiple_of(2) || unit == 1);
     }
 
     #[test]

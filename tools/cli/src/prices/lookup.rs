@@ -1,0 +1,134 @@
+//! Which price a deployment has.
+
+use std::fmt;
+
+use envoy_bedrock::pricing::Rates;
+
+use super::field::rates;
+use super::model_id::{model_part, without_geography, without_route, without_throughput};
+use super::{Catalogue, Price, PriceError};
+
+/// What decides about a deployment's price.
+#[derive(Clone, Copy, Debug)]
+pub struct Pricing<'a> {
+    /// Prices of the configuration, from [`explicit`].
+    pub explicit: Option<&'a Rates>,
+    /// `model_info.base_model`.
+    pub base_model: Option<&'a str>,
+    /// The deployment's region.
+    pub region: &'a str,
+    /// The deployment's model id, profile id or ARN, not percent-encoded.
+    pub model: &'a str,
+}
+
+/// A price that was found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// The rates.
+    pub rates: Rates,
+    /// Where they come from.
+    pub source: Source,
+}
+
+/// Where a price comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// The configuration itself.
+    Configuration,
+    /// The catalogue's entry of this key.
+    Catalogue(String),
+}
+
+/// Why there is no price. The cost of such a deployment's requests is unknown, not zero.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NoPrice {
+    /// The ARN does not say which model is behind it: `model_info.base_model` can.
+    OpaqueArn,
+    /// No entry for the model: its key, as it was looked for last.
+    NotListed(String),
+    /// The entry is not priced by tokens: its key, and its units.
+    OtherUnit(String, Vec<String>),
+}
+
+impl fmt::Display for NoPrice {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::OpaqueArn => out.write_str(
+                "expected a price, but found an ARN that does not name its model: set model_info.base_model",
+            ),
+            Self::NotListed(key) => write!(out, "expected a price, but found no entry for {key}"),
+            Self::OtherUnit(key, units) => {
+                write!(
+                    out,
+                    "expected a price per token, but found that {key} has {}",
+                    units.join(", ")
+                )
+            }
+        }
+    }
+}
+
+/// The rates that a configuration sets itself, by LiteLLM's names (`input_cost_per_token` …) in `litellm_params` or
+/// `model_info`: of one name the first counts, so those of `litellm_params` come first. `None` if it sets none.
+///
+/// # Errors
+/// The first value that is no price.
+pub fn explicit<'a>(
+    parameters: impl IntoIterator<Item = (&'a str, &'a str)>,
+) -> Result<Option<Rates>, PriceError> {
+    let rates = rates("", parameters)?;
+    Ok((rates != Rates::default()).then_some(rates))
+}
+
+impl Catalogue {
+    /// The price of a deployment: the configuration's own, else that of its `base_model`, else that of its model in its
+    /// region, of its model, of its model without the geography of a cross-region profile.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub fn price(&self, pricing: &Pricing<'_>) -> Result<Found, NoPrice> {
+        if let Some(rates) = pricing.explicit {
+            return Ok(Found {
+                rates: rates.clone(),
+                source: Source::Configuration,
+            });
+        }
+        match pricing.base_model {
+            Some(base_model) if self.entry(base_model).is_some() => self.found(base_model),
+            Some(base_model) => self.listed(pricing.region, without_route(base_model)),
+            None => self.listed(pricing.region, pricing.model),
+        }
+    }
+
+    fn listed(&self, region: &str, id: &str) -> Result<Found, NoPrice> {
+        let model = model_part(id).ok_or(NoPrice::OpaqueArn)?;
+        for model in [Some(model), without_throughput(model)].into_iter().flatten() {
+            // The list has a few models only under `bedrock/…`.
+            let names = [
+                format!("bedrock/{region}/{model}"),
+                format!("bedrock/{model}"),
+                model.to_owned(),
+            ];
+            let base = without_geography(model).map(str::to_owned);
+            if let Some(key) = names
+                .into_iter()
+                .chain(base)
+                .find(|key| self.entry(key).is_some())
+            {
+                return self.found(&key);
+            }
+        }
+        Err(NoPrice::NotListed(model.to_owned()))
+    }
+
+    fn found(&self, key: &str) -> Result<Found, NoPrice> {
+        match self.entry(key).map(|entry| &entry.price) {
+            Some(Price::Tokens(rates)) => Ok(Found {
+                rates: rates.clone(),
+                source: Source::Catalogue(key.to_owned()),
+            }),
+            Some(Price::OtherUnit(units)) => Err(NoPrice::OtherUnit(key.to_owned(), units.clone())),
+            None => Err(NoPrice::NotListed(key.to_owned())),
+        }
+    }
+}
