@@ -5,11 +5,13 @@
 //! somebody wrote with more than twelve decimals ([`PicoUsd::rounded`] and [`PicoUsd::parse`] share one function).
 
 mod cost;
+mod model_id;
 mod rates;
 #[cfg(test)]
 mod tests;
 mod usd;
 
 pub use cost::Cost;
+pub use model_id::price_ids;
 pub use rates::{Rate, RateSet, RateTier, RateVariant, Rates};
 pub use usd::{DECIMALS, Parsed, PicoUsd, UsdError};

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use envoy_bedrock::pricing::{Cost, PicoUsd, Rate, Rates};
+use envoy_bedrock::pricing::{Cost, PicoUsd, Rate, Rates, price_ids};
 use envoy_bedrock::usage::{ServiceTier, Usage};
 use envoy_bedrock_cli::prices::{
     Catalogue, Found, NoPrice, Price, Pricing, RateField, Source, explicit, import,
@@ -346,4 +346,29 @@ fn modes_are_told_for_lists() {
         .filter(|(_, entry)| matches!(entry.price, Price::Tokens(_)))
         .count();
     assert!(by_tokens >= 470, "{by_tokens}");
+}
+
+#[test]
+fn a_table_finds_what_a_lookup_finds() {
+    let catalogue = Catalogue::built_in();
+    let geographies = ["", "us.", "apac.", "zz."];
+    for region in ["us-gov-west-1", "eu-west-2", "us-east-9"] {
+        let table = catalogue.table(region);
+        let mut found = 0;
+        for id in catalogue
+            .entries()
+            .map(|(key, _)| key.rsplit('/').next().unwrap())
+        {
+            for model in geographies.map(|geography| format!("{geography}{id}")) {
+                let in_table = price_ids(&model).find_map(|id| table.get(id).copied());
+                match price(&model, region) {
+                    Ok(lookup) => assert_eq!(in_table, Some(&lookup.rates), "{model} in {region}"),
+                    // An id of images may hide a more general one that has a price by tokens, and there is none.
+                    Err(_) => assert_eq!(in_table, None, "{model} in {region}"),
+                }
+                found += usize::from(in_table.is_some());
+            }
+        }
+        assert!(found > 1000, "{found}");
+    }
 }

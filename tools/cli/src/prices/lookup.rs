@@ -1,11 +1,11 @@
 //! Which price a deployment has.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
-use envoy_bedrock::pricing::Rates;
+use envoy_bedrock::pricing::{Rates, price_ids};
 
 use super::field::rates;
-use super::model_id::{model_part, without_geography, without_route, without_throughput};
 use super::{Catalogue, Price, PriceError};
 
 /// What decides about a deployment's price.
@@ -100,25 +100,44 @@ impl Catalogue {
         }
     }
 
-    fn listed(&self, region: &str, id: &str) -> Result<Found, NoPrice> {
-        let model = model_part(id).ok_or(NoPrice::OpaqueArn)?;
-        for model in [Some(model), without_throughput(model)].into_iter().flatten() {
-            // The list has a few models only under `bedrock/…`.
-            let names = [
-                format!("bedrock/{region}/{model}"),
-                format!("bedrock/{model}"),
-                model.to_owned(),
-            ];
-            let base = without_geography(model).map(str::to_owned);
-            if let Some(key) = names
-                .into_iter()
-                .chain(base)
-                .find(|key| self.entry(key).is_some())
-            {
-                return self.found(&key);
+    /// Every id that has a price by tokens in a region. With [`price_ids`] of a model in turn as its keys, this finds
+    /// what [`Catalogue::price`] finds: for deployments whose model only the request will name.
+    pub fn table(&self, region: &str) -> BTreeMap<&str, &Rates> {
+        let ids = self.entries().map(|(key, _)| {
+            let id = key.strip_prefix("bedrock/").unwrap_or(key);
+            id.strip_prefix(region)
+                .and_then(|id| id.strip_prefix('/'))
+                .unwrap_or(id)
+        });
+        let priced = ids.filter(|id| !id.contains('/')).filter_map(|id| {
+            let entry = self.entry(&self.key(region, id)?)?;
+            match &entry.price {
+                Price::Tokens(rates) => Some((id, rates)),
+                Price::OtherUnit(_) => None,
             }
+        });
+        priced.collect()
+    }
+
+    fn listed(&self, region: &str, model: &str) -> Result<Found, NoPrice> {
+        let mut ids = price_ids(model).peekable();
+        let Some(&first) = ids.peek() else {
+            return Err(NoPrice::OpaqueArn);
+        };
+        match ids.find_map(|id| self.key(region, id)) {
+            Some(key) => self.found(&key),
+            None => Err(NoPrice::NotListed(first.to_owned())),
         }
-        Err(NoPrice::NotListed(model.to_owned()))
+    }
+
+    /// The key of an id's entry. The list has a few models only under `bedrock/…`.
+    fn key(&self, region: &str, id: &str) -> Option<String> {
+        let keys = [
+            format!("bedrock/{region}/{id}"),
+            format!("bedrock/{id}"),
+            id.to_owned(),
+        ];
+        keys.into_iter().find(|key| self.entry(key).is_some())
     }
 
     fn found(&self, key: &str) -> Result<Found, NoPrice> {
@@ -131,4 +150,11 @@ impl Catalogue {
             None => Err(NoPrice::NotListed(key.to_owned())),
         }
     }
+}
+
+/// Without LiteLLM's routing prefixes, which a `base_model` may have.
+fn without_route(name: &str) -> &str {
+    ["bedrock/", "converse/", "invoke/"]
+        .iter()
+        .fold(name, |name, route| name.strip_prefix(route).unwrap_or(name))
 }

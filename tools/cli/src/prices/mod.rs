@@ -8,7 +8,6 @@ mod error;
 mod field;
 mod import;
 mod lookup;
-mod model_id;
 
 pub use catalogue::{Catalogue, Entry, Price};
 pub use error::{PriceError, PriceProblem};
