@@ -7,6 +7,8 @@
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects))]
 
 pub mod balance;
+#[cfg(any(test, fuzzing))]
+pub mod checks;
 pub mod config;
 pub mod deployment;
 pub mod eventstream;

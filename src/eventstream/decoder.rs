@@ -32,6 +32,17 @@ pub enum DecodeError {
 }
 
 impl DecodeError {
+    /// Every defect.
+    pub const ALL: [Self; 7] = [
+        Self::PreludeChecksum,
+        Self::MessageLength,
+        Self::HeadersLength,
+        Self::HeaderCut,
+        Self::HeaderType,
+        Self::HeaderText,
+        Self::MessageChecksum,
+    ];
+
     /// A stable word for it, for counters and logs.
     pub fn as_str(self) -> &'static str {
         match self {

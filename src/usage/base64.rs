@@ -18,20 +18,22 @@ impl Base64 {
     /// Bytes decoded per call of `output`.
     const BLOCK_BYTES: usize = 192;
 
-    /// Decodes the next characters and hands on what they are, in pieces.
+    /// Decodes the next characters and hands on what they are, in pieces; before an error, what stands in front of it.
     pub(super) fn push(&mut self, text: &[u8], mut output: impl FnMut(&[u8])) -> Result<(), NotBase64> {
         let mut block = [0; Self::BLOCK_BYTES];
         // Four characters make three bytes, so this many fit with what is left from before.
         for piece in text.chunks(Self::BLOCK_BYTES) {
             let mut room = block.iter_mut();
             let mut length: usize = 0;
+            let mut outcome = Ok(());
             for &character in piece {
                 let Some(value) = value(character).filter(|_| !self.padding) else {
-                    if character != b'=' {
-                        return Err(NotBase64);
+                    if character == b'=' {
+                        self.padding = true;
+                        continue;
                     }
-                    self.padding = true;
-                    continue;
+                    outcome = Err(NotBase64);
+                    break;
                 };
                 self.bits = (self.bits << 6) | u32::from(value);
                 self.characters = self.characters.saturating_add(1);
@@ -53,6 +55,7 @@ impl Base64 {
             if let Some(decoded) = block.get(..length).filter(|decoded| !decoded.is_empty()) {
                 output(decoded);
             }
+            outcome?;
         }
         Ok(())
     }

@@ -5,6 +5,8 @@
 //! failure of the request.
 
 mod base64;
+mod body;
+mod chunk;
 mod estimate;
 mod fields;
 mod headers;
@@ -12,12 +14,15 @@ mod json;
 mod observe;
 mod reading;
 mod scan;
+mod stream;
 #[cfg(test)]
 mod tests;
 
+pub use body::BodyObserver;
 pub use estimate::{CHARACTERS_PER_TOKEN, ESTIMATED_INPUT_MAX_TOKENS, REQUEST_BYTES_PER_TOKEN};
 pub use headers::HeaderUsage;
-pub use observe::{BodyObserver, Ending, Observation, StreamKind, StreamObserver, Unread};
+pub use observe::{Ending, Observation, Unread};
+pub use stream::{StreamKind, StreamObserver};
 
 /// Tokens of one request. The parts of the prompt do not overlap.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -262,3 +262,19 @@ fn words_come_back_as_they_were_sent() {
     );
     assert_eq!(LatencyTier::from_word(b"warp"), LatencyTier::Other);
 }
+
+#[test]
+fn the_observers_are_as_small_as_they_say() {
+    assert!(size_of::<BodyObserver>() < 1024, "{}", size_of::<BodyObserver>());
+    assert!(
+        size_of::<StreamObserver>() < 2048,
+        "{}",
+        size_of::<StreamObserver>()
+    );
+}
+
+#[test]
+fn reasons_have_different_words() {
+    let words: std::collections::BTreeSet<_> = Unread::all().map(Unread::as_str).collect();
+    assert_eq!(words.len(), Unread::all().count());
+}

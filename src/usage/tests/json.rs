@@ -3,12 +3,13 @@
 use proptest::prelude::*;
 use serde_json::Value;
 
+use super::super::Usage;
 use super::super::fields::BODY;
 use super::super::json::{MAX_DEPTH, Malformed, Tokenizer, Tokens};
 use super::super::reading::{Counts, Reading};
 use super::super::scan::Scanner;
-use super::super::{LatencyTier, ServiceTier, StopReason, Usage};
 use super::{cut, escaped};
+use crate::checks;
 
 /// Rebuilds the document from its tokens. Literals have no token and come back as null.
 #[derive(Default)]
@@ -79,25 +80,12 @@ fn expected(value: &Value, into: &mut Vec<String>) {
     }
 }
 
-/// Refusals of serde_json that are let pass on purpose (see the module).
-fn tolerated(error: &serde_json::Error) -> bool {
-    let error = error.to_string();
-    [
-        "surrogate",
-        "unexpected end of hex escape",
-        "number out of range",
-        "invalid unicode code point",
-    ]
-    .iter()
-    .any(|tolerated| error.contains(tolerated))
-}
-
 #[track_caller]
 fn same_verdict(text: &[u8], chunks: &[&[u8]]) {
     let ours = tokens(chunks);
     match serde_json::from_slice::<Value>(text) {
         Ok(_) => assert!(ours.is_ok(), "{}", String::from_utf8_lossy(text)),
-        Err(error) if tolerated(&error) || std::str::from_utf8(text).is_err() => {}
+        Err(error) if checks::tolerated(&error) || std::str::from_utf8(text).is_err() => {}
         Err(error) => assert!(ours.is_err(), "{}: {error}", String::from_utf8_lossy(text)),
     }
 }
@@ -349,56 +337,6 @@ fn key_of_answer() -> impl Strategy<Value = &'static str> {
     ])
 }
 
-/// What a reader with the whole document in hand finds.
-fn read_whole(
-    text: &str,
-) -> (
-    Option<Usage>,
-    Option<ServiceTier>,
-    Option<LatencyTier>,
-    Option<StopReason>,
-) {
-    let value: Value = serde_json::from_str(text).unwrap();
-    let word = |value: &Value| value.as_str().map(|word| word.as_bytes().to_vec());
-    let usage = &value["usage"];
-    let count = |key: &str| usage[key].as_u64();
-    let write = count("cacheWriteInputTokens").unwrap_or(0);
-    let lifetime = |ttl: &str| {
-        let details = usage["cacheDetails"].as_array().into_iter().flatten();
-        details
-            .filter(|detail| detail["ttl"] == ttl)
-            .filter_map(|detail| detail["inputTokens"].as_u64())
-            .fold(0u64, u64::saturating_add)
-    };
-    let (five, hour) = match (lifetime("5m"), lifetime("1h")) {
-        (five, hour) if five.checked_add(hour) == Some(write) => (five, hour),
-        _ => (write, 0),
-    };
-    let numbers = (|| {
-        Some(Usage {
-            input: count("inputTokens")?,
-            output: count("outputTokens")?,
-            cache_read: count("cacheReadInputTokens")
-                .or(count("cacheReadInputTokenCount"))
-                .unwrap_or(0),
-            cache_write_5m: five,
-            cache_write_1h: hour,
-        })
-    })();
-    let tier = &value["serviceTier"];
-    let latency = &value["performanceConfig"];
-    (
-        numbers,
-        word(&tier["type"])
-            .or(word(tier))
-            .map(|word| ServiceTier::from_word(&word)),
-        word(&latency["latency"])
-            .or(word(latency))
-            .map(|word| LatencyTier::from_word(&word)),
-        word(&value["stopReason"]).map(|word| StopReason::from_word(&word)),
-    )
-}
-
 fn scan(chunks: &[&[u8]]) -> Reading {
     let mut scanner = Scanner::new(&BODY, Reading::default());
     for chunk in chunks {
@@ -416,7 +354,9 @@ proptest! {
         text in any_answer(),
         cuts in proptest::collection::vec(any::<prop::sample::Index>(), 0..6),
     ) {
-        let wanted = read_whole(&text);
+        let parsed: Value = serde_json::from_str(&text).unwrap();
+        let (usage, tier, latency) = checks::expected(&parsed);
+        let wanted = (usage, tier, latency, checks::expected_stop_reason(&parsed));
         let found = |reading: &Reading| {
             (reading.usage().usage(), reading.service_tier, reading.latency, reading.stop_reason)
         };

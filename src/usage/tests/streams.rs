@@ -292,6 +292,20 @@ fn either_account_of_an_anthropic_stream_is_enough() {
 }
 
 #[test]
+fn bedrocks_metrics_count_before_the_models_own_events() {
+    let mut frames = anthropic();
+    frames[6] = chunk(r#"{"type":"message_delta","delta":{},"usage":{"output_tokens":69}}"#);
+    assert_eq!(
+        observe(StreamKind::Invoke, &frames, Ending::Whole).usage,
+        Some(ANTHROPIC)
+    );
+    // A sum that is not the events' own has not their parts either.
+    frames[7] = chunk(&format!("{{{METRICS}}}").replace("Count\":30", "Count\":31"));
+    let usage = observe(StreamKind::Invoke, &frames, Ending::Whole).usage.unwrap();
+    assert_eq!((usage.cache_write_5m, usage.cache_write_1h), (31, 0));
+}
+
+#[test]
 fn a_cut_anthropic_stream_keeps_the_prompt_that_was_reported() {
     let frames = &anthropic()[..4];
     let observation = observe(StreamKind::Invoke, frames, Ending::Cut);
