@@ -92,8 +92,6 @@ fn at(table: &[u32; 256], byte: u8) -> u32 {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::arithmetic_side_effects)]
-
     use proptest::prelude::*;
 
     use super::*;

@@ -1,5 +1,3 @@
-#![allow(clippy::arithmetic_side_effects)]
-
 use std::path::PathBuf;
 
 use aws_smithy_eventstream::frame::{read_message_from, write_message_to};

@@ -89,8 +89,6 @@ fn value(character: u8) -> Option<u8> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::arithmetic_side_effects)]
-
     use proptest::prelude::*;
 
     use super::*;

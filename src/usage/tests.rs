@@ -1,5 +1,3 @@
-#![allow(clippy::arithmetic_side_effects)]
-
 mod bodies;
 mod json;
 mod streams;
