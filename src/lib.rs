@@ -7,8 +7,11 @@
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects))]
 
 pub mod balance;
+#[cfg(any(test, fuzzing))]
+pub mod checks;
 pub mod config;
 pub mod deployment;
+pub mod eventstream;
 pub mod exchange;
 pub mod gateway;
 pub mod headers;
@@ -17,13 +20,14 @@ pub mod keys;
 pub mod models;
 pub mod pairs;
 pub mod plan;
+pub mod pricing;
 pub mod random;
 pub mod reject;
 pub mod route;
 pub mod secret;
-pub mod sigv4;
-pub mod time;
-pub mod wiring;
-
 #[cfg(target_arch = "wasm32")]
 mod shell;
+pub mod sigv4;
+pub mod time;
+pub mod usage;
+pub mod wiring;

@@ -3,4 +3,5 @@
 pub mod blueprint;
 pub mod check;
 pub mod litellm;
+pub mod prices;
 pub mod render;

@@ -1,0 +1,252 @@
+//! The state machine: bytes in any split, messages out.
+
+use super::{Crc32, Head};
+
+/// Largest block of headers: 128 KiB, the limit of AWS's own SDKs. Bedrock sends about 100 bytes.
+pub const MAX_HEADERS_BYTES: u32 = 128 * 1024;
+/// Largest message: a payload of 24 MiB, which AWS's SDKs allow, with the largest headers and the framing. Nothing of
+/// it is stored: the limit bounds how long a wrong length (with a right checksum) could keep the decoder in one message.
+pub const MAX_MESSAGE_BYTES: u32 = 24 * 1024 * 1024 + MAX_HEADERS_BYTES + FRAMING_BYTES;
+
+const PRELUDE_BYTES: usize = 12;
+const CHECKSUM_BYTES: usize = 4;
+const FRAMING_BYTES: u32 = 16;
+
+/// Why a stream could not be read on. For counters: the stream itself reaches the client all the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum DecodeError {
+    /// The checksum of a message's first eight bytes is wrong.
+    PreludeChecksum,
+    /// A message's length is below its framing or above [`MAX_MESSAGE_BYTES`].
+    MessageLength,
+    /// The headers' length is above [`MAX_HEADERS_BYTES`] or does not fit into the message.
+    HeadersLength,
+    /// A header reaches past the end of the headers.
+    HeaderCut,
+    /// A header has a type that the protocol does not know.
+    HeaderType,
+    /// A header's name or text is not UTF-8.
+    HeaderText,
+    /// The checksum of a whole message is wrong.
+    MessageChecksum,
+}
+
+impl DecodeError {
+    /// Every defect.
+    pub const ALL: [Self; 7] = [
+        Self::PreludeChecksum,
+        Self::MessageLength,
+        Self::HeadersLength,
+        Self::HeaderCut,
+        Self::HeaderType,
+        Self::HeaderText,
+        Self::MessageChecksum,
+    ];
+
+    /// A stable word for it, for counters and logs.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::PreludeChecksum => "prelude_checksum",
+            Self::MessageLength => "message_length",
+            Self::HeadersLength => "headers_length",
+            Self::HeaderCut => "header_cut",
+            Self::HeaderType => "header_type",
+            Self::HeaderText => "header_text",
+            Self::MessageChecksum => "message_checksum",
+        }
+    }
+}
+
+/// Who gets the messages. The calls of a message come in the order `begin`, `payload` (any number), `complete`.
+pub trait Sink {
+    /// The headers of a message are in, its checksum is not: what is learnt from here on must not count before
+    /// [`Sink::complete`], and a `begin` without it has been for nothing.
+    fn begin(&mut self, head: Head<'_>);
+    /// A piece of the payload, never empty. A payload that lies whole in one chunk is one piece.
+    fn payload(&mut self, piece: &[u8]);
+    /// The message was whole and its checksum right.
+    fn complete(&mut self);
+}
+
+/// A resumable decoder. Memory: itself, and the headers of a message whose headers are cut by a chunk's end.
+#[derive(Clone, Debug)]
+pub struct Decoder {
+    phase: Phase,
+    crc: Crc32,
+    /// Of the message being read.
+    payload_left: u32,
+    /// Headers cut by the end of a chunk. Grows with what arrives, not with what a length promises.
+    pub(super) headers: Vec<u8>,
+}
+
+#[derive(Clone, Debug)]
+enum Phase {
+    Prelude(Partial<PRELUDE_BYTES>),
+    Headers { length: usize },
+    Payload,
+    Checksum(Partial<CHECKSUM_BYTES>),
+    Failed(DecodeError),
+}
+
+impl Default for Decoder {
+    fn default() -> Self {
+        Self {
+            phase: Phase::Prelude(Partial::default()),
+            crc: Crc32::default(),
+            payload_left: 0,
+            headers: Vec::new(),
+        }
+    }
+}
+
+impl Decoder {
+    /// Reads the next bytes of the stream.
+    ///
+    /// # Errors
+    /// The first defect. From then on every call returns it again and reads nothing.
+    pub fn push(&mut self, chunk: &[u8], sink: &mut impl Sink) -> Result<(), DecodeError> {
+        let mut rest = chunk;
+        loop {
+            match self.step(&mut rest, sink) {
+                Ok(Step::Done) => {}
+                Ok(Step::Starved) => return Ok(()),
+                Err(error) => {
+                    self.phase = Phase::Failed(error);
+                    self.headers = Vec::new();
+                    return Err(error);
+                }
+            }
+        }
+    }
+
+    /// Whether the stream could end here: between two messages, and without a defect.
+    pub fn at_boundary(&self) -> bool {
+        matches!(&self.phase, Phase::Prelude(partial) if partial.filled == 0)
+    }
+
+    fn step(&mut self, rest: &mut &[u8], sink: &mut impl Sink) -> Result<Step, DecodeError> {
+        match &mut self.phase {
+            Phase::Prelude(partial) => {
+                let Some(prelude) = partial.fill(rest) else {
+                    return Ok(Step::Starved);
+                };
+                self.prelude(prelude)?;
+            }
+            Phase::Headers { length } => {
+                let missing = length.saturating_sub(self.headers.len());
+                if self.headers.is_empty()
+                    && let Some((block, left)) = rest.split_at_checked(missing)
+                {
+                    *rest = left;
+                    self.crc.update(block);
+                    sink.begin(Head::parse(block)?);
+                } else {
+                    let (piece, left) = rest.split_at(missing.min(rest.len()));
+                    *rest = left;
+                    self.crc.update(piece);
+                    self.headers.extend_from_slice(piece);
+                    if piece.len() < missing {
+                        return Ok(Step::Starved);
+                    }
+                    sink.begin(Head::parse(&self.headers)?);
+                    self.headers.clear();
+                }
+                self.phase = Phase::Payload;
+            }
+            Phase::Payload => {
+                let wanted = usize::try_from(self.payload_left).unwrap_or(usize::MAX);
+                let (piece, left) = rest.split_at(wanted.min(rest.len()));
+                *rest = left;
+                self.crc.update(piece);
+                if !piece.is_empty() {
+                    sink.payload(piece);
+                }
+                let taken = u32::try_from(piece.len()).unwrap_or(u32::MAX);
+                self.payload_left = self.payload_left.saturating_sub(taken);
+                if self.payload_left > 0 {
+                    return Ok(Step::Starved);
+                }
+                self.phase = Phase::Checksum(Partial::default());
+            }
+            Phase::Checksum(partial) => {
+                let Some(checksum) = partial.fill(rest) else {
+                    return Ok(Step::Starved);
+                };
+                if u32::from_be_bytes(checksum) != self.crc.value() {
+                    return Err(DecodeError::MessageChecksum);
+                }
+                sink.complete();
+                self.phase = Phase::Prelude(Partial::default());
+            }
+            Phase::Failed(error) => return Err(*error),
+        }
+        Ok(Step::Done)
+    }
+
+    /// Checks the first twelve bytes of a message before anything is done on their word.
+    fn prelude(&mut self, prelude: [u8; PRELUDE_BYTES]) -> Result<(), DecodeError> {
+        let [a, b, c, d, e, f, g, h, checksum @ ..] = prelude;
+        if u32::from_be_bytes(checksum) != Crc32::of(&[a, b, c, d, e, f, g, h]) {
+            return Err(DecodeError::PreludeChecksum);
+        }
+        let message = u32::from_be_bytes([a, b, c, d]);
+        let headers = u32::from_be_bytes([e, f, g, h]);
+        if message > MAX_MESSAGE_BYTES {
+            return Err(DecodeError::MessageLength);
+        }
+        let content = message
+            .checked_sub(FRAMING_BYTES)
+            .ok_or(DecodeError::MessageLength)?;
+        if headers > MAX_HEADERS_BYTES {
+            return Err(DecodeError::HeadersLength);
+        }
+        self.payload_left = content.checked_sub(headers).ok_or(DecodeError::HeadersLength)?;
+        let length = usize::try_from(headers).map_err(|_| DecodeError::HeadersLength)?;
+        self.crc = Crc32::default();
+        self.crc.update(&prelude);
+        self.phase = Phase::Headers { length };
+        Ok(())
+    }
+}
+
+enum Step {
+    /// A part of a message is read: go on.
+    Done,
+    /// Nothing more can be done without more bytes.
+    Starved,
+}
+
+/// A field of fixed length that may be cut by the end of a chunk.
+#[derive(Clone, Debug)]
+struct Partial<const N: usize> {
+    bytes: [u8; N],
+    filled: usize,
+}
+
+impl<const N: usize> Default for Partial<N> {
+    fn default() -> Self {
+        Self {
+            bytes: [0; N],
+            filled: 0,
+        }
+    }
+}
+
+impl<const N: usize> Partial<N> {
+    /// Takes what is missing from `rest`; the field, once it is whole.
+    fn fill(&mut self, rest: &mut &[u8]) -> Option<[u8; N]> {
+        if self.filled == 0
+            && let Some((field, left)) = rest.split_first_chunk()
+        {
+            *rest = left;
+            return Some(*field);
+        }
+        let missing = self.bytes.get_mut(self.filled..)?;
+        let count = missing.len().min(rest.len());
+        let (piece, left) = rest.split_at(count);
+        missing.get_mut(..count)?.copy_from_slice(piece);
+        self.filled = self.filled.saturating_add(count);
+        *rest = left;
+        (self.filled == N).then_some(self.bytes)
+    }
+}

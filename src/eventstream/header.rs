@@ -1,0 +1,144 @@
+//! The headers of one message.
+
+use super::DecodeError;
+
+/// Whether a message is content, a modelled exception or an error outside the model (`:message-type`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MessageKind {
+    /// `event`: named by `:event-type`.
+    Event,
+    /// `exception`: named by `:exception-type`.
+    Exception,
+    /// `error`: named by `:error-code`.
+    Error,
+    /// No `:message-type`, or one that the protocol does not know.
+    Other,
+}
+
+/// What a message's headers say it is. Borrows from the message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Head<'a> {
+    /// What sort of message it is.
+    pub kind: MessageKind,
+    /// Its name (see [`MessageKind`]), empty where the header is missing.
+    pub name: &'a str,
+    /// All headers, in their order.
+    pub headers: Headers<'a>,
+}
+
+/// A block of headers that has been checked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Headers<'a>(&'a [u8]);
+
+/// One header.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Header<'a> {
+    /// Its name: at most 255 bytes.
+    pub name: &'a str,
+    /// Its value.
+    pub value: Value<'a>,
+}
+
+/// The value of a header, in the protocol's types.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Value<'a> {
+    /// Types 0 (true) and 1 (false).
+    Bool(bool),
+    /// Type 2.
+    Byte(i8),
+    /// Type 3.
+    Int16(i16),
+    /// Type 4.
+    Int32(i32),
+    /// Type 5.
+    Int64(i64),
+    /// Type 6.
+    Bytes(&'a [u8]),
+    /// Type 7.
+    Text(&'a str),
+    /// Type 8: milliseconds since the UNIX epoch.
+    TimestampMilliseconds(i64),
+    /// Type 9.
+    Uuid(u128),
+}
+
+impl<'a> Head<'a> {
+    /// Checks a whole block of headers and finds the message's name in it.
+    pub(super) fn parse(block: &'a [u8]) -> Result<Self, DecodeError> {
+        let (mut message_type, mut event, mut exception, mut error) = ("", "", "", "");
+        let mut rest = block;
+        while !rest.is_empty() {
+            let header = take_header(&mut rest)?;
+            if let Value::Text(value) = header.value {
+                match header.name {
+                    ":message-type" => message_type = value,
+                    ":event-type" => event = value,
+                    ":exception-type" => exception = value,
+                    ":error-code" => error = value,
+                    _ => {}
+                }
+            }
+        }
+        let (kind, name) = match message_type {
+            "event" => (MessageKind::Event, event),
+            "exception" => (MessageKind::Exception, exception),
+            "error" => (MessageKind::Error, error),
+            _ => (MessageKind::Other, event),
+        };
+        Ok(Self {
+            kind,
+            name,
+            headers: Headers(block),
+        })
+    }
+}
+
+impl<'a> Iterator for Headers<'a> {
+    type Item = Header<'a>;
+
+    fn next(&mut self) -> Option<Header<'a>> {
+        take_header(&mut self.0).ok()
+    }
+}
+
+fn take_header<'a>(rest: &mut &'a [u8]) -> Result<Header<'a>, DecodeError> {
+    let [name_length] = take(rest)?;
+    let name = take_text(rest, usize::from(name_length))?;
+    let [kind] = take(rest)?;
+    let value = match kind {
+        0 => Value::Bool(true),
+        1 => Value::Bool(false),
+        2 => Value::Byte(i8::from_be_bytes(take(rest)?)),
+        3 => Value::Int16(i16::from_be_bytes(take(rest)?)),
+        4 => Value::Int32(i32::from_be_bytes(take(rest)?)),
+        5 => Value::Int64(i64::from_be_bytes(take(rest)?)),
+        6 => {
+            let length = u16::from_be_bytes(take(rest)?);
+            Value::Bytes(take_bytes(rest, usize::from(length))?)
+        }
+        7 => {
+            let length = u16::from_be_bytes(take(rest)?);
+            Value::Text(take_text(rest, usize::from(length))?)
+        }
+        8 => Value::TimestampMilliseconds(i64::from_be_bytes(take(rest)?)),
+        9 => Value::Uuid(u128::from_be_bytes(take(rest)?)),
+        _ => return Err(DecodeError::HeaderType),
+    };
+    Ok(Header { name, value })
+}
+
+fn take<const N: usize>(rest: &mut &[u8]) -> Result<[u8; N], DecodeError> {
+    let (taken, left) = rest.split_first_chunk().ok_or(DecodeError::HeaderCut)?;
+    *rest = left;
+    Ok(*taken)
+}
+
+fn take_bytes<'a>(rest: &mut &'a [u8], length: usize) -> Result<&'a [u8], DecodeError> {
+    let (taken, left) = rest.split_at_checked(length).ok_or(DecodeError::HeaderCut)?;
+    *rest = left;
+    Ok(taken)
+}
+
+fn take_text<'a>(rest: &mut &'a [u8], length: usize) -> Result<&'a str, DecodeError> {
+    std::str::from_utf8(take_bytes(rest, length)?).map_err(|_| DecodeError::HeaderText)
+}

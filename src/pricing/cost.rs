@@ -1,0 +1,59 @@
+//! The formula.
+
+use super::rates::Resolved;
+use super::{PicoUsd, Rate, RateTier, Rates};
+use crate::usage::{ServiceTier, Usage};
+
+/// What a request cost, in the parts that LiteLLM's headers name. They sum to [`Cost::total`] exactly.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Cost {
+    /// Prompt tokens outside the cache.
+    pub input: PicoUsd,
+    /// Tokens of the answer.
+    pub output: PicoUsd,
+    /// Prompt tokens read from the cache.
+    pub cache_read: PicoUsd,
+    /// Prompt tokens written to the cache.
+    pub cache_creation: PicoUsd,
+}
+
+impl Cost {
+    /// The cost of `usage` at `rates`. `None` if the numbers are beyond all that can be counted: then the cost is
+    /// unknown.
+    pub fn of(usage: &Usage, tier: Option<ServiceTier>, rates: &Rates) -> Option<Self> {
+        let Resolved {
+            input,
+            output,
+            cache_read,
+            cache_write,
+            cache_write_1h,
+        } = rates.resolve(usage.prompt()?, tier.and_then(RateTier::of));
+        let writes = times(usage.cache_write_5m, cache_write)?;
+        let cost = Self {
+            input: times(usage.input, input)?,
+            output: times(usage.output, output)?,
+            cache_read: times(usage.cache_read, cache_read)?,
+            cache_creation: writes.checked_add(times(usage.cache_write_1h, cache_write_1h)?)?,
+        };
+        cost.checked_total().map(|_| cost)
+    }
+
+    /// The whole cost.
+    pub fn total(&self) -> PicoUsd {
+        // `of` has checked the sum; parts made by hand that overflow are as much as can be counted.
+        self.checked_total().unwrap_or(PicoUsd::new(u128::MAX))
+    }
+
+    fn checked_total(&self) -> Option<PicoUsd> {
+        let input = self.input.checked_add(self.output)?;
+        input
+            .checked_add(self.cache_read)?
+            .checked_add(self.cache_creation)
+    }
+}
+
+fn times(tokens: u64, rate: Rate) -> Option<PicoUsd> {
+    u128::from(tokens)
+        .checked_mul(u128::from(rate.0))
+        .map(PicoUsd::new)
+}

@@ -1,0 +1,73 @@
+//! The observer of an answer that is one document.
+
+use super::estimate::estimate;
+use super::fields::{BODY, Field};
+use super::json::Malformed;
+use super::reading::Reading;
+use super::scan::Scanner;
+use super::{Ending, HeaderUsage, Observation, Unread, UsageSource};
+
+/// Reads an answer that is one JSON document: Converse, InvokeModel. Memory: itself, under a kilobyte.
+///
+/// For answers of status 200 only: what an error's body says is no usage.
+#[derive(Clone, Debug)]
+pub struct BodyObserver {
+    scanner: Scanner<Field, Reading>,
+    empty: bool,
+    malformed: bool,
+}
+
+impl Default for BodyObserver {
+    fn default() -> Self {
+        Self {
+            scanner: Scanner::new(&BODY, Reading::default()),
+            empty: true,
+            malformed: false,
+        }
+    }
+}
+
+impl BodyObserver {
+    /// Looks at the next bytes of the body.
+    pub fn push(&mut self, chunk: &[u8]) {
+        self.empty &= chunk.is_empty();
+        self.malformed = self.malformed || self.scanner.push(chunk) == Err(Malformed);
+    }
+
+    /// What the answer said. `headers`: of the response. `request_bytes`: size of the request's body, for a guess.
+    pub fn finish(&self, ending: Ending, headers: &HeaderUsage, request_bytes: u64) -> Observation {
+        let reading = self.scanner.visitor();
+        let reported = if self.malformed {
+            None
+        } else {
+            reading.usage().usage()
+        };
+        let unread = if self.malformed || (!self.empty && !self.scanner.is_complete()) {
+            Some(Unread::Json)
+        } else {
+            reading.counted.then_some(Unread::Counts)
+        };
+        let (source, usage) = if reported.is_some() {
+            (UsageSource::Reported, reported)
+        } else if let Some(usage) = headers.usage() {
+            (UsageSource::Headers, Some(usage))
+        } else if ending == Ending::Cut && !self.malformed {
+            let guess = estimate(request_bytes, reading.characters, None, None);
+            (UsageSource::Estimated, Some(guess))
+        } else if unread.is_some() {
+            (UsageSource::Unparsed, None)
+        } else {
+            (UsageSource::Unknown, None)
+        };
+        Observation {
+            usage,
+            source,
+            unread: unread.filter(|_| source == UsageSource::Unparsed),
+            service_tier: reading.service_tier.or(headers.service_tier),
+            latency: reading.latency.or(headers.latency),
+            stop_reason: reading.stop_reason,
+            exception: None,
+            characters: reading.characters,
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! The content of a streaming Invoke's events: the model's own JSON, in base64, in a JSON document, in a frame.
+
+use super::Unread;
+use super::base64::Base64;
+use super::fields::{Field, MODEL_EVENT};
+use super::json::Malformed;
+use super::reading::Reading;
+use super::scan::{Scanner, Visit};
+
+/// The content of a `chunk` event, decoded as it comes.
+#[derive(Clone, Debug)]
+pub(super) struct Chunk {
+    base64: Base64,
+    content: Scanner<Field, Reading>,
+    present: bool,
+    wrong: Option<Unread>,
+}
+
+impl Default for Chunk {
+    fn default() -> Self {
+        Self {
+            base64: Base64::default(),
+            content: Scanner::new(&MODEL_EVENT, Reading::default()),
+            present: false,
+            wrong: None,
+        }
+    }
+}
+
+impl Chunk {
+    /// What it said; `None` if the event has no content.
+    pub(super) fn content(&self) -> Result<Option<&Reading>, Unread> {
+        match self.wrong {
+            Some(unread) => Err(unread),
+            None if !self.present => Ok(None),
+            None if self.content.is_complete() => Ok(Some(self.content.visitor())),
+            None => Err(Unread::Json),
+        }
+    }
+}
+
+impl Visit<Field> for Chunk {
+    fn enter(&mut self, field: Field) {
+        if field == Field::Chunk {
+            *self = Self {
+                present: true,
+                ..Self::default()
+            };
+        }
+    }
+
+    fn piece(&mut self, _field: Field, piece: &[u8]) {
+        let Self {
+            base64,
+            content,
+            wrong,
+            ..
+        } = self;
+        let mut json = Ok(());
+        let decoded = base64.push(piece, |bytes| json = json.and_then(|()| content.push(bytes)));
+        if wrong.is_none() {
+            // The JSON is wrong in front of the character that is no base64, if both are wrong.
+            *wrong = match (json, decoded) {
+                (Err(Malformed), _) => Some(Unread::Json),
+                (_, Err(_)) => Some(Unread::Base64),
+                _ => None,
+            };
+        }
+    }
+}

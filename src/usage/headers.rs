@@ -1,0 +1,51 @@
+//! The token counts that InvokeModel answers with in headers: the only account of models that report none in their
+//! body, such as embeddings.
+
+use super::{LatencyTier, ServiceTier, Usage};
+
+/// What the response headers say.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct HeaderUsage {
+    input: Option<u64>,
+    output: Option<u64>,
+    cache_read: Option<u64>,
+    cache_write: Option<u64>,
+    /// `x-amzn-bedrock-service-tier`.
+    pub service_tier: Option<ServiceTier>,
+    /// `x-amzn-bedrock-performanceconfig-latency`.
+    pub latency: Option<LatencyTier>,
+}
+
+impl HeaderUsage {
+    /// Takes one response header; of names in lower case, as Envoy has them. Others are ignored, and so are values that
+    /// are no numbers.
+    pub fn header(&mut self, name: &[u8], value: &[u8]) {
+        match name {
+            b"x-amzn-bedrock-input-token-count" => self.input = number(value),
+            b"x-amzn-bedrock-output-token-count" => self.output = number(value),
+            b"x-amzn-bedrock-cache-read-input-token-count" => self.cache_read = number(value),
+            b"x-amzn-bedrock-cache-write-input-token-count" => self.cache_write = number(value),
+            b"x-amzn-bedrock-service-tier" => self.service_tier = Some(ServiceTier::from_word(value)),
+            b"x-amzn-bedrock-performanceconfig-latency" => self.latency = Some(LatencyTier::from_word(value)),
+            _ => {}
+        }
+    }
+
+    /// The usage, if the headers count tokens at all. An embedding has no output.
+    pub fn usage(&self) -> Option<Usage> {
+        if self.input.is_none() && self.output.is_none() {
+            return None;
+        }
+        Some(Usage {
+            input: self.input.unwrap_or_default(),
+            output: self.output.unwrap_or_default(),
+            cache_read: self.cache_read.unwrap_or_default(),
+            cache_write_5m: self.cache_write.unwrap_or_default(),
+            cache_write_1h: 0,
+        })
+    }
+}
+
+fn number(value: &[u8]) -> Option<u64> {
+    std::str::from_utf8(value).ok()?.trim().parse().ok()
+}

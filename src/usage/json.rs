@@ -1,0 +1,428 @@
+//! A JSON tokenizer that can stop after any byte. It stores nothing of the document but where it is.
+//!
+//! The grammar is RFC 8259's. Two things are let pass which serde_json refuses, because a model's answer may hold them
+//! and its usage is readable all the same: bytes in strings that are not UTF-8, and lone surrogates in escapes.
+
+/// Deepest nesting that is read: serde_json's own bound, so that both refuse the same documents.
+pub(super) const MAX_DEPTH: u32 = 127;
+
+/// The document is not JSON, or nested deeper than [`MAX_DEPTH`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Malformed;
+
+/// Who gets the tokens.
+pub(super) trait Tokens {
+    /// An object (or an array) begins.
+    fn open(&mut self, object: bool);
+    /// The innermost object or array ends.
+    fn close(&mut self);
+    /// A string begins, as a key or as a value. Whether its content is wanted.
+    fn string(&mut self, key: bool) -> bool;
+    /// A piece of the wanted string, unescaped, never empty. A character may be cut between pieces.
+    fn piece(&mut self, key: bool, piece: &[u8]);
+    /// The wanted string ends.
+    fn string_end(&mut self, key: bool);
+    /// A number; its value if it is written as a plain non-negative integer that fits.
+    fn number(&mut self, value: Option<u64>);
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Tokenizer {
+    state: State,
+    depth: u32,
+    /// Bit n: whether the container at depth n + 1 is an object.
+    objects: u128,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum State {
+    Value,
+    /// Behind `[`.
+    ValueOrEnd,
+    /// Behind `{`.
+    KeyOrEnd,
+    /// Behind a comma in an object.
+    Key,
+    Colon,
+    CommaOrEnd,
+    /// Behind the document: only white space.
+    End,
+    String(Text),
+    Number(Number),
+    /// Inside `true`, `false` or `null`: what is left of it.
+    Literal(&'static [u8]),
+    Malformed,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Text {
+    key: bool,
+    wanted: bool,
+    escape: Escape,
+    /// First half of a surrogate pair.
+    high: Option<u16>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Escape {
+    None,
+    /// Behind a backslash.
+    Begun,
+    /// Inside `\uXXXX`.
+    Hex {
+        digits: u8,
+        value: u16,
+    },
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Number {
+    part: Part,
+    /// `None` once it is no plain integer or does not fit.
+    value: Option<u64>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Part {
+    Minus,
+    Zero,
+    Integer,
+    Point,
+    Fraction,
+    ExponentMark,
+    ExponentSign,
+    Exponent,
+}
+
+impl Default for Tokenizer {
+    fn default() -> Self {
+        Self {
+            state: State::Value,
+            depth: 0,
+            objects: 0,
+        }
+    }
+}
+
+impl Tokenizer {
+    /// Reads the next bytes.
+    ///
+    /// # Errors
+    /// The document is malformed; from then on every call says so.
+    pub(super) fn push(&mut self, bytes: &[u8], tokens: &mut impl Tokens) -> Result<(), Malformed> {
+        let mut rest = bytes;
+        while let Some((&byte, behind)) = rest.split_first() {
+            let next = match self.state {
+                State::String(text) => {
+                    let (state, behind) = string(text, rest, tokens);
+                    rest = behind;
+                    self.state = state
+                        .ok_or(Malformed)
+                        .inspect_err(|_| self.state = State::Malformed)?;
+                    if let State::CommaOrEnd = self.state {
+                        self.state = self.after_value();
+                    }
+                    continue;
+                }
+                State::Number(number) => match number.next(byte) {
+                    Some(number) => number.map(State::Number),
+                    None => {
+                        // The byte behind a number is not part of it: it is looked at again.
+                        tokens.number(number.value);
+                        self.state = self.after_value();
+                        continue;
+                    }
+                },
+                State::Literal(left) => match left.split_first() {
+                    Some((&expected, left)) if expected == byte => Some(if left.is_empty() {
+                        self.after_value()
+                    } else {
+                        State::Literal(left)
+                    }),
+                    _ => None,
+                },
+                State::Malformed => None,
+                _ if matches!(byte, b' ' | b'\t' | b'\n' | b'\r') => Some(self.state),
+                _ => self.structure(byte, tokens),
+            };
+            self.state = next
+                .ok_or(Malformed)
+                .inspect_err(|_| self.state = State::Malformed)?;
+            rest = behind;
+        }
+        match self.state {
+            State::Malformed => Err(Malformed),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether the document could end here.
+    pub(super) fn is_complete(&self) -> bool {
+        match self.state {
+            State::End => true,
+            State::Number(number) => self.depth == 0 && number.is_whole(),
+            _ => false,
+        }
+    }
+
+    fn structure(&mut self, byte: u8, tokens: &mut impl Tokens) -> Option<State> {
+        match (self.state, byte) {
+            (State::KeyOrEnd, b'}') | (State::ValueOrEnd, b']') => Some(self.close(tokens)),
+            (State::KeyOrEnd | State::Key, b'"') => Some(begin_string(true, tokens)),
+            (State::Value | State::ValueOrEnd, _) => self.value(byte, tokens),
+            (State::Colon, b':') => Some(State::Value),
+            (State::CommaOrEnd, b',') => Some(if self.in_object() {
+                State::Key
+            } else {
+                State::Value
+            }),
+            (State::CommaOrEnd, b'}') if self.in_object() => Some(self.close(tokens)),
+            (State::CommaOrEnd, b']') if !self.in_object() => Some(self.close(tokens)),
+            _ => None,
+        }
+    }
+
+    fn value(&mut self, byte: u8, tokens: &mut impl Tokens) -> Option<State> {
+        match byte {
+            b'{' | b'[' => {
+                if self.depth >= MAX_DEPTH {
+                    return None;
+                }
+                let object = byte == b'{';
+                let bit = 1u128.checked_shl(self.depth)?;
+                self.objects = if object {
+                    self.objects | bit
+                } else {
+                    self.objects & !bit
+                };
+                self.depth = self.depth.saturating_add(1);
+                tokens.open(object);
+                Some(if object {
+                    State::KeyOrEnd
+                } else {
+                    State::ValueOrEnd
+                })
+            }
+            b'"' => Some(begin_string(false, tokens)),
+            b'-' => Some(State::Number(Number {
+                part: Part::Minus,
+                value: None,
+            })),
+            b'0' => Some(State::Number(Number {
+                part: Part::Zero,
+                value: Some(0),
+            })),
+            b'1'..=b'9' => Some(State::Number(Number {
+                part: Part::Integer,
+                value: Some(digit(byte)),
+            })),
+            b't' => Some(State::Literal(b"rue")),
+            b'f' => Some(State::Literal(b"alse")),
+            b'n' => Some(State::Literal(b"ull")),
+            _ => None,
+        }
+    }
+
+    fn close(&mut self, tokens: &mut impl Tokens) -> State {
+        self.depth = self.depth.saturating_sub(1);
+        tokens.close();
+        self.after_value()
+    }
+
+    fn after_value(&self) -> State {
+        if self.depth == 0 {
+            State::End
+        } else {
+            State::CommaOrEnd
+        }
+    }
+
+    fn in_object(&self) -> bool {
+        let innermost = self.depth.saturating_sub(1);
+        self.objects
+            .checked_shr(innermost)
+            .is_some_and(|bits| bits & 1 == 1)
+    }
+}
+
+fn begin_string(key: bool, tokens: &mut impl Tokens) -> State {
+    let wanted = tokens.string(key);
+    State::String(Text {
+        key,
+        wanted,
+        escape: Escape::None,
+        high: None,
+    })
+}
+
+/// Reads on in a string. What is behind it, and the state there (`CommaOrEnd` behind a value), `None` if malformed.
+fn string<'a>(mut text: Text, bytes: &'a [u8], tokens: &mut impl Tokens) -> (Option<State>, &'a [u8]) {
+    let mut rest = bytes;
+    loop {
+        if let Escape::None = text.escape {
+            let (plain, behind) = rest.split_at(plain_length(rest).min(rest.len()));
+            if !plain.is_empty() {
+                text.lone_surrogate(tokens);
+                text.emit(plain, tokens);
+            }
+            rest = behind;
+        }
+        let Some((&byte, behind)) = rest.split_first() else {
+            return (Some(State::String(text)), rest);
+        };
+        rest = behind;
+        text.escape = match (text.escape, byte) {
+            (Escape::None, b'"') => {
+                text.lone_surrogate(tokens);
+                if text.wanted {
+                    tokens.string_end(text.key);
+                }
+                return (
+                    Some(if text.key { State::Colon } else { State::CommaOrEnd }),
+                    rest,
+                );
+            }
+            (Escape::None, b'\\') => Escape::Begun,
+            (Escape::Begun, b'u') => Escape::Hex { digits: 0, value: 0 },
+            (Escape::Begun, _) => {
+                let Some(character) = short_escape(byte) else {
+                    return (None, rest);
+                };
+                text.lone_surrogate(tokens);
+                text.emit(&[character], tokens);
+                Escape::None
+            }
+            (Escape::Hex { digits, value }, _) => {
+                let Some(nibble) = char::from(byte).to_digit(16) else {
+                    return (None, rest);
+                };
+                let value = (value << 4) | u16::try_from(nibble).unwrap_or_default();
+                if digits < 3 {
+                    Escape::Hex {
+                        digits: digits.saturating_add(1),
+                        value,
+                    }
+                } else {
+                    text.unit(value, tokens);
+                    Escape::None
+                }
+            }
+            // A control character.
+            (Escape::None, _) => return (None, rest),
+        };
+    }
+}
+
+impl Text {
+    fn emit(&self, piece: &[u8], tokens: &mut impl Tokens) {
+        if self.wanted {
+            tokens.piece(self.key, piece);
+        }
+    }
+
+    /// A UTF-16 unit from an escape.
+    fn unit(&mut self, unit: u16, tokens: &mut impl Tokens) {
+        if let (Some(high), 0xDC00..=0xDFFF) = (self.high, unit) {
+            self.high = None;
+            return self.units([high, unit], tokens);
+        }
+        self.lone_surrogate(tokens);
+        match unit {
+            0xD800..=0xDBFF => self.high = Some(unit),
+            _ => self.units([unit], tokens),
+        }
+    }
+
+    fn units<const N: usize>(&self, units: [u16; N], tokens: &mut impl Tokens) {
+        for decoded in char::decode_utf16(units) {
+            let character = decoded.unwrap_or(char::REPLACEMENT_CHARACTER);
+            self.emit(character.encode_utf8(&mut [0; 4]).as_bytes(), tokens);
+        }
+    }
+
+    /// What follows is no second half: a first half that waits for one stands alone.
+    fn lone_surrogate(&mut self, tokens: &mut impl Tokens) {
+        if self.high.take().is_some() {
+            self.emit("\u{FFFD}".as_bytes(), tokens);
+        }
+    }
+}
+
+fn short_escape(byte: u8) -> Option<u8> {
+    Some(match byte {
+        b'"' | b'\\' | b'/' => byte,
+        b'b' => 0x08,
+        b'f' => 0x0C,
+        b'n' => b'\n',
+        b'r' => b'\r',
+        b't' => b'\t',
+        _ => return None,
+    })
+}
+
+/// Bytes of a string before its next quote, backslash or control character. Eight at a time: answers are mostly this.
+fn plain_length(bytes: &[u8]) -> usize {
+    let (words, tail) = bytes.as_chunks::<8>();
+    let whole = words
+        .iter()
+        .take_while(|word| !has_special(u64::from_le_bytes(**word)))
+        .count();
+    let start = whole.saturating_mul(8);
+    let rest = if whole == words.len() {
+        tail
+    } else {
+        bytes.get(start..).unwrap_or_default()
+    };
+    let special = rest
+        .iter()
+        .position(|&byte| byte < 0x20 || byte == b'"' || byte == b'\\');
+    start.saturating_add(special.unwrap_or(rest.len()))
+}
+
+/// Whether one of the eight bytes is a quote, a backslash or below 0x20. Exact for "none", the only answer relied on.
+fn has_special(word: u64) -> bool {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const HIGHS: u64 = 0x8080_8080_8080_8080;
+    let below = |word: u64, bound: u8| word.wrapping_sub(ONES.wrapping_mul(u64::from(bound))) & !word & HIGHS;
+    let quote = word ^ ONES.wrapping_mul(u64::from(b'"'));
+    let backslash = word ^ ONES.wrapping_mul(u64::from(b'\\'));
+    (below(word, 0x20) | below(quote, 1) | below(backslash, 1)) != 0
+}
+
+fn digit(byte: u8) -> u64 {
+    u64::from(byte.wrapping_sub(b'0'))
+}
+
+impl Number {
+    fn is_whole(self) -> bool {
+        matches!(
+            self.part,
+            Part::Zero | Part::Integer | Part::Fraction | Part::Exponent
+        )
+    }
+
+    /// With the next byte: `None` if the number ends before it, `Some(None)` if it must not stand here.
+    fn next(self, byte: u8) -> Option<Option<Self>> {
+        use Part::*;
+        let part = match (self.part, byte) {
+            (Minus, b'0') => Zero,
+            (Minus, b'1'..=b'9') | (Integer, b'0'..=b'9') => Integer,
+            (Zero | Integer, b'.') => Point,
+            (Point | Fraction, b'0'..=b'9') => Fraction,
+            (Zero | Integer | Fraction, b'e' | b'E') => ExponentMark,
+            (ExponentMark, b'+' | b'-') => ExponentSign,
+            (ExponentMark | ExponentSign | Exponent, b'0'..=b'9') => Exponent,
+            // A leading zero.
+            (Zero, b'0'..=b'9') => return Some(None),
+            _ if self.is_whole() => return None,
+            _ => return Some(None),
+        };
+        let value = match part {
+            Integer => self
+                .value
+                .and_then(|value| value.checked_mul(10)?.checked_add(digit(byte))),
+            _ => None,
+        };
+        Some(Some(Self { part, value }))
+    }
+}

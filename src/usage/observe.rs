@@ -1,0 +1,65 @@
+//! What an observer is told and what it finds.
+
+use super::{LatencyTier, ServiceTier, StopReason, StreamException, Usage, UsageSource};
+use crate::eventstream::DecodeError;
+
+/// How an answer ended, as the caller saw it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// With its end of stream.
+    Whole,
+    /// Before: the client left, the upstream was cut, a time limit passed.
+    Cut,
+}
+
+/// Why an answer could not be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Unread {
+    /// The framing of the event stream is broken.
+    Frame(DecodeError),
+    /// Something that should be JSON is not.
+    Json,
+    /// The content of a chunk is not base64.
+    Base64,
+    /// There is a `usage`, but without the counts that it must have.
+    Counts,
+}
+
+impl Unread {
+    /// Every reason, for counters that are made ahead.
+    pub fn all() -> impl Iterator<Item = Self> {
+        let frames = DecodeError::ALL.into_iter().map(Self::Frame);
+        frames.chain([Self::Json, Self::Base64, Self::Counts])
+    }
+
+    /// A stable word for it, for counters and logs.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Frame(error) => error.as_str(),
+            Self::Json => "json",
+            Self::Base64 => "base64",
+            Self::Counts => "counts",
+        }
+    }
+}
+
+/// What an answer said about itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Observation {
+    /// The numbers; `None` where `source` is `Unparsed` or `Unknown`.
+    pub usage: Option<Usage>,
+    /// Where they come from.
+    pub source: UsageSource,
+    /// Why they could not be read, where `source` is `Unparsed`.
+    pub unread: Option<Unread>,
+    /// The tier that served the request, if the answer told.
+    pub service_tier: Option<ServiceTier>,
+    /// The latency tier that served the request, if the answer told.
+    pub latency: Option<LatencyTier>,
+    /// Why the model stopped, if the answer told.
+    pub stop_reason: Option<StopReason>,
+    /// The failure inside a stream, if there was one (the first).
+    pub exception: Option<StreamException>,
+    /// Characters of text, reasoning and tool input that were seen.
+    pub characters: u64,
+}

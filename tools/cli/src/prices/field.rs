@@ -1,0 +1,215 @@
+//! LiteLLM's names of prices, and the rates that they make.
+
+use std::collections::BTreeMap;
+
+use envoy_bedrock::pricing::{PicoUsd, Rate, RateSet, RateTier, RateVariant, Rates};
+
+use super::{PriceError, PriceProblem};
+
+/// What the name of a price means: `cache_read_input_token_cost_above_200k_tokens_priority`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RateField {
+    kind: Kind,
+    /// The service tier that it is for.
+    pub tier: Option<RateTier>,
+    /// It is for prompts of more tokens than this.
+    pub above_tokens: Option<u64>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Input,
+    Output,
+    CacheRead,
+    CacheWrite,
+    CacheWrite1h,
+}
+
+/// The longer of two names that begin alike comes first.
+const NAMES: [(&str, Kind); 5] = [
+    ("input_cost_per_token", Kind::Input),
+    ("output_cost_per_token", Kind::Output),
+    ("cache_read_input_token_cost", Kind::CacheRead),
+    ("cache_creation_input_token_cost_above_1hr", Kind::CacheWrite1h),
+    ("cache_creation_input_token_cost", Kind::CacheWrite),
+];
+
+const TIERS: [(&str, RateTier); 4] = [
+    ("_balanced", RateTier::Balanced),
+    ("_flex", RateTier::Flex),
+    ("_priority", RateTier::Priority),
+    ("_ultrafast", RateTier::Ultrafast),
+];
+
+impl RateField {
+    /// The meaning of a name; `None` if it is not the price of a token that a request of ours can use (prices of
+    /// images, of seconds, of batch jobs).
+    pub fn parse(name: &str) -> Option<Self> {
+        let (kind, rest) = NAMES
+            .iter()
+            .find_map(|(prefix, kind)| Some((*kind, name.strip_prefix(prefix)?)))?;
+        let (above_tokens, rest) = match rest.strip_prefix("_above_") {
+            Some(condition) => {
+                let (threshold, rest) = condition.split_once("_tokens")?;
+                (Some(parse_threshold(threshold)?), rest)
+            }
+            None => (None, rest),
+        };
+        let tier = match rest {
+            "" => None,
+            rest => Some(TIERS.iter().find(|(suffix, _)| *suffix == rest)?.1),
+        };
+        Some(Self {
+            kind,
+            tier,
+            above_tokens,
+        })
+    }
+
+    fn slot(self, rates: &mut RateSet) -> &mut Option<Rate> {
+        match self.kind {
+            Kind::Input => &mut rates.input,
+            Kind::Output => &mut rates.output,
+            Kind::CacheRead => &mut rates.cache_read,
+            Kind::CacheWrite => &mut rates.cache_write,
+            Kind::CacheWrite1h => &mut rates.cache_write_1h,
+        }
+    }
+}
+
+/// `200k`, `272k`, `128000`.
+fn parse_threshold(text: &str) -> Option<u64> {
+    let (digits, factor) = text.strip_suffix('k').map_or((text, 1), |digits| (digits, 1000));
+    digits.parse::<u64>().ok()?.checked_mul(factor)
+}
+
+/// Rates from named prices, in any order. Names that are no prices of tokens are ignored; of one name the first counts.
+///
+/// # Errors
+/// The first value that is no price.
+pub(super) fn rates<'a>(
+    entry: &str,
+    prices: impl IntoIterator<Item = (&'a str, &'a str)>,
+) -> Result<Rates, PriceError> {
+    let mut base = RateSet::default();
+    let mut variants: BTreeMap<(Option<u64>, Option<RateTier>), RateSet> = BTreeMap::new();
+    for (name, text) in prices {
+        let Some(field) = RateField::parse(name) else {
+            continue;
+        };
+        let Some(rate) = parse_rate(entry, name, text)? else {
+            continue;
+        };
+        let condition = (field.above_tokens, field.tier);
+        let set = if condition == (None, None) {
+            &mut base
+        } else {
+            variants.entry(condition).or_default()
+        };
+        field.slot(set).get_or_insert(rate);
+    }
+    let variants = variants
+        .into_iter()
+        .map(|((above_tokens, tier), rates)| RateVariant {
+            tier,
+            above_tokens,
+            rates,
+        })
+        .collect();
+    Ok(Rates { base, variants })
+}
+
+/// A price as JSON or YAML has it: a number or a number in quotes. `None` for null.
+fn parse_rate(entry: &str, field: &str, text: &str) -> Result<Option<Rate>, PriceError> {
+    let problem = |problem| PriceError {
+        entry: entry.to_owned(),
+        field: field.to_owned(),
+        problem,
+    };
+    if text.is_empty() || text == "null" || text == "~" {
+        return Ok(None);
+    }
+    let unquoted = text
+        .strip_prefix('"')
+        .and_then(|text| text.strip_suffix('"'))
+        .unwrap_or(text);
+    let parsed =
+        PicoUsd::parse(unquoted).map_err(|error| problem(PriceProblem::Value(text.to_owned(), error)))?;
+    let pico = u64::try_from(parsed.amount.pico());
+    Ok(Some(Rate(pico.map_err(|_| {
+        problem(PriceProblem::TooLarge(text.to_owned()))
+    })?)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_taken_apart() {
+        let parse = |name| RateField::parse(name).map(|field| (field.kind, field.above_tokens, field.tier));
+        for (name, expected) in [
+            ("input_cost_per_token", Some((Kind::Input, None, None))),
+            (
+                "output_cost_per_token_flex",
+                Some((Kind::Output, None, Some(RateTier::Flex))),
+            ),
+            (
+                "cache_creation_input_token_cost_above_1hr",
+                Some((Kind::CacheWrite1h, None, None)),
+            ),
+            (
+                "cache_creation_input_token_cost_above_1hr_above_200k_tokens",
+                Some((Kind::CacheWrite1h, Some(200_000), None)),
+            ),
+            (
+                "cache_read_input_token_cost_above_272k_tokens_ultrafast",
+                Some((Kind::CacheRead, Some(272_000), Some(RateTier::Ultrafast))),
+            ),
+            (
+                "input_cost_per_token_above_128_tokens",
+                Some((Kind::Input, Some(128), None)),
+            ),
+            ("input_cost_per_token_batches", None),
+            ("input_cost_per_token_above_100k_tokens_batches", None),
+            ("cache_creation_input_token_cost_above_12hr", None),
+            ("input_cost_per_token_above_xk_tokens", None),
+            ("output_cost_per_image", None),
+            ("input_cost_per_token_cache_hit", None),
+        ] {
+            assert_eq!(parse(name), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_value_that_is_no_price_is_named_with_its_place() {
+        let error = |text| {
+            rates("a.model", [("input_cost_per_token", text)])
+                .unwrap_err()
+                .to_string()
+        };
+        assert_eq!(
+            error("free"),
+            "a.model: input_cost_per_token: expected a price in USD, but found free"
+        );
+        assert_eq!(
+            error("-1e-6"),
+            "a.model: input_cost_per_token: expected a price in USD that is not negative, but found -1e-6"
+        );
+        assert_eq!(
+            error("2e7"),
+            "a.model: input_cost_per_token: expected a price below 18 million USD per token, but found 2e7"
+        );
+        assert_eq!(
+            rates("", [("input_cost_per_token", "null")]),
+            Ok(Rates::default())
+        );
+        assert_eq!(
+            rates("", [("input_cost_per_token", "\"3e-6\"")])
+                .unwrap()
+                .base
+                .input,
+            Some(Rate(3_000_000))
+        );
+    }
+}

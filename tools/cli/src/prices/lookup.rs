@@ -1,0 +1,160 @@
+//! Which price a deployment has.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use envoy_bedrock::pricing::{Rates, price_ids};
+
+use super::field::rates;
+use super::{Catalogue, Price, PriceError};
+
+/// What decides about a deployment's price.
+#[derive(Clone, Copy, Debug)]
+pub struct Pricing<'a> {
+    /// Prices of the configuration, from [`explicit`].
+    pub explicit: Option<&'a Rates>,
+    /// `model_info.base_model`.
+    pub base_model: Option<&'a str>,
+    /// The deployment's region.
+    pub region: &'a str,
+    /// The deployment's model id, profile id or ARN, not percent-encoded.
+    pub model: &'a str,
+}
+
+/// A price that was found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// The rates.
+    pub rates: Rates,
+    /// Where they come from.
+    pub source: Source,
+}
+
+/// Where a price comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// The configuration itself.
+    Configuration,
+    /// The catalogue's entry of this key.
+    Catalogue(String),
+}
+
+/// Why there is no price. The cost of such a deployment's requests is unknown, not zero.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NoPrice {
+    /// The ARN does not say which model is behind it: `model_info.base_model` can.
+    OpaqueArn,
+    /// No entry for the model: its key, as it was looked for last.
+    NotListed(String),
+    /// The entry is not priced by tokens: its key, and its units.
+    OtherUnit(String, Vec<String>),
+}
+
+impl fmt::Display for NoPrice {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::OpaqueArn => out.write_str(
+                "expected a price, but found an ARN that does not name its model: set model_info.base_model",
+            ),
+            Self::NotListed(key) => write!(out, "expected a price, but found no entry for {key}"),
+            Self::OtherUnit(key, units) => {
+                write!(
+                    out,
+                    "expected a price per token, but found that {key} has {}",
+                    units.join(", ")
+                )
+            }
+        }
+    }
+}
+
+/// The rates that a configuration sets itself, by LiteLLM's names (`input_cost_per_token` …) in `litellm_params` or
+/// `model_info`: of one name the first counts, so those of `litellm_params` come first. `None` if it sets none.
+///
+/// # Errors
+/// The first value that is no price.
+pub fn explicit<'a>(
+    parameters: impl IntoIterator<Item = (&'a str, &'a str)>,
+) -> Result<Option<Rates>, PriceError> {
+    let rates = rates("", parameters)?;
+    Ok((rates != Rates::default()).then_some(rates))
+}
+
+impl Catalogue {
+    /// The price of a deployment: the configuration's own, else that of its `base_model`, else that of its model in its
+    /// region, of its model, of its model without the geography of a cross-region profile.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub fn price(&self, pricing: &Pricing<'_>) -> Result<Found, NoPrice> {
+        if let Some(rates) = pricing.explicit {
+            return Ok(Found {
+                rates: rates.clone(),
+                source: Source::Configuration,
+            });
+        }
+        match pricing.base_model {
+            Some(base_model) if self.entry(base_model).is_some() => self.found(base_model),
+            Some(base_model) => self.listed(pricing.region, without_route(base_model)),
+            None => self.listed(pricing.region, pricing.model),
+        }
+    }
+
+    /// Every id that has a price by tokens in a region. With [`price_ids`] of a model in turn as its keys, this finds
+    /// what [`Catalogue::price`] finds: for deployments whose model only the request will name.
+    pub fn table(&self, region: &str) -> BTreeMap<&str, &Rates> {
+        let ids = self.entries().map(|(key, _)| {
+            let id = key.strip_prefix("bedrock/").unwrap_or(key);
+            id.strip_prefix(region)
+                .and_then(|id| id.strip_prefix('/'))
+                .unwrap_or(id)
+        });
+        let priced = ids.filter(|id| !id.contains('/')).filter_map(|id| {
+            let entry = self.entry(&self.key(region, id)?)?;
+            match &entry.price {
+                Price::Tokens(rates) => Some((id, rates)),
+                Price::OtherUnit(_) => None,
+            }
+        });
+        priced.collect()
+    }
+
+    fn listed(&self, region: &str, model: &str) -> Result<Found, NoPrice> {
+        let mut ids = price_ids(model).peekable();
+        let Some(&first) = ids.peek() else {
+            return Err(NoPrice::OpaqueArn);
+        };
+        match ids.find_map(|id| self.key(region, id)) {
+            Some(key) => self.found(&key),
+            None => Err(NoPrice::NotListed(first.to_owned())),
+        }
+    }
+
+    /// The key of an id's entry. The list has a few models only under `bedrock/…`.
+    fn key(&self, region: &str, id: &str) -> Option<String> {
+        let keys = [
+            format!("bedrock/{region}/{id}"),
+            format!("bedrock/{id}"),
+            id.to_owned(),
+        ];
+        keys.into_iter().find(|key| self.entry(key).is_some())
+    }
+
+    fn found(&self, key: &str) -> Result<Found, NoPrice> {
+        match self.entry(key).map(|entry| &entry.price) {
+            Some(Price::Tokens(rates)) => Ok(Found {
+                rates: rates.clone(),
+                source: Source::Catalogue(key.to_owned()),
+            }),
+            Some(Price::OtherUnit(units)) => Err(NoPrice::OtherUnit(key.to_owned(), units.clone())),
+            None => Err(NoPrice::NotListed(key.to_owned())),
+        }
+    }
+}
+
+/// Without LiteLLM's routing prefixes, which a `base_model` may have.
+fn without_route(name: &str) -> &str {
+    ["bedrock/", "converse/", "invoke/"]
+        .iter()
+        .fold(name, |name, route| name.strip_prefix(route).unwrap_or(name))
+}
