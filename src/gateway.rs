@@ -108,11 +108,8 @@ impl<V: Fn(&str) -> Option<String>> Secrets<V> {
                 ),
                 session_token: session_token
                     .as_ref()
-                    .map(|token| {
-                        self.resolve(&format!("{field}.sigv4.session_token"), token)
-                            .map(Secret::new)
-                    })
-                    .transpose()?,
+                    .and_then(|name| self.value(name))
+                    .map(Secret::new),
             },
         };
         Ok(Rc::new(Deployment::new(settings, credentials)))
@@ -137,12 +134,14 @@ impl<V: Fn(&str) -> Option<String>> Secrets<V> {
     }
 
     fn resolve(&self, field: &str, name: &EnvName) -> Result<String, ConfigError> {
-        (self.variable)(&name.0)
-            .filter(|value| !value.is_empty())
-            .ok_or_else(|| ConfigError::MissingVariable {
-                field: field.into(),
-                name: name.0.clone(),
-            })
+        self.value(name).ok_or_else(|| ConfigError::MissingVariable {
+            field: field.into(),
+            name: name.0.clone(),
+        })
+    }
+
+    fn value(&self, name: &EnvName) -> Option<String> {
+        (self.variable)(&name.0).filter(|value| !value.is_empty())
     }
 }
 
@@ -193,10 +192,6 @@ mod tests {
                 "SECRET",
                 "models[0].deployments[0].credentials.sigv4.secret_access_key",
             ),
-            (
-                "TOKEN",
-                "models[0].deployments[0].credentials.sigv4.session_token",
-            ),
         ] {
             let expected =
                 format!("{field}: expected the environment variable {gone} to be set, but found none");
@@ -208,6 +203,32 @@ mod tests {
                     v
                 })),
                 expected
+            );
+        }
+    }
+
+    #[test]
+    fn a_session_token_that_is_not_set_is_none() {
+        for token in [None, Some(String::new())] {
+            let variable = |name: &str| {
+                if name == "TOKEN" {
+                    token.clone()
+                } else {
+                    variable(name)
+                }
+            };
+            let gateway = Gateway::new(SETTINGS.as_bytes(), variable).unwrap();
+            let model = gateway.models.find("m").unwrap().model;
+            let credentials = &model.deployments[0].credentials;
+            assert!(
+                matches!(
+                    credentials,
+                    Credentials::Sigv4 {
+                        session_token: None,
+                        ..
+                    }
+                ),
+                "{credentials:?}"
             );
         }
     }

@@ -76,7 +76,7 @@ pub enum CredentialSettings {
         access_key_id: EnvName,
         /// Variable of the secret access key.
         secret_access_key: EnvName,
-        /// Variable of the session token of temporary credentials.
+        /// Variable of the session token of temporary credentials. Not set or empty: they are long-term ones.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         session_token: Option<EnvName>,
     },

@@ -124,8 +124,8 @@ fn half(
 }
 
 /// The session token that belongs to keys in AWS's own variables, whether the file names them or not; with other keys
-/// it would make every signature invalid. The filter demands every variable that is named, and the shell that renders
-/// for another process says nothing about that one's: there, only the file can name a token.
+/// it would make every signature invalid. The shell that renders for another process says nothing about that one's, so
+/// there the variable is named in any case: the filter takes one that is not set for keys without a token.
 #[expect(
     clippy::option_option,
     reason = "outside: an error was reported; inside: there is no token"
@@ -145,16 +145,11 @@ fn session_token_of_environment(
     );
     match reader.variables.origin(SESSION_TOKEN.1) {
         Some(Origin::Process { .. }) if keys_in_file => Some(None),
-        Some(Origin::Process { .. }) if reader.mode == Secrets::MayComeLater => {
-            let text = "AWS_SESSION_TOKEN is left out: for temporary credentials, \
-                        add aws_session_token: os.environ/AWS_SESSION_TOKEN";
-            reader.note(&parameters.place, text);
-            Some(None)
-        }
+        None if keys_in_file || reader.mode != Secrets::MayComeLater => Some(None),
+        None => Some(Some(EnvName(SESSION_TOKEN.1.to_owned()))),
         Some(_) => reader
             .secret_variable(&parameters.place, SESSION_TOKEN.1)
             .map(Some),
-        None => Some(None),
     }
 }
 

@@ -199,7 +199,11 @@ fn secrets_that_may_come_later_are_named_without_an_environment() {
     let credentials = &blueprint.settings.models[0].deployments[0].credentials;
     assert_eq!(
         *credentials,
-        sigv4("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", None)
+        sigv4(
+            "AWS_ACCESS_KEY_ID",
+            "AWS_SECRET_ACCESS_KEY",
+            Some("AWS_SESSION_TOKEN")
+        )
     );
     assert_eq!(blueprint.settings.master_key, name("LITELLM_MASTER_KEY"));
     let missing = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "LITELLM_MASTER_KEY"].map(name);
