@@ -199,7 +199,8 @@ impl Balance {
     }
 }
 
-/// Name of the failover cluster that tries `clusters` one after the other: `us-west-2+us-east-1`.
+/// Name of the failover cluster that tries `clusters` one after the other: `us-west-2+us-east-1`. That of a single
+/// attempt is `us-west-2+`, since `us-west-2` is the region cluster.
 pub fn failover_cluster<'a>(clusters: impl IntoIterator<Item = &'a str>) -> String {
     let mut name = String::new();
     for cluster in clusters {
@@ -207,6 +208,9 @@ pub fn failover_cluster<'a>(clusters: impl IntoIterator<Item = &'a str>) -> Stri
             name.push(FAILOVER_SEPARATOR);
         }
         name.push_str(cluster);
+    }
+    if !name.contains(FAILOVER_SEPARATOR) {
+        name.push(FAILOVER_SEPARATOR);
     }
     name
 }

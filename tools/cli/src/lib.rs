@@ -1,7 +1,10 @@
 //! The `envoy-bedrock` command: what its parts do, apart from the reading of its arguments.
 
 pub mod blueprint;
+pub mod certificates;
 pub mod check;
 pub mod litellm;
 pub mod prices;
 pub mod render;
+pub mod run;
+mod state;

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use envoy_bedrock_cli::litellm::Environment;
-use envoy_bedrock_cli::{check, render};
+use envoy_bedrock_cli::{check, render, run};
 
 /// Amazon Bedrock behind Envoy, configured by LiteLLM's config.yaml.
 #[derive(Debug, Parser)]
@@ -16,14 +16,19 @@ struct Arguments {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
+    Run(run::Arguments),
     Check(check::Arguments),
     Render(render::Arguments),
+    #[command(hide = true)]
+    EnvoyChild(run::Child),
 }
 
 fn main() -> ExitCode {
     let environment = Environment::of_this_process();
     match Arguments::parse().command {
+        Command::Run(arguments) => run::run(&arguments, &environment),
         Command::Check(arguments) => check::run(&arguments, &environment),
         Command::Render(arguments) => render::run(&arguments, &environment),
+        Command::EnvoyChild(child) => child.run(),
     }
 }

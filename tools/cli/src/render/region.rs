@@ -18,6 +18,9 @@ const IDLE_SECONDS: u64 = 50;
 /// Requests, waiting ones, connections and retries that a cluster may have: more than one Envoy can make, since
 /// Envoy's own numbers (1024, and 3 retries) would turn a busy minute into refusals.
 const CONCURRENCY_MAX: u64 = 100_000;
+/// All of an endpoint's addresses may be left alone at once, but never the one that refuses: as the last of up to a
+/// hundred it would make the hundredth percent.
+const EJECTION_MAX_PERCENT: u32 = 99;
 /// Where nothing listens, ever.
 const REFUSING_PORT: u16 = 1;
 
@@ -94,13 +97,13 @@ fn outlier_detection() -> Node {
         "enforcing_success_rate" => 0u32,
         "base_ejection_time" => seconds(5),
         "max_ejection_time" => seconds(30),
-        "max_ejection_percent" => 50u32,
+        "max_ejection_percent" => EJECTION_MAX_PERCENT,
     }
 }
 
 /// The endpoint's addresses. Where another region can step in, there is also an address of a lower priority that
-/// refuses at once: a composite cluster answers 503 for a region without any address, whereas a refused connection
-/// makes it try the next one.
+/// refuses at once. Without it a composite cluster would pass over a region that has no address (Envoy 1.40) or answer
+/// 503 (before): attempt n would then not be at the n-th deployment of the plan, which is the one it is signed for.
 fn load_assignment(endpoint: &Endpoint, replaceable: bool, emulator: Option<&HostPort>) -> Node {
     let (host, port) = emulator.map_or((&endpoint.host, endpoint.port), |emulator| {
         (&emulator.host, emulator.port)

@@ -21,23 +21,23 @@ enum Pace {
 }
 
 pub(crate) fn routes(blueprint: &Blueprint, failovers: &[Failover]) -> Vec<Node> {
-    let patient: Vec<&Failover> = failovers
-        .iter()
-        .filter(|failover| failover.has_one_region())
-        .collect();
+    let is_patient = |failover: &&Failover| failover.has_one_region();
+    let patient: Vec<&Failover> = failovers.iter().filter(is_patient).collect();
     let kinds = [ROUTE_UNARY, ROUTE_STREAM];
+    let all_patient = patient.len() == failovers.len();
     let mut routes = Vec::new();
-    if patient.is_empty() || patient.len() == failovers.len() {
-        let pace = if patient.is_empty() {
-            Pace::Elsewhere
-        } else {
-            Pace::SamePlace
-        };
-        routes.extend(kinds.map(|kind| route(kind, None, pace, blueprint)));
-    } else {
-        routes.extend(kinds.map(|kind| route(kind, Some(&patient), Pace::SamePlace, blueprint)));
-        routes.extend(kinds.map(|kind| route(kind, None, Pace::Elsewhere, blueprint)));
+    if !all_patient {
+        // Exact names, because Envoy bounds the size of regular expressions.
+        for failover in patient {
+            routes.extend(kinds.map(|kind| route(kind, Some(failover), Pace::SamePlace, blueprint)));
+        }
     }
+    let pace = if all_patient {
+        Pace::SamePlace
+    } else {
+        Pace::Elsewhere
+    };
+    routes.extend(kinds.map(|kind| route(kind, None, pace, blueprint)));
     // What the filter has not admitted. The body is the one of `local_reply_config`.
     routes.push(map! {
         "match" => map! { "prefix" => "/" },
@@ -46,14 +46,9 @@ pub(crate) fn routes(blueprint: &Blueprint, failovers: &[Failover]) -> Vec<Node>
     routes
 }
 
-fn route(kind: &'static str, only: Option<&[&Failover]>, pace: Pace, blueprint: &Blueprint) -> Node {
-    let mut headers = vec![map! { "name" => HEADER_ROUTE, "string_match" => map! { "exact" => kind } }];
-    if let Some(failovers) = only {
-        headers.push(map! {
-            "name" => HEADER_CLUSTER,
-            "string_match" => map! { "safe_regex" => map! { "regex" => any_of(failovers) } },
-        });
-    }
+fn route(kind: &'static str, only: Option<&Failover>, pace: Pace, blueprint: &Blueprint) -> Node {
+    let mut headers = vec![exact(HEADER_ROUTE, kind)];
+    headers.extend(only.map(|failover| exact(HEADER_CLUSTER, &failover.name)));
     let limit = duration(blueprint.request_timeout);
     let (timeout, idle_timeout) = match kind {
         ROUTE_STREAM => (seconds(0), limit),
@@ -71,20 +66,8 @@ fn route(kind: &'static str, only: Option<&[&Failover]>, pace: Pace, blueprint: 
     }
 }
 
-/// A regular expression for the names of `failovers`. They are made of letters, digits, `-`, `_`, `.` and `+`.
-fn any_of(failovers: &[&Failover]) -> String {
-    let escape = |c: char| {
-        if c.is_ascii_alphanumeric() || "-_".contains(c) {
-            c.to_string()
-        } else {
-            format!("\\{c}")
-        }
-    };
-    let names: Vec<String> = failovers
-        .iter()
-        .map(|failover| failover.name.chars().map(escape).collect())
-        .collect();
-    names.join("|")
+fn exact(header: &'static str, value: &str) -> Node {
+    map! { "name" => header, "string_match" => map! { "exact" => value } }
 }
 
 fn retry_policy(attempts: u32, pace: Pace) -> Option<Node> {

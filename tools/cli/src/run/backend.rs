@@ -1,0 +1,73 @@
+//! AWS or the emulator.
+
+use std::path::Path;
+
+use envoy_bedrock::config::{CredentialSettings, EnvName};
+
+use super::options::Bedrock;
+use crate::blueprint::Blueprint;
+use crate::litellm::{self, Environment, Secrets};
+
+/// What answers the requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Backend {
+    /// The real thing.
+    Aws,
+    /// The emulator in this process.
+    Emulator(Reason),
+}
+
+/// Why it is the emulator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reason {
+    /// There are no credentials.
+    NoCredentials,
+    /// Somebody wants it.
+    Asked,
+}
+
+/// Reads the configuration for what was chosen, or for what there are credentials for.
+pub(super) fn choose(
+    config: &Path,
+    bedrock: Bedrock,
+    environment: &Environment,
+) -> Result<(Blueprint, Backend), Vec<String>> {
+    let read = |secrets| {
+        let lines = |errors: Vec<litellm::ConfigError>| errors.iter().map(ToString::to_string).collect();
+        litellm::read(config, environment, secrets).map_err::<Vec<String>, _>(lines)
+    };
+    match bedrock {
+        Bedrock::Aws => Ok((read(Secrets::MustExist)?, Backend::Aws)),
+        Bedrock::Emulator => Ok((read(Secrets::Demo)?, Backend::Emulator(Reason::Asked))),
+        Bedrock::Auto => {
+            let demo = read(Secrets::Demo)?;
+            if has_credentials(&demo) {
+                return Ok((read(Secrets::MustExist)?, Backend::Aws));
+            }
+            Ok((demo, Backend::Emulator(Reason::NoCredentials)))
+        }
+    }
+}
+
+/// Whether any deployment has a key: with some but not all of them set, the others are a mistake to be told.
+fn has_credentials(blueprint: &Blueprint) -> bool {
+    let deployments = blueprint
+        .settings
+        .models
+        .iter()
+        .flat_map(|model| &model.deployments);
+    deployments
+        .flat_map(|deployment| keys(&deployment.credentials))
+        .any(|name| !blueprint.missing.contains(name))
+}
+
+fn keys(credentials: &CredentialSettings) -> Vec<&EnvName> {
+    match credentials {
+        CredentialSettings::Sigv4 {
+            access_key_id,
+            secret_access_key,
+            ..
+        } => vec![access_key_id, secret_access_key],
+        CredentialSettings::Bearer { api_key } => vec![api_key],
+    }
+}

@@ -1,0 +1,120 @@
+//! Everything that can be found wrong before anything is started.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use super::backend::{self, Backend};
+use super::envoy;
+use super::options::Arguments;
+use super::ports;
+use crate::blueprint::Blueprint;
+use crate::certificates;
+use crate::litellm::Environment;
+use crate::render::Tls;
+use crate::state::State;
+
+/// Where the systems that Envoy runs on keep their CA certificates.
+const CA_BUNDLES: [&str; 5] = [
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/ca-bundle.pem",
+    "/etc/ssl/cert.pem",
+];
+
+/// A gateway that only has to be started.
+pub(super) struct Prepared {
+    pub(super) blueprint: Blueprint,
+    pub(super) backend: Backend,
+    pub(super) environment: Environment,
+    pub(super) envoy: PathBuf,
+    pub(super) filter: String,
+    pub(super) state: State,
+    pub(super) tls: Tls,
+    /// What clients have to trust, where the certificate was made here.
+    pub(super) client_ca: Option<PathBuf>,
+}
+
+pub(super) fn prepare(arguments: &Arguments, environment: &Environment) -> Result<Prepared, Vec<String>> {
+    let one = |error: String| vec![error];
+    let (blueprint, backend) = backend::choose(&arguments.config, arguments.bedrock, environment)?;
+    for note in &blueprint.notes {
+        let _ = writeln!(anstream::stderr(), "note: {note}");
+    }
+    let envoy = envoy::find(arguments.envoy.as_deref(), environment).map_err(one)?;
+    let filter = filter(&arguments.filter).map_err(one)?;
+    ports::free(arguments.bind, arguments.port, "PORT", "--port").map_err(one)?;
+    ports::free(arguments.bind, arguments.tls_port, "TLS_PORT", "--tls-port").map_err(one)?;
+    if arguments.port == arguments.tls_port && arguments.port != 0 {
+        return Err(vec![format!(
+            "expected different ports with and without TLS, but found {} for both: choose another with TLS_PORT or --tls-port",
+            arguments.port
+        )]);
+    }
+    let state = State::open(&arguments.state).map_err(one)?;
+    let (tls, client_ca) = tls(arguments, &state).map_err(one)?;
+    Ok(Prepared {
+        blueprint,
+        backend,
+        environment: environment.clone(),
+        envoy,
+        filter,
+        state,
+        tls,
+        client_ca,
+    })
+}
+
+/// The filter's path, made absolute so that it does not matter where Envoy looks for it.
+fn filter(path: &Path) -> Result<String, String> {
+    let missing = |error: std::io::Error| {
+        format!(
+            "expected the compiled filter at {}, but found: {error}: build it with `make filter` (it needs the Rust \
+             target wasm32-wasip1: `rustup target add wasm32-wasip1`)",
+            path.display()
+        )
+    };
+    text(&path.canonicalize().map_err(missing)?)
+}
+
+fn tls(arguments: &Arguments, state: &State) -> Result<(Tls, Option<PathBuf>), String> {
+    let (certificate, key, client_ca) = match arguments.tls_cert.clone().zip(arguments.tls_key.clone()) {
+        Some((certificate, key)) => (certificate, key, None),
+        None => {
+            let made = certificates::ensure(&state.path("tls"))?;
+            (made.certificate, made.key, Some(made.ca))
+        }
+    };
+    let tls = Tls {
+        port: arguments.tls_port,
+        certificate: existing(&certificate)?,
+        key: existing(&key)?,
+    };
+    Ok((tls, client_ca))
+}
+
+/// The CA certificates for AWS.
+pub(super) fn upstream_ca(arguments: &Arguments, environment: &Environment) -> Result<String, String> {
+    if let Some(path) = &arguments.upstream_ca {
+        return existing(path);
+    }
+    let named = environment.value("SSL_CERT_FILE").map(PathBuf::from);
+    let known = CA_BUNDLES.iter().map(PathBuf::from);
+    let bundle = named.into_iter().chain(known).find(|path| path.is_file()).ok_or(
+        "expected the system's CA certificates in one of the usual places, but found none: install the package \
+         ca-certificates or name a file with --upstream-ca",
+    )?;
+    text(&bundle)
+}
+
+fn existing(path: &Path) -> Result<String, String> {
+    let missing = |error| format!("expected a file at {}, but found: {error}", path.display());
+    text(&path.canonicalize().map_err(missing)?)
+}
+
+/// A path as it stands in the rendered file.
+pub(super) fn text(path: &Path) -> Result<String, String> {
+    path.to_str()
+        .map(str::to_owned)
+        .ok_or_else(|| format!("expected a path in UTF-8, but found {}", path.display()))
+}

@@ -1,0 +1,318 @@
+//! Envoy as a child: started, watched, and never left behind.
+
+use std::ffi::OsString;
+use std::io::Write;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{ExitCode, ExitStatus, Stdio};
+use std::time::Duration;
+
+use tokio::process::Command;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::time::{Instant, sleep, timeout};
+
+use super::admin;
+use super::backend::Backend;
+use super::banner::Banner;
+use super::demo::Demo;
+use super::log::{self, Started};
+use super::options::Arguments;
+use super::prepare::{self, Prepared};
+use crate::render::{self, AccessLog, Listeners, Options};
+
+/// Time for Envoy to start. Resolving names may take some of it.
+const START_MAX: Duration = Duration::from_secs(90);
+/// Time for Envoy to end when it is asked to.
+const STOP_MAX: Duration = Duration::from_secs(5);
+const POLL: Duration = Duration::from_millis(50);
+
+/// What Envoy becomes a child through.
+///
+/// It asks the kernel to be killed with its parent and then turns into Envoy. Done here, in a process of its own, it
+/// needs no code between fork and exec.
+#[derive(Debug, clap::Args)]
+pub struct Child {
+    /// The process to end with.
+    #[arg(long)]
+    parent: i32,
+    /// The program and its arguments.
+    #[arg(trailing_var_arg = true, required = true)]
+    command: Vec<OsString>,
+}
+
+impl Child {
+    /// Turns into the program. Returns only when that fails.
+    pub fn run(&self) -> ExitCode {
+        use std::os::unix::process::CommandExt;
+        #[cfg(target_os = "linux")]
+        {
+            let _ = rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL));
+            // It may have ended before the kernel was asked.
+            if rustix::process::getppid().map(|parent| parent.as_raw_nonzero().get()) != Some(self.parent) {
+                return ExitCode::from(1);
+            }
+        }
+        let Some((program, arguments)) = self.command.split_first() else {
+            return ExitCode::from(2);
+        };
+        let error = std::process::Command::new(program).args(arguments).exec();
+        // In the form of Envoy's log, which is what is read from here.
+        eprintln!("[critical] [exec] {}: {error}", program.display());
+        ExitCode::from(1)
+    }
+}
+
+/// Serves until a signal, or until Envoy ends.
+pub(super) async fn serve(arguments: &Arguments, prepared: Prepared) -> Result<ExitCode, Vec<String>> {
+    let one = |error: String| vec![error];
+    let mut stop =
+        Stop::new().map_err(|error| one(format!("expected to handle signals, but found: {error}")))?;
+    let demo = match prepared.backend {
+        Backend::Aws => None,
+        Backend::Emulator(_) => Some(
+            Demo::start(&prepared.blueprint, &prepared.environment)
+                .await
+                .map_err(one)?,
+        ),
+    };
+    let configuration = configuration(arguments, &prepared, demo.as_ref()).map_err(one)?;
+    let mut envoy = Envoy::start(arguments, &prepared, demo.as_ref(), &configuration).map_err(one)?;
+    let outcome = watch(&mut envoy, &prepared, demo.as_ref(), &mut stop).await;
+    envoy.stop(&mut stop).await;
+    if let Some(demo) = demo {
+        // Connections of clients of its own may still be open.
+        let _ = timeout(STOP_MAX, demo.shutdown()).await;
+    }
+    outcome
+}
+
+async fn watch(
+    envoy: &mut Envoy,
+    prepared: &Prepared,
+    demo: Option<&Demo>,
+    stop: &mut Stop,
+) -> Result<ExitCode, Vec<String>> {
+    let admin = tokio::select! {
+        ready = envoy.ready() => ready?,
+        () = stop.asked() => return Ok(ExitCode::SUCCESS),
+    };
+    envoy.started.set();
+    let (plain, tls) = (
+        admin::listener(admin, "plain").await,
+        admin::listener(admin, "tls").await,
+    );
+    let (Some(plain), Some(tls)) = (plain, tls) else {
+        return Err(vec![
+            "expected Envoy to tell where it listens, but found nothing".to_owned(),
+        ]);
+    };
+    let banner = Banner {
+        blueprint: &prepared.blueprint,
+        backend: prepared.backend,
+        environment: &prepared.environment,
+        plain,
+        tls,
+        admin,
+        controls: demo.map(Demo::controls).unwrap_or_default(),
+        client_ca: prepared.client_ca.as_deref(),
+    };
+    let mut stdout = anstream::stdout();
+    let _ = stdout
+        .write_all(banner.text().as_bytes())
+        .and_then(|()| stdout.flush());
+    tokio::select! {
+        status = envoy.child.wait() => {
+            let status = status.map_err(|error| vec![format!("expected to wait for Envoy, but found: {error}")])?;
+            let _ = writeln!(anstream::stderr(), "error: Envoy has ended: {status}");
+            Ok(exit_code(status))
+        }
+        () = stop.asked() => Ok(ExitCode::SUCCESS),
+    }
+}
+
+/// Draws the configuration into the state directory.
+fn configuration(arguments: &Arguments, prepared: &Prepared, demo: Option<&Demo>) -> Result<PathBuf, String> {
+    let (upstream_ca, emulators) = match demo {
+        Some(demo) => {
+            let path = prepared.state.write("emulator-ca.pem", &demo.ca_pem())?;
+            (prepare::text(&path)?, demo.addresses.clone())
+        }
+        None => (
+            prepare::upstream_ca(arguments, &prepared.environment)?,
+            Default::default(),
+        ),
+    };
+    let options = Options {
+        filter: prepared.filter.clone(),
+        listeners: Listeners {
+            bind: arguments.bind,
+            port: arguments.port,
+            tls: Some(prepared.tls.clone()),
+        },
+        admin_port: arguments.admin_port,
+        upstream_ca,
+        access_log: AccessLog::of_argument(&arguments.access_log),
+        emulators,
+    };
+    let header = "Made by `envoy-bedrock run` for itself. Do not edit: it is replaced at every start.";
+    prepared.state.write(
+        "envoy.yaml",
+        &render::render(&prepared.blueprint, &options, header),
+    )
+}
+
+/// The running child.
+struct Envoy {
+    child: tokio::process::Child,
+    admin_address: PathBuf,
+    started: Started,
+    log: Option<tokio::task::JoinHandle<Vec<String>>>,
+}
+
+impl Envoy {
+    fn start(
+        arguments: &Arguments,
+        prepared: &Prepared,
+        demo: Option<&Demo>,
+        configuration: &Path,
+    ) -> Result<Self, String> {
+        let wrong = |error: std::io::Error| format!("expected to start Envoy, but found: {error}");
+        let admin_address = prepared
+            .state
+            .path(&format!("admin-address.{}", std::process::id()));
+        let _ = std::fs::remove_file(&admin_address);
+        let mut command = Command::new(std::env::current_exe().map_err(wrong)?);
+        command
+            .args(["envoy-child", "--parent", &std::process::id().to_string(), "--"])
+            .arg(&prepared.envoy);
+        command
+            .arg("--config-path")
+            .arg(configuration)
+            .arg("--admin-address-path")
+            .arg(&admin_address);
+        command.args([
+            "--log-level",
+            arguments.log_level.name(),
+            "--log-format",
+            log::FORMAT,
+        ]);
+        // Two gateways on one machine would otherwise meet in one piece of shared memory.
+        command.arg("--disable-hot-restart");
+        if let Some(concurrency) = arguments.concurrency {
+            command.args(["--concurrency", &concurrency.to_string()]);
+        }
+        command.envs(
+            prepared
+                .blueprint
+                .secrets
+                .iter()
+                .map(|(name, secret)| (&name.0, &secret.0)),
+        );
+        command.envs(demo.iter().flat_map(|demo| &demo.variables));
+        // A group of its own, so that Ctrl-C reaches this process alone, which then ends Envoy in order.
+        command
+            .process_group(0)
+            .kill_on_drop(true)
+            .stdin(Stdio::null())
+            .stderr(Stdio::piped());
+        let mut child = command.spawn().map_err(wrong)?;
+        let started = Started::default();
+        let log = child
+            .stderr
+            .take()
+            .map(|stream| tokio::spawn(log::pass_on(stream, started.clone())));
+        Ok(Self {
+            child,
+            admin_address,
+            started,
+            log,
+        })
+    }
+
+    /// Waits until Envoy serves, and returns the address of its admin interface.
+    async fn ready(&mut self) -> Result<SocketAddr, Vec<String>> {
+        let deadline = Instant::now() + START_MAX;
+        loop {
+            if let Ok(Some(status)) = self.child.try_wait() {
+                return Err(self.failure(status).await);
+            }
+            if Instant::now() > deadline {
+                let seconds = START_MAX.as_secs();
+                return Err(vec![format!(
+                    "expected Envoy to serve within {seconds} s, but found it still starting"
+                )]);
+            }
+            let written = std::fs::read_to_string(&self.admin_address).ok();
+            if let Some(admin) = written.and_then(|text| text.trim().parse().ok())
+                && admin::is_ready(admin).await
+            {
+                return Ok(admin);
+            }
+            sleep(POLL).await;
+        }
+    }
+
+    /// Why there is no Envoy.
+    async fn failure(&mut self, status: ExitStatus) -> Vec<String> {
+        let log = self.log.take();
+        let mut lines = match log {
+            Some(log) => log.await.unwrap_or_default(),
+            None => Vec::new(),
+        };
+        lines.dedup();
+        let mut errors: Vec<String> = lines.into_iter().map(|line| format!("envoy: {line}")).collect();
+        errors.push(format!("expected Envoy to start, but found it ended: {status}"));
+        errors
+    }
+
+    /// Ends Envoy: politely, then not.
+    async fn stop(&mut self, stop: &mut Stop) {
+        let _ = std::fs::remove_file(&self.admin_address);
+        let Some(id) = self.child.id() else { return };
+        let process = i32::try_from(id).ok().and_then(rustix::process::Pid::from_raw);
+        if let Some(process) = process {
+            let _ = rustix::process::kill_process(process, rustix::process::Signal::TERM);
+        }
+        tokio::select! {
+            _ = timeout(STOP_MAX, self.child.wait()) => {}
+            () = stop.asked() => {}
+        }
+        let _ = self.child.kill().await;
+    }
+}
+
+/// The signals by which a user ends this process.
+struct Stop {
+    signals: [Signal; 3],
+}
+
+impl Stop {
+    fn new() -> std::io::Result<Self> {
+        let of = |kind| signal(kind);
+        let signals = [
+            of(SignalKind::interrupt())?,
+            of(SignalKind::terminate())?,
+            of(SignalKind::hangup())?,
+        ];
+        Ok(Self { signals })
+    }
+
+    /// Returns at the next of them.
+    async fn asked(&mut self) {
+        let [interrupt, terminate, hangup] = &mut self.signals;
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+            _ = hangup.recv() => {}
+        }
+    }
+}
+
+/// Envoy's own code, or as shells have it for one that a signal ended.
+fn exit_code(status: ExitStatus) -> ExitCode {
+    use std::os::unix::process::ExitStatusExt;
+    let code = status
+        .code()
+        .or_else(|| status.signal().map(|signal| 128 + signal));
+    ExitCode::from(code.and_then(|code| u8::try_from(code).ok()).unwrap_or(1))
+}

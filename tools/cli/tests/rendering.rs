@@ -1,0 +1,178 @@
+//! Rendered configurations as Envoy takes them, and the committed one as it has to be.
+
+mod tools;
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::process::Command;
+
+use tools::{envoy, filter, repository};
+
+/// Values for every variable that a rendered configuration lists, so that the filter can be configured.
+fn with_variables(command: &mut Command, rendered: &str) {
+    // In one line or in several, with dashes or brackets: what is left are the names.
+    let lists = rendered.split("host_env_keys:").skip(1);
+    let mut names = BTreeSet::new();
+    for list in lists {
+        let words = list
+            .split([' ', '\n', '[', ','])
+            .filter(|word| !matches!(*word, "" | "-"));
+        let is_name = |word: &&str| {
+            word.bytes()
+                .all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_')
+        };
+        names.extend(
+            words
+                .map(|word| word.trim_end_matches([']', '}']))
+                .take_while(is_name),
+        );
+    }
+    assert!(!names.is_empty(), "no variables in\n{rendered}");
+    command.envs(names.into_iter().map(|name| (name, "sk-value-of-a-variable")));
+}
+
+fn render(config: &Path, output: &Path, arguments: &[&str]) {
+    let result = tools::command()
+        .arg("render")
+        .arg(config)
+        .arg("--output")
+        .arg(output)
+        .arg("--filter")
+        .arg(filter())
+        .args(arguments)
+        // What the configurations of the tests refer to without its being a secret.
+        .env("MY_REGION", "eu-west-1")
+        .env("V6_ENDPOINT", "https://[2001:db8::17]:8443")
+        .output()
+        .unwrap();
+    assert!(
+        result.status.success(),
+        "{}: {}",
+        config.display(),
+        String::from_utf8_lossy(&result.stderr)
+    );
+}
+
+fn assert_valid(rendered: &Path) {
+    let text = std::fs::read_to_string(rendered).unwrap();
+    let mut command = Command::new(envoy());
+    command
+        .args(["--mode", "validate", "--log-level", "warning", "-c"])
+        .arg(rendered);
+    with_variables(&mut command, &text);
+    let result = command.output().unwrap();
+    let log = String::from_utf8_lossy(&result.stderr).into_owned();
+    assert!(result.status.success(), "{}:\n{log}", rendered.display());
+    assert!(
+        !log.contains("eprecated") && !log.contains("[warning]"),
+        "{}:\n{log}",
+        rendered.display()
+    );
+}
+
+#[test]
+fn every_configuration_of_the_tests_is_valid_for_envoy() {
+    let directory = tempfile::tempdir().unwrap();
+    let configs = repository().join("tools/cli/tests/configs");
+    let mut count = 0;
+    for entry in std::fs::read_dir(configs).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_none_or(|extension| extension != "yaml") {
+            continue;
+        }
+        let output = directory.path().join(path.file_name().unwrap());
+        render(&path, &output, &[]);
+        assert_valid(&output);
+        count += 1;
+    }
+    assert!(count >= 10, "only {count} configurations");
+}
+
+#[test]
+fn every_option_is_valid_for_envoy() {
+    let directory = tempfile::tempdir().unwrap();
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let path = |name: &str| directory.path().join(name).to_str().unwrap().to_owned();
+    std::fs::write(path("c.pem"), made.cert.pem()).unwrap();
+    std::fs::write(path("k.pem"), made.signing_key.serialize_pem()).unwrap();
+    let output = directory.path().join("envoy.yaml");
+    let (certificate, key, log) = (path("c.pem"), path("k.pem"), path("access.log"));
+    let arguments = [
+        "--bind",
+        "::1",
+        "--port",
+        "0",
+        "--tls-port",
+        "0",
+        "--tls-cert",
+        &certificate,
+        "--tls-key",
+        &key,
+        "--admin-port",
+        "0",
+        "--upstream-ca",
+        &certificate,
+        "--access-log",
+        &log,
+        "--emulator",
+        "us-west-2=emulator:9443",
+        "--emulator",
+        "us-east-1=[::1]:9444",
+    ];
+    render(&repository().join("config.yaml"), &output, &arguments);
+    assert_valid(&output);
+}
+
+#[test]
+fn the_committed_configuration_is_the_rendered_sample() {
+    let committed = std::fs::read_to_string(repository().join("envoy.yaml")).unwrap();
+    let result = tools::command()
+        .current_dir(repository())
+        .args(["render", "config.yaml"])
+        .output()
+        .unwrap();
+    let rendered = String::from_utf8(result.stdout).unwrap();
+    assert!(result.status.success());
+    assert!(
+        rendered == committed,
+        "expected envoy.yaml as rendered from config.yaml, but found another: `make envoy.yaml`"
+    );
+}
+
+#[test]
+fn rendering_does_not_depend_on_the_environment() {
+    let rendered = |value: Option<&str>| {
+        let mut command = tools::command();
+        for name in [
+            "AWS_ACCESS_KEY_ID",
+            "AWS_SECRET_ACCESS_KEY",
+            "AWS_SESSION_TOKEN",
+            "LITELLM_MASTER_KEY",
+        ] {
+            if let Some(value) = value {
+                command.env(name, value);
+            }
+        }
+        command
+            .current_dir(repository())
+            .args(["render", "config.yaml"])
+            .output()
+            .unwrap()
+            .stdout
+    };
+    assert_eq!(rendered(Some("sk-a-secret-value")), rendered(None));
+}
+
+#[test]
+fn an_emulator_for_an_unknown_cluster_is_refused_by_its_name() {
+    let arguments = ["render", "config.yaml", "--emulator", "us-west-3=h:1"];
+    let result = tools::command()
+        .current_dir(repository())
+        .args(arguments)
+        .output()
+        .unwrap();
+    let stderr = String::from_utf8(result.stderr).unwrap();
+    assert_eq!(result.status.code(), Some(1));
+    let expected = "error: --emulator: expected one of us-west-2, us-east-1, but found 'us-west-3'\n";
+    assert!(stderr.ends_with(expected), "{stderr}");
+}

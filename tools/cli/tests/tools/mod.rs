@@ -1,0 +1,64 @@
+//! What the command needs around it. Missing is a failure, never a skip.
+
+#![allow(dead_code, reason = "each test program uses a part of it")]
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Variables of the machine that change what the command does.
+const FOREIGN: [&str; 14] = [
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "AWS_BEARER_TOKEN_BEDROCK",
+    "AWS_REGION",
+    "AWS_REGION_NAME",
+    "LITELLM_MASTER_KEY",
+    "BEDROCK",
+    "PORT",
+    "TLS_PORT",
+    "ENVOY",
+    "SSL_CERT_FILE",
+    "AWS_DEFAULT_REGION",
+    "AWS_PROFILE",
+];
+
+/// The command, in an environment without secrets and settings.
+pub(crate) fn command() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_envoy-bedrock"));
+    for name in FOREIGN {
+        command.env_remove(name);
+    }
+    command
+}
+
+/// The root of the repository.
+pub(crate) fn repository() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../..")
+        .canonicalize()
+        .unwrap()
+}
+
+/// The compiled filter.
+pub(crate) fn filter() -> PathBuf {
+    present(repository().join("dist/envoy-bedrock.wasm"), "make filter")
+}
+
+/// Envoy: `ENVOY`, or the one of the virtual environment.
+pub(crate) fn envoy() -> PathBuf {
+    let named = std::env::var_os("ENVOY").map(PathBuf::from);
+    present(
+        named.unwrap_or_else(|| repository().join(".venv/bin/envoy")),
+        "make .venv/.requirements-installed",
+    )
+}
+
+fn present(path: PathBuf, remedy: &str) -> PathBuf {
+    assert!(
+        path.is_file(),
+        "expected {}, but found nothing there: run `{remedy}`",
+        path.display()
+    );
+    path
+}
