@@ -20,7 +20,7 @@ FILTER_SOURCES := Cargo.toml Cargo.lock $(wildcard .cargo/config.toml) $(shell f
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: help run test lint unit e2e filter cli fmt clean
+.PHONY: help run test lint unit e2e filter cli emulator fmt clean
 
 help: ## List these commands
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9.-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,7 +46,7 @@ unit: filter $(STAMP) ## cargo test, with the compiled filter and Envoy at hand
 	@echo "==> cargo test"
 	@$(CARGO) test --quiet --workspace
 
-e2e: cli filter $(STAMP) ## Real Envoy, emulator, boto3 and curl
+e2e: cli emulator filter $(STAMP) ## Real Envoy, emulator, boto3 and curl
 	@echo "==> pytest tests/e2e"
 	@$(VENV)/bin/python -m pytest -q tests/e2e $(PYTEST_ARGS)
 
@@ -63,6 +63,10 @@ $(WASM): $(FILTER_SOURCES) | rust-target
 cli: ## The command: envoy-bedrock
 	@echo "==> the command (the first build takes some minutes)"
 	@$(CARGO) build --quiet --package envoy-bedrock-cli
+
+emulator: ## The emulator by itself: bedrock-emulator
+	@echo "==> the emulator"
+	@$(CARGO) build --quiet --package bedrock-emulator
 
 envoy.yaml: config.yaml cli ## The sample's Envoy configuration, from config.yaml
 	@$(CLI) render config.yaml --output $@
