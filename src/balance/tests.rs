@@ -61,7 +61,7 @@ fn two_regions_are_tried_in_both_orders() {
 #[test]
 fn one_region_is_tried_as_often_as_there_are_attempts() {
     assert_eq!(names(&balance(&[("west", 1, 0)], 3)), ["west+west+west"]);
-    assert_eq!(names(&balance(&[("west", 1, 0)], 1)), ["west"]);
+    assert_eq!(names(&balance(&[("west", 1, 0)], 1)), ["west+"]);
 }
 
 #[test]

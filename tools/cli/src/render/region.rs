@@ -95,6 +95,8 @@ fn outlier_detection() -> Node {
         "enforcing_consecutive_5xx" => 0u32,
         "enforcing_consecutive_gateway_failure" => 0u32,
         "enforcing_success_rate" => 0u32,
+        // How often it is looked whether the time is over.
+        "interval" => seconds(1),
         "base_ejection_time" => seconds(5),
         "max_ejection_time" => seconds(30),
         "max_ejection_percent" => EJECTION_MAX_PERCENT,
