@@ -60,9 +60,9 @@ $(WASM): $(FILTER_SOURCES) | rust-target
 	@cp $(TARGET)/wasm32-wasip1/filter/envoy_bedrock.wasm $@.new && mv $@.new $@
 	@echo "    $@: $$(wc -c < $@) bytes"
 
-cli: ## The commands: envoy-bedrock, bedrock-emulator
-	@echo "==> the commands (the first build takes some minutes)"
-	@$(CARGO) build --quiet --package envoy-bedrock-cli --package bedrock-emulator
+cli: ## The command: envoy-bedrock
+	@echo "==> the command (the first build takes some minutes)"
+	@$(CARGO) build --quiet --package envoy-bedrock-cli
 
 emulator: ## The emulator by itself: bedrock-emulator
 	@echo "==> the emulator"
