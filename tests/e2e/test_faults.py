@@ -1,0 +1,205 @@
+"""What goes wrong in a region, what the client gets of it, and which attempts were made."""
+
+import http.client
+import time
+
+import pytest
+
+import direct
+from clients import connection, post, send
+from conftest import CLAUDE, EAST, NOVA, WEST, Region, deployments
+from gateway import Gateway, config
+
+OTHER = {WEST: EAST, EAST: WEST}
+FIRST = {WEST: "west-first", EAST: "east-first"}
+RETRIED = [408, 424, 429, 500, 502, 503, 529]
+FINAL = [400, 403, 404, 409, 422]
+GONE_SECONDS = 2
+
+
+@pytest.fixture(params=["converse", "converse-stream"])
+def operation(request):
+    return request.param
+
+
+@pytest.fixture(params=[WEST, EAST])
+def region(request):
+    return request.param
+
+
+def attempts(bedrock) -> list:
+    """(region, status) of each request that arrived, in the order of arrival."""
+    return [(entry["region"], entry["status"]) for entry in sorted(bedrock.quiet_log(), key=lambda e: e["arrival"])]
+
+
+@pytest.mark.parametrize("status", RETRIED)
+def test_a_status_that_may_pass_elsewhere_costs_the_client_nothing(gateway, bedrock, region, operation, status):
+    bedrock.fault("status", status=status, region=region)
+    answer = post(gateway, FIRST[region], operation)
+    assert answer.status == 200 and OTHER[region].encode() in answer.body
+    assert attempts(bedrock) == [(region, status), (OTHER[region], 200)]
+
+
+@pytest.mark.parametrize("status", FINAL)
+def test_a_status_that_is_the_clients_fault_is_passed_on_at_once(gateway, bedrock, region, operation, status):
+    bedrock.fault("status", status=status, region=region, message=f"{status} it is")
+    expected = direct.ask(bedrock, region, CLAUDE, operation)
+    bedrock.quiet_log()
+    bedrock.clear_log()
+    answer = post(gateway, FIRST[region], operation)
+    assert (answer.status, answer.error_type, answer.body) == (status, expected.error_type, expected.body)
+    assert attempts(bedrock) == [(region, status)]
+
+
+def test_when_all_fail_the_last_answer_is_the_clients(gateway, bedrock, region, operation):
+    bedrock.fault("status", status=503, region=OTHER[region], message="the other is down")
+    bedrock.fault("status", status=429, region=region, message="too many", count=1)
+    bedrock.fault("status", status=424, region=region, error_type="ModelErrorException", message="the last word")
+    answer = post(gateway, FIRST[region], operation)
+    assert (answer.status, answer.error_type) == (424, "ModelErrorException")
+    assert attempts(bedrock) == [(region, 429), (OTHER[region], 503), (region, 424)]
+    expected = direct.ask(bedrock, region, CLAUDE, operation)
+    assert answer.body == expected.body and b"the last word" in answer.body
+    assert "x-eb-retry" not in answer.headers
+
+
+def test_a_model_with_one_region_is_tried_there_again(gateway, bedrock, operation):
+    bedrock.fault("status", status=429, count=2)
+    assert post(gateway, "only-west", operation).status == 200
+    assert attempts(bedrock) == [(WEST, 429), (WEST, 429), (WEST, 200)]
+
+
+def test_another_account_of_the_same_region_is_signed_for_as_itself(gateway, bedrock):
+    bedrock.fault("status", status=429, access_key_id="AKIAEMULATORDEMO0001")
+    assert post(gateway, "two-accounts").status == 200
+    first, second = bedrock.quiet_log()
+    assert [first["region"], second["region"]] == [WEST, WEST]
+    assert second["access_key_id"] == "ASIAE2ETEMPORARY0001" and second["verified"]
+
+
+def test_another_model_id_is_asked_for_as_itself(gateway, bedrock):
+    bedrock.fault("status", status=503, model=CLAUDE)
+    assert f"{NOVA} in {EAST}".encode() in post(gateway, "two-models").body
+    assert [entry["model"] for entry in bedrock.quiet_log()] == [CLAUDE, NOVA]
+
+
+@pytest.mark.parametrize("model", ["temporary", "api-key"])
+def test_what_belongs_to_one_credential_is_gone_from_the_next_attempt(gateway, bedrock, model):
+    bedrock.fault("status", status=500, region=WEST)
+    assert post(gateway, model).status == 200
+    first, second = bedrock.quiet_log()
+    assert [first["region"], second["region"]] == [WEST, EAST]
+    assert second["reason"] == "signature" and second["access_key_id"] == "AKIAEMULATORDEMO0001"
+    assert "x-amz-security-token" not in [name for name, _ in second["headers"]]
+
+
+@pytest.mark.parametrize("kind", ["reset", "reset_after_request_headers"])
+def test_a_reset_before_the_answer_costs_the_client_nothing(gateway, bedrock, region, operation, kind):
+    bedrock.fault(kind, region=region, count=1)
+    assert post(gateway, FIRST[region], operation).status == 200
+    assert attempts(bedrock) == [(region, None), (OTHER[region], 200)]
+    assert post(gateway, FIRST[region], operation).status == 200
+    assert attempts(bedrock)[2:] == [(region, 200)]
+
+
+def test_a_slow_answer_is_waited_for_once(gateway, bedrock, region, operation):
+    bedrock.fault("slow", delay_ms=1500, region=region)
+    assert post(gateway, FIRST[region], operation).status == 200
+    assert attempts(bedrock) == [(region, 200)]
+
+
+def test_a_stream_that_is_silent_at_its_start_is_waited_for_once(gateway, bedrock, region):
+    bedrock.fault("silent_start", delay_ms=1500, region=region)
+    assert b"metadata" in post(gateway, FIRST[region], "converse-stream").body
+    assert attempts(bedrock) == [(region, 200)]
+
+
+def test_an_answer_that_breaks_off_is_an_aborted_transfer(gateway, bedrock, region, operation):
+    bedrock.fault("cut", after_events=3, region=region)
+    with pytest.raises((http.client.IncompleteRead, ConnectionResetError)):
+        post(gateway, FIRST[region], operation)
+    assert attempts(bedrock) == [(region, 200)]
+
+
+@pytest.mark.parametrize("kind", ["exception", "corrupt_frame"])
+def test_what_is_wrong_inside_a_stream_is_passed_on_as_it_is(gateway, bedrock, region, kind):
+    bedrock.fault(kind, after_events=2, region=region)
+    expected = direct.ask(bedrock, region, CLAUDE, "converse-stream")
+    bedrock.quiet_log()
+    bedrock.clear_log()
+    answer = post(gateway, FIRST[region], "converse-stream")
+    assert answer.body == expected.body and len(answer.body) > 200
+    assert attempts(bedrock) == [(region, 200)]
+
+
+@pytest.mark.parametrize("operation, kind", [
+    ("converse", "hang"), ("converse-stream", "hang"), ("converse-stream", "silent_start")])
+def test_a_client_that_gives_up_ends_its_upstream_request(gateway, bedrock, region, operation, kind):
+    bedrock.fault(kind, region=region)
+    with pytest.raises(TimeoutError):
+        post(gateway, FIRST[region], operation, timeout=0.5)
+    gone_ms = time.time() * 1000
+    (entry,) = bedrock.quiet_log()
+    assert entry["ended"] == "client_gone" and entry["client_gone_unix_ms"] - gone_ms < GONE_SECONDS * 1000
+
+
+def test_a_client_that_leaves_in_mid_stream_ends_its_upstream_request(gateway, bedrock):
+    bedrock.pace(events=1000, interval_ms=20, operation="converse-stream")
+    leaving = connection(gateway.url)
+    answer = send(leaving, "both", "converse-stream")
+    assert answer.read(200)
+    answer.close()
+    leaving.close()
+    gone_ms = time.time() * 1000
+    (entry,) = bedrock.quiet_log()
+    assert entry["ended"] == "client_gone" and entry["client_gone_unix_ms"] - gone_ms < GONE_SECONDS * 1000
+    assert len(entry["frames_unix_ms"]) < 500 and not entry["usage_reported"]
+
+
+# Regions that refuse connections. Envoy leaves such an address alone for some seconds afterwards, so each of these
+# gateways meets one such region only.
+
+
+@pytest.fixture(params=[(WEST, "http"), (WEST, "tls"), (EAST, "http"), (EAST, "tls")], ids="-".join, scope="module")
+def refused(request, shared_emulator):
+    """A region and a gateway that nobody else uses."""
+    region, upstream = request.param
+    at = Region(shared_emulator if upstream == "http" else None)
+    with Gateway(config(deployments(at)), upstreams=shared_emulator if upstream == "tls" else None) as running:
+        yield running, region
+
+
+def test_a_region_that_refuses_connections_costs_milliseconds(refused, bedrock, operation):
+    running, region = refused
+    bedrock.fault("refused", region=region)
+    kept = connection(running.url)
+    took = []
+    for _ in range(20):
+        started = time.monotonic()
+        answer = send(kept, FIRST[region], operation)
+        assert answer.status == 200 and OTHER[region].encode() in answer.read()
+        took.append(time.monotonic() - started)
+    kept.close()
+    # Two seconds are the bound of a connection attempt, 50 ms that of the pause before the next.
+    assert sorted(took)[len(took) // 2] < 0.5, took
+    assert attempts(bedrock) == [(OTHER[region], 200)] * 20
+
+
+def test_when_every_region_refuses_the_client_gets_a_typed_503(refused, bedrock, operation):
+    running, _ = refused
+    bedrock.fault("refused", region=WEST)
+    bedrock.fault("refused", region=EAST)
+    answer = post(running, "both", operation)
+    assert (answer.status, answer.error_type) == (503, "ServiceUnavailableException")
+    assert answer.json["error"]["code"] == "503" and answer.json["message"] == answer.json["error"]["message"]
+    assert answer.headers["content-type"] == "application/json"
+
+
+def test_a_request_that_takes_too_long_is_a_typed_504(shared_emulator, bedrock):
+    bedrock.fault("hang")
+    with Gateway(config(deployments(Region(shared_emulator)), litellm_settings={"request_timeout": 1})) as impatient:
+        for operation in ["converse", "converse-stream"]:
+            answer = post(impatient, "both", operation)
+            assert (answer.status, answer.error_type) == (504, "ModelTimeoutException")
+            assert answer.json["error"]["code"] == "504"
+        assert len(bedrock.quiet_log()) == 2

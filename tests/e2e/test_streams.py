@@ -1,0 +1,76 @@
+"""Streams arrive as they are sent, and end as they ended."""
+
+import statistics
+import subprocess
+import time
+
+import botocore.exceptions
+import pytest
+import urllib3.exceptions
+
+from clients import boto, connection, curl, messages, question, send
+from gateway import KEY
+
+# What issue 2 wants of each event, and what a busy machine gets of single ones.
+TYPICAL_MS, WORST_MS = 100, 1000
+EVENTS, INTERVAL_MS = 30, 30
+BROKEN = (botocore.exceptions.HTTPClientError, urllib3.exceptions.HTTPError)
+# 18: a part of the answer is missing, 56: the connection was reset, 92: the HTTP/2 stream was.
+ABORTED = (18, 56, 92)
+
+
+def test_every_event_arrives_when_it_is_sent(gateway, bedrock):
+    bedrock.pace(events=EVENTS, interval_ms=INTERVAL_MS, operation="converse-stream")
+    kept = connection(gateway.url)
+    answer = send(kept, "both", "converse-stream")
+    arrived_ms, received, pending = [], b"", b""
+    while chunk := answer.read1(65_536):
+        now_ms = time.time() * 1000
+        received += chunk
+        pending += chunk
+        while len(pending) >= 4 and len(pending) >= (length := int.from_bytes(pending[:4], "big")):
+            arrived_ms.append(now_ms)
+            pending = pending[length:]
+    kept.close()
+    sent_ms = bedrock.quiet_log()[0]["frames_unix_ms"]
+    assert pending == b"" and len(arrived_ms) == len(sent_ms) > EVENTS
+    late_ms = [arrived - sent for arrived, sent in zip(arrived_ms, sent_ms)]
+    assert statistics.median(late_ms) < TYPICAL_MS and max(late_ms) < WORST_MS, late_ms
+    assert arrived_ms[-1] - arrived_ms[0] > EVENTS * INTERVAL_MS / 2, "they came together, so they were held"
+
+
+def test_the_headers_of_a_stream_do_not_wait_for_its_events(gateway, bedrock):
+    bedrock.fault("silent_start", delay_ms=1500)
+    kept = connection(gateway.url)
+    answer = send(kept, "both", "converse-stream")
+    headers_ms = time.time() * 1000
+    assert answer.status == 200 and answer.headers["content-type"] == "application/vnd.amazon.eventstream"
+    answer.read()
+    kept.close()
+    assert headers_ms < bedrock.quiet_log()[0]["frames_unix_ms"][0]
+
+
+@pytest.mark.parametrize("version", ["--http1.1", "--http2-prior-knowledge"])
+@pytest.mark.parametrize("operation", ["converse", "converse-stream"])
+def test_curl_sees_an_answer_that_broke_off_as_a_failure(gateway, bedrock, version, operation):
+    bedrock.fault("cut", after_events=3)
+    done = subprocess.run(
+        ["curl", "-sS", "--max-time", "20", version, f"{gateway.url}/model/both/{operation}", "-H",
+         f"authorization: Bearer {KEY}", "-d", question("x").decode()], capture_output=True, timeout=30)
+    assert done.returncode in ABORTED, done.stderr
+    assert len(bedrock.quiet_log()) == 1, "nothing is tried again after the first byte"
+
+
+def test_curl_sees_a_whole_stream_as_one(gateway):
+    for version in ["--http1.1", "--http2-prior-knowledge"]:
+        curl(version, f"{gateway.url}/model/both/converse-stream", "-H", f"authorization: Bearer {KEY}",
+             "-d", question("x").decode())
+
+
+def test_boto3_raises_when_a_stream_breaks_off(gateway, bedrock):
+    bedrock.fault("cut", after_events=3)
+    seen = []
+    with pytest.raises(BROKEN):
+        for event in boto(gateway).converse_stream(modelId="both", messages=messages("x"))["stream"]:
+            seen.append(event)
+    assert len(seen) == 3 and len(bedrock.quiet_log()) == 1
