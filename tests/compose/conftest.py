@@ -1,0 +1,59 @@
+"""What the tests stand on: one engine with the stand-in images, and the demo running in it."""
+
+import os
+import pathlib
+import signal
+
+import pytest
+
+import images
+from engine import Engine
+from stack import DEMO, Control, Stack
+
+
+def pytest_configure():
+    # A job in the background has SIGINT ignored, and Python leaves it so. The first signal ends the test, which cleans
+    # up; the second must not end the cleaning.
+    def end(number, _):
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        raise KeyboardInterrupt(f"signal {number}")
+
+    signal.signal(signal.SIGINT, end)
+    signal.signal(signal.SIGTERM, end)
+    for name in [name for name in os.environ if name.startswith("AWS_") or name.lower().endswith("_proxy")]:
+        del os.environ[name]
+
+
+@pytest.fixture(scope="session")
+def scratch() -> pathlib.Path:
+    return pathlib.Path(os.environ["COMPOSE_TEST_SCRATCH"])
+
+
+@pytest.fixture(scope="session")
+def engine(scratch):
+    emulator = pathlib.Path(os.environ["COMPOSE_TEST_TARGET"]) / "debug/bedrock-emulator"
+    with Engine(scratch) as engine:
+        images.build(
+            engine, "envoyproxy/envoy:v1.40.0", images.envoy(), "/usr/local/bin/envoy", ["/docker-entrypoint.sh"], scratch
+        )
+        images.build(
+            engine, "envoy-bedrock/emulator", emulator, "/usr/local/bin/bedrock-emulator", ["bedrock-emulator"], scratch
+        )
+        yield engine
+
+
+@pytest.fixture(scope="module")
+def demo(engine):
+    """The gateway in front of the emulator, both healthy."""
+    with Stack(engine, DEMO) as stack:
+        stack.wait_until_healthy("emulator", "envoy")
+        yield stack
+
+
+@pytest.fixture
+def control(demo):
+    control = Control()
+    control.clear()
+    yield control
+    control.clear()

@@ -1,0 +1,108 @@
+"""A container engine of the test's own: dockerd in the namespaces that `run` has made, with its files in a folder."""
+
+import os
+import pathlib
+import shutil
+import subprocess
+import time
+
+START_SECONDS = 60
+STOP_SECONDS = 30
+
+
+class Engine:
+    """A running dockerd. Use it in a `with`."""
+
+    def __init__(self, folder: pathlib.Path):
+        self._log = folder / "dockerd.log"
+        self.host = f"unix://{folder}/docker.sock"
+        alone()
+        with open(self._log, "wb") as log:
+            self._process = subprocess.Popen(
+                [
+                    "dockerd",
+                    f"--host={self.host}",
+                    f"--data-root={folder}/data",
+                    f"--exec-root={folder}/exec",
+                    f"--pidfile={folder}/docker.pid",
+                    f"--config-file={empty(folder)}",
+                    "--storage-driver=overlay2",
+                    # The other one is systemd's, which knows nothing of these namespaces.
+                    "--exec-opt=native.cgroupdriver=cgroupfs",
+                ],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+
+    def __enter__(self):
+        try:
+            self._wait()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        self._process.terminate()
+        try:
+            self._process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def docker(self, *arguments, seconds=60, **options) -> subprocess.CompletedProcess:
+        """Runs `docker` against this engine; what it prints comes back as text."""
+        return run(["docker", *arguments], self.environment(), seconds, **options)
+
+    def environment(self) -> dict:
+        """Nothing of the caller's but the way to the programs."""
+        return {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "DOCKER_HOST": self.host}
+
+    def _wait(self):
+        end = time.monotonic() + START_SECONDS
+        while self._process.poll() is None and time.monotonic() < end:
+            if self.docker("info", check=False).returncode == 0:
+                return
+            time.sleep(0.1)
+        found = "none" if self._process.poll() is None else f"exit code {self._process.returncode}"
+        lines = self._log.read_text(errors="replace").splitlines()[-15:]
+        raise RuntimeError(
+            f"expected dockerd to answer within {START_SECONDS} s, but found {found}; it needs root, overlayfs, bridges, "
+            "iptables and cgroups of the kernel. Its last lines:\n" + "\n".join(lines)
+        )
+
+
+def alone():
+    """Fails outside namespaces of the test's own, and hides the sockets of the engine outside, if there is one."""
+    interfaces = os.listdir("/proc/sys/net/ipv4/conf")
+    if os.getpid() != 1 or not {"all", "default", "lo"}.issuperset(interfaces):
+        raise RuntimeError(f"expected namespaces of the test's own, but found process {os.getpid()} and {interfaces}")
+    for folder in ("/run/containerd", "/run/docker"):
+        os.makedirs(folder, exist_ok=True)
+        run(["mount", "-t", "tmpfs", "compose-test", folder], os.environ)
+    run(["ip", "link", "set", "lo", "up"], os.environ)
+
+
+def empty(folder: pathlib.Path) -> pathlib.Path:
+    """A daemon.json without settings, so that the machine's does not count."""
+    path = folder / "daemon.json"
+    path.write_text("{}")
+    return path
+
+
+def run(command, environment, seconds=60, check=True, **options) -> subprocess.CompletedProcess:
+    """Runs a command to its end; with `check`, an exit code other than 0 fails with what it printed."""
+    result = subprocess.run(command, env=environment, timeout=seconds, capture_output=True, text=True, **options)
+    if check and result.returncode != 0:
+        raise RuntimeError(
+            f"expected {' '.join(map(str, command))} to succeed, but found exit code {result.returncode}:\n"
+            f"{result.stdout}{result.stderr}"
+        )
+    return result
+
+
+def compose_command() -> list:
+    """`docker compose` where there is one, else docker-compose."""
+    plugin = subprocess.run(["docker", "compose", "version"], capture_output=True, check=False)
+    return ["docker", "compose"] if plugin.returncode == 0 else [shutil.which("docker-compose")]

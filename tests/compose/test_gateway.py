@@ -1,0 +1,61 @@
+"""The gateway alone, as a user with AWS credentials starts it: `docker compose up` with the committed envoy.yaml."""
+
+import requests
+
+from stack import ROOT, Stack
+
+PORT = 4010
+VARIABLES = {
+    "AWS_ACCESS_KEY_ID": "AKIACOMPOSETEST00001",
+    "AWS_SECRET_ACCESS_KEY": "compose+test/secret/that/opens/nothing",
+    "LITELLM_MASTER_KEY": "sk-compose-test",
+}
+
+
+def dotenv(scratch, variables) -> str:
+    path = scratch / "dotenv"
+    path.write_text("".join(f"{name}={value}\n" for name, value in variables.items()))
+    return path
+
+
+def post(key: str) -> requests.Response:
+    return requests.post(
+        f"http://127.0.0.1:{PORT}/bedrock/model/my-bedrock-model/converse",
+        headers={"Authorization": f"Bearer {key}"},
+        json={"messages": [{"role": "user", "content": [{"text": "Hello"}]}]},
+        timeout=30,
+    )
+
+
+def test_the_gateway_starts_alone_on_the_port_that_is_asked_for(engine, scratch):
+    with Stack(engine, dotenv(scratch, VARIABLES), PORT=str(PORT)) as stack:
+        stack.wait_until_healthy("envoy")
+        assert stack.services() == {"envoy"}
+        assert post("sk-wrong").status_code == 401
+        # No name can be resolved here, AWS's neither: what matters is who says so, and how.
+        unreachable = post(VARIABLES["LITELLM_MASTER_KEY"])
+        assert unreachable.status_code == 503, unreachable.text
+        assert unreachable.headers["x-amzn-errortype"] == "ServiceUnavailableException"
+        logs = stack.logs("envoy")
+        assert [value for value in VARIABLES.values() if value in logs] == []
+
+
+def test_a_missing_key_stops_envoy_with_its_name(engine, scratch):
+    variables = {name: value for name, value in VARIABLES.items() if name != "LITELLM_MASTER_KEY"}
+    with Stack(engine, dotenv(scratch, variables), PORT=str(PORT)) as stack:
+        try:
+            stack.wait_until_healthy("envoy")
+        except RuntimeError as error:
+            assert "LITELLM_MASTER_KEY" in str(error)
+        else:
+            raise AssertionError("expected envoy to stop without a key, but found it healthy")
+
+
+def test_a_configuration_that_is_not_there_is_an_error_and_makes_no_folder(engine, scratch):
+    missing = "no-such-file.yaml"
+    try:
+        with Stack(engine, dotenv(scratch, VARIABLES), PORT=str(PORT), ENVOY_CONFIG=missing):
+            raise AssertionError("expected compose to fail without the configuration, but found it succeeding")
+    except RuntimeError as error:
+        assert missing in str(error)
+    assert not (ROOT / missing).exists()

@@ -1,0 +1,45 @@
+//! What deploy/ holds of rendered configurations, as it has to be.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+fn repository() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+fn read(path: &str) -> String {
+    let path = repository().join(path);
+    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+#[test]
+fn the_demo_of_docker_compose_is_rendered_from_its_configuration() {
+    let result = Command::new(env!("CARGO_BIN_EXE_envoy-bedrock"))
+        .current_dir(repository())
+        .args(["render", "deploy/config.emulator.yaml"])
+        .output()
+        .unwrap();
+    assert!(result.status.success());
+    assert!(
+        String::from_utf8(result.stdout).unwrap() == read("deploy/envoy.emulator.yaml"),
+        "expected deploy/envoy.emulator.yaml as rendered, but found another: \
+         envoy-bedrock render deploy/config.emulator.yaml -o deploy/envoy.emulator.yaml"
+    );
+}
+
+#[test]
+fn the_configuration_of_the_demo_is_the_sample_with_endpoints() {
+    let settings = |path: &str| -> Vec<String> {
+        let text = read(path).replace("os.environ/EMULATOR_", "os.environ/AWS_");
+        let lines = text
+            .lines()
+            .map(|line| line.split(" #").next().unwrap_or(line).trim_end());
+        lines
+            .filter(|line| {
+                !line.starts_with('#') && !line.contains("aws_bedrock_runtime_endpoint: http://emulator:")
+            })
+            .map(str::to_owned)
+            .collect()
+    };
+    assert_eq!(settings("deploy/config.emulator.yaml"), settings("config.yaml"));
+}
