@@ -20,7 +20,7 @@ FILTER_SOURCES := Cargo.toml Cargo.lock $(wildcard .cargo/config.toml) $(shell f
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: help run test lint unit e2e filter cli emulator fmt clean
+.PHONY: help run test lint unit e2e compose-test filter cli emulator fmt clean
 
 help: ## List these commands
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9.-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -49,6 +49,10 @@ unit: filter $(STAMP) ## cargo test, with the compiled filter and Envoy at hand
 e2e: cli emulator filter $(STAMP) ## Real Envoy, emulator, boto3 and curl
 	@echo "==> pytest tests/e2e"
 	@$(VENV)/bin/python -m pytest -q tests/e2e $(PYTEST_ARGS)
+
+compose-test: cli emulator filter $(STAMP) ## docker-compose.yaml for real, on an engine of its own (as root)
+	@echo "==> docker-compose.yaml on a private engine"
+	@tests/compose/run
 
 filter: $(WASM) ## The filter: dist/envoy-bedrock.wasm
 
