@@ -11,7 +11,7 @@ const NANOSECONDS_PER_SECOND: u64 = 1_000_000_000;
 /// A point in time: nanoseconds since 1970-01-01T00:00:00Z, without leap seconds.
 ///
 /// Every value is a date of four-digit years: the last one is in July 2554.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UnixTime(u64);
 
 impl UnixTime {
