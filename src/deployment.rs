@@ -90,6 +90,7 @@ mod tests {
             },
             weight: 1,
             order: 0,
+            rates: None,
         };
         Deployment::new(&settings, Credentials::Bearer(Secret::new("Bearer k")))
     }

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use envoy_bedrock_cli::litellm::Environment;
-use envoy_bedrock_cli::{check, render};
+use envoy_bedrock_cli::{check, prices, render};
 
 /// Amazon Bedrock behind Envoy, configured by LiteLLM's config.yaml.
 #[derive(Debug, Parser)]
@@ -17,6 +17,7 @@ struct Arguments {
 #[derive(Debug, clap::Subcommand)]
 enum Command {
     Check(check::Arguments),
+    Prices(prices::Arguments),
     Render(render::Arguments),
 }
 
@@ -24,6 +25,7 @@ fn main() -> ExitCode {
     let environment = Environment::of_this_process();
     match Arguments::parse().command {
         Command::Check(arguments) => check::run(&arguments, &environment),
+        Command::Prices(arguments) => prices::run(&arguments),
         Command::Render(arguments) => render::run(&arguments, &environment),
     }
 }
