@@ -17,7 +17,7 @@ thread_local! {
 /// A stream in one of the roles.
 pub(super) enum Stream {
     /// In the listener.
-    Gateway(GatewayStream),
+    Gateway(Box<GatewayStream>),
     /// In a failover cluster: one attempt.
     Signer(SignerStream),
     /// Of a plugin that has no configuration: refused.
