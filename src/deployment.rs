@@ -1,7 +1,10 @@
 //! A model id in one region with one set of credentials: what an attempt is made for.
 
+use std::borrow::Cow;
+
 use crate::config::DeploymentSettings;
 use crate::models::substitute;
+use crate::pricing::Rates;
 use crate::route::{Operation, encode_segment};
 use crate::secret::Secret;
 use crate::sigv4::{AccessKeyId, CredentialId};
@@ -19,6 +22,8 @@ pub struct Deployment {
     pub authority: String,
     /// How its requests are authenticated.
     pub credentials: Credentials,
+    /// What its tokens cost, if that is known.
+    pub rates: Option<Rates>,
     base_path: String,
     model: String,
     /// The model id as a path segment, unless a wildcard makes it another in every request.
@@ -52,10 +57,24 @@ impl Deployment {
             cluster: settings.cluster.clone(),
             authority: settings.authority.clone(),
             credentials,
+            rates: settings.rates.clone(),
             base_path: settings.base_path.clone(),
             model: settings.model.clone(),
             segment: (!settings.model.contains('*')).then(|| encode_segment(&settings.model)),
         }
+    }
+
+    /// Bedrock's id of the model; `captures` are what the wildcards of the model's name stand for.
+    pub fn model(&self, captures: &[String]) -> Cow<'_, str> {
+        match &self.segment {
+            Some(_) => Cow::from(&self.model),
+            None => Cow::from(substitute(&self.model, captures)),
+        }
+    }
+
+    /// Host and base path of its endpoint.
+    pub fn endpoint(&self) -> String {
+        format!("{}{}", self.authority, self.base_path)
     }
 
     /// Path of an upstream request; `captures` are what the wildcards of the model's name stand for.
@@ -65,7 +84,7 @@ impl Deployment {
         match &self.segment {
             Some(segment) => format!("{base_path}/model/{segment}/{operation}"),
             None => {
-                let segment = encode_segment(&substitute(&self.model, captures));
+                let segment = encode_segment(&self.model(captures));
                 format!("{base_path}/model/{segment}/{operation}")
             }
         }
@@ -90,6 +109,7 @@ mod tests {
             },
             weight: 1,
             order: 0,
+            rates: None,
         };
         Deployment::new(&settings, Credentials::Bearer(Secret::new("Bearer k")))
     }

@@ -1,5 +1,6 @@
 //! One request in the gateway role: judged by its headers, hashed as its body arrives, then planned.
 
+use std::cell::Cell;
 use std::rc::Rc;
 
 use crate::gateway::Gateway;
@@ -113,7 +114,9 @@ impl Exchange {
             plan: Plan {
                 gateway: self.gateway,
                 attempts,
+                model: Rc::clone(&self.named.model),
                 captures: self.named.captures,
+                attempted: Cell::new(0),
                 operation: self.operation,
                 headers: self.headers,
                 payload: self.payload.finish(),

@@ -1,7 +1,7 @@
 //! A configuration at work: everything that the requests of one VM share.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 
 use crate::balance::Balance;
@@ -9,6 +9,7 @@ use crate::config::{ConfigError, CredentialSettings, DeploymentSettings, EnvName
 use crate::deployment::{Credentials, Deployment};
 use crate::keys::KeyHash;
 use crate::models::{Model, Models};
+use crate::pricing::Rates;
 use crate::secret::Secret;
 use crate::sigv4::{AccessKeyId, CredentialId, SigningKeys};
 
@@ -24,6 +25,8 @@ pub struct Gateway {
     pub body_limit_bytes: u64,
     /// The models that clients can name.
     pub models: Models,
+    /// Prices of what a wildcard can stand for.
+    pub catalogue: BTreeMap<String, Rates>,
     /// Derived signing keys. They live as long as this configuration, so new secrets never meet old keys.
     pub signing_keys: RefCell<SigningKeys>,
 }
@@ -55,6 +58,7 @@ impl Gateway {
             master_key: KeyHash::of(master_key.as_bytes()),
             body_limit_bytes: settings.body_limit_bytes,
             models: Models::new(models.collect::<Result<_, _>>()?, settings.aliases),
+            catalogue: settings.catalogue,
             signing_keys: RefCell::default(),
         })
     }

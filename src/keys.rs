@@ -14,6 +14,11 @@ impl KeyHash {
         Self(Sha256::digest(key).into())
     }
 
+    /// Its digits: what LiteLLM's tables call a key by.
+    pub fn hexadecimal(&self) -> String {
+        hex::encode(self.0)
+    }
+
     /// Whether both are hashes of the same key. Takes the same time wherever they differ, so that the time of an
     /// answer tells nothing about how much of a guess was right.
     pub fn matches(&self, other: &Self) -> bool {

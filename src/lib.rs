@@ -17,6 +17,7 @@ pub mod gateway;
 pub mod headers;
 pub mod health;
 pub mod keys;
+pub mod ledger;
 pub mod models;
 pub mod pairs;
 pub mod plan;

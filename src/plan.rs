@@ -4,11 +4,14 @@
 //! attempt the headers that the one before has changed, so a request is always built whole from the plan.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::rc::Rc;
 
 use crate::deployment::{Credentials, Deployment};
 use crate::gateway::Gateway;
 use crate::headers::Header;
+use crate::models::Model;
+use crate::pricing::{Rates, listed};
 use crate::reject::Reject;
 use crate::route::Operation;
 use crate::secret::Secret;
@@ -22,7 +25,9 @@ pub struct Plan {
     pub(crate) gateway: Rc<Gateway>,
     /// The deployment of each attempt.
     pub(crate) attempts: Vec<Rc<Deployment>>,
-    /// What the wildcards of the model's name stand for.
+    /// The model that the client named.
+    pub(crate) model: Rc<Model>,
+    /// What the wildcards of its name stand for.
     pub(crate) captures: Vec<String>,
     /// What Bedrock is asked to do.
     pub(crate) operation: Operation,
@@ -32,6 +37,8 @@ pub struct Plan {
     pub(crate) payload: PayloadHash,
     /// Length of the body, in decimal.
     pub(crate) content_length: String,
+    /// Attempts made so far.
+    pub(crate) attempted: Cell<u64>,
 }
 
 impl Plan {
@@ -54,6 +61,7 @@ impl Plan {
                 (Cow::from(authorization), Some((date, session_token.as_ref())))
             }
         };
+        self.attempted.set(number);
         Ok(UpstreamRequest {
             plan: self,
             deployment,
@@ -68,6 +76,39 @@ impl Plan {
     pub fn is_retried(&self, number: u64, status: u16) -> bool {
         let is_last = usize::try_from(number).map_or(true, |number| number >= self.attempts.len());
         !is_last && matches!(status, 408 | 424 | 429 | 500..=599)
+    }
+
+    /// Attempts made so far.
+    pub const fn attempted(&self) -> u64 {
+        self.attempted.get()
+    }
+
+    /// The deployment of the last attempt that was made.
+    pub fn attempt(&self) -> Option<&Deployment> {
+        self.deployment(self.attempted())
+    }
+
+    /// Bedrock's id of the model in the last attempt that was made.
+    pub fn upstream_model(&self) -> Option<Cow<'_, str>> {
+        self.attempt().map(|deployment| deployment.model(&self.captures))
+    }
+
+    /// What the tokens of the last attempt that was made cost, if that is known.
+    pub fn rates(&self) -> Option<&Rates> {
+        let deployment = self.attempt()?;
+        let listed = || {
+            listed(
+                &self.gateway.catalogue,
+                &deployment.region,
+                &deployment.model(&self.captures),
+            )
+        };
+        deployment.rates.as_ref().or_else(listed)
+    }
+
+    /// Length of the body.
+    pub fn request_bytes(&self) -> u64 {
+        self.content_length.parse().unwrap_or_default()
     }
 
     fn deployment(&self, number: u64) -> Option<&Deployment> {

@@ -19,6 +19,23 @@ impl Random {
         z ^ (z >> 31)
     }
 
+    /// A version 4 UUID (RFC 9562), unique as far as a seed is.
+    pub fn uuid(&mut self) -> String {
+        let (high, low) = (self.draw(), self.draw());
+        let version = (high & !0xF000) | 0x4000;
+        let variant = (low & !(3 << 62)) | (2 << 62);
+        let digits = format!("{version:016x}{variant:016x}");
+        let part = |from: usize, to: usize| digits.get(from..to).unwrap_or_default();
+        format!(
+            "{}-{}-{}-{}-{}",
+            part(0, 8),
+            part(8, 12),
+            part(12, 16),
+            part(16, 20),
+            part(20, 32)
+        )
+    }
+
     /// A value below `bound`; 0 when `bound` is 0. The bias is below `bound` / 2^64.
     pub fn below(&mut self, bound: u64) -> u64 {
         self.draw().checked_rem(bound).unwrap_or(0)
@@ -41,6 +58,25 @@ mod tests {
                 9_817_491_932_198_370_423
             ]
         );
+    }
+
+    #[test]
+    fn a_uuid_tells_its_version_and_variant() {
+        let mut random = Random::new(7);
+        for _ in 0..100 {
+            let uuid = random.uuid();
+            let parts: Vec<&str> = uuid.split('-').collect();
+            assert_eq!(
+                parts.iter().map(|part| part.len()).collect::<Vec<_>>(),
+                [8, 4, 4, 4, 12],
+                "{uuid}"
+            );
+            assert!(
+                parts[2].starts_with('4') && parts[3].starts_with(['8', '9', 'a', 'b']),
+                "{uuid}"
+            );
+        }
+        assert_ne!(random.uuid(), random.uuid());
     }
 
     #[test]

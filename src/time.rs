@@ -11,7 +11,7 @@ const NANOSECONDS_PER_SECOND: u64 = 1_000_000_000;
 /// A point in time: nanoseconds since 1970-01-01T00:00:00Z, without leap seconds.
 ///
 /// Every value is a date of four-digit years: the last one is in July 2554.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UnixTime(u64);
 
 impl UnixTime {
@@ -28,6 +28,27 @@ impl UnixTime {
     /// Whole seconds since the epoch.
     pub const fn seconds(self) -> u64 {
         self.0 / NANOSECONDS_PER_SECOND
+    }
+
+    /// Whole milliseconds since an earlier time; 0 if it was later.
+    pub const fn milliseconds_since(self, earlier: Self) -> u64 {
+        self.0.saturating_sub(earlier.0) / 1_000_000
+    }
+
+    /// In UTC with milliseconds, as RFC 3339 writes it: `2026-11-22T14:19:34.000Z`.
+    pub fn rfc3339(self) -> String {
+        let date = self.amz_date();
+        let part = |from: usize, to: usize| date.as_str().get(from..to).unwrap_or_default();
+        format!(
+            "{}-{}-{}T{}:{}:{}.{:03}Z",
+            part(0, 4),
+            part(4, 6),
+            part(6, 8),
+            part(9, 11),
+            part(11, 13),
+            part(13, 15),
+            self.0 / 1_000_000 % 1000
+        )
     }
 
     /// The second, as Signature Version 4 writes it.

@@ -25,6 +25,9 @@ pub const HEADER_REJECTED: &str = "x-eb-rejected";
 /// no header, because a header would either reach Bedrock or be gone when the next attempt looks for it.
 pub const PROPERTY_PLAN: &str = "envoy_bedrock.plan";
 
+/// Property that holds the request's line for the spend log, for Envoy's access logger (`FILTER_STATE(wasm.…:PLAIN)`).
+pub const PROPERTY_ROW: &str = "envoy_bedrock.row";
+
 /// Namespace of the endpoint metadata in the region clusters.
 pub const METADATA_NAMESPACE: &str = "envoy-bedrock";
 /// Key in that namespace: the name of the region cluster, by which the signer checks where Envoy really goes.

@@ -14,6 +14,7 @@ fn deployment(cluster: &str, weight: u64, order: i64) -> DeploymentSettings {
         },
         weight,
         order,
+        rates: None,
     }
 }
 

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::pricing::Rates;
+
 /// Largest request body by default: 32 MiB, above Bedrock's own 25,000,000 bytes, so that Bedrock's answer is seen.
 pub const BODY_LIMIT_DEFAULT_BYTES: u64 = 32 * 1024 * 1024;
 
@@ -27,6 +29,10 @@ pub struct Settings {
     /// Other names of models (`model_group_alias`): alias → `ModelSettings::name`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub aliases: BTreeMap<String, String>,
+    /// Prices of what a wildcard can stand for, to be looked up by [`crate::pricing::listed`]; empty where no deployment
+    /// needs it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub catalogue: BTreeMap<String, Rates>,
 }
 
 /// One `model_name` and the deployments behind it.
@@ -64,6 +70,9 @@ pub struct DeploymentSettings {
     /// LiteLLM's `order`: lower ones are tried first, the next only when they have failed.
     #[serde(default)]
     pub order: i64,
+    /// What its tokens cost. Without it, a wildcard's price is in [`Settings::catalogue`], and any other is unknown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rates: Option<Rates>,
 }
 
 /// Where a deployment's secrets are.

@@ -5,6 +5,7 @@
 //! somebody wrote with more than twelve decimals ([`PicoUsd::rounded`] and [`PicoUsd::parse`] share one function).
 
 mod cost;
+mod listed;
 mod model_id;
 mod rates;
 #[cfg(test)]
@@ -12,6 +13,7 @@ mod tests;
 mod usd;
 
 pub use cost::Cost;
+pub use listed::{listed, regional_key};
 pub use model_id::price_ids;
 pub use rates::{Rate, RateSet, RateTier, RateVariant, Rates};
 pub use usd::{DECIMALS, Parsed, PicoUsd, UsdError};

@@ -1,4 +1,4 @@
-//! A stream in the gateway role: the client's request up to its departure.
+//! A stream in the gateway role: the client's request up to its departure, and the answer as it passes.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -8,12 +8,14 @@ use super::{Action, host, plans, reply};
 use crate::exchange::Exchange;
 use crate::gateway::Gateway;
 use crate::headers::Headers;
+use crate::ledger::Account;
 use crate::pairs;
 use crate::random::Random;
 use crate::reject::{Reject, Reply};
-use crate::wiring::{HEADER_CLUSTER, HEADER_ROUTE, PROPERTY_PLAN};
+use crate::time::UnixTime;
+use crate::wiring::{HEADER_CLUSTER, HEADER_ROUTE, PROPERTY_PLAN, PROPERTY_ROW};
 
-/// Bytes of the body copied into the VM at once: its memory never shrinks, so one large read would stay for good.
+/// Bytes of a body copied into the VM at once: its memory never shrinks, so one large read would stay for good.
 const READ_MAX_BYTES: usize = 256 * 1024;
 
 /// Where a stream is.
@@ -30,6 +32,8 @@ enum Stage {
 
 pub(super) struct GatewayStream {
     stage: Stage,
+    /// From the moment its headers have come.
+    account: Option<Account>,
     random: Rc<RefCell<Random>>,
 }
 
@@ -37,6 +41,7 @@ impl GatewayStream {
     pub(super) fn new(gateway: Rc<Gateway>, random: Rc<RefCell<Random>>) -> Self {
         Self {
             stage: Stage::Fresh(gateway),
+            account: None,
             random,
         }
     }
@@ -45,8 +50,8 @@ impl GatewayStream {
         let Stage::Fresh(gateway) = std::mem::replace(&mut self.stage, Stage::Answered) else {
             return Action::Pause;
         };
-        match Self::begin(gateway) {
-            Err(reply) => reply::send(&reply),
+        match self.begin(gateway) {
+            Err(reply) => self.refuse(&reply),
             Ok(exchange) => {
                 self.stage = Stage::Receiving(Box::new(exchange), 0);
                 if ends {
@@ -62,29 +67,95 @@ impl GatewayStream {
         self.step(Some(size), ends)
     }
 
+    /// Trailers end a body like its last byte does. They go no further: Bedrock has no use for them.
     pub(super) fn request_trailers(&mut self) -> Action {
-        self.step(None, true)
+        match host::clear_request_trailers() {
+            Ok(()) => self.step(None, true),
+            Err(error) => self.refuse(&host_failed(error)),
+        }
     }
 
-    fn begin(gateway: Rc<Gateway>) -> Result<Exchange, Reply> {
+    pub(super) fn response_headers(&mut self, ends: bool) {
+        let Some(account) = &mut self.account else {
+            return;
+        };
+        let bytes = host::response_headers().unwrap_or_default();
+        account.answered(Headers(&pairs::parse(&bytes).unwrap_or_default()));
+        if ends {
+            account.ended();
+        }
+    }
+
+    pub(super) fn response_body(&mut self, size: usize, ends: bool) {
+        let Some(account) = &mut self.account else {
+            return;
+        };
+        let mut start = 0;
+        while account.is_reading() && start < size {
+            // What cannot be read shows as an answer without an end.
+            match host::response_body(start, size.saturating_sub(start).min(READ_MAX_BYTES)) {
+                Ok(chunk) if !chunk.is_empty() => {
+                    account.read(&chunk, now);
+                    start = start.saturating_add(chunk.len());
+                }
+                _ => return,
+            }
+        }
+        if ends {
+            account.ended();
+        }
+    }
+
+    pub(super) fn response_trailers(&mut self) {
+        if let Some(account) = &mut self.account {
+            account.ended();
+        }
+    }
+
+    /// Leaves the request's line for the access logger, which runs right after this.
+    pub(super) fn log(&mut self) {
+        let Some(account) = &self.account else {
+            return;
+        };
+        let row = account.close(now().unwrap_or_default()).json();
+        if let Err(error) = host::set_property(PROPERTY_ROW, row.as_bytes()) {
+            log::error!("a line of the spend log was lost: {error:?}");
+        }
+    }
+
+    fn begin(&mut self, gateway: Rc<Gateway>) -> Result<Exchange, Reply> {
         let bytes = host::request_headers().map_err(host_failed)?;
         let headers = pairs::parse(&bytes).ok_or_else(|| Reject::Host.reply())?;
-        Exchange::begin(gateway, Headers(&headers))
+        let headers = Headers(&headers);
+        let id = self.random.borrow_mut().uuid();
+        self.account = Some(Account::open(headers, id, now().unwrap_or_default()));
+        Exchange::begin(gateway, headers)
+    }
+
+    fn refuse(&mut self, reply: &Reply) -> Action {
+        if let Some(account) = &mut self.account {
+            account.refused(reply);
+        }
+        reply::send(reply)
     }
 
     fn depart(&mut self, exchange: Exchange) -> Result<Action, Reply> {
         let bytes = host::request_headers().map_err(host_failed)?;
         let headers = pairs::parse(&bytes).ok_or_else(|| Reject::Host.reply())?;
         let departure = exchange.depart(&mut self.random.borrow_mut());
-        let plan = plans::Entry::new(departure.plan);
-        host::set_property(PROPERTY_PLAN, plan.key().as_bytes()).map_err(host_failed)?;
+        let plan = Rc::new(departure.plan);
+        let entry = plans::Entry::new(Rc::clone(&plan));
+        host::set_property(PROPERTY_PLAN, entry.key().as_bytes()).map_err(host_failed)?;
         let internal = [
             (HEADER_CLUSTER.as_bytes(), departure.cluster.as_bytes()),
             (HEADER_ROUTE.as_bytes(), departure.route.as_bytes()),
         ];
         let kept = headers.into_iter().filter(|(name, _)| is_routed_by(name));
         host::set_request_headers(&pairs::serialise(kept.chain(internal))).map_err(host_failed)?;
-        self.stage = Stage::Departed { _plan: plan };
+        self.stage = Stage::Departed { _plan: entry };
+        if let Some(account) = &mut self.account {
+            account.departed(plan);
+        }
         Ok(Action::Continue)
     }
 
@@ -120,13 +191,17 @@ impl GatewayStream {
             self.stage = Stage::Receiving(exchange, size);
             Ok(Action::Pause)
         });
-        next.unwrap_or_else(|reply| reply::send(&reply))
+        next.unwrap_or_else(|reply| self.refuse(&reply))
     }
 }
 
 /// Headers that Envoy's router cannot match a route without. The signer drops the last.
 fn is_routed_by(name: &[u8]) -> bool {
     name.starts_with(b":") || name == b"x-forwarded-proto"
+}
+
+fn now() -> Option<UnixTime> {
+    host::now_nanoseconds().ok().map(UnixTime::from_nanoseconds)
 }
 
 fn host_failed(error: HostError) -> Reply {

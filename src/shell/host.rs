@@ -18,8 +18,10 @@ const STATUS_OK: u32 = 0;
 const STATUS_NOT_FOUND: u32 = 1;
 
 const MAP_REQUEST_HEADERS: u32 = 0;
+const MAP_REQUEST_TRAILERS: u32 = 1;
 const MAP_RESPONSE_HEADERS: u32 = 2;
 const BUFFER_REQUEST_BODY: u32 = 0;
+const BUFFER_RESPONSE_BODY: u32 = 1;
 const BUFFER_PLUGIN_CONFIGURATION: u32 = 7;
 
 #[link(wasm_import_module = "env")]
@@ -98,11 +100,19 @@ pub(super) fn now_nanoseconds() -> Result<u64, HostError> {
     Ok(time)
 }
 
-/// The request's headers in the ABI's serialised form ([`super::pairs`]).
+/// The request's headers in the ABI's serialised form ([`crate::pairs`]).
 pub(super) fn request_headers() -> Result<Vec<u8>, HostError> {
+    headers(MAP_REQUEST_HEADERS)
+}
+
+/// The answer's headers in the same form.
+pub(super) fn response_headers() -> Result<Vec<u8>, HostError> {
+    headers(MAP_RESPONSE_HEADERS)
+}
+
+fn headers(map: u32) -> Result<Vec<u8>, HostError> {
     // SAFETY: both out-parameters are valid for the write.
-    let pairs =
-        returned(|data, size| unsafe { proxy_get_header_map_pairs(MAP_REQUEST_HEADERS, data, size) })?;
+    let pairs = returned(|data, size| unsafe { proxy_get_header_map_pairs(map, data, size) })?;
     Ok(pairs.unwrap_or_default())
 }
 
@@ -110,6 +120,13 @@ pub(super) fn request_headers() -> Result<Vec<u8>, HostError> {
 pub(super) fn set_request_headers(pairs: &[u8]) -> Result<(), HostError> {
     // SAFETY: the slice outlives the call.
     checked(unsafe { proxy_set_header_map_pairs(MAP_REQUEST_HEADERS, pairs.as_ptr(), pairs.len()) })
+}
+
+/// Removes all of the request's trailers.
+pub(super) fn clear_request_trailers() -> Result<(), HostError> {
+    let none = crate::pairs::serialise([].into_iter());
+    // SAFETY: the slice outlives the call.
+    checked(unsafe { proxy_set_header_map_pairs(MAP_REQUEST_TRAILERS, none.as_ptr(), none.len()) })
 }
 
 /// A response header's first value.
@@ -140,6 +157,11 @@ fn set_header(map: u32, name: &str, value: &str) -> Result<(), HostError> {
 /// Bytes `start..start + max_size` of the request's body as far as it is buffered.
 pub(super) fn request_body(start: usize, max_size: usize) -> Result<Vec<u8>, HostError> {
     buffer(BUFFER_REQUEST_BODY, start, max_size)
+}
+
+/// Bytes `start..start + max_size` of the part of the answer's body that is passing.
+pub(super) fn response_body(start: usize, max_size: usize) -> Result<Vec<u8>, HostError> {
+    buffer(BUFFER_RESPONSE_BODY, start, max_size)
 }
 
 /// The configuration of this plugin.

@@ -18,10 +18,10 @@ pub(super) struct Entry(u64);
 
 impl Entry {
     /// Puts a plan into the table.
-    pub(super) fn new(plan: Plan) -> Self {
+    pub(super) fn new(plan: Rc<Plan>) -> Self {
         let key = NEXT.get();
         NEXT.set(key.wrapping_add(1));
-        PLANS.with_borrow_mut(|plans| plans.insert(key, Rc::new(plan)));
+        PLANS.with_borrow_mut(|plans| plans.insert(key, plan));
         Self(key)
     }
 

@@ -41,9 +41,10 @@ impl Root {
     pub(super) fn stream(&self) -> Stream {
         match self {
             Self::Unconfigured => Stream::Unconfigured,
-            Self::Gateway(gateway, random) => {
-                Stream::Gateway(GatewayStream::new(Rc::clone(gateway), Rc::clone(random)))
-            }
+            Self::Gateway(gateway, random) => Stream::Gateway(Box::new(GatewayStream::new(
+                Rc::clone(gateway),
+                Rc::clone(random),
+            ))),
             Self::Signer => Stream::Signer(SignerStream::default()),
         }
     }

@@ -17,7 +17,7 @@ thread_local! {
 /// A stream in one of the roles.
 pub(super) enum Stream {
     /// In the listener.
-    Gateway(GatewayStream),
+    Gateway(Box<GatewayStream>),
     /// In a failover cluster: one attempt.
     Signer(SignerStream),
     /// Of a plugin that has no configuration: refused.
@@ -49,11 +49,30 @@ impl Stream {
         }
     }
 
-    pub(super) fn response_headers(&mut self) -> Action {
-        if let Self::Signer(stream) = self {
-            stream.response_headers();
+    pub(super) fn response_headers(&mut self, ends: bool) {
+        match self {
+            Self::Gateway(stream) => stream.response_headers(ends),
+            Self::Signer(stream) => stream.response_headers(),
+            Self::Unconfigured => {}
         }
-        Action::Continue
+    }
+
+    pub(super) fn response_body(&mut self, size: usize, ends: bool) {
+        if let Self::Gateway(stream) = self {
+            stream.response_body(size, ends);
+        }
+    }
+
+    pub(super) fn response_trailers(&mut self) {
+        if let Self::Gateway(stream) = self {
+            stream.response_trailers();
+        }
+    }
+
+    pub(super) fn log(&mut self) {
+        if let Self::Gateway(stream) = self {
+            stream.log();
+        }
     }
 }
 
@@ -77,9 +96,12 @@ pub(super) fn request(context_id: u32, callback: impl FnOnce(&mut Stream) -> Act
     with_stream(context_id, callback).unwrap_or(Action::Pause)
 }
 
-/// Makes a response callback of a stream.
-pub(super) fn response(context_id: u32, callback: impl FnOnce(&mut Stream) -> Action) -> Action {
-    with_stream(context_id, callback).unwrap_or(Action::Continue)
+/// Makes a callback of a stream that Envoy goes on after in any case.
+pub(super) fn response(context_id: u32, callback: impl FnOnce(&mut Stream)) {
+    with_stream(context_id, |stream| {
+        callback(stream);
+        Action::Continue
+    });
 }
 
 /// Ends a context.

@@ -118,9 +118,9 @@ struct Account {
     messages: u64,
 }
 
-#[expect(
+#[allow(
     clippy::large_enum_variant,
-    reason = "one per stream, and no allocation per message"
+    reason = "one per stream, and no allocation per message; it is large on 64-bit targets only"
 )]
 #[derive(Clone, Debug)]
 enum Current {

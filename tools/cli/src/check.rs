@@ -8,12 +8,13 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use crate::litellm::{self, ConfigError, Environment, Problem, Secrets};
+use crate::prices::Catalogue;
 use report::Report;
 
 /// Validate a LiteLLM config.yaml and print what it means.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Exit codes: 0 the configuration is valid, 1 it is not (or cannot be read), 2 wrong usage."
+    after_help = "Exit codes: 0 the configuration is valid, 1 it is not (or a file cannot be read), 2 wrong usage."
 )]
 pub struct Arguments {
     /// The configuration, with everything that it includes.
@@ -25,6 +26,9 @@ pub struct Arguments {
     /// Do not require the variables of secrets to be set; they are listed instead.
     #[arg(long)]
     secrets_later: bool,
+    /// Price list to use instead of the built-in one: LiteLLM's own file or one that `prices --import` wrote.
+    #[arg(long, value_name = "FILE")]
+    prices: Option<PathBuf>,
 }
 
 /// How the report is written.
@@ -63,7 +67,14 @@ pub fn run(arguments: &Arguments, environment: &Environment) -> ExitCode {
     } else {
         Format::Text { columns }
     };
-    let outcome = outcome(&arguments.config, environment, mode, format);
+    let prices = match Catalogue::of_file(arguments.prices.as_deref()) {
+        Ok(prices) => prices,
+        Err(error) => {
+            let _ = writeln!(anstream::stderr(), "error: {error}");
+            return ExitCode::from(1);
+        }
+    };
+    let outcome = outcome_priced(&arguments.config, environment, mode, &prices, format);
     // A reader that has seen enough (`| head`) is no failure of the configuration.
     let _ = anstream::stdout().write_all(outcome.output.as_bytes());
     if outcome.only_secrets_missing {
@@ -81,7 +92,18 @@ pub fn run(arguments: &Arguments, environment: &Environment) -> ExitCode {
 
 /// The report about the configuration at `config`. No secret is ever in it.
 pub fn outcome(config: &Path, environment: &Environment, mode: Secrets, format: Format) -> Outcome {
-    let read = litellm::read(config, environment, mode);
+    outcome_priced(config, environment, mode, Catalogue::built_in(), format)
+}
+
+/// [`outcome`] with another price list than the built-in one.
+pub fn outcome_priced(
+    config: &Path,
+    environment: &Environment,
+    mode: Secrets,
+    prices: &Catalogue,
+    format: Format,
+) -> Outcome {
+    let read = litellm::read_priced(config, environment, mode, prices);
     let about_secrets = |error: &ConfigError| {
         matches!(
             error.problem,

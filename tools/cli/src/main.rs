@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use envoy_bedrock_cli::litellm::Environment;
-use envoy_bedrock_cli::{check, render, run};
+use envoy_bedrock_cli::{check, prices, render, run};
 
 /// Amazon Bedrock behind Envoy, configured by LiteLLM's config.yaml.
 #[derive(Debug, Parser)]
@@ -18,6 +18,7 @@ struct Arguments {
 enum Command {
     Run(run::Arguments),
     Check(check::Arguments),
+    Prices(prices::Arguments),
     Render(render::Arguments),
     #[command(hide = true)]
     EnvoyChild(run::Child),
@@ -28,6 +29,7 @@ fn main() -> ExitCode {
     match Arguments::parse().command {
         Command::Run(arguments) => run::run(&arguments, &environment),
         Command::Check(arguments) => check::run(&arguments, &environment),
+        Command::Prices(arguments) => prices::run(&arguments),
         Command::Render(arguments) => render::run(&arguments, &environment),
         Command::EnvoyChild(child) => child.run(),
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use envoy_bedrock::pricing::{Cost, PicoUsd, Rate, Rates, price_ids};
+use envoy_bedrock::pricing::{Cost, PicoUsd, Rate, Rates, listed, price_ids};
 use envoy_bedrock::usage::{ServiceTier, Usage};
 use envoy_bedrock_cli::prices::{
     Catalogue, Found, NoPrice, Price, Pricing, RateField, Source, explicit, import,
@@ -371,4 +371,33 @@ fn a_table_finds_what_a_lookup_finds() {
         }
         assert!(found > 1000, "{found}");
     }
+}
+
+#[test]
+fn the_filters_table_for_wildcards_finds_what_a_lookup_finds() {
+    let catalogue = Catalogue::built_in();
+    let regions = ["us-gov-west-1", "eu-west-2", "us-east-9"];
+    let table = catalogue.wildcards(regions);
+    let mut special = 0;
+    for region in regions {
+        for id in catalogue
+            .entries()
+            .map(|(key, _)| key.rsplit('/').next().unwrap())
+        {
+            for model in ["", "us.", "zz."].map(|geography| format!("{geography}{id}")) {
+                let expected = price(&model, region).ok().map(|found| found.rates);
+                assert_eq!(
+                    listed(&table, region, &model),
+                    expected.as_ref(),
+                    "{model} in {region}"
+                );
+                special += usize::from(expected.is_some() && listed(&table, "", &model) != expected.as_ref());
+            }
+        }
+    }
+    assert!(
+        special > 10,
+        "{special} models with a price of their region's own"
+    );
+    assert!(catalogue.wildcards([]).is_empty());
 }

@@ -1,10 +1,12 @@
 //! What `check` has to tell, in the shape of its JSON. Keys are only ever added; no value is a secret.
 
 use envoy_bedrock::config::{CredentialSettings, DeploymentSettings, ModelSettings};
+use envoy_bedrock::pricing::Rates;
 use serde::Serialize;
 
 use crate::blueprint::{Blueprint, Endpoint};
 use crate::litellm::ConfigError;
+use crate::prices::RatesJson;
 
 /// The whole.
 #[derive(Debug, Serialize)]
@@ -86,8 +88,28 @@ pub(crate) struct Deployment {
     pub weight: u64,
     /// The same in percent, with two decimals. 0: only after another has failed.
     pub share_percent: f64,
+    /// What its tokens cost.
+    pub price: Price,
     /// How requests are authenticated.
     pub credentials: Credentials,
+}
+
+/// What tokens cost.
+#[derive(Debug, Serialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub(crate) enum Price {
+    /// This.
+    Known {
+        /// The rates.
+        usd_per_million_tokens: Box<RatesJson>,
+        /// The first two of them, for the text.
+        #[serde(skip)]
+        rates: Box<Rates>,
+    },
+    /// What the model costs that a request names, where a wildcard lets it.
+    ByModel,
+    /// Nobody knows.
+    Unknown,
 }
 
 /// Names of variables, none of their values.
@@ -211,7 +233,21 @@ impl Deployment {
             order: settings.order,
             weight: settings.weight,
             share_percent: share_percent(settings, model),
+            price: Price::of(settings),
             credentials: Credentials::of(&settings.credentials),
+        }
+    }
+}
+
+impl Price {
+    fn of(settings: &DeploymentSettings) -> Self {
+        match &settings.rates {
+            Some(rates) => Price::Known {
+                usd_per_million_tokens: Box::new(RatesJson::of(rates)),
+                rates: Box::new(rates.clone()),
+            },
+            None if settings.model.contains('*') => Price::ByModel,
+            None => Price::Unknown,
         }
     }
 }

@@ -7,7 +7,7 @@ model_list:
   - {model_name: claude, litellm_params: {model: bedrock/us.anthropic.claude-x, aws_region_name: us-west-2, weight: 3}}
   - {model_name: claude, litellm_params: {model: bedrock/us.anthropic.claude-x, aws_region_name: us-east-1, weight: 1}}
   - {model_name: claude, litellm_params: {model: bedrock/us.anthropic.claude-x, aws_region_name: us-east-2}}
-  - {model_name: nova, litellm_params: {model: bedrock/amazon.nova-x, aws_region_name: eu-west-1, api_key: tops3cret}}
+  - {model_name: nova, litellm_params: {model: bedrock/amazon.nova-pro-v1:0, aws_region_name: eu-west-1, api_key: tops3cret}}
 router_settings: {model_group_alias: {gpt-4: claude}}
 litellm_settings: {drop_params: true}
 ";

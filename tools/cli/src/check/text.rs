@@ -5,7 +5,8 @@ use std::fmt::Write;
 use anstyle::{AnsiColor, Style};
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, presets};
 
-use super::report::{Credentials, Deployment, Meaning, Report};
+use super::report::{Credentials, Deployment, Meaning, Price, Report};
+use crate::prices::per_million;
 
 const GOOD: Style = AnsiColor::Green.on_default().bold();
 const BAD: Style = AnsiColor::Red.on_default().bold();
@@ -95,6 +96,7 @@ fn table(meaning: &Meaning, width: Option<u16>) -> Table {
         "REGION",
         "BEDROCK MODEL",
         "SENT TO",
+        "USD/M IN, OUT",
         "CREDENTIALS",
     ]);
     for model in &meaning.models {
@@ -110,6 +112,7 @@ fn table(meaning: &Meaning, width: Option<u16>) -> Table {
                 Cell::new(&deployment.region),
                 Cell::new(&deployment.model),
                 Cell::new(&deployment.url),
+                Cell::new(price(&deployment.price)),
                 Cell::new(credentials(&deployment.credentials)),
             ]);
         }
@@ -121,6 +124,20 @@ fn share(deployment: &Deployment) -> String {
     match deployment.weight {
         0 => "standby".to_owned(),
         _ => format!("{} %", deployment.share_percent),
+    }
+}
+
+/// USD per million tokens of the prompt and of the answer.
+fn price(price: &Price) -> String {
+    let shown = |rate| per_million(rate).to_string();
+    match price {
+        Price::Known { rates, .. } => {
+            let [input, output] =
+                [rates.base.input, rates.base.output].map(|rate| rate.map_or("0".to_owned(), shown));
+            format!("{input}, {output}")
+        }
+        Price::ByModel => "by model".to_owned(),
+        Price::Unknown => "unknown".to_owned(),
     }
 }
 

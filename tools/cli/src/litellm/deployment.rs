@@ -10,10 +10,12 @@ use super::field::{Field, Section, quoted};
 use super::known;
 use super::model::{self, Target};
 use super::parameters::{Credentials, Parameters};
+use super::price::{self, Configured};
 use super::reader::Reader;
 use super::region;
 use super::unused::Unused;
 use super::weights::{RATE_MAX, Rates};
+use crate::prices::Catalogue;
 
 /// Longest `model_info.id`: it is a header value of every answer and a label of metrics.
 const ID_MAX_CHARS: usize = 256;
@@ -53,6 +55,7 @@ pub(crate) enum Entry {
 pub(crate) fn read(
     element: &Field,
     shared: &Credentials,
+    prices: &Catalogue,
     clusters: &mut Clusters,
     unused: &mut Unused,
     reader: &mut Reader<'_>,
@@ -105,6 +108,7 @@ pub(crate) fn read(
     let credentials = credentials(&parameters, reader);
     let rates = rates(&parameters, reader);
     let order = parameters.field("order").map(|field| reader.integer(&field));
+    let configured = Configured::read(&parameters, &info, reader);
     let own_id = info.field("id").map(|field| own_id(&field, reader));
     unused.collect(&entry, "model_list", "");
     unused.collect(parameters.own(), "litellm_params", known::LITELLM_PARAMS);
@@ -112,6 +116,7 @@ pub(crate) fn read(
 
     let (model_name, model, region, address) = (model_name?, model?, region?, address?);
     check_wildcards(&model_name, &model, &parameters, reader)?;
+    let price = price::price(&configured?, &region, &model, prices, &element.place, reader);
     let mut settings = DeploymentSettings {
         id: String::new(),
         model,
@@ -125,6 +130,7 @@ pub(crate) fn read(
             Some(order) => order?,
             None => 0,
         },
+        rates: price,
     };
     let (has_own_id, has_order) = (own_id.is_some(), order.is_some());
     settings.id = own_id.unwrap_or_else(|| Some(digest(&model_name, &settings)))?;

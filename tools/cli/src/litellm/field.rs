@@ -106,6 +106,15 @@ impl Section {
         (!field.is_null()).then(|| field.clone())
     }
 
+    /// The fields whose names fit, in the order of the file, unless they are null.
+    pub(crate) fn fields_named(&self, fits: impl Fn(&str) -> bool) -> Vec<(String, Field)> {
+        let names = self.fields.iter().map(|(name, _)| name);
+        let names = names.filter(|name| fits(name));
+        names
+            .filter_map(|name| Some((name.clone(), self.field(name)?)))
+            .collect()
+    }
+
     /// All fields in the order of the file, nulls included, as if each had been asked for.
     pub(crate) fn fields(&self) -> Vec<(String, Field)> {
         self.asked

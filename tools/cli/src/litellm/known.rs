@@ -18,9 +18,9 @@ pub(crate) const LITELLM_PARAMS: &str = "
 
 /// Of `model_info`.
 pub(crate) const MODEL_INFO: &str = "
-    base_model mode access_groups team_id team_public_model_name allowed_fails allowed_fails_policy
+    mode access_groups team_id team_public_model_name allowed_fails allowed_fails_policy
     supported_environments access_windows max_tokens max_input_tokens max_output_tokens
-    input_cost_per_token output_cost_per_token supports_vision supports_function_calling
+    supports_vision supports_function_calling
     supports_prompt_caching description version health_check_model
 ";
 

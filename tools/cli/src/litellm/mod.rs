@@ -17,6 +17,7 @@ mod limits;
 mod model;
 mod models;
 mod parameters;
+mod price;
 mod reader;
 mod region;
 mod scalar;
@@ -35,8 +36,10 @@ use envoy_bedrock::config::{CredentialSettings, DeploymentSettings, EnvName, Mod
 
 pub use environment::{Environment, Secrets};
 pub use error::{ConfigError, Place, Problem};
+pub(crate) use region::of_arn as region_of_arn;
 
 use crate::blueprint::Blueprint;
+use crate::prices::Catalogue;
 use deployment::Entry;
 use document::Document;
 use endpoint::Clusters;
@@ -57,13 +60,27 @@ use yaml::Value;
 ///
 /// Everything that was found wrong, in the order of the files.
 pub fn read(path: &Path, environment: &Environment, secrets: Secrets) -> Result<Blueprint, Vec<ConfigError>> {
+    read_priced(path, environment, secrets, Catalogue::built_in())
+}
+
+/// [`read`] with another price list than the built-in one.
+///
+/// # Errors
+///
+/// As there.
+pub fn read_priced(
+    path: &Path,
+    environment: &Environment,
+    secrets: Secrets,
+    prices: &Catalogue,
+) -> Result<Blueprint, Vec<ConfigError>> {
     let mut reader = Reader::new(environment, secrets);
     let document = Document::read(path, &mut reader);
     // What is missing from a broken file would only be told as further errors.
     let blueprint = if reader.has_errors() {
         None
     } else {
-        blueprint(&document, &mut reader)
+        blueprint(&document, prices, &mut reader)
     };
     let (errors, notes) = reader.finish();
     match blueprint {
@@ -72,7 +89,7 @@ pub fn read(path: &Path, environment: &Environment, secrets: Secrets) -> Result<
     }
 }
 
-fn blueprint(document: &Document, reader: &mut Reader<'_>) -> Option<Blueprint> {
+fn blueprint(document: &Document, prices: &Catalogue, reader: &mut Reader<'_>) -> Option<Blueprint> {
     assign_variables(document, reader);
     let general = settings_section(document, "general_settings", reader);
     let litellm = settings_section(document, "litellm_settings", reader);
@@ -91,7 +108,7 @@ fn blueprint(document: &Document, reader: &mut Reader<'_>) -> Option<Blueprint> 
     let mut left_out = Vec::new();
     let mut others = BTreeSet::new();
     for element in document.list("model_list", reader) {
-        match deployment::read(&element, &shared, &mut clusters, &mut unused, reader) {
+        match deployment::read(&element, &shared, prices, &mut clusters, &mut unused, reader) {
             Some(Entry::Bedrock(deployment)) => deployments.push(*deployment),
             Some(Entry::LeftOut { model_name, provider }) => {
                 left_out.push(model_name);
@@ -136,6 +153,7 @@ fn blueprint(document: &Document, reader: &mut Reader<'_>) -> Option<Blueprint> 
         master_key: master_key?,
         attempts: attempts?,
         body_limit_bytes: body_limit_bytes?,
+        catalogue: price::catalogue(&models, prices),
         models,
         aliases,
     };

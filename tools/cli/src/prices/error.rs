@@ -35,22 +35,28 @@ impl fmt::Display for PriceError {
                 write!(out, "{place}: ")?;
             }
         }
-        match &self.problem {
-            PriceProblem::Json(found) => write!(out, "expected a JSON object of models, but found {found}"),
-            PriceProblem::Value(text, UsdError::Negative) => {
+        write!(out, "{}", self.problem)
+    }
+}
+
+impl fmt::Display for PriceProblem {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Json(found) => write!(out, "expected a JSON object of models, but found {found}"),
+            Self::Value(text, UsdError::Negative) => {
                 write!(
                     out,
                     "expected a price in USD that is not negative, but found {text}"
                 )
             }
-            PriceProblem::Value(text, _) => write!(out, "expected a price in USD, but found {text}"),
-            PriceProblem::TooLarge(text) => {
+            Self::Value(text, _) => write!(out, "expected a price in USD, but found {text}"),
+            Self::TooLarge(text) => {
                 write!(
                     out,
                     "expected a price below 18 million USD per token, but found {text}"
                 )
             }
-            PriceProblem::NoBedrock => out.write_str(
+            Self::NoBedrock => out.write_str(
                 "expected entries whose litellm_provider is bedrock or bedrock_converse, but found none",
             ),
         }

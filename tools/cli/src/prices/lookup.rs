@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use envoy_bedrock::pricing::{Rates, price_ids};
+use envoy_bedrock::pricing::{Rates, price_ids, regional_key};
 
 use super::field::rates;
 use super::{Catalogue, Price, PriceError};
@@ -117,6 +117,22 @@ impl Catalogue {
             }
         });
         priced.collect()
+    }
+
+    /// The prices that the filter needs to look up, by [`envoy_bedrock::pricing::listed`], models that only requests
+    /// will name, in these regions.
+    pub fn wildcards<'a>(&self, regions: impl IntoIterator<Item = &'a str>) -> BTreeMap<String, Rates> {
+        // A region without a price of its own is none that the list knows.
+        let general = self.table("");
+        let owned = |(id, rates): (&str, &Rates)| (id.to_owned(), rates.clone());
+        let mut all: BTreeMap<String, Rates> = BTreeMap::new();
+        for region in regions {
+            all.extend(general.iter().map(|(id, rates)| owned((id, rates))));
+            let special = self.table(region).into_iter();
+            let special = special.filter(|(id, rates)| general.get(id) != Some(rates));
+            all.extend(special.map(|(id, rates)| owned((&regional_key(region, id), rates))));
+        }
+        all
     }
 
     fn listed(&self, region: &str, model: &str) -> Result<Found, NoPrice> {

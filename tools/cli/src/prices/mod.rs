@@ -4,13 +4,20 @@
 //! replaces it by the same reader. Numbers are read as decimals, never as floats.
 
 mod catalogue;
+mod command;
 mod error;
 mod field;
 mod import;
 mod lookup;
+mod per_million;
+mod show;
+mod source;
 
 pub use catalogue::{Catalogue, Entry, Price};
+pub use command::{Arguments, run};
 pub use error::{PriceError, PriceProblem};
 pub use field::RateField;
 pub use import::import;
 pub use lookup::{Found, NoPrice, Pricing, Source, explicit};
+pub(crate) use per_million::RatesJson;
+pub use per_million::per_million;

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 use super::options::{AccessLog, HostPort, Listeners, Options, Tls};
 use crate::litellm::{self, Environment, Secrets};
+use crate::prices::Catalogue;
 
 /// Turn a LiteLLM config.yaml into one self-contained Envoy configuration.
 #[derive(Debug, clap::Args)]
@@ -60,6 +61,9 @@ pub struct Arguments {
     /// Connect the cluster REGION to this address instead; may be repeated.
     #[arg(long, value_name = "REGION=HOST:PORT", value_parser = emulator)]
     emulator: Vec<(String, HostPort)>,
+    /// Price list to use instead of the built-in one: LiteLLM's own file or one that `prices --import` wrote.
+    #[arg(long, value_name = "FILE")]
+    prices: Option<PathBuf>,
 }
 
 fn emulator(text: &str) -> Result<(String, HostPort), String> {
@@ -115,7 +119,8 @@ pub fn run(arguments: &Arguments, environment: &Environment) -> ExitCode {
 }
 
 fn rendered(arguments: &Arguments, environment: &Environment) -> Result<(), Vec<String>> {
-    let blueprint = litellm::read(&arguments.config, environment, Secrets::MayComeLater)
+    let prices = Catalogue::of_file(arguments.prices.as_deref()).map_err(|error| vec![error])?;
+    let blueprint = litellm::read_priced(&arguments.config, environment, Secrets::MayComeLater, &prices)
         .map_err(|errors| errors.iter().map(ToString::to_string).collect::<Vec<_>>())?;
     for note in &blueprint.notes {
         let _ = writeln!(anstream::stderr(), "note: {note}");

@@ -1,0 +1,112 @@
+//! The answer to a request, as it passes.
+
+use super::ending;
+use crate::headers::Headers;
+use crate::reject::HEADER_ERROR_TYPE;
+use crate::route::Operation;
+use crate::usage::{BodyObserver, Ending, HeaderUsage, Observation, StreamKind, StreamObserver};
+
+/// Longest request id or error type that is kept; Bedrock's have some forty characters.
+const WORD_MAX_BYTES: usize = 128;
+
+/// What is kept of an answer.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub(super) status: u16,
+    pub(super) request_id: Option<String>,
+    pub(super) error_type: Option<String>,
+    pub(super) is_whole: bool,
+    usage: HeaderUsage,
+    observer: Option<Observer>,
+}
+
+#[derive(Debug)]
+enum Observer {
+    Body(Box<BodyObserver>),
+    Stream(Box<StreamObserver>),
+}
+
+impl Answer {
+    pub(super) fn begin(operation: Operation, headers: Headers<'_>) -> Self {
+        let mut usage = HeaderUsage::default();
+        for (name, value) in headers.0 {
+            usage.header(name, value);
+        }
+        let word = |name| headers.all(name).next().and_then(word);
+        let status = word(":status")
+            .and_then(|status| status.parse().ok())
+            .unwrap_or(0);
+        // An error type may carry a URL behind a colon (aws.md §6).
+        let error_type = word(HEADER_ERROR_TYPE);
+        let error_type = error_type.map(|word| word.split(':').next().unwrap_or_default().to_owned());
+        let observer = (status == 200).then(|| Observer::new(operation)).flatten();
+        Self {
+            status,
+            request_id: word("x-amzn-requestid"),
+            error_type,
+            is_whole: false,
+            usage,
+            observer,
+        }
+    }
+
+    pub(super) const fn is_reading(&self) -> bool {
+        self.observer.is_some()
+    }
+
+    /// Whether the first content was in `chunk`.
+    pub(super) fn push(&mut self, chunk: &[u8]) -> bool {
+        match &mut self.observer {
+            None => false,
+            Some(Observer::Stream(observer)) => observer.push(chunk),
+            Some(Observer::Body(observer)) => {
+                observer.push(chunk);
+                !chunk.is_empty()
+            }
+        }
+    }
+
+    pub(super) const fn ended(&mut self) {
+        self.is_whole = true;
+    }
+
+    pub(super) fn observe(&self, request_bytes: u64) -> Option<Observation> {
+        Some(
+            self.observer
+                .as_ref()?
+                .finish(ending(self.is_whole), &self.usage, request_bytes),
+        )
+    }
+
+    /// What is to be thought of an answer that the client did not wait for.
+    pub(super) fn unanswered(&self, request_bytes: u64) -> Observation {
+        match &self.observer {
+            Some(observer) => observer.finish(Ending::Cut, &self.usage, request_bytes),
+            None => BodyObserver::default().finish(Ending::Cut, &self.usage, request_bytes),
+        }
+    }
+}
+
+impl Observer {
+    fn new(operation: Operation) -> Option<Self> {
+        let stream = |kind| Self::Stream(Box::new(StreamObserver::new(kind)));
+        match operation {
+            Operation::Converse | Operation::Invoke => Some(Self::Body(Box::default())),
+            Operation::ConverseStream => Some(stream(StreamKind::Converse)),
+            Operation::InvokeWithResponseStream => Some(stream(StreamKind::Invoke)),
+            Operation::CountTokens => None,
+        }
+    }
+
+    fn finish(&self, ending: Ending, headers: &HeaderUsage, request_bytes: u64) -> Observation {
+        match self {
+            Self::Body(observer) => observer.finish(ending, headers, request_bytes),
+            Self::Stream(observer) => observer.finish(ending, headers, request_bytes),
+        }
+    }
+}
+
+fn word(value: &[u8]) -> Option<String> {
+    let text = std::str::from_utf8(value.get(..value.len().min(WORD_MAX_BYTES))?).ok()?;
+    Some(text.to_owned())
+}

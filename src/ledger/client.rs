@@ -1,0 +1,117 @@
+//! What a request says about itself for the record, under LiteLLM's header names. Each is bounded, and none is believed
+//! for anything but the record.
+
+use crate::headers::Headers;
+
+/// Longest id, end user or user agent that is kept, in bytes.
+const TEXT_MAX_BYTES: usize = 256;
+/// Most tags that are kept.
+const TAGS_MAX: usize = 32;
+/// Longest `x-litellm-spend-logs-metadata` that is kept, in bytes.
+const METADATA_MAX_BYTES: usize = 4096;
+
+/// A request's own words.
+#[derive(Clone, Debug, Default)]
+pub struct Client {
+    /// `x-litellm-call-id`, or the gateway's number for the request.
+    pub call_id: String,
+    /// `x-litellm-tags`, separated by commas.
+    pub tags: Vec<String>,
+    /// `x-litellm-customer-id` or `x-litellm-end-user-id`.
+    pub end_user: Option<String>,
+    /// `x-litellm-spend-logs-metadata`, if it is JSON.
+    pub metadata: Option<serde_json::Value>,
+    /// `user-agent`.
+    pub user_agent: Option<String>,
+}
+
+impl Client {
+    /// Reads them from the headers; `id` is the request's number if it brings none.
+    pub fn read(headers: Headers<'_>, id: String) -> Self {
+        let text = |name| headers.all(name).next().and_then(text);
+        let tags = headers
+            .all("x-litellm-tags")
+            .flat_map(|value| value.split(|byte| *byte == b','));
+        let metadata = headers.all("x-litellm-spend-logs-metadata").next();
+        let metadata = metadata.filter(|value| value.len() <= METADATA_MAX_BYTES);
+        Self {
+            call_id: text("x-litellm-call-id").filter(|id| is_id(id)).unwrap_or(id),
+            tags: tags
+                .filter_map(|tag| self::text(tag.trim_ascii()))
+                .take(TAGS_MAX)
+                .collect(),
+            end_user: text("x-litellm-customer-id").or_else(|| text("x-litellm-end-user-id")),
+            metadata: metadata.and_then(|value| serde_json::from_slice(value).ok()),
+            user_agent: text("user-agent"),
+        }
+    }
+}
+
+/// An id is echoed in a header, so it holds what a header and a log can take without escaping.
+fn is_id(id: &str) -> bool {
+    id.bytes()
+        .all(|byte| byte.is_ascii_graphic() && byte != b'"' && byte != b'\\')
+}
+
+/// The beginning of a value as text, if it is any.
+fn text(value: &[u8]) -> Option<String> {
+    let text = String::from_utf8_lossy(value);
+    let end = text.floor_char_boundary(TEXT_MAX_BYTES);
+    text.get(..end).filter(|text| !text.is_empty()).map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn client(headers: &[(&str, &str)]) -> Client {
+        let headers: Vec<_> = headers
+            .iter()
+            .map(|(name, value)| (name.as_bytes(), value.as_bytes()))
+            .collect();
+        Client::read(Headers(&headers), "made-up".into())
+    }
+
+    #[test]
+    fn litellms_headers_are_read() {
+        let client = client(&[
+            ("x-litellm-call-id", "call-1"),
+            ("x-litellm-tags", "a, b,,c"),
+            ("x-litellm-end-user-id", "u"),
+            ("x-litellm-spend-logs-metadata", "{\"k\": 1}"),
+            ("user-agent", "Boto3/1"),
+        ]);
+        assert_eq!(client.call_id, "call-1");
+        assert_eq!(client.tags, ["a", "b", "c"]);
+        assert_eq!(client.end_user.as_deref(), Some("u"));
+        assert_eq!(client.metadata, Some(serde_json::json!({ "k": 1 })));
+        assert_eq!(client.user_agent.as_deref(), Some("Boto3/1"));
+    }
+
+    #[test]
+    fn an_id_that_no_header_could_echo_is_not_taken() {
+        for id in ["", "a b", "a\"b", "é", "a\\b"] {
+            assert_eq!(client(&[("x-litellm-call-id", id)]).call_id, "made-up", "{id}");
+        }
+    }
+
+    #[test]
+    fn long_values_are_cut_and_many_tags_dropped() {
+        let tags = "t,".repeat(100);
+        let long = "é".repeat(300);
+        let client = client(&[("x-litellm-tags", &tags), ("user-agent", &long)]);
+        assert_eq!(client.tags.len(), TAGS_MAX);
+        assert_eq!(client.user_agent.unwrap().len(), TEXT_MAX_BYTES);
+    }
+
+    #[test]
+    fn metadata_that_is_too_long_or_no_json_is_left_out() {
+        let long = format!("\"{}\"", "x".repeat(METADATA_MAX_BYTES));
+        for metadata in ["{", "", &long] {
+            assert_eq!(
+                client(&[("x-litellm-spend-logs-metadata", metadata)]).metadata,
+                None
+            );
+        }
+    }
+}

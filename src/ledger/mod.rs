@@ -1,0 +1,150 @@
+//! One request's account: opened with its headers, closed with its stream, and left as a line in the spend log.
+//!
+//! Accounting fails open: whatever cannot be read here is passed on all the same and shows in the line as unknown.
+//! Prompts and completions are never in it.
+
+mod answer;
+mod client;
+mod row;
+
+use std::rc::Rc;
+
+use answer::Answer;
+pub use client::Client;
+pub use row::Row;
+
+use crate::headers::Headers;
+use crate::plan::Plan;
+use crate::pricing::Cost;
+use crate::reject::{HEADER_ERROR_TYPE, Reply};
+use crate::route::Operation;
+use crate::time::UnixTime;
+use crate::usage::{Ending, Observation};
+
+/// The account of a request in the gateway role.
+#[derive(Debug)]
+pub struct Account {
+    client: Client,
+    started: UnixTime,
+    first_content: Option<UnixTime>,
+    course: Course,
+}
+
+/// How far a request came.
+#[derive(Debug)]
+enum Course {
+    /// It was not sent on: it is still arriving, or its client left before it was complete.
+    Arriving,
+    /// The gateway answered it.
+    Refused {
+        status: u16,
+        error_type: Option<&'static str>,
+    },
+    /// It went upstream.
+    Departed { plan: Rc<Plan>, answer: Option<Answer> },
+}
+
+impl Account {
+    /// Opens an account with a request's headers. `id` is its number unless the client gave one.
+    pub fn open(headers: Headers<'_>, id: String, started: UnixTime) -> Self {
+        Self {
+            client: Client::read(headers, id),
+            started,
+            first_content: None,
+            course: Course::Arriving,
+        }
+    }
+
+    /// The request was answered here.
+    pub fn refused(&mut self, reply: &Reply) {
+        let error_type = reply.headers.iter().find(|(name, _)| *name == HEADER_ERROR_TYPE);
+        self.course = Course::Refused {
+            status: reply.status,
+            error_type: error_type.map(|(_, value)| *value),
+        };
+    }
+
+    /// The request went upstream.
+    pub fn departed(&mut self, plan: Rc<Plan>) {
+        self.course = Course::Departed { plan, answer: None };
+    }
+
+    /// The headers of the answer that goes to the client, Bedrock's or Envoy's.
+    pub fn answered(&mut self, headers: Headers<'_>) {
+        if let Course::Departed { plan, answer } = &mut self.course {
+            *answer = Some(Answer::begin(plan.operation, headers));
+        }
+    }
+
+    /// Whether the body of the answer is to be looked at.
+    pub fn is_reading(&self) -> bool {
+        matches!(&self.course, Course::Departed { answer: Some(answer), .. } if answer.is_reading())
+    }
+
+    /// Looks at the next bytes of the answer. `now` is asked for at most once in a request.
+    pub fn read(&mut self, chunk: &[u8], now: impl FnOnce() -> Option<UnixTime>) {
+        if let Course::Departed {
+            answer: Some(answer), ..
+        } = &mut self.course
+            && answer.push(chunk)
+            && self.first_content.is_none()
+        {
+            self.first_content = now();
+        }
+    }
+
+    /// The answer is complete.
+    pub fn ended(&mut self) {
+        if let Course::Departed {
+            answer: Some(answer), ..
+        } = &mut self.course
+        {
+            answer.ended();
+        }
+    }
+
+    /// Closes the account.
+    pub fn close(&self, now: UnixTime) -> Row<'_> {
+        let row = Row::new(&self.client, self.started, now);
+        match &self.course {
+            Course::Arriving => row,
+            Course::Refused { status, error_type } => row.refused(*status, *error_type),
+            Course::Departed { plan, answer } => {
+                let observation = observe(plan, answer.as_ref());
+                let cost = observation.as_ref().and_then(|seen| cost(plan, seen));
+                let row = row.departed(plan, cost);
+                match (answer, observation) {
+                    (Some(answer), observation) => row.answered(answer, observation, self.first_content),
+                    (None, Some(observation)) => row.observed(observation),
+                    (None, None) => row,
+                }
+            }
+        }
+    }
+}
+
+/// What was used, or `None` when nothing was: Bedrock bills no error and no counting of tokens. It does bill what the
+/// client did not wait for.
+fn observe(plan: &Plan, answer: Option<&Answer>) -> Option<Observation> {
+    if plan.operation == Operation::CountTokens || plan.attempted() == 0 {
+        return None;
+    }
+    match answer {
+        Some(answer) => answer.observe(plan.request_bytes()),
+        None => Some(
+            Answer::begin(plan.operation, Headers(&[(b":status", b"200")])).unanswered(plan.request_bytes()),
+        ),
+    }
+}
+
+fn cost(plan: &Plan, seen: &Observation) -> Option<Cost> {
+    Cost::of(seen.usage.as_ref()?, seen.service_tier, plan.rates()?)
+}
+
+/// How an answer ended, for an observer.
+const fn ending(is_whole: bool) -> Ending {
+    if is_whole { Ending::Whole } else { Ending::Cut }
+}
+
+#[cfg(test)]
+mod tests;

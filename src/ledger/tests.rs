@@ -1,0 +1,254 @@
+use super::*;
+use crate::exchange::Exchange;
+use crate::gateway::Gateway;
+use crate::headers::Header;
+use crate::random::Random;
+use serde_json::{Value, json};
+
+const START: u64 = 1_795_357_174_000_000_000;
+const SECOND: u64 = 1_000_000_000;
+
+fn gateway() -> Rc<Gateway> {
+    let settings = r#"{"master_key": "MASTER", "attempts": 2, "body_limit_bytes": 100, "models": [
+        {"name": "m", "deployments": [{"id": "d", "model": "a:0", "region": "west", "cluster": "west",
+         "authority": "west.test", "base_path": "/base", "weight": 1, "credentials": {"bearer": {"api_key": "API"}},
+         "rates": {"base": {"input": 3000000, "output": 15000000, "cache_read": 300000}}}]},
+        {"name": "unpriced", "deployments": [{"id": "u", "model": "b", "region": "west", "cluster": "west",
+         "authority": "west.test", "weight": 1, "credentials": {"bearer": {"api_key": "API"}}}]},
+        {"name": "us.*", "deployments": [{"id": "w", "model": "us.*", "region": "west", "cluster": "west",
+         "authority": "west.test", "weight": 1, "credentials": {"bearer": {"api_key": "API"}}}]}],
+        "catalogue": {"us.x": {"base": {"input": 1000000, "output": 1000000}}}}"#;
+    Rc::new(Gateway::new(settings.as_bytes(), |_| Some("sk-secret".into())).unwrap())
+}
+
+fn at(seconds: u64) -> UnixTime {
+    UnixTime::from_nanoseconds(START + seconds * SECOND)
+}
+
+fn headers<'a>(pairs: &[(&'a str, &'a str)]) -> Vec<Header<'a>> {
+    pairs
+        .iter()
+        .map(|(name, value)| (name.as_bytes(), value.as_bytes()))
+        .collect()
+}
+
+/// An account of a request to `path` that has made `attempts` attempts.
+fn departed(path: &str, attempts: u64) -> Account {
+    let request = headers(&[
+        (":method", "POST"),
+        (":path", path),
+        ("authorization", "Bearer sk-secret"),
+        ("x-litellm-tags", "team-a"),
+        ("user-agent", "curl"),
+    ]);
+    let mut account = Account::open(Headers(&request), "call-1".into(), at(0));
+    let mut exchange = Exchange::begin(gateway(), Headers(&request)).unwrap();
+    exchange.receive(&[b'x'; 40]).unwrap();
+    let plan = Rc::new(exchange.depart(&mut Random::new(1)).plan);
+    for number in 1..=attempts {
+        plan.request(number, b"west", at(0)).unwrap();
+    }
+    account.departed(plan);
+    account
+}
+
+fn line(account: &Account) -> Value {
+    let json = account.close(at(2)).json();
+    assert!(!json.contains("sk-secret"), "{json}");
+    serde_json::from_str(&format!("{{{}}}", json.trim_end_matches(','))).unwrap()
+}
+
+fn check(line: &Value, expected: &[(&str, Value)]) {
+    for (name, value) in expected {
+        assert_eq!(&line[name], value, "{name} of {line}");
+    }
+}
+
+const USAGE: &[u8] = br#"{"output":{},"usage":{"inputTokens":100,"outputTokens":10,"totalTokens":1110,"cacheReadInputTokens":1000}}"#;
+
+#[test]
+fn a_whole_answer_leaves_its_usage_and_its_exact_cost() {
+    let mut account = departed("/model/m/converse", 2);
+    account.answered(Headers(&headers(&[
+        (":status", "200"),
+        ("x-amzn-requestid", "r-1"),
+    ])));
+    assert!(account.is_reading());
+    account.read(&USAGE[..30], || Some(at(1)));
+    account.read(&USAGE[30..], || {
+        panic!("the time of the first content is asked for once")
+    });
+    account.ended();
+    let json = account.close(at(2)).json();
+    // 100 x 3e-6 + 1000 x 3e-7 + 10 x 1.5e-5
+    assert!(json.contains("\"spend\":0.00075,"), "{json}");
+    check(
+        &line(&account),
+        &[
+            ("request_id", json!("call-1")),
+            ("call_type", json!("converse")),
+            ("model_group", json!("m")),
+            ("model", json!("a:0")),
+            ("model_id", json!("d")),
+            ("model_region", json!("west")),
+            ("api_base", json!("west.test/base")),
+            ("request_tags", json!(["team-a"])),
+            ("user_agent", json!("curl")),
+            ("input_cost", json!(0.0003)),
+            ("cache_read_cost", json!(0.0003)),
+            ("output_cost", json!(0.00015)),
+            ("prompt_tokens", json!(1100)),
+            ("completion_tokens", json!(10)),
+            ("total_tokens", json!(1110)),
+            ("usage_source", json!("reported")),
+            ("startTime", json!("2026-11-22T14:19:34.000Z")),
+            ("completionStartTime", json!("2026-11-22T14:19:35.000Z")),
+            ("endTime", json!("2026-11-22T14:19:36.000Z")),
+            ("request_duration_ms", json!(2000)),
+            ("status", json!("success")),
+            ("http_status", json!(200)),
+            ("error_class", Value::Null),
+            ("attempted_retries", json!(1)),
+            ("stream", json!(false)),
+            ("x_amzn_requestid", json!("r-1")),
+        ],
+    );
+}
+
+#[test]
+fn a_cut_answer_is_estimated_and_never_free() {
+    for is_answered in [true, false] {
+        let mut account = departed("/model/m/converse-stream", 1);
+        if is_answered {
+            account.answered(Headers(&headers(&[(":status", "200")])));
+        }
+        let line = line(&account);
+        check(
+            &line,
+            &[
+                ("usage_source", json!("estimated")),
+                ("prompt_tokens", json!(10)),
+                ("spend", json!(0.00003)),
+                ("status", json!("failure")),
+                ("error_class", json!("Cut")),
+                ("stream", json!(true)),
+            ],
+        );
+    }
+}
+
+#[test]
+fn an_error_of_bedrock_costs_nothing_and_is_named() {
+    let mut account = departed("/model/m/converse", 1);
+    let answer = [
+        (":status", "429"),
+        ("x-amzn-errortype", "ThrottlingException:http://internal.test/"),
+    ];
+    account.answered(Headers(&headers(&answer)));
+    assert!(!account.is_reading());
+    account.ended();
+    check(
+        &line(&account),
+        &[
+            ("spend", json!(0)),
+            ("total_tokens", json!(0)),
+            ("usage_source", Value::Null),
+            ("http_status", json!(429)),
+            ("status", json!("failure")),
+            ("error_class", json!("ThrottlingException")),
+        ],
+    );
+}
+
+#[test]
+fn a_spend_that_nobody_knows_is_null() {
+    let mut account = departed("/model/unpriced/converse", 1);
+    account.answered(Headers(&headers(&[(":status", "200")])));
+    account.read(USAGE, || None);
+    account.ended();
+    check(
+        &line(&account),
+        &[
+            ("spend", Value::Null),
+            ("total_tokens", json!(1110)),
+            ("status", json!("success")),
+        ],
+    );
+
+    let mut account = departed("/model/m/converse", 1);
+    account.answered(Headers(&headers(&[(":status", "200")])));
+    account.read(b"not json", || None);
+    account.ended();
+    check(
+        &line(&account),
+        &[
+            ("spend", Value::Null),
+            ("usage_source", json!("unparsed")),
+            ("usage_unread", json!("json")),
+        ],
+    );
+}
+
+#[test]
+fn a_wildcards_price_is_looked_up_by_the_name_that_the_client_gave() {
+    for (model, spend) in [("us.x", json!(0.00111)), ("us.y", Value::Null)] {
+        let mut account = departed(&format!("/model/{model}/converse"), 1);
+        account.answered(Headers(&headers(&[(":status", "200")])));
+        account.read(USAGE, || None);
+        account.ended();
+        check(
+            &line(&account),
+            &[
+                ("spend", spend),
+                ("model", json!(model)),
+                ("model_group", json!("us.*")),
+            ],
+        );
+    }
+}
+
+#[test]
+fn counting_tokens_is_free() {
+    let mut account = departed("/model/m/count-tokens", 1);
+    account.answered(Headers(&headers(&[(":status", "200")])));
+    account.ended();
+    check(
+        &line(&account),
+        &[
+            ("spend", json!(0)),
+            ("status", json!("success")),
+            ("usage_source", Value::Null),
+        ],
+    );
+}
+
+#[test]
+fn a_refused_request_has_a_line_without_a_model() {
+    let request = headers(&[(":method", "POST"), (":path", "/model/m/converse")]);
+    let mut account = Account::open(Headers(&request), "call-1".into(), at(0));
+    account.refused(&Exchange::begin(gateway(), Headers(&request)).unwrap_err());
+    check(
+        &line(&account),
+        &[
+            ("http_status", json!(401)),
+            ("status", json!("failure")),
+            ("error_class", json!("UnrecognizedClientException")),
+            ("api_key", Value::Null),
+            ("model_group", Value::Null),
+            ("spend", json!(0)),
+        ],
+    );
+}
+
+#[test]
+fn a_client_that_leaves_while_it_sends_has_a_line() {
+    let account = Account::open(Headers(&[]), "call-1".into(), at(0));
+    check(
+        &line(&account),
+        &[
+            ("status", json!("failure")),
+            ("http_status", Value::Null),
+            ("spend", json!(0)),
+        ],
+    );
+}

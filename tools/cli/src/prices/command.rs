@@ -1,0 +1,116 @@
+//! `envoy-bedrock prices`: lists prices, looks them up, and imports newer ones.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use super::source::import_file;
+use super::{Catalogue, Pricing, show};
+use crate::litellm::region_of_arn;
+
+/// List Bedrock's prices, look a model's up, or import a newer list of LiteLLM's.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  envoy-bedrock prices
+  envoy-bedrock prices us.anthropic.claude-sonnet-4-5-20250929-v1:0 --region us-east-1
+  envoy-bedrock prices arn:aws:bedrock:eu-west-2::foundation-model/meta.llama3-8b-instruct-v1:0 --json
+  envoy-bedrock prices --import model_prices_and_context_window.json -o bedrock-prices.json
+
+Prices are in USD per million tokens, exact.
+
+Exit codes: 0 all is well, 1 a model has no price (or a file cannot be used), 2 wrong usage.")]
+pub struct Arguments {
+    /// Model ids, inference profile ids or ARNs to look up; without any, the whole list.
+    #[arg(value_name = "MODEL")]
+    models: Vec<String>,
+    /// Region of the models; an ARN's own is used unless this is given.
+    #[arg(long, value_name = "REGION", requires = "models")]
+    region: Option<String>,
+    /// Print one JSON object instead of text. Later versions only add keys to it.
+    #[arg(long)]
+    json: bool,
+    /// Use this price list instead of the built-in one: LiteLLM's own file or an imported one.
+    #[arg(long, value_name = "FILE")]
+    catalogue: Option<PathBuf>,
+    /// Write the Bedrock part of LiteLLM's model_prices_and_context_window.json as a price list.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["models", "catalogue", "json"])]
+    import: Option<PathBuf>,
+    /// Where the imported list goes; standard output by default.
+    #[arg(short, long, value_name = "FILE", requires = "import")]
+    output: Option<PathBuf>,
+}
+
+/// Region of a model that neither its ARN nor the user gives one, as for a deployment.
+const REGION_DEFAULT: &str = "us-west-2";
+
+/// Runs the command; the exit codes are those of its help.
+pub fn run(arguments: &Arguments) -> ExitCode {
+    let result = match &arguments.import {
+        Some(file) => imported(file, arguments.output.as_deref()),
+        None => shown(arguments),
+    };
+    match result {
+        Ok(code) => code,
+        Err(error) => {
+            let _ = writeln!(anstream::stderr(), "error: {error}");
+            ExitCode::from(1)
+        }
+    }
+}
+
+fn imported(file: &Path, output: Option<&Path>) -> Result<ExitCode, String> {
+    let list = import_file(file)?;
+    match output {
+        Some(path) => std::fs::write(path, list)
+            .map_err(|error| format!("expected to write {}, but found: {error}", path.display()))?,
+        None => print(&list),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn shown(arguments: &Arguments) -> Result<ExitCode, String> {
+    let catalogue = Catalogue::of_file(arguments.catalogue.as_deref())?;
+    if arguments.models.is_empty() {
+        print(&if arguments.json {
+            show::list_json(&catalogue)
+        } else {
+            show::list_text(&catalogue)
+        });
+        return Ok(ExitCode::SUCCESS);
+    }
+    let models = arguments.models.iter().map(|model| {
+        let own = region_of_arn(model);
+        let region = arguments.region.as_deref().or(own).unwrap_or(REGION_DEFAULT);
+        let pricing = Pricing {
+            explicit: None,
+            base_model: None,
+            region,
+            model,
+        };
+        show::LookedUp {
+            model,
+            region,
+            found: catalogue.price(&pricing),
+        }
+    });
+    let models: Vec<_> = models.collect();
+    if arguments.json {
+        print(&show::lookup_json(&models));
+    } else {
+        print(&show::lookup_text(&models));
+    }
+    let mut code = ExitCode::SUCCESS;
+    for looked_up in &models {
+        if let Err(error) = &looked_up.found {
+            let _ = writeln!(anstream::stderr(), "error: {}: {error}", looked_up.model);
+            code = ExitCode::from(1);
+        }
+    }
+    Ok(code)
+}
+
+/// A reader that has seen enough (`| head`) is no failure.
+fn print(text: &str) {
+    let _ = anstream::stdout().write_all(text.as_bytes());
+}
