@@ -5,12 +5,14 @@
 
 mod answer;
 mod client;
+mod headers;
 mod row;
 
 use std::rc::Rc;
 
 use answer::Answer;
 pub use client::Client;
+pub use headers::PREFIX as HEADER_PREFIX;
 pub use row::Row;
 
 use crate::headers::Headers;

@@ -252,3 +252,68 @@ fn a_client_that_leaves_while_it_sends_has_a_line() {
         ],
     );
 }
+
+fn told(account: &Account) -> Vec<(&'static str, String)> {
+    account.headers(at(2))
+}
+
+fn header<'a>(headers: &'a [(&'static str, String)], name: &str) -> Option<&'a str> {
+    headers
+        .iter()
+        .find(|(found, _)| *found == name)
+        .map(|(_, value)| value.as_str())
+}
+
+#[test]
+fn a_whole_answer_tells_its_course_and_its_cost() {
+    let mut account = departed("/model/m/converse", 2);
+    account.answered(Headers(&headers(&[(":status", "200")])));
+    assert!(account.may_wait());
+    account.read(USAGE, || Some(at(1)));
+    assert_eq!(
+        header(&told(&account), "x-litellm-response-cost"),
+        None,
+        "the answer is not complete yet"
+    );
+    account.ended();
+    let told = told(&account);
+    for (name, value) in [
+        ("x-litellm-call-id", "call-1"),
+        ("x-litellm-model-group", "m"),
+        ("x-litellm-model-id", "d"),
+        ("x-litellm-model-region", "west"),
+        ("x-litellm-model-api-base", "west.test/base"),
+        ("x-litellm-attempted-retries", "1"),
+        ("x-litellm-response-duration-ms", "2000"),
+        ("x-litellm-response-cost", "0.00075"),
+        ("x-litellm-response-cost-input", "0.0003"),
+        ("x-litellm-response-cost-output", "0.00015"),
+        ("x-litellm-response-cost-cache-read", "0.0003"),
+        ("x-litellm-response-cost-cache-creation", "0"),
+    ] {
+        assert_eq!(header(&told, name), Some(value), "{name}");
+    }
+    assert!(told.iter().all(|(name, _)| name.starts_with(HEADER_PREFIX)));
+}
+
+#[test]
+fn only_an_answer_that_is_one_document_waits_for_its_cost() {
+    for (path, status, waits) in [
+        ("/model/m/converse", "200", true),
+        ("/model/m/invoke", "200", true),
+        ("/model/m/converse", "429", false),
+        ("/model/m/converse-stream", "200", false),
+        ("/model/m/count-tokens", "200", false),
+    ] {
+        let mut account = departed(path, 1);
+        account.answered(Headers(&headers(&[(":status", status)])));
+        assert_eq!(account.may_wait(), waits, "{path} {status}");
+    }
+}
+
+#[test]
+fn a_refused_request_tells_its_id_and_nothing_of_a_model() {
+    let account = Account::open(Headers(&[]), "call-1".into(), at(0));
+    let names: Vec<_> = told(&account).into_iter().map(|(name, _)| name).collect();
+    assert_eq!(names, ["x-litellm-call-id", "x-litellm-response-duration-ms"]);
+}

@@ -5,7 +5,7 @@
 
 #![expect(unsafe_code, reason = "names and memory that the ABI gives to Envoy")]
 
-use super::{Action, logger, vm};
+use super::{logger, vm};
 
 unsafe extern "C" {
     /// The C library's constructors; a module without `main` runs them itself.
@@ -63,28 +63,25 @@ extern "C" fn proxy_on_request_trailers(context_id: u32, _count: u32) -> u32 {
 /// The answer's headers are there, and with `ends` no body follows.
 #[unsafe(no_mangle)]
 extern "C" fn proxy_on_response_headers(context_id: u32, _count: u32, ends: u32) -> u32 {
-    vm::response(context_id, |stream| stream.response_headers(ends != 0));
-    Action::Continue as u32
+    vm::response(context_id, |stream| stream.response_headers(ends != 0)) as u32
 }
 
-/// `size` more bytes of the answer's body are passing, and with `ends` they are the last.
+/// `size` bytes of the answer's body are here since some were last passed on, and with `ends` they are the last.
 #[unsafe(no_mangle)]
 extern "C" fn proxy_on_response_body(context_id: u32, size: usize, ends: u32) -> u32 {
-    vm::response(context_id, |stream| stream.response_body(size, ends != 0));
-    Action::Continue as u32
+    vm::response(context_id, |stream| stream.response_body(size, ends != 0)) as u32
 }
 
 /// The answer ends with trailers instead of its body.
 #[unsafe(no_mangle)]
 extern "C" fn proxy_on_response_trailers(context_id: u32, _count: u32) -> u32 {
-    vm::response(context_id, vm::Stream::response_trailers);
-    Action::Continue as u32
+    vm::response(context_id, vm::Stream::response_trailers) as u32
 }
 
 /// Envoy is about to write the access log, for the stream in the listener only.
 #[unsafe(no_mangle)]
 extern "C" fn proxy_on_log(context_id: u32) {
-    vm::response(context_id, vm::Stream::log);
+    vm::log(context_id);
 }
 
 /// A plugin or a stream is over.

@@ -8,7 +8,7 @@ use super::{Action, host, plans, reply};
 use crate::exchange::Exchange;
 use crate::gateway::Gateway;
 use crate::headers::Headers;
-use crate::ledger::Account;
+use crate::ledger::{Account, HEADER_PREFIX};
 use crate::pairs;
 use crate::random::Random;
 use crate::reject::{Reject, Reply};
@@ -17,6 +17,9 @@ use crate::wiring::{HEADER_CLUSTER, HEADER_ROUTE, PROPERTY_PLAN, PROPERTY_ROW};
 
 /// Bytes of a body copied into the VM at once: its memory never shrinks, so one large read would stay for good.
 const READ_MAX_BYTES: usize = 256 * 1024;
+
+/// Longest answer whose headers wait for its end. A longer one goes as it comes, without its cost in the headers.
+const HELD_MAX_BYTES: usize = 1024 * 1024;
 
 /// Where a stream is.
 enum Stage {
@@ -34,6 +37,8 @@ pub(super) struct GatewayStream {
     stage: Stage,
     /// From the moment its headers have come.
     account: Option<Account>,
+    /// So many bytes of the answer are held back together with its headers, which wait for its cost.
+    held: Option<usize>,
     random: Rc<RefCell<Random>>,
 }
 
@@ -42,6 +47,7 @@ impl GatewayStream {
         Self {
             stage: Stage::Fresh(gateway),
             account: None,
+            held: None,
             random,
         }
     }
@@ -75,40 +81,94 @@ impl GatewayStream {
         }
     }
 
-    pub(super) fn response_headers(&mut self, ends: bool) {
+    pub(super) fn response_headers(&mut self, ends: bool) -> Action {
         let Some(account) = &mut self.account else {
-            return;
+            return Action::Continue;
         };
         let bytes = host::response_headers().unwrap_or_default();
         account.answered(Headers(&pairs::parse(&bytes).unwrap_or_default()));
         if ends {
             account.ended();
+        } else if account.may_wait() {
+            self.held = Some(0);
+            return Action::Pause;
+        }
+        self.tell();
+        Action::Continue
+    }
+
+    /// `size` bytes are here: what was held before and what has come, or what is passing.
+    pub(super) fn response_body(&mut self, size: usize, ends: bool) -> Action {
+        let is_read = self.read(self.held.unwrap_or(0), size);
+        match &mut self.account {
+            Some(account) if ends && is_read => account.ended(),
+            _ => {}
+        }
+        match &mut self.held {
+            None => return Action::Continue,
+            Some(held) if !ends && size <= HELD_MAX_BYTES => {
+                *held = size;
+                return Action::Pause;
+            }
+            Some(_) => {}
+        }
+        self.release()
+    }
+
+    pub(super) fn response_trailers(&mut self) -> Action {
+        if let Some(account) = &mut self.account {
+            account.ended();
+        }
+        if self.held.is_some() {
+            self.release()
+        } else {
+            Action::Continue
         }
     }
 
-    pub(super) fn response_body(&mut self, size: usize, ends: bool) {
+    /// Looks at bytes `start..size` of the answer. False if they could not be read: the answer then counts as cut.
+    fn read(&mut self, mut start: usize, size: usize) -> bool {
         let Some(account) = &mut self.account else {
-            return;
+            return false;
         };
-        let mut start = 0;
         while account.is_reading() && start < size {
-            // What cannot be read shows as an answer without an end.
             match host::response_body(start, size.saturating_sub(start).min(READ_MAX_BYTES)) {
                 Ok(chunk) if !chunk.is_empty() => {
                     account.read(&chunk, now);
                     start = start.saturating_add(chunk.len());
                 }
-                _ => return,
+                _ => return false,
             }
         }
-        if ends {
-            account.ended();
-        }
+        true
     }
 
-    pub(super) fn response_trailers(&mut self) {
-        if let Some(account) = &mut self.account {
-            account.ended();
+    fn release(&mut self) -> Action {
+        self.held = None;
+        self.tell();
+        Action::Continue
+    }
+
+    /// Puts what the client is told into the answer's headers. Without it, if that fails, the answer is as good.
+    fn tell(&self) {
+        let Some(account) = &self.account else {
+            return;
+        };
+        let told = account.headers(now().unwrap_or_default());
+        let Ok(bytes) = host::response_headers() else {
+            return;
+        };
+        let Some(headers) = pairs::parse(&bytes).filter(|headers| !headers.is_empty()) else {
+            return;
+        };
+        let kept = headers
+            .into_iter()
+            .filter(|(name, _)| !name.starts_with(HEADER_PREFIX.as_bytes()));
+        let told = told
+            .iter()
+            .map(|(name, value)| (name.as_bytes(), value.as_bytes()));
+        if let Err(error) = host::set_response_headers(&pairs::serialise(kept.chain(told))) {
+            log::error!("an answer's headers were not completed: {error:?}");
         }
     }
 

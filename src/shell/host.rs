@@ -122,6 +122,12 @@ pub(super) fn set_request_headers(pairs: &[u8]) -> Result<(), HostError> {
     checked(unsafe { proxy_set_header_map_pairs(MAP_REQUEST_HEADERS, pairs.as_ptr(), pairs.len()) })
 }
 
+/// Replaces all of the answer's headers.
+pub(super) fn set_response_headers(pairs: &[u8]) -> Result<(), HostError> {
+    // SAFETY: the slice outlives the call.
+    checked(unsafe { proxy_set_header_map_pairs(MAP_RESPONSE_HEADERS, pairs.as_ptr(), pairs.len()) })
+}
+
 /// Removes all of the request's trailers.
 pub(super) fn clear_request_trailers() -> Result<(), HostError> {
     let none = crate::pairs::serialise([].into_iter());

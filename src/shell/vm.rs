@@ -49,27 +49,30 @@ impl Stream {
         }
     }
 
-    pub(super) fn response_headers(&mut self, ends: bool) {
+    pub(super) fn response_headers(&mut self, ends: bool) -> Action {
         match self {
-            Self::Gateway(stream) => stream.response_headers(ends),
+            Self::Gateway(stream) => return stream.response_headers(ends),
             Self::Signer(stream) => stream.response_headers(),
             Self::Unconfigured => {}
         }
+        Action::Continue
     }
 
-    pub(super) fn response_body(&mut self, size: usize, ends: bool) {
-        if let Self::Gateway(stream) = self {
-            stream.response_body(size, ends);
+    pub(super) fn response_body(&mut self, size: usize, ends: bool) -> Action {
+        match self {
+            Self::Gateway(stream) => stream.response_body(size, ends),
+            Self::Signer(_) | Self::Unconfigured => Action::Continue,
         }
     }
 
-    pub(super) fn response_trailers(&mut self) {
-        if let Self::Gateway(stream) = self {
-            stream.response_trailers();
+    pub(super) fn response_trailers(&mut self) -> Action {
+        match self {
+            Self::Gateway(stream) => stream.response_trailers(),
+            Self::Signer(_) | Self::Unconfigured => Action::Continue,
         }
     }
 
-    pub(super) fn log(&mut self) {
+    fn log(&mut self) {
         if let Self::Gateway(stream) = self {
             stream.log();
         }
@@ -96,10 +99,15 @@ pub(super) fn request(context_id: u32, callback: impl FnOnce(&mut Stream) -> Act
     with_stream(context_id, callback).unwrap_or(Action::Pause)
 }
 
-/// Makes a callback of a stream that Envoy goes on after in any case.
-pub(super) fn response(context_id: u32, callback: impl FnOnce(&mut Stream)) {
+/// Makes a response callback of a stream.
+pub(super) fn response(context_id: u32, callback: impl FnOnce(&mut Stream) -> Action) -> Action {
+    with_stream(context_id, callback).unwrap_or(Action::Continue)
+}
+
+/// Makes the log callback of a stream.
+pub(super) fn log(context_id: u32) {
     with_stream(context_id, |stream| {
-        callback(stream);
+        stream.log();
         Action::Continue
     });
 }

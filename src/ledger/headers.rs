@@ -1,0 +1,61 @@
+//! What the client is told about its request, under LiteLLM's header names.
+
+use super::{Account, Course, cost, observe};
+use crate::pricing::Cost;
+use crate::time::UnixTime;
+
+/// Every header of ours has this prefix, and an answer brings none with it.
+pub const PREFIX: &str = "x-litellm-";
+
+impl Account {
+    /// The headers that the answer gets at `now`. What it cost is among them once the answer is complete and priced.
+    pub fn headers(&self, now: UnixTime) -> Vec<(&'static str, String)> {
+        let mut headers = vec![
+            ("x-litellm-call-id", self.client.call_id.clone()),
+            (
+                "x-litellm-response-duration-ms",
+                now.milliseconds_since(self.started).to_string(),
+            ),
+        ];
+        let Course::Departed { plan, answer } = &self.course else {
+            return headers;
+        };
+        headers.push(("x-litellm-model-group", plan.model.name.clone()));
+        headers.push((
+            "x-litellm-attempted-retries",
+            plan.attempted().saturating_sub(1).to_string(),
+        ));
+        if let Some(deployment) = plan.attempt() {
+            headers.push(("x-litellm-model-id", deployment.id.clone()));
+            headers.push(("x-litellm-model-region", deployment.region.clone()));
+            headers.push(("x-litellm-model-api-base", deployment.endpoint()));
+        }
+        let is_whole = answer.as_ref().is_some_and(|answer| answer.is_whole);
+        let seen = observe(plan, answer.as_ref()).filter(|_| is_whole);
+        if let Some(cost) = seen.and_then(|seen| cost(plan, &seen)) {
+            headers.extend(parts(&cost));
+        }
+        // A name comes from the configuration and could hold what no header can.
+        headers.retain(|(_, value)| value.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic()));
+        headers
+    }
+
+    /// Whether the answer's headers may wait for its body, so that they can tell its cost: an answer that is one document.
+    pub fn may_wait(&self) -> bool {
+        matches!(&self.course, Course::Departed { plan, .. } if !plan.operation.is_stream())
+            && self.is_reading()
+    }
+}
+
+fn parts(cost: &Cost) -> [(&'static str, String); 5] {
+    [
+        ("x-litellm-response-cost", cost.total().to_string()),
+        ("x-litellm-response-cost-input", cost.input.to_string()),
+        ("x-litellm-response-cost-output", cost.output.to_string()),
+        ("x-litellm-response-cost-cache-read", cost.cache_read.to_string()),
+        (
+            "x-litellm-response-cost-cache-creation",
+            cost.cache_creation.to_string(),
+        ),
+    ]
+}
