@@ -36,8 +36,8 @@ fn a_table_has_a_line_for_each_key_and_a_total() {
     assert_eq!(stdout(&output), include_str!("spend/table.txt"));
     assert_eq!(
         stderr(&output),
-        "note: -: 1 line is passed over, as no rows of the spend log (line 2 first)\n\
-         note: -: the end is passed over, as it is torn\n"
+        "note: standard input: 1 line is passed over, as no rows of the spend log (line 2 first)\n\
+         note: standard input: the end is passed over, as it is torn\n"
     );
     assert_eq!(output.status.code(), Some(0));
 }

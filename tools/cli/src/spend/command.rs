@@ -52,8 +52,7 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments) -> ExitCode {
     match summed(arguments) {
         Ok(output) => {
-            // A reader that has seen enough (`| head`) is no failure.
-            let _ = anstream::stdout().write_all(output.as_bytes());
+            print(&output, arguments);
             ExitCode::SUCCESS
         }
         Err(error) => {
@@ -61,6 +60,19 @@ pub fn run(arguments: &Arguments) -> ExitCode {
             ExitCode::from(1)
         }
     }
+}
+
+/// A reader that has seen enough (`| head`) is no failure.
+fn print(output: &str, arguments: &Arguments) {
+    let _ = if !arguments.json && !arguments.csv {
+        anstream::stdout().write_all(output.as_bytes())
+    } else if std::io::stdout().is_terminal() {
+        // Clients choose some labels: none of them may steer the terminal.
+        let steers = |char: char| char.is_control() && char != '\n';
+        std::io::stdout().write_all(output.replace(steers, "\u{fffd}").as_bytes())
+    } else {
+        std::io::stdout().write_all(output.as_bytes())
+    };
 }
 
 fn summed(arguments: &Arguments) -> Result<String, String> {
@@ -73,7 +85,7 @@ fn summed(arguments: &Arguments) -> Result<String, String> {
     let bar = source::bar(&files);
     let (mut notes, mut foreign, mut torn) = (Vec::new(), 0, 0);
     for file in files {
-        let name = file.display();
+        let name = source::name(file);
         let skipped = source::add(file, &bar, &mut summary).map_err(|error| {
             bar.finish_and_clear();
             format!("{name}: expected a readable file, but found: {error}")

@@ -41,12 +41,25 @@ pub(super) fn bar(files: &[&Path]) -> ProgressBar {
     ProgressBar::new(bytes).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }
 
+/// What messages call `path`.
+pub(super) fn name(path: &Path) -> String {
+    if is_standard_input(path) {
+        "standard input".to_owned()
+    } else {
+        path.display().to_string()
+    }
+}
+
+fn is_standard_input(path: &Path) -> bool {
+    path == Path::new("-")
+}
+
 /// Adds the lines of `path`, `-` for standard input.
 ///
 /// # Errors
 /// What cannot be opened or read.
 pub(super) fn add(path: &Path, bar: &ProgressBar, summary: &mut Summary) -> io::Result<Skipped> {
-    if path == Path::new("-") {
+    if is_standard_input(path) {
         return add_all(io::stdin().lock(), summary);
     }
     add_all(bar.wrap_read(File::open(path)?), summary)
