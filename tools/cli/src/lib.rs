@@ -7,4 +7,5 @@ pub mod litellm;
 pub mod prices;
 pub mod render;
 pub mod run;
+pub mod spend;
 mod state;

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use envoy_bedrock_cli::litellm::Environment;
-use envoy_bedrock_cli::{check, prices, render, run};
+use envoy_bedrock_cli::{check, prices, render, run, spend};
 
 /// Amazon Bedrock behind Envoy, configured by LiteLLM's config.yaml.
 #[derive(Debug, Parser)]
@@ -22,6 +22,7 @@ enum Command {
     Render(render::Arguments),
     #[command(hide = true)]
     EnvoyChild(run::Child),
+    Spend(spend::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -32,5 +33,6 @@ fn main() -> ExitCode {
         Command::Prices(arguments) => prices::run(&arguments),
         Command::Render(arguments) => render::run(&arguments, &environment),
         Command::EnvoyChild(child) => child.run(),
+        Command::Spend(arguments) => spend::run(&arguments),
     }
 }

@@ -19,5 +19,5 @@ pub use error::{PriceError, PriceProblem};
 pub use field::RateField;
 pub use import::import;
 pub use lookup::{Found, NoPrice, Pricing, Source, explicit};
-pub(crate) use per_million::RatesJson;
 pub use per_million::per_million;
+pub(crate) use per_million::{RatesJson, number};

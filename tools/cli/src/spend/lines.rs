@@ -1,0 +1,82 @@
+//! Lines of bounded length.
+
+use std::io::{self, BufRead, Read};
+
+/// Longest line that is looked at. A row of the log has a few hundred bytes, and headers bound what can be longer.
+pub(super) const LINE_MAX_BYTES: usize = 1 << 20;
+
+/// A line without its end.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Line<'a> {
+    /// A whole one.
+    Whole(&'a [u8]),
+    /// The last one, if it does not end.
+    Last(&'a [u8]),
+    /// One above the limit; it was passed over.
+    TooLong,
+}
+
+/// Reads lines into one buffer.
+pub(super) struct Lines<R> {
+    reader: R,
+    buffer: Vec<u8>,
+}
+
+impl<R: BufRead> Lines<R> {
+    pub(super) fn new(reader: R) -> Self {
+        let buffer = Vec::new();
+        Self { reader, buffer }
+    }
+
+    /// The next line, `None` at the end.
+    ///
+    /// # Errors
+    /// Those of the reader.
+    pub(super) fn next(&mut self) -> io::Result<Option<Line<'_>>> {
+        self.buffer.clear();
+        let limit = LINE_MAX_BYTES as u64 + 1;
+        let read = Read::take(&mut self.reader, limit).read_until(b'\n', &mut self.buffer)?;
+        if read == 0 {
+            return Ok(None);
+        }
+        if self.buffer.last() == Some(&b'\n') {
+            self.buffer.pop();
+            return Ok(Some(Line::Whole(&self.buffer)));
+        }
+        if read <= LINE_MAX_BYTES {
+            return Ok(Some(Line::Last(&self.buffer)));
+        }
+        self.reader.skip_until(b'\n')?;
+        Ok(Some(Line::TooLong))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_may_be_as_long_as_the_limit_and_no_longer() {
+        for (length, fits) in [
+            (LINE_MAX_BYTES - 1, true),
+            (LINE_MAX_BYTES, true),
+            (LINE_MAX_BYTES + 1, false),
+        ] {
+            let long = "x".repeat(length);
+            let text = format!("{long}\nnext\n{long}");
+            let mut lines = Lines::new(text.as_bytes());
+            let expected = match fits {
+                true => Line::Whole(long.as_bytes()),
+                false => Line::TooLong,
+            };
+            assert_eq!(lines.next().unwrap(), Some(expected));
+            assert_eq!(lines.next().unwrap(), Some(Line::Whole(b"next")));
+            let expected = match fits {
+                true => Line::Last(long.as_bytes()),
+                false => Line::TooLong,
+            };
+            assert_eq!(lines.next().unwrap(), Some(expected));
+            assert_eq!(lines.next().unwrap(), None);
+        }
+    }
+}

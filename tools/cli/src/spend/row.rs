@@ -1,0 +1,172 @@
+//! A line of the spend log, as far as sums need it.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use envoy_bedrock::pricing::PicoUsd;
+use serde::Deserialize;
+use serde::de::{Deserializer, Error, Visitor};
+use serde_json::value::RawValue;
+
+use super::totals::Totals;
+use super::window::Instant;
+
+/// A row whose every part that is used could be read.
+pub(super) struct Row<'a> {
+    fields: Fields<'a>,
+    start: Instant,
+    spend: Option<PicoUsd>,
+}
+
+/// LiteLLM's names. All but the time may be absent or null.
+#[derive(Deserialize)]
+struct Fields<'a> {
+    #[serde(borrow)]
+    api_key: Option<Text<'a>>,
+    #[serde(borrow)]
+    key_alias: Option<Text<'a>>,
+    #[serde(borrow)]
+    model: Option<Text<'a>>,
+    #[serde(borrow)]
+    model_group: Option<Text<'a>>,
+    #[serde(borrow)]
+    model_id: Option<Text<'a>>,
+    #[serde(borrow)]
+    model_region: Option<Text<'a>>,
+    #[serde(borrow)]
+    end_user: Option<Text<'a>>,
+    #[serde(borrow)]
+    status: Option<Text<'a>>,
+    #[serde(borrow)]
+    usage_source: Option<Text<'a>>,
+    #[serde(borrow, rename = "startTime")]
+    start_time: Text<'a>,
+    #[serde(borrow)]
+    spend: Option<&'a RawValue>,
+    #[serde(borrow)]
+    request_tags: Option<Vec<Text<'a>>>,
+    prompt_tokens: Option<u64>,
+    completion_tokens: Option<u64>,
+    cache_read_input_tokens: Option<u64>,
+    cache_creation_input_tokens: Option<u64>,
+}
+
+impl<'a> Row<'a> {
+    /// Reads a line; `None` if it is no row of the spend log.
+    pub(super) fn parse(line: &'a [u8]) -> Option<Self> {
+        let fields: Fields<'a> = serde_json::from_slice(line).ok()?;
+        let start = Instant::parse(&fields.start_time.0)?;
+        let spend = match fields.spend {
+            Some(number) => Some(amount(number.get())?),
+            None => None,
+        };
+        Some(Self { fields, start, spend })
+    }
+
+    /// What it adds to a sum.
+    pub(super) fn totals(&self) -> Totals {
+        let Fields {
+            prompt_tokens,
+            completion_tokens,
+            cache_read_input_tokens,
+            cache_creation_input_tokens,
+            ..
+        } = self.fields;
+        Totals {
+            requests: 1,
+            failures: u64::from(self.status() == Some("failure")),
+            prompt_tokens: prompt_tokens.unwrap_or(0),
+            completion_tokens: completion_tokens.unwrap_or(0),
+            cache_read_input_tokens: cache_read_input_tokens.unwrap_or(0),
+            cache_creation_input_tokens: cache_creation_input_tokens.unwrap_or(0),
+            spend: self.spend.unwrap_or(PicoUsd::ZERO),
+            unknown_spend: u64::from(self.spend.is_none()),
+            estimated: u64::from(self.usage_source() == Some("estimated")),
+        }
+    }
+
+    /// When the request began.
+    pub(super) fn start(&self) -> Instant {
+        self.start
+    }
+
+    /// The day of that, `2026-11-22`.
+    pub(super) fn day(&self) -> String {
+        self.start.day()
+    }
+
+    /// Whether it has this tag.
+    pub(super) fn has_tag(&self, tag: &str) -> bool {
+        let tags = self.fields.request_tags.iter().flatten();
+        tags.into_iter().any(|own| own.0 == tag)
+    }
+
+    /// Its tags, each once, in order, joined by commas; `None` without any.
+    pub(super) fn tags(&self) -> Option<String> {
+        let tags = self.fields.request_tags.iter().flatten();
+        let mut tags: Vec<&str> = tags.map(|tag| tag.0.as_ref()).collect();
+        tags.sort_unstable();
+        tags.dedup();
+        (!tags.is_empty()).then(|| tags.join(","))
+    }
+}
+
+/// The labels; an empty one is none.
+macro_rules! labels {
+    ($($name:ident),*) => {
+        impl Row<'_> {
+            $(
+                #[doc = concat!("`", stringify!($name), "`")]
+                pub(super) fn $name(&self) -> Option<&str> {
+                    self.fields.$name.as_ref().map(|text| text.0.as_ref()).filter(|text| !text.is_empty())
+                }
+            )*
+        }
+    };
+}
+
+labels!(
+    api_key,
+    key_alias,
+    model,
+    model_group,
+    model_id,
+    model_region,
+    end_user,
+    status,
+    usage_source
+);
+
+/// USD as JSON writes it, also in quotes.
+fn amount(json: &str) -> Option<PicoUsd> {
+    let unquoted = json
+        .strip_prefix('"')
+        .and_then(|json| json.strip_suffix('"'))
+        .unwrap_or(json);
+    Some(PicoUsd::parse(unquoted).ok()?.amount)
+}
+
+/// A string that is copied only where it has escapes: serde does so for a `Cow`, but not for one inside an `Option`.
+struct Text<'a>(Cow<'a, str>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Borrowing;
+        impl<'de> Visitor<'de> for Borrowing {
+            type Value = Text<'de>;
+
+            fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+                out.write_str("a string")
+            }
+
+            fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<Self::Value, E> {
+                Ok(Text(Cow::Borrowed(text)))
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
+                Ok(Text(Cow::Owned(text.to_owned())))
+            }
+        }
+        deserializer.deserialize_str(Borrowing)
+    }
+}

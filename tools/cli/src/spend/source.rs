@@ -1,0 +1,117 @@
+//! Where the lines come from: files, standard input, compressed or not.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Cursor, Read};
+use std::path::Path;
+
+use flate2::bufread::MultiGzDecoder;
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::lines::{Line, Lines};
+use super::summary::{self, Summary};
+
+const BUFFER_BYTES: usize = 256 * 1024;
+/// How every gzip file begins.
+const GZIP: [u8; 2] = [0x1f, 0x8b];
+/// Files that together are smaller are read before a progress bar could be looked at.
+const BAR_FROM_BYTES: u64 = 64 * 1024 * 1024;
+
+/// What was found besides rows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Skipped {
+    /// Lines that are no rows of the spend log.
+    pub foreign: u64,
+    /// The first of them, from 1.
+    pub first_foreign: u64,
+    /// Whether the last line is torn, or the compressed data.
+    pub torn: bool,
+}
+
+/// The bar for these files: on standard error, if that is a terminal. Standard input has no known length.
+pub(super) fn bar(files: &[&Path]) -> ProgressBar {
+    let sizes = files
+        .iter()
+        .map(|file| std::fs::metadata(file).map(|file| file.len()));
+    let bytes: u64 = sizes.map(|size| size.unwrap_or(0)).sum();
+    if bytes < BAR_FROM_BYTES {
+        return ProgressBar::hidden();
+    }
+    let style =
+        ProgressStyle::with_template("{bar:40} {bytes} of {total_bytes}, {bytes_per_sec}, {eta} left");
+    ProgressBar::new(bytes).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+}
+
+/// What messages call `path`.
+pub(super) fn name(path: &Path) -> String {
+    if is_standard_input(path) {
+        "standard input".to_owned()
+    } else {
+        path.display().to_string()
+    }
+}
+
+fn is_standard_input(path: &Path) -> bool {
+    path == Path::new("-")
+}
+
+/// Adds the lines of `path`, `-` for standard input.
+///
+/// # Errors
+/// What cannot be opened or read.
+pub(super) fn add(path: &Path, bar: &ProgressBar, summary: &mut Summary) -> io::Result<Skipped> {
+    if is_standard_input(path) {
+        return add_all(io::stdin().lock(), summary);
+    }
+    add_all(bar.wrap_read(File::open(path)?), summary)
+}
+
+/// Adds the lines of `reader`.
+pub(super) fn add_all(mut reader: impl Read, summary: &mut Summary) -> io::Result<Skipped> {
+    let mut start = Vec::new();
+    (&mut reader).take(GZIP.len() as u64).read_to_end(&mut start)?;
+    let is_gzip = start == GZIP;
+    let reader = BufReader::with_capacity(BUFFER_BYTES, Cursor::new(start).chain(reader));
+    if is_gzip {
+        let decoder = MultiGzDecoder::new(reader);
+        add_lines(BufReader::with_capacity(BUFFER_BYTES, decoder), true, summary)
+    } else {
+        add_lines(reader, false, summary)
+    }
+}
+
+fn add_lines(reader: impl BufRead, is_gzip: bool, summary: &mut Summary) -> io::Result<Skipped> {
+    let mut skipped = Skipped::default();
+    let mut lines = Lines::new(reader);
+    for number in 1.. {
+        let (is_last, is_row) = match lines.next() {
+            Ok(Some(Line::Whole(line))) if line.trim_ascii().is_empty() => continue,
+            Ok(Some(Line::Whole(line))) => (false, summary.add(line) != summary::Line::Foreign),
+            Ok(Some(Line::Last(line))) => (true, summary.add(line) != summary::Line::Foreign),
+            Ok(Some(Line::TooLong)) => (false, false),
+            Ok(None) => break,
+            // Compressed data that ends or breaks off is a log that somebody still writes.
+            Err(error) if is_gzip && is_broken(&error) => {
+                skipped.torn = true;
+                break;
+            }
+            Err(error) => return Err(error),
+        };
+        if is_row {
+            continue;
+        }
+        if is_last {
+            skipped.torn = true;
+        } else {
+            skipped.foreign += 1;
+            if skipped.foreign == 1 {
+                skipped.first_foreign = number;
+            }
+        }
+    }
+    Ok(skipped)
+}
+
+fn is_broken(error: &io::Error) -> bool {
+    use io::ErrorKind::{InvalidData, InvalidInput, UnexpectedEof};
+    matches!(error.kind(), UnexpectedEof | InvalidData | InvalidInput)
+}

@@ -1,0 +1,149 @@
+//! The groups and their sums.
+
+use std::cmp::{Ordering, Reverse};
+use std::collections::HashMap;
+
+use envoy_bedrock::pricing::PicoUsd;
+
+use super::by::{By, labels};
+use super::row::Row;
+use super::totals::Totals;
+use super::window::Window;
+
+/// Most groups that are kept apart. Clients choose tags and end users, so the number of those is not theirs alone.
+pub const GROUPS_MAX: usize = 1_000_000;
+
+/// Sums over the lines of a log.
+pub struct Summary {
+    by: Vec<By>,
+    window: Window,
+    tag: Option<String>,
+    limit: usize,
+    groups: HashMap<Vec<u8>, Totals>,
+    others: Option<Totals>,
+    total: Totals,
+    key: Vec<u8>,
+}
+
+/// What became of a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Line {
+    /// It counts.
+    Counted,
+    /// It is a row that was not asked for.
+    LeftOut,
+    /// It is no row of the spend log.
+    Foreign,
+}
+
+/// A group and its sums.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Group {
+    /// For each property that was grouped by, what the requests have in common. `None`: they have none.
+    pub labels: Vec<Option<String>>,
+    /// Their sums.
+    pub totals: Totals,
+}
+
+impl Summary {
+    /// No lines yet. Rows count whose time is in `window` and that have `tag`, if one is given.
+    pub fn new(by: &[By], window: Window, tag: Option<&str>) -> Self {
+        Self {
+            by: by.to_vec(),
+            window,
+            tag: tag.map(str::to_owned),
+            limit: GROUPS_MAX,
+            groups: HashMap::new(),
+            others: None,
+            total: Totals::default(),
+            key: Vec::new(),
+        }
+    }
+
+    /// Takes a line, without its end.
+    pub fn add(&mut self, line: &[u8]) -> Line {
+        let Some(row) = Row::parse(line) else {
+            return Line::Foreign;
+        };
+        let wanted = self.tag.as_ref().is_none_or(|tag| row.has_tag(tag));
+        if !wanted || !self.window.contains(row.start()) {
+            return Line::LeftOut;
+        }
+        let one = row.totals();
+        // No group is above the total, so where this adds up, all do.
+        let Some(total) = self.total.checked_add(&one) else {
+            return Line::Foreign;
+        };
+        self.total = total;
+        self.key.clear();
+        for by in &self.by {
+            by.write(&row, &mut self.key);
+        }
+        if self.groups.len() < self.limit && !self.groups.contains_key(&self.key) {
+            self.groups.insert(self.key.clone(), Totals::default());
+        }
+        let group = match self.groups.get_mut(&self.key) {
+            Some(group) => group,
+            None => self.others.get_or_insert_default(),
+        };
+        *group = group.checked_add(&one).unwrap_or(*group);
+        Line::Counted
+    }
+
+    /// What is grouped by.
+    pub fn by(&self) -> &[By] {
+        &self.by
+    }
+
+    /// The sums over all rows that count.
+    pub fn total(&self) -> &Totals {
+        &self.total
+    }
+
+    /// The sums over the rows whose groups came after [`GROUPS_MAX`] others.
+    pub fn others(&self) -> Option<&Totals> {
+        self.others.as_ref()
+    }
+
+    /// The groups: days in their order, all else by what was spent, the dearest first, level by level.
+    pub fn groups(&self) -> Vec<Group> {
+        let groups = self.groups.iter().map(|(key, totals)| Group {
+            labels: labels(key),
+            totals: *totals,
+        });
+        let mut groups: Vec<Group> = groups.collect();
+        let mut spent: HashMap<Vec<Option<String>>, PicoUsd> = HashMap::new();
+        for group in &groups {
+            for depth in 1..=group.labels.len() {
+                let sum = spent.entry(group.labels[..depth].to_vec()).or_default();
+                *sum = sum.checked_add(group.totals.spend).unwrap_or(*sum);
+            }
+        }
+        groups.sort_by(|a, b| self.order(&a.labels, &b.labels, &spent));
+        groups
+    }
+
+    fn order(
+        &self,
+        a: &[Option<String>],
+        b: &[Option<String>],
+        spent: &HashMap<Vec<Option<String>>, PicoUsd>,
+    ) -> Ordering {
+        let Some(level) = (0..self.by.len()).find(|&level| a.get(level) != b.get(level)) else {
+            return Ordering::Equal;
+        };
+        let by_label = a.get(level).cmp(&b.get(level));
+        if self.by[level] == By::Day {
+            return by_label;
+        }
+        let sum =
+            |labels: &[Option<String>]| Reverse(labels.get(..=level).and_then(|prefix| spent.get(prefix)));
+        sum(a).cmp(&sum(b)).then(by_label)
+    }
+
+    /// The same with room for fewer groups.
+    #[cfg(test)]
+    pub(super) fn with_limit(self, limit: usize) -> Self {
+        Self { limit, ..self }
+    }
+}

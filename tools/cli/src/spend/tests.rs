@@ -1,0 +1,380 @@
+use std::io::Write;
+
+use envoy_bedrock::pricing::PicoUsd;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use super::source::{Skipped, add_all};
+use super::*;
+
+const EVERY: [By; 10] = [
+    By::Key,
+    By::Model,
+    By::ModelGroup,
+    By::ModelId,
+    By::Region,
+    By::Day,
+    By::Tag,
+    By::EndUser,
+    By::Status,
+    By::UsageSource,
+];
+
+fn row(more: Value) -> String {
+    let mut row = json!({
+        "request_id": "r", "call_type": "converse", "api_key": "88dc28d0f030c55ed4ab77ed8faf098196cb1c05df778539800c9f1243fe6b4b",
+        "key_alias": "app", "model": "us.anthropic.claude", "model_group": "claude", "model_id": "d1",
+        "model_region": "us-east-1", "spend": 0.25, "prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15,
+        "cache_read_input_tokens": 3, "cache_creation_input_tokens": 2, "startTime": "2026-11-22T10:00:00.123Z",
+        "status": "success", "usage_source": "reported", "request_tags": ["b", "a"], "end_user": null,
+        "unknown": {"nested": [1, 2]},
+    });
+    let (Value::Object(row_fields), Value::Object(more)) = (&mut row, more) else {
+        panic!("a row is an object")
+    };
+    row_fields.extend(more);
+    row.to_string()
+}
+
+fn summary(by: &[By]) -> Summary {
+    Summary::new(by, Window::default(), None)
+}
+
+fn summed(by: &[By], lines: &[String]) -> Vec<(Vec<Option<String>>, u64, String)> {
+    let mut summary = summary(by);
+    for line in lines {
+        assert_eq!(summary.add(line.as_bytes()), Line::Counted, "{line}");
+    }
+    let groups = summary.groups().into_iter();
+    groups
+        .map(|group| {
+            (
+                group.labels,
+                group.totals.requests,
+                group.totals.spend.to_string(),
+            )
+        })
+        .collect()
+}
+
+fn labelled(labels: &[&str]) -> Vec<Option<String>> {
+    labels.iter().map(|label| Some((*label).to_owned())).collect()
+}
+
+#[test]
+fn every_property_is_a_label() {
+    let expected = [
+        "app",
+        "us.anthropic.claude",
+        "claude",
+        "d1",
+        "us-east-1",
+        "2026-11-22",
+        "a,b",
+        "",
+        "success",
+        "reported",
+    ];
+    let groups = summed(
+        &EVERY,
+        &[row(json!({"end_user": "", "request_tags": ["b", "a", "b"]}))],
+    );
+    let labels: Vec<&str> = groups[0]
+        .0
+        .iter()
+        .map(|label| label.as_deref().unwrap_or(""))
+        .collect();
+    assert_eq!(labels, expected);
+    assert_eq!(groups[0].0[7], None);
+}
+
+#[test]
+fn what_is_absent_is_null_and_a_key_without_an_alias_is_its_hash() {
+    let line = r#"{"startTime":"2026-11-22T10:00:00Z"}"#.to_owned();
+    assert_eq!(
+        summed(&EVERY, &[line])[0].0.iter().flatten().collect::<Vec<_>>(),
+        ["2026-11-22"]
+    );
+    let groups = summed(
+        &[By::Key],
+        &[row(json!({"key_alias": null})), row(json!({"key_alias": "app"}))],
+    );
+    assert_eq!(groups.len(), 2);
+    assert!(
+        groups
+            .iter()
+            .any(|group| group.0[0].as_ref().unwrap().starts_with("88dc28d0"))
+    );
+}
+
+#[test]
+fn all_columns_are_added_up() {
+    let mut summary = summary(&[By::Key]);
+    for line in [
+        row(json!({})),
+        row(json!({"spend": null, "status": "failure", "usage_source": "unknown", "prompt_tokens": null})),
+        row(json!({"usage_source": "estimated"})),
+    ] {
+        summary.add(line.as_bytes());
+    }
+    let expected = Totals {
+        requests: 3,
+        failures: 1,
+        prompt_tokens: 20,
+        completion_tokens: 15,
+        cache_read_input_tokens: 9,
+        cache_creation_input_tokens: 6,
+        spend: PicoUsd::new(500_000_000_000),
+        unknown_spend: 1,
+        estimated: 1,
+    };
+    assert_eq!(*summary.total(), expected);
+    assert_eq!(summary.groups()[0].totals, expected);
+}
+
+#[test]
+fn money_is_added_as_it_is_written() {
+    // As floats, ten times 0.1 are 0.9999999999999999, and the last amount would vanish beside the first.
+    let mut lines = vec![row(json!({})).replace("0.25", "0.1"); 10];
+    lines.push(row(json!({})).replace("0.25", "1e-12"));
+    lines.push(row(json!({})).replace("0.25", "123456789012.5"));
+    lines.push(row(json!({})).replace("0.25", "\"2.5e-1\""));
+    assert_eq!(
+        summed(&[], &lines),
+        [(Vec::new(), 13, "123456789013.750000000001".to_owned())]
+    );
+}
+
+#[test]
+fn the_dearest_group_comes_first_level_by_level_and_days_in_their_order() {
+    let line = |key: &str, day: u8, spend: &str| {
+        row(json!({"key_alias": key, "startTime": format!("2026-11-{day:02}T23:30:00-01:00")}))
+            .replace("0.25", spend)
+    };
+    let lines = [
+        line("small", 1, "3"),
+        line("large", 2, "2"),
+        line("large", 1, "2"),
+        line("none", 1, "0"),
+    ];
+    let group = |labels: &[&str], spend: &str| (labelled(labels), 1, spend.to_owned());
+    assert_eq!(
+        summed(&[By::Key, By::Day], &lines),
+        [
+            group(&["large", "2026-11-02"], "2"),
+            group(&["large", "2026-11-03"], "2"),
+            group(&["small", "2026-11-02"], "3"),
+            group(&["none", "2026-11-02"], "0"),
+        ],
+        "days are those of UTC"
+    );
+    assert_eq!(
+        summed(&[By::Day, By::Key], &lines)
+            .into_iter()
+            .map(|group| group.0)
+            .collect::<Vec<_>>(),
+        [
+            labelled(&["2026-11-02", "small"]),
+            labelled(&["2026-11-02", "large"]),
+            labelled(&["2026-11-02", "none"]),
+            labelled(&["2026-11-03", "large"]),
+        ]
+    );
+}
+
+#[test]
+fn a_window_begins_with_its_first_moment_and_ends_before_its_last() {
+    let window = Window {
+        since: Some("2026-11-22".parse().unwrap()),
+        until: Some("2026-11-22T10:00:00+01:00".parse().unwrap()),
+    };
+    for (time, expected) in [
+        ("2026-11-21T23:59:59.999Z", Line::LeftOut),
+        ("2026-11-22T00:00:00.000Z", Line::Counted),
+        ("2026-11-22T08:59:59.999Z", Line::Counted),
+        ("2026-11-22T09:00:00.000Z", Line::LeftOut),
+    ] {
+        let mut summary = Summary::new(&[], window, None);
+        assert_eq!(
+            summary.add(row(json!({"startTime": time})).as_bytes()),
+            expected,
+            "{time}"
+        );
+        assert_eq!(summary.total().requests, u64::from(expected == Line::Counted));
+    }
+    let error = "22.11.2026".parse::<Instant>().unwrap_err();
+    assert_eq!(
+        error,
+        "expected a date (2026-11-22) or a time (2026-11-22T09:30:00Z), but found '22.11.2026'"
+    );
+}
+
+#[test]
+fn only_requests_with_the_tag_count_where_one_is_asked_for() {
+    let mut summary = Summary::new(&[], Window::default(), Some("a"));
+    assert_eq!(summary.add(row(json!({})).as_bytes()), Line::Counted);
+    for tags in [json!(["aa"]), json!([]), json!(null)] {
+        assert_eq!(
+            summary.add(row(json!({"request_tags": tags})).as_bytes()),
+            Line::LeftOut
+        );
+    }
+}
+
+#[test]
+fn what_is_no_row_is_foreign_and_changes_nothing() {
+    let mut summary = summary(&[By::Key]);
+    for line in [
+        "".to_owned(),
+        "[2026-11-22 10:00:00.123][1][info] starting".to_owned(),
+        "{}".to_owned(),
+        "[]".to_owned(),
+        "null".to_owned(),
+        row(json!({})).replace('}', ""),
+        row(json!({"startTime": null})),
+        row(json!({"startTime": "yesterday"})),
+        row(json!({"startTime": "9999-12-31T23:59:59-23:00"})),
+        row(json!({"spend": -1})),
+        row(json!({"spend": "free"})),
+        row(json!({"spend": {}})),
+        row(json!({})).replace("0.25", "1e300"),
+        row(json!({"prompt_tokens": -1})),
+        row(json!({"prompt_tokens": "many"})),
+        row(json!({"request_tags": "a"})),
+        format!("{} {}", row(json!({})), row(json!({}))),
+    ] {
+        assert_eq!(summary.add(line.as_bytes()), Line::Foreign, "{line}");
+    }
+    assert_eq!(summary.add(b"{\"startTime\":\"\xff\"}"), Line::Foreign);
+    assert_eq!(*summary.total(), Totals::default());
+    assert!(summary.groups().is_empty());
+}
+
+#[test]
+fn a_line_that_would_overflow_a_sum_is_left_out_of_all_of_them() {
+    let mut summary = summary(&[By::Key]);
+    let large = row(json!({"prompt_tokens": u64::MAX}));
+    assert_eq!(summary.add(large.as_bytes()), Line::Counted);
+    assert_eq!(
+        summary.add(row(json!({"key_alias": "other"})).as_bytes()),
+        Line::Foreign
+    );
+    assert_eq!((summary.total().requests, summary.groups().len()), (1, 1));
+}
+
+#[test]
+fn groups_beyond_the_limit_are_one() {
+    let mut summary = summary(&[By::EndUser]).with_limit(2);
+    for user in ["a", "b", "c", "d", "a"] {
+        summary.add(row(json!({"end_user": user})).as_bytes());
+    }
+    assert_eq!(summary.groups().len(), 2);
+    assert_eq!(summary.others().unwrap().requests, 2);
+    assert_eq!(summary.total().requests, 5);
+}
+
+fn read(bytes: &[u8]) -> (u64, Skipped) {
+    let mut summary = summary(&[By::Key]);
+    let skipped = add_all(bytes, &mut summary).unwrap();
+    (summary.total().requests, skipped)
+}
+
+fn gzip(text: &str) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+    encoder.write_all(text.as_bytes()).unwrap();
+    encoder.finish().unwrap()
+}
+
+#[test]
+fn a_torn_last_line_and_foreign_lines_are_told_apart() {
+    let row = row(json!({}));
+    let skipped = |foreign, first_foreign, torn| Skipped {
+        foreign,
+        first_foreign,
+        torn,
+    };
+    for (text, rows, expected) in [
+        (String::new(), 0, skipped(0, 0, false)),
+        ("x".to_owned(), 0, skipped(0, 0, true)),
+        (format!("{row}\n{row}\r\n\n"), 2, skipped(0, 0, false)),
+        (format!("{row}\n{row}"), 2, skipped(0, 0, false)),
+        (format!("{row}\n{}", &row[..40]), 1, skipped(0, 0, true)),
+        (format!("{row}\nhello\n\nhello\n{row}\n"), 2, skipped(2, 2, false)),
+    ] {
+        assert_eq!(read(text.as_bytes()), (rows, expected), "{text}");
+        assert_eq!(read(&gzip(&text)), (rows, expected), "gzipped: {text}");
+    }
+}
+
+#[test]
+fn gzipped_logs_may_have_several_members_and_may_break_off() {
+    let line = row(json!({})) + "\n";
+    let mut two = gzip(&line.repeat(1000));
+    two.extend(gzip(&line));
+    assert_eq!(read(&two), (1001, Skipped::default()));
+    let whole = gzip(
+        &(0..1000)
+            .map(|n| row(json!({"prompt_tokens": n})) + "\n")
+            .collect::<String>(),
+    );
+    let (rows, skipped) = read(&whole[..whole.len() / 2]);
+    assert!((1..1000).contains(&rows), "{rows}");
+    assert!(skipped.torn && skipped.foreign == 0, "{skipped:?}");
+    let mut broken = whole.clone();
+    broken.truncate(20);
+    broken.extend([0xff; 50]);
+    assert!(read(&broken).1.torn);
+}
+
+fn rows() -> impl Strategy<Value = Vec<String>> {
+    let label = prop_oneof![Just(Value::Null), "[ab]{0,2}".prop_map(Value::from)];
+    let labels = prop::collection::vec(label, 8);
+    let tags = prop_oneof![
+        Just(Value::Null),
+        prop::collection::vec("[ab,]{0,2}", 0..3).prop_map(Value::from)
+    ];
+    let spend = prop_oneof![
+        Just("null".to_owned()),
+        (any::<u64>(), -15..3i32).prop_map(|(digits, exponent)| format!("{digits}e{exponent}")),
+    ];
+    let row = (labels, tags, spend, any::<u32>(), 1..4u8).prop_map(|(labels, tags, spend, tokens, day)| {
+        row(json!({
+            "api_key": labels[0], "key_alias": labels[1], "model": labels[2], "model_group": labels[3],
+            "model_id": labels[4], "model_region": labels[5], "end_user": labels[6], "usage_source": labels[7],
+            "request_tags": tags, "prompt_tokens": tokens, "startTime": format!("2026-11-0{day}T00:00:00.000Z"),
+        }))
+        .replace("0.25", &spend)
+    });
+    prop::collection::vec(row, 0..40)
+}
+
+proptest! {
+    #[test]
+    fn groups_of_any_kind_sum_to_the_total(
+        lines in rows(),
+        by in prop::sample::subsequence(EVERY.to_vec(), 0..EVERY.len()),
+        limit in 0..20usize,
+    ) {
+        let mut ungrouped = summary(&[]);
+        let mut summary = summary(&by).with_limit(limit);
+        for line in &lines {
+            prop_assert_eq!(summary.add(line.as_bytes()), Line::Counted);
+            ungrouped.add(line.as_bytes());
+        }
+        let groups = summary.groups();
+        prop_assert!(groups.len() <= limit);
+        prop_assert!(groups.iter().all(|group| group.labels.len() == by.len()));
+        let parts = groups.iter().map(|group| &group.totals).chain(summary.others());
+        let sum = parts.fold(Totals::default(), |sum, part| sum.checked_add(part).unwrap());
+        prop_assert_eq!(sum, *summary.total());
+        prop_assert_eq!(summary.total(), ungrouped.total());
+        prop_assert_eq!(sum.requests, lines.len() as u64);
+    }
+
+    #[test]
+    fn any_bytes_are_read_to_their_end(bytes: Vec<u8>) {
+        read(&bytes);
+    }
+}

@@ -1,0 +1,165 @@
+//! The sums for people.
+
+use std::fmt::Write;
+
+use anstyle::Style;
+use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, presets};
+use envoy_bedrock::pricing::PicoUsd;
+
+use super::report::{all_groups, values};
+use super::summary::Summary;
+
+const HEADING: Style = Style::new().bold();
+/// Cells of a full bar.
+const BAR_CELLS: u128 = 20;
+/// Eighths of a cell.
+const EIGHTHS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
+/// Longest label that is shown whole.
+const LABEL_MAX_CHARS: usize = 64;
+/// Length of the hash of a key that has no alias, and how much of it tells keys apart; JSON and CSV have it whole.
+const HASH_CHARS: usize = 64;
+const HASH_SHOWN_CHARS: usize = 12;
+/// Place of the cost among the sums.
+const SPEND: usize = 6;
+
+/// A table; with bars and at most that wide where a terminal's width is given.
+pub(super) fn table(summary: &Summary, columns: Option<u16>) -> String {
+    let total = summary.total();
+    let groups = all_groups(summary);
+    // A sum needs no more decimals than its parts.
+    let decimals = groups
+        .iter()
+        .map(|group| decimals(group.totals.spend))
+        .max()
+        .unwrap_or(0);
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING);
+    if let Some(columns) = columns {
+        table.set_content_arrangement(ContentArrangement::Dynamic);
+        table.set_width(columns);
+    }
+    table.set_header(headings(summary));
+    let numbers = |totals| {
+        let mut values = values(totals);
+        values[SPEND] = format!("{:.decimals$}", totals.spend);
+        values.map(|value| Cell::new(value).set_alignment(CellAlignment::Right))
+    };
+    let mut above: Vec<Option<String>> = Vec::new();
+    for group in &groups {
+        let same = group
+            .labels
+            .iter()
+            .zip(&above)
+            .take_while(|(a, b)| a == b)
+            .count();
+        let labels = group.labels.iter().enumerate().map(|(level, label)| {
+            if level < same {
+                String::new()
+            } else {
+                shown(label.as_deref())
+            }
+        });
+        let mut row: Vec<Cell> = labels.map(Cell::new).chain(numbers(&group.totals)).collect();
+        row.push(Cell::new(percent(group.totals.spend, total.spend)).set_alignment(CellAlignment::Right));
+        if columns.is_some() {
+            row.push(Cell::new(bar(group.totals.spend, total.spend)));
+        }
+        table.add_row(row);
+        above.clone_from(&group.labels);
+    }
+    let mut names = vec![String::new(); summary.by().len()];
+    if let Some(first) = names.first_mut() {
+        *first = "TOTAL".to_owned();
+    }
+    table.add_row(names.into_iter().map(Cell::new).chain(numbers(total)));
+    let mut out: String = table
+        .lines()
+        .map(|line| format!("{}\n", line.trim_end()))
+        .collect();
+    if total.unknown_spend > 0 {
+        // Writing to a string cannot fail.
+        let _ = writeln!(
+            out,
+            "\n{HEADING}note{HEADING:#}: the cost of {} of these requests is unknown and not in the sums",
+            total.unknown_spend
+        );
+    }
+    out
+}
+
+fn headings(summary: &Summary) -> Vec<Cell> {
+    const SUMS: [&str; 10] = [
+        "REQUESTS",
+        "FAILED",
+        "PROMPT",
+        "COMPLETION",
+        "CACHE READ",
+        "CACHE WRITE",
+        "SPEND USD",
+        "UNKNOWN",
+        "ESTIMATED",
+        "SHARE",
+    ];
+    let names = summary
+        .by()
+        .iter()
+        .map(|by| Cell::new(by.name().to_uppercase().replace('_', " ")));
+    let sums = SUMS.map(|sum| Cell::new(sum).set_alignment(CellAlignment::Right));
+    names.chain(sums).collect()
+}
+
+/// A label as a terminal can be trusted with: clients choose some of them.
+fn shown(label: Option<&str>) -> String {
+    let Some(label) = label else {
+        return "-".to_owned();
+    };
+    if label.len() == HASH_CHARS && label.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return format!("{}…", &label[..HASH_SHOWN_CHARS]);
+    }
+    let mut shown = String::new();
+    for (count, char) in label.chars().enumerate() {
+        if count == LABEL_MAX_CHARS {
+            shown.push('…');
+            break;
+        }
+        // Formatting characters can turn the direction of what follows.
+        if char.is_control()
+            || matches!(char, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        {
+            shown.extend(char.escape_unicode());
+        } else {
+            shown.push(char);
+        }
+    }
+    shown
+}
+
+/// How many decimals it takes to show it exactly.
+fn decimals(amount: PicoUsd) -> usize {
+    let shown = amount.to_string();
+    shown.split_once('.').map_or(0, |(_, fraction)| fraction.len())
+}
+
+/// In tenths of a percent, cut off; nothing if there is no whole.
+fn percent(part: PicoUsd, whole: PicoUsd) -> String {
+    match ratio(part, whole, 1000) {
+        Some(tenths) => format!("{}.{} %", tenths / 10, tenths % 10),
+        None => String::new(),
+    }
+}
+
+fn bar(part: PicoUsd, whole: PicoUsd) -> String {
+    let eighths = ratio(part, whole, BAR_CELLS * 8).unwrap_or(0);
+    let full = usize::try_from(eighths / 8).unwrap_or(0);
+    let rest = usize::try_from(eighths % 8).unwrap_or(0);
+    "█".repeat(full) + EIGHTHS[rest]
+}
+
+/// `part` of `whole`, in units of the whole's `units`-th part.
+fn ratio(part: PicoUsd, whole: PicoUsd, units: u128) -> Option<u128> {
+    match part.pico().checked_mul(units) {
+        Some(scaled) => scaled.checked_div(whole.pico()),
+        // Far above all money that there is: the last digits do not matter.
+        None => part.pico().checked_div(whole.pico() / units),
+    }
+}
