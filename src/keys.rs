@@ -95,16 +95,22 @@ fn access_key_id(value: &[u8]) -> Option<&[u8]> {
     if !algorithm.eq_ignore_ascii_case(b"aws4-hmac-sha256") {
         return None;
     }
-    let mut credentials = parameters
+    let mut parts = parameters
         .split(|byte| matches!(byte, b',' | b' '))
-        .skip_while(|part| !part.starts_with(b"Credential="));
-    let first = credentials.next()?.strip_prefix(b"Credential=")?;
+        .filter(|part| {
+            !part.is_empty() && !part.starts_with(b"SignedHeaders=") && !part.starts_with(b"Signature=")
+        });
+    let first = parts.next()?.strip_prefix(b"Credential=")?;
     // `Bearer sk-…` as an access key id puts a space into the field.
     let scoped = if first.eq_ignore_ascii_case(b"bearer") {
-        credentials.next()?
+        parts.next()?
     } else {
         first
     };
+    // A second header that a proxy or Envoy itself has joined to this one with a comma.
+    if parts.next().is_some() {
+        return None;
+    }
     let scope_end = b"/aws4_request";
     let scoped = scoped.strip_suffix(scope_end.as_slice())?;
     let mut parts = scoped.rsplitn(4, |byte| *byte == b'/');
@@ -198,6 +204,9 @@ mod tests {
             "AWS4-HMAC-SHA256 Credential=Bearer",
             "AWS4-HMAC-SHA256 Signature=ab",
             "AWS4-HMAC-SHA256 Credential=/20261122/us-west-2/bedrock/aws4_request",
+            &format!("{SIGNED},{SIGNED}"),
+            &format!("{SIGNED}, Bearer sk-1234"),
+            &format!("{SIGNED} Credential=sk-5678/20261122/us-west-2/bedrock/aws4_request"),
         ] {
             assert_eq!(
                 offer(&[("authorization", value)]),

@@ -157,6 +157,8 @@ pub struct Host {
     pub log: Vec<LogLine>,
     /// Every host call since the start.
     pub journal: Vec<Call>,
+    /// Callbacks that the module exports, and how often each was made.
+    pub callbacks: BTreeMap<&'static str, usize>,
     /// Shared data: value and compare-and-swap number.
     pub shared: BTreeMap<Vec<u8>, (Vec<u8>, u32)>,
     /// Metrics by id.
@@ -187,11 +189,13 @@ pub struct Host {
 
 impl Host {
     pub(crate) fn new(environment: Vec<(String, String)>, plan: Plan) -> Host {
+        let random = plan.entropy();
         Host {
             now_nanoseconds: 1_700_000_000_000_000_000,
             log_level: 0,
             log: Vec::new(),
             journal: Vec::new(),
+            callbacks: BTreeMap::new(),
             shared: BTreeMap::new(),
             metrics: BTreeMap::new(),
             callouts: Vec::new(),
@@ -208,7 +212,7 @@ impl Host {
             pending_done: BTreeSet::new(),
             done: Vec::new(),
             plan,
-            random: 0x9e37_79b9_7f4a_7c15,
+            random,
             next_cas: 0,
             next_callout: 0,
             limits: wasmtime::StoreLimits::default(),

@@ -1,4 +1,4 @@
-//! What goes wrong, and when: host calls that answer something else than they would.
+//! What goes wrong, and when: host calls that answer something else than they would. And what chance brings.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -37,7 +37,11 @@ struct State {
     sweep: Option<Sweep>,
     fired: Vec<(String, Fault)>,
     exhausted: bool,
+    entropy: Option<u64>,
 }
+
+/// What `random_get` starts from where a test does not say.
+const ENTROPY: u64 = 0x9e37_79b9_7f4a_7c15;
 
 #[derive(Clone, Copy, Debug)]
 struct Sweep {
@@ -55,6 +59,17 @@ impl Plan {
             .named
             .insert((function.to_owned(), nth), fault);
         self
+    }
+
+    /// Makes `random_get` give other bytes: the same ones for the same `seed`, which is not 0.
+    pub fn random(self, seed: u64) -> Plan {
+        assert!(seed > 0, "from 0 the generator gives nothing but zeros");
+        self.0.borrow_mut().entropy = Some(seed);
+        self
+    }
+
+    pub(crate) fn entropy(&self) -> u64 {
+        self.0.borrow().entropy.unwrap_or(ENTROPY)
     }
 
     /// Makes host call `call` (from 1, of every function that can fail) answer the `choice`-th of its faults.

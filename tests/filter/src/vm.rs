@@ -325,6 +325,7 @@ impl Inner {
         let mut results = vec![Val::I32(0); function.ty(&self.store).results().len()];
         let host = self.store.data_mut();
         (host.current, host.effective) = (context, 0);
+        *host.callbacks.entry(export).or_default() += 1;
         let outcome = function.call(&mut self.store, &arguments, &mut results);
         let host = self.store.data_mut();
         (host.current, host.effective) = (0, 0);

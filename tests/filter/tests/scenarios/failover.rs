@@ -1,0 +1,262 @@
+//! Attempts: where each goes, which answers are worth another, and what never leaves.
+
+use envoy_bedrock::wiring::HEADER_RETRY;
+use filter_tests::{Fault, Headers, Message, Outcome, Plan, Response, Status};
+
+use crate::oracle::assert_signed;
+use crate::scene::{
+    ATTEMPTS, EAST, START_SECONDS, Scene, TOKEN, WEST, clusters, model, refusal, route, settings, settings_of,
+};
+
+const PATH: &str = "/model/ordered/converse";
+
+fn throttled(body: &str) -> Response {
+    Response::new(429, &[("x-amzn-errortype", "ThrottlingException")], body)
+}
+
+#[test]
+fn attempts_go_to_the_clusters_of_their_deployments_and_start_again_when_all_were_tried() {
+    let scene = Scene::new();
+    for (model, expected) in [
+        ("ordered", vec!["us-west-2", "us-east-1", "eu-central-1"]),
+        ("backwards", vec!["eu-central-1", "us-east-1", "us-west-2"]),
+        ("one", vec!["us-west-2"; ATTEMPTS]),
+    ] {
+        let exchange = scene
+            .post(&format!("/model/{model}/converse"))
+            .body(["{}"])
+            .send()
+            .unwrap();
+        assert_eq!(clusters(&exchange), expected);
+        exchange.finish().unwrap();
+    }
+    for _ in 0..50 {
+        let exchange = scene.post("/model/two/converse").body(["{}"]).send().unwrap();
+        let tried = clusters(&exchange);
+        assert!(tried[0] != tried[1] && tried[0] == tried[2], "{tried:?}");
+        exchange.finish().unwrap();
+    }
+}
+
+#[test]
+fn another_account_in_the_same_region_is_another_deployment() {
+    let account = crate::scene::Deployment {
+        cluster: WEST.cluster,
+        region: WEST.region,
+        authority: WEST.authority,
+        ..EAST
+    };
+    let scene = Scene::with(&settings_of(vec![model("m", &[(WEST, 1, 0), (account, 1, 1)])]));
+    let exchange = scene.post("/model/m/converse").body(["{}"]).send().unwrap();
+    let answer = route(exchange, |number, sent| {
+        let expected = if number == 2 { &account } else { &WEST };
+        assert_signed(sent, expected, "converse", b"{}", START_SECONDS);
+        throttled("")
+    });
+    assert_eq!(answer.unwrap().attempts.len(), ATTEMPTS);
+}
+
+#[test]
+fn only_throttling_timeouts_and_server_faults_ask_for_another_attempt_and_the_last_never() {
+    let scene = Scene::new();
+    let deployments = [WEST, EAST, TOKEN];
+    for status in 100..=599 {
+        let mut exchange = scene.post(PATH).body(["{}"]).send().unwrap();
+        for number in 1..=ATTEMPTS {
+            exchange
+                .attempt(number as u64, deployments[number - 1].cluster)
+                .unwrap();
+            let headers = Headers::new([(":status", status.to_string())]);
+            let judged = exchange.judge(headers, false).unwrap();
+            let wanted = matches!(status, 408 | 424 | 429 | 500..=599) && number < ATTEMPTS;
+            assert_eq!(
+                judged.text(HEADER_RETRY),
+                wanted.then_some("1"),
+                "{status} at {number}"
+            );
+            exchange.give_up().unwrap();
+        }
+        exchange.finish().unwrap();
+    }
+}
+
+#[test]
+fn a_status_that_is_none_is_passed_on() {
+    let scene = Scene::new();
+    for status in ["", "abc", "-500", "99999999999", "5\u{ff}0", " 500"] {
+        let mut exchange = scene.post(PATH).body(["{}"]).send().unwrap();
+        exchange.attempt(1, WEST.cluster).unwrap();
+        let judged = exchange.judge(Headers::new([(":status", status)]), true).unwrap();
+        assert_eq!(judged, Headers::new([(":status", status)]));
+        exchange.finish().unwrap();
+    }
+    scene.assert_healthy();
+}
+
+#[test]
+fn when_all_fail_the_client_gets_the_last_answer_itself() {
+    let scene = Scene::new();
+    let exchange = scene.post(PATH).body(["{}"]).send().unwrap();
+    let answer = route(exchange, |number, _| throttled(&format!("throttled {number}"))).unwrap();
+    assert_eq!((answer.status(), answer.attempts.len()), (429, ATTEMPTS));
+    assert_eq!(answer.message.body(), b"throttled 3");
+    let headers = answer.message.headers.unwrap();
+    assert_eq!(headers.text("x-amzn-errortype"), Some("ThrottlingException"));
+    assert_eq!(headers.text(HEADER_RETRY), None);
+}
+
+#[test]
+fn refused_connections_are_followed_by_freshly_signed_attempts() {
+    let scene = Scene::new();
+    let exchange = scene.post(PATH).body(["{", "}"]).send().unwrap();
+    let deployments = [WEST, EAST, TOKEN];
+    let answer = route(exchange, |number, sent| {
+        assert_signed(
+            sent,
+            &deployments[number as usize - 1],
+            "converse",
+            b"{}",
+            scene.now_seconds(),
+        );
+        scene.set_seconds(scene.now_seconds() + 60);
+        if number < 3 {
+            Response::refused()
+        } else {
+            Response::new(200, &[], "ok")
+        }
+    });
+    let answer = answer.unwrap();
+    assert_eq!((answer.status(), answer.message.body()), (200, b"ok".to_vec()));
+}
+
+#[test]
+fn a_good_answer_passes_byte_for_byte_and_chunk_by_chunk() {
+    let scene = Scene::new();
+    let exchange = scene
+        .post("/model/one/converse-stream")
+        .body(["{}"])
+        .send()
+        .unwrap();
+    let chunks: Vec<Vec<u8>> = vec![vec![0, 1, 255], vec![b'x'; 70_000], b"\r\n".to_vec()];
+    let sent = Response {
+        chunks: chunks.clone(),
+        trailers: Some(Headers::new([("x-end", "1")])),
+        ..Response::new(
+            200,
+            &[
+                ("x-amzn-requestid", "r-1"),
+                ("content-type", "application/vnd.amazon.eventstream"),
+            ],
+            "",
+        )
+    };
+    let answer = route(exchange, |_, _| sent.clone()).unwrap();
+    assert_eq!(
+        answer.message,
+        Message {
+            headers: Some(sent.headers.clone()),
+            chunks,
+            trailers: sent.trailers.clone(),
+            ended: true,
+        }
+    );
+}
+
+/// Asserts that attempt `number` at `cluster` leaves nothing and is answered with 503.
+fn assert_stays(scene: &Scene, number: u64, cluster: &str) {
+    let mut exchange = scene.post(PATH).body(["{}"]).send().unwrap();
+    let sent = exchange.attempt(number, cluster).unwrap();
+    assert_eq!(sent, Message::default(), "{number} {cluster}");
+    assert_eq!(refusal(&exchange).status, 503, "{number} {cluster}");
+    exchange.finish().unwrap();
+    scene.assert_healthy();
+}
+
+#[test]
+fn an_attempt_at_another_endpoint_than_the_planned_one_stays() {
+    let scene = Scene::new();
+    let mut faults = 0;
+    for number in 1..=3 {
+        for cluster in [
+            "us-west-2",
+            "us-east-1",
+            "eu-central-1",
+            "",
+            "us-west-2 ",
+            "US-WEST-2",
+            "us-west-2+us-east-1",
+        ] {
+            if [WEST, EAST, TOKEN][number as usize - 1].cluster != cluster {
+                assert_stays(&scene, number, cluster);
+                faults += 1;
+            }
+        }
+    }
+    assert_eq!(faults, 18);
+}
+
+#[test]
+fn an_attempt_that_was_not_planned_stays() {
+    let scene = Scene::new();
+    for number in [0, 4, u64::from(u32::MAX) + 2, u64::MAX] {
+        assert_stays(&scene, number, "us-west-2");
+    }
+}
+
+/// Calls of `proxy_get_property` before the signer's first: both plugins ask for their root id.
+const READS_AT_START: u64 = 2;
+
+#[test]
+fn an_attempt_without_plan_number_or_endpoint_stays() {
+    // The plan is missing where the VM was reloaded between the roles, or the client is gone.
+    let bytes = |bytes: &[u8]| Fault::Bytes(bytes.to_vec());
+    let unreadable = [
+        Fault::Status(Status::NotFound),
+        Fault::Status(Status::SerializationFailure),
+        Fault::Status(Status::InternalFailure),
+        bytes(b""),
+        bytes(b"\xff"),
+    ];
+    let forged: [&[Fault]; 3] = [
+        &[
+            bytes(b"1"),
+            bytes(b"999"),
+            bytes(b"-1"),
+            bytes(b"0x0"),
+            bytes(b"18446744073709551616"),
+        ],
+        &[
+            bytes(&[1]),
+            bytes(&[1, 0, 0, 0]),
+            bytes(&[1; 9]),
+            bytes(&[0; 8]),
+            bytes(&[2, 0, 0, 0, 0, 0, 0, 0]),
+        ],
+        &[bytes(b"us-east-1"), bytes(b"us-west-2\0")],
+    ];
+    for (read, forged) in (1..).zip(forged) {
+        for fault in unreadable.iter().chain(forged) {
+            let plan = Plan::default().fail("proxy_get_property", READS_AT_START + read, fault.clone());
+            let scene = Scene::start(&settings(), plan.clone()).unwrap();
+            assert_stays(&scene, 1, "us-west-2");
+            assert_eq!(plan.fired().len(), 1);
+            let log = scene.host().log_text();
+            assert!(log.contains("attempt"), "{log}");
+        }
+    }
+}
+
+#[test]
+fn a_local_reply_of_the_signer_is_final() {
+    let scene = Scene::new();
+    let mut exchange = scene.post(PATH).body(["a", "b"]).send().unwrap();
+    exchange.attempt(1, "elsewhere").unwrap();
+    assert!(matches!(
+        exchange.outcome(),
+        Outcome::LocalReply { status: 503, .. }
+    ));
+    let response = exchange.response().headers.clone().unwrap();
+    assert_eq!(response.text(HEADER_RETRY), None);
+    exchange.finish().unwrap();
+    assert_eq!(scene.host().streams(), 0);
+}

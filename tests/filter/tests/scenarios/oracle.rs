@@ -1,0 +1,102 @@
+//! What an upstream request has to be, by AWS's own signer.
+
+use std::time::{Duration, UNIX_EPOCH};
+
+use aws_sigv4::http_request::{
+    PercentEncodingMode, SignableBody, SignableRequest, SigningSettings, UriPathNormalizationMode, sign,
+};
+use aws_sigv4::sign::v4::SigningParams;
+use filter_tests::{Headers, Message};
+
+use crate::scene::{
+    ACCESS_KEY_ID, API_KEY, Credentials, Deployment, SECRET_ACCESS_KEY, SESSION_TOKEN,
+    TEMPORARY_ACCESS_KEY_ID, TEMPORARY_SECRET_ACCESS_KEY,
+};
+
+/// Asserts that `sent` is a request to `deployment` for `operation` with `body`, complete, authenticated at `seconds`
+/// of UNIX time, and without a trace of the gateway's own headers.
+pub(crate) fn assert_signed(
+    sent: &Message,
+    deployment: &Deployment,
+    operation: &str,
+    body: &[u8],
+    seconds: u64,
+) {
+    assert!(sent.ended, "{sent:?}");
+    assert_eq!(sent.body(), body);
+    let headers = sent.headers.as_ref().expect("headers");
+    let path = format!(
+        "{}/model/{}/{operation}",
+        deployment.base_path, deployment.segment
+    );
+    for (name, expected) in [
+        (":method", "POST"),
+        (":scheme", "https"),
+        (":authority", deployment.authority),
+        (":path", &path),
+        ("content-length", &body.len().to_string()),
+    ] {
+        assert_eq!(only(headers, name), Some(expected.to_owned()), "{name}");
+    }
+    assert!(
+        !headers.pairs().iter().any(|(name, _)| name.starts_with(b"x-eb-")),
+        "{headers:?}"
+    );
+    for (name, expected) in credentials(deployment, &path, body, seconds) {
+        assert_eq!(only(headers, name), expected, "{name} at {deployment:?}");
+    }
+}
+
+/// The one value of a header, or none.
+fn only(headers: &Headers, name: &str) -> Option<String> {
+    assert!(headers.values(name).count() <= 1, "{name} twice in {headers:?}");
+    headers.text(name).map(str::to_owned)
+}
+
+fn credentials(
+    deployment: &Deployment,
+    path: &str,
+    body: &[u8],
+    seconds: u64,
+) -> [(&'static str, Option<String>); 3] {
+    let (id, secret, token) = match deployment.credentials {
+        Credentials::Plain => (ACCESS_KEY_ID, SECRET_ACCESS_KEY, None),
+        Credentials::Temporary => (
+            TEMPORARY_ACCESS_KEY_ID,
+            TEMPORARY_SECRET_ACCESS_KEY,
+            Some(SESSION_TOKEN.to_owned()),
+        ),
+        Credentials::ApiKey => {
+            return [
+                ("authorization", Some(format!("Bearer {API_KEY}"))),
+                ("x-amz-date", None),
+                ("x-amz-security-token", None),
+            ];
+        }
+    };
+    let mut settings = SigningSettings::default();
+    settings.excluded_headers = None;
+    settings.percent_encoding_mode = PercentEncodingMode::Double;
+    settings.uri_path_normalization_mode = UriPathNormalizationMode::Disabled;
+    let identity = aws_credential_types::Credentials::new(id, secret, token, None, "test").into();
+    let params = SigningParams::builder()
+        .identity(&identity)
+        .region(deployment.region)
+        .name("bedrock")
+        .time(UNIX_EPOCH + Duration::from_secs(seconds))
+        .settings(settings)
+        .build()
+        .expect("all parameters")
+        .into();
+    let uri = format!("https://{}{path}", deployment.authority);
+    let host = [("host", deployment.authority)];
+    let request = SignableRequest::new("POST", uri, host.into_iter(), SignableBody::Bytes(body));
+    let signed = sign(request.expect("a request"), &params).expect("a signature");
+    let value = |name: &str| {
+        let mut headers = signed.output().headers();
+        headers
+            .find(|(found, _)| found.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.to_owned())
+    };
+    ["authorization", "x-amz-date", "x-amz-security-token"].map(|name| (name, value(name)))
+}
