@@ -20,7 +20,7 @@ FILTER_SOURCES := Cargo.toml Cargo.lock $(wildcard .cargo/config.toml) $(shell f
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: help run test lint unit e2e compose-test filter cli emulator fmt clean
+.PHONY: help run test lint unit e2e compose-test filter cli emulator rendered fmt clean
 
 help: ## List these commands
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9.-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -72,8 +72,9 @@ emulator: ## The emulator by itself: bedrock-emulator
 	@echo "==> the emulator"
 	@$(CARGO) build --quiet --package bedrock-emulator
 
-envoy.yaml: config.yaml cli ## The sample's Envoy configuration, from config.yaml
-	@$(CLI) render config.yaml --output $@
+rendered: cli ## The committed Envoy configurations, from theirs of LiteLLM
+	@$(CLI) render config.yaml --output envoy.yaml
+	@$(CLI) render deploy/config.emulator.yaml --output deploy/envoy.emulator.yaml
 
 .PHONY: rust-target
 rust-target:

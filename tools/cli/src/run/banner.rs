@@ -10,6 +10,7 @@ use envoy_bedrock::config::Settings;
 use super::backend::{Backend, Reason};
 use crate::blueprint::Blueprint;
 use crate::litellm::Environment;
+use crate::render::AccessLog;
 
 /// The key that all of LiteLLM's documentation uses: no secret, so it may be shown.
 const PUBLIC_KEY: &str = "sk-1234";
@@ -29,6 +30,7 @@ pub(super) struct Banner<'a> {
     pub(super) tls: SocketAddr,
     pub(super) admin: SocketAddr,
     pub(super) controls: Vec<SocketAddr>,
+    pub(super) spend_log: &'a AccessLog,
     pub(super) client_ca: Option<&'a Path>,
 }
 
@@ -53,6 +55,9 @@ impl Banner<'_> {
         let _ = writeln!(out, "Envoy's admin interface: http://{}", self.admin);
         for control in &self.controls {
             let _ = writeln!(out, "Emulator's control: http://{control}");
+        }
+        if let AccessLog::File(path) = self.spend_log {
+            let _ = writeln!(out, "Spend log: {path}");
         }
         if let Some(alias) = alias(&self.blueprint.settings) {
             self.example(&alias, &mut out);

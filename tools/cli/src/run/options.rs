@@ -49,9 +49,9 @@ pub struct Arguments {
     /// Directory for the rendered configuration, the CA and the certificate.
     #[arg(long, value_name = "DIRECTORY", default_value = ".envoy-bedrock")]
     pub(super) state: PathBuf,
-    /// File of the access log, or '-' for standard output.
-    #[arg(long, value_name = "PATH", default_value = "-")]
-    pub(super) access_log: String,
+    /// File of the spend log, or '-' for standard output; spend.jsonl in the state directory if not given.
+    #[arg(long, value_name = "PATH")]
+    pub(super) access_log: Option<String>,
     /// Least level of what Envoy and the filter log.
     #[arg(long, value_enum, value_name = "LEVEL", default_value = "warning")]
     pub(super) log_level: LogLevel,

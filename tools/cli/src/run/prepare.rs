@@ -10,7 +10,7 @@ use super::ports;
 use crate::blueprint::Blueprint;
 use crate::certificates;
 use crate::litellm::Environment;
-use crate::render::Tls;
+use crate::render::{AccessLog, Tls};
 use crate::state::State;
 
 /// Where the systems that Envoy runs on keep their CA certificates.
@@ -31,6 +31,8 @@ pub(super) struct Prepared {
     pub(super) filter: String,
     pub(super) state: State,
     pub(super) tls: Tls,
+    /// Where each request leaves a line.
+    pub(super) spend_log: AccessLog,
     /// What clients have to trust, where the certificate was made here.
     pub(super) client_ca: Option<PathBuf>,
 }
@@ -53,6 +55,7 @@ pub(super) fn prepare(arguments: &Arguments, environment: &Environment) -> Resul
     }
     let state = State::open(&arguments.state).map_err(one)?;
     let (tls, client_ca) = tls(arguments, &state).map_err(one)?;
+    let spend_log = spend_log(arguments, &state).map_err(one)?;
     Ok(Prepared {
         blueprint,
         backend,
@@ -61,6 +64,7 @@ pub(super) fn prepare(arguments: &Arguments, environment: &Environment) -> Resul
         filter,
         state,
         tls,
+        spend_log,
         client_ca,
     })
 }
@@ -75,6 +79,14 @@ fn filter(path: &Path) -> Result<String, String> {
         )
     };
     text(&path.canonicalize().map_err(missing)?)
+}
+
+fn spend_log(arguments: &Arguments, state: &State) -> Result<AccessLog, String> {
+    let path = match &arguments.access_log {
+        Some(path) => path.clone(),
+        None => text(&state.path("spend.jsonl"))?,
+    };
+    Ok(AccessLog::of_argument(&path))
 }
 
 fn tls(arguments: &Arguments, state: &State) -> Result<(Tls, Option<PathBuf>), String> {

@@ -18,7 +18,7 @@ use super::demo::Demo;
 use super::log::{self, Started};
 use super::options::Arguments;
 use super::prepare::{self, Prepared};
-use crate::render::{self, AccessLog, Listeners, Options};
+use crate::render::{self, Listeners, Options};
 
 /// Time for Envoy to start. Resolving names may take some of it.
 const START_MAX: Duration = Duration::from_secs(90);
@@ -114,6 +114,7 @@ async fn watch(
         tls,
         admin,
         controls: demo.map(Demo::controls).unwrap_or_default(),
+        spend_log: &prepared.spend_log,
         client_ca: prepared.client_ca.as_deref(),
     };
     let mut stdout = anstream::stdout();
@@ -151,7 +152,7 @@ fn configuration(arguments: &Arguments, prepared: &Prepared, demo: Option<&Demo>
         },
         admin_port: arguments.admin_port,
         upstream_ca,
-        access_log: AccessLog::of_argument(&arguments.access_log),
+        access_log: prepared.spend_log.clone(),
         emulators,
     };
     let header = "Made by `envoy-bedrock run` for itself. Do not edit: it is replaced at every start.";
