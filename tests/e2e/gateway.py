@@ -62,9 +62,7 @@ def trapping_module() -> pathlib.Path:
     """The filter with the feature `trap`: an authenticated request with `x-eb-trap` traps its VM."""
     return built(
         ROOT / "dist" / "envoy-bedrock-trap.wasm",
-        "cargo rustc --profile filter --features trap --target wasm32-wasip1 --lib --crate-type cdylib && cp "
-        "target/wasm32-wasip1/filter/envoy_bedrock.wasm dist/envoy-bedrock-trap.wasm (before the filter itself, "
-        "which has the same name in target/)")
+        "make dist/envoy-bedrock-trap.wasm")
 
 
 def envoy() -> pathlib.Path:
