@@ -11,6 +11,7 @@ CARGO  ?= cargo
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 CLI    := $(TARGET)/debug/envoy-bedrock
 WASM   := dist/envoy-bedrock.wasm
+TRAP   := dist/envoy-bedrock-trap.wasm
 VENV   := .venv
 STAMP  := $(VENV)/.requirements-installed
 
@@ -46,7 +47,7 @@ unit: filter $(STAMP) ## cargo test, with the compiled filter and Envoy at hand
 	@echo "==> cargo test"
 	@$(CARGO) test --quiet --workspace
 
-e2e: cli emulator filter $(STAMP) ## Real Envoy, emulator, boto3 and curl
+e2e: cli emulator filter $(TRAP) $(STAMP) ## Real Envoy, emulator, boto3 and curl
 	@echo "==> pytest tests/e2e"
 	@$(VENV)/bin/python -m pytest -q tests/e2e $(PYTEST_ARGS)
 
@@ -63,6 +64,12 @@ $(WASM): $(FILTER_SOURCES) | rust-target
 	@mkdir -p dist
 	@cp $(TARGET)/wasm32-wasip1/filter/envoy_bedrock.wasm $@.new && mv $@.new $@
 	@echo "    $@: $$(wc -c < $@) bytes"
+
+# For one test: the filter with a trap in it. After the filter, since both have one name in target/.
+$(TRAP): $(FILTER_SOURCES) $(WASM)
+	@echo "==> the filter with a trap, for its test"
+	@$(CARGO) rustc --quiet --package envoy-bedrock --lib --crate-type cdylib --profile filter --target wasm32-wasip1 --features trap
+	@cp $(TARGET)/wasm32-wasip1/filter/envoy_bedrock.wasm $@.new && mv $@.new $@
 
 cli: ## The command: envoy-bedrock
 	@echo "==> the command (the first build takes some minutes)"

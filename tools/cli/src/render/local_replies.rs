@@ -31,12 +31,18 @@ const fn wording(
     }
 }
 
-const WORDINGS: [Wording; 11] = [
+const WORDINGS: [Wording; 13] = [
     wording(
         400,
         "ValidationException",
         "invalid_request_error",
         "The request is not valid HTTP.",
+    ),
+    wording(
+        403,
+        "AccessDeniedException",
+        "invalid_request_error",
+        "Upgrades of the connection are not supported.",
     ),
     wording(
         404,
@@ -73,6 +79,12 @@ const WORDINGS: [Wording; 11] = [
         "InternalServerException",
         "internal_server_error",
         "The gateway could not process the request.",
+    ),
+    wording(
+        501,
+        "ValidationException",
+        "invalid_request_error",
+        "The transfer encoding of the request is not supported.",
     ),
     wording(
         502,

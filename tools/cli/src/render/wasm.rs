@@ -5,8 +5,12 @@ use std::collections::BTreeSet;
 use envoy_bedrock::config::{CredentialSettings, EnvName, Settings};
 use envoy_bedrock::wiring;
 
+use super::duration::milliseconds;
 use super::options::Options;
 use super::yaml::{Node, map};
+
+/// Time after which a VM that has trapped is replaced. Until then its worker answers 503: for a second by Envoy's default.
+const RELOAD_MILLISECONDS: u64 = 10;
 
 /// The role in the listener: it alone needs the settings.
 pub(crate) fn gateway(settings: &Settings, options: &Options) -> Node {
@@ -31,6 +35,7 @@ fn role(root: &'static str, configuration: String, settings: &Settings, options:
                 "root_id" => root,
                 "allow_on_headers_stop_iteration" => true,
                 "failure_policy" => "FAIL_RELOAD",
+                "reload_config" => map! { "backoff" => map! { "base_interval" => milliseconds(RELOAD_MILLISECONDS) } },
                 "configuration" => map! {
                     "@type" => "type.googleapis.com/google.protobuf.StringValue",
                     "value" => configuration,
