@@ -21,7 +21,7 @@ FILTER_SOURCES := Cargo.toml Cargo.lock $(wildcard .cargo/config.toml) $(shell f
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: help run test lint unit e2e compose-test filter cli emulator rendered fmt clean
+.PHONY: help run test bench lint unit e2e compose-test filter cli emulator rendered fmt clean
 
 help: ## List these commands
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9.-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -95,6 +95,9 @@ $(STAMP): tests/e2e/requirements.txt
 	@$(PYTHON) -m venv $(VENV)
 	@$(VENV)/bin/pip install --quiet --disable-pip-version-check --requirement $<
 	@touch $@
+
+bench: cli filter $(STAMP) ## Compare with bare Envoy and its native signing filter (BENCH_ARGS=--help)
+	@bench/run $(BENCH_ARGS)
 
 fmt: ## Format the Rust code
 	@$(CARGO) fmt --all

@@ -25,12 +25,20 @@ const HELD_MAX_BYTES: usize = 1024 * 1024;
 enum Stage {
     /// Its headers have not come.
     Fresh(Rc<Gateway>),
-    /// Its body is arriving; so many bytes of it have been read.
-    Receiving(Box<Exchange>, usize),
+    /// Its body is arriving.
+    Receiving(Box<Receiving>),
     /// It is upstream. Dropping the entry ends the plan.
     Departed { _plan: plans::Entry },
     /// It was answered here.
     Answered,
+}
+
+struct Receiving {
+    exchange: Exchange,
+    /// The headers as they came, in the ABI's serialised form: asking Envoy again would cost more than keeping them.
+    headers: Vec<u8>,
+    /// How much of the body has been read.
+    read_bytes: usize,
 }
 
 pub(super) struct GatewayStream {
@@ -58,8 +66,8 @@ impl GatewayStream {
         };
         match self.begin(gateway) {
             Err(reply) => self.refuse(&reply),
-            Ok(exchange) => {
-                self.stage = Stage::Receiving(Box::new(exchange), 0);
+            Ok(receiving) => {
+                self.stage = Stage::Receiving(Box::new(receiving));
                 if ends {
                     self.step(None, true)
                 } else {
@@ -183,18 +191,21 @@ impl GatewayStream {
         }
     }
 
-    fn begin(&mut self, gateway: Rc<Gateway>) -> Result<Exchange, Reply> {
-        let bytes = host::request_headers().map_err(host_failed)?;
-        let headers = pairs::parse(&bytes).ok_or_else(|| Reject::Host.reply())?;
-        let headers = Headers(&headers);
+    fn begin(&mut self, gateway: Rc<Gateway>) -> Result<Receiving, Reply> {
+        let headers = host::request_headers().map_err(host_failed)?;
+        let parsed = pairs::parse(&headers).ok_or_else(|| Reject::Host.reply())?;
         let id = self.random.borrow_mut().uuid();
-        self.account = Some(Account::open(headers, id, now().unwrap_or_default()));
-        let exchange = Exchange::begin(gateway, headers)?;
+        self.account = Some(Account::open(Headers(&parsed), id, now().unwrap_or_default()));
+        let exchange = Exchange::begin(gateway, Headers(&parsed))?;
         #[cfg(feature = "trap")]
-        if headers.0.iter().any(|(name, _)| *name == b"x-eb-trap") {
+        if parsed.iter().any(|(name, _)| *name == b"x-eb-trap") {
             core::arch::wasm32::unreachable();
         }
-        Ok(exchange)
+        Ok(Receiving {
+            exchange,
+            headers,
+            read_bytes: 0,
+        })
     }
 
     fn refuse(&mut self, reply: &Reply) -> Action {
@@ -204,10 +215,9 @@ impl GatewayStream {
         reply::send(reply)
     }
 
-    fn depart(&mut self, exchange: Exchange) -> Result<Action, Reply> {
-        let bytes = host::request_headers().map_err(host_failed)?;
-        let headers = pairs::parse(&bytes).ok_or_else(|| Reject::Host.reply())?;
-        let departure = exchange.depart(&mut self.random.borrow_mut());
+    fn depart(&mut self, receiving: Receiving) -> Result<Action, Reply> {
+        let headers = pairs::parse(&receiving.headers).ok_or_else(|| Reject::Host.reply())?;
+        let departure = receiving.exchange.depart(&mut self.random.borrow_mut());
         let plan = Rc::new(departure.plan);
         let entry = plans::Entry::new(Rc::clone(&plan));
         host::set_property(PROPERTY_PLAN, entry.key().as_bytes()).map_err(host_failed)?;
@@ -224,39 +234,41 @@ impl GatewayStream {
         Ok(Action::Continue)
     }
 
-    fn receive(mut exchange: Box<Exchange>, read: usize, size: usize) -> Result<Box<Exchange>, Reply> {
-        let mut start = read;
-        while start < size {
-            let chunk = host::request_body(start, size.saturating_sub(start).min(READ_MAX_BYTES));
-            let chunk = chunk.map_err(host_failed)?;
-            if chunk.is_empty() {
-                return Err(Reject::Host.reply());
-            }
-            exchange.receive(&chunk)?;
-            start = start.saturating_add(chunk.len());
-        }
-        Ok(exchange)
-    }
-
     /// The next step of a stream whose body has grown to `size` bytes, or whose body ended where it was (`None`).
     fn step(&mut self, size: Option<usize>, ends: bool) -> Action {
-        let (exchange, read) = match std::mem::replace(&mut self.stage, Stage::Answered) {
-            Stage::Receiving(exchange, read) => (exchange, read),
+        let mut receiving = match std::mem::replace(&mut self.stage, Stage::Answered) {
+            Stage::Receiving(receiving) => receiving,
             Stage::Departed { _plan } => {
                 self.stage = Stage::Departed { _plan };
                 return Action::Continue;
             }
             Stage::Fresh(_) | Stage::Answered => return Action::Pause,
         };
-        let size = size.unwrap_or(read);
-        let next = Self::receive(exchange, read, size).and_then(|exchange| {
+        let next = receiving.read_to(size).and_then(|()| {
             if ends {
-                return self.depart(*exchange);
+                return self.depart(*receiving);
             }
-            self.stage = Stage::Receiving(exchange, size);
+            self.stage = Stage::Receiving(receiving);
             Ok(Action::Pause)
         });
         next.unwrap_or_else(|reply| self.refuse(&reply))
+    }
+}
+
+impl Receiving {
+    /// Takes what has come of the body since the last time; `size` is all of it.
+    fn read_to(&mut self, size: Option<usize>) -> Result<(), Reply> {
+        let size = size.unwrap_or(self.read_bytes);
+        while self.read_bytes < size {
+            let wanted = size.saturating_sub(self.read_bytes).min(READ_MAX_BYTES);
+            let chunk = host::request_body(self.read_bytes, wanted).map_err(host_failed)?;
+            if chunk.is_empty() {
+                return Err(Reject::Host.reply());
+            }
+            self.exchange.receive(&chunk)?;
+            self.read_bytes = self.read_bytes.saturating_add(chunk.len());
+        }
+        Ok(())
     }
 }
 

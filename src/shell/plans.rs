@@ -2,14 +2,20 @@
 //! property of the stream carries from one to the other.
 
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use crate::plan::Plan;
 
 thread_local! {
-    static PLANS: RefCell<HashMap<u64, Rc<Plan>>> = RefCell::default();
+    static PLANS: RefCell<BTreeMap<u64, Planned>> = RefCell::default();
     static NEXT: Cell<u64> = const { Cell::new(0) };
+}
+
+struct Planned {
+    plan: Rc<Plan>,
+    /// Whether an attempt has asked for it.
+    is_begun: bool,
 }
 
 /// A plan's place in the table, for as long as its request lives.
@@ -21,7 +27,11 @@ impl Entry {
     pub(super) fn new(plan: Rc<Plan>) -> Self {
         let key = NEXT.get();
         NEXT.set(key.wrapping_add(1));
-        PLANS.with_borrow_mut(|plans| plans.insert(key, plan));
+        let planned = Planned {
+            plan,
+            is_begun: false,
+        };
+        PLANS.with_borrow_mut(|plans| plans.insert(key, planned));
         Self(key)
     }
 
@@ -37,8 +47,13 @@ impl Drop for Entry {
     }
 }
 
-/// The plan that a property names. None: the request is over, or it began before the VM was reloaded.
-pub(super) fn find(key: &[u8]) -> Option<Rc<Plan>> {
+/// The plan that a property names, and whether this is the first time that it is asked for. None: the request is over,
+/// or it began before the VM was reloaded.
+pub(super) fn find(key: &[u8]) -> Option<(Rc<Plan>, bool)> {
     let key: u64 = std::str::from_utf8(key).ok()?.parse().ok()?;
-    PLANS.with_borrow(|plans| plans.get(&key).cloned())
+    PLANS.with_borrow_mut(|plans| {
+        let planned = plans.get_mut(&key)?;
+        let is_first = !std::mem::replace(&mut planned.is_begun, true);
+        Some((Rc::clone(&planned.plan), is_first))
+    })
 }

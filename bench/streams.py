@@ -1,0 +1,68 @@
+"""Event streams: an upstream that sends them and a client that times them. Python is slow, but equally so for all."""
+
+import asyncio
+import socket
+import threading
+import time
+
+from envoys import STREAM_PATH, VARIABLES
+
+EVENT = b"e" * 120
+EVENTS_HEADER = "x-amzn-bedrock-bench-events"
+
+
+def serve(port):
+    """Serves streams in a thread, as many events as the request's header says, each one in a write of its own."""
+
+    async def answer(reader, writer):
+        try:
+            while True:
+                head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").lower()
+                fields = dict(line.split(": ", 1) for line in head.split("\r\n")[1:] if line)
+                await reader.readexactly(int(fields["content-length"]))
+                writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: application/vnd.amazon.eventstream\r\n"
+                             b"transfer-encoding: chunked\r\n\r\n")
+                for _ in range(int(fields[EVENTS_HEADER])):
+                    writer.write(b"%x\r\n%s\r\n" % (len(EVENT), EVENT))
+                    await asyncio.sleep(0)
+                writer.write(b"0\r\n\r\n")
+        except (asyncio.IncompleteReadError, ConnectionError):
+            writer.close()
+
+    async def run():
+        server = await asyncio.start_server(answer, "127.0.0.1", port)
+        await server.serve_forever()
+
+    threading.Thread(target=lambda: asyncio.run(run()), daemon=True).start()
+
+
+class Client:
+    """A connection that is kept, to one Envoy."""
+
+    def __init__(self, port):
+        self.socket = socket.create_connection(("127.0.0.1", port))
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def stream(self, events):
+        """Reads one stream. Returns the microseconds to its first event."""
+        body = b"x" * 1024
+        key = VARIABLES["LITELLM_MASTER_KEY"]
+        head = (f"POST {STREAM_PATH} HTTP/1.1\r\nhost: bench\r\nauthorization: Bearer {key}\r\n"
+                f"content-type: application/json\r\n{EVENTS_HEADER}: {events}\r\ncontent-length: {len(body)}\r\n\r\n")
+        begin = time.perf_counter_ns()
+        self.socket.sendall(head.encode() + body)
+        seen, first, received = b"", None, 0
+        while not seen.endswith(b"0\r\n\r\n"):
+            chunk = self.socket.recv(65536)
+            if not chunk:
+                raise SystemExit("bench: expected a whole stream, but found the connection closed")
+            seen = (seen + chunk)[-4096:]
+            received += chunk.count(b"e" * len(EVENT))
+            if first is None and EVENT in seen:
+                first = (time.perf_counter_ns() - begin) / 1000
+            if first is None and b"\r\n\r\n" in seen and b" 200 " not in seen:
+                raise SystemExit(f"bench: expected a stream, but found {seen[:200]!r}")
+        return first
+
+    def close(self):
+        self.socket.close()
