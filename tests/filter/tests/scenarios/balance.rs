@@ -1,0 +1,87 @@
+//! How requests are spread, drawn by the compiled filter from the host's entropy.
+
+use filter_tests::Plan;
+
+use crate::scene::{EAST, Scene, WEST, clusters, model, settings, settings_of};
+
+const DRAWS: usize = 4000;
+/// Chi-square with one degree of freedom exceeds this once in a thousand times. The seeds are fixed: no test is lucky.
+const CHI_SQUARE_MAX: f64 = 10.83;
+
+/// Whether the first attempt of each of `count` requests goes to WEST.
+fn draws(scene: &Scene, alias: &str, count: usize) -> Vec<bool> {
+    let draw = |_| {
+        let exchange = scene.post(&format!("/model/{alias}/converse")).send().unwrap();
+        let first = clusters(&exchange)[0] == WEST.cluster;
+        exchange.finish().unwrap();
+        first
+    };
+    (0..count).map(draw).collect()
+}
+
+fn chi_square(counts: &[usize], shares: &[f64]) -> f64 {
+    let total: usize = counts.iter().sum();
+    let term = |(count, share): (&usize, &f64)| {
+        let expected = share * total as f64;
+        (*count as f64 - expected).powi(2) / expected
+    };
+    counts.iter().zip(shares).map(term).sum()
+}
+
+#[test]
+fn first_attempts_follow_the_weights() {
+    let scene = Scene::new();
+    for (alias, west) in [("weighted", 0.75), ("two", 0.5)] {
+        let wests = draws(&scene, alias, DRAWS)
+            .into_iter()
+            .filter(|west| *west)
+            .count();
+        let statistic = chi_square(&[wests, DRAWS - wests], &[west, 1.0 - west]);
+        assert!(
+            statistic < CHI_SQUARE_MAX,
+            "{alias}: {wests} of {DRAWS}, chi-square {statistic}"
+        );
+    }
+}
+
+#[test]
+fn a_draw_says_nothing_about_the_next() {
+    let scene = Scene::new();
+    let draws = draws(&scene, "two", DRAWS);
+    for lag in 1..=4 {
+        let pairs = draws.iter().zip(&draws[lag..]);
+        let same = pairs.clone().filter(|(a, b)| a == b).count();
+        let statistic = chi_square(&[same, pairs.count() - same], &[0.5, 0.5]);
+        assert!(
+            statistic < CHI_SQUARE_MAX,
+            "lag {lag}: {same} alike, chi-square {statistic}"
+        );
+    }
+}
+
+#[test]
+fn workers_with_other_entropy_draw_otherwise_and_with_the_same_alike() {
+    let drawn = |seed| {
+        draws(
+            &Scene::start(&settings(), Plan::default().random(seed)).unwrap(),
+            "two",
+            256,
+        )
+    };
+    let sequences: Vec<_> = (1..=8).map(drawn).collect();
+    for (index, sequence) in sequences.iter().enumerate() {
+        for other in &sequences[..index] {
+            let same = sequence.iter().zip(other).filter(|(a, b)| a == b).count();
+            assert!((90..=166).contains(&same), "{same} of 256 alike");
+        }
+    }
+    assert_eq!(sequences[0], drawn(1));
+}
+
+#[test]
+fn a_deployment_without_weight_is_only_tried_after_another() {
+    let scene = Scene::with(&settings_of(vec![model("m", &[(WEST, 0, 0), (EAST, 1, 0)])]));
+    assert!(draws(&scene, "m", 500).iter().all(|west| !west));
+    let exchange = scene.post("/model/m/converse").send().unwrap();
+    assert_eq!(clusters(&exchange), ["us-east-1", "us-west-2", "us-east-1"]);
+}

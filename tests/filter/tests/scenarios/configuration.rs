@@ -1,0 +1,212 @@
+//! Configurations that are refused, and what goes on meanwhile.
+
+use envoy_bedrock::wiring::{ROOT_GATEWAY, ROOT_SIGNER};
+use filter_tests::{Response, StartError, Vm};
+use serde_json::{Value, json};
+
+use crate::oracle::assert_signed;
+use crate::scene::{
+    EAST, ENVIRONMENT, SECRETS, START_SECONDS, Scene, WEST, forwarded, model, refusal, route, settings,
+    settings_of,
+};
+
+/// Starts the gateway role, expects a refusal, and returns the one line of its log.
+fn refused(environment: &[(&str, &str)], root_id: &str, configuration: &str) -> String {
+    match Vm::start(environment, &[(root_id, configuration)]) {
+        Err(StartError::Refused { log, .. }) => {
+            assert_eq!(log.len(), 1, "{log:?}");
+            assert_eq!(log[0].level, 4);
+            let text = log[0].text.clone();
+            assert!(
+                text.starts_with("configuration: ") && !text.contains('\n'),
+                "{text}"
+            );
+            assert!(!SECRETS.iter().any(|secret| text.contains(secret)), "{text}");
+            text
+        }
+        Ok(_) => panic!("expected {root_id} to refuse {configuration}"),
+        Err(other) => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn what_is_no_configuration_is_refused() {
+    for text in [
+        "",
+        "{",
+        "null",
+        "[]",
+        "\"x\"",
+        "{}",
+        "\u{feff}{}",
+        "{\"master_key\":1}",
+        "yaml: true",
+    ] {
+        let line = refused(&ENVIRONMENT, ROOT_GATEWAY, text);
+        assert!(
+            line.contains("expected the settings of envoy-bedrock, but found"),
+            "{line}"
+        );
+    }
+    let whole = settings().to_string();
+    for cut in (1..whole.len()).step_by(97) {
+        refused(&ENVIRONMENT, ROOT_GATEWAY, &whole[..cut]);
+    }
+}
+
+#[test]
+fn wrong_fields_are_named() {
+    let cases: [(&str, Value, &str); 9] = [
+        (
+            "/attempts",
+            json!(0),
+            "attempts: expected a number from 1 to 11, but found 0",
+        ),
+        (
+            "/attempts",
+            json!(12),
+            "attempts: expected a number from 1 to 11, but found 12",
+        ),
+        ("/attempts", json!(-1), "invalid value: integer `-1`"),
+        ("/body_limit_bytes", json!("1"), "invalid type: string"),
+        ("/models", json!({}), "invalid type: map"),
+        (
+            "/models/0/deployments",
+            json!([]),
+            "models[0].deployments: expected at least one deployment, but found none",
+        ),
+        (
+            "/models/1/deployments/0/weight",
+            json!(-1),
+            "invalid value: integer `-1`",
+        ),
+        (
+            "/models/0/deployments/0/credentials",
+            json!({"basic": {}}),
+            "unknown variant `basic`",
+        ),
+        ("/master_key", json!({"key": "x"}), "invalid type: map"),
+    ];
+    for (pointer, value, expected) in cases {
+        let mut settings = settings();
+        *settings.pointer_mut(pointer).unwrap() = value;
+        let line = refused(&ENVIRONMENT, ROOT_GATEWAY, &settings.to_string());
+        assert!(line.contains(expected), "{pointer}: {line}");
+    }
+    let mut settings = settings();
+    settings["atempts"] = json!(3);
+    assert!(refused(&ENVIRONMENT, ROOT_GATEWAY, &settings.to_string()).contains("unknown field `atempts`"));
+}
+
+#[test]
+fn missing_and_empty_variables_are_named_with_their_field() {
+    let fields = [
+        ("LITELLM_MASTER_KEY", "master_key"),
+        (
+            "PLAIN_ID",
+            "models[0].deployments[0].credentials.sigv4.access_key_id",
+        ),
+        (
+            "PLAIN_SECRET",
+            "models[0].deployments[0].credentials.sigv4.secret_access_key",
+        ),
+        (
+            "TEMPORARY_ID",
+            "models[1].deployments[1].credentials.sigv4.access_key_id",
+        ),
+        (
+            "TEMPORARY_SECRET",
+            "models[1].deployments[1].credentials.sigv4.secret_access_key",
+        ),
+        (
+            "TEMPORARY_TOKEN",
+            "models[1].deployments[1].credentials.sigv4.session_token",
+        ),
+        ("API_KEY", "models[2].deployments[2].credentials.bearer.api_key"),
+    ];
+    for (name, field) in fields {
+        let expected = format!(
+            "configuration: {field}: expected the environment variable {name} to be set, but found none"
+        );
+        let without: Vec<_> = ENVIRONMENT
+            .into_iter()
+            .filter(|(other, _)| *other != name)
+            .collect();
+        assert_eq!(refused(&without, ROOT_GATEWAY, &settings().to_string()), expected);
+        let empty = ENVIRONMENT.map(|(other, value)| (other, if other == name { "" } else { value }));
+        assert_eq!(refused(&empty, ROOT_GATEWAY, &settings().to_string()), expected);
+    }
+}
+
+#[test]
+fn a_secret_in_the_place_of_an_access_key_id_is_not_shown() {
+    let misplaced = "misplaced secret/with+signs,and spaces";
+    let environment =
+        ENVIRONMENT.map(|(name, value)| (name, if name == "PLAIN_ID" { misplaced } else { value }));
+    let line = refused(&environment, ROOT_GATEWAY, &settings().to_string());
+    assert!(
+        line.contains("PLAIN_ID") && line.contains("models[0]") && !line.contains("misplaced"),
+        "{line}"
+    );
+}
+
+#[test]
+fn another_root_id_is_refused() {
+    for root_id in ["", "Gateway", "gateway ", "signers", "gatewa"] {
+        let line = refused(&ENVIRONMENT, root_id, &settings().to_string());
+        assert_eq!(
+            line,
+            format!("configuration: root_id: expected gateway or signer, but found {root_id:?}")
+        );
+    }
+}
+
+#[test]
+fn the_signer_needs_no_configuration_of_its_own() {
+    for text in ["", "{}", "anything"] {
+        Vm::start(&ENVIRONMENT, &[(ROOT_SIGNER, text)]).unwrap();
+    }
+}
+
+#[test]
+fn a_reload_that_is_refused_leaves_the_old_configuration_at_work() {
+    let scene = Scene::new();
+    let mut bad = settings();
+    bad["master_key"] = json!("NOWHERE");
+    for bad in ["", "{", &bad.to_string()] {
+        assert!(matches!(
+            scene.reload(ROOT_GATEWAY, bad),
+            Err(StartError::Refused { .. })
+        ));
+        scene.assert_healthy();
+    }
+}
+
+#[test]
+fn a_reload_changes_what_comes_and_not_what_is_under_way() {
+    let scene = Scene::new();
+    let mut waiting = scene.post("/model/one/converse").unfinished().send().unwrap();
+    let departed = scene.post("/model/one/converse").body(["{}"]).send().unwrap();
+    let new = settings_of(vec![model("one", &[(EAST, 1, 0)])]);
+    scene.reload(ROOT_GATEWAY, &new.to_string()).unwrap();
+
+    waiting.request_chunk(b"{}", true).unwrap();
+    for exchange in [waiting, departed] {
+        forwarded(&exchange);
+        let answer = route(exchange, |_, sent| {
+            assert_signed(sent, &WEST, "converse", b"{}", START_SECONDS);
+            Response::new(200, &[], "")
+        });
+        assert_eq!(answer.unwrap().status(), 200);
+    }
+    let exchange = scene.post("/model/one/converse").body(["{}"]).send().unwrap();
+    route(exchange, |_, sent| {
+        assert_signed(sent, &EAST, "converse", b"{}", START_SECONDS);
+        Response::new(200, &[], "")
+    })
+    .unwrap();
+    assert_eq!(
+        refusal(&scene.post("/model/two/converse").send().unwrap()).status,
+        400
+    );
+}

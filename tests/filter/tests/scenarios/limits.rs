@@ -1,0 +1,123 @@
+//! What a request may cost: host calls, callbacks, memory.
+
+use filter_tests::Response;
+
+use crate::scene::{Scene, refusal, route};
+
+const PATH: &str = "/model/one/converse";
+const MEBIBYTE: usize = 1024 * 1024;
+
+fn serve(scene: &Scene, body: &[u8], chunk_bytes: usize) {
+    let exchange = scene.post(PATH).body(body.chunks(chunk_bytes)).send().unwrap();
+    let answer = route(exchange, |_, _| {
+        Response::new(200, &[("content-type", "application/json")], "{}")
+    });
+    assert_eq!(answer.unwrap().status(), 200);
+}
+
+/// Host calls and callbacks (those that the module exports) that `act` costs, once the VM is warm.
+fn cost(scene: &Scene, act: impl Fn()) -> (usize, usize) {
+    act();
+    let now = || {
+        let host = scene.host();
+        (host.journal.len(), host.callbacks.values().sum::<usize>())
+    };
+    let (calls, callbacks) = now();
+    act();
+    let (calls_after, callbacks_after) = now();
+    (calls_after - calls, callbacks_after - callbacks)
+}
+
+#[test]
+fn a_request_of_a_kilobyte_stays_within_its_budget_of_host_calls() {
+    let scene = Scene::new();
+    let body = vec![b'x'; 1024];
+    // Today's numbers. More is a regression of every request; fewer is a reason to write the new number here.
+    assert_eq!(cost(&scene, || serve(&scene, &body, 1024)), (11, 10));
+    let refused = || {
+        let exchange = scene
+            .request(crate::scene::bare("POST", PATH))
+            .unfinished()
+            .send()
+            .unwrap();
+        assert_eq!(refusal(&exchange).status, 401);
+        exchange.finish().unwrap();
+    };
+    assert_eq!(cost(&scene, refused), (3, 4));
+}
+
+#[test]
+fn a_body_is_read_once_however_it_arrives() {
+    let scene = Scene::new();
+    let body = vec![b'x'; 4 * MEBIBYTE];
+    let reads = |chunk_bytes| {
+        let before = scene.host().count("proxy_get_buffer_bytes");
+        serve(&scene, &body, chunk_bytes);
+        scene.host().count("proxy_get_buffer_bytes") - before
+    };
+    assert_eq!(reads(4 * MEBIBYTE), 16);
+    assert_eq!(reads(64 * 1024), 64);
+}
+
+#[test]
+fn thousands_of_requests_do_not_grow_the_memory() {
+    let scene = Scene::new();
+    let body = vec![b'x'; 10_000];
+    let round = |index: usize| match index % 4 {
+        0 => serve(&scene, &body, 1000),
+        1 => serve(&scene, &body, 10_000),
+        2 => drop(
+            scene
+                .post("/model/unknown/converse")
+                .send()
+                .unwrap()
+                .finish()
+                .unwrap(),
+        ),
+        _ => {
+            let exchange = scene
+                .post("/model/ordered/converse")
+                .body([&body])
+                .send()
+                .unwrap();
+            route(exchange, |_, _| Response::new(429, &[], "no")).unwrap();
+        }
+    };
+    (0..100).for_each(round);
+    let before = scene.memory_bytes();
+    (0..2000).for_each(round);
+    assert_eq!(scene.memory_bytes(), before);
+    assert_eq!(scene.host().streams(), 0);
+}
+
+#[test]
+fn large_bodies_do_not_grow_the_memory_by_their_size() {
+    let scene = Scene::new();
+    serve(&scene, b"{}", 1);
+    let before = scene.memory_bytes();
+    let body = vec![b'x'; 20 * MEBIBYTE];
+    for chunk_bytes in [body.len(), 64 * 1024, 16 * 1024 + 1] {
+        serve(&scene, &body, chunk_bytes);
+    }
+    let grown = scene.memory_bytes() - before;
+    assert!(grown <= MEBIBYTE, "{grown} bytes");
+}
+
+#[test]
+fn long_answers_do_not_grow_the_memory() {
+    let scene = Scene::new();
+    serve(&scene, b"{}", 1);
+    let before = scene.memory_bytes();
+    let exchange = scene
+        .post("/model/one/converse-stream")
+        .body(["{}"])
+        .send()
+        .unwrap();
+    let stream = Response {
+        chunks: vec![vec![b'x'; 64 * 1024]; 320],
+        ..Response::new(200, &[], "")
+    };
+    let answer = route(exchange, |_, _| stream.clone()).unwrap();
+    assert_eq!(answer.message.body().len(), 20 * MEBIBYTE);
+    assert_eq!(scene.memory_bytes(), before);
+}
