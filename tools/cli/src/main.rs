@@ -20,9 +20,9 @@ enum Command {
     Check(check::Arguments),
     Prices(prices::Arguments),
     Render(render::Arguments),
+    Spend(spend::Arguments),
     #[command(hide = true)]
     EnvoyChild(run::Child),
-    Spend(spend::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -32,7 +32,7 @@ fn main() -> ExitCode {
         Command::Check(arguments) => check::run(&arguments, &environment),
         Command::Prices(arguments) => prices::run(&arguments),
         Command::Render(arguments) => render::run(&arguments, &environment),
-        Command::EnvoyChild(child) => child.run(),
         Command::Spend(arguments) => spend::run(&arguments),
+        Command::EnvoyChild(child) => child.run(),
     }
 }

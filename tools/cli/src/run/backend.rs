@@ -7,6 +7,7 @@ use envoy_bedrock::config::{CredentialSettings, EnvName};
 use super::options::Bedrock;
 use crate::blueprint::Blueprint;
 use crate::litellm::{self, Environment, Secrets};
+use crate::prices::Catalogue;
 
 /// What answers the requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,10 +32,11 @@ pub(super) fn choose(
     config: &Path,
     bedrock: Bedrock,
     environment: &Environment,
+    prices: &Catalogue,
 ) -> Result<(Blueprint, Backend), Vec<String>> {
     let read = |secrets| {
         let lines = |errors: Vec<litellm::ConfigError>| errors.iter().map(ToString::to_string).collect();
-        litellm::read(config, environment, secrets).map_err::<Vec<String>, _>(lines)
+        litellm::read_priced(config, environment, secrets, prices).map_err::<Vec<String>, _>(lines)
     };
     match bedrock {
         Bedrock::Aws => Ok((read(Secrets::MustExist)?, Backend::Aws)),

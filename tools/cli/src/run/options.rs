@@ -52,6 +52,9 @@ pub struct Arguments {
     /// File of the spend log, or '-' for standard output; spend.jsonl in the state directory if not given.
     #[arg(long, value_name = "PATH")]
     pub(super) access_log: Option<String>,
+    /// Price list to use instead of the built-in one: LiteLLM's own file or one that `prices --import` wrote.
+    #[arg(long, value_name = "FILE")]
+    pub(super) prices: Option<PathBuf>,
     /// Least level of what Envoy and the filter log.
     #[arg(long, value_enum, value_name = "LEVEL", default_value = "warning")]
     pub(super) log_level: LogLevel,

@@ -10,6 +10,7 @@ use super::ports;
 use crate::blueprint::Blueprint;
 use crate::certificates;
 use crate::litellm::Environment;
+use crate::prices::Catalogue;
 use crate::render::{AccessLog, Tls};
 use crate::state::State;
 
@@ -39,7 +40,8 @@ pub(super) struct Prepared {
 
 pub(super) fn prepare(arguments: &Arguments, environment: &Environment) -> Result<Prepared, Vec<String>> {
     let one = |error: String| vec![error];
-    let (blueprint, backend) = backend::choose(&arguments.config, arguments.bedrock, environment)?;
+    let prices = Catalogue::of_file(arguments.prices.as_deref()).map_err(one)?;
+    let (blueprint, backend) = backend::choose(&arguments.config, arguments.bedrock, environment, &prices)?;
     for note in &blueprint.notes {
         let _ = writeln!(anstream::stderr(), "note: {note}");
     }

@@ -19,6 +19,8 @@ pub(super) struct Row<'a> {
 }
 
 /// LiteLLM's names. All but the time may be absent or null.
+///
+/// A request that the filter never saw, or that took its VM with it, has only what Envoy itself knows.
 #[derive(Deserialize)]
 struct Fields<'a> {
     #[serde(borrow)]
@@ -40,7 +42,9 @@ struct Fields<'a> {
     #[serde(borrow)]
     usage_source: Option<Text<'a>>,
     #[serde(borrow, rename = "startTime")]
-    start_time: Text<'a>,
+    start_time: Option<Text<'a>>,
+    #[serde(borrow)]
+    envoy: Option<Envoy<'a>>,
     #[serde(borrow)]
     spend: Option<&'a RawValue>,
     #[serde(borrow)]
@@ -51,15 +55,49 @@ struct Fields<'a> {
     cache_creation_input_tokens: Option<u64>,
 }
 
+/// What Envoy knows.
+#[derive(Deserialize)]
+struct Envoy<'a> {
+    #[serde(borrow)]
+    time: Option<Text<'a>>,
+    #[serde(borrow)]
+    response_code: Option<Text<'a>>,
+    #[serde(borrow)]
+    upstream_host: Option<Text<'a>>,
+}
+
+impl Envoy<'_> {
+    fn is_failure(&self) -> bool {
+        let code = self.response_code.as_ref();
+        !code.is_some_and(|code| code.0.starts_with('2'))
+    }
+
+    fn went_upstream(&self) -> bool {
+        let host = self.upstream_host.as_ref();
+        host.is_some_and(|host| !matches!(host.0.as_ref(), "" | "-"))
+    }
+}
+
 impl<'a> Row<'a> {
     /// Reads a line; `None` if it is no row of the spend log.
     pub(super) fn parse(line: &'a [u8]) -> Option<Self> {
         let fields: Fields<'a> = serde_json::from_slice(line).ok()?;
-        let start = Instant::parse(&fields.start_time.0)?;
-        let spend = match fields.spend {
-            Some(number) => Some(amount(number.get())?),
-            None => None,
+        let (start, spend) = match (&fields.start_time, &fields.envoy) {
+            (Some(start), _) => {
+                let spend = match fields.spend {
+                    Some(number) => Some(amount(number.get())?),
+                    None => None,
+                };
+                (start, spend)
+            }
+            // What never left costs nothing.
+            (None, Some(envoy)) => {
+                let spend = (!envoy.went_upstream()).then_some(PicoUsd::ZERO);
+                (envoy.time.as_ref()?, spend)
+            }
+            (None, None) => return None,
         };
+        let start = Instant::parse(&start.0)?;
         Some(Self { fields, start, spend })
     }
 
@@ -82,6 +120,16 @@ impl<'a> Row<'a> {
             spend: self.spend.unwrap_or(PicoUsd::ZERO),
             unknown_spend: u64::from(self.spend.is_none()),
             estimated: u64::from(self.usage_source() == Some("estimated")),
+        }
+    }
+
+    /// How the request ended, `success` or `failure`.
+    pub(super) fn status(&self) -> Option<&str> {
+        match (&self.fields.status, &self.fields.envoy) {
+            (Some(status), _) => Some(&status.0),
+            (None, Some(envoy)) if envoy.is_failure() => Some("failure"),
+            (None, Some(_)) => Some("success"),
+            (None, None) => None,
         }
     }
 
@@ -133,7 +181,6 @@ labels!(
     model_id,
     model_region,
     end_user,
-    status,
     usage_source
 );
 

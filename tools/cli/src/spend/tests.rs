@@ -1,6 +1,9 @@
 use std::io::Write;
 
+use envoy_bedrock::headers::Headers;
+use envoy_bedrock::ledger::Account;
 use envoy_bedrock::pricing::PicoUsd;
+use envoy_bedrock::time::UnixTime;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use proptest::prelude::*;
@@ -107,6 +110,58 @@ fn what_is_absent_is_null_and_a_key_without_an_alias_is_its_hash() {
             .iter()
             .any(|group| group.0[0].as_ref().unwrap().starts_with("88dc28d0"))
     );
+}
+
+#[test]
+fn a_request_that_only_envoy_knows_is_a_failure_whose_cost_is_known_if_it_never_left() {
+    for (envoy, unknown_spend, failures) in [
+        (json!({"response_code": "400", "upstream_host": ""}), 0, 1),
+        (json!({"response_code": "503", "upstream_host": "-"}), 0, 1),
+        (
+            json!({"response_code": "503", "upstream_host": "192.0.2.1:443"}),
+            1,
+            1,
+        ),
+        (json!({"response_code": "0"}), 0, 1),
+        (json!({"response_code": "200"}), 0, 0),
+    ] {
+        let mut line = json!({"requester_ip_address": "192.0.2.7", "envoy": envoy});
+        let mut summary = summary(&[By::Status, By::Day]);
+        assert_eq!(
+            summary.add(line.to_string().as_bytes()),
+            Line::Foreign,
+            "without a time"
+        );
+        line["envoy"]["time"] = json!("2026-11-22T10:00:00.123Z");
+        assert_eq!(summary.add(line.to_string().as_bytes()), Line::Counted, "{line}");
+        let total = summary.total();
+        assert_eq!(
+            (total.requests, total.unknown_spend, total.failures),
+            (1, unknown_spend, failures),
+            "{line}"
+        );
+        let status = if failures == 1 { "failure" } else { "success" };
+        assert_eq!(summary.groups()[0].labels, labelled(&[status, "2026-11-22"]));
+    }
+}
+
+#[test]
+fn a_line_of_the_filters_is_a_row_with_what_envoy_puts_behind_it() {
+    let headers: [(&[u8], &[u8]); 2] = [
+        (b"x-litellm-tags", b"b, a"),
+        (b"x-litellm-end-user-id", b"me \"1\""),
+    ];
+    let started = UnixTime::from_nanoseconds(1_795_000_000_000_000_000);
+    let account = Account::open(Headers(&headers), "r".into(), started);
+    let tail = r#""requester_ip_address":"192.0.2.7","envoy":{"time":"2000-01-01T00:00:00.000Z","response_code":"0"}"#;
+    let line = format!("{{{}{tail}}}", account.close(started).json());
+    let mut summary = summary(&[By::Tag, By::EndUser, By::Day, By::Status]);
+    assert_eq!(summary.add(line.as_bytes()), Line::Counted, "{line}");
+    assert_eq!(
+        summary.groups()[0].labels,
+        labelled(&["a,b", "me \"1\"", "2026-11-18", "failure"])
+    );
+    assert_eq!((summary.total().failures, summary.total().unknown_spend), (1, 0));
 }
 
 #[test]
