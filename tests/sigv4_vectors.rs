@@ -12,10 +12,12 @@
     reason = "a test says no by panicking"
 )]
 
+#[path = "support/package.rs"]
+mod package;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use envoy_bedrock::secret::Secret;
 use envoy_bedrock::sigv4::{
@@ -333,33 +335,9 @@ fn unix_time(timestamp: &str) -> UnixTime {
 
 /// The suite's `v4` folder, in the package that cargo unpacked for this build.
 fn suite() -> PathBuf {
-    // A build of one package leaves the rest of the workspace's dependencies out, without which `--offline` fails.
-    let metadata = metadata(&["--offline"])
-        .or_else(|_| metadata(&[]))
-        .unwrap_or_else(|error| panic!("expected cargo to describe the packages, but found {error}"));
-    let package = metadata["packages"]
-        .as_array()
-        .and_then(|packages| packages.iter().find(|package| package["name"] == "aws-sigv4"))
-        .expect("aws-sigv4 is a dependency of the tests");
-    let manifest = Path::new(
-        package["manifest_path"]
-            .as_str()
-            .expect("a package has a manifest"),
-    );
-    manifest.with_file_name("aws-signing-test-suite").join("v4")
-}
-
-fn metadata(arguments: &[&str]) -> Result<Value, String> {
-    let output = Command::new(env!("CARGO"))
-        .args(["metadata", "--format-version", "1", "--locked", "--manifest-path"])
-        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"))
-        .args(arguments)
-        .output()
-        .map_err(|error| error.to_string())?;
-    match output.status.success() {
-        true => serde_json::from_slice(&output.stdout).map_err(|error| error.to_string()),
-        false => Err(String::from_utf8_lossy(&output.stderr).into_owned()),
-    }
+    package::folder("aws-sigv4")
+        .join("aws-signing-test-suite")
+        .join("v4")
 }
 
 fn names_in(folder: &Path) -> BTreeSet<String> {

@@ -1,4 +1,5 @@
-use std::path::PathBuf;
+#[path = "../../tests/support/package.rs"]
+mod package;
 
 use aws_smithy_eventstream::frame::{read_message_from, write_message_to};
 use aws_smithy_types::event_stream::{Header as SmithyHeader, HeaderValue, Message as SmithyMessage};
@@ -135,31 +136,7 @@ fn frame(block: &[u8], payload: &[u8]) -> Vec<u8> {
 
 /// AWS's own test data, inside the package of `aws-smithy-eventstream`.
 fn vectors() -> Vec<(String, Vec<u8>)> {
-    let output = std::process::Command::new(env!("CARGO"))
-        .args([
-            "metadata",
-            "--format-version",
-            "1",
-            "--offline",
-            "--manifest-path",
-        ])
-        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"))
-        .output()
-        .unwrap();
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    let metadata: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
-    let manifest = metadata["packages"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .find(|package| package["name"] == "aws-smithy-eventstream")
-        .and_then(|package| package["manifest_path"].as_str())
-        .expect("the package is a dev-dependency");
-    let folder = PathBuf::from(manifest).with_file_name("test_data");
+    let folder = package::folder("aws-smithy-eventstream").join("test_data");
     let mut files: Vec<_> = std::fs::read_dir(&folder)
         .unwrap_or_else(|error| {
             panic!(

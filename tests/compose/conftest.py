@@ -57,5 +57,3 @@ def control(demo):
     control.clear()
     yield control
     control.clear()
-    # A region that has refused is left alone for some seconds, which must not be the next test's.
-    demo.wait_until_nothing_is_ejected()

@@ -13,13 +13,6 @@ DEMO = ROOT / "deploy/emulator.env"
 PROJECT = "compose-test"
 HEALTHY_SECONDS = 60
 # Envoy's admin port is open inside its container only.
-CLUSTERS = r"""
-exec 3<>/dev/tcp/127.0.0.1/9901
-printf 'GET /clusters HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n' >&3
-while IFS= read -r line; do [[ $line == *health_flags* ]] && echo "$line"; done <&3
-true
-"""
-
 
 class Stack:
     """The services that `docker compose up` starts with one env file. Use it in a `with`."""
@@ -84,16 +77,6 @@ class Stack:
                         f"{state['Health']['Status']}; probes: {probes}; its log:\n{self.logs(service)}"
                     )
                 time.sleep(0.2)
-
-    def wait_until_nothing_is_ejected(self):
-        """Returns when Envoy sends requests to each address of the emulator again."""
-        end = time.monotonic() + HEALTHY_SECONDS
-        while "failed_outlier_check" in (clusters := self.execute("envoy", CLUSTERS)):
-            if time.monotonic() > end:
-                raise RuntimeError(f"expected no ejected address within {HEALTHY_SECONDS} s, but found:\n{clusters}")
-            time.sleep(0.2)
-        if "health_flags::healthy" not in clusters:
-            raise RuntimeError(f"expected Envoy's clusters and their health, but found:\n{clusters}")
 
     def _docker(self, *arguments) -> list:
         return self._engine.docker(*arguments).stdout.split()

@@ -18,9 +18,9 @@ const IDLE_SECONDS: u64 = 50;
 /// Requests, waiting ones, connections and retries that a cluster may have: more than one Envoy can make, since
 /// Envoy's own numbers (1024, and 3 retries) would turn a busy minute into refusals.
 const CONCURRENCY_MAX: u64 = 100_000;
-/// All of an endpoint's addresses may be left alone at once, but never the one that refuses: as the last of up to a
-/// hundred it would make the hundredth percent.
-const EJECTION_MAX_PERCENT: u32 = 99;
+/// Less than half of an endpoint's addresses may be left alone at once, so never all of them: a region that has just come
+/// back must be there when the next one goes, and a region that is gone is passed over in any case, attempt by attempt.
+const EJECTION_MAX_PERCENT: u32 = 49;
 /// Where nothing listens, ever.
 const REFUSING_PORT: u16 = 1;
 
