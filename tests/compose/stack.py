@@ -12,7 +12,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 DEMO = ROOT / "deploy/emulator.env"
 PROJECT = "compose-test"
 HEALTHY_SECONDS = 60
-# Envoy's admin port is open inside its container only.
+
 
 class Stack:
     """The services that `docker compose up` starts with one env file. Use it in a `with`."""
