@@ -20,6 +20,8 @@ pub struct Deployment {
     pub cluster: String,
     /// Host of the upstream request, as signed.
     pub authority: String,
+    /// Host and base path of its endpoint.
+    pub endpoint: String,
     /// How its requests are authenticated.
     pub credentials: Credentials,
     /// What its tokens cost, if that is known.
@@ -56,6 +58,7 @@ impl Deployment {
             region: settings.region.clone(),
             cluster: settings.cluster.clone(),
             authority: settings.authority.clone(),
+            endpoint: format!("{}{}", settings.authority, settings.base_path),
             credentials,
             rates: settings.rates.clone(),
             base_path: settings.base_path.clone(),
@@ -70,11 +73,6 @@ impl Deployment {
             Some(_) => Cow::from(&self.model),
             None => Cow::from(substitute(&self.model, captures)),
         }
-    }
-
-    /// Host and base path of its endpoint.
-    pub fn endpoint(&self) -> String {
-        format!("{}{}", self.authority, self.base_path)
     }
 
     /// Path of an upstream request; `captures` are what the wildcards of the model's name stand for.

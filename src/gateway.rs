@@ -21,6 +21,8 @@ pub const ATTEMPTS_MAX: u32 = 11;
 pub struct Gateway {
     /// The key that clients have to present.
     pub master_key: KeyHash,
+    /// What the record calls that key by: the digits of its hash, as LiteLLM's tables do.
+    pub key_name: String,
     /// Largest request body, in bytes.
     pub body_limit_bytes: u64,
     /// The models that clients can name.
@@ -50,12 +52,13 @@ impl Gateway {
             variable,
             ids: HashMap::new(),
         };
-        let master_key = secrets.resolve("master_key", &settings.master_key)?;
+        let master_key = KeyHash::of(secrets.resolve("master_key", &settings.master_key)?.as_bytes());
         let models = settings.models.iter().enumerate();
         let models =
             models.map(|(index, model)| secrets.model(&format!("models[{index}]"), model, settings.attempts));
         Ok(Self {
-            master_key: KeyHash::of(master_key.as_bytes()),
+            key_name: master_key.hexadecimal(),
+            master_key,
             body_limit_bytes: settings.body_limit_bytes,
             models: Models::new(models.collect::<Result<_, _>>()?, settings.aliases),
             catalogue: settings.catalogue,

@@ -11,6 +11,7 @@ pub mod balance;
 pub mod checks;
 pub mod config;
 pub mod deployment;
+mod digits;
 pub mod eventstream;
 pub mod exchange;
 pub mod gateway;

@@ -1,5 +1,7 @@
 //! A small generator for balancing: splitmix64 (Steele, Lea, Flood 2014). Not for anything secret.
 
+use crate::digits::push_hexadecimal;
+
 /// A stream of 64-bit values that depends on its seed alone.
 #[derive(Clone, Debug)]
 pub struct Random(u64);
@@ -24,16 +26,17 @@ impl Random {
         let (high, low) = (self.draw(), self.draw());
         let version = (high & !0xF000) | 0x4000;
         let variant = (low & !(3 << 62)) | (2 << 62);
-        let digits = format!("{version:016x}{variant:016x}");
-        let part = |from: usize, to: usize| digits.get(from..to).unwrap_or_default();
-        format!(
-            "{}-{}-{}-{}-{}",
-            part(0, 8),
-            part(8, 12),
-            part(12, 16),
-            part(16, 20),
-            part(20, 32)
-        )
+        let mut digits = String::with_capacity(32);
+        push_hexadecimal(&mut digits, version);
+        push_hexadecimal(&mut digits, variant);
+        let mut uuid = String::with_capacity(36);
+        for (index, digit) in digits.chars().enumerate() {
+            if matches!(index, 8 | 12 | 16 | 20) {
+                uuid.push('-');
+            }
+            uuid.push(digit);
+        }
+        uuid
     }
 
     /// A value below `bound`; 0 when `bound` is 0. The bias is below `bound` / 2^64.

@@ -35,20 +35,15 @@ impl UnixTime {
         self.0.saturating_sub(earlier.0) / 1_000_000
     }
 
-    /// In UTC with milliseconds, as RFC 3339 writes it: `2026-11-22T14:19:34.000Z`.
-    pub fn rfc3339(self) -> String {
-        let date = self.amz_date();
-        let part = |from: usize, to: usize| date.as_str().get(from..to).unwrap_or_default();
-        format!(
-            "{}-{}-{}T{}:{}:{}.{:03}Z",
-            part(0, 4),
-            part(4, 6),
-            part(6, 8),
-            part(9, 11),
-            part(11, 13),
-            part(13, 15),
-            self.0 / 1_000_000 % 1000
-        )
+    /// In UTC with milliseconds.
+    pub fn rfc3339(self) -> Rfc3339 {
+        let AmzDate([y1, y2, y3, y4, m1, m2, d1, d2, _, h1, h2, n1, n2, s1, s2, _]) = self.amz_date();
+        let milliseconds = u32::try_from(self.0 / 1_000_000 % 1000).unwrap_or_default();
+        let ([_, f1], [f2, f3]) = (two_digits(milliseconds / 100), two_digits(milliseconds));
+        Rfc3339([
+            y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2, b'T', h1, h2, b':', n1, n2, b':', s1, s2, b'.', f1,
+            f2, f3, b'Z',
+        ])
     }
 
     /// The second, as Signature Version 4 writes it.
@@ -97,6 +92,23 @@ impl AmzDate {
 }
 
 impl fmt::Debug for AmzDate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A millisecond of UTC as RFC 3339 writes it: `2026-11-22T14:19:34.000Z`.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Rfc3339([u8; 24]);
+
+impl Rfc3339 {
+    /// Its text.
+    pub fn as_str(&self) -> &str {
+        ascii(&self.0)
+    }
+}
+
+impl fmt::Debug for Rfc3339 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }

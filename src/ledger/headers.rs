@@ -1,7 +1,8 @@
 //! What the client is told about its request, under LiteLLM's header names.
 
 use super::{Account, Course, cost, observe};
-use crate::pricing::Cost;
+use crate::digits::push_decimal;
+use crate::pricing::{Cost, PicoUsd};
 use crate::time::UnixTime;
 
 /// Every header of ours has this prefix, and an answer brings none with it.
@@ -14,7 +15,7 @@ impl Account {
             ("x-litellm-call-id", self.client.call_id.clone()),
             (
                 "x-litellm-response-duration-ms",
-                now.milliseconds_since(self.started).to_string(),
+                decimal(now.milliseconds_since(self.started)),
             ),
         ];
         let Course::Departed { plan, answer } = &self.course else {
@@ -23,12 +24,12 @@ impl Account {
         headers.push(("x-litellm-model-group", plan.model.name.clone()));
         headers.push((
             "x-litellm-attempted-retries",
-            plan.attempted().saturating_sub(1).to_string(),
+            decimal(plan.attempted().saturating_sub(1)),
         ));
         if let Some(deployment) = plan.attempt() {
             headers.push(("x-litellm-model-id", deployment.id.clone()));
             headers.push(("x-litellm-model-region", deployment.region.clone()));
-            headers.push(("x-litellm-model-api-base", deployment.endpoint()));
+            headers.push(("x-litellm-model-api-base", deployment.endpoint.clone()));
         }
         let is_whole = answer.as_ref().is_some_and(|answer| answer.is_whole);
         let seen = observe(plan, answer.as_ref()).filter(|_| is_whole);
@@ -49,13 +50,25 @@ impl Account {
 
 fn parts(cost: &Cost) -> [(&'static str, String); 5] {
     [
-        ("x-litellm-response-cost", cost.total().to_string()),
-        ("x-litellm-response-cost-input", cost.input.to_string()),
-        ("x-litellm-response-cost-output", cost.output.to_string()),
-        ("x-litellm-response-cost-cache-read", cost.cache_read.to_string()),
+        ("x-litellm-response-cost", text(cost.total())),
+        ("x-litellm-response-cost-input", text(cost.input)),
+        ("x-litellm-response-cost-output", text(cost.output)),
+        ("x-litellm-response-cost-cache-read", text(cost.cache_read)),
         (
             "x-litellm-response-cost-cache-creation",
-            cost.cache_creation.to_string(),
+            text(cost.cache_creation),
         ),
     ]
+}
+
+fn decimal(number: u64) -> String {
+    let mut text = String::new();
+    push_decimal(&mut text, number);
+    text
+}
+
+fn text(amount: PicoUsd) -> String {
+    let mut text = String::new();
+    amount.push_to(&mut text);
+    text
 }

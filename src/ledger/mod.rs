@@ -5,6 +5,7 @@
 
 mod answer;
 mod client;
+mod fields;
 mod headers;
 mod row;
 

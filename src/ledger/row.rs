@@ -3,16 +3,13 @@
 //! It is written as the inside of a JSON object, without braces, so that Envoy's access logger can put what only Envoy
 //! knows behind it.
 
-use std::fmt::{Display, Write as _};
-
-use serde::Serialize;
-
 use super::Client;
 use super::answer::Answer;
+use super::fields::Fields;
 use crate::plan::Plan;
 use crate::pricing::Cost;
-use crate::time::UnixTime;
-use crate::usage::{Observation, UsageSource};
+use crate::time::{Rfc3339, UnixTime};
+use crate::usage::{Observation, ServiceTier, Unread};
 
 /// A line of the spend log.
 #[derive(Debug)]
@@ -106,120 +103,85 @@ impl<'a> Row<'a> {
 
     /// The line, without braces and with a comma at its end.
     pub fn json(&self) -> String {
-        let mut fields = Fields(String::with_capacity(1024));
+        let mut fields = Fields::default();
         self.put_identity(&mut fields);
         self.put_usage(&mut fields);
         self.put_course(&mut fields);
-        fields.0
+        fields.into_text()
     }
 
     fn put_identity(&self, fields: &mut Fields) {
         let attempt = self.plan.and_then(Plan::attempt);
-        fields.put("request_id", &self.client.call_id);
-        fields.put("call_type", &self.plan.map(|plan| plan.operation.segment()));
-        let key = self.plan.map(|plan| plan.gateway.master_key.hexadecimal());
-        fields.put("api_key", &key);
-        fields.put("key_alias", &key.as_ref().map(|_| "master_key"));
-        fields.put("model_group", &self.plan.map(|plan| plan.model.name.as_str()));
-        fields.put("model", &self.plan.and_then(Plan::upstream_model));
-        fields.put("model_id", &attempt.map(|deployment| deployment.id.as_str()));
-        fields.put(
+        let key = self.plan.map(|plan| plan.gateway.key_name.as_str());
+        fields.text("request_id", Some(&self.client.call_id));
+        fields.text("call_type", self.plan.map(|plan| plan.operation.segment()));
+        fields.text("api_key", key);
+        fields.text("key_alias", key.map(|_| "master_key"));
+        fields.text("model_group", self.plan.map(|plan| plan.model.name.as_str()));
+        fields.text("model", self.plan.and_then(Plan::upstream_model).as_deref());
+        fields.text("model_id", attempt.map(|deployment| deployment.id.as_str()));
+        fields.text(
             "model_region",
-            &attempt.map(|deployment| deployment.region.as_str()),
+            attempt.map(|deployment| deployment.region.as_str()),
         );
-        fields.put("api_base", &attempt.map(crate::deployment::Deployment::endpoint));
-        fields.put("request_tags", &self.client.tags);
-        fields.put("end_user", &self.client.end_user);
-        fields.put("metadata", &self.client.metadata);
-        fields.put("user_agent", &self.client.user_agent);
+        fields.text("api_base", attempt.map(|deployment| deployment.endpoint.as_str()));
+        fields.texts("request_tags", &self.client.tags);
+        fields.text("end_user", self.client.end_user.as_deref());
+        fields.json("metadata", self.client.metadata.as_ref());
+        fields.text("user_agent", self.client.user_agent.as_deref());
     }
 
     fn put_usage(&self, fields: &mut Fields) {
-        let usage = self
-            .observation
-            .as_ref()
-            .map(|seen| seen.usage.unwrap_or_default())
-            .unwrap_or_default();
-        match (&self.cost, self.is_spend_unknown()) {
-            (Some(cost), _) => fields.raw("spend", cost.total()),
-            (None, true) => fields.raw("spend", "null"),
-            (None, false) => fields.raw("spend", 0),
-        }
+        let seen = self.observation.as_ref();
+        let usage = seen.and_then(|seen| seen.usage).unwrap_or_default();
         let cost = self.cost.unwrap_or_default();
-        fields.raw("input_cost", cost.input);
-        fields.raw("output_cost", cost.output);
-        fields.raw("cache_read_cost", cost.cache_read);
-        fields.raw("cache_creation_cost", cost.cache_creation);
-        fields.put("prompt_tokens", &usage.prompt().unwrap_or_default());
-        fields.put("completion_tokens", &usage.output);
-        fields.put("total_tokens", &usage.total().unwrap_or_default());
-        fields.put("cache_read_input_tokens", &usage.cache_read);
-        fields.put(
+        fields.amount("spend", (!self.is_spend_unknown()).then(|| cost.total()));
+        fields.amount("input_cost", Some(cost.input));
+        fields.amount("output_cost", Some(cost.output));
+        fields.amount("cache_read_cost", Some(cost.cache_read));
+        fields.amount("cache_creation_cost", Some(cost.cache_creation));
+        fields.number("prompt_tokens", Some(usage.prompt().unwrap_or_default()));
+        fields.number("completion_tokens", Some(usage.output));
+        fields.number("total_tokens", Some(usage.total().unwrap_or_default()));
+        fields.number("cache_read_input_tokens", Some(usage.cache_read));
+        fields.number(
             "cache_creation_input_tokens",
-            &usage.cache_write().unwrap_or_default(),
+            Some(usage.cache_write().unwrap_or_default()),
         );
-        fields.put(
-            "usage_source",
-            &self
-                .observation
-                .as_ref()
-                .map(|seen| seen.source)
-                .map(UsageSource::as_str),
-        );
-        fields.put(
+        fields.text("usage_source", seen.map(|seen| seen.source.as_str()));
+        fields.text(
             "usage_unread",
-            &self
-                .observation
-                .as_ref()
-                .and_then(|seen| seen.unread)
-                .map(|why| why.as_str()),
+            seen.and_then(|seen| seen.unread).map(Unread::as_str),
         );
-        fields.put(
+        fields.text(
             "service_tier",
-            &self
-                .observation
-                .as_ref()
-                .and_then(|seen| seen.service_tier)
-                .map(|tier| tier.as_str()),
+            seen.and_then(|seen| seen.service_tier).map(ServiceTier::as_str),
         );
     }
 
     fn put_course(&self, fields: &mut Fields) {
-        fields.put("startTime", &self.started.rfc3339());
-        fields.put(
-            "completionStartTime",
-            &self.first_content.map(|time| time.rfc3339()),
-        );
-        fields.put("endTime", &self.ended.rfc3339());
-        fields.put(
-            "request_duration_ms",
-            &self.ended.milliseconds_since(self.started),
-        );
-        fields.put("status", if self.is_success { "success" } else { "failure" });
-        fields.put("http_status", &self.status);
-        fields.put("error_class", &self.error_class);
         let attempted = self.plan.map_or(0, Plan::attempted);
-        fields.put("attempted_retries", &attempted.saturating_sub(1));
-        fields.put(
-            "stream",
-            &self.plan.is_some_and(|plan| plan.operation.is_stream()),
+        fields.text("startTime", Some(self.started.rfc3339().as_str()));
+        fields.text(
+            "completionStartTime",
+            self.first_content
+                .map(UnixTime::rfc3339)
+                .as_ref()
+                .map(Rfc3339::as_str),
         );
-        fields.put("x_amzn_requestid", &self.request_id);
-    }
-}
-
-/// Members of a JSON object.
-struct Fields(String);
-
-impl Fields {
-    fn put(&mut self, name: &str, value: &(impl Serialize + ?Sized)) {
-        // Only a map with keys that are no text could fail, and there is none.
-        let value = serde_json::to_string(value).unwrap_or_else(|_| "null".into());
-        self.raw(name, value);
-    }
-
-    /// A value that is JSON as it shows itself: exact decimals above all, which no float could hold.
-    fn raw(&mut self, name: &str, value: impl Display) {
-        let _infallible = write!(self.0, "\"{name}\":{value},");
+        fields.text("endTime", Some(self.ended.rfc3339().as_str()));
+        fields.number(
+            "request_duration_ms",
+            Some(self.ended.milliseconds_since(self.started)),
+        );
+        fields.text(
+            "status",
+            Some(if self.is_success { "success" } else { "failure" }),
+        );
+        fields.number("http_status", self.status.map(u64::from));
+        fields.text("error_class", self.error_class.as_deref());
+        fields.number("attempted_retries", Some(attempted.saturating_sub(1)));
+        fields.flag("stream", self.plan.is_some_and(|plan| plan.operation.is_stream()));
+        fields.text("x_amzn_requestid", self.request_id);
     }
 }

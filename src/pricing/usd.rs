@@ -2,9 +2,12 @@
 
 use std::fmt;
 
+use crate::digits::{push_decimal, push_padded};
+
 /// Decimals of a pico-USD.
 pub const DECIMALS: u32 = 12;
 const PICO_PER_USD: u128 = 1_000_000_000_000;
+const PICO_PER_USD_NARROW: u64 = 1_000_000_000_000;
 /// Exponents beyond this one, up or down, are read as this one: already far outside every amount.
 const MAX_EXPONENT: i32 = 10_000;
 
@@ -169,6 +172,25 @@ fn divide_rounding(amount: u128, unit: u128) -> u128 {
         std::cmp::Ordering::Greater => 1,
     };
     whole.saturating_add(up)
+}
+
+impl PicoUsd {
+    /// Appends it as [`Display`](fmt::Display) shows it, exactly.
+    pub(crate) fn push_to(self, text: &mut String) {
+        let narrow = u64::try_from(self.0).unwrap_or(u64::MAX);
+        if u128::from(narrow) != self.0 {
+            // Beyond eighteen million dollars.
+            text.push_str(&self.to_string());
+            return;
+        }
+        push_decimal(text, narrow / PICO_PER_USD_NARROW);
+        let fraction = narrow % PICO_PER_USD_NARROW;
+        if fraction > 0 {
+            text.push('.');
+            push_padded(text, fraction, 12);
+            text.truncate(text.trim_end_matches('0').len());
+        }
+    }
 }
 
 /// USD as an exact decimal without an exponent: `0.00231`, `0`, `12.5`. With a precision (`{:.6}`) rounded to it.

@@ -41,12 +41,19 @@ struct Receiving {
     read_bytes: usize,
 }
 
+struct Held {
+    /// Its headers, in the ABI's serialised form.
+    headers: Vec<u8>,
+    /// How much of its body has been read.
+    read_bytes: usize,
+}
+
 pub(super) struct GatewayStream {
     stage: Stage,
     /// From the moment its headers have come.
     account: Option<Account>,
-    /// So many bytes of the answer are held back together with its headers, which wait for its cost.
-    held: Option<usize>,
+    /// An answer that is held back, because its headers wait for its cost.
+    held: Option<Held>,
     random: Rc<RefCell<Random>>,
 }
 
@@ -93,21 +100,25 @@ impl GatewayStream {
         let Some(account) = &mut self.account else {
             return Action::Continue;
         };
-        let bytes = host::response_headers().unwrap_or_default();
-        account.answered(Headers(&pairs::parse(&bytes).unwrap_or_default()));
+        let headers = host::response_headers().unwrap_or_default();
+        account.answered(Headers(&pairs::parse(&headers).unwrap_or_default()));
         if ends {
             account.ended();
         } else if account.may_wait() {
-            self.held = Some(0);
+            self.held = Some(Held {
+                headers,
+                read_bytes: 0,
+            });
             return Action::Pause;
         }
-        self.tell();
+        self.tell(&headers);
         Action::Continue
     }
 
     /// `size` bytes are here: what was held before and what has come, or what is passing.
     pub(super) fn response_body(&mut self, size: usize, ends: bool) -> Action {
-        let is_read = self.read(self.held.unwrap_or(0), size);
+        let start = self.held.as_ref().map_or(0, |held| held.read_bytes);
+        let is_read = self.read(start, size);
         match &mut self.account {
             Some(account) if ends && is_read => account.ended(),
             _ => {}
@@ -115,7 +126,7 @@ impl GatewayStream {
         match &mut self.held {
             None => return Action::Continue,
             Some(held) if !ends && size <= HELD_MAX_BYTES => {
-                *held = size;
+                held.read_bytes = size;
                 return Action::Pause;
             }
             Some(_) => {}
@@ -127,11 +138,7 @@ impl GatewayStream {
         if let Some(account) = &mut self.account {
             account.ended();
         }
-        if self.held.is_some() {
-            self.release()
-        } else {
-            Action::Continue
-        }
+        self.release()
     }
 
     /// Looks at bytes `start..size` of the answer. False if they could not be read: the answer then counts as cut.
@@ -152,21 +159,19 @@ impl GatewayStream {
     }
 
     fn release(&mut self) -> Action {
-        self.held = None;
-        self.tell();
+        if let Some(held) = self.held.take() {
+            self.tell(&held.headers);
+        }
         Action::Continue
     }
 
-    /// Puts what the client is told into the answer's headers. Without it, if that fails, the answer is as good.
-    fn tell(&self) {
+    /// Puts what the client is told beside the answer's `headers`. Without it, if that fails, the answer is as good.
+    fn tell(&self, headers: &[u8]) {
         let Some(account) = &self.account else {
             return;
         };
         let told = account.headers(now().unwrap_or_default());
-        let Ok(bytes) = host::response_headers() else {
-            return;
-        };
-        let Some(headers) = pairs::parse(&bytes).filter(|headers| !headers.is_empty()) else {
+        let Some(headers) = pairs::parse(headers).filter(|headers| !headers.is_empty()) else {
             return;
         };
         let kept = headers

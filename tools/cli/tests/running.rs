@@ -316,7 +316,7 @@ fn the_users_own_secrets_work_and_are_written_nowhere() {
     for path in running.files().iter().filter(|path| path.is_file()) {
         written += &std::fs::read_to_string(path).unwrap();
     }
-    assert!(written.contains("AWS_SECRET_ACCESS_KEY") && written.contains("\"status\":200"));
+    assert!(written.contains("AWS_SECRET_ACCESS_KEY") && written.contains("\"http_status\":200"));
     for (_, secret) in &secrets[..3] {
         assert!(!written.contains(secret), "{secret} in\n{written}");
     }

@@ -1,0 +1,54 @@
+//! Numbers as text, without the machinery of `std::fmt`, which is slow where it runs in every request.
+
+/// Appends `number` in decimal.
+pub(crate) fn push_decimal(text: &mut String, number: u64) {
+    push_padded(text, number, 1);
+}
+
+/// Appends `number` in decimal with at least `width` digits, of which there are 20 at most.
+pub(crate) fn push_padded(text: &mut String, number: u64, width: usize) {
+    let mut digits = [b'0'; 20];
+    let mut left = number;
+    let mut used = 0usize;
+    for digit in digits.iter_mut().rev() {
+        if left == 0 && used >= width {
+            break;
+        }
+        *digit = u8::try_from(left % 10).map_or(b'0', |value| b'0'.saturating_add(value));
+        left /= 10;
+        used = used.saturating_add(1);
+    }
+    let from = digits.len().saturating_sub(used);
+    text.push_str(
+        digits
+            .get(from..)
+            .and_then(|digits| std::str::from_utf8(digits).ok())
+            .unwrap_or_default(),
+    );
+}
+
+/// Appends the 16 hexadecimal digits of `number`.
+pub(crate) fn push_hexadecimal(text: &mut String, number: u64) {
+    for shift in (0..64).step_by(4).rev() {
+        let digit = u32::try_from((number >> shift) & 15).unwrap_or_default();
+        text.push(char::from_digit(digit, 16).unwrap_or('0'));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_read_as_the_standard_library_writes_them() {
+        for number in [0, 1, 9, 10, 12_345, u64::MAX - 1, u64::MAX] {
+            let (mut decimal, mut padded, mut hexadecimal) = (String::new(), String::new(), String::new());
+            push_decimal(&mut decimal, number);
+            push_padded(&mut padded, number, 12);
+            push_hexadecimal(&mut hexadecimal, number);
+            assert_eq!(decimal, number.to_string());
+            assert_eq!(padded, format!("{number:012}"));
+            assert_eq!(hexadecimal, format!("{number:016x}"));
+        }
+    }
+}
