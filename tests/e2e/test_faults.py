@@ -114,10 +114,27 @@ def test_a_stream_that_is_silent_at_its_start_is_waited_for_once(gateway, bedroc
     assert attempts(bedrock) == [(region, 200)]
 
 
-def test_an_answer_that_breaks_off_is_an_aborted_transfer(gateway, bedrock, region, operation):
+def test_a_stream_that_breaks_off_is_an_aborted_transfer(gateway, bedrock, region):
     bedrock.fault("cut", after_events=3, region=region)
     with pytest.raises((http.client.IncompleteRead, ConnectionResetError)):
-        post(gateway, FIRST[region], operation)
+        post(gateway, FIRST[region], "converse-stream")
+    assert attempts(bedrock) == [(region, 200)]
+
+
+def test_an_answer_that_breaks_off_is_a_typed_error(gateway, bedrock, region):
+    """Its headers are held for the cost until it has ended, so the client has seen nothing of it yet."""
+    bedrock.fault("cut", region=region)
+    answer = post(gateway, FIRST[region])
+    assert answer.status in (502, 503) and answer.error_type == "ServiceUnavailableException"
+    assert answer.json["error"]["code"] == str(answer.status)
+    assert attempts(bedrock) == [(region, 200)], "Bedrock has worked for it, so it is not asked again"
+
+
+def test_an_answer_too_large_to_be_held_is_an_aborted_transfer(gateway, bedrock, region):
+    bedrock.pace(response_bytes=8_000_000)
+    bedrock.fault("cut", region=region)
+    with pytest.raises((http.client.IncompleteRead, ConnectionResetError)):
+        post(gateway, FIRST[region])
     assert attempts(bedrock) == [(region, 200)]
 
 
