@@ -7,7 +7,7 @@ use super::host::HostError;
 use super::{Action, host, plans, reply};
 use crate::exchange::Exchange;
 use crate::gateway::Gateway;
-use crate::headers::Headers;
+use crate::headers::{Header, Headers};
 use crate::ledger::{Account, HEADER_PREFIX};
 use crate::pairs;
 use crate::random::Random;
@@ -171,7 +171,9 @@ impl GatewayStream {
             return;
         };
         let told = account.headers(now().unwrap_or_default());
-        let Some(headers) = pairs::parse(headers).filter(|headers| !headers.is_empty()) else {
+        // All of them are written back, so they have to be an answer's: one without its status would not leave Envoy.
+        let is_whole = |headers: &Vec<Header<'_>>| headers.iter().any(|(name, _)| *name == b":status");
+        let Some(headers) = pairs::parse(headers).filter(is_whole) else {
             return;
         };
         let kept = headers
