@@ -118,10 +118,6 @@ fn missing_and_empty_variables_are_named_with_their_field() {
             "TEMPORARY_SECRET",
             "models[1].deployments[1].credentials.sigv4.secret_access_key",
         ),
-        (
-            "TEMPORARY_TOKEN",
-            "models[1].deployments[1].credentials.sigv4.session_token",
-        ),
         ("API_KEY", "models[2].deployments[2].credentials.bearer.api_key"),
     ];
     for (name, field) in fields {
@@ -136,6 +132,26 @@ fn missing_and_empty_variables_are_named_with_their_field() {
         let empty = ENVIRONMENT.map(|(other, value)| (other, if other == name { "" } else { value }));
         assert_eq!(refused(&empty, ROOT_GATEWAY, &settings().to_string()), expected);
     }
+}
+
+#[test]
+fn credentials_without_a_token_are_signed_without_one() {
+    let plain = ENVIRONMENT.map(|(name, value)| (name, if name == "TEMPORARY_TOKEN" { "" } else { value }));
+    let plugins = [(ROOT_GATEWAY, &*settings().to_string()), (ROOT_SIGNER, "")];
+    let scene = Scene::of(Vm::start(&plain, &plugins).unwrap());
+    let exchange = scene
+        .post("/model/temporary/converse")
+        .body(["{}"])
+        .send()
+        .unwrap();
+    let answer = route(exchange, |_, _| Response::new(200, &[], "")).unwrap();
+    let headers = answer.attempts[0].headers.as_ref().unwrap();
+    assert_eq!(headers.text("x-amz-security-token"), None);
+    let authorization = headers.text("authorization").unwrap();
+    assert!(
+        authorization.contains("SignedHeaders=host;x-amz-date,"),
+        "{authorization}"
+    );
 }
 
 #[test]
