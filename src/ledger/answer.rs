@@ -77,14 +77,6 @@ impl Answer {
                 .finish(ending(self.is_whole), &self.usage, request_bytes),
         )
     }
-
-    /// What is to be thought of an answer that the client did not wait for.
-    pub(super) fn unanswered(&self, request_bytes: u64) -> Observation {
-        match &self.observer {
-            Some(observer) => observer.finish(Ending::Cut, &self.usage, request_bytes),
-            None => BodyObserver::default().finish(Ending::Cut, &self.usage, request_bytes),
-        }
-    }
 }
 
 impl Observer {

@@ -134,9 +134,8 @@ fn observe(plan: &Plan, answer: Option<&Answer>) -> Option<Observation> {
     }
     match answer {
         Some(answer) => answer.observe(plan.request_bytes()),
-        None => Some(
-            Answer::begin(plan.operation, Headers(&[(b":status", b"200")])).unanswered(plan.request_bytes()),
-        ),
+        // As an answer that was cut before its first byte.
+        None => Answer::begin(plan.operation, Headers(&[(b":status", b"200")])).observe(plan.request_bytes()),
     }
 }
 
