@@ -19,6 +19,7 @@ pub mod headers;
 pub mod health;
 pub mod keys;
 pub mod ledger;
+pub mod metrics;
 pub mod models;
 pub mod pairs;
 pub mod plan;
