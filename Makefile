@@ -12,6 +12,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 CLI    := $(TARGET)/debug/envoy-bedrock
 WASM   := dist/envoy-bedrock.wasm
 TRAP   := dist/envoy-bedrock-trap.wasm
+BARE   := dist/envoy-bedrock-unaccounted.wasm
 VENV   := .venv
 STAMP  := $(VENV)/.requirements-installed
 
@@ -71,6 +72,12 @@ $(TRAP): $(FILTER_SOURCES) $(WASM)
 	@$(CARGO) rustc --quiet --package envoy-bedrock --lib --crate-type cdylib --profile filter --target wasm32-wasip1 --features trap
 	@cp $(TARGET)/wasm32-wasip1/filter/envoy_bedrock.wasm $@.new && mv $@.new $@
 
+# For the benchmark: the filter without accounting.
+$(BARE): $(FILTER_SOURCES) $(WASM)
+	@echo "==> the filter without accounting, for the benchmark"
+	@$(CARGO) rustc --quiet --package envoy-bedrock --lib --crate-type cdylib --profile filter --target wasm32-wasip1 --features unaccounted
+	@cp $(TARGET)/wasm32-wasip1/filter/envoy_bedrock.wasm $@.new && mv $@.new $@
+
 cli: ## The command: envoy-bedrock
 	@echo "==> the command (the first build takes some minutes)"
 	@$(CARGO) build --quiet --package envoy-bedrock-cli
@@ -96,7 +103,7 @@ $(STAMP): tests/e2e/requirements.txt
 	@$(VENV)/bin/pip install --quiet --disable-pip-version-check --requirement $<
 	@touch $@
 
-bench: cli filter $(STAMP) ## Compare with bare Envoy and its native signing filter (BENCH_ARGS=--help)
+bench: cli filter $(BARE) $(STAMP) ## Compare with bare Envoy and its native signing filter (BENCH_ARGS=--help)
 	@bench/run $(BENCH_ARGS)
 
 fmt: ## Format the Rust code

@@ -78,9 +78,30 @@ def native(gateway, unary_port, streams_port):
     return bare(gateway, unary_port, streams_port, [signing])
 
 
+def unaccounted(gateway, module):
+    """The gateway with a module that was built without accounting."""
+    envoy = json.loads(json.dumps(gateway).replace(filter_of(gateway), str(module)))
+    port = envoy["static_resources"]["listeners"][0]["address"]["socket_address"]["port_value"] = free_port()
+    envoy["admin"]["address"]["socket_address"]["port_value"] = free_port()
+    return envoy, port
+
+
+def filter_of(gateway):
+    manager = gateway["static_resources"]["listeners"][0]["filter_chains"][0]["filters"][0]["typed_config"]
+    return manager["http_filters"][0]["typed_config"]["config"]["vm_config"]["code"]["local"]["filename"]
+
+
 def goes_to(cluster, port):
     endpoint = cluster["load_assignment"]["endpoints"][0]["lb_endpoints"][0]["endpoint"]
     return endpoint["address"]["socket_address"]["port_value"] == port
+
+
+def answer():
+    """1 KB of a Converse answer."""
+    usage = {"inputTokens": 250, "outputTokens": 180, "totalTokens": 430}
+    message = {"role": "assistant", "content": [{"text": "x" * 800}]}
+    return json.dumps({"output": {"message": message}, "stopReason": "end_turn", "usage": usage,
+                       "metrics": {"latencyMs": 551}}).ljust(1024)
 
 
 def upstream(port):
@@ -96,7 +117,7 @@ def upstream(port):
                 "@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router"}},
         ],
         "route_config": {"virtual_hosts": [{"name": "all", "domains": ["*"], "routes": [
-            {"match": {"prefix": "/"}, "direct_response": {"status": 200, "body": {"inline_string": "x" * 1024}}}]}]},
+            {"match": {"prefix": "/"}, "direct_response": {"status": 200, "body": {"inline_string": answer()}}}]}]},
     }
     return {"static_resources": {"listeners": [{
         "address": {"socket_address": {"address": "127.0.0.1", "port_value": port}},

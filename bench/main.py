@@ -1,4 +1,4 @@
-"""What the gateway costs: Envoy alone, with its native signing filter, and with this gateway, in alternation."""
+"""What the gateway costs: Envoy alone, with its native signing filter, with this gateway without accounting, and with all of it, in alternation."""
 
 import argparse
 import contextlib
@@ -27,6 +27,8 @@ def arguments():
     parser.add_argument("--quick", action="store_true", help="2 rounds of 1 s, 1 KB and 1 MB only: does it still run?")
     parser.add_argument("--sizes", default=",".join(SIZES), help="request bodies, of: %(default)s")
     parser.add_argument("--filter", type=Path, default=envoys.ROOT / "dist/envoy-bedrock.wasm", help="the module")
+    parser.add_argument("--unaccounted", type=Path, default=envoys.ROOT / "dist/envoy-bedrock-unaccounted.wasm",
+                        help="the module built without accounting")
     parser.add_argument("--command", type=Path, default=envoys.ROOT / "target/debug/envoy-bedrock", help="envoy-bedrock")
     parser.add_argument("--write", action="store_true", help="replace bench/RESULTS.md by this run")
     chosen = parser.parse_args()
@@ -46,7 +48,7 @@ def needs(chosen):
         missing.append("wrk: apt-get install wrk (Debian, Ubuntu), brew install wrk (macOS)")
     if not Path("/proc/self/task").exists():
         missing.append("/proc: CPU time is read from it, so this runs on Linux only")
-    for path, remedy in ((chosen.filter, "make filter"), (chosen.command, "make cli"),
+    for path, remedy in ((chosen.filter, "make filter"), (chosen.unaccounted, "make bench"), (chosen.command, "make cli"),
                          (envoys.ENVOY, "pip install -r tests/e2e/requirements.txt")):
         if not path.exists():
             missing.append(f"{path}: {remedy}")
@@ -131,12 +133,13 @@ def main():
             "upstream": (envoys.upstream(unary), unary),
             "bare": envoys.bare(gateway, unary, stream),
             "native": envoys.native(gateway, unary, stream),
+            "unaccounted": envoys.unaccounted(gateway, chosen.unaccounted.resolve()),
             "gateway": (gateway, port),
         }.items():
             envoy = envoys.Envoy(name, config, at, folder)
             running.callback(envoy.stop)
             started.append(envoy)
-        progress("starting four Envoys")
+        progress("starting five Envoys")
         for envoy in started:
             envoy.wait()
         raw = about | measure(chosen, started[1:])

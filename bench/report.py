@@ -17,10 +17,19 @@ def percentile(values, percent):
     return values[min(len(values) - 1, len(values) * percent // 100)]
 
 
+# The last of the variants, which the others are compared with.
+GATEWAY = "gateway"
+
+
+def others(names):
+    return [name for name in names if name != GATEWAY]
+
+
 def tables(raw):
     names = raw["variants"]
-    lines = ["| request body | | " + " | ".join(names) + " | gateway / bare | gateway / native |",
-             "| --- | --- |" + " ---: |" * (len(names) + 2)]
+    ratios = " | ".join(f"{GATEWAY} / {name}" for name in others(names))
+    lines = ["| request body | | " + " | ".join(names) + f" | {ratios} |",
+             "| --- | --- |" + " ---: |" * (len(names) + len(others(names)))]
     for size, by_name in raw["unary"].items():
         rows = {
             "CPU µs per request": [best(by_name[name], "cpu_us") for name in names],
@@ -37,13 +46,14 @@ def tables(raw):
         values = [percentile(raw["first_byte_us"][name], percent) / 1000 for name in names]
         lines.append(row("stream", f"first event {title} ms", values))
         lines.append(f"| stream | added to bare, {title} ms | "
-                     + " | ".join(f"{value - values[0]:+.3f}" for value in values) + " | | |")
+                     + " | ".join(f"{value - values[0]:+.3f}" for value in values) + " |" * len(values))
     return "\n".join(lines)
 
 
 def row(size, title, values):
     figures = " | ".join(f"{value:,.2f}" if value < 10 else f"{value:,.0f}" for value in values)
-    return f"| {size} | {title} | {figures} | {values[2] / values[0]:.2f} | {values[2] / values[1]:.2f} |"
+    ratios = " | ".join(f"{values[-1] / value:.2f}" for value in values[:-1])
+    return f"| {size} | {title} | {figures} | {ratios} |"
 
 
 def page(raw):
@@ -52,7 +62,8 @@ def page(raw):
 Made by `make bench` on {raw['date']}: {raw['machine']}, {raw['rounds']} alternating rounds of {raw['seconds']} s.
 
 `bare` is the rendered Envoy without the gateway (same listener, limits, retry policy, access log), `native` the same
-with Envoy's own `aws_request_signing`, `gateway` what `envoy-bedrock render` gives. One worker thread each, plain HTTP on
+with Envoy's own `aws_request_signing`, `gateway` what `envoy-bedrock render` gives, `unaccounted`
+the same with a module that keeps no account (no usage, cost, spend log, metrics or headers). One worker thread each, plain HTTP on
 both sides, one local upstream. CPU and p50 are the smallest of the rounds, p99 their median, requests/s and memory the
 largest. Memory is the resident size of the process, after the sizes above it in the table.
 

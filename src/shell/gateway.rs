@@ -202,7 +202,8 @@ impl GatewayStream {
         let headers = host::request_headers().map_err(host_failed)?;
         let parsed = pairs::parse(&headers).ok_or_else(|| Reject::Host.reply())?;
         let id = self.random.borrow_mut().uuid();
-        self.account = Some(Account::open(Headers(&parsed), id, now().unwrap_or_default()));
+        let open = || Account::open(Headers(&parsed), id, now().unwrap_or_default());
+        self.account = cfg!(not(feature = "unaccounted")).then(open);
         let exchange = Exchange::begin(gateway, Headers(&parsed))?;
         #[cfg(feature = "trap")]
         if parsed.iter().any(|(name, _)| *name == b"x-eb-trap") {
