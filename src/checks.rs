@@ -172,6 +172,20 @@ fn cut(bytes: &[u8], recipe: u8) -> Vec<&[u8]> {
     pieces
 }
 
+/// A message with right checksums.
+pub(crate) fn frame(block: &[u8], payload: &[u8]) -> Vec<u8> {
+    let mut frame = u32::try_from(16 + block.len() + payload.len())
+        .unwrap()
+        .to_be_bytes()
+        .to_vec();
+    frame.extend(u32::try_from(block.len()).unwrap().to_be_bytes());
+    frame.extend(Crc32::of(&frame).to_be_bytes());
+    frame.extend(block);
+    frame.extend(payload);
+    frame.extend(Crc32::of(&frame).to_be_bytes());
+    frame
+}
+
 /// Frames with right checksums: of each, a byte with the length of its headers, one with that of its payload, both.
 /// Headers of length 0xFF are those of a `chunk` event, 0xFE of Converse's `metadata`.
 fn framed(bytes: &[u8]) -> Vec<u8> {
@@ -187,21 +201,12 @@ fn framed(bytes: &[u8]) -> Vec<u8> {
         };
         let (payload, behind) = behind.split_at(usize::from(*payload).min(behind.len()));
         rest = behind;
-        let mut frame = u32::try_from(16 + block.len() + payload.len())
-            .unwrap()
-            .to_be_bytes()
-            .to_vec();
-        frame.extend(u32::try_from(block.len()).unwrap().to_be_bytes());
-        frame.extend(Crc32::of(&frame).to_be_bytes());
-        frame.extend(&block);
-        frame.extend(payload);
-        frame.extend(Crc32::of(&frame).to_be_bytes());
-        stream.extend(frame);
+        stream.extend(frame(&block, payload));
     }
     stream
 }
 
-fn event_headers(name: &str) -> Vec<u8> {
+pub(crate) fn event_headers(name: &str) -> Vec<u8> {
     let mut block = Vec::new();
     for (key, value) in [(":event-type", name), (":message-type", "event")] {
         block.push(u8::try_from(key.len()).unwrap());

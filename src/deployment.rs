@@ -12,6 +12,8 @@ use crate::sigv4::{AccessKeyId, CredentialId};
 /// Where a request can go, with its secrets resolved.
 #[derive(Debug)]
 pub struct Deployment {
+    /// Its place among the deployments of its model.
+    pub index: u32,
     /// `model_info.id`, or a stable digest.
     pub id: String,
     /// Region of the signature's scope.
@@ -52,8 +54,11 @@ pub enum Credentials {
 
 impl Deployment {
     /// The deployment that `settings` describe.
-    pub fn new(settings: &DeploymentSettings, credentials: Credentials) -> Self {
+    ///
+    /// `index` is its place among the deployments of its model.
+    pub fn new(index: u32, settings: &DeploymentSettings, credentials: Credentials) -> Self {
         Self {
+            index,
             id: settings.id.clone(),
             region: settings.region.clone(),
             cluster: settings.cluster.clone(),
@@ -65,6 +70,11 @@ impl Deployment {
             model: settings.model.clone(),
             segment: (!settings.model.contains('*')).then(|| encode_segment(&settings.model)),
         }
+    }
+
+    /// Bedrock's id of the model as it is configured, with its wildcards.
+    pub fn configured_model(&self) -> &str {
+        &self.model
     }
 
     /// Bedrock's id of the model; `captures` are what the wildcards of the model's name stand for.
@@ -109,7 +119,7 @@ mod tests {
             order: 0,
             rates: None,
         };
-        Deployment::new(&settings, Credentials::Bearer(Secret::new("Bearer k")))
+        Deployment::new(0, &settings, Credentials::Bearer(Secret::new("Bearer k")))
     }
 
     #[test]

@@ -27,6 +27,13 @@ pub(crate) fn push_padded(text: &mut String, number: u64, width: usize) {
     );
 }
 
+/// Appends `number` thousandths in decimal, with all three decimals.
+pub(crate) fn push_thousandths(text: &mut String, number: u64) {
+    push_decimal(text, number / 1000);
+    text.push('.');
+    push_padded(text, number % 1000, 3);
+}
+
 /// Appends the 16 hexadecimal digits of `number`.
 pub(crate) fn push_hexadecimal(text: &mut String, number: u64) {
     for shift in (0..64).step_by(4).rev() {
@@ -48,6 +55,9 @@ mod tests {
             push_hexadecimal(&mut hexadecimal, number);
             assert_eq!(decimal, number.to_string());
             assert_eq!(padded, format!("{number:012}"));
+            let mut thousandths = String::new();
+            push_thousandths(&mut thousandths, number);
+            assert_eq!(thousandths, format!("{}.{:03}", number / 1000, number % 1000));
             assert_eq!(hexadecimal, format!("{number:016x}"));
         }
     }

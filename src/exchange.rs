@@ -1,14 +1,12 @@
 //! One request in the gateway role: judged by its headers, hashed as its body arrives, then planned.
 
-use std::cell::Cell;
 use std::rc::Rc;
 
 use crate::gateway::Gateway;
 use crate::headers::{Headers, is_forwarded};
 use crate::health;
-use crate::keys::{self, KeyHash};
 use crate::models::Named;
-use crate::plan::Plan;
+use crate::plan::{Course, METHOD, Plan};
 use crate::random::Random;
 use crate::reject::{Reject, Reply};
 use crate::route::{self, Operation};
@@ -53,14 +51,11 @@ impl Exchange {
 
     fn judge(gateway: Rc<Gateway>, headers: Headers<'_>, method: &[u8], path: &[u8]) -> Result<Self, Reject> {
         if route::is_guarded(path) {
-            let key = keys::offered(headers)?;
-            if !gateway.master_key.matches(&KeyHash::of(key)) {
-                return Err(Reject::WrongKey);
-            }
+            gateway.admit(headers)?;
         }
         let target = route::parse(path)?;
-        if method != b"POST" {
-            return Err(Reject::Method);
+        if method != METHOD.as_bytes() {
+            return Err(Reject::Method(METHOD));
         }
         let Some(named) = gateway.models.find(&target.alias) else {
             return Err(Reject::UnknownModel(target.alias));
@@ -116,7 +111,7 @@ impl Exchange {
                 attempts,
                 model: Rc::clone(&self.named.model),
                 captures: self.named.captures,
-                attempted: Cell::new(0),
+                course: Course::default(),
                 operation: self.operation,
                 headers: self.headers,
                 payload: self.payload.finish(),

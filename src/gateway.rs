@@ -7,14 +7,18 @@ use std::rc::Rc;
 use crate::balance::Balance;
 use crate::config::{ConfigError, CredentialSettings, DeploymentSettings, EnvName, ModelSettings, Settings};
 use crate::deployment::{Credentials, Deployment};
-use crate::keys::KeyHash;
+use crate::headers::Headers;
+use crate::keys::{self, KeyHash};
 use crate::models::{Model, Models};
 use crate::pricing::Rates;
+use crate::reject::Reject;
 use crate::secret::Secret;
 use crate::sigv4::{AccessKeyId, CredentialId, SigningKeys};
 
 /// Most attempts of a request: each is a sub-cluster in every failover cluster.
 pub const ATTEMPTS_MAX: u32 = 11;
+/// Most rows that a worker remembers: about a kilobyte each.
+pub const HISTORY_MAX_ROWS: u32 = 100_000;
 
 /// What a VM knows of its configuration, its secrets resolved.
 #[derive(Debug)]
@@ -25,6 +29,8 @@ pub struct Gateway {
     pub key_name: String,
     /// Largest request body, in bytes.
     pub body_limit_bytes: u64,
+    /// How many requests of a worker `GET /spend/logs` remembers.
+    pub history_rows: u32,
     /// The models that clients can name.
     pub models: Models,
     /// Prices of what a wildcard can stand for.
@@ -48,22 +54,42 @@ impl Gateway {
                 found: settings.attempts.to_string(),
             });
         }
+        if settings.history_rows > HISTORY_MAX_ROWS {
+            return Err(ConfigError::OutOfBounds {
+                field: "history_rows".into(),
+                expected: "a number from 0 to 100000",
+                found: settings.history_rows.to_string(),
+            });
+        }
         let mut secrets = Secrets {
             variable,
             ids: HashMap::new(),
         };
         let master_key = KeyHash::of(secrets.resolve("master_key", &settings.master_key)?.as_bytes());
-        let models = settings.models.iter().enumerate();
-        let models =
-            models.map(|(index, model)| secrets.model(&format!("models[{index}]"), model, settings.attempts));
+        let models = (0..).zip(&settings.models);
+        let models = models.map(|(index, model)| secrets.model(index, model, settings.attempts));
         Ok(Self {
             key_name: master_key.hexadecimal(),
             master_key,
             body_limit_bytes: settings.body_limit_bytes,
+            history_rows: settings.history_rows,
             models: Models::new(models.collect::<Result<_, _>>()?, settings.aliases),
             catalogue: settings.catalogue,
             signing_keys: RefCell::default(),
         })
+    }
+
+    /// Checks the key of a request.
+    ///
+    /// # Errors
+    /// [`Reject::NoKey`] or [`Reject::WrongKey`].
+    pub fn admit(&self, headers: Headers<'_>) -> Result<(), Reject> {
+        let key = keys::offered(headers)?;
+        if self.master_key.matches(&KeyHash::of(key)) {
+            Ok(())
+        } else {
+            Err(Reject::WrongKey)
+        }
     }
 }
 
@@ -74,7 +100,8 @@ struct Secrets<V> {
 }
 
 impl<V: Fn(&str) -> Option<String>> Secrets<V> {
-    fn model(&mut self, field: &str, settings: &ModelSettings, attempts: u32) -> Result<Model, ConfigError> {
+    fn model(&mut self, index: u32, settings: &ModelSettings, attempts: u32) -> Result<Model, ConfigError> {
+        let field = format!("models[{index}]");
         if settings.deployments.is_empty() {
             return Err(ConfigError::OutOfBounds {
                 field: format!("{field}.deployments"),
@@ -82,10 +109,12 @@ impl<V: Fn(&str) -> Option<String>> Secrets<V> {
                 found: "none".into(),
             });
         }
-        let deployments = settings.deployments.iter().enumerate();
-        let deployments = deployments
-            .map(|(index, deployment)| self.deployment(&format!("{field}.deployments[{index}]"), deployment));
+        let deployments = (0..).zip(&settings.deployments);
+        let deployments = deployments.map(|(index, deployment)| {
+            self.deployment(index, &format!("{field}.deployments[{index}]"), deployment)
+        });
         Ok(Model {
+            index,
             name: settings.name.clone(),
             deployments: deployments.collect::<Result<_, _>>()?,
             balance: Balance::new(settings, attempts),
@@ -94,6 +123,7 @@ impl<V: Fn(&str) -> Option<String>> Secrets<V> {
 
     fn deployment(
         &mut self,
+        index: u32,
         field: &str,
         settings: &DeploymentSettings,
     ) -> Result<Rc<Deployment>, ConfigError> {
@@ -119,7 +149,7 @@ impl<V: Fn(&str) -> Option<String>> Secrets<V> {
                     .map(Secret::new),
             },
         };
-        Ok(Rc::new(Deployment::new(settings, credentials)))
+        Ok(Rc::new(Deployment::new(index, settings, credentials)))
     }
 
     fn credential_id(&mut self, access_key_id: &EnvName, secret_access_key: &EnvName) -> CredentialId {

@@ -5,7 +5,6 @@
 
 // An overflow in a test fails the test, as it should.
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects))]
-
 // The benchmark's build leaves callers out.
 #![cfg_attr(feature = "unaccounted", allow(dead_code))]
 
@@ -34,6 +33,7 @@ pub mod secret;
 #[cfg(target_arch = "wasm32")]
 mod shell;
 pub mod sigv4;
+pub mod spend_logs;
 pub mod time;
 pub mod usage;
 pub mod wiring;

@@ -9,6 +9,8 @@ use crate::deployment::Deployment;
 /// One `model_name`: what it stands for, and how its requests are spread.
 #[derive(Debug)]
 pub struct Model {
+    /// Its place in the configuration.
+    pub index: u32,
     /// Its name in the configuration; with a wildcard, the pattern.
     pub name: String,
     /// Where its requests can go, in the order of the configuration.
@@ -51,6 +53,12 @@ impl Models {
         all.wildcards
             .sort_by_key(|(pattern, _)| std::cmp::Reverse(pattern.literal_bytes()));
         all
+    }
+
+    /// All of them, in no order.
+    pub fn all(&self) -> impl Iterator<Item = &Model> {
+        let wildcards = self.wildcards.iter().map(|(_, model)| model);
+        self.exact.values().chain(wildcards).map(|model| &**model)
     }
 
     /// The model that goes by `name`: its own name before an alias, a wildcard only after both.
@@ -132,6 +140,7 @@ mod tests {
                 deployments: Vec::new(),
             };
             Model {
+                index: 0,
                 name: (*name).into(),
                 deployments: Vec::new(),
                 balance: Balance::new(&settings, 1),

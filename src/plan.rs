@@ -8,7 +8,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 use crate::deployment::{Credentials, Deployment};
-use crate::gateway::Gateway;
+use crate::gateway::{ATTEMPTS_MAX, Gateway};
 use crate::headers::Header;
 use crate::models::Model;
 use crate::pricing::{Rates, listed};
@@ -37,8 +37,19 @@ pub struct Plan {
     pub(crate) payload: PayloadHash,
     /// Length of the body, in decimal.
     pub(crate) content_length: String,
-    /// Attempts made so far.
-    pub(crate) attempted: Cell<u64>,
+    /// What has come of it so far.
+    pub(crate) course: Course,
+}
+
+/// What has come of a plan so far: written by the signer, read by the gateway.
+#[derive(Debug, Default)]
+pub(crate) struct Course {
+    /// Attempts made.
+    attempted: Cell<u64>,
+    /// Status of the answer to each of them, 0 where none came.
+    statuses: Cell<[u16; ATTEMPTS_MAX as usize]>,
+    /// Time that signing has taken, in nanoseconds.
+    signing: Cell<u64>,
 }
 
 impl Plan {
@@ -61,7 +72,7 @@ impl Plan {
                 (Cow::from(authorization), Some((date, session_token.as_ref())))
             }
         };
-        self.attempted.set(number);
+        self.course.attempted.set(number);
         Ok(UpstreamRequest {
             plan: self,
             deployment,
@@ -78,9 +89,44 @@ impl Plan {
         !is_last && matches!(status, 408 | 424 | 429 | 500..=599)
     }
 
+    /// What the record calls the client's key by.
+    pub const fn key_alias(&self) -> &'static str {
+        "master_key"
+    }
+
     /// Attempts made so far.
     pub const fn attempted(&self) -> u64 {
-        self.attempted.get()
+        self.course.attempted.get()
+    }
+
+    /// Attempt `number` was answered with `status`.
+    pub fn answered(&self, number: u64, status: u16) {
+        let mut statuses = self.course.statuses.get();
+        let place = number
+            .checked_sub(1)
+            .and_then(|index| statuses.get_mut(usize::try_from(index).ok()?));
+        if let Some(place) = place {
+            *place = status;
+            self.course.statuses.set(statuses);
+        }
+    }
+
+    /// The attempts made so far, in their order: where to, and the status of the answer, 0 where none came.
+    pub fn answers(&self) -> impl Iterator<Item = (&Deployment, u16)> {
+        let made = usize::try_from(self.attempted()).unwrap_or(usize::MAX);
+        let attempts = self.attempts.iter().map(|deployment| &**deployment);
+        attempts.zip(self.course.statuses.get()).take(made)
+    }
+
+    /// Signing has taken so much time, in nanoseconds.
+    pub fn signed_for(&self, nanoseconds: u64) {
+        let before = self.course.signing.get();
+        self.course.signing.set(before.saturating_add(nanoseconds));
+    }
+
+    /// Time that the signing of all attempts has taken, in nanoseconds.
+    pub const fn signing(&self) -> u64 {
+        self.course.signing.get()
     }
 
     /// The deployment of the last attempt that was made.
@@ -159,7 +205,7 @@ impl Plan {
 }
 
 /// Method of every upstream request.
-const METHOD: &str = "POST";
+pub(crate) const METHOD: &str = "POST";
 
 /// The request of one attempt.
 pub struct UpstreamRequest<'a> {

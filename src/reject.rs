@@ -17,8 +17,10 @@ pub enum Reject {
     WrongKey,
     /// A path outside the grammar.
     Path(PathError),
-    /// A known path with another method than POST.
-    Method,
+    /// A known path with another method than this one.
+    Method(&'static str),
+    /// A question for the spend log that is none.
+    SpendQuery,
     /// A model that is not configured, by the name that the client gave.
     UnknownModel(String),
     /// More body than allowed, in bytes.
@@ -38,6 +40,8 @@ pub struct Reply {
     pub headers: Vec<(&'static str, &'static str)>,
     /// JSON.
     pub body: Vec<u8>,
+    /// Why it is a refusal, in a word for counters; `None` if it is none.
+    pub reason: Option<&'static str>,
 }
 
 impl Reply {
@@ -48,6 +52,7 @@ impl Reply {
             status,
             headers,
             body: body.to_string().into_bytes(),
+            reason: None,
         }
     }
 }
@@ -70,13 +75,31 @@ impl Reject {
             "error": { "message": message, "type": kind, "param": null, "code": status.to_string() },
         });
         let mut reply = Reply::json(status, &body);
+        reply.reason = Some(self.reason());
         reply.headers.push((HEADER_ERROR_TYPE, error_type));
-        match status {
-            401 => reply.headers.push(("www-authenticate", "Bearer")),
-            405 => reply.headers.push(("allow", "POST")),
+        match self {
+            Self::NoKey(_) | Self::WrongKey => reply.headers.push(("www-authenticate", "Bearer")),
+            Self::Method(allowed) => reply.headers.push(("allow", allowed)),
             _ => {}
         }
         reply
+    }
+
+    /// A word for counters.
+    pub const fn reason(&self) -> &'static str {
+        match self {
+            Self::NoKey(NoKey::Missing) => "no_key",
+            Self::NoKey(NoKey::Malformed) => "malformed_key",
+            Self::WrongKey => "wrong_key",
+            Self::Path(PathError::UnknownOperation) => "unknown_operation",
+            Self::Path(_) => "bad_path",
+            Self::Method(_) => "method",
+            Self::SpendQuery => "spend_query",
+            Self::UnknownModel(_) => "unknown_model",
+            Self::BodyTooLarge(_) => "body_too_large",
+            Self::Unsignable => "unsignable",
+            Self::Host => "host",
+        }
     }
 
     /// Status code, AWS error type, LiteLLM error type.
@@ -85,8 +108,10 @@ impl Reject {
             Self::NoKey(_) => (401, "UnrecognizedClientException", "auth_error"),
             Self::WrongKey => (401, "UnrecognizedClientException", "token_not_found_in_db"),
             Self::Path(PathError::UnknownOperation) => (404, "UnknownOperationException", "not_found_error"),
-            Self::Path(_) | Self::UnknownModel(_) => (400, "ValidationException", "invalid_request_error"),
-            Self::Method => (405, "UnknownOperationException", "invalid_request_error"),
+            Self::Path(_) | Self::UnknownModel(_) | Self::SpendQuery => {
+                (400, "ValidationException", "invalid_request_error")
+            }
+            Self::Method(_) => (405, "UnknownOperationException", "invalid_request_error"),
             Self::BodyTooLarge(_) => (413, "ValidationException", "invalid_request_error"),
             Self::Unsignable | Self::Host => {
                 (503, "ServiceUnavailableException", "service_unavailable_error")
@@ -116,7 +141,8 @@ impl Reject {
             Self::Path(PathError::TooLong) => {
                 format!("The model identifier is longer than {ALIAS_MAX_BYTES} bytes.")
             }
-            Self::Method => "Method not allowed. Expected POST.".into(),
+            Self::Method(allowed) => format!("Method not allowed. Expected {allowed}."),
+            Self::SpendQuery => "Expected GET /spend/logs?request_id=<x-litellm-call-id or x-amzn-requestid of a request>.".into(),
             Self::UnknownModel(name) => {
                 let shown: String = name.chars().take(NAME_SHOWN_MAX).collect();
                 format!("Invalid model name passed in model={shown}. It is not configured in this gateway.")
@@ -151,7 +177,8 @@ mod tests {
             Reject::NoKey(NoKey::Missing),
             Reject::NoKey(NoKey::Malformed),
             Reject::WrongKey,
-            Reject::Method,
+            Reject::Method("POST"),
+            Reject::SpendQuery,
             Reject::UnknownModel("a \"b\"\u{1}".into()),
             Reject::BodyTooLarge(5),
             Reject::Unsignable,

@@ -7,7 +7,7 @@
 pub const ALIAS_MAX_BYTES: usize = 2048;
 
 /// What a client asks Bedrock to do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Operation {
     /// One answer in the common message format.
     Converse,

@@ -35,6 +35,11 @@ impl UnixTime {
         self.0.saturating_sub(earlier.0) / 1_000_000
     }
 
+    /// Nanoseconds since an earlier time; 0 if it was later.
+    pub const fn nanoseconds_since(self, earlier: Self) -> u64 {
+        self.0.saturating_sub(earlier.0)
+    }
+
     /// In UTC with milliseconds.
     pub fn rfc3339(self) -> Rfc3339 {
         let AmzDate([y1, y2, y3, y4, m1, m2, d1, d2, _, h1, h2, n1, n2, s1, s2, _]) = self.amz_date();

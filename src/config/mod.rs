@@ -9,5 +9,6 @@ mod settings;
 
 pub use error::ConfigError;
 pub use settings::{
-    BODY_LIMIT_DEFAULT_BYTES, CredentialSettings, DeploymentSettings, EnvName, ModelSettings, Settings,
+    BODY_LIMIT_DEFAULT_BYTES, CredentialSettings, DeploymentSettings, EnvName, HISTORY_DEFAULT_ROWS,
+    ModelSettings, Settings,
 };

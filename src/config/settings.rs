@@ -9,6 +9,21 @@ use crate::pricing::Rates;
 /// Largest request body by default: 32 MiB, above Bedrock's own 25,000,000 bytes, so that Bedrock's answer is seen.
 pub const BODY_LIMIT_DEFAULT_BYTES: u64 = 32 * 1024 * 1024;
 
+/// Requests of a worker that are remembered by default.
+pub const HISTORY_DEFAULT_ROWS: u32 = 1000;
+
+const fn history_default_rows() -> u32 {
+    HISTORY_DEFAULT_ROWS
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "the signature that serde asks for"
+)]
+const fn is_history_default(rows: &u32) -> bool {
+    *rows == HISTORY_DEFAULT_ROWS
+}
+
 /// Name of an environment variable of the Envoy process that holds a secret.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -24,6 +39,9 @@ pub struct Settings {
     pub attempts: u32,
     /// Largest request body, in bytes.
     pub body_limit_bytes: u64,
+    /// How many requests of a worker `GET /spend/logs` remembers; 0 for none.
+    #[serde(default = "history_default_rows", skip_serializing_if = "is_history_default")]
+    pub history_rows: u32,
     /// The models that clients can name, in the order of the configuration.
     pub models: Vec<ModelSettings>,
     /// Other names of models (`model_group_alias`): alias → `ModelSettings::name`.

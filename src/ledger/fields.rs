@@ -3,7 +3,7 @@
 //! By hand: thirty of them are written for each request, and the standard library's formatting was the largest part of
 //! what accounting cost (`make bench`).
 
-use crate::digits::push_decimal;
+use crate::digits::{push_decimal, push_thousandths};
 use crate::pricing::PicoUsd;
 
 /// Room for a usual line, so that its text does not move while it grows.
@@ -13,13 +13,14 @@ const CAPACITY_BYTES: usize = 1536;
 #[derive(Debug)]
 pub(super) struct Fields(String);
 
-impl Default for Fields {
-    fn default() -> Self {
-        Self(String::with_capacity(CAPACITY_BYTES))
-    }
-}
-
 impl Fields {
+    /// Members behind `room` bytes for what else goes with them.
+    pub(super) fn behind(room: usize) -> Self {
+        let mut text = String::with_capacity(CAPACITY_BYTES);
+        text.extend(std::iter::repeat_n(' ', room));
+        Self(text)
+    }
+
     pub(super) fn into_text(self) -> String {
         self.0
     }
@@ -43,6 +44,10 @@ impl Fields {
 
     pub(super) fn number(&mut self, name: &str, value: Option<u64>) {
         self.member(name, value, push_decimal);
+    }
+
+    pub(super) fn thousandths(&mut self, name: &str, value: Option<u64>) {
+        self.member(name, value, push_thousandths);
     }
 
     /// An exact decimal: no float could hold it.
@@ -72,7 +77,7 @@ impl Fields {
     }
 }
 
-fn quote(text: &mut String, value: &str) {
+pub(super) fn quote(text: &mut String, value: &str) {
     let is_plain = |byte: u8| byte >= b' ' && byte != b'"' && byte != b'\\' && byte != 0x7f;
     if value.bytes().all(is_plain) {
         text.push('"');
@@ -90,7 +95,7 @@ mod tests {
 
     #[test]
     fn every_kind_of_member_is_the_json_that_it_means() {
-        let mut fields = Fields::default();
+        let mut fields = Fields::behind(0);
         fields.text("plain", Some("a b"));
         fields.text("hostile", Some("\"}\\,\n\u{7f}\u{0}é\u{2028}"));
         fields.text("none", None);
@@ -98,6 +103,7 @@ mod tests {
         fields.texts("empty", &[]);
         fields.number("zero", Some(0));
         fields.number("most", Some(u64::MAX));
+        fields.thousandths("thousandths", Some(1_500));
         fields.amount("amount", Some(PicoUsd::new(1_500_000_000_000)));
         fields.flag("flag", true);
         fields.json("json", Some(&json!({ "a": [1, "\n"] })));
@@ -105,7 +111,7 @@ mod tests {
         let value: Value = serde_json::from_str(&format!("{{{}}}", text.trim_end_matches(','))).unwrap();
         let expected = json!({
             "plain": "a b", "hostile": "\"}\\,\n\u{7f}\u{0}é\u{2028}", "none": null, "list": ["a", "\""], "empty": [],
-            "zero": 0, "most": u64::MAX, "amount": 1.5, "flag": true, "json": { "a": [1, "\n"] },
+            "zero": 0, "most": u64::MAX, "thousandths": 1.5, "amount": 1.5, "flag": true, "json": { "a": [1, "\n"] },
         });
         assert_eq!(value, expected);
         assert!(text.is_ascii() || !text.contains('\n'), "a line is a line");

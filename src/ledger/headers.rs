@@ -1,7 +1,7 @@
 //! What the client is told about its request, under LiteLLM's header names.
 
-use super::{Account, Course, cost, observe};
-use crate::digits::push_decimal;
+use super::{Account, Course};
+use crate::digits::{push_decimal, push_thousandths};
 use crate::pricing::{Cost, PicoUsd};
 use crate::time::UnixTime;
 
@@ -18,7 +18,7 @@ impl Account {
                 decimal(now.milliseconds_since(self.started)),
             ),
         ];
-        let Course::Departed { plan, answer } = &self.course else {
+        let Course::Departed { plan, .. } = &self.course else {
             return headers;
         };
         headers.push(("x-litellm-model-group", plan.model.name.clone()));
@@ -31,10 +31,11 @@ impl Account {
             headers.push(("x-litellm-model-region", deployment.region.clone()));
             headers.push(("x-litellm-model-api-base", deployment.endpoint.clone()));
         }
-        let is_whole = answer.as_ref().is_some_and(|answer| answer.is_whole);
-        let seen = observe(plan, answer.as_ref()).filter(|_| is_whole);
-        if let Some(cost) = seen.and_then(|seen| cost(plan, &seen)) {
-            headers.extend(parts(&cost));
+        let mut overhead = String::new();
+        push_thousandths(&mut overhead, self.overhead());
+        headers.push(("x-litellm-overhead-duration-ms", overhead));
+        if let Some(cost) = self.settled.as_ref().and_then(|settled| settled.cost.as_ref()) {
+            headers.extend(parts(cost));
         }
         // A name comes from the configuration and could hold what no header can.
         headers.retain(|(_, value)| value.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic()));

@@ -7,6 +7,7 @@ mod answer;
 mod client;
 mod fields;
 mod headers;
+pub mod history;
 mod row;
 
 use std::rc::Rc;
@@ -30,7 +31,18 @@ pub struct Account {
     client: Client,
     started: UnixTime,
     first_content: Option<UnixTime>,
+    /// Time that the gateway role has spent on the request, in nanoseconds.
+    spent: u64,
     course: Course,
+    /// What was used and what it cost, once the answer is complete.
+    settled: Option<Settled>,
+}
+
+/// What was used and what it cost, as far as that is known.
+#[derive(Clone, Copy, Debug, Default)]
+struct Settled {
+    observation: Option<Observation>,
+    cost: Option<Cost>,
 }
 
 /// How far a request came.
@@ -42,6 +54,7 @@ enum Course {
     Refused {
         status: u16,
         error_type: Option<&'static str>,
+        reason: Option<&'static str>,
     },
     /// It went upstream.
     Departed { plan: Rc<Plan>, answer: Option<Answer> },
@@ -54,7 +67,9 @@ impl Account {
             client: Client::read(headers, id),
             started,
             first_content: None,
+            spent: 0,
             course: Course::Arriving,
+            settled: None,
         }
     }
 
@@ -64,7 +79,13 @@ impl Account {
         self.course = Course::Refused {
             status: reply.status,
             error_type: error_type.map(|(_, value)| *value),
+            reason: reply.reason,
         };
+    }
+
+    /// The gateway role has spent so much time on the request, in nanoseconds.
+    pub const fn spend(&mut self, nanoseconds: u64) {
+        self.spent = self.spent.saturating_add(nanoseconds);
     }
 
     /// The request went upstream.
@@ -103,6 +124,7 @@ impl Account {
         } = &mut self.course
         {
             answer.ended();
+            self.settled = Some(self.settle());
         }
     }
 
@@ -111,11 +133,14 @@ impl Account {
         let row = Row::new(&self.client, self.started, now);
         match &self.course {
             Course::Arriving => row,
-            Course::Refused { status, error_type } => row.refused(*status, *error_type),
+            Course::Refused {
+                status,
+                error_type,
+                reason,
+            } => row.refused(*status, *error_type, *reason),
             Course::Departed { plan, answer } => {
-                let observation = observe(plan, answer.as_ref());
-                let cost = observation.as_ref().and_then(|seen| cost(plan, seen));
-                let row = row.departed(plan, cost);
+                let Settled { observation, cost } = self.settled.unwrap_or_else(|| self.settle());
+                let row = row.departed(plan, cost, self.overhead());
                 match (answer, observation) {
                     (Some(answer), observation) => row.answered(answer, observation, self.first_content),
                     (None, Some(observation)) => row.observed(observation),
@@ -123,6 +148,24 @@ impl Account {
                 }
             }
         }
+    }
+
+    fn settle(&self) -> Settled {
+        let Course::Departed { plan, answer } = &self.course else {
+            return Settled::default();
+        };
+        let observation = observe(plan, answer.as_ref());
+        let cost = observation.as_ref().and_then(|seen| cost(plan, seen));
+        Settled { observation, cost }
+    }
+
+    /// Time that the filter has spent on the request in both of its roles, in microseconds.
+    fn overhead(&self) -> u64 {
+        let signing = match &self.course {
+            Course::Departed { plan, .. } => plan.signing(),
+            Course::Arriving | Course::Refused { .. } => 0,
+        };
+        self.spent.saturating_add(signing) / 1000
     }
 }
 

@@ -22,6 +22,8 @@ pub struct Row<'a> {
     status: Option<u16>,
     is_success: bool,
     error_class: Option<String>,
+    reason: Option<&'static str>,
+    overhead: u64,
     request_id: Option<&'a str>,
     observation: Option<Observation>,
     cost: Option<Cost>,
@@ -38,26 +40,35 @@ impl<'a> Row<'a> {
             status: None,
             is_success: false,
             error_class: None,
+            reason: None,
+            overhead: 0,
             request_id: None,
             observation: None,
             cost: None,
         }
     }
 
-    pub(super) fn refused(self, status: u16, error_type: Option<&'static str>) -> Self {
+    pub(super) fn refused(
+        self,
+        status: u16,
+        error_type: Option<&'static str>,
+        reason: Option<&'static str>,
+    ) -> Self {
         let error_class = error_type.map(str::to_owned);
         Self {
             status: Some(status),
             is_success: status < 400,
             error_class,
+            reason,
             ..self
         }
     }
 
-    pub(super) fn departed(self, plan: &'a Plan, cost: Option<Cost>) -> Self {
+    pub(super) fn departed(self, plan: &'a Plan, cost: Option<Cost>, overhead: u64) -> Self {
         Self {
             plan: Some(plan),
             cost,
+            overhead,
             error_class: Some("Cut".into()),
             ..self
         }
@@ -96,14 +107,79 @@ impl<'a> Row<'a> {
         }
     }
 
+    /// The plan, if the request was admitted.
+    pub const fn plan(&self) -> Option<&'a Plan> {
+        self.plan
+    }
+
+    /// Whether the answer is an event stream.
+    pub fn is_stream(&self) -> bool {
+        self.plan.is_some_and(|plan| plan.operation.is_stream())
+    }
+
+    /// Status of the answer that the client got; `None` if it left before one or was left without.
+    pub const fn status(&self) -> Option<u16> {
+        self.status
+    }
+
+    /// Why the request failed; `None` if it did not.
+    pub fn error_class(&self) -> Option<&str> {
+        self.error_class.as_deref()
+    }
+
+    /// Whether the gateway answered by itself without refusing: a probe, or a question for the spend log.
+    pub const fn is_internal(&self) -> bool {
+        self.plan.is_none() && self.status.is_some() && self.reason.is_none()
+    }
+
+    /// Why the request was not admitted, in a word; `None` if it was, or if it only asked something of the gateway.
+    pub fn refusal(&self) -> Option<&'static str> {
+        match (self.plan, self.status) {
+            (None, None) => Some("incomplete"),
+            _ => self.reason,
+        }
+    }
+
+    /// What the answer said about itself, if it was one that is billed.
+    pub const fn observation(&self) -> Option<&Observation> {
+        self.observation.as_ref()
+    }
+
+    /// What it cost, if that is known.
+    pub const fn cost(&self) -> Option<&Cost> {
+        self.cost.as_ref()
+    }
+
+    /// From the request's beginning to the answer's end, in milliseconds.
+    pub fn duration_ms(&self) -> u64 {
+        self.ended.milliseconds_since(self.started)
+    }
+
+    /// From the request's beginning to the first content of the answer, in milliseconds.
+    pub fn first_content_ms(&self) -> Option<u64> {
+        self.first_content
+            .map(|first| first.milliseconds_since(self.started))
+    }
+
+    /// From the first content of the answer to its end, in milliseconds.
+    pub fn content_ms(&self) -> Option<u64> {
+        self.first_content
+            .map(|first| self.ended.milliseconds_since(first))
+    }
+
+    /// Time that the filter itself has spent on the request, in microseconds.
+    pub const fn overhead_us(&self) -> u64 {
+        self.overhead
+    }
+
     /// Whether this request's spend is not known although it used something.
-    fn is_spend_unknown(&self) -> bool {
+    pub const fn is_spend_unknown(&self) -> bool {
         self.observation.is_some() && self.cost.is_none()
     }
 
-    /// The line, without braces and with a comma at its end.
-    pub fn json(&self) -> String {
-        let mut fields = Fields::default();
+    /// The line, without braces and with a comma at its end, behind `room` bytes for what else goes with it.
+    pub fn json(&self, room: usize) -> String {
+        let mut fields = Fields::behind(room);
         self.put_identity(&mut fields);
         self.put_usage(&mut fields);
         self.put_course(&mut fields);
@@ -112,11 +188,11 @@ impl<'a> Row<'a> {
 
     fn put_identity(&self, fields: &mut Fields) {
         let attempt = self.plan.and_then(Plan::attempt);
-        let key = self.plan.map(|plan| plan.gateway.key_name.as_str());
+        let key = |plan: &'a Plan| plan.gateway.key_name.as_str();
         fields.text("request_id", Some(&self.client.call_id));
         fields.text("call_type", self.plan.map(|plan| plan.operation.segment()));
-        fields.text("api_key", key);
-        fields.text("key_alias", key.map(|_| "master_key"));
+        fields.text("api_key", self.plan.map(key));
+        fields.text("key_alias", self.plan.map(Plan::key_alias));
         fields.text("model_group", self.plan.map(|plan| plan.model.name.as_str()));
         fields.text("model", self.plan.and_then(Plan::upstream_model).as_deref());
         fields.text("model_id", attempt.map(|deployment| deployment.id.as_str()));
@@ -170,10 +246,8 @@ impl<'a> Row<'a> {
                 .map(Rfc3339::as_str),
         );
         fields.text("endTime", Some(self.ended.rfc3339().as_str()));
-        fields.number(
-            "request_duration_ms",
-            Some(self.ended.milliseconds_since(self.started)),
-        );
+        fields.number("request_duration_ms", Some(self.duration_ms()));
+        fields.thousandths("litellm_overhead_time_ms", self.plan.map(|_| self.overhead));
         fields.text(
             "status",
             Some(if self.is_success { "success" } else { "failure" }),
@@ -181,7 +255,7 @@ impl<'a> Row<'a> {
         fields.number("http_status", self.status.map(u64::from));
         fields.text("error_class", self.error_class.as_deref());
         fields.number("attempted_retries", Some(attempted.saturating_sub(1)));
-        fields.flag("stream", self.plan.is_some_and(|plan| plan.operation.is_stream()));
+        fields.flag("stream", self.is_stream());
         fields.text("x_amzn_requestid", self.request_id);
     }
 }

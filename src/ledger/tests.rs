@@ -53,7 +53,7 @@ fn departed(path: &str, attempts: u64) -> Account {
 }
 
 fn line(account: &Account) -> Value {
-    let json = account.close(at(2)).json();
+    let json = account.close(at(2)).json(0);
     assert!(!json.contains("sk-secret"), "{json}");
     serde_json::from_str(&format!("{{{}}}", json.trim_end_matches(','))).unwrap()
 }
@@ -79,7 +79,7 @@ fn a_whole_answer_leaves_its_usage_and_its_exact_cost() {
         panic!("the time of the first content is asked for once")
     });
     account.ended();
-    let json = account.close(at(2)).json();
+    let json = account.close(at(2)).json(0);
     // 100 x 3e-6 + 1000 x 3e-7 + 10 x 1.5e-5
     assert!(json.contains("\"spend\":0.00075,"), "{json}");
     check(

@@ -1,5 +1,156 @@
-//! Counters and histograms of requests, under names that the configuration bounds.
+//! Counters and histograms of requests, under names that the configuration bounds: no client can make a new one.
+//!
+//! Metrics are made when they first count something, since most combinations of labels never do. Whatever the host does
+//! not take is lost: counting never fails a request.
 
+mod class;
 pub mod names;
+mod request;
+mod series;
+
+use std::collections::HashMap;
 
 pub use names::{HISTOGRAMS, LABELS, NAMESPACE};
+
+use crate::gateway::Gateway;
+use crate::ledger::Row;
+use crate::plan::Plan;
+use crate::route::Operation;
+use class::{Outcome, StatusClass};
+use request::Request;
+use series::Name;
+
+/// What a metric is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A sum that only grows.
+    Counter,
+    /// A value that is set.
+    Gauge,
+    /// A distribution.
+    Histogram,
+}
+
+/// Where metrics are kept: Envoy's stats.
+pub trait Registry {
+    /// Makes a metric, or finds it. `None` if that failed.
+    fn define(&self, kind: Kind, name: &str) -> Option<u32>;
+    /// Adds to a counter.
+    fn add(&self, id: u32, amount: u64);
+    /// Sets a gauge, or adds a value to a histogram.
+    fn record(&self, id: u32, value: u64);
+}
+
+/// The metrics of a worker, by the numbers that its host has given them.
+#[derive(Debug, Default)]
+pub struct Meters {
+    requests: HashMap<RequestKey, Request>,
+    attempts: HashMap<AttemptKey, Option<u32>>,
+    overhead: HashMap<Operation, Option<u32>>,
+    /// Those that are seldom needed, by name.
+    others: HashMap<String, Option<u32>>,
+}
+
+/// Places of the model and of the deployment in the configuration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Place(u32, Option<u32>);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct RequestKey(Place, Operation, StatusClass);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct AttemptKey(Place, Outcome);
+
+impl Meters {
+    /// Tells what is configured, for dashboards to join with.
+    pub fn describe(gateway: &Gateway, registry: &impl Registry) {
+        for model in gateway.models.all() {
+            for deployment in &model.deployments {
+                let name = Name::new(names::DEPLOYMENT)
+                    .with("model_group", &model.name)
+                    .with("deployment", &deployment.id)
+                    .with("region", &deployment.region)
+                    .with("model", deployment.configured_model());
+                if let Some(id) = registry.define(Kind::Gauge, name.as_str()) {
+                    registry.record(id, 1);
+                }
+            }
+        }
+    }
+
+    /// Counts a request that is over.
+    pub fn count(&mut self, row: &Row<'_>, registry: &impl Registry) {
+        if let Some(reason) = row.refusal() {
+            let name = Name::new(names::REFUSALS).with("reason", reason);
+            self.other(&name, registry);
+        }
+        let Some(plan) = row.plan() else { return };
+        self.count_request(plan, row, registry);
+        self.count_attempts(plan, registry);
+        let overhead = self.overhead.entry(plan.operation).or_insert_with(|| {
+            let name = Name::new(names::OVERHEAD).with("operation", plan.operation.segment());
+            registry.define(Kind::Histogram, name.as_str())
+        });
+        if let Some(id) = *overhead {
+            registry.record(id, row.overhead_us());
+        }
+    }
+
+    fn count_request(&mut self, plan: &Plan, row: &Row<'_>, registry: &impl Registry) {
+        let status = StatusClass::of(row.status());
+        let place = Place(
+            plan.model.index,
+            plan.attempt().map(|deployment| deployment.index),
+        );
+        let request = self
+            .requests
+            .entry(RequestKey(place, plan.operation, status))
+            .or_insert_with(|| Request::new(plan, status));
+        request.measure(row, &mut |metric, value| {
+            request.report(metric, value, registry);
+        });
+        let failed = row.error_class().map(class::error);
+        let unread = row.observation().and_then(class::unread);
+        let failed = failed.map(|word| request.name(names::FAILED).with("error_class", word));
+        let unread = unread.map(|word| request.name(names::UNREAD).with("reason", word));
+        for name in failed.into_iter().chain(unread) {
+            self.other(&name, registry);
+        }
+    }
+
+    fn count_attempts(&mut self, plan: &Plan, registry: &impl Registry) {
+        for (deployment, status) in plan.answers() {
+            let outcome = Outcome::of(status);
+            let place = Place(plan.model.index, Some(deployment.index));
+            let id = self
+                .attempts
+                .entry(AttemptKey(place, outcome))
+                .or_insert_with(|| {
+                    let name = Name::new(names::ATTEMPTS)
+                        .with("model_group", &plan.model.name)
+                        .with("deployment", &deployment.id)
+                        .with("region", &deployment.region)
+                        .with("outcome", outcome.as_str());
+                    registry.define(Kind::Counter, name.as_str())
+                });
+            if let Some(id) = *id {
+                registry.add(id, 1);
+            }
+        }
+    }
+
+    fn other(&mut self, name: &Name, registry: &impl Registry) {
+        let known = self.others.get(name.as_str()).copied();
+        let id = known.unwrap_or_else(|| {
+            let id = registry.define(Kind::Counter, name.as_str());
+            self.others.insert(name.as_str().to_owned(), id);
+            id
+        });
+        if let Some(id) = id {
+            registry.add(id, 1);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
+use super::books::Books;
 use super::host::HostError;
 use super::{Action, host, plans, reply};
 use crate::exchange::Exchange;
@@ -12,8 +13,9 @@ use crate::ledger::{Account, HEADER_PREFIX};
 use crate::pairs;
 use crate::random::Random;
 use crate::reject::{Reject, Reply};
+use crate::spend_logs;
 use crate::time::UnixTime;
-use crate::wiring::{HEADER_CLUSTER, HEADER_ROUTE, PROPERTY_PLAN, PROPERTY_ROW};
+use crate::wiring::{HEADER_CLUSTER, HEADER_ROUTE, PROPERTY_PLAN};
 
 /// Bytes of a body copied into the VM at once: its memory never shrinks, so one large read would stay for good.
 const READ_MAX_BYTES: usize = 256 * 1024;
@@ -24,7 +26,7 @@ const HELD_MAX_BYTES: usize = 1024 * 1024;
 /// Where a stream is.
 enum Stage {
     /// Its headers have not come.
-    Fresh(Rc<Gateway>),
+    Fresh,
     /// Its body is arriving.
     Receiving(Box<Receiving>),
     /// It is upstream. Dropping the entry ends the plan.
@@ -48,52 +50,69 @@ struct Held {
     read_bytes: usize,
 }
 
+/// What the streams of a plugin share.
+pub(super) struct Service {
+    gateway: Rc<Gateway>,
+    random: RefCell<Random>,
+    books: Books,
+}
+
+impl Service {
+    pub(super) fn new(gateway: Gateway, random: Random) -> Self {
+        Self {
+            books: Books::open(&gateway),
+            gateway: Rc::new(gateway),
+            random: RefCell::new(random),
+        }
+    }
+}
+
 pub(super) struct GatewayStream {
+    service: Rc<Service>,
     stage: Stage,
     /// From the moment its headers have come.
     account: Option<Account>,
     /// An answer that is held back, because its headers wait for its cost.
     held: Option<Held>,
-    random: Rc<RefCell<Random>>,
 }
 
 impl GatewayStream {
-    pub(super) fn new(gateway: Rc<Gateway>, random: Rc<RefCell<Random>>) -> Self {
+    pub(super) fn new(service: Rc<Service>) -> Self {
         Self {
-            stage: Stage::Fresh(gateway),
+            service,
+            stage: Stage::Fresh,
             account: None,
             held: None,
-            random,
         }
     }
 
     pub(super) fn request_headers(&mut self, ends: bool) -> Action {
-        let Stage::Fresh(gateway) = std::mem::replace(&mut self.stage, Stage::Answered) else {
+        let Stage::Fresh = std::mem::replace(&mut self.stage, Stage::Answered) else {
             return Action::Pause;
         };
-        match self.begin(gateway) {
-            Err(reply) => self.refuse(&reply),
+        self.timed(|stream, now| match stream.begin(now) {
+            Err(reply) => stream.refuse(&reply),
             Ok(receiving) => {
-                self.stage = Stage::Receiving(Box::new(receiving));
+                stream.stage = Stage::Receiving(Box::new(receiving));
                 if ends {
-                    self.step(None, true)
+                    stream.step(None, true)
                 } else {
                     Action::Pause
                 }
             }
-        }
+        })
     }
 
     pub(super) fn request_body(&mut self, size: usize, ends: bool) -> Action {
-        self.step(Some(size), ends)
+        self.timed(|stream, _| stream.step(Some(size), ends))
     }
 
     /// Trailers end a body like its last byte does. They go no further: Bedrock has no use for them.
     pub(super) fn request_trailers(&mut self) -> Action {
-        match host::clear_request_trailers() {
-            Ok(()) => self.step(None, true),
-            Err(error) => self.refuse(&host_failed(error)),
-        }
+        self.timed(|stream, _| match host::clear_request_trailers() {
+            Ok(()) => stream.step(None, true),
+            Err(error) => stream.refuse(&host_failed(error)),
+        })
     }
 
     pub(super) fn response_headers(&mut self, ends: bool) -> Action {
@@ -187,24 +206,36 @@ impl GatewayStream {
         }
     }
 
-    /// Leaves the request's line for the access logger, which runs right after this.
+    /// Closes the request's account.
     pub(super) fn log(&mut self) {
-        let Some(account) = &self.account else {
-            return;
-        };
-        let row = account.close(now().unwrap_or_default()).json();
-        if let Err(error) = host::set_property(PROPERTY_ROW, row.as_bytes()) {
-            log::error!("a line of the spend log was lost: {error:?}");
+        if let Some(account) = &self.account {
+            self.service
+                .books
+                .enter(&account.close(now().unwrap_or_default()));
         }
     }
 
-    fn begin(&mut self, gateway: Rc<Gateway>) -> Result<Receiving, Reply> {
+    /// A step of the request's way in, the time of which is the gateway's own.
+    fn timed(&mut self, step: impl FnOnce(&mut Self, UnixTime) -> Action) -> Action {
+        let begun = now().unwrap_or_default();
+        let action = step(self, begun);
+        if let (Some(account), Some(now)) = (&mut self.account, now()) {
+            account.spend(now.nanoseconds_since(begun));
+        }
+        action
+    }
+
+    fn begin(&mut self, now: UnixTime) -> Result<Receiving, Reply> {
         let headers = host::request_headers().map_err(host_failed)?;
         let parsed = pairs::parse(&headers).ok_or_else(|| Reject::Host.reply())?;
-        let id = self.random.borrow_mut().uuid();
-        let open = || Account::open(Headers(&parsed), id, now().unwrap_or_default());
+        let id = self.service.random.borrow_mut().uuid();
+        let open = || Account::open(Headers(&parsed), id, now);
         self.account = cfg!(not(feature = "unaccounted")).then(open);
-        let exchange = Exchange::begin(gateway, Headers(&parsed))?;
+        if let Some(asked) = spend_logs::asked(&self.service.gateway, Headers(&parsed)) {
+            let id = asked.map_err(|reject| reject.reply())?;
+            return Err(spend_logs::answer(self.service.books.find(&id).as_deref()));
+        }
+        let exchange = Exchange::begin(Rc::clone(&self.service.gateway), Headers(&parsed))?;
         #[cfg(feature = "trap")]
         if parsed.iter().any(|(name, _)| *name == b"x-eb-trap") {
             core::arch::wasm32::unreachable();
@@ -225,7 +256,7 @@ impl GatewayStream {
 
     fn depart(&mut self, receiving: Receiving) -> Result<Action, Reply> {
         let headers = pairs::parse(&receiving.headers).ok_or_else(|| Reject::Host.reply())?;
-        let departure = receiving.exchange.depart(&mut self.random.borrow_mut());
+        let departure = receiving.exchange.depart(&mut self.service.random.borrow_mut());
         let plan = Rc::new(departure.plan);
         let entry = plans::Entry::new(Rc::clone(&plan));
         host::set_property(PROPERTY_PLAN, entry.key().as_bytes()).map_err(host_failed)?;
@@ -250,7 +281,7 @@ impl GatewayStream {
                 self.stage = Stage::Departed { _plan };
                 return Action::Continue;
             }
-            Stage::Fresh(_) | Stage::Answered => return Action::Pause,
+            Stage::Fresh | Stage::Answered => return Action::Pause,
         };
         let next = receiving.read_to(size).and_then(|()| {
             if ends {

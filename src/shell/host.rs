@@ -51,6 +51,23 @@ unsafe extern "C" {
         data: *mut *mut u8,
         size: *mut usize,
     ) -> u32;
+    fn proxy_define_metric(kind: u32, name: *const u8, name_size: usize, id: *mut u32) -> u32;
+    fn proxy_increment_metric(id: u32, offset: i64) -> u32;
+    fn proxy_record_metric(id: u32, value: u64) -> u32;
+    fn proxy_get_shared_data(
+        key: *const u8,
+        key_size: usize,
+        data: *mut *mut u8,
+        size: *mut usize,
+        number: *mut u32,
+    ) -> u32;
+    fn proxy_set_shared_data(
+        key: *const u8,
+        key_size: usize,
+        value: *const u8,
+        value_size: usize,
+        number: u32,
+    ) -> u32;
     fn proxy_get_property(path: *const u8, path_size: usize, data: *mut *mut u8, size: *mut usize) -> u32;
     fn proxy_set_property(path: *const u8, path_size: usize, value: *const u8, value_size: usize) -> u32;
     fn proxy_send_local_response(
@@ -192,6 +209,42 @@ pub(super) fn property(path: &str) -> Result<Option<Vec<u8>>, HostError> {
 pub(super) fn set_property(path: &str, value: &[u8]) -> Result<(), HostError> {
     // SAFETY: the slices outlive the call.
     checked(unsafe { proxy_set_property(path.as_ptr(), path.len(), value.as_ptr(), value.len()) })
+}
+
+/// Makes a metric, or finds it by its name. `kind`: 0 counter, 1 gauge, 2 histogram.
+pub(super) fn define_metric(kind: u32, name: &str) -> Result<u32, HostError> {
+    let mut id = 0;
+    // SAFETY: the slice outlives the call; `id` is valid for the write.
+    checked(unsafe { proxy_define_metric(kind, name.as_ptr(), name.len(), &raw mut id) })?;
+    Ok(id)
+}
+
+/// Adds to a counter.
+pub(super) fn increment_metric(id: u32, offset: i64) -> Result<(), HostError> {
+    // SAFETY: no pointers.
+    checked(unsafe { proxy_increment_metric(id, offset) })
+}
+
+/// Sets a gauge, or adds a value to a histogram.
+pub(super) fn record_metric(id: u32, value: u64) -> Result<(), HostError> {
+    // SAFETY: no pointers.
+    checked(unsafe { proxy_record_metric(id, value) })
+}
+
+/// A value in the memory of all workers, and its number (compare and swap).
+pub(super) fn shared_data(key: &str) -> Result<Option<(Vec<u8>, u32)>, HostError> {
+    let mut number = 0;
+    let value = returned(|data, size| {
+        // SAFETY: the slice outlives the call; all out-parameters are valid for the write.
+        unsafe { proxy_get_shared_data(key.as_ptr(), key.len(), data, size, &raw mut number) }
+    })?;
+    Ok(value.map(|value| (value, number)))
+}
+
+/// Sets a value in the memory of all workers; with a number other than 0 only if it is still the value's.
+pub(super) fn set_shared_data(key: &str, value: &[u8], number: u32) -> Result<(), HostError> {
+    // SAFETY: the slices outlive the call.
+    checked(unsafe { proxy_set_shared_data(key.as_ptr(), key.len(), value.as_ptr(), value.len(), number) })
 }
 
 /// Ends the request with a reply of the gateway's own. `headers` in the ABI's serialised form.

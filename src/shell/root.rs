@@ -1,10 +1,9 @@
 //! A plugin of the VM: takes its configuration and begins its streams.
 
-use std::cell::RefCell;
 use std::hash::{BuildHasher, RandomState};
 use std::rc::Rc;
 
-use super::gateway::GatewayStream;
+use super::gateway::{GatewayStream, Service};
 use super::host;
 use super::signer::SignerStream;
 use super::vm::Stream;
@@ -19,7 +18,7 @@ pub(super) enum Root {
     #[default]
     Unconfigured,
     /// The role in the listener.
-    Gateway(Rc<Gateway>, Rc<RefCell<Random>>),
+    Gateway(Rc<Service>),
     /// The role in the failover clusters.
     Signer,
 }
@@ -41,10 +40,7 @@ impl Root {
     pub(super) fn stream(&self) -> Stream {
         match self {
             Self::Unconfigured => Stream::Unconfigured,
-            Self::Gateway(gateway, random) => Stream::Gateway(Box::new(GatewayStream::new(
-                Rc::clone(gateway),
-                Rc::clone(random),
-            ))),
+            Self::Gateway(service) => Stream::Gateway(Box::new(GatewayStream::new(Rc::clone(service)))),
             Self::Signer => Stream::Signer(SignerStream::default()),
         }
     }
@@ -65,9 +61,6 @@ impl Root {
         let gateway =
             Gateway::new(&json, |name| std::env::var(name).ok()).map_err(|error| error.to_string())?;
         let seed = RandomState::new().hash_one(size);
-        Ok(Self::Gateway(
-            Rc::new(gateway),
-            Rc::new(RefCell::new(Random::new(seed))),
-        ))
+        Ok(Self::Gateway(Rc::new(Service::new(gateway, Random::new(seed)))))
     }
 }

@@ -83,6 +83,9 @@ impl SignerStream {
             request = plan.request(number, &cluster, now);
         }
         host::set_request_headers(&pairs::serialise(request?.headers().into_iter()))?;
+        if let Ok(signed) = host::now_nanoseconds() {
+            plan.signed_for(UnixTime::from_nanoseconds(signed).nanoseconds_since(now));
+        }
         self.0 = Some((plan, number));
         Ok(())
     }
@@ -93,7 +96,9 @@ impl SignerStream {
         };
         let status = host::response_header(":status")?;
         let status = status.and_then(|status| std::str::from_utf8(&status).ok()?.parse().ok());
-        if status.is_some_and(|status| plan.is_retried(*number, status)) {
+        let Some(status) = status else { return Ok(()) };
+        plan.answered(*number, status);
+        if plan.is_retried(*number, status) {
             host::set_response_header(HEADER_RETRY, "1")?;
         }
         Ok(())

@@ -32,7 +32,9 @@ mod tests;
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use envoy_bedrock::config::{CredentialSettings, DeploymentSettings, EnvName, ModelSettings, Settings};
+use envoy_bedrock::config::{
+    CredentialSettings, DeploymentSettings, EnvName, HISTORY_DEFAULT_ROWS, ModelSettings, Settings,
+};
 
 pub use environment::{Environment, Secrets};
 pub use error::{ConfigError, Place, Problem};
@@ -153,6 +155,7 @@ fn blueprint(document: &Document, prices: &Catalogue, reader: &mut Reader<'_>) -
         master_key: master_key?,
         attempts: attempts?,
         body_limit_bytes: body_limit_bytes?,
+        history_rows: HISTORY_DEFAULT_ROWS,
         catalogue: price::catalogue(&models, prices),
         models,
         aliases,

@@ -5,6 +5,9 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use envoy_bedrock::config::HISTORY_DEFAULT_ROWS;
+use envoy_bedrock::gateway::HISTORY_MAX_ROWS;
+
 use super::options::{AccessLog, HostPort, Listeners, Options, Tls};
 use crate::litellm::{self, Environment, Secrets};
 use crate::prices::Catalogue;
@@ -58,6 +61,10 @@ pub struct Arguments {
     /// File of the access log, or '-' for standard output.
     #[arg(long, value_name = "PATH", default_value = "-")]
     access_log: String,
+    /// How many requests of each worker thread GET /spend/logs remembers; 0 for none.
+    #[arg(long, value_name = "ROWS", default_value_t = HISTORY_DEFAULT_ROWS,
+          value_parser = clap::value_parser!(u32).range(0..=i64::from(HISTORY_MAX_ROWS)))]
+    spend_history: u32,
     /// Connect the cluster REGION to this address instead; may be repeated.
     #[arg(long, value_name = "REGION=HOST:PORT", value_parser = emulator)]
     emulator: Vec<(String, HostPort)>,
@@ -120,8 +127,9 @@ pub fn run(arguments: &Arguments, environment: &Environment) -> ExitCode {
 
 fn rendered(arguments: &Arguments, environment: &Environment) -> Result<(), Vec<String>> {
     let prices = Catalogue::of_file(arguments.prices.as_deref()).map_err(|error| vec![error])?;
-    let blueprint = litellm::read_priced(&arguments.config, environment, Secrets::MayComeLater, &prices)
+    let mut blueprint = litellm::read_priced(&arguments.config, environment, Secrets::MayComeLater, &prices)
         .map_err(|errors| errors.iter().map(ToString::to_string).collect::<Vec<_>>())?;
+    blueprint.settings.history_rows = arguments.spend_history;
     for note in &blueprint.notes {
         let _ = writeln!(anstream::stderr(), "note: {note}");
     }

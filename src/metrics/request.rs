@@ -1,0 +1,151 @@
+//! The metrics of the requests that share their labels.
+
+use std::cell::Cell;
+
+use super::class::StatusClass;
+use super::series::Name;
+use super::{Kind, Registry, names};
+use crate::ledger::Row;
+use crate::plan::Plan;
+
+/// What of a request is measured in every one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Metric {
+    Requests,
+    Cost,
+    CostUnknown,
+    Duration,
+    FirstToken,
+    PerToken,
+    Input,
+    Output,
+    CacheRead,
+    CacheCreation,
+    InputPerRequest,
+    OutputPerRequest,
+}
+
+/// How many there are.
+const METRICS: usize = 12;
+
+impl Metric {
+    /// What it is, its name, and what it counts if there are several of that name.
+    const fn describe(self) -> (Kind, &'static str, Option<&'static str>) {
+        use Kind::{Counter, Histogram};
+        match self {
+            Self::Requests => (Counter, names::REQUESTS, None),
+            Self::Cost => (Counter, names::COST, None),
+            Self::CostUnknown => (Counter, names::COST_UNKNOWN, None),
+            Self::Duration => (Histogram, names::DURATION, None),
+            Self::FirstToken => (Histogram, names::FIRST_TOKEN, None),
+            Self::PerToken => (Histogram, names::PER_TOKEN, None),
+            Self::Input => (Counter, names::TOKENS, Some("input")),
+            Self::Output => (Counter, names::TOKENS, Some("output")),
+            Self::CacheRead => (Counter, names::TOKENS, Some("cache_read")),
+            Self::CacheCreation => (Counter, names::TOKENS, Some("cache_creation")),
+            Self::InputPerRequest => (Histogram, names::TOKENS_PER_REQUEST, Some("input")),
+            Self::OutputPerRequest => (Histogram, names::TOKENS_PER_REQUEST, Some("output")),
+        }
+    }
+}
+
+/// The metrics of one combination of labels, each made when it is first needed.
+#[derive(Debug)]
+pub(super) struct Request {
+    /// Its labels, as they stand in a name.
+    labels: String,
+    ids: [Cell<Id>; METRICS],
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+enum Id {
+    #[default]
+    Unasked,
+    Refused,
+    Known(u32),
+}
+
+impl Request {
+    pub(super) fn new(plan: &Plan, status: StatusClass) -> Self {
+        let attempt = plan.attempt();
+        let labels = Name::new("")
+            .with("model_group", &plan.model.name)
+            .with("deployment", attempt.map_or("none", |deployment| &deployment.id))
+            .with("region", attempt.map_or("none", |deployment| &deployment.region))
+            .with("operation", plan.operation.segment())
+            .with("status_class", status.as_str())
+            .with("key_alias", plan.key_alias());
+        Self {
+            labels: labels.as_str().to_owned(),
+            ids: Default::default(),
+        }
+    }
+
+    /// The name of a metric with these labels.
+    pub(super) fn name(&self, metric: &str) -> Name {
+        Name::new(metric).and(&self.labels)
+    }
+
+    /// Hands over what of a request is measured.
+    pub(super) fn measure(&self, row: &Row<'_>, report: &mut impl FnMut(Metric, u64)) {
+        report(Metric::Requests, 1);
+        report(Metric::Duration, row.duration_ms());
+        if row.is_spend_unknown() {
+            report(Metric::CostUnknown, 1);
+        }
+        if let Some(cost) = row.cost() {
+            report(
+                Metric::Cost,
+                u64::try_from(cost.total().pico()).unwrap_or(u64::MAX),
+            );
+        }
+        let usage = row.observation().and_then(|seen| seen.usage);
+        if let Some(usage) = usage {
+            let input = usage.prompt().unwrap_or_default();
+            report(Metric::Input, input);
+            report(Metric::Output, usage.output);
+            report(Metric::CacheRead, usage.cache_read);
+            report(Metric::CacheCreation, usage.cache_write().unwrap_or_default());
+            report(Metric::InputPerRequest, input);
+            report(Metric::OutputPerRequest, usage.output);
+        }
+        if row.is_stream() {
+            if let Some(first) = row.first_content_ms() {
+                report(Metric::FirstToken, first);
+            }
+            let tokens = usage.and_then(|usage| usage.output.checked_sub(1)).unwrap_or(0);
+            let content = row.content_ms().map(|time| time.saturating_mul(1000));
+            if let Some(time) = content.and_then(|time| time.checked_div(tokens)) {
+                report(Metric::PerToken, time);
+            }
+        }
+    }
+
+    /// Counts `value`. Adding nothing to a counter would only make it appear.
+    pub(super) fn report(&self, metric: Metric, value: u64, registry: &impl Registry) {
+        let (kind, name, token_type) = metric.describe();
+        if kind == Kind::Counter && value == 0 {
+            return;
+        }
+        let Some(cell) = self.ids.get(metric as usize) else {
+            return;
+        };
+        if let Id::Unasked = cell.get() {
+            let name = self.name(name);
+            let name = match token_type {
+                Some(word) => name.with("gen_ai_token_type", word),
+                None => name,
+            };
+            cell.set(
+                registry
+                    .define(kind, name.as_str())
+                    .map_or(Id::Refused, Id::Known),
+            );
+        }
+        match (cell.get(), kind) {
+            (Id::Known(id), Kind::Counter) => registry.add(id, value),
+            (Id::Known(id), Kind::Histogram | Kind::Gauge) => registry.record(id, value),
+            (Id::Unasked | Id::Refused, _) => {}
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! Where the account of a request goes when it is over: the spend log, the history, the metrics. All of them fail open.
+
+use std::cell::RefCell;
+
+use super::host;
+use crate::gateway::Gateway;
+use crate::ledger::{Row, history};
+use crate::metrics::{Kind, Meters, Registry};
+use crate::wiring::PROPERTY_ROW;
+
+/// The books of a worker.
+pub(super) struct Books {
+    history: RefCell<history::History>,
+    history_rows: u32,
+    meters: RefCell<Meters>,
+}
+
+impl Books {
+    pub(super) fn open(gateway: &Gateway) -> Self {
+        Meters::describe(gateway, &Stats);
+        Self {
+            history: RefCell::new(history::History::open(&Workers, gateway.history_rows)),
+            history_rows: gateway.history_rows,
+            meters: RefCell::default(),
+        }
+    }
+
+    /// Enters a request that is over. Envoy's access logger, which runs right after this, takes the line.
+    pub(super) fn enter(&self, row: &Row<'_>) {
+        let mut line = row.json(history::ROOM_BYTES).into_bytes();
+        let text = line.get(history::ROOM_BYTES..).unwrap_or_default();
+        if let Err(error) = host::set_property(PROPERTY_ROW, text) {
+            log::error!("a line of the spend log was lost: {error:?}");
+        }
+        if !row.is_internal() {
+            self.history.borrow_mut().keep(&Workers, &mut line);
+        }
+        self.meters.borrow_mut().count(row, &Stats);
+    }
+
+    /// The row of a request that is over.
+    pub(super) fn find(&self, id: &str) -> Option<String> {
+        history::find(&Workers, self.history_rows, id)
+    }
+}
+
+/// The memory that the workers share.
+struct Workers;
+
+impl history::Shared for Workers {
+    fn get(&self, key: &str) -> Option<(Vec<u8>, u32)> {
+        host::shared_data(key).ok().flatten()
+    }
+
+    fn set(&self, key: &str, value: &[u8], number: u32) -> bool {
+        host::set_shared_data(key, value, number).is_ok()
+    }
+}
+
+/// Envoy's stats.
+struct Stats;
+
+impl Registry for Stats {
+    fn define(&self, kind: Kind, name: &str) -> Option<u32> {
+        let kind = match kind {
+            Kind::Counter => 0,
+            Kind::Gauge => 1,
+            Kind::Histogram => 2,
+        };
+        let id = host::define_metric(kind, name);
+        if let Err(error) = id {
+            log::error!("a metric was not made: {error:?}");
+        }
+        id.ok()
+    }
+
+    fn add(&self, id: u32, amount: u64) {
+        let _lost = host::increment_metric(id, i64::try_from(amount).unwrap_or(i64::MAX));
+    }
+
+    fn record(&self, id: u32, value: u64) {
+        let _lost = host::record_metric(id, value);
+    }
+}
