@@ -11,9 +11,11 @@ mod failover;
 mod http;
 mod listeners;
 mod local_replies;
+mod metrics;
 mod options;
 mod region;
 mod routes;
+mod stats;
 mod wasm;
 mod yaml;
 

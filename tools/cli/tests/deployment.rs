@@ -16,14 +16,13 @@ fn read(path: &str) -> String {
 fn the_demo_of_docker_compose_is_rendered_from_its_configuration() {
     let result = Command::new(env!("CARGO_BIN_EXE_envoy-bedrock"))
         .current_dir(repository())
-        .args(["render", "deploy/config.emulator.yaml"])
+        .args(["render", "deploy/config.emulator.yaml", "--metrics-port", "9902"])
         .output()
         .unwrap();
     assert!(result.status.success());
     assert!(
         String::from_utf8(result.stdout).unwrap() == read("deploy/envoy.emulator.yaml"),
-        "expected deploy/envoy.emulator.yaml as rendered, but found another: \
-         envoy-bedrock render deploy/config.emulator.yaml -o deploy/envoy.emulator.yaml"
+        "expected deploy/envoy.emulator.yaml as rendered, but found another: make rendered"
     );
 }
 

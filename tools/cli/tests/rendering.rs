@@ -109,6 +109,8 @@ fn every_option_is_valid_for_envoy() {
         "--tls-key",
         &key,
         "--admin-port",
+        "19901",
+        "--metrics-port",
         "0",
         "--upstream-ca",
         &certificate,
@@ -128,14 +130,14 @@ fn the_committed_configuration_is_the_rendered_sample() {
     let committed = std::fs::read_to_string(repository().join("envoy.yaml")).unwrap();
     let result = tools::command()
         .current_dir(repository())
-        .args(["render", "config.yaml"])
+        .args(["render", "config.yaml", "--metrics-port", "9902"])
         .output()
         .unwrap();
     let rendered = String::from_utf8(result.stdout).unwrap();
     assert!(result.status.success());
     assert!(
         rendered == committed,
-        "expected envoy.yaml as rendered from config.yaml, but found another: `make envoy.yaml`"
+        "expected envoy.yaml as rendered from config.yaml, but found another: `make rendered`"
     );
 }
 
@@ -175,4 +177,25 @@ fn an_emulator_for_an_unknown_cluster_is_refused_by_its_name() {
     assert_eq!(result.status.code(), Some(1));
     let expected = "error: --emulator: expected one of us-west-2, us-east-1, but found 'us-west-3'\n";
     assert!(stderr.ends_with(expected), "{stderr}");
+}
+
+#[test]
+fn metrics_without_a_fixed_admin_port_are_refused() {
+    let result = tools::command()
+        .current_dir(repository())
+        .args([
+            "render",
+            "config.yaml",
+            "--admin-port",
+            "0",
+            "--metrics-port",
+            "9902",
+        ])
+        .output()
+        .unwrap();
+    assert_eq!(result.status.code(), Some(1));
+    assert_eq!(
+        String::from_utf8(result.stderr).unwrap(),
+        "error: --metrics-port: expected a fixed --admin-port, since the metrics come from there, but found 0\n"
+    );
 }

@@ -2,7 +2,7 @@
 
 use super::options::Options;
 use super::yaml::{Node, list, map};
-use super::{failover, listeners, region};
+use super::{failover, listeners, metrics, region, stats};
 use crate::blueprint::Blueprint;
 
 /// Connections that clients may hold open together; more are refused before they cost memory.
@@ -27,6 +27,7 @@ pub(crate) fn bootstrap(blueprint: &Blueprint, options: &Options) -> Node {
                 .iter()
                 .map(|failover| failover::cluster(failover, blueprint, options)),
         )
+        .chain(options.metrics_port.map(|_| metrics::cluster(options)))
         .collect();
     map! {
         "node" => map! { "id" => "envoy-bedrock", "cluster" => "envoy-bedrock" },
@@ -36,6 +37,7 @@ pub(crate) fn bootstrap(blueprint: &Blueprint, options: &Options) -> Node {
         },
         // Each cluster has hundreds of counters, most of which never count anything.
         "deferred_stat_options" => map! { "enable_deferred_creation_stats" => true },
+        "stats_config" => stats::config(),
         "overload_manager" => map! {
             "resource_monitors" => list![map! {
                 "name" => "envoy.resource_monitors.global_downstream_max_connections",

@@ -51,6 +51,9 @@ pub struct Arguments {
     /// Port of Envoy's admin interface, on 127.0.0.1.
     #[arg(long, default_value_t = 9901)]
     admin_port: u16,
+    /// Port of a listener for Prometheus: /stats/prometheus (and /metrics) of the admin interface, nothing else of it, no key.
+    #[arg(long, value_name = "PORT")]
+    metrics_port: Option<u16>,
     /// CA certificates that the upstreams' certificates are checked against, in PEM.
     #[arg(
         long,
@@ -95,6 +98,7 @@ impl Arguments {
                 }),
             },
             admin_port: self.admin_port,
+            metrics_port: self.metrics_port,
             upstream_ca: self.upstream_ca.clone(),
             access_log: AccessLog::of_argument(&self.access_log),
             emulators: self.emulator.iter().cloned().collect(),
@@ -126,6 +130,12 @@ pub fn run(arguments: &Arguments, environment: &Environment) -> ExitCode {
 }
 
 fn rendered(arguments: &Arguments, environment: &Environment) -> Result<(), Vec<String>> {
+    if arguments.metrics_port.is_some() && arguments.admin_port == 0 {
+        return Err(vec![
+            "--metrics-port: expected a fixed --admin-port, since the metrics come from there, but found 0"
+                .to_owned(),
+        ]);
+    }
     let prices = Catalogue::of_file(arguments.prices.as_deref()).map_err(|error| vec![error])?;
     let mut blueprint = litellm::read_priced(&arguments.config, environment, Secrets::MayComeLater, &prices)
         .map_err(|errors| errors.iter().map(ToString::to_string).collect::<Vec<_>>())?;

@@ -69,7 +69,7 @@ pub(crate) fn connection_manager(blueprint: &Blueprint, failovers: &[Failover], 
     }
 }
 
-fn router() -> Node {
+pub(crate) fn router() -> Node {
     map! {
         "name" => "envoy.filters.http.router",
         "typed_config" => map! {

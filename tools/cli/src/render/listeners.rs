@@ -1,10 +1,10 @@
-//! Where clients connect: the same HTTP on a plain port and, with a certificate, on a TLS port.
+//! Where clients connect: the same HTTP on a plain port and, with a certificate, on a TLS port. And where Prometheus does.
 
 use super::bootstrap::{buffer_bytes, socket_address};
 use super::failover::Failover;
-use super::http;
 use super::options::{Options, Tls};
 use super::yaml::{Node, list, map};
+use super::{http, metrics};
 use crate::blueprint::Blueprint;
 
 pub(crate) fn listeners(blueprint: &Blueprint, failovers: &[Failover], options: &Options) -> Vec<Node> {
@@ -23,6 +23,7 @@ pub(crate) fn listeners(blueprint: &Blueprint, failovers: &[Failover], options: 
     if let Some(tls) = &options.listeners.tls {
         listeners.push(listener("tls", tls.port, Some(tls)));
     }
+    listeners.extend(options.metrics_port.map(|port| metrics::listener(port, options)));
     listeners
 }
 

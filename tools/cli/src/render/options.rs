@@ -14,6 +14,8 @@ pub struct Options {
     pub listeners: Listeners,
     /// Port of the admin interface, on 127.0.0.1 only; 0 means any.
     pub admin_port: u16,
+    /// Port of the listener for Prometheus, if there is one; it needs an admin port that is not 0.
+    pub metrics_port: Option<u16>,
     /// CA certificates that AWS's (or the emulator's) certificates are checked against, in PEM.
     pub upstream_ca: String,
     /// Where the access log goes.
@@ -64,6 +66,7 @@ impl Default for Options {
                 tls: None,
             },
             admin_port: 9901,
+            metrics_port: None,
             upstream_ca: "/etc/ssl/certs/ca-certificates.crt".to_owned(),
             access_log: AccessLog::Stdout,
             emulators: BTreeMap::new(),

@@ -289,3 +289,39 @@ fn no_literal_secret_is_in_the_text() {
     }
     assert_eq!(blueprint.secrets.len(), 4);
 }
+
+#[test]
+fn every_label_is_lifted_and_every_histogram_has_its_own_buckets() {
+    let models = model("m", "aws_region_name: us-west-2");
+    let text = text(&blueprint(&format!("model_list:\n{models}")), &Options::default());
+    for label in envoy_bedrock::metrics::LABELS {
+        let tag = format!("{{tag_name: {label}, regex: \"(;{label}=([^;]*))\"}}");
+        assert_eq!(text.matches(&tag).count(), 1, "{tag}");
+    }
+    for histogram in envoy_bedrock::metrics::HISTOGRAMS {
+        let matcher = format!("match: {{prefix: wasmcustom.{histogram}}}");
+        assert_eq!(text.matches(&matcher).count(), 1, "{matcher}");
+    }
+}
+
+#[test]
+fn the_listener_for_prometheus_is_made_where_it_is_asked_for_and_logs_nothing() {
+    let models = model("m", "aws_region_name: us-west-2");
+    let blueprint = blueprint(&format!("model_list:\n{models}"));
+    let mut options = Options::default();
+    let without = text(&blueprint, &options);
+    assert!(!without.contains("- name: metrics\n") && !without.contains("- name: envoy-admin\n"));
+    options.metrics_port = Some(9902);
+    let with = text(&blueprint, &options);
+    let listener = part(&with, "  - name: metrics\n");
+    assert!(listener.contains("port_value: 9902"), "{listener}");
+    assert!(
+        !listener.contains("access_log") && !listener.contains("wasm"),
+        "{listener}"
+    );
+    let cluster = part(&with, "  - name: envoy-admin\n");
+    assert!(
+        cluster.contains("{address: \"127.0.0.1\", port_value: 9901}"),
+        "{cluster}"
+    );
+}

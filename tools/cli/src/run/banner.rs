@@ -53,6 +53,7 @@ impl Banner<'_> {
             self.tls.port()
         );
         let _ = writeln!(out, "Envoy's admin interface: http://{}", self.admin);
+        let _ = writeln!(out, "Metrics: http://{}/stats/prometheus", self.admin);
         for control in &self.controls {
             let _ = writeln!(out, "Emulator's control: http://{control}");
         }

@@ -151,6 +151,7 @@ fn configuration(arguments: &Arguments, prepared: &Prepared, demo: Option<&Demo>
             tls: Some(prepared.tls.clone()),
         },
         admin_port: arguments.admin_port,
+        metrics_port: None,
         upstream_ca,
         access_log: prepared.spend_log.clone(),
         emulators,
