@@ -33,7 +33,7 @@ pub enum Kind {
 
 /// Where metrics are kept: Envoy's stats.
 pub trait Registry {
-    /// Makes a metric, or finds it. `None` if that failed.
+    /// Makes a metric, or finds the one that was made before under this name. `None` if that failed.
     fn define(&self, kind: Kind, name: &str) -> Option<u32>;
     /// Adds to a counter.
     fn add(&self, id: u32, amount: u64);
@@ -47,8 +47,6 @@ pub struct Meters {
     requests: HashMap<RequestKey, Request>,
     attempts: HashMap<AttemptKey, Option<u32>>,
     overhead: HashMap<Operation, Option<u32>>,
-    /// Those that are seldom needed, by name.
-    others: HashMap<String, Option<u32>>,
 }
 
 /// Places of the model and of the deployment in the configuration.
@@ -82,7 +80,7 @@ impl Meters {
     pub fn count(&mut self, row: &Row<'_>, registry: &impl Registry) {
         if let Some(reason) = row.refusal() {
             let name = Name::new(names::REFUSALS).with("reason", reason);
-            self.other(&name, registry);
+            count_one(&name, registry);
         }
         let Some(plan) = row.plan() else { return };
         self.count_request(plan, row, registry);
@@ -114,7 +112,7 @@ impl Meters {
         let failed = failed.map(|word| request.name(names::FAILED).with("error_class", word));
         let unread = unread.map(|word| request.name(names::UNREAD).with("reason", word));
         for name in failed.into_iter().chain(unread) {
-            self.other(&name, registry);
+            count_one(&name, registry);
         }
     }
 
@@ -138,17 +136,12 @@ impl Meters {
             }
         }
     }
+}
 
-    fn other(&mut self, name: &Name, registry: &impl Registry) {
-        let known = self.others.get(name.as_str()).copied();
-        let id = known.unwrap_or_else(|| {
-            let id = registry.define(Kind::Counter, name.as_str());
-            self.others.insert(name.as_str().to_owned(), id);
-            id
-        });
-        if let Some(id) = id {
-            registry.add(id, 1);
-        }
+/// Counts one under a name that is seldom needed.
+fn count_one(name: &Name, registry: &impl Registry) {
+    if let Some(id) = registry.define(Kind::Counter, name.as_str()) {
+        registry.add(id, 1);
     }
 }
 

@@ -1,6 +1,7 @@
 //! Where the account of a request goes when it is over: the spend log, the history, the metrics. All of them fail open.
 
 use std::cell::RefCell;
+use std::collections::HashMap;
 
 use super::host;
 use crate::gateway::Gateway;
@@ -57,11 +58,19 @@ impl history::Shared for Workers {
     }
 }
 
+thread_local! {
+    /// The VM's metrics by name: Envoy would make another number for one that is defined again, after a reload above all.
+    static METRICS: RefCell<HashMap<String, Option<u32>>> = RefCell::default();
+}
+
 /// Envoy's stats.
 struct Stats;
 
 impl Registry for Stats {
     fn define(&self, kind: Kind, name: &str) -> Option<u32> {
+        if let Some(known) = METRICS.with_borrow(|metrics| metrics.get(name).copied()) {
+            return known;
+        }
         let kind = match kind {
             Kind::Counter => 0,
             Kind::Gauge => 1,
@@ -71,6 +80,7 @@ impl Registry for Stats {
         if let Err(error) = id {
             log::error!("a metric was not made: {error:?}");
         }
+        METRICS.with_borrow_mut(|metrics| metrics.insert(name.to_owned(), id.ok()));
         id.ok()
     }
 
