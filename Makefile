@@ -87,8 +87,8 @@ emulator: ## The emulator by itself: bedrock-emulator
 	@$(CARGO) build --quiet --package bedrock-emulator
 
 rendered: cli ## The committed Envoy configurations, from theirs of LiteLLM
-	@$(CLI) render config.yaml --metrics-port 9902 --output envoy.yaml
-	@$(CLI) render deploy/config.emulator.yaml --metrics-port 9902 --output deploy/envoy.emulator.yaml
+	@OTEL_SDK_DISABLED=true $(CLI) render config.yaml --metrics-port 9902 --output envoy.yaml
+	@OTEL_SDK_DISABLED=true $(CLI) render deploy/config.emulator.yaml --metrics-port 9902 --output deploy/envoy.emulator.yaml
 
 .PHONY: rust-target
 rust-target:

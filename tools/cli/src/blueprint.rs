@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use envoy_bedrock::config::{EnvName, Settings};
 
+use crate::litellm::Environment;
+
 /// A gateway as configured.
 #[derive(Clone, Debug)]
 pub struct Blueprint {
@@ -18,6 +20,8 @@ pub struct Blueprint {
     pub secrets: BTreeMap<EnvName, Secret>,
     /// Variables of secrets that are not set, where the reader was told to tolerate it. An emulator's caller sets them.
     pub missing: BTreeSet<EnvName>,
+    /// OpenTelemetry's variables that are set, for [`crate::otlp::read`]. Their values may be secret.
+    pub telemetry: Environment,
     /// What was ignored, skipped or replaced, in the order of the file: `model_list[2]: …`.
     pub notes: Vec<String>,
 }

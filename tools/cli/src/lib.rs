@@ -4,6 +4,7 @@ pub mod blueprint;
 pub mod certificates;
 pub mod check;
 pub mod litellm;
+pub mod otlp;
 pub mod prices;
 pub mod render;
 pub mod run;

@@ -13,6 +13,7 @@ mod listeners;
 mod local_replies;
 mod metrics;
 mod options;
+mod otlp;
 mod region;
 mod routes;
 mod stats;

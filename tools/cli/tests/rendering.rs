@@ -126,6 +126,43 @@ fn every_option_is_valid_for_envoy() {
 }
 
 #[test]
+fn every_kind_of_collector_is_valid_for_envoy() {
+    let directory = tempfile::tempdir().unwrap();
+    let output = directory.path().join("envoy.yaml");
+    let ca = directory.path().join("ca.pem");
+    let made = rcgen::generate_simple_self_signed(["collector".to_owned()]).unwrap();
+    std::fs::write(&ca, made.cert.pem()).unwrap();
+    for protocol in ["grpc", "http/protobuf"] {
+        for endpoint in ["http://collector:4318", "https://[2001:db8::1]:4318/otlp"] {
+            let arguments = [
+                "--otlp-endpoint",
+                endpoint,
+                "--otlp-protocol",
+                protocol,
+                "--upstream-ca",
+                ca.to_str().unwrap(),
+            ];
+            render(&repository().join("config.yaml"), &output, &arguments);
+            assert_valid(&output);
+        }
+    }
+}
+
+#[test]
+fn a_wrong_collector_is_told_by_its_option() {
+    let result = tools::command()
+        .current_dir(repository())
+        .args(["render", "config.yaml", "--otlp-endpoint", "collector:4317"])
+        .output()
+        .unwrap();
+    let stderr = String::from_utf8(result.stderr).unwrap();
+    assert_eq!(result.status.code(), Some(1));
+    let expected = "error: --otlp-endpoint: expected a URL like http://localhost:4318 or https://HOST:PORT, but found no \
+                    scheme\n";
+    assert!(stderr.ends_with(expected), "{stderr}");
+}
+
+#[test]
 fn the_committed_configuration_is_the_rendered_sample() {
     let committed = std::fs::read_to_string(repository().join("envoy.yaml")).unwrap();
     let result = tools::command()

@@ -322,6 +322,46 @@ fn the_users_own_secrets_work_and_are_written_nowhere() {
     }
 }
 
+#[test]
+fn a_collector_gets_the_line_with_its_headers_and_no_file_has_them() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    let environment = [
+        ("OTEL_ENDPOINT", endpoint.as_str()),
+        ("OTEL_HEADERS", "x-api-key=secret%20of-the-collector"),
+    ];
+    let mut running = Running::start(&environment);
+    assert!(running.ask("sk-1234").0.starts_with("HTTP/1.1 200 "));
+    // Ends with the request: the last chunk is empty.
+    let mut received = Vec::new();
+    let mut stream = listener.accept().unwrap().0;
+    while !received.ends_with(b"\r\n0\r\n\r\n") {
+        let mut piece = [0; 4096];
+        let length = stream.read(&mut piece).unwrap();
+        assert!(length > 0, "{}", String::from_utf8_lossy(&received));
+        received.extend_from_slice(&piece[..length]);
+    }
+    let text = String::from_utf8_lossy(&received);
+    for part in [
+        "POST /v1/logs HTTP/1.1\r\n",
+        "x-api-key: secret of-the-collector\r\n",
+        "\"http_status\":200",
+    ] {
+        assert!(text.contains(part), "{part} in\n{text}");
+    }
+    running.signal(rustix::process::Signal::INT);
+    running.child.wait().unwrap();
+    let mut written = running.text.clone();
+    running.output.read_to_string(&mut written).unwrap();
+    let shown = format!("Spend log by OTLP: {endpoint}/v1/logs (http/protobuf)\n");
+    assert!(written.contains(&shown), "{written}");
+    for path in running.files().iter().filter(|path| path.is_file()) {
+        written += &std::fs::read_to_string(path).unwrap();
+    }
+    assert!(written.contains("%ENVIRONMENT(ENVOY_BEDROCK_OTLP_HEADER_X_API_KEY)%"));
+    assert!(!written.contains("of-the-collector"), "{written}");
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn envoy_ends_even_when_the_command_is_killed() {

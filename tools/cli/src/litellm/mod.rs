@@ -36,11 +36,13 @@ use envoy_bedrock::config::{
     CredentialSettings, DeploymentSettings, EnvName, HISTORY_DEFAULT_ROWS, ModelSettings, Settings,
 };
 
+pub(crate) use endpoint::Address;
 pub use environment::{Environment, Secrets};
 pub use error::{ConfigError, Place, Problem};
 pub(crate) use region::of_arn as region_of_arn;
 
 use crate::blueprint::Blueprint;
+use crate::otlp;
 use crate::prices::Catalogue;
 use deployment::Entry;
 use document::Document;
@@ -134,6 +136,7 @@ fn blueprint(document: &Document, prices: &Catalogue, reader: &mut Reader<'_>) -
         models::aliases(&router, &models, &left_out, reader)
     };
 
+    let telemetry = telemetry(reader);
     credentials::note_refused_variables(&document.place, reader);
     unused.collect(&general, "general_settings", known::GENERAL_SETTINGS);
     unused.collect(&litellm, "litellm_settings", known::LITELLM_SETTINGS);
@@ -172,6 +175,7 @@ fn blueprint(document: &Document, prices: &Catalogue, reader: &mut Reader<'_>) -
         request_timeout: request_timeout?,
         secrets,
         missing,
+        telemetry,
         notes: Vec::new(),
     })
 }
@@ -242,6 +246,14 @@ fn assigned(field: &Field, reader: &mut Reader<'_>) -> Option<Assigned> {
         _ => return reader.wrong(&place, field.not("a string")),
     };
     Some(Assigned::Literal { place, value })
+}
+
+/// LiteLLM's `otel` callback takes these from the environment, to which it adds `environment_variables`.
+fn telemetry(reader: &Reader<'_>) -> Environment {
+    otlp::VARIABLES
+        .into_iter()
+        .filter_map(|name| Some((name, reader.variables.value(name)?)))
+        .collect()
 }
 
 /// Only one of LiteLLM's strategies is there; the others are about the same deployments, so nothing is refused.

@@ -2,12 +2,21 @@
 
 use envoy_bedrock::wiring::PROPERTY_ROW;
 
-use super::options::AccessLog;
+use super::options::{AccessLog, Options};
+use super::otlp;
 use super::yaml::{Node, map};
 
-pub(crate) fn access_log(target: &AccessLog) -> Node {
+/// The logger on this machine and, with a collector, a second one: what it misses has not gone.
+pub(crate) fn access_logs(options: &Options) -> Vec<Node> {
+    let collector = options.collector.as_ref().map(otlp::access_logger);
+    std::iter::once(access_log(&options.access_log))
+        .chain(collector)
+        .collect()
+}
+
+fn access_log(target: &AccessLog) -> Node {
     let log_format = map! {
-        "text_format_source" => map! { "inline_string" => line() },
+        "text_format_source" => map! { "inline_string" => line(&row()) + "\n" },
         "omit_empty_values" => true,
     };
     match target {
@@ -29,15 +38,28 @@ pub(crate) fn access_log(target: &AccessLog) -> Node {
     }
 }
 
+/// The line as the body of an OpenTelemetry record. Where Envoy knows nothing, this logger always writes `-`: inside of
+/// the quotation marks that is as good as nothing, but for the filter's part it would be no JSON. Hence an expression.
+pub(crate) fn body() -> String {
+    let key = format!("'wasm.{PROPERTY_ROW}'");
+    line(&format!(
+        "%CEL({key} in filter_state ? filter_state[{key}] : '')%"
+    ))
+}
+
+/// The filter's part of a line.
+fn row() -> String {
+    format!("%FILTER_STATE(wasm.{PROPERTY_ROW}:PLAIN)%")
+}
+
 /// The filter's line, then what only Envoy knows. The filter's part is the inside of an object and ends with a comma; a
 /// request that Envoy refused before the filter saw it has none. No value here can hold a quotation mark.
-fn line() -> String {
+fn line(row: &str) -> String {
     let envoy = ENVOY
         .map(|(name, value)| format!("\"{name}\":\"{value}\""))
         .join(",");
     format!(
-        "{{%FILTER_STATE(wasm.{PROPERTY_ROW}:PLAIN)%\
-         \"requester_ip_address\":\"%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%\",\"envoy\":{{{envoy}}}}}\n"
+        "{{{row}\"requester_ip_address\":\"%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%\",\"envoy\":{{{envoy}}}}}"
     )
 }
 

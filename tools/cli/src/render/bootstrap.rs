@@ -2,7 +2,7 @@
 
 use super::options::Options;
 use super::yaml::{Node, list, map};
-use super::{failover, listeners, metrics, region, stats};
+use super::{failover, listeners, metrics, otlp, region, stats};
 use crate::blueprint::Blueprint;
 
 /// Connections that clients may hold open together; more are refused before they cost memory.
@@ -28,6 +28,7 @@ pub(crate) fn bootstrap(blueprint: &Blueprint, options: &Options) -> Node {
                 .map(|failover| failover::cluster(failover, blueprint, options)),
         )
         .chain(options.metrics_port.map(|_| metrics::cluster(options)))
+        .chain(options.collector.iter().map(otlp::cluster))
         .collect();
     map! {
         "node" => map! { "id" => "envoy-bedrock", "cluster" => "envoy-bedrock" },

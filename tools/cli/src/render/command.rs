@@ -5,11 +5,12 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use envoy_bedrock::config::HISTORY_DEFAULT_ROWS;
+use envoy_bedrock::config::{EnvName, HISTORY_DEFAULT_ROWS};
 use envoy_bedrock::gateway::HISTORY_MAX_ROWS;
 
 use super::options::{AccessLog, HostPort, Listeners, Options, Tls};
 use crate::litellm::{self, Environment, Secrets};
+use crate::otlp::{self, Collector};
 use crate::prices::Catalogue;
 
 /// Turn a LiteLLM config.yaml into one self-contained Envoy configuration.
@@ -64,6 +65,8 @@ pub struct Arguments {
     /// File of the access log, or '-' for standard output.
     #[arg(long, value_name = "PATH", default_value = "-")]
     access_log: String,
+    #[command(flatten)]
+    collector: otlp::Arguments,
     /// How many requests of each worker thread GET /spend/logs remembers; 0 for none.
     #[arg(long, value_name = "ROWS", default_value_t = HISTORY_DEFAULT_ROWS,
           value_parser = clap::value_parser!(u32).range(0..=i64::from(HISTORY_MAX_ROWS)))]
@@ -84,7 +87,7 @@ fn emulator(text: &str) -> Result<(String, HostPort), String> {
 }
 
 impl Arguments {
-    fn options(&self) -> Options {
+    fn options(&self, collector: Option<Collector>) -> Options {
         let tls = self.tls_cert.clone().zip(self.tls_key.clone());
         Options {
             filter: self.filter.clone(),
@@ -101,6 +104,7 @@ impl Arguments {
             metrics_port: self.metrics_port,
             upstream_ca: self.upstream_ca.clone(),
             access_log: AccessLog::of_argument(&self.access_log),
+            collector,
             emulators: self.emulator.iter().cloned().collect(),
         }
     }
@@ -143,7 +147,10 @@ fn rendered(arguments: &Arguments, environment: &Environment) -> Result<(), Vec<
     for note in &blueprint.notes {
         let _ = writeln!(anstream::stderr(), "note: {note}");
     }
-    let options = arguments.options();
+    let ca = || Ok(arguments.upstream_ca.clone());
+    let collector =
+        otlp::read(&arguments.collector, &blueprint.telemetry, ca).map_err(|error| vec![error])?;
+    let options = arguments.options(collector);
     let known = |cluster: &String| {
         blueprint
             .endpoints
@@ -161,16 +168,26 @@ fn rendered(arguments: &Arguments, environment: &Environment) -> Result<(), Vec<
             clusters.join(", ")
         )]);
     }
-    if !blueprint.secrets.is_empty() {
-        let names: Vec<&str> = blueprint.secrets.keys().map(|name| name.0.as_str()).collect();
-        let _ = writeln!(
-            anstream::stderr(),
-            "note: secrets of the configuration are not in the result: set {} for Envoy",
-            names.join(", ")
-        );
+    note_secrets("the configuration", blueprint.secrets.keys());
+    if let Some(collector) = &options.collector {
+        let _ = writeln!(anstream::stderr(), "note: the spend log goes to {collector}, too");
+        let variables = collector.headers.iter().map(|header| &header.variable);
+        note_secrets("the collector's headers", variables);
     }
     let text = super::render(&blueprint, &options, &header(&arguments.config));
     write(arguments.output.as_deref(), &text).map_err(|error| vec![error])
+}
+
+/// Tells the variables that the result needs for what is not in it.
+fn note_secrets<'a>(of: &str, variables: impl Iterator<Item = &'a EnvName>) {
+    let names: Vec<&str> = variables.map(|name| name.0.as_str()).collect();
+    if !names.is_empty() {
+        let _ = writeln!(
+            anstream::stderr(),
+            "note: secrets of {of} are not in the result: set {} for Envoy",
+            names.join(", ")
+        );
+    }
 }
 
 fn header(config: &Path) -> String {

@@ -64,7 +64,7 @@ pub(crate) fn connection_manager(blueprint: &Blueprint, failovers: &[Failover], 
                 }],
             },
             "local_reply_config" => local_replies::config(),
-            "access_log" => list![access_log::access_log(&options.access_log)],
+            "access_log" => access_log::access_logs(options),
         },
     }
 }

@@ -5,6 +5,8 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 use std::str::FromStr;
 
+use crate::otlp::Collector;
+
 /// The surroundings of one Envoy. Paths are written as they are, so Envoy resolves them in its working directory.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -20,6 +22,8 @@ pub struct Options {
     pub upstream_ca: String,
     /// Where the access log goes.
     pub access_log: AccessLog,
+    /// Where the access log goes as well.
+    pub collector: Option<Collector>,
     /// Addresses to connect to in place of a cluster's own; names, certificates and signatures stay what they are.
     pub emulators: BTreeMap<String, HostPort>,
 }
@@ -69,6 +73,7 @@ impl Default for Options {
             metrics_port: None,
             upstream_ca: "/etc/ssl/certs/ca-certificates.crt".to_owned(),
             access_log: AccessLog::Stdout,
+            collector: None,
             emulators: BTreeMap::new(),
         }
     }

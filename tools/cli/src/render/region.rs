@@ -55,7 +55,7 @@ pub(crate) fn cluster(
         "typed_extension_protocol_options" => map! {
             "envoy.extensions.upstreams.http.v3.HttpProtocolOptions" => protocol(endpoint),
         },
-        "transport_socket" => endpoint.server_name.as_deref().map(|name| transport_socket(name, options)),
+        "transport_socket" => endpoint.server_name.as_deref().map(|name| transport_socket(name, &options.upstream_ca, None)),
     }
 }
 
@@ -72,7 +72,7 @@ pub(crate) fn circuit_breakers() -> Node {
 
 /// Every address of a name is used, and its connections end when it leaves the answer. This type stands for
 /// `STRICT_DNS`, whose settings are deprecated where they used to be.
-fn resolved_by_dns() -> Node {
+pub(crate) fn resolved_by_dns() -> Node {
     map! {
         "name" => "envoy.clusters.dns",
         "typed_config" => map! {
@@ -151,7 +151,7 @@ fn protocol(endpoint: &Endpoint) -> Node {
 }
 
 /// TLS with the certificate checked for `name`. An address is no server name, but may be in a certificate.
-fn transport_socket(name: &str, options: &Options) -> Node {
+pub(crate) fn transport_socket(name: &str, ca: &str, alpn: Option<Node>) -> Node {
     let is_address = name.parse::<IpAddr>().is_ok();
     map! {
         "name" => "envoy.transport_sockets.tls",
@@ -160,8 +160,9 @@ fn transport_socket(name: &str, options: &Options) -> Node {
             "sni" => (!is_address).then_some(name),
             "common_tls_context" => map! {
                 "tls_params" => map! { "tls_minimum_protocol_version" => "TLSv1_2" },
+                "alpn_protocols" => alpn,
                 "validation_context" => map! {
-                    "trusted_ca" => map! { "filename" => options.upstream_ca.as_str() },
+                    "trusted_ca" => map! { "filename" => ca },
                     "match_typed_subject_alt_names" => list![map! {
                         "san_type" => if is_address { "IP_ADDRESS" } else { "DNS" },
                         "matcher" => map! { "exact" => name },

@@ -10,6 +10,7 @@ use envoy_bedrock::config::Settings;
 use super::backend::{Backend, Reason};
 use crate::blueprint::Blueprint;
 use crate::litellm::Environment;
+use crate::otlp::Collector;
 use crate::render::AccessLog;
 
 /// The key that all of LiteLLM's documentation uses: no secret, so it may be shown.
@@ -31,6 +32,7 @@ pub(super) struct Banner<'a> {
     pub(super) admin: SocketAddr,
     pub(super) controls: Vec<SocketAddr>,
     pub(super) spend_log: &'a AccessLog,
+    pub(super) collector: Option<&'a Collector>,
     pub(super) client_ca: Option<&'a Path>,
 }
 
@@ -59,6 +61,9 @@ impl Banner<'_> {
         }
         if let AccessLog::File(path) = self.spend_log {
             let _ = writeln!(out, "Spend log: {path}");
+        }
+        if let Some(collector) = self.collector {
+            let _ = writeln!(out, "Spend log by OTLP: {collector}");
         }
         if let Some(alias) = alias(&self.blueprint.settings) {
             self.example(&alias, &mut out);

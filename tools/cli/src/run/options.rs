@@ -3,6 +3,8 @@
 use std::net::IpAddr;
 use std::path::PathBuf;
 
+use crate::otlp;
+
 /// Start the gateway: Envoy with the filter, and an emulated Bedrock where there are no credentials for AWS.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -52,6 +54,8 @@ pub struct Arguments {
     /// File of the spend log, or '-' for standard output; spend.jsonl in the state directory if not given.
     #[arg(long, value_name = "PATH")]
     pub(super) access_log: Option<String>,
+    #[command(flatten)]
+    pub(super) collector: otlp::Arguments,
     /// Price list to use instead of the built-in one: LiteLLM's own file or one that `prices --import` wrote.
     #[arg(long, value_name = "FILE")]
     pub(super) prices: Option<PathBuf>,

@@ -10,6 +10,7 @@ use super::ports;
 use crate::blueprint::Blueprint;
 use crate::certificates;
 use crate::litellm::Environment;
+use crate::otlp::{self, Collector};
 use crate::prices::Catalogue;
 use crate::render::{AccessLog, Tls};
 use crate::state::State;
@@ -34,6 +35,8 @@ pub(super) struct Prepared {
     pub(super) tls: Tls,
     /// Where each request leaves a line.
     pub(super) spend_log: AccessLog,
+    /// Where that line goes as well.
+    pub(super) collector: Option<Collector>,
     /// What clients have to trust, where the certificate was made here.
     pub(super) client_ca: Option<PathBuf>,
 }
@@ -45,6 +48,8 @@ pub(super) fn prepare(arguments: &Arguments, environment: &Environment) -> Resul
     for note in &blueprint.notes {
         let _ = writeln!(anstream::stderr(), "note: {note}");
     }
+    let system_ca = || system_ca(environment);
+    let collector = otlp::read(&arguments.collector, &blueprint.telemetry, system_ca).map_err(one)?;
     let envoy = envoy::find(arguments.envoy.as_deref(), environment).map_err(one)?;
     let filter = filter(&arguments.filter).map_err(one)?;
     ports::free(arguments.bind, arguments.port, "PORT", "--port").map_err(one)?;
@@ -67,6 +72,7 @@ pub(super) fn prepare(arguments: &Arguments, environment: &Environment) -> Resul
         state,
         tls,
         spend_log,
+        collector,
         client_ca,
     })
 }
@@ -109,9 +115,13 @@ fn tls(arguments: &Arguments, state: &State) -> Result<(Tls, Option<PathBuf>), S
 
 /// The CA certificates for AWS.
 pub(super) fn upstream_ca(arguments: &Arguments, environment: &Environment) -> Result<String, String> {
-    if let Some(path) = &arguments.upstream_ca {
-        return existing(path);
+    match &arguments.upstream_ca {
+        Some(path) => existing(path),
+        None => system_ca(environment),
     }
+}
+
+fn system_ca(environment: &Environment) -> Result<String, String> {
     let named = environment.value("SSL_CERT_FILE").map(PathBuf::from);
     let known = CA_BUNDLES.iter().map(PathBuf::from);
     let bundle = named.into_iter().chain(known).find(|path| path.is_file()).ok_or(

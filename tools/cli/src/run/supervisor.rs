@@ -115,6 +115,7 @@ async fn watch(
         admin,
         controls: demo.map(Demo::controls).unwrap_or_default(),
         spend_log: &prepared.spend_log,
+        collector: prepared.collector.as_ref(),
         client_ca: prepared.client_ca.as_deref(),
     };
     let mut stdout = anstream::stdout();
@@ -154,6 +155,7 @@ fn configuration(arguments: &Arguments, prepared: &Prepared, demo: Option<&Demo>
         metrics_port: None,
         upstream_ca,
         access_log: prepared.spend_log.clone(),
+        collector: prepared.collector.clone(),
         emulators,
     };
     let header = "Made by `envoy-bedrock run` for itself. Do not edit: it is replaced at every start.";
@@ -211,6 +213,8 @@ impl Envoy {
                 .map(|(name, secret)| (&name.0, &secret.0)),
         );
         command.envs(demo.iter().flat_map(|demo| &demo.variables));
+        let headers = prepared.collector.iter().flat_map(|collector| &collector.headers);
+        command.envs(headers.map(|header| (&header.variable.0, &header.value.0)));
         // A group of its own, so that Ctrl-C reaches this process alone, which then ends Envoy in order.
         command
             .process_group(0)

@@ -26,7 +26,7 @@ const FOREIGN: [&str; 14] = [
 /// The command, in an environment without secrets and settings.
 pub(crate) fn command() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_envoy-bedrock"));
-    for name in FOREIGN {
+    for name in FOREIGN.iter().chain(&envoy_bedrock_cli::otlp::VARIABLES) {
         command.env_remove(name);
     }
     command
