@@ -1,0 +1,188 @@
+"""The spend log by OTLP: what is in the file is at the collector too, and no request waits for one."""
+
+import datetime
+import json
+import time
+
+import pytest
+
+from clients import connection, post, send, speak
+from collector import GRPC, HTTP, Collector
+from conftest import Region, deployments
+from gateway import SECRETS, Gateway, config
+
+HEADER_SECRET = "otlp-e2e-worthless-elsewhere"
+RESOURCE = {"service.name": "bedrock-gateway", "deployment.environment": "e2e, 100 %PROTOCOL%"}
+# In the line of the question by which the gateway's start is known.
+PROBE = "python-requests"
+# What Envoy adds to requests of its own.
+UNWANTED = {"x-envoy-internal", "x-envoy-expected-rq-timeout-ms", "x-forwarded-for"}
+# As in tools/cli/src/render/otlp.rs.
+BATCHES_MAX = 128
+WAIT_SECONDS = 60
+
+
+def gateway_with(collector, emulator, **more) -> Gateway:
+    """A gateway whose environment names the collector as OpenTelemetry has it. Envoy gets the header's value by the
+    name that `render` gave it, the rendered file gets none."""
+    environment = {
+        "OTEL_EXPORTER_OTLP_ENDPOINT": collector.url,
+        "OTEL_EXPORTER_OTLP_PROTOCOL": collector.protocol,
+        "OTEL_EXPORTER_OTLP_HEADERS": f"authorization=Bearer%20{HEADER_SECRET}",
+        "OTEL_SERVICE_NAME": "bedrock-gateway",
+        "OTEL_RESOURCE_ATTRIBUTES": "deployment.environment=e2e%2C 100 %PROTOCOL%25,service.name=overridden",
+        **more,
+    }
+    literals = {"ENVOY_BEDROCK_OTLP_HEADER_AUTHORIZATION": f"Bearer {HEADER_SECRET}"}
+    return Gateway(config(deployments(Region(emulator))), env=environment, literals=literals)
+
+
+def as_body(line: str) -> str:
+    """A line of the file as the record has it: in what only Envoy knows, nothing is written as `-` there."""
+    row, found, envoy = line.partition('"envoy":')
+    assert found, line
+    return row + found + envoy.replace('""', '"-"')
+
+
+def lines(gateway) -> list:
+    return gateway.access_log().splitlines()
+
+
+def call_id(text: str) -> str | None:
+    return json.loads(text).get("request_id")
+
+
+def milliseconds(text: str) -> int:
+    """An instant as the row has it, since 1970."""
+    return round(datetime.datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp() * 1000)
+
+
+def until(question):
+    """The first true answer."""
+    end = time.monotonic() + WAIT_SECONDS
+    while time.monotonic() < end:
+        if answer := question():
+            return answer
+        time.sleep(0.05)
+    raise AssertionError(f"expected an answer to {question.__name__} within {WAIT_SECONDS} s, but found none")
+
+
+def every_kind_of_request(gateway, emulator) -> int:
+    """Sends them and returns how many lines they leave."""
+    assert post(gateway, "both").status == 200
+    assert post(gateway, "both", "converse-stream").status == 200
+    assert post(gateway, "both", headers={"x-litellm-tags": 'quote",back\\slash,%REQ(authorization)%'}).status == 200
+    assert post(gateway, "both", key="sk-wrong").status == 401
+    assert post(gateway, "no-such-model").status == 400
+    emulator.fault("status", status=429, operation="invoke")
+    assert post(gateway, "both", "invoke").status == 429
+    emulator.pace(events=50, interval_ms=100, operation="converse-stream")
+    leaving = connection(gateway.url)
+    assert send(leaving, "both", "converse-stream").read(10)
+    leaving.close()
+    # Not for any filter to see: Envoy refuses a request without a host.
+    assert speak(gateway, b"GET / HTTP/1.1\r\n\r\n").startswith(b"HTTP/1.1 400")
+    return 8
+
+
+@pytest.mark.parametrize("over_tls", [False, True], ids=["plain", "tls"])
+@pytest.mark.parametrize("protocol", [GRPC, HTTP])
+def test_every_line_of_the_file_is_a_record(bedrock, certificate, ca_file, protocol, over_tls):
+    trust = {"OTEL_EXPORTER_OTLP_CERTIFICATE": str(ca_file)} if over_tls else {}
+    with Collector(protocol, certificate=certificate if over_tls else None) as collector:
+        with gateway_with(collector, bedrock, **trust) as gateway:
+            asked = every_kind_of_request(gateway, bedrock)
+
+            def all_lines():
+                found = lines(gateway)
+                return found if len([line for line in found if PROBE not in line]) == asked else None
+
+            written = until(all_lines)
+            records = collector.wait(lambda found: len(found) >= len(written))
+            assert sorted(record.body for record in records) == sorted(map(as_body, written))
+            assert [record.attributes for record in records if call_id(record.body) is None] == [
+                {"event.name": "envoy_bedrock.request", "http.response.status_code": "400"}]
+            for record in records:
+                row = json.loads(record.body)
+                assert record.resource == RESOURCE
+                assert record.attributes["event.name"] == "envoy_bedrock.request"
+                assert record.attributes["http.response.status_code"] == row["envoy"]["response_code"]
+                assert record.headers["authorization"] == f"Bearer {HEADER_SECRET}"
+                assert not UNWANTED & set(record.headers)
+                assert record.time_unix_nano // 1_000_000 == milliseconds(row["envoy"]["time"])
+            for text in [gateway.rendered(), gateway.log(), gateway.notes, *[record.body for record in records]]:
+                assert HEADER_SECRET not in text and not [secret for secret in SECRETS if secret in text]
+            assert "ENVOY_BEDROCK_OTLP_HEADER_AUTHORIZATION" in gateway.notes
+            assert gateway.leaks() == []
+
+
+@pytest.mark.parametrize("protocol", [GRPC, HTTP])
+def test_a_collector_that_comes_late_gets_what_comes_after_it(bedrock, protocol):
+    with Collector(protocol) as gone:
+        pass
+    with gateway_with(gone, bedrock) as gateway:
+        early = [post(gateway, "both") for _ in range(20)]
+        assert [answer.status for answer in early] == [200] * 20
+
+        def refused():
+            name = "cluster.otlp.upstream_cx_connect_fail"
+            return gateway.stats(name).get(name)
+
+        until(refused)
+        with Collector(protocol, port=gone.port) as collector:
+            sent = {answer.headers["x-litellm-call-id"] for answer in early}
+
+            def arrived():
+                """Asks once more."""
+                sent.add(post(gateway, "both").headers["x-litellm-call-id"])
+                return collector.records
+
+            until(arrived)
+            until(lambda: sent <= {call_id(line) for line in lines(gateway)})
+            assert {record.body for record in collector.records} <= set(map(as_body, lines(gateway)))
+
+
+@pytest.mark.parametrize("protocol", [GRPC, HTTP])
+def test_a_collector_that_never_answers_holds_up_nothing(bedrock, protocol):
+    given_up = {GRPC: "cluster.otlp.upstream_rq_max_duration_reached",
+                HTTP: "cluster.otlp.upstream_rq_timeout"}[protocol]
+    with Collector(protocol, silent=True) as collector:
+        with gateway_with(collector, bedrock, OTEL_EXPORTER_OTLP_TIMEOUT="1000") as gateway:
+            for _ in range(20):
+                assert post(gateway, "both").status == 200
+            until(lambda: collector.requests)
+            assert post(gateway, "both").status == 200
+            until(lambda: gateway.stats(given_up).get(given_up))
+            active = "cluster.otlp.upstream_rq_active"
+            until(lambda: gateway.stats(active)[active] == 0)
+            assert post(gateway, "both").status == 200
+            assert collector.records == []
+
+
+def probes(gateway, count: int):
+    """Requests that leave a line and need no upstream, one after the other."""
+    probing = connection(gateway.url)
+    for _ in range(count):
+        probing.request("GET", "/health/liveliness")
+        answer = probing.getresponse()
+        answer.read()
+        assert answer.status == 200
+    probing.close()
+
+
+@pytest.mark.parametrize("protocol", [GRPC, HTTP])
+def test_what_waits_for_a_collector_is_bounded(bedrock, protocol):
+    active, dropped = "cluster.otlp.upstream_rq_active", "access_logs.open_telemetry_access_log.logs_dropped"
+    with Collector(protocol, silent=True) as collector:
+        with gateway_with(collector, bedrock, OTEL_EXPORTER_OTLP_TIMEOUT="60000") as gateway:
+
+            def is_full():
+                """As many batches as may be on their way, and one was lost."""
+                probes(gateway, 1000)
+                stats = gateway.stats(f"{active}$|{dropped}")
+                return stats[active] == BATCHES_MAX and stats[dropped]
+
+            until(is_full)
+            probes(gateway, 1000)
+            assert gateway.stats(active)[active] == BATCHES_MAX
+            assert post(gateway, "both").status == 200
