@@ -154,7 +154,7 @@ fn a_line_of_the_filters_is_a_row_with_what_envoy_puts_behind_it() {
     let started = UnixTime::from_nanoseconds(1_795_000_000_000_000_000);
     let account = Account::open(Headers(&headers), "r".into(), started);
     let tail = r#""requester_ip_address":"192.0.2.7","envoy":{"time":"2000-01-01T00:00:00.000Z","response_code":"0"}"#;
-    let line = format!("{{{}{tail}}}", account.close(started).json());
+    let line = format!("{{{}{tail}}}", account.close(started).json(0));
     let mut summary = summary(&[By::Tag, By::EndUser, By::Day, By::Status]);
     assert_eq!(summary.add(line.as_bytes()), Line::Counted, "{line}");
     assert_eq!(
