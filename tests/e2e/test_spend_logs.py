@@ -1,0 +1,84 @@
+"""GET /spend/logs: who may ask, what for, and how long it is remembered."""
+
+import time
+import urllib.parse
+
+import requests
+
+from clients import post
+from conftest import WEST, Region
+from gateway import KEY, Gateway, config
+
+BEARER = {"authorization": f"Bearer {KEY}"}
+# A row is there when its request's stream is over, which another worker may see a moment after the client.
+SETTLED_SECONDS = 5
+
+
+def ask(gateway, id: str, **more) -> requests.Response:
+    return requests.get(f"{gateway.url}/spend/logs", params={"request_id": id}, timeout=10, **{"headers": BEARER, **more})
+
+
+def row(gateway, id: str) -> dict | None:
+    """The row of a request, waited for."""
+    end = time.monotonic() + SETTLED_SECONDS
+    while not (found := ask(gateway, id).json()) and time.monotonic() < end:
+        time.sleep(0.02)
+    return found[0] if found else None
+
+
+def test_a_request_is_found_by_both_of_its_ids(gateway, bedrock):
+    answer = post(gateway, "both", headers={"x-litellm-call-id": "spend-1"})
+    found = row(gateway, "spend-1")
+    assert found["x_amzn_requestid"] == answer.headers["x-amzn-requestid"]
+    assert found["http_status"] == 200 and found["total_tokens"] > 0
+    assert row(gateway, answer.headers["x-amzn-requestid"]) == found
+
+
+def test_an_id_that_has_to_be_encoded_is_found(gateway, bedrock):
+    id = "team/a+b?c&d=%41#1"
+    post(gateway, "both", headers={"x-litellm-call-id": id})
+    assert row(gateway, id)["request_id"] == id
+    assert ask(gateway, urllib.parse.quote(id, safe="")).json() == []
+
+
+def test_a_stream_is_found_with_what_its_headers_could_not_tell(gateway, bedrock):
+    post(gateway, "both", "converse-stream", headers={"x-litellm-call-id": "spend-stream"})
+    found = row(gateway, "spend-stream")
+    assert found["stream"] and found["spend"] > 0 and found["usage_source"] == "reported"
+
+
+def test_a_refused_request_is_found_and_a_probe_is_not(gateway, bedrock):
+    post(gateway, "nobody", headers={"x-litellm-call-id": "spend-refused"})
+    requests.get(f"{gateway.url}/health/readiness", headers={"x-litellm-call-id": "spend-probe"}, timeout=10)
+    found = row(gateway, "spend-refused")
+    assert (found["status"], found["http_status"], found["error_class"]) == ("failure", 400, "ValidationException")
+    assert ask(gateway, "spend-probe").json() == []
+
+
+def test_only_who_has_the_key_hears_anything(gateway, bedrock):
+    post(gateway, "both", headers={"x-litellm-call-id": "spend-secret"})
+    assert row(gateway, "spend-secret")
+    for headers in ({}, {"authorization": "Bearer sk-wrong"}, {"cookie": KEY}):
+        for method in ("GET", "POST", "HEAD"):
+            answer = requests.request(method, f"{gateway.url}/spend/logs?request_id=spend-secret", headers=headers, timeout=10)
+            assert answer.status_code == 401 and "spend-secret" not in answer.text, (method, headers)
+
+
+def test_what_is_no_question_is_told_so(gateway, bedrock):
+    for path in ("/spend/logs", "/spend/logs?request_id=", "/spend/logs?request_id=a&request_id=b", "/spend/logs?api_key=a"):
+        answer = requests.get(gateway.url + path, headers=BEARER, timeout=10)
+        assert answer.status_code == 400 and "request_id" in answer.json()["message"], path
+    answer = requests.post(f"{gateway.url}/spend/logs?request_id=a", headers=BEARER, timeout=10)
+    assert (answer.status_code, answer.headers["allow"]) == (405, "GET")
+    assert requests.get(f"{gateway.url}/spend/keys", headers=BEARER, timeout=10).status_code == 404
+
+
+def test_as_many_are_remembered_as_were_asked_for(bedrock, emulator_for):
+    with Gateway(config([("m", Region(bedrock)(WEST))]), workers=1, arguments=["--spend-history", "5"]) as small:
+        for number in range(12):
+            post(small, "m", headers={"x-litellm-call-id": f"spend-{number}"})
+        found = [number for number in range(12) if ask(small, f"spend-{number}").json()]
+        assert found == [7, 8, 9, 10, 11]
+    with Gateway(config([("m", Region(bedrock)(WEST))]), workers=1, arguments=["--spend-history", "0"]) as none:
+        post(none, "m", headers={"x-litellm-call-id": "spend-0"})
+        assert ask(none, "spend-0").json() == []
