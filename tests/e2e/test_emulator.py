@@ -365,6 +365,25 @@ def test_a_corrupt_frame_does_not_pass_its_checksum(emulator):
         list(stream(emulator))
 
 
+def test_a_stalled_stream_has_its_first_events_and_no_end(emulator):
+    emulator.fault("stall", after_events=2, count=1)
+    seen = []
+    with pytest.raises(BROKEN):
+        for event in stream(emulator, read_timeout=0.3):
+            seen.append(event)
+    assert len(seen) == 2
+    assert [entry["ended"] for entry in emulator.quiet_log()] == ["client_gone"]
+
+
+def test_counts_in_headers_are_reported_though_the_answer_breaks_off(emulator):
+    emulator.fault("cut")
+    with pytest.raises(BROKEN):
+        converse(emulator)
+    with pytest.raises(BROKEN):
+        client(emulator).invoke_model(modelId=CLAUDE, body=anthropic("ping"))["body"].read()
+    assert [entry["usage_reported"] for entry in emulator.quiet_log()] == [False, True]
+
+
 def test_slow_and_silent_answers_come_late(emulator):
     emulator.fault("slow", delay_ms=300, count=1)
     converse(emulator)

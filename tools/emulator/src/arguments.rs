@@ -15,7 +15,7 @@ Control API (JSON):
   GET    /health  /regions  /summary
   POST   /faults  {\"kind\":\"status\",\"status\":429,\"count\":3,\"match\":{\"region\":\"us-west-2\"}}
          kinds: status refused blackhole reset reset_after_request_headers cut exception slow silent_start
-                corrupt_frame hang; match: region, access_key_id, model, operation; count or rate;
+                corrupt_frame stall hang; match: region, access_key_id, model, operation; count or rate;
                 after_events, delay_ms, error_type, message where the kind has a use for them
   GET    /faults, DELETE /faults[?id=N][&region=NAME]
   POST   /pace    {\"pace\":{\"events\":20,\"interval_ms\":50,\"response_bytes\":10000,\"latency_ms\":5},\"match\":{}}

@@ -15,8 +15,11 @@ use crate::exchange::Exchange;
 use crate::log::{Ended, unix_ms};
 use crate::wire::Breaker;
 
-/// Time for what was sent before a break to leave: a reset throws away what has not.
-const BEFORE_BREAK: Duration = Duration::from_millis(20);
+/// Time for what was sent before a break to leave: a reset throws away what has not. As much again for each
+/// [`BREAK_UNIT_BYTES`] of it.
+const BEFORE_BREAK: Duration = Duration::from_millis(100);
+/// As a slow machine takes in that time, besides all else that it does.
+const BREAK_UNIT_BYTES: usize = 256 * 1024;
 
 /// One step of a body.
 #[derive(Debug)]
@@ -35,6 +38,7 @@ pub(crate) enum Step {
 #[derive(Debug)]
 pub(crate) struct Answering {
     steps: VecDeque<Step>,
+    sent_bytes: usize,
     /// Known only for bodies in one piece.
     length: Option<u64>,
     pause: Option<Pin<Box<Sleep>>>,
@@ -56,6 +60,7 @@ impl Answering {
         };
         Self {
             steps: [Step::Frame(frame)].into(),
+            sent_bytes: 0,
             length,
             pause: None,
             exchange,
@@ -71,6 +76,7 @@ impl Answering {
     ) -> Self {
         Self {
             steps,
+            sent_bytes: 0,
             length: None,
             pause: None,
             exchange,
@@ -91,6 +97,7 @@ impl Answering {
         if self.length.is_some() {
             self.exchange.end(Ended::Complete);
         }
+        self.sent_bytes = self.sent_bytes.saturating_add(frame.bytes.len());
         frame.bytes
     }
 }
@@ -134,7 +141,8 @@ impl Body for Answering {
                     // Marked first, so that the pause does not come twice.
                     self.exchange.entry.ended = Ended::Fault;
                     self.steps.push_front(Step::Break);
-                    self.wait(BEFORE_BREAK);
+                    let units = u32::try_from(self.sent_bytes / BREAK_UNIT_BYTES).unwrap_or(u32::MAX);
+                    self.wait(BEFORE_BREAK.saturating_mul(units.saturating_add(1)));
                 }
                 Some(Step::Break) => {
                     self.exchange.end(Ended::Fault);

@@ -34,7 +34,7 @@ pub struct FaultRequest {
     /// `status`, `exception`: the text instead of the usual one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
-    /// `cut`, `exception`, `corrupt_frame`: events that are sent before.
+    /// `cut`, `stall`, `exception`, `corrupt_frame`: events that are sent before.
     #[serde(default)]
     pub after_events: usize,
     /// `slow`: time before the headers. `silent_start`: before the first event, for ever when absent.
@@ -58,6 +58,8 @@ pub enum FaultName {
     ResetAfterRequestHeaders,
     /// The answer breaks off without an end: a stream after `after_events`, another answer in its middle.
     Cut,
+    /// A stream falls silent after `after_events`, for ever.
+    Stall,
     /// A stream ends with an exception after `after_events`.
     Exception,
     /// The headers are late.
@@ -77,6 +79,9 @@ pub(crate) enum Fault {
     Reset,
     ResetAfterRequestHeaders,
     Cut {
+        after_events: usize,
+    },
+    Stall {
         after_events: usize,
     },
     Exception {
@@ -100,6 +105,7 @@ impl Fault {
             Self::Reset => "reset",
             Self::ResetAfterRequestHeaders => "reset_after_request_headers",
             Self::Cut { .. } => "cut",
+            Self::Stall { .. } => "stall",
             Self::Exception { .. } => "exception",
             Self::Slow(_) => "slow",
             Self::SilentStart(_) => "silent_start",
@@ -243,7 +249,10 @@ impl FaultName {
     }
 
     fn needs_stream(self) -> bool {
-        matches!(self, Self::Exception | Self::SilentStart | Self::CorruptFrame)
+        matches!(
+            self,
+            Self::Stall | Self::Exception | Self::SilentStart | Self::CorruptFrame
+        )
     }
 }
 
@@ -279,6 +288,7 @@ impl FaultRequest {
             FaultName::Reset => Fault::Reset,
             FaultName::ResetAfterRequestHeaders => Fault::ResetAfterRequestHeaders,
             FaultName::Cut => Fault::Cut { after_events },
+            FaultName::Stall => Fault::Stall { after_events },
             FaultName::Exception => Fault::Exception {
                 after_events,
                 name: self

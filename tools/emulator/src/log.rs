@@ -81,7 +81,7 @@ pub struct Entry {
     pub client_gone_unix_ms: Option<u64>,
     /// The answer's usage in Converse's form; `null` for errors.
     pub usage: Option<Usage>,
-    /// Whether that usage was sent: not if the stream broke off before.
+    /// Whether that usage was sent, in the answer or in its headers: not if the answer broke off before.
     pub usage_reported: bool,
 }
 

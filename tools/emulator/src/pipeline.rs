@@ -31,6 +31,7 @@ const BODY_LIMIT_BYTES: usize = 64 * 1024 * 1024;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 const ERROR_TYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");
+const INPUT_TOKENS: HeaderName = HeaderName::from_static("x-amzn-bedrock-input-token-count");
 const BODY_SHA256: HeaderName = HeaderName::from_static("x-emulator-body-sha256");
 
 /// The connection of a request.
@@ -324,6 +325,7 @@ impl Handling {
     fn send(mut self, answer: Answer, pace: Pace, fault: Option<&Fault>) -> Response<Answering> {
         self.exchange.entry.usage = answer.usage;
         let mut headers = answer.headers;
+        self.exchange.entry.usage_reported = headers.iter().any(|(name, _)| *name == INPUT_TOKENS);
         let media = match answer.content {
             Content::Whole(_) => "application/json",
             Content::Frames(_) => "application/vnd.amazon.eventstream",

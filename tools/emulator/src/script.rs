@@ -18,6 +18,10 @@ pub(crate) fn steps(mut frames: Vec<Frame>, interval: Duration, fault: Option<&F
             frames.truncate(*after_events);
             end = Some(Step::Break);
         }
+        Some(Fault::Stall { after_events }) => {
+            frames.truncate(*after_events);
+            end = Some(Step::Silence);
+        }
         Some(Fault::Exception {
             after_events,
             name,
