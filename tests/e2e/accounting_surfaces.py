@@ -1,0 +1,250 @@
+"""The surfaces on which the gateway says what requests used and cost, each brought into the same form: a number or a word
+for each fact, and the fact in words. So any two can be compared, and a difference reads as a sentence.
+"""
+
+import collections
+import dataclasses
+import decimal
+import json
+import subprocess
+import time
+
+from accounting_expectations import OF_THE_MOMENT, Expectations, reported
+from accounting_requests import COUNT, HELD_MAX_BYTES, LONG_ANSWER_BYTES, Ask
+from gateway import command_line
+
+LOG_SECONDS = 20
+ABSENT = "nothing"
+COUNTED = ("reported", "headers")
+GROUPINGS = ("model", "region", "key", "tag", "day", "model_group", "model_id", "end_user", "status", "usage_source")
+COST_HEADERS = {"x-litellm-response-cost": "spend", "x-litellm-response-cost-input": "input_cost",
+                "x-litellm-response-cost-output": "output_cost",
+                "x-litellm-response-cost-cache-read": "cache_read_cost",
+                "x-litellm-response-cost-cache-creation": "cache_creation_cost"}
+DEPLOYMENT_HEADERS = {"x-litellm-model-group": "model_group", "x-litellm-model-id": "model_id",
+                      "x-litellm-model-region": "model_region", "x-litellm-model-api-base": "api_base",
+                      "x-litellm-attempted-retries": "attempted_retries"}
+
+
+@dataclasses.dataclass
+class Story:
+    """What all sides say about the same requests."""
+    asks: list
+    seen: dict
+    entries: list
+    summary: dict
+    rows: list
+    spend: dict
+    expectations: Expectations
+
+    def row_of(self, ask: Ask) -> dict:
+        return next((row for row in self.rows if row["request_id"] == ask.call_id), {})
+
+
+def differences(left_name: str, left: dict, right_name: str, right: dict) -> list:
+    """Where two surfaces do not tell the same, in words."""
+    facts = sorted(left.keys() | right.keys())
+    told = [(fact, left.get(fact, ABSENT), right.get(fact, ABSENT)) for fact in facts]
+    return [f"{fact}: {left_name} {ours}, {right_name} {theirs}" for fact, ours, theirs in told if ours != theirs]
+
+
+# Reading.
+
+
+def rows_of(gateway, count: int) -> list:
+    """The lines of the spend log, once it has `count` requests that have a call id of the proof's."""
+    end = time.monotonic() + LOG_SECONDS
+    while True:
+        lines = gateway.access_log().split("\n")
+        rows = [json.loads(line, parse_float=decimal.Decimal) for line in lines[:-1]]
+        if sum(is_asked(row) for row in rows) >= count or time.monotonic() > end:
+            return rows
+        time.sleep(0.05)
+
+
+def is_asked(row: dict) -> bool:
+    return row.get("request_id", "").startswith("proof-")
+
+
+def spend_of(gateway) -> dict:
+    """What `envoy-bedrock spend` adds up to, by grouping."""
+    def run(by: str) -> dict:
+        done = subprocess.run([command_line(), "spend", "--by", by, "--json", gateway.folder / "access.log"],
+                              capture_output=True, text=True, check=True, timeout=60)
+        return json.loads(done.stdout, parse_float=decimal.Decimal)
+
+    return {by: run(by) for by in GROUPINGS}
+
+
+# Facts.
+
+
+def one_row_for_each(story: Story) -> list:
+    """A row for each request, none twice, and no others but those of the readiness probes."""
+    def is_probe(row: dict) -> bool:
+        return row["call_type"] is None and row["http_status"] == 200 and row["status"] == "success"
+
+    asked = {f"rows of {ask.call_id}": 1 for ask in story.asks}
+    found = collections.Counter(f"rows of {row['request_id']}" for row in story.rows
+                                if is_asked(row) or not is_probe(row))
+    return differences("the log", found, "expected", asked)
+
+
+def rows_tell_what_happened(story: Story) -> list:
+    """Every field of every row but the times."""
+    expected, found = {}, {}
+    for ask in story.asks:
+        fields = story.expectations.row(ask, story.seen[ask.call_id])
+        expected |= {f"{name} of {ask.call_id}": value for name, value in fields.items()}
+        expected[f"Envoy's attempts of {ask.call_id}"] = str(ask.scenario.retries + 1) if fields["call_type"] else "0"
+        row = story.row_of(ask)
+        found[f"Envoy's attempts of {ask.call_id}"] = row.get("envoy", {}).get("attempts")
+        found |= {f"{name} of {ask.call_id}": value for name, value in row.items() if name not in OF_THE_MOMENT}
+    return differences("the log", found, "expected", expected)
+
+
+def tokens_are_the_emulators(story: Story) -> list:
+    """Sums by model, region and operation of what was reported. Behind a damaged frame nothing can be read."""
+    rows, account = collections.Counter(), collections.Counter()
+    for row in story.rows:
+        if row["usage_source"] in COUNTED:
+            where = f"tokens of {row['model']} in {row['model_region']} by {row['call_type']}"
+            rows += named(where, row_tokens(row))
+    for entry in readable(story):
+        where = f"tokens of {entry['model']} in {entry['region']} by {entry['operation']}"
+        account += named(where, entry_tokens(entry))
+    return differences("the log", rows, "the emulator", account)
+
+
+def regions_sum_to_the_summary(story: Story) -> list:
+    """The emulator's own sums of each region, to which what could not be read belongs too."""
+    names = {"input": "input_tokens", "output": "output_tokens", "cache read": "cache_read_tokens",
+             "cache creation": "cache_write_tokens"}
+    rows, unread, summary = collections.Counter(), collections.Counter(), collections.Counter()
+    for row in story.rows:
+        if row["usage_source"] in COUNTED:
+            rows += named(f"tokens in {row['model_region']}", row_tokens(row))
+    for entry in story.entries:
+        if entry["usage_reported"] and entry["fault"] == "corrupt_frame":
+            unread += named(f"tokens in {entry['region']}", entry_tokens(entry))
+    for region, sums in story.summary.items():
+        summary += named(f"tokens in {region}", {kind: sums["reported"][name] for kind, name in names.items()})
+    return differences("the log and what it could not read", rows + unread, "the emulator's summary", summary)
+
+
+def estimates_are_marked_and_not_zero(story: Story) -> list:
+    expected = {f"estimate of {ask.call_id}": True for ask in story.asks if ask.scenario.source == "estimated"}
+    found = {f"estimate of {row['request_id']}": row["prompt_tokens"] > 0 and row["spend"] > 0
+             for row in story.rows if row["usage_source"] == "estimated"}
+    return differences("the log", found, "expected", expected)
+
+
+def headers_are_the_rows(story: Story) -> list:
+    """What clients were told, if they got an answer, is what the log says."""
+    told, logged = {}, {}
+    for ask in story.asks:
+        seen, row = story.seen[ask.call_id], story.row_of(ask)
+        if seen.status is None or not row:
+            continue
+        told[f"status of {ask.call_id}"] = str(seen.status)
+        logged[f"status of {ask.call_id}"] = row["envoy"]["response_code"]
+        if is_replaced(ask):
+            continue
+        fields = {"x-litellm-call-id": "request_id"}
+        if row["call_type"]:
+            fields |= DEPLOYMENT_HEADERS
+        if tells_cost(ask) and row["spend"] is not None:
+            fields |= COST_HEADERS
+        of = f"of {ask.call_id}"
+        told |= {f"{name} {of}": value for name, value in seen.headers.items()
+                 if name.startswith("x-litellm-") and not name.endswith("duration-ms")}
+        logged |= {f"{name} {of}": str(row[field]) for name, field in fields.items()}
+        told[f"duration {of} is at most the whole"] = (
+            int(seen.headers["x-litellm-response-duration-ms"]) <= row["request_duration_ms"])
+        logged[f"duration {of} is at most the whole"] = True
+    told = {fact: plain(value) for fact, value in told.items()}
+    return differences("the headers", told, "the log", {fact: plain(value) for fact, value in logged.items()})
+
+
+def is_replaced(ask: Ask) -> bool:
+    """Whether its answer broke off while the gateway held it: Envoy then answers itself, past all filters."""
+    return ask.scenario.name in ("cut-answer", "cut-invoke")
+
+
+def tells_cost(ask: Ask) -> bool:
+    """Whether the headers of an answer can tell its cost: they wait for the end of one that is not too long."""
+    scenario = ask.scenario
+    is_long = "long-answer" in scenario.name and LONG_ANSWER_BYTES > HELD_MAX_BYTES
+    return (scenario.error_class is None and not ask.is_stream and ask.operation != COUNT and not is_long)
+
+
+def plain(value):
+    """Amounts by their value, whatever zeros they are written with."""
+    try:
+        return decimal.Decimal(value).normalize()
+    except (decimal.InvalidOperation, TypeError, ValueError):
+        return value
+
+
+def totals_are_the_sums(story: Story) -> list:
+    """What `envoy-bedrock spend` says of every group, and in all."""
+    told, summed = {}, {}
+    for by in GROUPINGS:
+        report = story.spend[by]
+        for group in report["groups"]:
+            label = group["group"][by]
+            told |= {f"{name} of {by} {label}": value for name, value in group.items() if name != "group"}
+        told |= {f"{name} of all by {by}": value for name, value in report["total"].items()}
+        groups = collections.defaultdict(collections.Counter)
+        for row in story.rows:
+            for where in (f"{by} {label_of(row, by)}", f"all by {by}"):
+                groups[where].update(sums_of(row))
+        summed |= {f"{name} of {where}": value for where, sums in groups.items() for name, value in sums.items()}
+    return differences("spend", told, "the log", summed)
+
+
+COMPARISONS = [one_row_for_each, rows_tell_what_happened, tokens_are_the_emulators, regions_sum_to_the_summary,
+               estimates_are_marked_and_not_zero, headers_are_the_rows, totals_are_the_sums]
+
+
+# Parts of them.
+
+
+def named(where: str, counts: dict) -> collections.Counter:
+    return collections.Counter({f"{kind} {where}": count for kind, count in counts.items()})
+
+
+def readable(story: Story) -> list:
+    return [entry for entry in story.entries if entry["usage_reported"] and entry["fault"] != "corrupt_frame"]
+
+
+def row_tokens(row: dict) -> dict:
+    read, creation = row["cache_read_input_tokens"], row["cache_creation_input_tokens"]
+    return {"input": row["prompt_tokens"] - read - creation, "output": row["completion_tokens"], "cache read": read,
+            "cache creation": creation}
+
+
+def entry_tokens(entry: dict) -> dict:
+    tokens = reported(entry["usage"])
+    return {"input": tokens.input, "output": tokens.output, "cache read": tokens.cache_read,
+            "cache creation": tokens.cache_write}
+
+
+def label_of(row: dict, by: str) -> str | None:
+    match by:
+        case "key":
+            return row["key_alias"] or row["api_key"]
+        case "tag":
+            return ",".join(sorted(set(row["request_tags"]))) or None
+        case "day":
+            return row["startTime"][:10]
+        case "region":
+            return row["model_region"]
+    return row[by]
+
+
+def sums_of(row: dict) -> dict:
+    sums = {name: row[name] for name in ("prompt_tokens", "completion_tokens", "cache_read_input_tokens",
+                                         "cache_creation_input_tokens")}
+    return {"requests": 1, "failures": int(row["status"] == "failure"), **sums, "spend": row["spend"] or 0,
+            "unknown_spend": int(row["spend"] is None), "estimated": int(row["usage_source"] == "estimated")}
