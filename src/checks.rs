@@ -10,6 +10,9 @@
     reason = "a check fails by panicking"
 )]
 
+mod configuration;
+
+pub use configuration::configuration;
 use serde_json::Value;
 
 use crate::eventstream::{Crc32, DecodeError, Decoder, Head, MessageKind, Sink};
@@ -267,7 +270,7 @@ fn observe_body(chunks: &[&[u8]]) -> Observation {
 
 #[cfg(test)]
 mod tests {
-    fn every_input_of(target: &str, check: fn(&[u8])) {
+    fn inputs_of(target: &str) -> impl Iterator<Item = Vec<u8>> {
         let folder = format!("{}/fuzz/corpus/{target}", env!("CARGO_MANIFEST_DIR"));
         let inputs: Vec<_> = std::fs::read_dir(&folder)
             .unwrap_or_else(|error| panic!("expected the corpus in {folder}, but found {error}"))
@@ -278,8 +281,11 @@ mod tests {
             "found only {} inputs in {folder}",
             inputs.len()
         );
-        for input in inputs {
-            let bytes = std::fs::read(&input).unwrap();
+        inputs.into_iter().map(|input| std::fs::read(input).unwrap())
+    }
+
+    fn every_cut_of(target: &str, check: fn(&[u8])) {
+        for bytes in inputs_of(target) {
             // With every way to cut, not only that of the input.
             for recipe in [0, 1, 2, 7, 0x7F, 0x80, 0x81, 0x8D] {
                 check(&[&[recipe], bytes.get(1..).unwrap_or_default()].concat());
@@ -290,11 +296,22 @@ mod tests {
 
     #[test]
     fn the_corpus_of_event_streams_holds() {
-        every_input_of("event_stream", super::event_stream);
+        every_cut_of("event_stream", super::event_stream);
     }
 
     #[test]
     fn the_corpus_of_answers_holds() {
-        every_input_of("answer", super::answer);
+        every_cut_of("answer", super::answer);
+    }
+
+    #[test]
+    fn the_corpus_of_configurations_holds() {
+        for bytes in inputs_of("configuration") {
+            let (&recipe, rest) = bytes.split_first().unwrap_or((&0, &[]));
+            // With every choice of variables, not only that of the input.
+            for variables in 0..8 {
+                super::configuration(&[&[recipe & !7 | variables], rest].concat());
+            }
+        }
     }
 }

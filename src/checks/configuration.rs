@@ -1,0 +1,263 @@
+//! Plugin configurations: any bytes, and valid settings that were changed here and there.
+
+use std::rc::Rc;
+
+use serde_json::{Value, json};
+
+use crate::config::{ConfigError, Settings};
+use crate::exchange::{Departure, Exchange};
+use crate::gateway::Gateway;
+use crate::headers::Headers;
+use crate::pricing::Cost;
+use crate::random::Random;
+use crate::time::UnixTime;
+use crate::usage::{ServiceTier, Usage};
+
+/// What variables begin with: it must not be seen anywhere.
+const SECRET: &str = "S3CR3T/of+the+environment";
+const NOW: UnixTime = UnixTime::from_nanoseconds(1_795_357_174_000_000_000);
+
+/// No configuration makes the gateway panic, neither where it is read nor where requests are judged by it; an error
+/// says which field is wrong, and nothing shows a secret.
+///
+/// Below 0x80, the first byte says which variables are set, and the rest is the configuration. From there on the rest
+/// changes valid settings: of each three bytes, the first two say where, the last one says what to.
+pub fn configuration(data: &[u8]) {
+    let Some((&recipe, rest)) = data.split_first() else {
+        return;
+    };
+    let json = if recipe < 0x80 {
+        rest.to_vec()
+    } else {
+        changed(rest).to_string().into_bytes()
+    };
+    match Gateway::new(&json, |name| variable(recipe, name)) {
+        Err(error) => explains(&error),
+        Ok(gateway) => {
+            let settings: Settings = serde_json::from_slice(&json).unwrap();
+            let key = variable(recipe, &settings.master_key.0).unwrap();
+            judge(&Rc::new(gateway), &key);
+        }
+    }
+}
+
+/// Names with an `X` are not set, those with an `E` are empty, and access key ids are none, as the recipe has it.
+fn variable(recipe: u8, name: &str) -> Option<String> {
+    let has = |letter: char, bit: u8| recipe & bit != 0 && name.contains(letter);
+    if has('X', 1) {
+        None
+    } else if has('E', 2) {
+        Some(String::new())
+    } else if name == "ID" && recipe & 4 == 0 {
+        // No secret: the debug output has it.
+        Some("AKIA0000000000000001".into())
+    } else {
+        Some(format!("{SECRET}/{name}"))
+    }
+}
+
+fn explains(error: &ConfigError) {
+    let text = error.to_string();
+    shows_no_secret(&text);
+    assert!(text.contains("expected"), "{text}");
+    match error {
+        // JSON knows places rather than fields.
+        ConfigError::Malformed(reason) => assert!(reason.contains(" at line "), "{text}"),
+        ConfigError::MissingVariable { field, .. }
+        | ConfigError::BadVariable { field, .. }
+        | ConfigError::OutOfBounds { field, .. } => {
+            let known = ["master_key", "attempts", "models["];
+            assert!(known.iter().any(|known| field.starts_with(known)), "{text}");
+            assert!(text.starts_with(field.as_str()), "{text}");
+        }
+    }
+}
+
+fn shows_no_secret(text: &str) {
+    assert!(!text.contains("S3CR3T"), "{text}");
+}
+
+/// Asks for models by their names, by an alias and by what a wildcard stands for, and for what does not exist.
+fn judge(gateway: &Rc<Gateway>, key: &str) {
+    shows_no_secret(&format!("{gateway:?}"));
+    for name in ["m", "us.anthropic.claude", "alias", "none", "a/b"] {
+        let is_known = gateway.models.find(name).is_some();
+        for (operation, exists) in [
+            ("converse", true),
+            ("invoke-with-response-stream", true),
+            ("x", false),
+        ] {
+            let path = format!("/model/{name}/{operation}");
+            let stranger = begin(gateway, &path, "wrong");
+            assert_eq!(stranger.err(), Some(401), "{path}");
+            let begun = begin(gateway, &path, key);
+            assert_eq!(begun.is_ok(), is_known && exists, "{path}");
+            let Ok(mut exchange) = begun else { continue };
+            let taken = exchange.receive(b"{\"messages\": []}");
+            assert_eq!(taken.is_ok(), gateway.body_limit_bytes >= 16);
+            if taken.is_ok() {
+                attempt(&exchange.depart(&mut Random::new(7)));
+            }
+        }
+    }
+}
+
+fn begin(gateway: &Rc<Gateway>, path: &str, key: &str) -> Result<Exchange, u16> {
+    let authorization = format!("Bearer {key}");
+    let headers = [
+        (":method", "POST"),
+        (":path", path),
+        ("authorization", &authorization),
+    ];
+    let headers = headers.map(|(name, value)| (name.as_bytes(), value.as_bytes()));
+    Exchange::begin(Rc::clone(gateway), Headers(&headers)).map_err(|reply| reply.status)
+}
+
+/// Every attempt is made to the cluster that it was planned for, and to no other.
+fn attempt(departure: &Departure) {
+    let plan = &departure.plan;
+    assert!((1..=11).contains(&plan.attempts.len()));
+    let mut clusters = Vec::new();
+    for (number, deployment) in (1..).zip(&plan.attempts) {
+        let other = format!("{}x", deployment.cluster);
+        assert!(plan.request(number, other.as_bytes(), NOW).is_err());
+        let request = plan.request(number, deployment.cluster.as_bytes(), NOW).unwrap();
+        assert!(
+            request
+                .headers()
+                .iter()
+                .any(|(name, _)| *name == b"authorization")
+        );
+        let usage = Usage {
+            input: 300_000,
+            output: u64::MAX,
+            cache_write_1h: 7,
+            ..Usage::default()
+        };
+        for tier in [None, Some(ServiceTier::Flex), Some(ServiceTier::Other)] {
+            let cost = plan.rates().and_then(|rates| Cost::of(&usage, tier, rates));
+            assert!(cost.is_none_or(|cost| cost.total() >= cost.output));
+        }
+        clusters.push(deployment.cluster.as_str());
+    }
+    assert!(plan.request(12, b"west", NOW).is_err());
+    // Where a request goes is among what was rendered.
+    assert!(
+        plan.model
+            .balance
+            .sequences()
+            .iter()
+            .any(|sequence| *sequence == clusters)
+    );
+    assert!(departure.cluster.starts_with(clusters[0]));
+}
+
+/// Valid settings after some changes.
+fn changed(recipe: &[u8]) -> Value {
+    let mut settings = valid();
+    for change in recipe.chunks_exact(3).take(32) {
+        let mut nodes = 0;
+        count(&settings, &mut nodes);
+        let mut at = usize::from(u16::from_be_bytes([change[0], change[1]])) % nodes;
+        let known = at;
+        if let Some(node) = nth(&mut settings, &mut at) {
+            alter(node, change[2]);
+        }
+        assert!(known < nodes);
+    }
+    settings
+}
+
+fn valid() -> Value {
+    let signed = json!({"sigv4": {"access_key_id": "ID", "secret_access_key": "SX", "session_token": "TE"}});
+    let rates = json!({
+        "base": {"input": 3_000_000, "output": 15_000_000, "cache_write_1h": 6_000_000},
+        "variants": [{"tier": "flex", "rates": {"input": 1}}, {"above_tokens": 200_000, "rates": {"output": 22}}],
+    });
+    let deployment = |id: &str, cluster: &str| {
+        json!({"id": id, "model": "us.anthropic.claude-v1:0", "region": cluster, "cluster": cluster, "weight": 1,
+            "order": 1, "authority": format!("{cluster}.test:8443"), "base_path": "/base", "credentials": signed,
+            "rates": rates})
+    };
+    let bearer = json!({"id": "b", "model": "us.*", "region": "east", "cluster": "east", "authority": "e",
+        "weight": 0, "credentials": {"bearer": {"api_key": "API"}}});
+    json!({
+        "master_key": "MASTER", "attempts": 3, "body_limit_bytes": 64,
+        "models": [
+            {"name": "m", "deployments": [deployment("1", "west"), deployment("2", "east"), deployment("3", "west")]},
+            {"name": "us.*", "deployments": [bearer]},
+        ],
+        "aliases": {"alias": "m", "none": "gone"},
+        "catalogue": {"us.anthropic.claude": rates, "east/us.x": {"base": {}}},
+    })
+}
+
+fn count(value: &Value, nodes: &mut usize) {
+    *nodes += 1;
+    match value {
+        Value::Array(all) => all.iter().for_each(|value| count(value, nodes)),
+        Value::Object(all) => all.values().for_each(|value| count(value, nodes)),
+        _ => {}
+    }
+}
+
+fn nth<'a>(value: &'a mut Value, at: &mut usize) -> Option<&'a mut Value> {
+    if *at == 0 {
+        return Some(value);
+    }
+    *at -= 1;
+    match value {
+        Value::Array(all) => all.iter_mut().find_map(|value| nth(value, at)),
+        Value::Object(all) => all.values_mut().find_map(|value| nth(value, at)),
+        _ => None,
+    }
+}
+
+/// Makes another value of `node`: a scalar by a table, a list or an object also by more or less of what it has.
+fn alter(node: &mut Value, how: u8) {
+    match (how, &mut *node) {
+        (0..0x40, Value::Array(all)) if !all.is_empty() => {
+            let index = usize::from(how) % all.len();
+            drop(all.remove(index));
+        }
+        (0x40..0x80, Value::Array(all)) if !all.is_empty() && all.len() < 64 => {
+            let again = all[usize::from(how) % all.len()].clone();
+            all.push(again);
+        }
+        (0..0x40, Value::Object(all)) => {
+            if let Some(key) = all.keys().nth(usize::from(how) % all.len().max(1)).cloned() {
+                drop(all.remove(&key));
+            }
+        }
+        (0x40..0x80, Value::Object(all)) => drop(all.insert("*".into(), json!(how))),
+        _ => *node = scalar(how),
+    }
+}
+
+fn scalar(how: u8) -> Value {
+    let values = [
+        json!(null),
+        json!(0),
+        json!(1),
+        json!(11),
+        json!(12),
+        json!(-1),
+        json!(u64::MAX),
+        json!(i64::MIN),
+        json!(1.5),
+        json!(true),
+        json!(""),
+        json!("*"),
+        json!("a*b*c"),
+        json!("west"),
+        json!("us.anthropic.claude"),
+        json!("m"),
+        json!("\u{0}\r\n\u{1f600}"),
+        json!("arn:aws:bedrock:us-east-1:1:inference-profile/us.a.b"),
+        json!("x".repeat(5000)),
+        json!("flex"),
+        json!([]),
+        json!({}),
+    ];
+    values[usize::from(how) % values.len()].clone()
+}
