@@ -75,7 +75,7 @@ fn csv_quotes_what_it_has_to() {
         "tag,end_user,requests,failures,prompt_tokens,completion_tokens,cache_read_input_tokens,\
          cache_creation_input_tokens,spend,unknown_spend,estimated\n\
          \"batch,team-a\",,2,0,1400,60,1000,200,0.00231,0,1\n\
-         ,\"=\"\"quoted\"\"\u{1b}[31m\",2,1,9,1,0,0,0.000000000001,1,0\n"
+         ,\"'=\"\"quoted\"\"\u{1b}[31m\",2,1,9,1,0,0,0.000000000001,1,0\n"
     );
 }
 

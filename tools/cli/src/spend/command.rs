@@ -43,7 +43,8 @@ pub struct Arguments {
     /// Print one JSON object instead of a table. Later versions only add keys to it.
     #[arg(long, conflicts_with = "csv")]
     json: bool,
-    /// Print comma-separated values, a line for each group and no total.
+    /// Print comma-separated values, a line for each group and no total. Labels that a spreadsheet would take for a formula
+    /// (they begin with = + - @, a tab or a line break) get an apostrophe in front.
     #[arg(long)]
     csv: bool,
 }

@@ -116,6 +116,7 @@ pub(super) fn json(summary: &Summary, foreign_lines: u64, torn_files: u64) -> St
 }
 
 /// A heading and a line for each group (RFC 4180, with plain line breaks); no total, so that columns can be added up.
+/// Clients choose some labels, so none of them is left to be a formula.
 pub(super) fn csv(summary: &Summary) -> String {
     let names = summary.by().iter().map(|by| by.name());
     let mut out = names.chain(COLUMNS).collect::<Vec<_>>().join(",") + "\n";
@@ -123,11 +124,20 @@ pub(super) fn csv(summary: &Summary) -> String {
         let labels = group
             .labels
             .into_iter()
-            .map(|label| quoted(label.unwrap_or_default()));
+            .map(|label| quoted(inert(label.unwrap_or_default())));
         out += &labels.chain(values(&group.totals)).collect::<Vec<_>>().join(",");
         out.push('\n');
     }
     out
+}
+
+/// With an apostrophe in front of what a spreadsheet would run: OWASP's list of first characters ("CSV Injection").
+fn inert(label: String) -> String {
+    if label.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']) {
+        format!("'{label}")
+    } else {
+        label
+    }
 }
 
 fn quoted(label: String) -> String {

@@ -433,3 +433,28 @@ proptest! {
         read(&bytes);
     }
 }
+
+#[test]
+fn no_label_in_csv_is_left_to_be_a_formula() {
+    for (label, cell) in [
+        ("=SUM(A1)", "'=SUM(A1)"),
+        ("+1", "'+1"),
+        ("-1", "'-1"),
+        ("@cmd", "'@cmd"),
+        ("\t=1", "'\t=1"),
+        ("\r=1", "\"'\r=1\""),
+        ("\n=1", "\"'\n=1\""),
+        ("=1,2", "\"'=1,2\""),
+        ("a=1", "a=1"),
+        ("'quoted", "'quoted"),
+    ] {
+        let mut summary = Summary::new(&[By::EndUser], Window::default(), None);
+        assert_eq!(
+            summary.add(row(json!({ "end_user": label })).as_bytes()),
+            Line::Counted
+        );
+        let csv = report::csv(&summary);
+        let line = csv.split_once('\n').unwrap().1;
+        assert_eq!(line, format!("{cell},1,0,10,5,3,2,0.25,0,0\n"), "{label:?}");
+    }
+}
