@@ -11,7 +11,9 @@ import time
 
 import botocore.eventstream
 
-from accounting_requests import BODY_LIMIT_MEGABYTES, STREAMS, TOGETHER, Ask
+from accounting_models import BODY_LIMIT_MEGABYTES
+from accounting_requests import Ask
+from accounting_scenarios import STREAMS, TOGETHER
 from clients import connection
 
 ARRIVAL_SECONDS = 60

@@ -4,14 +4,17 @@ import hashlib
 import math
 
 from accounting_clients import Seen
+from accounting_models import Deployment
 from accounting_prices import Cost, Prices, Tokens
-from accounting_requests import INVOKE, INVOKE_STREAM, Ask, Deployment
+from accounting_requests import Ask
+from accounting_scenarios import INVOKE, INVOKE_STREAM
 from gateway import KEY
 
 KEY_HASH = hashlib.sha256(KEY.encode()).hexdigest()
 CHARACTERS_PER_TOKEN = 4
 # Fields of a row that are of the moment, and those that Envoy adds.
-OF_THE_MOMENT = {"startTime", "completionStartTime", "endTime", "request_duration_ms", "envoy"}
+OF_THE_MOMENT = {"startTime", "completionStartTime", "endTime", "request_duration_ms", "litellm_overhead_time_ms",
+                 "envoy"}
 
 
 def reported(usage: dict) -> Tokens:
@@ -35,8 +38,8 @@ def estimated(ask: Ask, seen: Seen) -> Tokens:
 
 
 class Expectations:
-    """`entries`: the emulator's log. `unseen`: by call id, what it sent of answers that no client saw, because they broke
-    off while the gateway held them."""
+    """`entries`: the emulator's log. `unseen`: by call id, what it sent of answers that no client saw, because they
+    broke off while the gateway held them."""
 
     def __init__(self, deployments: list, entries: list, unseen: dict):
         self.unseen = unseen

@@ -4,7 +4,8 @@ import dataclasses
 import decimal
 import json
 
-from accounting_requests import Ask, Deployment
+from accounting_models import Deployment
+from accounting_requests import Ask
 from emulator import ROOT
 
 CATALOGUE = ROOT / "tools" / "cli" / "data" / "bedrock-prices.json"

@@ -1,19 +1,28 @@
-"""The surfaces on which the gateway says what requests used and cost, each brought into the same form: a number or a word
-for each fact, and the fact in words. So any two can be compared, and a difference reads as a sentence.
+"""The surfaces on which the gateway says what requests used and cost, each brought into the same form: a number or a
+word for each fact, and the fact in words. So any two can be compared, and a difference reads as a sentence.
 """
 
 import collections
+import concurrent.futures
 import dataclasses
 import decimal
 import json
 import subprocess
+import threading
 import time
+import urllib.parse
 
 from accounting_expectations import OF_THE_MOMENT, Expectations, reported
-from accounting_requests import COUNT, HELD_MAX_BYTES, LONG_ANSWER_BYTES, Ask
-from gateway import command_line
+from accounting_requests import Ask
+from accounting_scenarios import COUNT, HELD_MAX_BYTES, LONG_ANSWER_BYTES
+from clients import connection
+from gateway import KEY, command_line
 
 LOG_SECONDS = 20
+# By what a request can be looked up.
+IDS = ("request_id", "x_amzn_requestid")
+# What Envoy itself adds to a line.
+ENVOYS = ("requester_ip_address", "envoy")
 ABSENT = "nothing"
 COUNTED = ("reported", "headers")
 GROUPINGS = ("model", "region", "key", "tag", "day", "model_group", "model_id", "end_user", "status", "usage_source")
@@ -35,6 +44,8 @@ class Story:
     summary: dict
     rows: list
     spend: dict
+    lookups: dict
+    metrics: dict
     expectations: Expectations
 
     def row_of(self, ask: Ask) -> dict:
@@ -74,6 +85,25 @@ def spend_of(gateway) -> dict:
         return json.loads(done.stdout, parse_float=decimal.Decimal)
 
     return {by: run(by) for by in GROUPINGS}
+
+
+def lookups_of(gateway, rows: list) -> dict:
+    """What `GET /spend/logs` says of each request, by each of its ids."""
+    kept = threading.local()
+
+    def look_up(id: str) -> list:
+        if not hasattr(kept, "connection"):
+            kept.connection = connection(gateway.url)
+        kept.connection.request("GET", f"/spend/logs?request_id={urllib.parse.quote(id, safe='')}",
+                                headers={"authorization": f"Bearer {KEY}"})
+        answer = kept.connection.getresponse()
+        body = answer.read()
+        assert answer.status == 200, (id, answer.status, body)
+        return json.loads(body, parse_float=decimal.Decimal)
+
+    ids = [row[name] for row in rows if is_asked(row) for name in IDS if row[name]]
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        return dict(zip(ids, pool.map(look_up, ids)))
 
 
 # Facts.
@@ -203,8 +233,17 @@ def totals_are_the_sums(story: Story) -> list:
     return differences("spend", told, "the log", summed)
 
 
-COMPARISONS = [one_row_for_each, rows_tell_what_happened, tokens_are_the_emulators, regions_sum_to_the_summary,
-               estimates_are_marked_and_not_zero, headers_are_the_rows, totals_are_the_sums]
+def lookups_are_the_rows(story: Story) -> list:
+    """Each row is found by each of its ids, and is all that the filter itself had to say."""
+    found, logged = {}, {}
+    for row in story.rows:
+        for id in (row[name] for name in IDS if is_asked(row) and row[name]):
+            answers = story.lookups.get(id, [])
+            found[f"rows found by {id}"], logged[f"rows found by {id}"] = len(answers), 1
+            for answer in answers:
+                found |= {f"{name} found by {id}": value for name, value in answer.items()}
+            logged |= {f"{name} found by {id}": value for name, value in row.items() if name not in ENVOYS}
+    return differences("/spend/logs", found, "the log", logged)
 
 
 # Parts of them.

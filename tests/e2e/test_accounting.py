@@ -1,7 +1,8 @@
 """Whether all surfaces tell the same story of five hundred requests, to the last token and pico-dollar.
 
-What is asked is in accounting_requests, how the clients behave in accounting_clients, what the rows have to say in
-accounting_expectations and accounting_prices, and how two surfaces are compared in accounting_surfaces.
+What is asked for is in accounting_scenarios, accounting_models and accounting_requests, how the clients behave in
+accounting_clients, what the rows have to say in accounting_expectations and accounting_prices, and how two surfaces are
+compared in accounting_surfaces and accounting_metrics.
 """
 
 import copy
@@ -10,33 +11,43 @@ import decimal
 
 import pytest
 
-import accounting_requests as requests_
+import accounting_metrics as metrics
 import accounting_surfaces as surfaces
 import direct
 from accounting_clients import Crowd, Seen
 from accounting_expectations import Expectations
+from accounting_models import configuration, deployments, extra_models
+from accounting_requests import asks as all_asks
+from accounting_scenarios import GONE, OPERATIONS, REGIONS, TOGETHER, TOTAL, prepare
 from gateway import Gateway
 
 SHOWN = 20
+COMPARISONS = [surfaces.one_row_for_each, surfaces.rows_tell_what_happened, surfaces.tokens_are_the_emulators,
+               surfaces.regions_sum_to_the_summary, surfaces.estimates_are_marked_and_not_zero,
+               surfaces.headers_are_the_rows, surfaces.totals_are_the_sums, surfaces.lookups_are_the_rows,
+               metrics.metrics_are_the_rows, metrics.attempts_are_the_emulators, metrics.deployments_are_described,
+               metrics.names_are_those_that_are_documented]
 PICO_USD = decimal.Decimal("1e-12")
 
 
 @pytest.fixture(scope="module")
 def story(emulator_for):
-    models = [argument for model in requests_.extra_models() for argument in ("--model", model)]
-    asks = requests_.asks()
-    with emulator_for(requests_.REGIONS, *models) as emulator:
-        requests_.prepare(emulator)
-        with Gateway(requests_.configuration(), upstreams=emulator) as gateway:
+    models = [argument for model in extra_models() for argument in ("--model", model)]
+    asks = all_asks()
+    with emulator_for(REGIONS, *models) as emulator:
+        prepare(emulator)
+        with Gateway(configuration(), upstreams=emulator) as gateway:
             waiting = sum(ask.scenario.act == "leave_unanswered" for ask in asks)
             crowd = Crowd(gateway, emulator, waiting)
             seen = crowd.run(asks)
-            assert crowd.most_active == requests_.TOGETHER
+            assert crowd.most_active == TOGETHER
             entries, summary = emulator.quiet_log(), emulator.summary()
             rows = surfaces.rows_of(gateway, len(asks))
             unseen = halves(emulator, asks, entries)
-            yield surfaces.Story(asks, seen, entries, summary, rows, surfaces.spend_of(gateway),
-                                 Expectations(requests_.deployments(), entries, unseen))
+            spend, lookups = surfaces.spend_of(gateway), surfaces.lookups_of(gateway, rows)
+            admitted = sum(metrics.is_admitted(row) for row in rows)
+            yield surfaces.Story(asks, seen, entries, summary, rows, spend, lookups,
+                                 metrics.metrics_of(gateway, admitted), Expectations(deployments(), entries, unseen))
 
 
 def halves(emulator, asks, entries) -> dict:
@@ -53,11 +64,11 @@ def halves(emulator, asks, entries) -> dict:
 
 
 def test_the_requests_are_five_hundred_of_every_operation(story):
-    assert len(story.asks) == len({ask.call_id for ask in story.asks}) == 500
-    assert {ask.operation for ask in story.asks} == set(requests_.OPERATIONS)
+    assert len(story.asks) == len({ask.call_id for ask in story.asks}) == TOTAL == 500
+    assert {ask.operation for ask in story.asks} == set(OPERATIONS)
 
 
-@pytest.mark.parametrize("comparison", surfaces.COMPARISONS, ids=lambda comparison: comparison.__name__)
+@pytest.mark.parametrize("comparison", COMPARISONS, ids=lambda comparison: comparison.__name__)
 def test_surfaces_agree(story, comparison):
     found = comparison(story)
     assert not found, f"{len(found)} differences:\n" + "\n".join(found[:SHOWN])
@@ -83,7 +94,7 @@ def a_row_is_dearer_by_the_smallest_amount(story):
 
 
 def a_row_is_of_another_region(story):
-    reported_row(story)["model_region"] = requests_.GONE
+    reported_row(story)["model_region"] = GONE
 
 
 def a_row_has_another_tag(story):
@@ -124,6 +135,51 @@ def a_total_is_too_high(story):
     story.spend["day"]["total"]["spend"] += PICO_USD
 
 
+def a_row_cannot_be_looked_up(story):
+    story.lookups[reported_row(story)["x_amzn_requestid"]] = []
+
+
+def a_row_looked_up_has_another_end(story):
+    (found,) = story.lookups[reported_row(story)["request_id"]]
+    found["endTime"] = "2026-01-01T00:00:00.000Z"
+
+
+def a_counter_of_tokens_is_one_too_high(story):
+    add_to(story, metrics.TOKENS, 1)
+
+
+def a_counter_of_cost_is_a_pico_dollar_too_low(story):
+    add_to(story, metrics.COST, -1)
+
+
+def a_counter_of_refusals_is_gone(story):
+    del story.metrics[series_of(story, metrics.REFUSED)]
+
+
+def a_request_is_in_no_histogram(story):
+    add_to(story, f"{metrics.DURATION}_count", -1)
+
+
+def an_attempt_is_not_counted(story):
+    add_to(story, metrics.ATTEMPTS, -1)
+
+
+def a_deployment_is_not_described(story):
+    del story.metrics[series_of(story, metrics.DEPLOYMENT)]
+
+
+def a_client_made_a_metric(story):
+    story.metrics["envoy_bedrock_surprise_total of "] = 1
+
+
+def series_of(story, name: str) -> str:
+    return next(key for key in story.metrics if key.startswith(f"{name} "))
+
+
+def add_to(story, name: str, amount: int):
+    story.metrics[series_of(story, name)] += amount
+
+
 def reported_row(story) -> dict:
     """Of a request whose answer was one document, so that its client knows its cost."""
     return next(row for row in story.rows if row["usage_source"] == "reported" and row["call_type"] == "converse"
@@ -135,7 +191,8 @@ def answered_headers(story) -> dict:
 
 
 LIES = [
-    (a_row_is_missing, surfaces.one_row_for_each, surfaces.tokens_are_the_emulators, surfaces.totals_are_the_sums),
+    (a_row_is_missing, surfaces.one_row_for_each, surfaces.tokens_are_the_emulators, surfaces.totals_are_the_sums,
+     metrics.metrics_are_the_rows),
     (a_row_is_there_twice, surfaces.one_row_for_each, surfaces.regions_sum_to_the_summary,
      surfaces.totals_are_the_sums),
     (a_row_has_a_token_too_many, surfaces.rows_tell_what_happened, surfaces.tokens_are_the_emulators,
@@ -154,13 +211,22 @@ LIES = [
     (an_answer_was_never_reported, surfaces.tokens_are_the_emulators),
     (a_group_has_a_failure_too_many, surfaces.totals_are_the_sums),
     (a_total_is_too_high, surfaces.totals_are_the_sums),
+    (a_row_cannot_be_looked_up, surfaces.lookups_are_the_rows),
+    (a_row_looked_up_has_another_end, surfaces.lookups_are_the_rows),
+    (a_counter_of_tokens_is_one_too_high, metrics.metrics_are_the_rows),
+    (a_counter_of_cost_is_a_pico_dollar_too_low, metrics.metrics_are_the_rows),
+    (a_counter_of_refusals_is_gone, metrics.metrics_are_the_rows),
+    (a_request_is_in_no_histogram, metrics.metrics_are_the_rows),
+    (an_attempt_is_not_counted, metrics.attempts_are_the_emulators),
+    (a_deployment_is_not_described, metrics.deployments_are_described),
+    (a_client_made_a_metric, metrics.names_are_those_that_are_documented),
 ]
 
 
 @pytest.mark.parametrize("lie, noticing", [
     pytest.param(lie, each, id=f"{lie.__name__}-{each.__name__}") for lie, *noticing in LIES for each in noticing])
 def test_a_lie_is_noticed(story, lie, noticing):
-    parts = ("seen", "entries", "rows", "spend")
+    parts = ("seen", "entries", "rows", "spend", "lookups", "metrics")
     told = dataclasses.replace(story, **{part: copy.deepcopy(getattr(story, part)) for part in parts})
     lie(told)
     assert noticing(told)

@@ -1,0 +1,74 @@
+"""The configuration that serves the requests of the proof of accounting."""
+
+import dataclasses
+import json
+
+from accounting_scenarios import CENTRAL, EAST, GONE, OLD_HAIKU, OTHER_NAMES, SCENARIOS, UNPRICED, WEST
+
+BODY_LIMIT_MEGABYTES = 2
+SONNET = "anthropic.claude-sonnet-4-5-20250929-v1:0"
+HAIKU = "anthropic.claude-haiku-4-5-20251001-v1:0"
+NOVA = "us.amazon.nova-pro-v1:0"
+TITAN = "amazon.titan-embed-text-v2:0"
+PROFILE = f"arn:aws:bedrock:{CENTRAL}:123456789012:application-inference-profile/abc123def456"
+# The digits of a price that somebody negotiated: no float holds them all.
+OWN_PRICE = {"input_cost_per_token": "0.000001234567", "output_cost_per_token": "0.000007654321",
+             "cache_read_input_token_cost": "0.000000123457", "cache_creation_input_token_cost": "0.0000015"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Deployment:
+    """One entry of `model_list`."""
+    group: str
+    region: str
+    model: str
+    order: int | None = None
+    prices: dict = dataclasses.field(default_factory=dict)
+    base_model: str | None = None
+
+    @property
+    def id(self) -> str:
+        return f"{self.group}@{self.region}"
+
+    @property
+    def api_base(self) -> str:
+        return f"bedrock-runtime.{self.region}.amazonaws.com"
+
+    def entry(self) -> dict:
+        params = {"model": f"bedrock/{self.model}", "aws_region_name": self.region, **self.prices}
+        info = {"id": self.id}
+        if self.order is not None:
+            params["order"] = self.order
+        if self.base_model:
+            info["base_model"] = self.base_model
+        return {"model_name": self.group, "litellm_params": params, "model_info": info}
+
+
+def deployments() -> list:
+    """The models of `PLAIN`, and one for each scenario that has its own. No two have one model in one region."""
+    own = [Deployment("sonnet", WEST, f"us.{SONNET}"), Deployment("sonnet", EAST, f"us.{SONNET}"),
+           Deployment("haiku", WEST, f"us.{HAIKU}"), Deployment("haiku", EAST, HAIKU),
+           Deployment("haiku", CENTRAL, f"eu.{HAIKU}"),
+           Deployment("nova;pro", WEST, NOVA), Deployment("titan", EAST, TITAN),
+           Deployment("own-price", EAST, OLD_HAIKU, prices=OWN_PRICE), Deployment("unpriced", EAST, UNPRICED),
+           Deployment("profile", CENTRAL, PROFILE, base_model=f"eu.{SONNET}"), Deployment("any/*", WEST, "*")]
+    for scenario in SCENARIOS:
+        (name, *others), model = scenario.asked, f"proof.{scenario.name}-v1:0"
+        if name == scenario.name and not others:
+            regions = {"gone": (GONE, EAST), "all-gone": (GONE,)}.get(name, (WEST, EAST))
+            own += [Deployment(name, region, model, order, base_model=f"us.{(SONNET, HAIKU)[order]}")
+                    for order, region in enumerate(regions)]
+    return own
+
+
+def configuration() -> str:
+    return json.dumps({
+        "model_list": [deployment.entry() for deployment in deployments()],
+        "general_settings": {"max_request_size_mb": BODY_LIMIT_MEGABYTES},
+        "router_settings": {"model_group_alias": OTHER_NAMES},
+    }, indent=1)
+
+
+def extra_models() -> list:
+    """What the emulator has to serve besides the models that it knows."""
+    return sorted({each.model for each in deployments() if each.model.startswith(("proof.", "acme."))})
