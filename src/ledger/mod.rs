@@ -36,6 +36,8 @@ pub struct Account {
     course: Course,
     /// What was used and what it cost, once the answer is complete.
     settled: Option<Settled>,
+    /// The status that the client got instead of the answer's, or that it got none.
+    replaced: Option<Option<u16>>,
 }
 
 /// What was used and what it cost, as far as that is known.
@@ -70,6 +72,7 @@ impl Account {
             spent: 0,
             course: Course::Arriving,
             settled: None,
+            replaced: None,
         }
     }
 
@@ -128,6 +131,11 @@ impl Account {
         }
     }
 
+    /// The answer never came to the client: it got one of Envoy's with `status`, or none.
+    pub const fn replaced(&mut self, status: Option<u16>) {
+        self.replaced = Some(status);
+    }
+
     /// Closes the account.
     pub fn close(&self, now: UnixTime) -> Row<'_> {
         let row = Row::new(&self.client, self.started, now);
@@ -141,10 +149,14 @@ impl Account {
             Course::Departed { plan, answer } => {
                 let Settled { observation, cost } = self.settled.unwrap_or_else(|| self.settle());
                 let row = row.departed(plan, cost, self.overhead());
-                match (answer, observation) {
+                let row = match (answer, observation) {
                     (Some(answer), observation) => row.answered(answer, observation, self.first_content),
                     (None, Some(observation)) => row.observed(observation),
                     (None, None) => row,
+                };
+                match self.replaced {
+                    Some(status) => row.replaced(status),
+                    None => row,
                 }
             }
         }

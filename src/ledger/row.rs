@@ -107,6 +107,11 @@ impl<'a> Row<'a> {
         }
     }
 
+    /// With the status that the client got instead of the answer's.
+    pub(super) fn replaced(self, status: Option<u16>) -> Self {
+        Self { status, ..self }
+    }
+
     /// The plan, if the request was admitted.
     pub const fn plan(&self) -> Option<&'a Plan> {
         self.plan

@@ -138,6 +138,27 @@ fn a_cut_answer_is_estimated_and_never_free() {
 }
 
 #[test]
+fn an_answer_that_breaks_off_while_it_waits_is_billed_under_what_the_client_got() {
+    for (replaced, status) in [(Some(503), json!(503)), (None, Value::Null)] {
+        let mut account = departed("/model/m/converse", 1);
+        account.answered(Headers(&headers(&[(":status", "200")])));
+        account.read(USAGE, || Some(at(1)));
+        account.replaced(replaced);
+        let usage = [
+            ("usage_source", json!("reported")),
+            ("completion_tokens", json!(10)),
+        ];
+        check(&line(&account), &usage);
+        let course = [
+            ("http_status", status),
+            ("status", json!("failure")),
+            ("error_class", json!("Cut")),
+        ];
+        check(&line(&account), &course);
+    }
+}
+
+#[test]
 fn an_error_of_bedrock_costs_nothing_and_is_named() {
     let mut account = departed("/model/m/converse", 1);
     let answer = [

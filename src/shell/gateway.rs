@@ -23,6 +23,9 @@ const READ_MAX_BYTES: usize = 256 * 1024;
 /// Longest answer whose headers wait for its end. A longer one goes as it comes, without its cost in the headers.
 const HELD_MAX_BYTES: usize = 1024 * 1024;
 
+/// Property of the status that Envoy has answered with: i64, little endian; 0 or absent if it has not.
+const PROPERTY_STATUS: &str = "response\0code";
+
 /// Where a stream is.
 enum Stage {
     /// Its headers have not come.
@@ -208,11 +211,13 @@ impl GatewayStream {
 
     /// Closes the request's account.
     pub(super) fn log(&mut self) {
-        if let Some(account) = &self.account {
-            self.service
-                .books
-                .enter(&account.close(now().unwrap_or_default()));
+        let Some(account) = &mut self.account else { return };
+        if self.held.is_some() {
+            account.replaced(client_status());
         }
+        self.service
+            .books
+            .enter(&account.close(now().unwrap_or_default()));
     }
 
     /// A step of the request's way in, the time of which is the gateway's own.
@@ -314,6 +319,13 @@ impl Receiving {
 /// Headers that Envoy's router cannot match a route without. The signer drops the last.
 fn is_routed_by(name: &[u8]) -> bool {
     name.starts_with(b":") || name == b"x-forwarded-proto"
+}
+
+/// Status of the answer that the client got, if it got one.
+fn client_status() -> Option<u16> {
+    let bytes = host::property(PROPERTY_STATUS).ok()??;
+    let status = u64::from_le_bytes(bytes.try_into().ok()?);
+    u16::try_from(status).ok().filter(|status| *status != 0)
 }
 
 fn now() -> Option<UnixTime> {
