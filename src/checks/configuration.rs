@@ -66,7 +66,7 @@ fn explains(error: &ConfigError) {
         ConfigError::MissingVariable { field, .. }
         | ConfigError::BadVariable { field, .. }
         | ConfigError::OutOfBounds { field, .. } => {
-            let known = ["master_key", "attempts", "models["];
+            let known = ["master_key", "attempts", "history_rows", "models["];
             assert!(known.iter().any(|known| field.starts_with(known)), "{text}");
             assert!(text.starts_with(field.as_str()), "{text}");
         }
@@ -182,7 +182,7 @@ fn valid() -> Value {
     let bearer = json!({"id": "b", "model": "us.*", "region": "east", "cluster": "east", "authority": "e",
         "weight": 0, "credentials": {"bearer": {"api_key": "API"}}});
     json!({
-        "master_key": "MASTER", "attempts": 3, "body_limit_bytes": 64,
+        "master_key": "MASTER", "attempts": 3, "body_limit_bytes": 64, "history_rows": 10,
         "models": [
             {"name": "m", "deployments": [deployment("1", "west"), deployment("2", "east"), deployment("3", "west")]},
             {"name": "us.*", "deployments": [bearer]},
