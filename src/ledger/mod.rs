@@ -182,16 +182,22 @@ impl Account {
 }
 
 /// What was used, or `None` when nothing was: Bedrock bills no error and no counting of tokens. It does bill what the
-/// client did not wait for.
+/// client or the gateway did not wait for.
 fn observe(plan: &Plan, answer: Option<&Answer>) -> Option<Observation> {
     if plan.operation == Operation::CountTokens || plan.attempted() == 0 {
         return None;
     }
     match answer {
-        Some(answer) => answer.observe(plan.request_bytes()),
+        Some(answer) if !is_given_up(plan, answer) => answer.observe(plan.request_bytes()),
         // As an answer that was cut before its first byte.
-        None => Answer::begin(plan.operation, Headers(&[(b":status", b"200")])).observe(plan.request_bytes()),
+        _ => Answer::begin(plan.operation, Headers(&[(b":status", b"200")])).observe(plan.request_bytes()),
     }
+}
+
+/// Whether the time was up before Bedrock answered: the 504 is Envoy's.
+fn is_given_up(plan: &Plan, answer: &Answer) -> bool {
+    let last = plan.answers().last();
+    answer.status == 504 && last.is_some_and(|(_, status)| status == 0)
 }
 
 fn cost(plan: &Plan, seen: &Observation) -> Option<Cost> {

@@ -159,6 +159,30 @@ fn an_answer_that_breaks_off_while_it_waits_is_billed_under_what_the_client_got(
 }
 
 #[test]
+fn a_request_that_the_gateway_gives_up_is_estimated_and_one_that_bedrock_does_is_not() {
+    for (is_bedrocks, source, spend) in [
+        (false, json!("estimated"), json!(0.00003)),
+        (true, Value::Null, json!(0)),
+    ] {
+        let mut account = departed("/model/m/converse", 1);
+        if let (true, Course::Departed { plan, .. }) = (is_bedrocks, &account.course) {
+            plan.answered(1, 504);
+        }
+        let timeout = [(":status", "504"), ("x-amzn-errortype", "ModelTimeoutException")];
+        account.answered(Headers(&headers(&timeout)));
+        assert!(!account.is_reading());
+        account.ended();
+        let expected = [
+            ("http_status", json!(504)),
+            ("error_class", json!("ModelTimeoutException")),
+            ("usage_source", source),
+            ("spend", spend),
+        ];
+        check(&line(&account), &expected);
+    }
+}
+
+#[test]
 fn an_error_of_bedrock_costs_nothing_and_is_named() {
     let mut account = departed("/model/m/converse", 1);
     let answer = [
