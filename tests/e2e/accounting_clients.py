@@ -84,7 +84,8 @@ class Crowd:
     def watch(self):
         end = time.monotonic() + ARRIVAL_SECONDS
         while time.monotonic() < end:
-            if sum(fault["hits"] for fault in self.emulator.faults() if fault["kind"] == "hang") >= self.waiting:
+            faults = [fault for fault in self.emulator.faults() if "left-unanswered" in fault["match"].get("model", "")]
+            if sum(fault["hits"] for fault in faults) >= self.waiting:
                 self.arrived.set()
                 return
             time.sleep(0.05)

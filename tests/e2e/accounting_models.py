@@ -6,6 +6,8 @@ import json
 from accounting_scenarios import CENTRAL, EAST, GONE, OLD_HAIKU, OTHER_NAMES, SCENARIOS, UNPRICED, WEST
 
 BODY_LIMIT_MEGABYTES = 2
+# Far above what any request needs that is answered at all.
+TIMEOUT_SECONDS = 10
 SONNET = "anthropic.claude-sonnet-4-5-20250929-v1:0"
 HAIKU = "anthropic.claude-haiku-4-5-20251001-v1:0"
 NOVA = "us.amazon.nova-pro-v1:0"
@@ -64,6 +66,7 @@ def deployments() -> list:
 def configuration() -> str:
     return json.dumps({
         "model_list": [deployment.entry() for deployment in deployments()],
+        "litellm_settings": {"request_timeout": TIMEOUT_SECONDS},
         "general_settings": {"max_request_size_mb": BODY_LIMIT_MEGABYTES},
         "router_settings": {"model_group_alias": OTHER_NAMES},
     }, indent=1)

@@ -121,7 +121,7 @@ def asks() -> list:
             operation = scenario.operations[index // len(scenario.asked) % len(scenario.operations)]
             ask = Ask(number, scenario, scenario.asked[index % len(scenario.asked)], operation,
                       TIERS[number % len(TIERS)], **details(number))
-            (first if scenario.act == "leave_unanswered" else mixed).append(ask)
+            (first if scenario.name in ("left-unanswered", "timed-out") else mixed).append(ask)
     random.Random(500).shuffle(mixed)
     return first + mixed
 

@@ -78,6 +78,9 @@ SCENARIOS = [
     Scenario("left-unanswered", 10, ("left-unanswered",), (CONVERSE, STREAM, INVOKE, INVOKE_STREAM),
              act="leave_unanswered", faults=everywhere("hang"), http_status=None, error_class="Cut",
              source="estimated"),
+    # These are hung up on by the gateway, while Bedrock still works for them.
+    Scenario("timed-out", 6, ("timed-out",), faults=everywhere("hang"), http_status=504,
+             error_class="ModelTimeoutException", source="estimated"),
     in_stream("left-at-headers", 6, *everywhere("silent_start"), error_class="Cut", act="leave_at_headers"),
     in_stream("left-in-stream", 14, *everywhere("stall", after_events=4), error_class="Cut", act="leave_in_stream",
               keeps=4),
