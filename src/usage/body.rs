@@ -47,27 +47,18 @@ impl BodyObserver {
         } else {
             reading.counted.then_some(Unread::Counts)
         };
-        let (source, usage) = if reported.is_some() {
+        let numbers = if reported.is_some() {
             (UsageSource::Reported, reported)
         } else if let Some(usage) = headers.usage() {
             (UsageSource::Headers, Some(usage))
         } else if ending == Ending::Cut && !self.malformed {
-            let guess = estimate(request_bytes, reading.characters, None, None);
+            let guess = estimate(request_bytes, reading.told.characters, None, None);
             (UsageSource::Estimated, Some(guess))
         } else if unread.is_some() {
             (UsageSource::Unparsed, None)
         } else {
             (UsageSource::Unknown, None)
         };
-        Observation {
-            usage,
-            source,
-            unread: unread.filter(|_| source == UsageSource::Unparsed),
-            service_tier: reading.service_tier.or(headers.service_tier),
-            latency: reading.latency.or(headers.latency),
-            stop_reason: reading.stop_reason,
-            exception: None,
-            characters: reading.characters,
-        }
+        Observation::new(numbers, unread, None, reading.told, headers)
     }
 }

@@ -1,6 +1,6 @@
 //! What an observer is told and what it finds.
 
-use super::{LatencyTier, ServiceTier, StopReason, StreamException, Usage, UsageSource};
+use super::{HeaderUsage, LatencyTier, ServiceTier, StopReason, StreamException, Usage, UsageSource};
 use crate::eventstream::DecodeError;
 
 /// How an answer ended, as the caller saw it.
@@ -62,4 +62,48 @@ pub struct Observation {
     pub exception: Option<StreamException>,
     /// Characters of text, reasoning and tool input that were seen.
     pub characters: u64,
+}
+
+/// What an answer told besides its usage.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Told {
+    pub(super) service_tier: Option<ServiceTier>,
+    pub(super) latency: Option<LatencyTier>,
+    pub(super) stop_reason: Option<StopReason>,
+    /// Characters of text.
+    pub(super) characters: u64,
+}
+
+impl Told {
+    /// With what came `before`, where this has nothing.
+    pub(super) fn after(self, before: Self) -> Self {
+        Self {
+            service_tier: self.service_tier.or(before.service_tier),
+            latency: self.latency.or(before.latency),
+            stop_reason: self.stop_reason.or(before.stop_reason),
+            characters: self.characters.saturating_add(before.characters),
+        }
+    }
+}
+
+impl Observation {
+    /// `unread`: what could not be read, if anything; it counts only where there are no numbers for it.
+    pub(super) fn new(
+        (source, usage): (UsageSource, Option<Usage>),
+        unread: Option<Unread>,
+        exception: Option<StreamException>,
+        told: Told,
+        headers: &HeaderUsage,
+    ) -> Self {
+        Self {
+            usage,
+            source,
+            unread: unread.filter(|_| source == UsageSource::Unparsed),
+            service_tier: told.service_tier.or(headers.service_tier),
+            latency: told.latency.or(headers.latency),
+            stop_reason: told.stop_reason,
+            exception,
+            characters: told.characters,
+        }
+    }
 }

@@ -1,6 +1,7 @@
 //! What was read from one document.
 
 use super::fields::{Count, Field, Style};
+use super::observe::Told;
 use super::scan::{Visit, Word};
 use super::{LatencyTier, ServiceTier, StopReason, Usage};
 
@@ -104,11 +105,7 @@ pub(super) struct Reading {
     details: Details,
     /// Whether there was an object of counts at all.
     pub(super) counted: bool,
-    pub(super) service_tier: Option<ServiceTier>,
-    pub(super) latency: Option<LatencyTier>,
-    pub(super) stop_reason: Option<StopReason>,
-    /// Characters of text.
-    pub(super) characters: u64,
+    pub(super) told: Told,
     word: Word,
 }
 
@@ -169,9 +166,9 @@ impl Visit<Field> for Reading {
                 self.usage.cache_write_5m = None;
                 self.usage.cache_write_1h = None;
             }
-            Field::Tier => self.service_tier = None,
-            Field::Latency => self.latency = None,
-            Field::StopReason => self.stop_reason = None,
+            Field::Tier => self.told.service_tier = None,
+            Field::Latency => self.told.latency = None,
+            Field::StopReason => self.told.stop_reason = None,
             Field::Group | Field::Text | Field::Chunk => {}
         }
         self.word.clear();
@@ -202,7 +199,7 @@ impl Visit<Field> for Reading {
             // Every byte but the continuation bytes of UTF-8 begins a character.
             let characters = piece.iter().filter(|&&byte| byte & 0xC0 != 0x80).count();
             let characters = u64::try_from(characters).unwrap_or(u64::MAX);
-            self.characters = self.characters.saturating_add(characters);
+            self.told.characters = self.told.characters.saturating_add(characters);
         } else {
             self.word.push(piece);
         }
@@ -218,9 +215,9 @@ impl Visit<Field> for Reading {
                     _ => None,
                 }
             }
-            Field::Tier => self.service_tier = Some(ServiceTier::from_word(word)),
-            Field::Latency => self.latency = Some(LatencyTier::from_word(word)),
-            Field::StopReason => self.stop_reason = Some(StopReason::from_word(word)),
+            Field::Tier => self.told.service_tier = Some(ServiceTier::from_word(word)),
+            Field::Latency => self.told.latency = Some(LatencyTier::from_word(word)),
+            Field::StopReason => self.told.stop_reason = Some(StopReason::from_word(word)),
             _ => {}
         }
     }

@@ -3,12 +3,10 @@
 use super::chunk::Chunk;
 use super::estimate::estimate;
 use super::fields::{CHUNK, CONVERSE_EVENT, Field};
+use super::observe::Told;
 use super::reading::{Counts, Reading};
 use super::scan::Scanner;
-use super::{
-    Ending, HeaderUsage, LatencyTier, Observation, ServiceTier, StopReason, StreamException, Unread, Usage,
-    UsageSource,
-};
+use super::{Ending, HeaderUsage, Observation, StreamException, Unread, Usage, UsageSource};
 use crate::eventstream::{DecodeError, Decoder, Head, MessageKind, Sink};
 
 /// Which operation's stream it is.
@@ -41,10 +39,7 @@ impl StreamObserver {
                 metrics: Counts::default(),
                 start: Counts::default(),
                 usage: Counts::default(),
-                service_tier: None,
-                latency: None,
-                stop_reason: None,
-                characters: 0,
+                told: Told::default(),
                 unread: None,
                 messages: 0,
             },
@@ -57,9 +52,9 @@ impl StreamObserver {
         if self.broken.is_some() {
             return false;
         }
-        let before = self.account.characters;
+        let before = self.account.told.characters;
         self.broken = self.decoder.push(chunk, &mut self.account).err();
-        before == 0 && self.account.characters > 0
+        before == 0 && self.account.told.characters > 0
     }
 
     /// What the stream said. `headers`: of the response. `request_bytes`: size of the request's body, for a guess.
@@ -69,11 +64,11 @@ impl StreamObserver {
         // A stream that has begun and ends cleanly, but without its account, was cut upstream of us.
         let begun = account.messages > 0 || !self.decoder.at_boundary();
         let cut = match account.exception {
-            Some(_) => account.characters > 0,
+            Some(_) => account.told.characters > 0,
             None => ending == Ending::Cut || begun,
         };
         let reported = account.reported();
-        let (source, usage) = if reported.is_some() {
+        let numbers = if reported.is_some() {
             (UsageSource::Reported, reported)
         } else if unread.is_some() {
             (UsageSource::Unparsed, None)
@@ -82,16 +77,7 @@ impl StreamObserver {
         } else {
             (UsageSource::Unknown, None)
         };
-        Observation {
-            usage,
-            source,
-            unread: unread.filter(|_| source == UsageSource::Unparsed),
-            service_tier: account.service_tier.or(headers.service_tier),
-            latency: account.latency.or(headers.latency),
-            stop_reason: account.stop_reason,
-            exception: account.exception,
-            characters: account.characters,
-        }
+        Observation::new(numbers, unread, account.exception, account.told, headers)
     }
 
     /// Messages read whole so far.
@@ -109,10 +95,7 @@ struct Account {
     metrics: Counts,
     start: Counts,
     usage: Counts,
-    service_tier: Option<ServiceTier>,
-    latency: Option<LatencyTier>,
-    stop_reason: Option<StopReason>,
-    characters: u64,
+    told: Told,
     /// The first message that could not be read.
     unread: Option<Unread>,
     messages: u64,
@@ -144,17 +127,19 @@ impl Account {
 
     fn guess(&self, request_bytes: u64) -> Usage {
         let events = self.metrics.or(self.usage).or(self.start);
-        estimate(request_bytes, self.characters, events.prompt(), events.output)
+        estimate(
+            request_bytes,
+            self.told.characters,
+            events.prompt(),
+            events.output,
+        )
     }
 
     fn learn(&mut self, reading: &Reading) {
         self.metrics = reading.metrics.or(self.metrics);
         self.start = reading.start.or(self.start);
         self.usage = reading.usage().or(self.usage);
-        self.service_tier = reading.service_tier.or(self.service_tier);
-        self.latency = reading.latency.or(self.latency);
-        self.stop_reason = reading.stop_reason.or(self.stop_reason);
-        self.characters = self.characters.saturating_add(reading.characters);
+        self.told = reading.told.after(self.told);
         // Anthropic's first event has counts that are no account.
         if reading.usage() != Counts::default() && self.usage.or(self.start).usage().is_none() {
             self.unread = self.unread.or(Some(Unread::Counts));
