@@ -1,0 +1,172 @@
+//! Configurations that were changed at random: lines gone, twice, elsewhere or further in, values of every kind. The
+//! reader never panics, an error says where it is and what was expected, and what is accepted the filter accepts too.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use envoy_bedrock::gateway::Gateway;
+use envoy_bedrock_cli::check::{self, Format};
+use envoy_bedrock_cli::litellm::{self, Environment, Secrets};
+use proptest::prelude::*;
+use proptest::sample::Index;
+
+const SAMPLES: &str = "tests/configs";
+/// In every secret of the samples, in this or another case.
+const MARK: &str = "tops3cret";
+/// What YAML, LiteLLM or the reader could trip over.
+const VALUES: [&str; 32] = [
+    "",
+    "null",
+    "~",
+    "[]",
+    "{}",
+    "[[[[[[]]]]]]",
+    "-1",
+    "0",
+    "1e400",
+    ".nan",
+    "0x10",
+    "99999999999999999999",
+    "1e-30",
+    "true",
+    "*",
+    "\"*\"",
+    "&a x",
+    "*a",
+    "!!binary eA==",
+    "!custom x",
+    "os.environ/NOT_SET",
+    "os.environ/",
+    "bedrock/",
+    "bedrock/*",
+    "bedrock/a*b*c",
+    "\"\\0\"",
+    "\"a\\nb\"",
+    "|",
+    ">-",
+    "'",
+    "\"",
+    "arn:aws:bedrock:us-east-1::foundation-model/",
+];
+
+#[derive(Clone, Debug)]
+enum Change {
+    Delete,
+    Repeat,
+    Swap,
+    Indent(usize),
+    Outdent,
+    Value(Index),
+    Cut(Index),
+}
+
+fn change() -> impl Strategy<Value = (Index, Change)> {
+    let change = prop_oneof![
+        Just(Change::Delete),
+        Just(Change::Repeat),
+        Just(Change::Swap),
+        (1usize..5).prop_map(Change::Indent),
+        Just(Change::Outdent),
+        any::<Index>().prop_map(Change::Value),
+        any::<Index>().prop_map(Change::Cut),
+    ];
+    (any::<Index>(), change)
+}
+
+fn changed(text: &str, changes: &[(Index, Change)]) -> String {
+    let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+    for (index, change) in changes {
+        if lines.is_empty() {
+            break;
+        }
+        let at = index.index(lines.len());
+        match change {
+            Change::Delete => drop(lines.remove(at)),
+            Change::Repeat => lines.insert(at, lines[at].clone()),
+            Change::Swap => {
+                let last = lines.len() - 1;
+                lines.swap(at, last.min(at + 1));
+            }
+            Change::Indent(spaces) => lines[at].insert_str(0, &" ".repeat(*spaces)),
+            Change::Outdent => lines[at] = lines[at].trim_start().to_owned(),
+            Change::Value(value) => {
+                let key = lines[at].split_once(':').map_or("", |(key, _)| key).to_owned();
+                lines[at] = format!("{key}: {}", value.get(&VALUES));
+            }
+            // In front of any value, so that a secret stays behind its name.
+            Change::Cut(length) => {
+                let key = lines[at].find(':').map_or(0, |colon| colon + 1);
+                let keep: String = lines[at].chars().take(length.index(key + 1)).collect();
+                lines[at] = keep;
+            }
+        }
+    }
+    lines.join("\n")
+}
+
+fn samples() -> Vec<PathBuf> {
+    let paths = fs::read_dir(SAMPLES).unwrap().map(|entry| entry.unwrap().path());
+    let mut paths: Vec<PathBuf> = paths
+        .filter(|path| path.extension().is_some_and(|extension| extension == "yaml"))
+        .collect();
+    paths.sort();
+    assert!(paths.len() >= 14);
+    paths
+}
+
+fn environment() -> Environment {
+    let secrets = [
+        ("AWS_ACCESS_KEY_ID", "AKIATOPS3CRETPROCESS"),
+        ("AWS_SECRET_ACCESS_KEY", "tops3cret/process"),
+        ("LITELLM_MASTER_KEY", "sk-tops3cret"),
+    ];
+    secrets.into_iter().collect()
+}
+
+/// What holds for any file.
+fn holds(config: &Path, mode: Secrets) {
+    let text = fs::read_to_string(config).unwrap();
+    let outcome = check::outcome(config, &environment(), mode, Format::Text { columns: Some(80) });
+    assert!(
+        !outcome.output.to_lowercase().contains(MARK),
+        "{text}\n{}",
+        outcome.output
+    );
+    match litellm::read(config, &environment(), mode) {
+        Err(errors) => {
+            assert!(!outcome.valid && !errors.is_empty(), "{text}");
+            for error in errors {
+                let error = error.to_string();
+                assert!(error.contains("config.yaml"), "{text}\n{error}");
+                assert!(
+                    error.contains("expected ") && error.contains("found"),
+                    "{text}\n{error}"
+                );
+            }
+        }
+        Ok(blueprint) => {
+            assert!(outcome.valid, "{text}\n{}", outcome.output);
+            let settings = serde_json::to_vec(&blueprint.settings).unwrap();
+            let gateway = Gateway::new(&settings, |_| Some("AKIA0000000000000001".to_owned()));
+            assert!(gateway.is_ok(), "{text}\n{gateway:?}");
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_change_makes_the_reader_panic_or_accept_what_the_filter_does_not(
+        sample in any::<Index>(),
+        changes in proptest::collection::vec(change(), 1..6),
+    ) {
+        let folder = tempfile::tempdir().unwrap();
+        let config = folder.path().join("config.yaml");
+        let sample = fs::read_to_string(sample.get(&samples())).unwrap();
+        fs::write(&config, changed(&sample, &changes)).unwrap();
+        for mode in [Secrets::MustExist, Secrets::Demo] {
+            holds(&config, mode);
+        }
+    }
+}
