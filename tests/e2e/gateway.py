@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import signal
+import socket
 import subprocess
 import tempfile
 import time
@@ -80,28 +81,37 @@ def config(deployments, **sections) -> str:
     return json.dumps({"model_list": models, **sections}, indent=1)
 
 
+def free_port() -> int:
+    """A port of 127.0.0.1 that was free a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
 class Gateway:
     """A running gateway. Use it in a `with`, or call `stop`.
 
     `upstreams`: an emulator that stands for AWS's own host names, over TLS, for the regions that the configuration
     uses; without one the configuration has to name its endpoints itself. `certificate` is (certificate, key) of the
-    TLS listener. `literals` are variables that Envoy gets and `render`, which makes up their names, does not.
+    TLS listener. `literals` are variables that Envoy gets and `render`, which makes up their names, does not. `metrics`
+    adds the listener for Prometheus, at `metrics_port`.
     """
 
     def __init__(self, text: str, *, upstreams: Emulator = None, regions=(), certificate=None, module=None, env=None,
-                 literals=None, workers=2):
+                 literals=None, workers=2, metrics=False):
         self.literals = literals or {}
         self.workers = workers
         self._folder = tempfile.TemporaryDirectory(prefix="gateway-")
         self.folder = pathlib.Path(self._folder.name)
         self.environment = {**ENVIRONMENT, **(env or {}), **self.literals}
         (self.folder / "config.yaml").write_text(text, encoding="utf-8")
-        self.render(upstreams, regions, certificate, module or filter_module())
+        self.render(upstreams, regions, certificate, module or filter_module(), metrics)
         self.process = self.start()
         try:
             self.admin = f"http://{self.wait(self.admin_address)}"
             ports = self.wait(self.listeners)
             self.port, self.tls_port = ports["plain"], ports.get("tls")
+            self.metrics_port = ports.get("metrics")
             self.url = f"http://127.0.0.1:{self.port}"
             self.tls_url = f"https://localhost:{self.tls_port}" if self.tls_port else None
             self.wait(self.is_ready)
@@ -116,9 +126,11 @@ class Gateway:
     def __exit__(self, *_):
         self.stop()
 
-    def render(self, upstreams, regions, certificate, module):
+    def render(self, upstreams, regions, certificate, module, metrics):
+        # The listener for Prometheus has to know the admin port.
+        admin = ["--admin-port", str(free_port()), "--metrics-port", "0"] if metrics else ["--admin-port", "0"]
         arguments = ["--filter", str(module), "--bind", "127.0.0.1", "--port", "0", "--tls-port", "0",
-                     "--admin-port", "0", "--access-log", str(self.folder / "access.log"),
+                     *admin, "--access-log", str(self.folder / "access.log"),
                      "-o", str(self.folder / "envoy.yaml")]
         if certificate:
             arguments += ["--tls-cert", str(certificate[0]), "--tls-key", str(certificate[1])]
@@ -192,6 +204,10 @@ class Gateway:
         """Counters and gauges whose names match `pattern`."""
         answer = requests.get(f"{self.admin}/stats", params={"filter": pattern, "format": "json"}, timeout=5).json()
         return {each["name"]: each["value"] for each in answer["stats"] if "value" in each}
+
+    def metrics(self) -> str:
+        """The page that Prometheus gets."""
+        return requests.get(f"http://127.0.0.1:{self.metrics_port}/metrics", timeout=10).text
 
     def leaks(self) -> list:
         """Where secrets were written to. Empty is good."""

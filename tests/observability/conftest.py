@@ -1,0 +1,42 @@
+"""What these tests share: a gateway under traffic of every kind, and a Prometheus that watches it."""
+
+import pathlib
+import sys
+
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
+
+from emulator import Emulator  # noqa: E402
+from gateway import CREDENTIALS, Gateway  # noqa: E402
+from prometheus import Prometheus  # noqa: E402
+from traffic import REGIONS, Traffic, configuration, troubles  # noqa: E402
+
+# Nobody listens there: a gateway that is down.
+NOWHERE = "127.0.0.1:1"
+
+
+@pytest.fixture(scope="session")
+def bedrock():
+    with Emulator(REGIONS, *CREDENTIALS) as running:
+        troubles(running)
+        yield running
+
+
+@pytest.fixture(scope="session")
+def gateway(bedrock):
+    with Gateway(configuration(bedrock), metrics=True) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def traffic(gateway):
+    """Requests of every kind, without an end."""
+    with Traffic(gateway) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def prometheus(gateway, traffic):
+    with Prometheus([f"127.0.0.1:{gateway.metrics_port}", NOWHERE]) as running:
+        yield running

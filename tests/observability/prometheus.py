@@ -1,0 +1,122 @@
+"""Prometheus as docker-compose.yaml has it, beside a gateway of the tests: the shipped configuration with another target."""
+
+import math
+import pathlib
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+
+import requests
+
+from gateway import ROOT, free_port
+
+SHIPPED = ROOT / "deploy/observability"
+START_SECONDS = 30
+
+
+def program(name: str) -> str:
+    """The path of `prometheus` or `promtool`. A missing one is a failure, never a skip."""
+    if (path := shutil.which(name)) is None:
+        raise FileNotFoundError(f"expected the command {name}, but found none: run tests/observability/run, which gets "
+                                "Debian's, or install Prometheus")
+    return path
+
+
+def promtool(*arguments, given=None) -> subprocess.CompletedProcess:
+    return subprocess.run([program("promtool"), *map(str, arguments)], input=given, capture_output=True, text=True,
+                          timeout=60)
+
+
+def configuration(targets, interval: str) -> str:
+    """The shipped file with other targets and another pace."""
+    text = (SHIPPED / "prometheus.yml").read_text(encoding="utf-8")
+    quoted = ", ".join(f'"{target}"' for target in targets)
+    for shipped, wanted in [('"envoy:9902"', quoted), ("_interval: 15s", f"_interval: {interval}"),
+                            ("rules/*.yml", f"{SHIPPED}/rules/*.yml")]:
+        if shipped not in text:
+            raise RuntimeError(f"expected {shipped} in prometheus.yml")
+        text = text.replace(shipped, wanted)
+    return text
+
+
+class Prometheus:
+    """A running Prometheus that scrapes `targets` (`host:port`). Use it in a `with`."""
+
+    def __init__(self, targets, interval="1s"):
+        self._folder = tempfile.TemporaryDirectory(prefix="prometheus-")
+        folder = pathlib.Path(self._folder.name)
+        (folder / "prometheus.yml").write_text(configuration(targets, interval), encoding="utf-8")
+        self.port = free_port()
+        self.log = folder / "log"
+        with open(self.log, "wb") as log:
+            self.process = subprocess.Popen(
+                [program("prometheus"), f"--config.file={folder}/prometheus.yml", f"--storage.tsdb.path={folder}/data",
+                 f"--web.listen-address=127.0.0.1:{self.port}"], stdout=log, stderr=log)
+        self.session = requests.Session()
+        self.session.trust_env = False
+
+    def __enter__(self):
+        try:
+            self.wait(self.is_ready, "to be ready", START_SECONDS)
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            self.process.wait(timeout=15)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        self._folder.cleanup()
+
+    def is_ready(self) -> bool:
+        try:
+            return self.session.get(f"http://127.0.0.1:{self.port}/-/ready", timeout=5).status_code == 200
+        except requests.RequestException:
+            return False
+
+    def wait(self, question, what: str, seconds: float):
+        """The first answer of `question` that is true."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end and self.process.poll() is None:
+            if answer := question():
+                return answer
+            time.sleep(0.1)
+        tail = self.log.read_text(errors="replace")[-3000:]
+        raise TimeoutError(f"expected Prometheus {what} within {seconds} s, but found it was not:\n{tail}")
+
+    def call(self, path: str, **params):
+        answer = self.session.get(f"http://127.0.0.1:{self.port}/api/v1/{path}", params=params, timeout=30).json()
+        if answer["status"] != "success":
+            raise RuntimeError(f"{path} {params}: {answer['error']}")
+        return answer["data"]
+
+    def query(self, expression: str, **params) -> list:
+        """(labels, value) of each sample that is a number."""
+        data = self.call("query", query=expression, **params)
+        pairs = [data["result"]] if data["resultType"] == "scalar" else [each["value"] for each in data["result"]]
+        labels = [{}] if data["resultType"] == "scalar" else [each["metric"] for each in data["result"]]
+        return [(names, float(value)) for names, (_, value) in zip(labels, pairs) if not math.isnan(float(value))]
+
+    def number(self, expression: str) -> float:
+        """The value of an expression that has one, or 0."""
+        return sum(value for _, value in self.query(expression))
+
+    def alerts(self) -> set:
+        """Names of the alerts whose condition holds, for however short a time."""
+        return {alert["labels"]["alertname"] for alert in self.call("alerts")["alerts"]}
+
+    def scrapes(self) -> float:
+        """When each target that is up was last scraped, as Unix time: the least of them."""
+        return min((value for _, value in self.query("timestamp(up == 1)")), default=0.0)
+
+    def wait_for_scrape(self, seconds=30):
+        """Until what is counted now is stored, and the rules have seen it."""
+        now = time.time()
+        # Envoy hands out its histograms every five seconds, and a rule is evaluated after the scrape.
+        self.wait(lambda: self.scrapes() > now + 7, "to scrape", seconds)

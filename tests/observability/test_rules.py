@@ -1,0 +1,64 @@
+"""The shipped files by themselves: promtool's checks, and its unit tests of the rules."""
+
+import json
+import pathlib
+import re
+
+import pytest
+
+from dashboard import DASHBOARD, panels, queries
+from prometheus import SHIPPED, promtool
+
+UNIT_TESTS = sorted((pathlib.Path(__file__).parent / "rules").glob("*.yml"))
+SEVERITIES = {"warning", "critical"}
+
+
+def test_the_configuration_is_valid():
+    done = promtool("check", "config", SHIPPED / "prometheus.yml")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_every_file_of_rules_has_unit_tests():
+    assert [path.name for path in UNIT_TESTS] == [path.name for path in sorted((SHIPPED / "rules").glob("*.yml"))]
+
+
+@pytest.mark.parametrize("path", UNIT_TESTS, ids=lambda path: path.stem)
+def test_the_rules_pass_their_unit_tests(path):
+    done = promtool("test", "rules", path)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_every_alert_has_a_unit_test_and_says_what_is_needed():
+    alerts = re.split(r"\n      - alert: ", (SHIPPED / "rules/alerts.yml").read_text(encoding="utf-8"))[1:]
+    tested = (UNIT_TESTS[0].parent / "alerts.yml").read_text(encoding="utf-8")
+    assert len(alerts) >= 5
+    for text in alerts:
+        name = text.split("\n")[0]
+        assert f"- alertname: {name}\n" in tested or f"alertname: {name}\n" in tested, name
+        assert re.search(r"\n        for: \d+m\n", text), name
+        assert re.search(r"severity: (\w+)", text)[1] in SEVERITIES, name
+        assert "summary: " in text and "description: " in text and "{{ $" in text, name
+
+
+def test_no_panel_is_without_a_query_a_unit_or_a_title_of_its_own():
+    shown = panels()
+    assert len({panel["title"] for panel in shown}) == len(shown) >= 20
+    for panel in shown:
+        units = [panel["fieldConfig"]["defaults"].get("unit")]
+        units += [each["value"] for override in panel["fieldConfig"]["overrides"]
+                  for each in override["properties"] if each["id"] == "unit"]
+        assert panel["targets"] and any(units), panel["title"]
+
+
+def test_no_query_of_the_dashboard_has_a_variable_left():
+    assert not [query for query in queries() if "$" in query.expression]
+
+
+def test_panels_do_not_overlap():
+    taken = set()
+    for panel in json.loads(DASHBOARD.read_text(encoding="utf-8"))["panels"]:
+        place = panel["gridPos"]
+        cells = {(x, y) for x in range(place["x"], place["x"] + place["w"])
+                 for y in range(place["y"], place["y"] + place["h"])}
+        assert place["x"] + place["w"] <= 24 and not cells & taken, panel["title"]
+        taken |= cells

@@ -1,0 +1,125 @@
+"""The page that Prometheus is given: who can reach what of it, and what can be in it."""
+
+import http.client
+import re
+import uuid
+
+import pytest
+
+import clients
+from gateway import Gateway
+from traffic import configuration, refused, round_of
+
+OURS = re.compile(r"((?:gen_ai|envoy_bedrock)_\w+(?:\{.*\})?) \S+")
+
+
+@pytest.fixture(scope="module")
+def gateway(bedrock):
+    """One that nobody else uses."""
+    with Gateway(configuration(bedrock), metrics=True) as running:
+        yield running
+
+
+def series(gateway) -> set:
+    """Names with labels, without values."""
+    lines = [OURS.fullmatch(line) for line in gateway.metrics().splitlines()]
+    return {line[1] for line in lines if line}
+
+
+def ask(port, method, path) -> http.client.HTTPResponse:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    try:
+        connection.putrequest(method, path, skip_accept_encoding=True)
+        connection.endheaders()
+        answer = connection.getresponse()
+        answer.text = answer.read().decode()
+        return answer
+    finally:
+        connection.close()
+
+
+@pytest.mark.parametrize("path", ["/stats/prometheus", "/metrics", "/metrics/"])
+def test_the_page_is_where_envoy_and_litellm_have_it(gateway, path):
+    answer = ask(gateway.metrics_port, "GET", path)
+    assert answer.status == 200 and "# TYPE envoy_bedrock_deployment_info gauge" in answer.text
+
+
+@pytest.mark.parametrize("method, path", [
+    ("GET", "/"), ("GET", "/stats"), ("GET", "/config_dump"), ("GET", "/certs"), ("GET", "/server_info"), ("GET", "/help"),
+    ("POST", "/quitquitquit"), ("POST", "/drain_listeners"), ("POST", "/logging?level=trace"), ("POST", "/metrics"),
+    ("HEAD", "/metrics"), ("PUT", "/stats/prometheus"), ("GET", "/stats/prometheus?usedonly"), ("GET", "/metrics?filter=(a*)*"),
+    ("GET", "/metrics?"), ("GET", "/metrics/../config_dump"), ("GET", "/metrics/config_dump"), ("GET", "/metrics//"),
+    ("GET", "//metrics"), ("GET", "/metrics%2f"), ("GET", "/stats/prometheus/../../config_dump"),
+    ("GET", "/stats/prometheus%3fformat=json"), ("GET", "/METRICS"), ("GET", "http://127.0.0.1/config_dump"),
+    ("GET", "/stats/prometheus;x"), ("GET", "/metrics\\..\\config_dump"), ("OPTIONS", "*"),
+])
+def test_nothing_else_of_the_admin_interface_can_be_reached(gateway, method, path):
+    answer = ask(gateway.metrics_port, method, path)
+    assert answer.status in (400, 404), answer.text[:200]
+    assert not answer.text or answer.text.startswith("Expected GET and /stats/prometheus")
+    assert gateway.process.poll() is None
+
+
+def test_a_smuggled_second_request_is_one_of_the_same_kind(gateway):
+    """What follows a body of unclear length is refused or judged like any other request."""
+    gateway_port, gateway.port = gateway.port, gateway.metrics_port
+    try:
+        received = clients.speak(gateway, b"GET /metrics HTTP/1.1\r\nhost: h\r\ncontent-length: 4\r\ntransfer-encoding: chunked\r\n"
+                                 b"\r\n0\r\n\r\nGET /config_dump HTTP/1.1\r\nhost: h\r\n\r\n")
+    finally:
+        gateway.port = gateway_port
+    assert b"bootstrap" not in received and b"static_resources" not in received
+
+
+def test_a_scrape_is_not_in_the_spend_log(gateway):
+    rows = gateway.access_log().count("\n")
+    for _ in range(5):
+        assert ask(gateway.metrics_port, "GET", "/metrics").status == 200
+    # A request that is logged, so that there is something to wait for.
+    assert clients.post(gateway, "no-such-model").status == 400
+    gateway.wait(lambda: gateway.access_log().count("\n") > rows or None)
+    assert gateway.access_log().count("\n") == rows + 1
+
+
+def test_no_client_makes_a_series(gateway):
+    """After a round of everything, strangers with odd names bring nothing new, and none of their words is to be seen."""
+    for number in range(10):
+        round_of(gateway, number)
+    hostile(gateway, "first")
+    before = settled(gateway)
+    for number in range(20):
+        hostile(gateway, f"{uuid.uuid4().hex}-{number}")
+    assert settled(gateway) - before == set()
+    page = gateway.metrics()
+    assert "hostile" not in page and "sk-" not in page
+
+
+def hostile(gateway, word):
+    """What a client can choose, chosen to be seen."""
+    mark = f"hostile-{word}"
+    headers = {"x-litellm-tags": f"{mark},b", "x-litellm-customer-id": mark, "x-litellm-end-user-id": mark,
+               "x-litellm-call-id": mark, "user-agent": mark, "x-litellm-model-group": mark, "x-litellm-model-id": mark,
+               "x-litellm-spend-logs-metadata": f'{{"a":"{mark}"}}', "x-amzn-trace-id": mark, "host": mark,
+               "x-eb-cluster": mark, "x-eb-route": mark, "x-forwarded-for": mark, "x-amzn-bedrock-trace": mark}
+    for model in ["claude", f"wild/{mark}", f"wild/{mark};status_class=2xx;new=1", mark, f"{mark};region=x", f"{mark}=\"\\"]:
+        for operation in ["converse", "converse-stream"]:
+            clients.post(gateway, model, operation, headers=headers)
+    clients.post(gateway, "claude", mark, headers=headers)
+    clients.post(gateway, "claude", key=f"sk-{mark}", headers=headers)
+    clients.post(gateway, "claude", body=f'{{"{mark}":'.encode(), headers=headers)
+    refused(gateway)
+
+
+def settled(gateway) -> set:
+    """The series once no request is under way and Envoy has merged its histograms, which it does every five seconds."""
+    gateway.wait(lambda: is_settled(gateway))
+    return series(gateway)
+
+
+def is_settled(gateway):
+    if gateway.stats("^http.gateway.downstream_rq_active$") != {"http.gateway.downstream_rq_active": 0}:
+        return None
+    page = gateway.metrics()
+    counted, measured = (sum(map(int, re.findall(rf"^{name}{{.*}} (\d+)$", page, re.MULTILINE)))
+                         for name in ["envoy_bedrock_requests_total", "envoy_bedrock_overhead_microseconds_count"])
+    return True if counted == measured > 0 else None

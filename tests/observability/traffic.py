@@ -1,0 +1,104 @@
+"""Requests of every kind: answered, streamed, retried, throttled, failed, cut, left, refused and without a price."""
+
+import http.client
+import itertools
+import threading
+
+import clients
+from gateway import config
+
+WEST, EAST, FAR = REGIONS = ("us-west-2", "us-east-1", "eu-central-1")
+CLAUDE = "us.anthropic.claude-3-5-sonnet-20240620-v1:0"
+NOVA = "us.amazon.nova-lite-v1:0"
+# Each trouble has a model of its own, so that all can be had at once.
+EXCEPTION, CORRUPT, CUT, SILENT, UNPRICED = (
+    f"amazon.nova-{name}-v1:0" for name in ("pro", "micro", "premier", "silent", "unpriced"))
+
+
+def configuration(bedrock) -> str:
+    def at(region, model, **params):
+        return {"model": f"bedrock/{model}", "aws_region_name": region,
+                "aws_bedrock_runtime_endpoint": bedrock.url(region), **params}
+
+    price = {"input_cost_per_token": 1, "output_cost_per_token": 2}
+    return config([
+        ("claude", at(WEST, CLAUDE, order=1)), ("claude", at(EAST, CLAUDE, order=2)),
+        ("nova", at(FAR, NOVA, order=1)), ("nova", at(EAST, NOVA, order=2)),
+        ("costly", at(EAST, "custom.costly-v1:0", **price)),
+        ("unpriced", at(EAST, UNPRICED)),
+        ("exception", at(EAST, EXCEPTION)), ("corrupt", at(EAST, CORRUPT)), ("cut", at(EAST, CUT)),
+        ("silent", at(EAST, SILENT)),
+        ("wild/*", at(EAST, "*")),
+    ])
+
+
+def troubles(bedrock):
+    """The west throttles, the far region fails, and some models have their ways."""
+    bedrock.fault("status", status=429, region=WEST, rate=0.7)
+    bedrock.fault("status", status=503, region=FAR)
+    bedrock.fault("exception", model=EXCEPTION, after_events=2, error_type="modelStreamErrorException")
+    bedrock.fault("corrupt_frame", model=CORRUPT, after_events=2)
+    bedrock.fault("cut", model=CUT, after_events=3)
+    bedrock.fault("hang", model=SILENT)
+    bedrock.pace(events=6, interval_ms=5)
+
+
+def refused(gateway):
+    """A request for each way of being refused that needs no broken connection."""
+    clients.post(gateway, "claude", key=None)
+    clients.post(gateway, "claude", key="sk-wrong")
+    clients.post(gateway, "no-such-model")
+    clients.post(gateway, "claude", "no-such-operation")
+
+
+def round_of(gateway, number=0):
+    """One of each. What the emulator reports depends on the body: so it has to differ for all kinds of usage to come."""
+    for operation in ["converse", "converse-stream"]:
+        for model in ["claude", "nova", "costly", "unpriced", "wild/amazon.nova-lite-v1:0"]:
+            clients.post(gateway, model, operation, clients.question(f"hello {number}"))
+    for operation in ["invoke", "invoke-with-response-stream"]:
+        clients.post(gateway, "claude", operation, clients.anthropic(f"hello {number}"))
+    clients.post(gateway, "claude", body=b"no JSON")
+    for model in ["exception", "corrupt", "cut"]:
+        try:
+            clients.post(gateway, model, "converse-stream")
+        except (http.client.IncompleteRead, ConnectionResetError):
+            pass
+    try:
+        clients.post(gateway, "silent", timeout=0.2)
+    except TimeoutError:
+        pass
+    refused(gateway)
+
+
+class Traffic:
+    """Round after round until it is stopped. Use it in a `with`."""
+
+    def __init__(self, gateway):
+        self._gateway = gateway
+        self._over = threading.Event()
+        self._error = None
+        self._thread = threading.Thread(target=self._run)
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+
+    def stop(self):
+        """Ends it; fails with what has ended it before."""
+        self._over.set()
+        self._thread.join()
+        if self._error is not None:
+            raise self._error
+
+    def _run(self):
+        try:
+            for number in itertools.count():
+                if self._over.wait(0.1):
+                    return
+                round_of(self._gateway, number)
+        except Exception as error:
+            self._error = error
