@@ -101,7 +101,7 @@ def hostile(gateway, word):
                "x-litellm-call-id": mark, "user-agent": mark, "x-litellm-model-group": mark, "x-litellm-model-id": mark,
                "x-litellm-spend-logs-metadata": f'{{"a":"{mark}"}}', "x-amzn-trace-id": mark, "host": mark,
                "x-eb-cluster": mark, "x-eb-route": mark, "x-forwarded-for": mark, "x-amzn-bedrock-trace": mark}
-    for model in ["claude", f"wild/{mark}", f"wild/{mark};status_class=2xx;new=1", mark, f"{mark};region=x", f"{mark}=\"\\"]:
+    for model in ["claude", f"wild/amazon.nova-{mark}-v1:0", f"wild/{mark};status_class=2xx;new=1", mark, f"{mark};region=x", f"{mark}=\"\\"]:
         for operation in ["converse", "converse-stream"]:
             clients.post(gateway, model, operation, headers=headers)
     clients.post(gateway, "claude", mark, headers=headers)

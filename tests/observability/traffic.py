@@ -11,8 +11,8 @@ WEST, EAST, FAR = REGIONS = ("us-west-2", "us-east-1", "eu-central-1")
 CLAUDE = "us.anthropic.claude-3-5-sonnet-20240620-v1:0"
 NOVA = "us.amazon.nova-lite-v1:0"
 # Each trouble has a model of its own, so that all can be had at once.
-EXCEPTION, CORRUPT, CUT, SILENT, UNPRICED = (
-    f"amazon.nova-{name}-v1:0" for name in ("pro", "micro", "premier", "silent", "unpriced"))
+EXCEPTION, CORRUPT, CUT, SILENT, UNPRICED, COSTLY = (
+    f"amazon.nova-{name}-v1:0" for name in ("pro", "micro", "premier", "silent", "unpriced", "costly"))
 
 
 def configuration(bedrock) -> str:
@@ -24,7 +24,7 @@ def configuration(bedrock) -> str:
     return config([
         ("claude", at(WEST, CLAUDE, order=1)), ("claude", at(EAST, CLAUDE, order=2)),
         ("nova", at(FAR, NOVA, order=1)), ("nova", at(EAST, NOVA, order=2)),
-        ("costly", at(EAST, "custom.costly-v1:0", **price)),
+        ("costly", at(EAST, COSTLY, **price)),
         ("unpriced", at(EAST, UNPRICED)),
         ("exception", at(EAST, EXCEPTION)), ("corrupt", at(EAST, CORRUPT)), ("cut", at(EAST, CUT)),
         ("silent", at(EAST, SILENT)),
