@@ -22,19 +22,19 @@ FILTER_SOURCES := Cargo.toml Cargo.lock $(wildcard .cargo/config.toml) $(shell f
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: help run test bench lint unit e2e compose-test filter cli emulator rendered fmt clean
+.PHONY: help run test bench lint unit e2e observability-test compose-test filter cli emulator rendered fmt clean
 
 help: ## List these commands
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9.-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9.-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo
 	@echo "  make run takes CONFIG=$(CONFIG) PORT=$(PORT) TLS_PORT=$(TLS_PORT) BEDROCK=auto|emulator|aws"
 
 run: cli filter $(STAMP) ## Start the gateway on http://0.0.0.0:$(PORT)
 	@PORT=$(PORT) TLS_PORT=$(TLS_PORT) BEDROCK=$(BEDROCK) exec $(CLI) run $(CONFIG)
 
-test: lint unit e2e ## Everything that must pass before a commit
+test: lint unit e2e observability-test ## Everything that must pass before a commit
 	@echo
-	@echo "make test: formatting, lints (native and WebAssembly), cargo test and pytest have passed"
+	@echo "make test: formatting, lints (native and WebAssembly), cargo test, pytest and Prometheus have passed"
 
 lint: rust-target ## Formatting and lints, native and for WebAssembly
 	@echo "==> cargo fmt --check"
@@ -51,6 +51,10 @@ unit: filter $(STAMP) ## cargo test, with the compiled filter and Envoy at hand
 e2e: cli emulator filter $(TRAP) $(STAMP) ## Real Envoy, emulator, boto3 and curl
 	@echo "==> pytest tests/e2e"
 	@$(VENV)/bin/python -m pytest -q tests/e2e $(PYTEST_ARGS)
+
+observability-test: cli emulator filter $(STAMP) ## A real Prometheus with the shipped rules and the dashboard's queries
+	@echo "==> pytest tests/observability"
+	@tests/observability/run $(PYTEST_ARGS)
 
 compose-test: cli emulator filter $(STAMP) ## docker-compose.yaml for real, on an engine of its own (as root)
 	@echo "==> docker-compose.yaml on a private engine"

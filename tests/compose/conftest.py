@@ -40,6 +40,8 @@ def engine(scratch):
         images.build(
             engine, "envoy-bedrock/emulator", emulator, "/usr/local/bin/bedrock-emulator", ["bedrock-emulator"], scratch
         )
+        for name, program in images.observability().items():
+            images.build(engine, name, program, f"/bin/{program.name}", [f"/bin/{program.name}"], scratch, ["prometheus"])
         yield engine
 
 

@@ -14,8 +14,10 @@ CA_BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
 ENTRY_POINT = '#!/bin/bash\nexec "$@"\n'
 
 
-def build(engine, name: str, program: pathlib.Path, installed_as: str, entry_point: list, scratch: pathlib.Path):
-    """Imports an image with `program` at the path `installed_as` of an otherwise almost empty file system."""
+def build(engine, name: str, program: pathlib.Path, installed_as: str, entry_point: list, scratch: pathlib.Path,
+          writable=()):
+    """Imports an image with `program` at the path `installed_as` of an otherwise almost empty file system, in which
+    everybody may write to the folders `writable`."""
     root = scratch / name.replace("/", "_").replace(":", "_")
     for source, inside in ((program, installed_as), (pathlib.Path(shutil.which("bash")), "/bin/bash")):
         put(root, source, inside)
@@ -27,6 +29,9 @@ def build(engine, name: str, program: pathlib.Path, installed_as: str, entry_poi
     script.chmod(0o755)
     for folder in ("tmp", "proc", "sys", "dev", "etc"):
         (root / folder).mkdir(exist_ok=True)
+    for folder in writable:
+        (root / folder).mkdir()
+        (root / folder).chmod(0o777)
     quoted = ", ".join(f'"{word}"' for word in entry_point)
     changes = [f"ENTRYPOINT [{quoted}]", "ENV PATH=/usr/local/bin:/bin"]
     archive = subprocess.Popen(["tar", "--create", "--owner=0", "--group=0", "--directory", root, "."], stdout=subprocess.PIPE)
@@ -46,8 +51,22 @@ def envoy() -> pathlib.Path:
     return path
 
 
+def observability() -> dict:
+    """Programs of the profile `observability`, by image: Debian's Prometheus, and for Grafana a script that looks at what
+    it was given. There is no Grafana without a registry."""
+    found = shutil.which("prometheus")
+    if found is None:
+        raise RuntimeError("expected the command prometheus, but found none: make compose-test gets Debian's")
+    return {
+        "prom/prometheus:v3.5.0": pathlib.Path(found),
+        "grafana/grafana:12.4.0": pathlib.Path(__file__).parent / "grafana",
+    }
+
+
 def libraries(program: pathlib.Path) -> list:
     """The loader and the shared libraries of a program, as `ldd` finds them."""
+    if program.read_bytes()[:2] == b"#!":
+        return []
     listed = subprocess.run(["ldd", program], capture_output=True, text=True, check=True).stdout
     if "not found" in listed:
         raise RuntimeError(f"expected all libraries of {program}, but found:\n{listed}")

@@ -17,7 +17,8 @@ HEALTHY_SECONDS = 60
 class Stack:
     """The services that `docker compose up` starts with one env file. Use it in a `with`."""
 
-    def __init__(self, engine, env_file: pathlib.Path, **variables):
+    def __init__(self, engine, env_file: pathlib.Path, profiles=(), **variables):
+        self._profiles = [word for profile in profiles for word in ("--profile", profile)]
         self._engine = engine
         self._compose = [
             *compose_command(), "--project-name", PROJECT, "--project-directory", str(ROOT),
@@ -27,14 +28,14 @@ class Stack:
 
     def __enter__(self):
         try:
-            self.compose("up", "--detach", "--no-build")
+            self.compose(*self._profiles, "up", "--detach", "--no-build")
         except BaseException:
             self.__exit__()
             raise
         return self
 
     def __exit__(self, *_):
-        self.compose("--profile", "emulator", "down", "--volumes", "--timeout", "5")
+        self.compose("--profile", "emulator", "--profile", "observability", "down", "--volumes", "--timeout", "5")
 
     def compose(self, *arguments) -> str:
         """Runs compose and returns what it printed to standard output."""

@@ -1,4 +1,4 @@
-"""Prometheus as docker-compose.yaml has it, beside a gateway of the tests: the shipped configuration with another target."""
+"""Prometheus as docker-compose.yaml has it, beside a gateway of the tests: the shipped files with another target."""
 
 import math
 import pathlib
@@ -19,8 +19,8 @@ START_SECONDS = 30
 def program(name: str) -> str:
     """The path of `prometheus` or `promtool`. A missing one is a failure, never a skip."""
     if (path := shutil.which(name)) is None:
-        raise FileNotFoundError(f"expected the command {name}, but found none: run tests/observability/run, which gets "
-                                "Debian's, or install Prometheus")
+        raise FileNotFoundError(f"expected the command {name}, but found none: `make observability-test` gets "
+                                "Debian's; or install Prometheus")
     return path
 
 

@@ -39,7 +39,8 @@ def test_litellm_counts_the_refused_too(prometheus):
 
 def test_prometheus_and_the_spend_log_tell_the_same(prometheus, gateway):
     rows = [json.loads(line) for line in gateway.access_log().splitlines()]
-    for record, field in [("litellm_spend_metric_total", "spend"), ("litellm_input_tokens_metric_total", "prompt_tokens"),
+    for record, field in [("litellm_spend_metric_total", "spend"),
+                          ("litellm_input_tokens_metric_total", "prompt_tokens"),
                           ("litellm_output_tokens_metric_total", "completion_tokens")]:
         logged = sum(float(row.get(field) or 0) for row in rows)
         assert prometheus.number(f"sum({record})") == pytest.approx(logged, rel=1e-9), field

@@ -11,8 +11,11 @@ WEST, EAST, FAR = REGIONS = ("us-west-2", "us-east-1", "eu-central-1")
 CLAUDE = "us.anthropic.claude-3-5-sonnet-20240620-v1:0"
 NOVA = "us.amazon.nova-lite-v1:0"
 # Each trouble has a model of its own, so that all can be had at once.
-EXCEPTION, CORRUPT, CUT, SILENT, UNPRICED, COSTLY = (
-    f"amazon.nova-{name}-v1:0" for name in ("pro", "micro", "premier", "silent", "unpriced", "costly"))
+EXCEPTION, CORRUPT = "amazon.nova-pro-v1:0", "amazon.nova-micro-v1:0"
+CUT = "anthropic.claude-3-haiku-20240307-v1:0"
+SILENT = "anthropic.claude-3-sonnet-20240229-v1:0"
+COSTLY = "anthropic.claude-opus-4-1-20250805-v1:0"
+UNPRICED = f"arn:aws:bedrock:{EAST}:123456789012:application-inference-profile/abc123def456"
 
 
 def configuration(bedrock) -> str:
@@ -52,7 +55,7 @@ def refused(gateway):
 
 
 def round_of(gateway, number=0):
-    """One of each. What the emulator reports depends on the body: so it has to differ for all kinds of usage to come."""
+    """One of each. What the emulator reports depends on the body, so it differs for all kinds of usage to come."""
     for operation in ["converse", "converse-stream"]:
         for model in ["claude", "nova", "costly", "unpriced", "wild/amazon.nova-lite-v1:0"]:
             clients.post(gateway, model, operation, clients.question(f"hello {number}"))
