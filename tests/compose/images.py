@@ -29,6 +29,7 @@ def build(engine, name: str, program: pathlib.Path, installed_as: str, entry_poi
     script.chmod(0o755)
     for folder in ("tmp", "proc", "sys", "dev", "etc"):
         (root / folder).mkdir(exist_ok=True)
+    (root / "tmp").chmod(0o1777)
     for folder in writable:
         (root / folder).mkdir()
         (root / folder).chmod(0o777)

@@ -1,7 +1,7 @@
 """Draws docs/dashboard.png: what the dashboard's queries answer about a gateway under some minutes of mixed load.
 
-It is no screenshot. Prometheus, Envoy and the gateway are real and the queries are those of the dashboard; Bedrock is the
-emulator, and matplotlib draws where Grafana would. By hand, after `make observability-test`:
+It is no screenshot. Prometheus, Envoy and the gateway are real and the queries are those of the dashboard; Bedrock is
+the emulator, and matplotlib draws where Grafana would. By hand, after `make observability-test`:
 
     .venv/bin/pip install matplotlib
     PATH=$PATH:$(tests/support/prometheus) .venv/bin/python deploy/observability/picture

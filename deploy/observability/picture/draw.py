@@ -83,23 +83,25 @@ def graph(figure, panel, series, inside, start):
     for spine in axes.spines.values():
         spine.set_visible(False)
     if named:
-        axes.legend(loc="upper left", bbox_to_anchor=(-48 / (inside[2] * 24 * COLUMN), -0.11), ncol=columns([name for name, _ in named], inside),
-                    fontsize=6.5, frameon=False, labelcolor=TEXT, handlelength=1, columnspacing=1, handletextpad=0.4)
+        axes.legend(loc="upper left", bbox_to_anchor=(-48 / (inside[2] * 24 * COLUMN), -0.11), labelcolor=TEXT, fontsize=6.5,
+                    ncol=columns([name for name, _ in named], inside), frameon=False, handlelength=1, columnspacing=1,
+                    handletextpad=0.4)
 
 
 def table(figure, panel, series, inside, _):
     """The rows of the queries merged by their labels, the dearest first."""
     values = {}
     for target, names, points in series:
-        values.setdefault((names["key_alias"], names["model_group"], names["region"]), {})[target["refId"]] = points[-1][1]
+        row = values.setdefault((names["key_alias"], names["model_group"], names["region"]), {})
+        row[target["refId"]] = points[-1][1]
     rows = sorted(values.items(), key=lambda each: -each[1].get("A", 0))[:6]
     cells = [[*names, shown(row.get("A", 0), "currencyUSD", 4), shown(row.get("B", 0), "short")] for names, row in rows]
     left, bottom, width, tall = inside
     top = bottom + tall * 1.02
     for number, line in enumerate([["Key", "Model", "Region", "Spend", "Tokens"], *cells]):
         for column, text in enumerate(line):
-            figure.text(left - 0.029 + width * 1.02 * column / 5, top - number * tall * 0.19, text, fontsize=8, va="center",
-                        color=DIM if number == 0 else TEXT)
+            figure.text(left - 0.029 + width * 1.02 * column / 5, top - number * tall * 0.19, text, fontsize=8,
+                        va="center", color=DIM if number == 0 else TEXT)
 
 
 def legend(target, names) -> str:
