@@ -94,13 +94,14 @@ class Gateway:
     `upstreams`: an emulator that stands for AWS's own host names, over TLS, for the regions that the configuration
     uses; without one the configuration has to name its endpoints itself. `certificate` is (certificate, key) of the
     TLS listener. `literals` are variables that Envoy gets and `render`, which makes up their names, does not. `metrics`
-    adds the listener for Prometheus, at `metrics_port`.
+    adds the listener for Prometheus, at `metrics_port`; `arguments` are more of them for `render`.
     """
 
     def __init__(self, text: str, *, upstreams: Emulator = None, regions=(), certificate=None, module=None, env=None,
-                 literals=None, workers=2, metrics=False):
+                 literals=None, workers=2, metrics=False, arguments=()):
         self.literals = literals or {}
         self.workers = workers
+        self.arguments = arguments
         self._folder = tempfile.TemporaryDirectory(prefix="gateway-")
         self.folder = pathlib.Path(self._folder.name)
         self.environment = {**ENVIRONMENT, **(env or {}), **self.literals}
@@ -131,7 +132,7 @@ class Gateway:
         admin = ["--admin-port", str(free_port()), "--metrics-port", "0"] if metrics else ["--admin-port", "0"]
         arguments = ["--filter", str(module), "--bind", "127.0.0.1", "--port", "0", "--tls-port", "0",
                      *admin, "--access-log", str(self.folder / "access.log"),
-                     "-o", str(self.folder / "envoy.yaml")]
+                     "-o", str(self.folder / "envoy.yaml"), *self.arguments]
         if certificate:
             arguments += ["--tls-cert", str(certificate[0]), "--tls-key", str(certificate[1])]
         if upstreams:
