@@ -14,8 +14,7 @@ CONVERSE, STREAM, INVOKE, INVOKE_STREAM, COUNT = OPERATIONS = (
     "converse", "converse-stream", "invoke", "invoke-with-response-stream", "count-tokens")
 STREAMS = (STREAM, INVOKE_STREAM)
 OLD_HAIKU, UNPRICED = "anthropic.claude-3-haiku-20240307-v1:0", "acme.frontier-v1:0"
-# Longest answer whose headers wait for its cost, and a length above it.
-HELD_MAX_BYTES = 1024 * 1024
+# Above the longest answer whose headers wait for its cost (1 MiB).
 LONG_ANSWER_BYTES = 3_000_000
 
 
