@@ -55,7 +55,7 @@ def stat(figure, panel, series, inside, _):
     steps = [step for step in defaults["thresholds"]["steps"] if step["value"] is None or value >= step["value"]]
     colour = {"blue": STAT, "green": "#73bf69", "orange": "#ff9830", "red": "#f2495c"}[steps[-1]["color"]]
     left, bottom, width, tall = inside
-    figure.text(left + width / 2, bottom + tall / 2, text, color=colour, fontsize=20, ha="center", va="center")
+    figure.text(left + width / 2, bottom + tall * 0.2, text, color=colour, fontsize=20, ha="center", va="center")
 
 
 def graph(figure, panel, series, inside, start):
@@ -72,7 +72,7 @@ def graph(figure, panel, series, inside, start):
         for (name, points), colour in zip(named, COLOURS * 3):
             axes.plot(*zip(*points), label=name, color=colour, linewidth=1.1)
     axes.set_xlim(left=0)
-    axes.set_ylim(bottom=0, top=None if axes.get_ylim()[1] > 0 else 1)
+    axes.set_ylim(bottom=0, top=axes.get_ylim()[1] * 1.06 if axes.get_ylim()[1] > 0 else 1)
     axes.yaxis.set_major_locator(MaxNLocator(5))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: shown(value, unit)))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.0f} min"))
@@ -97,10 +97,10 @@ def table(figure, panel, series, inside, _):
     rows = sorted(values.items(), key=lambda each: -each[1].get("A", 0))[:6]
     cells = [[*names, shown(row.get("A", 0), "currencyUSD", 4), shown(row.get("B", 0), "short")] for names, row in rows]
     left, bottom, width, tall = inside
-    top = bottom + tall * 1.02
+    top = bottom + tall * 0.96
     for number, line in enumerate([["Key", "Model", "Region", "Spend", "Tokens"], *cells]):
         for column, text in enumerate(line):
-            figure.text(left - 0.029 + width * 1.02 * column / 5, top - number * tall * 0.19, text, fontsize=8,
+            figure.text(left - 0.029 + width * 1.02 * column / 5, top - number * tall * 0.18, text, fontsize=8,
                         va="center", color=DIM if number == 0 else TEXT)
 
 
