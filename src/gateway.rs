@@ -17,6 +17,8 @@ use crate::sigv4::{AccessKeyId, CredentialId, SigningKeys};
 
 /// Most attempts of a request: each is a sub-cluster in every failover cluster.
 pub const ATTEMPTS_MAX: u32 = 11;
+/// What the record calls the only key that there is.
+pub const KEY_ALIAS: &str = "master_key";
 /// Most rows that a worker remembers: about a kilobyte each.
 pub const HISTORY_MAX_ROWS: u32 = 100_000;
 

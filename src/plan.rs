@@ -89,11 +89,6 @@ impl Plan {
         !is_last && matches!(status, 408 | 424 | 429 | 500..=599)
     }
 
-    /// What the record calls the client's key by.
-    pub const fn key_alias(&self) -> &'static str {
-        "master_key"
-    }
-
     /// Attempts made so far.
     pub const fn attempted(&self) -> u64 {
         self.course.attempted.get()

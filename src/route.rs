@@ -22,7 +22,8 @@ pub enum Operation {
 }
 
 impl Operation {
-    const ALL: [Self; 5] = [
+    /// All of them.
+    pub const ALL: [Self; 5] = [
         Self::Converse,
         Self::ConverseStream,
         Self::Invoke,

@@ -6,6 +6,7 @@
 use super::Client;
 use super::answer::Answer;
 use super::fields::Fields;
+use crate::gateway::KEY_ALIAS;
 use crate::plan::Plan;
 use crate::pricing::Cost;
 use crate::time::{Rfc3339, UnixTime};
@@ -197,7 +198,7 @@ impl<'a> Row<'a> {
         fields.text("request_id", Some(&self.client.call_id));
         fields.text("call_type", self.plan.map(|plan| plan.operation.segment()));
         fields.text("api_key", self.plan.map(key));
-        fields.text("key_alias", self.plan.map(Plan::key_alias));
+        fields.text("key_alias", self.plan.map(|_| KEY_ALIAS));
         fields.text("model_group", self.plan.map(|plan| plan.model.name.as_str()));
         fields.text("model", self.plan.and_then(Plan::upstream_model).as_deref());
         fields.text("model_id", attempt.map(|deployment| deployment.id.as_str()));

@@ -12,8 +12,10 @@ use std::collections::HashMap;
 
 pub use names::{HISTOGRAMS, LABELS, NAMESPACE};
 
+use crate::deployment::Deployment;
 use crate::gateway::Gateway;
 use crate::ledger::Row;
+use crate::models::Model;
 use crate::plan::Plan;
 use crate::route::Operation;
 use class::{Outcome, StatusClass};
@@ -60,10 +62,13 @@ struct RequestKey(Place, Operation, StatusClass);
 struct AttemptKey(Place, Outcome);
 
 impl Meters {
-    /// Tells what is configured, for dashboards to join with.
-    pub fn describe(gateway: &Gateway, registry: &impl Registry) {
+    /// The metrics of a configuration: what is configured, for dashboards to join with, and at zero what will be counted if
+    /// all goes well. Prometheus takes no notice of the first value of a counter that was not there before.
+    pub fn open(gateway: &Gateway, registry: &impl Registry) -> Self {
+        let mut meters = Self::default();
         for model in gateway.models.all() {
             for deployment in &model.deployments {
+                meters.expect(model, deployment, registry);
                 let name = Name::new(names::DEPLOYMENT)
                     .with("model_group", &model.name)
                     .with("deployment", &deployment.id)
@@ -73,6 +78,17 @@ impl Meters {
                     registry.record(id, 1);
                 }
             }
+        }
+        meters
+    }
+
+    fn expect(&mut self, model: &Model, deployment: &Deployment, registry: &impl Registry) {
+        for operation in Operation::ALL {
+            let place = Place(model.index, Some(deployment.index));
+            let request = Request::new(model, Some(deployment), operation, StatusClass::Success);
+            request.announce(registry);
+            self.requests
+                .insert(RequestKey(place, operation, StatusClass::Success), request);
         }
     }
 
@@ -103,7 +119,7 @@ impl Meters {
         let request = self
             .requests
             .entry(RequestKey(place, plan.operation, status))
-            .or_insert_with(|| Request::new(plan, status));
+            .or_insert_with(|| Request::new(&plan.model, plan.attempt(), plan.operation, status));
         request.measure(row, &mut |metric, value| {
             request.report(metric, value, registry);
         });

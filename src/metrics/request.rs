@@ -5,8 +5,11 @@ use std::cell::Cell;
 use super::class::StatusClass;
 use super::series::Name;
 use super::{Kind, Registry, names};
+use crate::deployment::Deployment;
+use crate::gateway::KEY_ALIAS;
 use crate::ledger::Row;
-use crate::plan::Plan;
+use crate::models::Model;
+use crate::route::Operation;
 
 /// What of a request is measured in every one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,15 +69,19 @@ enum Id {
 }
 
 impl Request {
-    pub(super) fn new(plan: &Plan, status: StatusClass) -> Self {
-        let attempt = plan.attempt();
+    pub(super) fn new(
+        model: &Model,
+        attempt: Option<&Deployment>,
+        operation: Operation,
+        status: StatusClass,
+    ) -> Self {
         let labels = Name::new("")
-            .with("model_group", &plan.model.name)
+            .with("model_group", &model.name)
             .with("deployment", attempt.map_or("none", |deployment| &deployment.id))
             .with("region", attempt.map_or("none", |deployment| &deployment.region))
-            .with("operation", plan.operation.segment())
+            .with("operation", operation.segment())
             .with("status_class", status.as_str())
-            .with("key_alias", plan.key_alias());
+            .with("key_alias", KEY_ALIAS);
         Self {
             labels: labels.as_str().to_owned(),
             ids: Default::default(),
@@ -121,31 +128,41 @@ impl Request {
         }
     }
 
+    /// Makes the counters that nearly every request counts in.
+    pub(super) fn announce(&self, registry: &impl Registry) {
+        for metric in [Metric::Requests, Metric::Cost, Metric::Input, Metric::Output] {
+            self.id(metric, registry);
+        }
+    }
+
     /// Counts `value`. Adding nothing to a counter would only make it appear.
     pub(super) fn report(&self, metric: Metric, value: u64, registry: &impl Registry) {
-        let (kind, name, token_type) = metric.describe();
+        let (kind, ..) = metric.describe();
         if kind == Kind::Counter && value == 0 {
             return;
         }
-        let Some(cell) = self.ids.get(metric as usize) else {
-            return;
-        };
+        match (self.id(metric, registry), kind) {
+            (Some(id), Kind::Counter) => registry.add(id, value),
+            (Some(id), Kind::Histogram | Kind::Gauge) => registry.record(id, value),
+            (None, _) => {}
+        }
+    }
+
+    fn id(&self, metric: Metric, registry: &impl Registry) -> Option<u32> {
+        let cell = self.ids.get(metric as usize)?;
         if let Id::Unasked = cell.get() {
+            let (kind, name, token_type) = metric.describe();
             let name = self.name(name);
             let name = match token_type {
                 Some(word) => name.with("gen_ai_token_type", word),
                 None => name,
             };
-            cell.set(
-                registry
-                    .define(kind, name.as_str())
-                    .map_or(Id::Refused, Id::Known),
-            );
+            let id = registry.define(kind, name.as_str());
+            cell.set(id.map_or(Id::Refused, Id::Known));
         }
-        match (cell.get(), kind) {
-            (Id::Known(id), Kind::Counter) => registry.add(id, value),
-            (Id::Known(id), Kind::Histogram | Kind::Gauge) => registry.record(id, value),
-            (Id::Unasked | Id::Refused, _) => {}
+        match cell.get() {
+            Id::Known(id) => Some(id),
+            Id::Unasked | Id::Refused => None,
         }
     }
 }

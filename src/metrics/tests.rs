@@ -228,7 +228,7 @@ fn a_stream_tells_its_time_to_the_first_token_and_between_tokens() {
 #[test]
 fn every_deployment_is_described_once() {
     let fake = Fake::default();
-    Meters::describe(&gateway(), &fake);
+    Meters::open(&gateway(), &fake);
     assert_eq!(
         fake.of(names::DEPLOYMENT),
         [
@@ -239,9 +239,31 @@ fn every_deployment_is_described_once() {
 }
 
 #[test]
+fn what_will_be_counted_is_there_before_it_is() {
+    let fake = Fake::default();
+    let mut meters = Meters::open(&gateway(), &fake);
+    let announced = fake.names.borrow().len();
+    // Two deployments, each with a gauge and, for every operation, requests, cost, input and output.
+    assert_eq!(announced, 2 * (1 + 5 * 4));
+    let gauges = |(kind, _): &&(Kind, String)| *kind == Kind::Gauge;
+    assert_eq!(fake.names.borrow().iter().filter(gauges).count(), 2);
+    count(
+        &mut meters,
+        &fake,
+        &account(&gateway(), "/model/a;b/converse", &[200], USAGE),
+    );
+    let made: Vec<_> = fake.names.borrow()[announced..].to_vec();
+    let of_requests = |name: &str| made.iter().any(|(_, made)| made.starts_with(name));
+    assert!(
+        !of_requests(names::REQUESTS) && !of_requests(names::COST),
+        "{made:?}"
+    );
+}
+
+#[test]
 fn every_label_in_a_name_is_one_that_is_lifted_out() {
     let (gateway, fake, mut meters) = (gateway(), Fake::default(), Meters::default());
-    Meters::describe(&gateway, &fake);
+    Meters::open(&gateway, &fake);
     for statuses in [&[][..], &[0], &[200], &[429, 500]] {
         count(
             &mut meters,

@@ -18,11 +18,10 @@ pub(super) struct Books {
 
 impl Books {
     pub(super) fn open(gateway: &Gateway) -> Self {
-        Meters::describe(gateway, &Stats);
         Self {
             history: RefCell::new(history::History::open(&Workers, gateway.history_rows)),
             history_rows: gateway.history_rows,
-            meters: RefCell::default(),
+            meters: RefCell::new(Meters::open(gateway, &Stats)),
         }
     }
 
