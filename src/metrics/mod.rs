@@ -86,7 +86,7 @@ impl Meters {
         for operation in Operation::ALL {
             let place = Place(model.index, Some(deployment.index));
             let request = Request::new(model, Some(deployment), operation, StatusClass::Success);
-            request.announce(registry);
+            request.announce(operation, registry);
             self.requests
                 .insert(RequestKey(place, operation, StatusClass::Success), request);
         }

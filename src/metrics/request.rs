@@ -128,10 +128,14 @@ impl Request {
         }
     }
 
-    /// Makes the counters that nearly every request counts in.
-    pub(super) fn announce(&self, registry: &impl Registry) {
-        for metric in [Metric::Requests, Metric::Cost, Metric::Input, Metric::Output] {
-            self.id(metric, registry);
+    /// Makes the counters that nearly every request of an `operation` counts in.
+    pub(super) fn announce(&self, operation: Operation, registry: &impl Registry) {
+        let counters: &[Metric] = match operation {
+            Operation::CountTokens => &[Metric::Requests],
+            _ => &[Metric::Requests, Metric::Cost, Metric::Input, Metric::Output],
+        };
+        for metric in counters {
+            self.id(*metric, registry);
         }
     }
 

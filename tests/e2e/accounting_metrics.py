@@ -101,8 +101,8 @@ def metrics_are_the_rows(story: Story) -> list:
         if reason := REFUSALS.get(ask.scenario.name):
             counted[series(REFUSED, reason=reason)] += 1
     names = {key.split(" ")[0] for key in counted}
-    told = {key: value for key, value in story.metrics.items() if key.split(" ")[0] in names}
-    # A counter that nothing was added to need not be there.
+    # A counter that nothing was added to may be there or not.
+    told = {key: value for key, value in story.metrics.items() if value and key.split(" ")[0] in names}
     return differences("the metrics", told, "the log", {key: value for key, value in counted.items() if value})
 
 
