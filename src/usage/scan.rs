@@ -160,6 +160,19 @@ impl<F: Copy, V: Visit<F>> Scanner<F, V> {
         }
     }
 
+    /// Begins the next document where the last one was: a stream has thousands, and moving a scanner is not free.
+    pub(super) fn restart(&mut self)
+    where
+        V: Default,
+    {
+        self.json = Tokenizer::default();
+        self.walk.depth = 0;
+        self.walk.found = 0;
+        self.walk.member = None;
+        self.walk.word.clear();
+        self.walk.visitor = V::default();
+    }
+
     pub(super) fn push(&mut self, bytes: &[u8]) -> Result<(), Malformed> {
         self.json.push(bytes, &mut self.walk)
     }

@@ -23,7 +23,7 @@ pub enum StreamKind {
 pub struct StreamObserver {
     decoder: Decoder,
     broken: Option<DecodeError>,
-    account: Account,
+    messages: Messages,
 }
 
 impl StreamObserver {
@@ -32,16 +32,15 @@ impl StreamObserver {
         Self {
             decoder: Decoder::default(),
             broken: None,
-            account: Account {
-                kind,
+            messages: Messages {
                 current: Current::Skipped,
-                exception: None,
-                metrics: Counts::default(),
-                start: Counts::default(),
-                usage: Counts::default(),
-                told: Told::default(),
-                unread: None,
-                messages: 0,
+                document: match kind {
+                    StreamKind::Converse => {
+                        Document::Event(Scanner::new(&CONVERSE_EVENT, Reading::default()))
+                    }
+                    StreamKind::Invoke => Document::Chunk(Scanner::new(&CHUNK, Chunk::default())),
+                },
+                account: Account::default(),
             },
         }
     }
@@ -52,17 +51,17 @@ impl StreamObserver {
         if self.broken.is_some() {
             return false;
         }
-        let before = self.account.told.characters;
-        self.broken = self.decoder.push(chunk, &mut self.account).err();
-        before == 0 && self.account.told.characters > 0
+        let before = self.messages.account.told.characters;
+        self.broken = self.decoder.push(chunk, &mut self.messages).err();
+        before == 0 && self.messages.account.told.characters > 0
     }
 
     /// What the stream said. `headers`: of the response. `request_bytes`: size of the request's body, for a guess.
     pub fn finish(&self, ending: Ending, headers: &HeaderUsage, request_bytes: u64) -> Observation {
-        let account = &self.account;
+        let account = &self.messages.account;
         let unread = self.broken.map(Unread::Frame).or(account.unread);
         // A stream that has begun and ends cleanly, but without its account, was cut upstream of us.
-        let begun = account.messages > 0 || !self.decoder.at_boundary();
+        let begun = account.whole > 0 || !self.decoder.at_boundary();
         let cut = match account.exception {
             Some(_) => account.told.characters > 0,
             None => ending == Ending::Cut || begun,
@@ -82,15 +81,40 @@ impl StreamObserver {
 
     /// Messages read whole so far.
     pub fn messages(&self) -> u64 {
-        self.account.messages
+        self.messages.account.whole
     }
 }
 
-/// What the whole messages said, and the one being read.
+/// The messages of a stream, one after the other.
 #[derive(Clone, Debug)]
-struct Account {
-    kind: StreamKind,
+struct Messages {
     current: Current,
+    document: Document,
+    account: Account,
+}
+
+/// What the message is that is being read.
+#[derive(Clone, Copy, Debug)]
+enum Current {
+    Skipped,
+    Document,
+    Exception(StreamException),
+}
+
+/// The payload that is being read, in the place of the one before.
+#[allow(
+    clippy::large_enum_variant,
+    reason = "one per stream, never moved; it is large on 64-bit targets only"
+)]
+#[derive(Clone, Debug)]
+enum Document {
+    Event(Scanner<Field, Reading>),
+    Chunk(Scanner<Field, Chunk>),
+}
+
+/// What the whole messages said.
+#[derive(Clone, Debug, Default)]
+struct Account {
     exception: Option<StreamException>,
     metrics: Counts,
     start: Counts,
@@ -98,19 +122,8 @@ struct Account {
     told: Told,
     /// The first message that could not be read.
     unread: Option<Unread>,
-    messages: u64,
-}
-
-#[allow(
-    clippy::large_enum_variant,
-    reason = "one per stream, and no allocation per message; it is large on 64-bit targets only"
-)]
-#[derive(Clone, Debug)]
-enum Current {
-    Skipped,
-    Event(Scanner<Field, Reading>),
-    Chunk(Scanner<Field, Chunk>),
-    Exception(StreamException),
+    /// How many there were.
+    whole: u64,
 }
 
 impl Account {
@@ -136,10 +149,13 @@ impl Account {
     }
 
     fn learn(&mut self, reading: &Reading) {
+        self.told = reading.told.after(self.told);
+        if !reading.counted {
+            return;
+        }
         self.metrics = reading.metrics.or(self.metrics);
         self.start = reading.start.or(self.start);
         self.usage = reading.usage().or(self.usage);
-        self.told = reading.told.after(self.told);
         // Anthropic's first event has counts that are no account.
         if reading.usage() != Counts::default() && self.usage.or(self.start).usage().is_none() {
             self.unread = self.unread.or(Some(Unread::Counts));
@@ -147,56 +163,59 @@ impl Account {
     }
 }
 
-impl Sink for Account {
+impl Document {
+    /// Begins the next message, if it is one whose payload is read.
+    fn begin(&mut self, name: &str) -> Current {
+        match (self, name) {
+            (Self::Event(scanner), "contentBlockDelta" | "messageStop" | "metadata") => scanner.restart(),
+            (Self::Chunk(scanner), "chunk") => scanner.restart(),
+            _ => return Current::Skipped,
+        }
+        Current::Document
+    }
+
+    /// What the payload said, now that it is whole; `None` if nothing.
+    fn reading(&self) -> Result<Option<&Reading>, Unread> {
+        match self {
+            Self::Event(scanner) if scanner.is_complete() => Ok(Some(scanner.visitor())),
+            Self::Chunk(scanner) if scanner.is_complete() => scanner.visitor().content(),
+            Self::Event(_) | Self::Chunk(_) => Err(Unread::Json),
+        }
+    }
+}
+
+impl Sink for Messages {
     fn begin(&mut self, head: Head<'_>) {
-        self.current = match (head.kind, self.kind, head.name) {
-            (MessageKind::Event, StreamKind::Converse, "contentBlockDelta" | "messageStop" | "metadata") => {
-                Current::Event(Scanner::new(&CONVERSE_EVENT, Reading::default()))
+        self.current = match head.kind {
+            MessageKind::Event => self.document.begin(head.name),
+            MessageKind::Exception | MessageKind::Error => {
+                Current::Exception(StreamException::from_word(head.name.as_bytes()))
             }
-            (MessageKind::Event, StreamKind::Invoke, "chunk") => {
-                Current::Chunk(Scanner::new(&CHUNK, Chunk::default()))
-            }
-            (MessageKind::Exception | MessageKind::Error, _, name) => {
-                Current::Exception(StreamException::from_word(name.as_bytes()))
-            }
-            _ => Current::Skipped,
+            MessageKind::Other => Current::Skipped,
         };
     }
 
     fn payload(&mut self, piece: &[u8]) {
         // A malformed document is noticed at its end: the scanner stays malformed.
-        match &mut self.current {
-            Current::Event(scanner) => _ = scanner.push(piece),
-            Current::Chunk(scanner) => _ = scanner.push(piece),
-            Current::Exception(_) | Current::Skipped => {}
+        match (self.current, &mut self.document) {
+            (Current::Document, Document::Event(scanner)) => _ = scanner.push(piece),
+            (Current::Document, Document::Chunk(scanner)) => _ = scanner.push(piece),
+            (Current::Exception(_) | Current::Skipped, _) => {}
         }
     }
 
     fn complete(&mut self) {
-        self.messages = self.messages.saturating_add(1);
-        let unread = match std::mem::replace(&mut self.current, Current::Skipped) {
-            Current::Skipped => None,
-            Current::Exception(exception) => {
-                self.exception = self.exception.or(Some(exception));
-                None
-            }
-            Current::Event(scanner) if scanner.is_complete() => {
-                self.learn(scanner.visitor());
-                None
-            }
-            Current::Chunk(scanner) if scanner.is_complete() => {
-                let chunk = scanner.visitor();
-                match chunk.content() {
-                    Ok(Some(reading)) => {
-                        self.learn(reading);
-                        None
-                    }
-                    Ok(None) => None,
-                    Err(unread) => Some(unread),
-                }
-            }
-            Current::Event(_) | Current::Chunk(_) => Some(Unread::Json),
-        };
-        self.unread = self.unread.or(unread);
+        let account = &mut self.account;
+        account.whole = account.whole.saturating_add(1);
+        match self.current {
+            Current::Skipped => {}
+            Current::Exception(exception) => account.exception = account.exception.or(Some(exception)),
+            Current::Document => match self.document.reading() {
+                Ok(Some(reading)) => account.learn(reading),
+                Ok(None) => {}
+                Err(unread) => account.unread = account.unread.or(Some(unread)),
+            },
+        }
+        self.current = Current::Skipped;
     }
 }
