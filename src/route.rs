@@ -3,6 +3,8 @@
 //! Envoy is told to leave paths alone, so this is where they are judged: exactly this grammar goes on, whatever a
 //! later hop might make of anything else. The alias is percent-decoded once; it may hold slashes, raw or encoded.
 
+use crate::percent;
+
 /// Longest alias, in bytes after decoding: Bedrock's own bound of `modelId` (aws.md §1).
 pub const ALIAS_MAX_BYTES: usize = 2048;
 
@@ -101,7 +103,7 @@ pub fn parse(path: &[u8]) -> Result<Target, PathError> {
 }
 
 fn decode(raw: &[u8]) -> Result<String, PathError> {
-    let alias = percent_decode(raw)?;
+    let alias = percent::decode(raw, |byte| is_path_byte(byte).then_some(byte)).ok_or(PathError::BadByte)?;
     if alias.len() > ALIAS_MAX_BYTES {
         return Err(PathError::TooLong);
     }
@@ -113,25 +115,6 @@ fn decode(raw: &[u8]) -> Result<String, PathError> {
         return Err(PathError::BadSegment);
     }
     Ok(alias)
-}
-
-fn percent_decode(raw: &[u8]) -> Result<Vec<u8>, PathError> {
-    let mut decoded = Vec::with_capacity(raw.len());
-    let mut bytes = raw.iter();
-    while let Some(&byte) = bytes.next() {
-        decoded.push(match byte {
-            b'%' => {
-                let mut digit = || bytes.next().and_then(|byte| char::from(*byte).to_digit(16));
-                let (Some(high), Some(low)) = (digit(), digit()) else {
-                    return Err(PathError::BadByte);
-                };
-                u8::try_from((high << 4) | low).map_err(|_| PathError::BadByte)?
-            }
-            _ if is_path_byte(byte) => byte,
-            _ => return Err(PathError::BadByte),
-        });
-    }
-    Ok(decoded)
 }
 
 /// RFC 3986 `pchar` and the slash.

@@ -3,6 +3,7 @@
 
 use crate::gateway::Gateway;
 use crate::headers::Headers;
+use crate::percent;
 use crate::reject::{CONTENT_TYPE, Reject, Reply};
 
 const PATH: &[u8] = b"/spend/logs";
@@ -57,26 +58,10 @@ fn request_id(query: &[u8]) -> Option<String> {
     if ids.next().is_some() {
         return None;
     }
-    let id = String::from_utf8(decode(id)?).ok()?;
+    // As forms are encoded: a plus is a space.
+    let id = percent::decode(id, |byte| Some(if byte == b'+' { b' ' } else { byte }))?;
+    let id = String::from_utf8(id).ok()?;
     (1..=ID_MAX_BYTES).contains(&id.len()).then_some(id)
-}
-
-/// Percent-decodes a value of `application/x-www-form-urlencoded`.
-fn decode(raw: &[u8]) -> Option<Vec<u8>> {
-    let mut decoded = Vec::with_capacity(raw.len());
-    let mut bytes = raw.iter();
-    while let Some(&byte) = bytes.next() {
-        decoded.push(match byte {
-            b'+' => b' ',
-            b'%' => {
-                let mut digit = || bytes.next().and_then(|byte| char::from(*byte).to_digit(16));
-                let (high, low) = (digit()?, digit()?);
-                u8::try_from((high << 4) | low).ok()?
-            }
-            byte => byte,
-        });
-    }
-    Some(decoded)
 }
 
 #[cfg(test)]
