@@ -45,8 +45,7 @@ def test_prometheus_scrapes_the_gateway_and_evaluates_the_rules(stack):
     answer = requests.post("http://127.0.0.1:4000/bedrock/model/my-bedrock-model/converse", json=body, timeout=30,
                            headers={"Authorization": "Bearer sk-1234"})
     assert answer.status_code == 200
-    (spend,) = wait(lambda: query("sum(litellm_spend_metric_total)"), "Prometheus to record the spend")
-    assert float(spend["value"][1]) > 0
+    wait(lambda: query("sum(litellm_spend_metric_total) > 0"), "Prometheus to record the spend")
 
 
 def test_the_stand_in_for_grafana_finds_what_is_provisioned(stack):
