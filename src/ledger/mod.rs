@@ -15,7 +15,7 @@ use std::rc::Rc;
 use answer::Answer;
 pub use client::Client;
 pub use headers::PREFIX as HEADER_PREFIX;
-pub use row::Row;
+pub use row::{CALL_TYPE_INTERNAL, Row};
 
 use crate::headers::Headers;
 use crate::plan::Plan;

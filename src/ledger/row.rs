@@ -12,6 +12,9 @@ use crate::pricing::Cost;
 use crate::time::{Rfc3339, UnixTime};
 use crate::usage::{Observation, ServiceTier, Unread};
 
+/// `call_type` of what is no request for a model: probes, and questions for the spend log.
+pub const CALL_TYPE_INTERNAL: &str = "internal";
+
 /// A line of the spend log.
 #[derive(Debug)]
 pub struct Row<'a> {
@@ -196,7 +199,11 @@ impl<'a> Row<'a> {
         let attempt = self.plan.and_then(Plan::attempt);
         let key = |plan: &'a Plan| plan.gateway.key_name.as_str();
         fields.text("request_id", Some(&self.client.call_id));
-        fields.text("call_type", self.plan.map(|plan| plan.operation.segment()));
+        let internal = self.is_internal().then_some(CALL_TYPE_INTERNAL);
+        fields.text(
+            "call_type",
+            self.plan.map(|plan| plan.operation.segment()).or(internal),
+        );
         fields.text("api_key", self.plan.map(key));
         fields.text("key_alias", self.plan.map(|_| KEY_ALIAS));
         fields.text("model_group", self.plan.map(|plan| plan.model.name.as_str()));

@@ -278,10 +278,23 @@ fn a_refused_request_has_a_line_without_a_model() {
             ("http_status", json!(401)),
             ("status", json!("failure")),
             ("error_class", json!("UnrecognizedClientException")),
+            ("call_type", Value::Null),
             ("api_key", Value::Null),
             ("model_group", Value::Null),
             ("spend", json!(0)),
         ],
+    );
+}
+
+#[test]
+fn a_probe_is_told_from_a_request_for_a_model() {
+    let request = headers(&[(":method", "GET"), (":path", "/health/readiness")]);
+    let mut account = Account::open(Headers(&request), "call-1".into(), at(0));
+    account.refused(&Exchange::begin(gateway(), Headers(&request)).unwrap_err());
+    assert!(account.close(at(1)).is_internal());
+    check(
+        &line(&account),
+        &[("call_type", json!("internal")), ("status", json!("success"))],
     );
 }
 

@@ -77,6 +77,11 @@ def is_asked(row: dict) -> bool:
     return row.get("request_id", "").startswith("proof-")
 
 
+def is_internal(row: dict) -> bool:
+    """A probe or a question for the spend log, which are no spending."""
+    return row["call_type"] == "internal"
+
+
 def spend_of(gateway) -> dict:
     """What `envoy-bedrock spend` adds up to, by grouping."""
     def run(by: str) -> dict:
@@ -111,12 +116,9 @@ def lookups_of(gateway, rows: list) -> dict:
 
 def one_row_for_each(story: Story) -> list:
     """A row for each request, none twice, and no others but those of the readiness probes."""
-    def is_probe(row: dict) -> bool:
-        return row["call_type"] is None and row["http_status"] == 200 and row["status"] == "success"
-
     asked = {f"rows of {ask.call_id}": 1 for ask in story.asks}
     found = collections.Counter(f"rows of {row['request_id']}" for row in story.rows
-                                if is_asked(row) or not is_probe(row))
+                                if is_asked(row) or not is_internal(row))
     return differences("the log", found, "expected", asked)
 
 
@@ -228,6 +230,8 @@ def totals_are_the_sums(story: Story) -> list:
         told |= {f"{name} of all by {by}": value for name, value in report["total"].items()}
         groups = collections.defaultdict(collections.Counter)
         for row in story.rows:
+            if is_internal(row):
+                continue
             for where in (f"{by} {label_of(row, by)}", f"all by {by}"):
                 groups[where].update(sums_of(row))
         summed |= {f"{name} of {where}": value for where, sums in groups.items() for name, value in sums.items()}

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use envoy_bedrock::ledger::CALL_TYPE_INTERNAL;
 use envoy_bedrock::pricing::PicoUsd;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, Visitor};
@@ -23,6 +24,8 @@ pub(super) struct Row<'a> {
 /// A request that the filter never saw, or that took its VM with it, has only what Envoy itself knows.
 #[derive(Deserialize)]
 struct Fields<'a> {
+    #[serde(borrow)]
+    call_type: Option<Text<'a>>,
     #[serde(borrow)]
     api_key: Option<Text<'a>>,
     #[serde(borrow)]
@@ -123,6 +126,11 @@ impl<'a> Row<'a> {
         }
     }
 
+    /// Whether it is no request for a model, but a probe or a question for the spend log.
+    pub(super) fn is_internal(&self) -> bool {
+        self.call_type() == Some(CALL_TYPE_INTERNAL)
+    }
+
     /// How the request ended, `success` or `failure`.
     pub(super) fn status(&self) -> Option<&str> {
         match (&self.fields.status, &self.fields.envoy) {
@@ -174,6 +182,7 @@ macro_rules! labels {
 }
 
 labels!(
+    call_type,
     api_key,
     key_alias,
     model,

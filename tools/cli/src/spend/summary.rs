@@ -30,7 +30,7 @@ pub struct Summary {
 pub enum Line {
     /// It counts.
     Counted,
-    /// It is a row that was not asked for.
+    /// It is a row that was not asked for, or no request for a model.
     LeftOut,
     /// It is no row of the spend log.
     Foreign,
@@ -66,7 +66,7 @@ impl Summary {
             return Line::Foreign;
         };
         let wanted = self.tag.as_ref().is_none_or(|tag| row.has_tag(tag));
-        if !wanted || !self.window.contains(row.start()) {
+        if !wanted || row.is_internal() || !self.window.contains(row.start()) {
             return Line::LeftOut;
         }
         let one = row.totals();

@@ -279,6 +279,16 @@ fn only_requests_with_the_tag_count_where_one_is_asked_for() {
 }
 
 #[test]
+fn probes_and_questions_for_the_log_are_no_requests() {
+    let mut summary = summary(&[By::Key]);
+    assert_eq!(
+        summary.add(row(json!({"call_type": "internal"})).as_bytes()),
+        Line::LeftOut
+    );
+    assert_eq!(summary.total(), &Totals::default());
+}
+
+#[test]
 fn what_is_no_row_is_foreign_and_changes_nothing() {
     let mut summary = summary(&[By::Key]);
     for line in [

@@ -140,10 +140,13 @@ fn decimals(amount: PicoUsd) -> usize {
     shown.split_once('.').map_or(0, |(_, fraction)| fraction.len())
 }
 
-/// In tenths of a percent, cut off; nothing if there is no whole.
+/// In tenths of a percent, rounded; nothing if there is no whole.
 fn percent(part: PicoUsd, whole: PicoUsd) -> String {
-    match ratio(part, whole, 1000) {
-        Some(tenths) => format!("{}.{} %", tenths / 10, tenths % 10),
+    match ratio(part, whole, 2000) {
+        Some(halves) => {
+            let tenths = halves.div_ceil(2);
+            format!("{}.{} %", tenths / 10, tenths % 10)
+        }
         None => String::new(),
     }
 }
