@@ -4,12 +4,13 @@ import json
 import os
 import pathlib
 import select
-import signal
 import subprocess
 import tempfile
 import time
 
 import requests
+
+from processes import end
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 DEMO_ACCESS_KEY_ID = "AKIAEMULATORDEMO0001"
@@ -73,13 +74,7 @@ class Emulator:
 
     def stop(self) -> int:
         """Ends it and returns its exit code."""
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
-        try:
-            self.process.communicate(timeout=10)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.communicate()
+        end(self.process, seconds=10)
         self._folder.cleanup()
         return self.process.returncode
 

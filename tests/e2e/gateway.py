@@ -4,7 +4,6 @@ import importlib.util
 import json
 import os
 import pathlib
-import signal
 import socket
 import subprocess
 import tempfile
@@ -13,6 +12,7 @@ import time
 import requests
 
 from emulator import DEMO_ACCESS_KEY_ID, DEMO_API_KEY, DEMO_SECRET_ACCESS_KEY, ROOT, Emulator
+from processes import end
 
 KEY = "sk-e2e-9d2f1c7a44"
 SESSION_TOKEN = "IQoJe2eSession/Token+with==" * 8
@@ -219,13 +219,7 @@ class Gateway:
     def stop(self):
         """Ends it; fails if it had died, or has written a secret anywhere."""
         died = self.process.poll()
-        if died is None:
-            self.process.send_signal(signal.SIGTERM)
-        try:
-            self.process.wait(timeout=15)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+        end(self.process)
         self._log.close()
         try:
             assert died is None, f"Envoy ended with {died}:\n{self.log_tail()}"

@@ -3,7 +3,6 @@
 import math
 import pathlib
 import shutil
-import signal
 import subprocess
 import tempfile
 import time
@@ -11,6 +10,7 @@ import time
 import requests
 
 from gateway import ROOT, free_port
+from processes import end
 
 SHIPPED = ROOT / "deploy/observability"
 START_SECONDS = 30
@@ -66,12 +66,7 @@ class Prometheus:
         return self
 
     def __exit__(self, *_):
-        self.process.send_signal(signal.SIGTERM)
-        try:
-            self.process.wait(timeout=15)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+        end(self.process)
         self._folder.cleanup()
 
     def is_ready(self) -> bool:
