@@ -120,9 +120,7 @@ impl Meters {
             .requests
             .entry(RequestKey(place, plan.operation, status))
             .or_insert_with(|| Request::new(&plan.model, plan.attempt(), plan.operation, status));
-        request.measure(row, &mut |metric, value| {
-            request.report(metric, value, registry);
-        });
+        request.count(row, registry);
         let failed = row.error_class().map(class::error);
         let unread = row.observation().and_then(class::unread);
         let failed = failed.map(|word| request.name(names::FAILED).with("error_class", word));

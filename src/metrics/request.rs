@@ -1,6 +1,6 @@
 //! The metrics of the requests that share their labels.
 
-use std::cell::Cell;
+use std::cell::OnceCell;
 
 use super::class::StatusClass;
 use super::series::Name;
@@ -57,15 +57,8 @@ impl Metric {
 pub(super) struct Request {
     /// Its labels, as they stand in a name.
     labels: String,
-    ids: [Cell<Id>; METRICS],
-}
-
-#[derive(Clone, Copy, Debug, Default)]
-enum Id {
-    #[default]
-    Unasked,
-    Refused,
-    Known(u32),
+    /// The host's numbers; `None` where it did not take a metric.
+    ids: [OnceCell<Option<u32>>; METRICS],
 }
 
 impl Request {
@@ -93,8 +86,9 @@ impl Request {
         Name::new(metric).and(&self.labels)
     }
 
-    /// Hands over what of a request is measured.
-    pub(super) fn measure(&self, row: &Row<'_>, report: &mut impl FnMut(Metric, u64)) {
+    /// Counts a request.
+    pub(super) fn count(&self, row: &Row<'_>, registry: &impl Registry) {
+        let report = |metric, value| self.report(metric, value, registry);
         report(Metric::Requests, 1);
         report(Metric::Duration, row.duration_ms());
         if row.is_spend_unknown() {
@@ -140,7 +134,7 @@ impl Request {
     }
 
     /// Counts `value`. Adding nothing to a counter would only make it appear.
-    pub(super) fn report(&self, metric: Metric, value: u64, registry: &impl Registry) {
+    fn report(&self, metric: Metric, value: u64, registry: &impl Registry) {
         let (kind, ..) = metric.describe();
         if kind == Kind::Counter && value == 0 {
             return;
@@ -153,20 +147,14 @@ impl Request {
     }
 
     fn id(&self, metric: Metric, registry: &impl Registry) -> Option<u32> {
-        let cell = self.ids.get(metric as usize)?;
-        if let Id::Unasked = cell.get() {
+        *self.ids.get(metric as usize)?.get_or_init(|| {
             let (kind, name, token_type) = metric.describe();
             let name = self.name(name);
             let name = match token_type {
                 Some(word) => name.with("gen_ai_token_type", word),
                 None => name,
             };
-            let id = registry.define(kind, name.as_str());
-            cell.set(id.map_or(Id::Refused, Id::Known));
-        }
-        match cell.get() {
-            Id::Known(id) => Some(id),
-            Id::Unasked | Id::Refused => None,
-        }
+            registry.define(kind, name.as_str())
+        })
     }
 }
