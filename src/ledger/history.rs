@@ -72,8 +72,8 @@ pub fn find(shared: &impl Shared, size: u32, id: &str) -> Option<String> {
         }
         for (ring, place) in &mut rings {
             let Some(seen) = place.take() else { continue };
-            if seen.row.starts_with(&call) || seen.row.ends_with(&amazon) {
-                return Some(seen.row);
+            if seen.row().starts_with(call.as_bytes()) || seen.row().ends_with(amazon.as_bytes()) {
+                return String::from_utf8(seen.row().to_vec()).ok();
             }
             let before = seen.number.checked_sub(1);
             *place = before.and_then(|number| {
@@ -88,7 +88,14 @@ pub fn find(shared: &impl Shared, size: u32, id: &str) -> Option<String> {
 #[derive(Debug)]
 struct Place {
     number: u64,
-    row: String,
+    /// All that it holds.
+    bytes: Vec<u8>,
+}
+
+impl Place {
+    fn row(&self) -> &[u8] {
+        self.bytes.get(ROOM_BYTES..).unwrap_or_default()
+    }
 }
 
 fn key(ring: u32, index: u64) -> String {
@@ -97,11 +104,8 @@ fn key(ring: u32, index: u64) -> String {
 
 fn at(shared: &impl Shared, ring: u32, index: u64) -> Option<Place> {
     let (bytes, _) = shared.get(&key(ring, index))?;
-    let (number, row) = bytes.split_first_chunk()?;
-    Some(Place {
-        number: u64::from_le_bytes(*number),
-        row: std::str::from_utf8(row).ok()?.to_owned(),
-    })
+    let number = u64::from_le_bytes(*bytes.first_chunk()?);
+    Some(Place { number, bytes })
 }
 
 /// The newest row of a ring.
