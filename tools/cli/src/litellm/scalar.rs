@@ -49,7 +49,7 @@ fn is_infinity(digits: &str) -> bool {
     matches!(digits, ".inf" | ".Inf" | ".INF")
 }
 
-/// Underscores may stand anywhere but in front.
+/// Underscores may stand anywhere, but not in front of a decimal number.
 fn integer(digits: &str) -> Option<i64> {
     let (radix, digits) = if let Some(rest) = digits.strip_prefix("0x") {
         (16, rest)
@@ -61,7 +61,7 @@ fn integer(digits: &str) -> Option<i64> {
         (10, digits)
     };
     let is_digit = |c: char| c.is_digit(radix);
-    if !digits.starts_with(is_digit) || !digits.chars().all(|c| c == '_' || is_digit(c)) {
+    if (radix == 10 && digits.starts_with('_')) || !digits.chars().all(|c| c == '_' || is_digit(c)) {
         return None;
     }
     i64::from_str_radix(&digits.replace('_', ""), radix).ok()
@@ -127,6 +127,9 @@ mod tests {
             ("_1", text("_1")),
             ("0o17", text("0o17")),
             ("0x", text("0x")),
+            ("0x_", text("0x_")),
+            ("0x_0A_74", Scalar::Integer(0x0A74)),
+            ("0b_1", Scalar::Integer(1)),
             ("00", Scalar::Integer(0)),
             ("+.5", text("+.5")),
             ("._5", text("._5")),

@@ -1,14 +1,23 @@
 //! A YAML document as a tree that knows its lines: anchors, aliases and `<<` merge keys are resolved, keys are text.
 //!
-//! Like PyYAML, and unlike YAML 1.2, it lets a later duplicate of a key win; the reader reports each. Aliases share
+//! LiteLLM reads its file with PyYAML, so what PyYAML takes is read here with the same meaning. The exceptions, each a
+//! clear error or a value that no setting has a use for, are the rows of `tests/yaml/differences.tsv`.
+//! Like PyYAML, and unlike YAML 1.2, a later duplicate of a key wins; the reader reports each. Aliases share
 //! their nodes, so a file that multiplies itself costs no memory.
 
-use std::collections::HashMap;
+mod builder;
+mod tag;
+
+#[cfg(test)]
+mod tests;
+
+use std::borrow::Cow;
 use std::rc::Rc;
 
-use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Span, Tag};
+use granit_parser::{ErrorKind, Event, Options, Parser, ScanError, Span, options};
 
-use super::scalar::{self, Scalar};
+use self::builder::Builder;
+use super::scalar::Scalar;
 
 /// Deepest nesting: LiteLLM's own files stay below 10, and the tree is dropped recursively.
 const DEPTH_MAX: usize = 64;
@@ -50,203 +59,12 @@ pub(crate) struct SyntaxError {
     pub line: usize,
     /// Column, from 1.
     pub column: usize,
-    /// What the parser says. It quotes no value of the file.
+    /// What is wrong there. It quotes no value of the file.
     pub found: String,
 }
 
-/// Reads the first document of `text`; an empty one is an empty mapping.
-pub(crate) fn parse(text: &str) -> Result<(Rc<Node>, Vec<DuplicateKey>), SyntaxError> {
-    let mut builder = Builder::default();
-    for event in Parser::new_from_str(text.strip_prefix('\u{feff}').unwrap_or(text)) {
-        let (event, span) = event.map_err(|error| scan_error(&error))?;
-        if matches!(event, Event::DocumentStart(_)) && builder.root.is_some() {
-            return Err(builder.error(&span, "a second document"));
-        }
-        builder.take(event, &span)?;
-    }
-    let root = builder
-        .root
-        .filter(|root| !matches!(root.value, Value::Scalar(Scalar::Null)))
-        .unwrap_or_else(|| {
-            Rc::new(Node {
-                line: 1,
-                value: Value::Mapping(Vec::new()),
-                height: 1,
-            })
-        });
-    Ok((root, builder.duplicates))
-}
-
-fn scan_error(error: &ScanError) -> SyntaxError {
-    SyntaxError {
-        line: error.marker().line(),
-        column: error.marker().col() + 1,
-        found: error.info().to_owned(),
-    }
-}
-
-#[derive(Default)]
-struct Builder {
-    root: Option<Rc<Node>>,
-    open: Vec<Open>,
-    anchors: HashMap<usize, Rc<Node>>,
-    duplicates: Vec<DuplicateKey>,
-}
-
-/// A list or mapping whose end has not come yet.
-struct Open {
-    line: usize,
-    anchor: usize,
-    content: Content,
-}
-
-enum Content {
-    Sequence(Vec<Rc<Node>>),
-    Mapping {
-        key: Option<Key>,
-        merged: Vec<Rc<Node>>,
-        entries: Vec<(String, Rc<Node>)>,
-    },
-}
-
-enum Key {
-    Merge,
-    Named(String, usize),
-}
-
-impl Builder {
-    fn take(&mut self, event: Event<'_>, span: &Span) -> Result<(), SyntaxError> {
-        let line = span.start.line();
-        match event {
-            Event::Scalar(text, style, anchor, tag) => {
-                let is_merge = style == ScalarStyle::Plain && text == "<<" && tag.is_none();
-                if is_merge && self.key_is_due() {
-                    return self.key(Key::Merge, span);
-                }
-                if self.key_is_due() {
-                    return self.key(Key::Named(text.into_owned(), line), span);
-                }
-                let value = Value::Scalar(typed(&text, style, tag.as_deref()));
-                let node = Rc::new(Node {
-                    line,
-                    value,
-                    height: 1,
-                });
-                self.finished(node, anchor, span)
-            }
-            Event::Alias(anchor) => match self.anchors.get(&anchor).cloned() {
-                Some(node) => self.finished(node, 0, span),
-                None => Err(self.error(span, "an alias of what is not complete")),
-            },
-            Event::SequenceStart(anchor, _) => self.open(line, anchor, Content::Sequence(Vec::new()), span),
-            Event::MappingStart(anchor, _) => {
-                let content = Content::Mapping {
-                    key: None,
-                    merged: Vec::new(),
-                    entries: Vec::new(),
-                };
-                self.open(line, anchor, content, span)
-            }
-            Event::SequenceEnd | Event::MappingEnd => {
-                let Some(Open {
-                    line,
-                    anchor,
-                    content,
-                }) = self.open.pop()
-                else {
-                    return Ok(());
-                };
-                let value = match content {
-                    Content::Sequence(nodes) => Value::Sequence(nodes),
-                    Content::Mapping { merged, entries, .. } => Value::Mapping(with_merged(entries, &merged)),
-                };
-                let height = 1 + children(&value).map(|child| child.height).max().unwrap_or(0);
-                if height > DEPTH_MAX {
-                    return Err(self.error(span, "too deep a nesting"));
-                }
-                self.finished(Rc::new(Node { line, value, height }), anchor, span)
-            }
-            _ => Ok(()),
-        }
-    }
-
-    fn key_is_due(&self) -> bool {
-        matches!(
-            self.open.last(),
-            Some(Open {
-                content: Content::Mapping { key: None, .. },
-                ..
-            })
-        )
-    }
-
-    fn key(&mut self, found: Key, _: &Span) -> Result<(), SyntaxError> {
-        if let Some(Open {
-            content: Content::Mapping { key, .. },
-            ..
-        }) = self.open.last_mut()
-        {
-            *key = Some(found);
-        }
-        Ok(())
-    }
-
-    fn open(&mut self, line: usize, anchor: usize, content: Content, span: &Span) -> Result<(), SyntaxError> {
-        if self.key_is_due() {
-            return Err(self.error(span, "a list or mapping as a key"));
-        }
-        if self.open.len() >= DEPTH_MAX {
-            return Err(self.error(span, "too deep a nesting"));
-        }
-        self.open.push(Open {
-            line,
-            anchor,
-            content,
-        });
-        Ok(())
-    }
-
-    /// Puts a complete node where it belongs: into the list or mapping that is open, else at the root.
-    fn finished(&mut self, node: Rc<Node>, anchor: usize, span: &Span) -> Result<(), SyntaxError> {
-        if anchor != 0 {
-            self.anchors.insert(anchor, Rc::clone(&node));
-        }
-        let Some(open) = self.open.last_mut() else {
-            self.root = Some(node);
-            return Ok(());
-        };
-        match &mut open.content {
-            Content::Sequence(nodes) => nodes.push(node),
-            Content::Mapping { key, merged, entries } => match key.take() {
-                Some(Key::Named(name, line)) => {
-                    let before = entries.len();
-                    entries.retain(|(known, _)| *known != name);
-                    if entries.len() < before {
-                        self.duplicates.push(DuplicateKey {
-                            key: name.clone(),
-                            line,
-                        });
-                    }
-                    entries.push((name, node));
-                }
-                Some(Key::Merge) => match mergeable(&node) {
-                    Some(mappings) => merged.extend(mappings),
-                    None => {
-                        return Err(
-                            self.error(span, "a merge key (<<) with neither a mapping nor a list of them")
-                        );
-                    }
-                },
-                None => match &node.value {
-                    Value::Scalar(Scalar::Text(name)) => *key = Some(Key::Named(name.clone(), node.line)),
-                    _ => return Err(self.error(span, "a list or mapping as a key")),
-                },
-            },
-        }
-        Ok(())
-    }
-
-    fn error(&self, span: &Span, found: &str) -> SyntaxError {
+impl SyntaxError {
+    fn at(span: &Span, found: &str) -> Self {
         SyntaxError {
             line: span.start.line(),
             column: span.start.col() + 1,
@@ -255,169 +73,64 @@ impl Builder {
     }
 }
 
-fn typed(text: &str, style: ScalarStyle, tag: Option<&Tag>) -> Scalar {
-    let plain_by_tag = tag.is_none_or(|tag| tag.is_yaml_core_schema() && tag.suffix != "str");
-    if style == ScalarStyle::Plain && plain_by_tag {
-        return scalar::plain(text);
+/// Reads the only document of `text`; an empty one is an empty mapping.
+pub(crate) fn parse(text: &str) -> Result<(Rc<Node>, Vec<DuplicateKey>), SyntaxError> {
+    let text = with_plain_line_breaks(text.strip_prefix('\u{feff}').unwrap_or(text));
+    let mut builder = Builder::default();
+    for event in Parser::new_from_str_with_options(&text, as_pyyaml()) {
+        let (event, span) = event.map_err(|error| scan_error(&error))?;
+        if matches!(event, Event::DocumentStart(..)) && builder.has_root() {
+            return Err(SyntaxError::at(&span, "a second document (---)"));
+        }
+        builder.take(event, &span)?;
     }
-    Scalar::Text(text.to_owned())
+    Ok(builder.finish())
 }
 
-fn children(value: &Value) -> Box<dyn Iterator<Item = &Rc<Node>> + '_> {
-    match value {
-        Value::Scalar(_) => Box::new(std::iter::empty()),
-        Value::Sequence(nodes) => Box::new(nodes.iter()),
-        Value::Mapping(entries) => Box::new(entries.iter().map(|(_, node)| node)),
-    }
-}
-
-/// The mappings that a merge key brings in.
-fn mergeable(node: &Rc<Node>) -> Option<Vec<Rc<Node>>> {
-    match &node.value {
-        Value::Mapping(_) => Some(vec![Rc::clone(node)]),
-        Value::Sequence(nodes) => nodes
-            .iter()
-            .all(|node| matches!(node.value, Value::Mapping(_)))
-            .then(|| nodes.clone()),
-        Value::Scalar(_) => None,
+/// Brackets, quoted text and block scalars as PyYAML has them: the closing bracket may stand at the column of its key.
+fn as_pyyaml() -> Options {
+    options! {
+        strict_indentation: false,
+        block_scalar_eof_without_line_feed: true,
+        emit_comments: false,
     }
 }
 
-/// A mapping's own entries, then what merge keys add to them: earlier ones win.
-fn with_merged(mut entries: Vec<(String, Rc<Node>)>, merged: &[Rc<Node>]) -> Vec<(String, Rc<Node>)> {
-    for node in merged {
-        let Value::Mapping(additions) = &node.value else {
-            continue;
-        };
-        for (name, addition) in additions {
-            if !entries.iter().any(|(known, _)| known == name) {
-                entries.push((name.clone(), Rc::clone(addition)));
-            }
-        }
+/// Python's `open` and PyYAML end a line at each of these; the parser only at the first two.
+fn with_plain_line_breaks(text: &str) -> Cow<'_, str> {
+    const BREAKS: [char; 4] = ['\r', '\u{85}', '\u{2028}', '\u{2029}'];
+    if !text.contains(BREAKS) {
+        return Cow::Borrowed(text);
     }
-    entries
+    Cow::Owned(text.replace("\r\n", "\n").replace(BREAKS, "\n"))
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// The tree in JSON's shape, without lines.
-    fn shown(node: &Node) -> String {
-        match &node.value {
-            Value::Scalar(Scalar::Null) => "null".to_owned(),
-            Value::Scalar(Scalar::Bool(value)) => value.to_string(),
-            Value::Scalar(Scalar::Integer(value)) => value.to_string(),
-            Value::Scalar(Scalar::Float(value)) => value.to_string(),
-            Value::Scalar(Scalar::Text(text)) => format!("'{text}'"),
-            Value::Sequence(nodes) => {
-                format!(
-                    "[{}]",
-                    nodes.iter().map(|node| shown(node)).collect::<Vec<_>>().join(",")
-                )
-            }
-            Value::Mapping(entries) => {
-                let entry = |(name, node): &(String, Rc<Node>)| format!("{name}:{}", shown(node));
-                format!("{{{}}}", entries.iter().map(entry).collect::<Vec<_>>().join(","))
-            }
+fn scan_error(error: &ScanError) -> SyntaxError {
+    let found = match error.kind() {
+        ErrorKind::UnknownAnchor => {
+            "an alias (*name) without an anchor (&name) before it: text that starts with * needs quotes"
+                .to_owned()
         }
-    }
-
-    fn read(text: &str) -> String {
-        shown(&parse(text).unwrap().0)
-    }
-
-    #[test]
-    fn quotes_and_tags_make_text() {
-        assert_eq!(
-            read("[1, '1', \"1\", !!str 1, !!int 1, yes, 'yes']"),
-            "[1,'1','1','1',1,true,'yes']"
-        );
-        assert_eq!(read("a: |\n  x\n  y\nb: >-\n  x\n  y\n"), "{a:'x\ny\n',b:'x y'}");
-    }
-
-    #[test]
-    fn an_empty_document_is_an_empty_mapping() {
-        for text in ["", "# nothing\n", "---\n", "\u{feff}", "---\n...\n"] {
-            assert_eq!(read(text), "{}", "{text:?}");
+        ErrorKind::MissingAnchorOrAliasName => {
+            "a * or & without a name after it: text that starts with one needs quotes".to_owned()
         }
-    }
-
-    #[test]
-    fn keys_are_text_whatever_they_look_like() {
-        assert_eq!(
-            read("{1: a, yes: b, ~: c, '<<': d}"),
-            "{1:'a',yes:'b',~:'c',<<:'d'}"
-        );
-        assert!(parse("{[a]: b}").is_err());
-        assert_eq!(read("a: &k x\n*k : y\n"), "{a:'x',x:'y'}");
-    }
-
-    #[test]
-    fn own_entries_go_before_merged_ones_and_earlier_merges_before_later() {
-        let text =
-            "a: &a {x: 1, y: 1}\nb: &b {y: 2, z: 2}\nc: {<<: [*a, *b], x: 0}\nd: {x: 3, <<: *b, <<: *a}\n";
-        assert_eq!(
-            read(text),
-            "{a:{x:1,y:1},b:{y:2,z:2},c:{x:0,y:1,z:2},d:{x:3,y:2,z:2}}"
-        );
-        for text in ["a: {<<: 1}", "a: {<<: [1]}", "a: {<<: text}"] {
-            assert!(parse(text).is_err(), "{text}");
+        ErrorKind::UnexpectedCharacter { character } if character.is_control() => {
+            "a control character".to_owned()
         }
-    }
-
-    #[test]
-    fn the_last_of_equal_keys_counts_and_is_reported() {
-        let (root, duplicates) = parse("a: 1\nb: 2\na: 3\n").unwrap();
-        assert_eq!(shown(&root), "{b:2,a:3}");
-        let [duplicate] = duplicates.as_slice() else {
-            panic!("{duplicates:?}")
-        };
-        assert_eq!((duplicate.key.as_str(), duplicate.line), ("a", 3));
-    }
-
-    #[test]
-    fn nesting_has_a_limit_also_through_aliases() {
-        let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
-        assert!(parse(&nested(DEPTH_MAX)).is_ok());
-        assert!(parse(&nested(DEPTH_MAX + 1)).is_err());
-        assert!(parse(&nested(100_000)).is_err());
-        let chain: String = (1..100_000)
-            .map(|level| format!("- &a{level} [*a{}]\n", level - 1))
-            .collect();
-        let error = parse(&format!("- &a0 x\n{chain}")).unwrap_err();
-        assert_eq!(error.found, "too deep a nesting");
-    }
-
-    #[test]
-    fn a_file_that_multiplies_itself_stays_small() {
-        let level = |level: usize| {
-            format!(
-                "l{level}: &l{level} [{}]\n",
-                vec![format!("*l{}", level - 1); 9].join(",")
-            )
-        };
-        let bomb: String = (1..50).map(level).collect();
-        assert!(parse(&format!("l0: &l0 x\n{bomb}")).is_ok());
-    }
-
-    #[test]
-    fn an_alias_of_what_is_not_complete_is_an_error() {
-        assert!(parse("a: &a [*a]").is_err());
-        assert!(parse("a: *nowhere").is_err());
-    }
-
-    #[test]
-    fn lines_and_columns_count_from_one() {
-        let (root, _) = parse("# x\na:\n  - b\n").unwrap();
-        let Value::Mapping(entries) = &root.value else {
-            panic!()
-        };
-        let Value::Sequence(nodes) = &entries[0].1.value else {
-            panic!()
-        };
-        assert_eq!(nodes[0].line, 3);
-        let error = parse("a: b\nc: }\n").unwrap_err();
-        assert_eq!((error.line, error.column), (2, 4));
+        ErrorKind::UnexpectedCharacter { character } => {
+            format!("a {character} that starts a value: such text needs quotes")
+        }
+        ErrorKind::CommentNotSeparated => {
+            "a # without a space in front of it: a comment needs one".to_owned()
+        }
+        ErrorKind::BomInsideDocument => {
+            "a byte order mark (U+FEFF), which may stand only at the start of the file".to_owned()
+        }
+        _ => error.info(),
+    };
+    SyntaxError {
+        line: error.marker().line(),
+        column: error.marker().col() + 1,
+        found,
     }
 }
