@@ -20,6 +20,8 @@ ENVIRONMENT = {
         "claude": "us.anthropic.claude-sonnet-4-5-20250929-v1:0 in us-west-2", "nova": "us.amazon.nova-pro-v1:0 in eu-north-1"}),
     ("unknown-sections", ["eu-west-3", "eu-central-1"], {
         "claude": "anthropic.claude-3-haiku-20240307-v1:0 in eu-west-3", "claude-2": "anthropic.claude-v2:1 in eu-central-1"}),
+    ("brackets", ["us-east-1"], {
+        "nova": "us.amazon.nova-pro-v1:0 in us-east-1", "fast": "us.amazon.nova-pro-v1:0 in us-east-1"}),
     ("anchors", ["us-west-2", "us-east-2"], {
         "sonnet": "us.anthropic.claude-sonnet-4-5-20250929-v1:0", "haiku": "us.anthropic.claude-3-5-haiku-20241022-v1:0 in us-west-2"}),
 ])
@@ -39,6 +41,21 @@ def test_an_unmodified_configuration_works(emulator_for, name, regions, expected
         assert post(running, "gpt-4o").status == 400
         assert "tops3cret" not in running.rendered() + running.log() + running.notes
         assert all(entry["verified"] for entry in emulator.quiet_log())
+
+
+@pytest.mark.parametrize("variables, region", [
+    ({"AWS_REGION_NAME": "eu-west-1", "AWS_REGION": "eu-west-2", "AWS_DEFAULT_REGION": "eu-west-3"}, "eu-west-1"),
+    ({"AWS_REGION_NAME": "", "AWS_REGION": "eu-west-2", "AWS_DEFAULT_REGION": "eu-west-3"}, "eu-west-2"),
+    ({"AWS_DEFAULT_REGION": "eu-west-3"}, "eu-west-3"),
+    ({}, "us-west-2"),
+])
+def test_the_region_of_the_environment_is_the_one_that_is_asked_and_signed_for(emulator_for, variables, region):
+    text = "model_list: [{model_name: m, litellm_params: {model: bedrock/amazon.nova-lite-v1:0}}]"
+    with emulator_for([region]) as emulator, Gateway(text, upstreams=emulator, env={**ENVIRONMENT, **variables}) as running:
+        answer = post(running, "m")
+        assert (answer.status, answer.headers["x-litellm-model-region"]) == (200, region)
+        assert [(entry["region"], entry["verified"]) for entry in emulator.quiet_log()] == [(region, True)]
+        assert ("us-west-2" in running.notes) == (not variables)
 
 
 def test_what_is_skipped_is_said(emulator_for):

@@ -27,15 +27,6 @@ const REFUSED: [&str; 5] = [
     "aws_external_id",
 ];
 
-/// Variables by which LiteLLM takes such settings from the environment.
-const REFUSED_VARIABLES: [&str; 5] = [
-    "AWS_ROLE_NAME",
-    "AWS_PROFILE_NAME",
-    "AWS_WEB_IDENTITY_TOKEN",
-    "AWS_STS_ENDPOINT",
-    "AWS_EXTERNAL_ID",
-];
-
 /// The credentials of one deployment.
 pub(crate) fn credentials(parameters: &Parameters, reader: &mut Reader<'_>) -> Option<CredentialSettings> {
     let refused: Vec<_> = REFUSED
@@ -150,17 +141,5 @@ fn session_token_of_environment(
         Some(_) => reader
             .secret_variable(&parameters.place, SESSION_TOKEN.1)
             .map(Some),
-    }
-}
-
-/// Notes the variables that LiteLLM would heed and this gateway does not.
-pub(crate) fn note_refused_variables(place: &super::error::Place, reader: &mut Reader<'_>) {
-    for name in REFUSED_VARIABLES {
-        if reader.variables.value(name).is_some() {
-            reader.note(
-                place,
-                format!("the environment variable {name} is set, but not supported yet: it is ignored"),
-            );
-        }
     }
 }

@@ -102,7 +102,10 @@ pub(crate) fn read(
         .and_then(|id| region_of(id, prefix_region, &parameters, reader));
     let address = match endpoint_url(&parameters, reader) {
         Ok(Some(address)) => Some(address),
-        Ok(None) => region.as_deref().map(Address::of_region),
+        Ok(None) => match (region.as_deref(), region::variant(&parameters.place, reader)) {
+            (Some(region), Some(variant)) => Some(Address::of_region(region, variant)),
+            _ => None,
+        },
         Err(()) => None,
     };
     let credentials = credentials(&parameters, reader);
@@ -225,7 +228,7 @@ fn region_of(
             reader,
         );
     }
-    for variable in ["AWS_REGION_NAME", "AWS_REGION"] {
+    for variable in region::VARIABLES {
         if let Some(region) = reader.variables.value(variable).map(str::to_owned) {
             let expected = format!("an AWS region such as us-east-1 in the environment variable {variable}");
             return valid_region(region, &parameters.place, expected, reader);
@@ -270,7 +273,10 @@ fn endpoint_url(parameters: &Parameters, reader: &mut Reader<'_>) -> Result<Opti
         },
     };
     match Address::parse(&url) {
-        Ok(address) => Ok(Some(address)),
+        Ok(address) => {
+            region::note_variant_not_used(&address.host, &place, reader);
+            Ok(Some(address))
+        }
         Err(found) => {
             let expected = "a URL such as https://bedrock.example.com:8443/path";
             reader.unexpected::<()>(&place, expected, found);

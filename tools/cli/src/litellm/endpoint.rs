@@ -4,7 +4,7 @@ use std::net::Ipv6Addr;
 
 use http::Uri;
 
-use super::region;
+use super::region::{self, Variant};
 use crate::blueprint::Endpoint;
 
 /// An address to send requests to, before its cluster has a name.
@@ -22,9 +22,9 @@ pub(crate) struct Address {
 
 impl Address {
     /// AWS's own endpoint of a region.
-    pub(crate) fn of_region(region: &str) -> Self {
+    pub(crate) fn of_region(region: &str, variant: Variant) -> Self {
         Address {
-            host: region::runtime_host(region),
+            host: region::runtime_host(region, variant),
             port: 443,
             tls: true,
             base_path: String::new(),
@@ -149,10 +149,12 @@ impl Clusters {
     /// Letters, digits and hyphens only: a dot or a colon would split Envoy's stat names, a plus the names of
     /// failover clusters.
     fn free_name(&self, address: &Address) -> String {
-        if let Some(region) =
+        if let Some((region, variant)) =
             region::of_runtime_host(&address.host).filter(|_| address.tls && address.port == 443)
         {
-            return region.to_owned();
+            let fips = if variant.fips { "fips-" } else { "" };
+            let dual_stack = if variant.dual_stack { "dualstack-" } else { "" };
+            return format!("{fips}{dual_stack}{region}");
         }
         let safe = |c: char| if c.is_ascii_alphanumeric() { c } else { '-' };
         let host: String = address.host.chars().map(safe).collect();

@@ -4,6 +4,7 @@
 //! a variable that is not set is an error instead of `None`, and only in settings that are used; a wrong type is an
 //! error everywhere it is used; settings that would change whose rights are used are refused and never ignored.
 
+mod aws_variables;
 mod credentials;
 mod deployment;
 mod document;
@@ -137,7 +138,7 @@ fn blueprint(document: &Document, prices: &Catalogue, reader: &mut Reader<'_>) -
     };
 
     let telemetry = telemetry(reader);
-    credentials::note_refused_variables(&document.place, reader);
+    aws_variables::note_unused(&document.place, reader);
     unused.collect(&general, "general_settings", known::GENERAL_SETTINGS);
     unused.collect(&litellm, "litellm_settings", known::LITELLM_SETTINGS);
     unused.collect(&router, "router_settings", known::ROUTER_SETTINGS);

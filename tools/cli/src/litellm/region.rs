@@ -1,18 +1,58 @@
 //! AWS regions: how they are written, and which host Bedrock's runtime has in each partition.
 
+use super::error::Place;
+use super::reader::Reader;
+
+/// The variables that name a region, the first that is set first: LiteLLM's own, then those of the AWS SDKs, of which
+/// LiteLLM reads the last through boto3.
+pub(crate) const VARIABLES: [&str; 3] = ["AWS_REGION_NAME", "AWS_REGION", "AWS_DEFAULT_REGION"];
+
+const FIPS: &str = "AWS_USE_FIPS_ENDPOINT";
+const DUAL_STACK: &str = "AWS_USE_DUALSTACK_ENDPOINT";
+
 /// Longest name that is taken for a region; the longest of today has 16 characters.
 const LENGTH_MAX: usize = 32;
 
-/// DNS suffixes by the first letters of a region's name; everything else is in the commercial partition.
-const SUFFIXES: [(&str, &str); 7] = [
-    ("cn-", "amazonaws.com.cn"),
-    ("eusc-", "amazonaws.eu"),
-    ("us-iso-", "c2s.ic.gov"),
-    ("us-isob-", "sc2s.sgov.gov"),
-    ("eu-isoe-", "cloud.adc-e.uk"),
-    ("us-isof-", "csp.hci.ic.gov"),
-    ("us-gov-", "amazonaws.com"),
+/// DNS suffixes by the first letters of a region's name, the second for dual-stack endpoints; everything else is in the
+/// commercial partition.
+const SUFFIXES: [(&str, &str, &str); 6] = [
+    ("cn-", "amazonaws.com.cn", "api.amazonwebservices.com.cn"),
+    ("eusc-", "amazonaws.eu", "api.amazonwebservices.eu"),
+    ("us-iso-", "c2s.ic.gov", "api.aws.ic.gov"),
+    ("us-isob-", "sc2s.sgov.gov", "api.aws.scloud"),
+    ("eu-isoe-", "cloud.adc-e.uk", "api.cloud-aws.adc-e.uk"),
+    ("us-isof-", "csp.hci.ic.gov", "api.aws.hci.ic.gov"),
 ];
+
+/// Which of AWS's hosts for a region is meant: what the AWS SDKs take from the environment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Variant {
+    /// `AWS_USE_FIPS_ENDPOINT`: validated cryptography.
+    pub fips: bool,
+    /// `AWS_USE_DUALSTACK_ENDPOINT`: IPv6 as well as IPv4.
+    pub dual_stack: bool,
+}
+
+impl Variant {
+    const ALL: [Variant; 4] = [
+        Variant {
+            fips: false,
+            dual_stack: false,
+        },
+        Variant {
+            fips: true,
+            dual_stack: false,
+        },
+        Variant {
+            fips: false,
+            dual_stack: true,
+        },
+        Variant {
+            fips: true,
+            dual_stack: true,
+        },
+    ];
+}
 
 /// Whether `name` is written like a region: words of letters and a number at the end, joined by hyphens.
 pub(crate) fn is_region(name: &str) -> bool {
@@ -27,19 +67,64 @@ pub(crate) fn is_region(name: &str) -> bool {
         && number.chars().all(|c| c.is_ascii_digit())
 }
 
-/// The host of Bedrock's runtime in `region`.
-pub(crate) fn runtime_host(region: &str) -> String {
-    let suffix = SUFFIXES.iter().find(|(prefix, _)| region.starts_with(prefix));
-    format!(
-        "bedrock-runtime.{region}.{}",
-        suffix.map_or("amazonaws.com", |(_, suffix)| suffix)
-    )
+/// The variant that the environment asks for, on behalf of the deployment at `place`.
+pub(crate) fn variant(place: &Place, reader: &mut Reader<'_>) -> Option<Variant> {
+    let (fips, dual_stack) = (is_on(FIPS, place, reader), is_on(DUAL_STACK, place, reader));
+    Some(Variant {
+        fips: fips?,
+        dual_stack: dual_stack?,
+    })
 }
 
-/// The region whose standard host `host` is.
-pub(crate) fn of_runtime_host(host: &str) -> Option<&str> {
-    let region = host.strip_prefix("bedrock-runtime.")?.split('.').next()?;
-    (is_region(region) && runtime_host(region) == host).then_some(region)
+/// The AWS SDKs disagree about other values than these two, so a mistake must not turn FIPS off.
+fn is_on(variable: &'static str, place: &Place, reader: &mut Reader<'_>) -> Option<bool> {
+    match reader
+        .variables
+        .value(variable)
+        .map(str::to_ascii_lowercase)
+        .as_deref()
+    {
+        Some("true") => Some(true),
+        None | Some("false") => Some(false),
+        Some(_) => {
+            let expected = format!("true or false in the environment variable {variable}");
+            reader.unexpected(place, expected, "another value")
+        }
+    }
+}
+
+/// Notes that a URL of the configuration goes before what the environment asks for.
+pub(crate) fn note_variant_not_used(host: &str, place: &Place, reader: &mut Reader<'_>) {
+    if !host.contains("-fips.") && is_on(FIPS, place, reader) == Some(true) {
+        reader.note(
+            place,
+            format!("goes before {FIPS}, so this deployment does not use AWS's FIPS endpoint"),
+        );
+    }
+}
+
+/// The host of Bedrock's runtime in `region`.
+pub(crate) fn runtime_host(region: &str, variant: Variant) -> String {
+    let (_, standard, dual_stack) = SUFFIXES
+        .into_iter()
+        .find(|(prefix, ..)| region.starts_with(prefix))
+        .unwrap_or(("", "amazonaws.com", "api.aws"));
+    let service = if variant.fips {
+        "bedrock-runtime-fips"
+    } else {
+        "bedrock-runtime"
+    };
+    let suffix = if variant.dual_stack { dual_stack } else { standard };
+    format!("{service}.{region}.{suffix}")
+}
+
+/// The region whose host `host` is, in any variant.
+pub(crate) fn of_runtime_host(host: &str) -> Option<(&str, Variant)> {
+    let region = host.split('.').nth(1)?;
+    let variant = Variant::ALL
+        .into_iter()
+        .find(|variant| runtime_host(region, *variant) == host)?;
+    is_region(region).then_some((region, variant))
 }
 
 /// The region that an ARN names.
@@ -56,28 +141,66 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_partition_has_its_own_dns_suffix() {
-        for (region, host) in [
-            ("us-west-2", "bedrock-runtime.us-west-2.amazonaws.com"),
-            ("us-gov-west-1", "bedrock-runtime.us-gov-west-1.amazonaws.com"),
-            ("cn-north-1", "bedrock-runtime.cn-north-1.amazonaws.com.cn"),
-            ("eusc-de-east-1", "bedrock-runtime.eusc-de-east-1.amazonaws.eu"),
-            ("us-iso-east-1", "bedrock-runtime.us-iso-east-1.c2s.ic.gov"),
-            ("us-isob-east-1", "bedrock-runtime.us-isob-east-1.sc2s.sgov.gov"),
-            ("eu-isoe-west-1", "bedrock-runtime.eu-isoe-west-1.cloud.adc-e.uk"),
+    fn each_partition_has_its_own_dns_suffixes() {
+        for (region, standard, dual_stack) in [
+            ("us-west-2", "us-west-2.amazonaws.com", "us-west-2.api.aws"),
+            (
+                "us-gov-west-1",
+                "us-gov-west-1.amazonaws.com",
+                "us-gov-west-1.api.aws",
+            ),
+            (
+                "cn-north-1",
+                "cn-north-1.amazonaws.com.cn",
+                "cn-north-1.api.amazonwebservices.com.cn",
+            ),
+            (
+                "eusc-de-east-1",
+                "eusc-de-east-1.amazonaws.eu",
+                "eusc-de-east-1.api.amazonwebservices.eu",
+            ),
+            (
+                "us-iso-east-1",
+                "us-iso-east-1.c2s.ic.gov",
+                "us-iso-east-1.api.aws.ic.gov",
+            ),
+            (
+                "us-isob-east-1",
+                "us-isob-east-1.sc2s.sgov.gov",
+                "us-isob-east-1.api.aws.scloud",
+            ),
+            (
+                "eu-isoe-west-1",
+                "eu-isoe-west-1.cloud.adc-e.uk",
+                "eu-isoe-west-1.api.cloud-aws.adc-e.uk",
+            ),
             (
                 "us-isof-south-1",
-                "bedrock-runtime.us-isof-south-1.csp.hci.ic.gov",
+                "us-isof-south-1.csp.hci.ic.gov",
+                "us-isof-south-1.api.aws.hci.ic.gov",
             ),
         ] {
-            assert_eq!(runtime_host(region), host);
-            assert_eq!(of_runtime_host(host), Some(region));
+            for variant in Variant::ALL {
+                let service = if variant.fips {
+                    "bedrock-runtime-fips"
+                } else {
+                    "bedrock-runtime"
+                };
+                let suffix = if variant.dual_stack { dual_stack } else { standard };
+                let host = format!("{service}.{suffix}");
+                assert_eq!(runtime_host(region, variant), host);
+                assert_eq!(of_runtime_host(&host), Some((region, variant)));
+            }
         }
-        assert_eq!(of_runtime_host("bedrock-runtime.cn-north-1.amazonaws.com"), None);
-        assert_eq!(
-            of_runtime_host("bedrock-runtime-fips.us-east-1.amazonaws.com"),
-            None
-        );
+        for host in [
+            "bedrock-runtime.cn-north-1.amazonaws.com",
+            "bedrock.us-east-1.amazonaws.com",
+            "vpce-1.bedrock-runtime.us-east-1.vpce.amazonaws.com",
+            "bedrock-runtime.global.amazonaws.com",
+            "localhost",
+        ] {
+            assert_eq!(of_runtime_host(host), None, "{host}");
+        }
     }
 
     #[test]

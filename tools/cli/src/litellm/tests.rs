@@ -115,6 +115,108 @@ fn the_region_comes_from_the_environment_where_the_file_has_none() {
 }
 
 #[test]
+fn the_region_of_the_environment_is_the_first_that_is_set_of_three_variables() {
+    let names = ["AWS_REGION_NAME", "AWS_REGION", "AWS_DEFAULT_REGION"];
+    let values = ["eu-north-1", "ap-south-1", "sa-east-1"];
+    let all: Vec<(&str, &str)> = names.into_iter().zip(values).collect();
+    for first in 0..names.len() {
+        let mut environment = with(&all[first..]);
+        environment.extend(names[..first].iter().map(|name| (*name, "")));
+        for mode in [Secrets::MustExist, Secrets::MayComeLater, Secrets::Demo] {
+            let blueprint = read_text(BARE, &environment, mode).unwrap();
+            assert_eq!(
+                blueprint.settings.models[0].deployments[0].region, values[first],
+                "{mode:?}"
+            );
+            assert!(
+                !format!("{:?}", blueprint.notes).contains("us-west-2"),
+                "{mode:?}"
+            );
+        }
+        let wrong = with(&[(names[first], "eu_north_1")]);
+        let found = problems(BARE, &wrong, Secrets::MayComeLater);
+        assert!(
+            matches!(found.as_slice(), [Problem::Unexpected { expected, .. }] if expected.contains(names[first])),
+            "{found:?}"
+        );
+    }
+    let in_file = BARE.replace("v1:0}", "v1:0, aws_region_name: us-east-2}");
+    assert_eq!(
+        deployment(&in_file, &with(&all), Secrets::MustExist).region,
+        "us-east-2"
+    );
+    let by_file = format!("{BARE}environment_variables: {{AWS_DEFAULT_REGION: ca-central-1}}\n");
+    assert_eq!(
+        deployment(&by_file, &KEYS, Secrets::MustExist).region,
+        "ca-central-1"
+    );
+}
+
+#[test]
+fn the_environment_chooses_among_awss_hosts_of_a_region() {
+    let host = |more: &[_]| deployment(BARE, &with(more), Secrets::MustExist).authority;
+    let (fips, dual_stack) = ("AWS_USE_FIPS_ENDPOINT", "AWS_USE_DUALSTACK_ENDPOINT");
+    assert_eq!(
+        host(&[(fips, "true")]),
+        "bedrock-runtime-fips.us-west-2.amazonaws.com"
+    );
+    assert_eq!(
+        host(&[(fips, "True"), (dual_stack, "true")]),
+        "bedrock-runtime-fips.us-west-2.api.aws"
+    );
+    assert_eq!(host(&[(dual_stack, "TRUE")]), "bedrock-runtime.us-west-2.api.aws");
+    for off in ["false", "False", ""] {
+        assert_eq!(host(&[(fips, off)]), "bedrock-runtime.us-west-2.amazonaws.com");
+    }
+    for neither in ["1", "yes", "tru"] {
+        let found = problems(BARE, &with(&[(fips, neither)]), Secrets::MustExist);
+        assert!(
+            matches!(found.as_slice(), [Problem::Unexpected { expected, .. }] if expected.contains(fips)),
+            "{found:?}"
+        );
+    }
+}
+
+#[test]
+fn an_endpoint_of_the_file_that_is_not_a_fips_endpoint_is_noted_where_fips_is_asked_for() {
+    let notes = |url: &str| {
+        let text = BARE.replace("v1:0}", &format!("v1:0, api_base: \"{url}\"}}"));
+        let environment = with(&[("AWS_USE_FIPS_ENDPOINT", "true"), ("AWS_REGION", "us-east-1")]);
+        format!(
+            "{:?}",
+            read_text(&text, &environment, Secrets::MustExist).unwrap().notes
+        )
+    };
+    assert!(notes("https://bedrock-runtime.us-east-1.amazonaws.com").contains("AWS_USE_FIPS_ENDPOINT"));
+    assert!(notes("https://proxy.example").contains("AWS_USE_FIPS_ENDPOINT"));
+    for url in [
+        "https://bedrock-runtime-fips.us-east-1.amazonaws.com",
+        "https://vpce-1.bedrock-runtime-fips.us-east-1.vpce.amazonaws.com",
+    ] {
+        assert!(!notes(url).contains("AWS_USE_FIPS_ENDPOINT"), "{url}");
+    }
+}
+
+#[test]
+fn an_endpoint_that_only_aws_sdks_take_from_the_environment_is_noted() {
+    let notes = |more: &[_]| {
+        format!(
+            "{:?}",
+            read_text(BARE, &with(more), Secrets::MustExist).unwrap().notes
+        )
+    };
+    for name in ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_BEDROCK_RUNTIME"] {
+        let found = notes(&[(name, "https://tops3cret.example")]);
+        assert!(
+            found.contains(&format!("{name} is set")) && !found.contains("tops3cret"),
+            "{found}"
+        );
+        let own = ("AWS_BEDROCK_RUNTIME_ENDPOINT", "https://own.example");
+        assert!(!notes(&[(name, "https://x.example"), own]).contains(name));
+    }
+}
+
+#[test]
 fn the_default_region_is_noted() {
     let notes = read_text(BARE, &KEYS, Secrets::MustExist).unwrap().notes;
     assert_eq!(

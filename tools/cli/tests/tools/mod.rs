@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Variables of the machine that change what the command does.
-const FOREIGN: [&str; 14] = [
+const FOREIGN: [&str; 19] = [
     "AWS_ACCESS_KEY_ID",
     "AWS_SECRET_ACCESS_KEY",
     "AWS_SESSION_TOKEN",
@@ -21,6 +21,11 @@ const FOREIGN: [&str; 14] = [
     "SSL_CERT_FILE",
     "AWS_DEFAULT_REGION",
     "AWS_PROFILE",
+    "AWS_BEDROCK_RUNTIME_ENDPOINT",
+    "AWS_ENDPOINT_URL",
+    "AWS_ENDPOINT_URL_BEDROCK_RUNTIME",
+    "AWS_USE_FIPS_ENDPOINT",
+    "AWS_USE_DUALSTACK_ENDPOINT",
 ];
 
 /// The command, in an environment without secrets and settings.

@@ -1,0 +1,43 @@
+//! Variables of AWS's tools and of LiteLLM that are set and that this gateway does not use: each is named, so that
+//! nobody believes in a setting that has no effect.
+
+use super::error::Place;
+use super::reader::Reader;
+
+/// Variables by which LiteLLM takes settings from the environment that `litellm_params` must not have here.
+const REFUSED: [&str; 5] = [
+    "AWS_ROLE_NAME",
+    "AWS_PROFILE_NAME",
+    "AWS_WEB_IDENTITY_TOKEN",
+    "AWS_STS_ENDPOINT",
+    "AWS_EXTERNAL_ID",
+];
+
+/// Variables by which the AWS SDKs, but not LiteLLM, take an endpoint.
+const ENDPOINTS: [&str; 2] = ["AWS_ENDPOINT_URL_BEDROCK_RUNTIME", "AWS_ENDPOINT_URL"];
+/// The one that LiteLLM takes.
+pub(crate) const ENDPOINT: &str = "AWS_BEDROCK_RUNTIME_ENDPOINT";
+
+/// Notes what is set and has no effect.
+pub(crate) fn note_unused(place: &Place, reader: &mut Reader<'_>) {
+    for name in REFUSED {
+        if reader.variables.value(name).is_some() {
+            reader.note(
+                place,
+                format!("the environment variable {name} is set, but not supported yet: it is ignored"),
+            );
+        }
+    }
+    if reader.variables.value(ENDPOINT).is_some() {
+        return;
+    }
+    for name in ENDPOINTS {
+        if reader.variables.value(name).is_some() {
+            let text = format!(
+                "the environment variable {name} is set, but LiteLLM does not use it, and neither does this gateway: \
+                 set {ENDPOINT} to send requests there"
+            );
+            reader.note(place, text);
+        }
+    }
+}
