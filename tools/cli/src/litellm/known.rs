@@ -13,7 +13,8 @@ pub(crate) const LITELLM_PARAMS: &str = "
     cache_creation_input_token_cost max_budget budget_duration guardrailConfig drop_params
     temperature top_p max_tokens extra_headers extra_body modify_params max_retries organization
     api_version additional_drop_params thinking rust allowed_openai_params
-    merge_reasoning_content_in_choices use_in_pass_through default_api_key_tpm_limit
+    region_name aws_bedrock_control_plane_endpoint s3_encryption_key_id s3_bucket_owner
+    s3_output_bucket_name merge_reasoning_content_in_choices use_in_pass_through default_api_key_tpm_limit
 ";
 
 /// Of `model_info`.

@@ -5,6 +5,7 @@
 //! error everywhere it is used; settings that would change whose rights are used are refused and never ignored.
 
 mod aws_variables;
+mod credential_list;
 mod credentials;
 mod deployment;
 mod document;
@@ -12,6 +13,7 @@ mod endpoint;
 mod environment;
 mod error;
 mod field;
+mod geography;
 mod key;
 mod known;
 mod limits;
@@ -22,6 +24,7 @@ mod price;
 mod reader;
 mod region;
 mod scalar;
+mod slips;
 mod unused;
 mod variables;
 mod weights;
@@ -45,11 +48,11 @@ pub(crate) use region::of_arn as region_of_arn;
 use crate::blueprint::Blueprint;
 use crate::otlp;
 use crate::prices::Catalogue;
+use credential_list::Credentials;
 use deployment::Entry;
 use document::Document;
 use endpoint::Clusters;
 use field::{Field, Section};
-use parameters::Credentials;
 use reader::Reader;
 use scalar::Scalar;
 use unused::Unused;
@@ -107,6 +110,13 @@ fn blueprint(document: &Document, prices: &Catalogue, reader: &mut Reader<'_>) -
     let request_timeout = limits::request_timeout(&router, &litellm, &general, reader);
     let body_limit_bytes = limits::body_limit(&general, reader);
     note_strategy(&router, reader);
+    for section in [&general, &litellm, &router] {
+        slips::check_settings(section, reader);
+    }
+    slips::check_defaults(&router, reader);
+    for (name, field) in document.names().filter(|(_, field)| !field.is_null()) {
+        slips::check_section(name, field, reader);
+    }
 
     let shared = Credentials::read(document, reader);
     let mut deployments = Vec::new();
@@ -142,8 +152,12 @@ fn blueprint(document: &Document, prices: &Catalogue, reader: &mut Reader<'_>) -
     unused.collect(&general, "general_settings", known::GENERAL_SETTINGS);
     unused.collect(&litellm, "litellm_settings", known::LITELLM_SETTINGS);
     unused.collect(&router, "router_settings", known::ROUTER_SETTINGS);
-    for section in shared.sections() {
-        unused.collect(section, "credential_values", known::LITELLM_PARAMS);
+    shared.note_faults(reader);
+    for entry in shared.entries() {
+        unused.collect(entry, "credential_list", "");
+    }
+    for values in shared.values() {
+        unused.collect(values, "credential_values", known::LITELLM_PARAMS);
     }
     note_unused_sections(document, &mut unused);
     unused.tell(reader);
@@ -220,6 +234,7 @@ fn assign_variables(document: &Document, reader: &mut Reader<'_>) {
         return;
     };
     for (name, field) in section.fields() {
+        slips::check_variable(&name, &field, reader);
         if let Some(assigned) = assigned(&field, reader) {
             reader.variables.assign(name, assigned);
         }
