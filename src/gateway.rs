@@ -75,7 +75,11 @@ impl Gateway {
             master_key,
             body_limit_bytes: settings.body_limit_bytes,
             history_rows: settings.history_rows,
-            models: Models::new(models.collect::<Result<_, _>>()?, settings.aliases),
+            models: Models::new(
+                models.collect::<Result<_, _>>()?,
+                settings.aliases,
+                &settings.withheld,
+            ),
             catalogue: settings.catalogue,
             signing_keys: RefCell::default(),
         })

@@ -1,6 +1,6 @@
 //! The models that clients can name: by their own name, by an alias, or by a wildcard.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::rc::Rc;
 
 use crate::balance::Balance;
@@ -23,9 +23,11 @@ pub struct Model {
 #[derive(Debug, Default)]
 pub struct Models {
     exact: HashMap<String, Rc<Model>>,
-    /// Most specific first.
-    wildcards: Vec<(Pattern, Rc<Model>)>,
+    /// Most specific first. A pattern without a model is withheld.
+    wildcards: Vec<(Pattern, Option<Rc<Model>>)>,
     aliases: HashMap<String, String>,
+    /// Names that no wildcard may serve.
+    withheld: HashSet<String>,
 }
 
 /// A model that a client named.
@@ -38,18 +40,29 @@ pub struct Named {
 }
 
 impl Models {
-    /// The models and the aliases of their names.
-    pub fn new(models: Vec<Model>, aliases: impl IntoIterator<Item = (String, String)>) -> Self {
+    /// The models, the aliases of their names, and the names that no wildcard may serve.
+    pub fn new(
+        models: Vec<Model>,
+        aliases: impl IntoIterator<Item = (String, String)>,
+        withheld: &BTreeSet<String>,
+    ) -> Self {
         let mut all = Self {
             aliases: aliases.into_iter().collect(),
             ..Self::default()
         };
+        for name in withheld {
+            match Pattern::parse(name) {
+                Some(pattern) => all.wildcards.push((pattern, None)),
+                None => drop(all.withheld.insert(name.clone())),
+            }
+        }
         for model in models.into_iter().map(Rc::new) {
             match Pattern::parse(&model.name) {
-                Some(pattern) => all.wildcards.push((pattern, model)),
+                Some(pattern) => all.wildcards.push((pattern, Some(model))),
                 None => drop(all.exact.insert(model.name.clone(), model)),
             }
         }
+        // Stable: of two patterns that are alike, the withheld one decides.
         all.wildcards
             .sort_by_key(|(pattern, _)| std::cmp::Reverse(pattern.literal_bytes()));
         all
@@ -57,7 +70,7 @@ impl Models {
 
     /// All of them, in no order.
     pub fn all(&self) -> impl Iterator<Item = &Model> {
-        let wildcards = self.wildcards.iter().map(|(_, model)| model);
+        let wildcards = self.wildcards.iter().filter_map(|(_, model)| model.as_ref());
         self.exact.values().chain(wildcards).map(|model| &**model)
     }
 
@@ -73,13 +86,16 @@ impl Models {
                 captures: Vec::new(),
             });
         }
-        let matching = |(pattern, model): &(Pattern, Rc<Model>)| {
-            pattern.captures(name).map(|captures| Named {
-                model: Rc::clone(model),
-                captures,
-            })
-        };
-        self.wildcards.iter().find_map(matching)
+        if self.withheld.contains(name) {
+            return None;
+        }
+        let matching =
+            |(pattern, model): &(Pattern, Option<Rc<Model>>)| Some((model.clone(), pattern.captures(name)?));
+        let (model, captures) = self.wildcards.iter().find_map(matching)?;
+        Some(Named {
+            model: model?,
+            captures,
+        })
     }
 }
 
@@ -134,6 +150,10 @@ mod tests {
     use crate::config::ModelSettings;
 
     fn models(names: &[&str], aliases: &[(&str, &str)]) -> Models {
+        models_without(names, aliases, &[])
+    }
+
+    fn models_without(names: &[&str], aliases: &[(&str, &str)], withheld: &[&str]) -> Models {
         let model = |name: &&str| {
             let settings = ModelSettings {
                 name: (*name).into(),
@@ -151,6 +171,7 @@ mod tests {
             aliases
                 .iter()
                 .map(|(alias, name)| ((*alias).into(), (*name).into())),
+            &withheld.iter().map(|name| (*name).into()).collect(),
         )
     }
 
@@ -187,6 +208,22 @@ mod tests {
         );
         assert_eq!(find(&models, "us.x").unwrap(), ("us.*".into(), vec!["x".into()]));
         assert_eq!(find(&models, "eu.x").unwrap(), ("*".into(), vec!["eu.x".into()]));
+    }
+
+    #[test]
+    fn a_withheld_name_is_served_by_no_wildcard() {
+        let models = models_without(
+            &["*", "us.anthropic.*", "us.meta"],
+            &[("x", "gone")],
+            &["gone", "us.*"],
+        );
+        assert!(find(&models, "gone").is_none());
+        assert!(find(&models, "x").is_none());
+        assert!(find(&models, "us.nova").is_none());
+        assert_eq!(find(&models, "us.anthropic.y").unwrap().0, "us.anthropic.*");
+        assert_eq!(find(&models, "us.meta").unwrap().0, "us.meta");
+        assert_eq!(find(&models, "goner").unwrap().0, "*");
+        assert_eq!(models.all().count(), 3);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The wire form of the plugin configuration. Both sides of it are in this repository, so unknown fields are errors.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -47,6 +47,10 @@ pub struct Settings {
     /// Other names of models (`model_group_alias`): alias → `ModelSettings::name`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub aliases: BTreeMap<String, String>,
+    /// Names, possibly with `*`, that no wildcard may serve: the configuration has other deployments for them, which are
+    /// not served. Requests for them are refused.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub withheld: BTreeSet<String>,
     /// Prices of what a wildcard can stand for, to be looked up by [`crate::pricing::listed`]; empty where no deployment
     /// needs it.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
