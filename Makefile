@@ -4,6 +4,9 @@ CONFIG      ?= config.yaml
 PORT        ?= 4000
 TLS_PORT    ?= 4443
 BEDROCK     ?= auto
+# Settings that protect and do not work here, accepted by name; and 1 to start without deployments that cannot be served.
+ACCEPT_UNPROTECTED    ?=
+LEAVE_OUT_UNSUPPORTED ?=
 PYTHON      ?= python3
 PYTEST_ARGS ?=
 
@@ -28,9 +31,11 @@ help: ## List these commands
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9.-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo
 	@echo "  make run takes CONFIG=$(CONFIG) PORT=$(PORT) TLS_PORT=$(TLS_PORT) BEDROCK=auto|emulator|aws"
+	@echo "  and ACCEPT_UNPROTECTED=NAME,… LEAVE_OUT_UNSUPPORTED=1 (see README.md, Configuration)"
 
 run: cli filter $(STAMP) ## Start the gateway on http://0.0.0.0:$(PORT)
-	@PORT=$(PORT) TLS_PORT=$(TLS_PORT) BEDROCK=$(BEDROCK) exec $(CLI) run $(CONFIG)
+	@PORT=$(PORT) TLS_PORT=$(TLS_PORT) BEDROCK=$(BEDROCK) ACCEPT_UNPROTECTED=$(ACCEPT_UNPROTECTED) \
+	  LEAVE_OUT_UNSUPPORTED=$(LEAVE_OUT_UNSUPPORTED) exec $(CLI) run $(CONFIG)
 
 test: lint unit e2e observability-test ## Everything that must pass before a commit
 	@echo

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use envoy_bedrock::config::{EnvName, Settings};
 
-use crate::litellm::Environment;
+use crate::litellm::{Environment, Note};
 
 /// A gateway as configured.
 #[derive(Clone, Debug)]
@@ -22,8 +22,8 @@ pub struct Blueprint {
     pub missing: BTreeSet<EnvName>,
     /// OpenTelemetry's variables that are set, for [`crate::otlp::read`]. Their values may be secret.
     pub telemetry: Environment,
-    /// What was ignored, skipped or replaced, in the order of the file: `model_list[2]: …`.
-    pub notes: Vec<String>,
+    /// What was ignored, skipped or replaced, in the order of the file.
+    pub notes: Vec<Note>,
 }
 
 /// An upstream that Envoy connects to.

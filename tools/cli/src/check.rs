@@ -7,7 +7,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use crate::litellm::{self, ConfigError, Environment, Problem, Secrets};
+use crate::litellm::{self, ConfigError, Environment, Problem, Secrets, Tolerance};
 use crate::prices::Catalogue;
 use report::Report;
 
@@ -29,6 +29,8 @@ pub struct Arguments {
     /// Price list to use instead of the built-in one: LiteLLM's own file or one that `prices --import` wrote.
     #[arg(long, value_name = "FILE")]
     prices: Option<PathBuf>,
+    #[command(flatten)]
+    tolerance: Tolerance,
 }
 
 /// How the report is written.
@@ -74,7 +76,14 @@ pub fn run(arguments: &Arguments, environment: &Environment) -> ExitCode {
             return ExitCode::from(1);
         }
     };
-    let outcome = outcome_priced(&arguments.config, environment, mode, &prices, format);
+    let outcome = outcome_tolerant(
+        &arguments.config,
+        environment,
+        mode,
+        &prices,
+        &arguments.tolerance,
+        format,
+    );
     // A reader that has seen enough (`| head`) is no failure of the configuration.
     let _ = anstream::stdout().write_all(outcome.output.as_bytes());
     if outcome.only_secrets_missing {
@@ -103,17 +112,33 @@ pub fn outcome_priced(
     prices: &Catalogue,
     format: Format,
 ) -> Outcome {
-    let read = litellm::read_priced(config, environment, mode, prices);
+    outcome_tolerant(config, environment, mode, prices, &Tolerance::default(), format)
+}
+
+/// [`outcome_priced`] with what the operator accepts.
+pub fn outcome_tolerant(
+    config: &Path,
+    environment: &Environment,
+    mode: Secrets,
+    prices: &Catalogue,
+    tolerance: &Tolerance,
+    format: Format,
+) -> Outcome {
+    let read = litellm::read_tolerant(config, environment, mode, prices, tolerance);
+    let remedies = match &read {
+        Ok(_) => Vec::new(),
+        Err(errors) => litellm::remedies(config, environment, mode, prices, tolerance, errors),
+    };
     let about_secrets = |error: &ConfigError| {
         matches!(
             error.problem,
-            Problem::VariableNotSet { .. } | Problem::NoCredentials { .. } | Problem::NoMasterKey
+            Problem::VariableNotSet { .. } | Problem::NoCredentials | Problem::NoMasterKey
         )
     };
     let only_secrets_missing = read
         .as_ref()
         .is_err_and(|errors| errors.iter().all(about_secrets));
-    let report = Report::of(&config.display().to_string(), &read);
+    let report = Report::of(&config.display().to_string(), &read, remedies);
     let output = match format {
         Format::Json => report.json(),
         Format::Text { columns } => text::render(&report, columns),

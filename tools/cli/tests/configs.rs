@@ -134,7 +134,7 @@ fn no_output_about_any_configuration_contains_a_secret() {
             let mut outputs = vec![format!("{read:?}"), format!("{read:#?}")];
             if let Ok(blueprint) = &read {
                 outputs.push(serde_json::to_string(&blueprint.settings).unwrap());
-                outputs.extend(blueprint.notes.clone());
+                outputs.extend(blueprint.notes.iter().map(ToString::to_string));
             }
             if let Err(errors) = &read {
                 outputs.extend(errors.iter().map(ToString::to_string));

@@ -5,7 +5,7 @@ use envoy_bedrock::pricing::Rates;
 use serde::Serialize;
 
 use crate::blueprint::{Blueprint, Endpoint};
-use crate::litellm::ConfigError;
+use crate::litellm::{ConfigError, Group, Note, grouped};
 use crate::prices::RatesJson;
 
 /// The whole.
@@ -17,6 +17,12 @@ pub(crate) struct Report {
     pub valid: bool,
     /// Why not, in the order of the file; empty if it is valid.
     pub errors: Vec<Fault>,
+    /// How it can be used all the same.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub remedies: Vec<String>,
+    /// The errors, for the text.
+    #[serde(skip)]
+    pub faults: Vec<ConfigError>,
     /// What it means; absent if it is not valid.
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     pub meaning: Option<Meaning>,
@@ -54,8 +60,36 @@ pub(crate) struct Meaning {
     pub moved_secrets: Vec<String>,
     /// Variables of secrets that are not set (only with `--secrets-later`).
     pub missing_secrets: Vec<String>,
-    /// What is ignored, skipped or replaced.
-    pub notes: Vec<String>,
+    /// What is ignored, skipped or replaced; the same finding at several places is one note.
+    pub notes: Vec<Remark>,
+    /// The same, for the text.
+    #[serde(skip)]
+    pub remarks: Vec<Note>,
+}
+
+/// One finding.
+#[derive(Debug, Serialize)]
+pub(crate) struct Remark {
+    /// Where it was found first.
+    #[serde(flatten)]
+    pub at: Spot,
+    /// What kind of finding it is: accepted, left_out, skipped, unknown, no_effect, not_needed or note.
+    pub class: &'static str,
+    /// What it says.
+    pub message: String,
+    /// Where else it was found.
+    pub also: Vec<Spot>,
+}
+
+/// A place in a file.
+#[derive(Debug, Serialize)]
+pub(crate) struct Spot {
+    /// The file.
+    pub file: String,
+    /// The line, from 1; null if the whole file is meant.
+    pub line: Option<usize>,
+    /// The field, such as `litellm_settings.cache`; may be empty.
+    pub field: String,
 }
 
 /// A name for clients and what is behind it.
@@ -147,15 +181,21 @@ pub(crate) struct Upstream {
 
 impl Report {
     /// What the outcome of reading `file` says.
-    pub(crate) fn of(file: &str, outcome: &Result<Blueprint, Vec<ConfigError>>) -> Self {
-        let (errors, meaning) = match outcome {
+    pub(crate) fn of(
+        file: &str,
+        outcome: &Result<Blueprint, Vec<ConfigError>>,
+        remedies: Vec<String>,
+    ) -> Self {
+        let (faults, meaning) = match outcome {
             Ok(blueprint) => (Vec::new(), Some(Meaning::of(blueprint))),
-            Err(errors) => (errors.iter().map(Fault::of).collect(), None),
+            Err(errors) => (errors.clone(), None),
         };
         Report {
             file: file.to_owned(),
             valid: outcome.is_ok(),
-            errors,
+            errors: faults.iter().map(Fault::of).collect(),
+            remedies,
+            faults,
             meaning,
         }
     }
@@ -175,6 +215,22 @@ impl Fault {
             path: error.place.path.clone(),
             message: error.problem.to_string(),
         }
+    }
+}
+
+impl Remark {
+    fn of(group: &Group<'_>) -> Option<Self> {
+        let mut spots = group.places.iter().map(|place| Spot {
+            file: place.file.to_string(),
+            line: place.line,
+            field: place.path.clone(),
+        });
+        Some(Remark {
+            at: spots.next()?,
+            class: group.class.name(),
+            message: group.message(),
+            also: spots.collect(),
+        })
     }
 }
 
@@ -209,7 +265,8 @@ impl Meaning {
             master_key: settings.master_key.0.clone(),
             moved_secrets: blueprint.secrets.keys().map(|name| name.0.clone()).collect(),
             missing_secrets: blueprint.missing.iter().map(|name| name.0.clone()).collect(),
-            notes: blueprint.notes.clone(),
+            notes: grouped(&blueprint.notes).iter().filter_map(Remark::of).collect(),
+            remarks: blueprint.notes.clone(),
         }
     }
 }

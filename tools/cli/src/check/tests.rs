@@ -25,11 +25,38 @@ fn plain(outcome: &Outcome) -> String {
     anstream::adapter::strip_str(&outcome.output).to_string()
 }
 
+/// Compares with a file next to this one; `UPDATE_SNAPSHOTS=1` writes it anew.
+fn assert_snapshot(name: &str, actual: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/check").join(name);
+    if std::env::var_os("UPDATE_SNAPSHOTS").is_some() {
+        std::fs::write(&path, actual).unwrap();
+    }
+    assert_eq!(actual, std::fs::read_to_string(&path).unwrap(), "{name}");
+}
+
 #[test]
 fn the_text_shows_all_that_was_understood() {
     let outcome = outcome_of(CONFIG, &[], Secrets::MayComeLater, Format::Text { columns: None });
     assert!(outcome.valid);
-    assert_eq!(plain(&outcome), include_str!("expected.txt"));
+    assert_snapshot("expected.txt", &plain(&outcome));
+}
+
+#[test]
+fn a_file_with_a_hundred_settings_fits_on_a_screen() {
+    let environment = [
+        ("AWS_ACCESS_KEY_ID", "AKIA"),
+        ("AWS_SECRET_ACCESS_KEY", "tops3cret"),
+        ("LITELLM_MASTER_KEY", "sk-x"),
+    ];
+    let text = include_str!("hundred.yaml");
+    let outcome = outcome_of(
+        text,
+        &environment,
+        Secrets::MustExist,
+        Format::Text { columns: Some(120) },
+    );
+    assert_snapshot("hundred.txt", &plain(&outcome));
+    assert!(plain(&outcome).lines().all(|line| line.chars().count() <= 120));
 }
 
 #[test]

@@ -6,10 +6,13 @@ use anstyle::{AnsiColor, Style};
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, presets};
 
 use super::report::{Credentials, Deployment, Meaning, Price, Report};
+use crate::litellm::{Note, error_lines, note_lines};
 use crate::prices::per_million;
 
 const GOOD: Style = AnsiColor::Green.on_default().bold();
 const BAD: Style = AnsiColor::Red.on_default().bold();
+/// Width of notes where nothing says how wide the terminal is.
+const REMARK_COLUMNS: usize = 120;
 const HEADING: Style = Style::new().bold();
 
 /// The text, at most `width` columns wide where that is known.
@@ -24,18 +27,15 @@ pub(crate) fn render(report: &Report, width: Option<u16>) -> String {
 }
 
 fn invalid(out: &mut String, report: &Report) -> std::fmt::Result {
-    for error in &report.errors {
-        write!(out, "{BAD}error{BAD:#}: {}", error.file)?;
-        if let Some(line) = error.line {
-            write!(out, ":{line}")?;
-        }
-        if !error.path.is_empty() {
-            write!(out, ": {}", error.path)?;
-        }
-        writeln!(out, ": {}", error.message)?;
+    for error in error_lines(&report.faults) {
+        writeln!(out, "{BAD}error{BAD:#}: {error}")?;
     }
     let count = counted(report.errors.len(), "error");
-    writeln!(out, "{}: {BAD}not valid{BAD:#}, {count}", report.file)
+    writeln!(out, "{}: {BAD}not valid{BAD:#}, {count}", report.file)?;
+    for remedy in &report.remedies {
+        writeln!(out, "{remedy}")?;
+    }
+    Ok(())
 }
 
 fn valid(out: &mut String, file: &str, meaning: &Meaning, width: Option<u16>) -> std::fmt::Result {
@@ -66,19 +66,47 @@ fn valid(out: &mut String, file: &str, meaning: &Meaning, width: Option<u16>) ->
         &format!("{} bytes", meaning.body_limit_bytes),
     )?;
     line(out, "clients' key", &format!("in {}", meaning.master_key))?;
+    if let Some(names) = shared_credentials(meaning) {
+        line(out, "credentials", &names.join(", "))?;
+    }
     if !meaning.moved_secrets.is_empty() {
         line(out, "moved secrets", &meaning.moved_secrets.join(", "))?;
     }
     if !meaning.missing_secrets.is_empty() {
         line(out, "not set", &meaning.missing_secrets.join(", "))?;
     }
-    if !meaning.notes.is_empty() {
-        writeln!(out, "\n{HEADING}notes{HEADING:#}")?;
-    }
-    for note in &meaning.notes {
-        writeln!(out, "  {note}")?;
+    remarks(out, &meaning.remarks, width)
+}
+
+/// The notes under the headings of their classes.
+fn remarks(out: &mut String, notes: &[Note], width: Option<u16>) -> std::fmt::Result {
+    let width = width.map_or(REMARK_COLUMNS, usize::from);
+    let mut heading = None;
+    for (class, line) in note_lines(notes) {
+        if heading != Some(class) {
+            heading = Some(class);
+            writeln!(out, "\n{HEADING}{}{HEADING:#}", class.heading())?;
+        }
+        writeln!(out, "{}", wrapped(&line, width))?;
     }
     Ok(())
+}
+
+/// `text`, indented, with its further lines indented more; a word that is longer than a line stays whole.
+fn wrapped(text: &str, width: usize) -> String {
+    let mut lines = vec!["  ".to_owned()];
+    for word in text.split(' ') {
+        let Some(line) = lines.last_mut() else { continue };
+        if line.trim().is_empty() {
+            line.push_str(word);
+        } else if line.chars().count() + 1 + word.chars().count() <= width {
+            line.push(' ');
+            line.push_str(word);
+        } else {
+            lines.push(format!("      {word}"));
+        }
+    }
+    lines.join("\n")
 }
 
 fn table(meaning: &Meaning, width: Option<u16>) -> Table {
@@ -89,35 +117,54 @@ fn table(meaning: &Meaning, width: Option<u16>) -> Table {
     if let Some(width) = width {
         table.set_width(width);
     }
-    table.set_header([
-        "MODEL",
-        "ORDER",
-        "SHARE",
-        "REGION",
-        "BEDROCK MODEL",
-        "SENT TO",
-        "USD/M IN, OUT",
-        "CREDENTIALS",
-    ]);
+    let all = || meaning.models.iter().flat_map(|model| &model.deployments);
+    let has_orders = all().any(|deployment| deployment.order != 0);
+    let has_addresses = all().any(|deployment| !is_regional(deployment));
+    let has_credentials = shared_credentials(meaning).is_none();
+    let mut header = vec!["MODEL"];
+    header.extend(has_orders.then_some("ORDER"));
+    header.extend(["SHARE", "REGION", "BEDROCK MODEL"]);
+    header.extend(has_addresses.then_some("SENT TO"));
+    header.push("USD/M IN, OUT");
+    header.extend(has_credentials.then_some("CREDENTIALS"));
+    table.set_header(header);
     for model in &meaning.models {
         let mut name = model.name.clone();
         for alias in &model.aliases {
             let _ = write!(name, "\n= {alias}");
         }
         for deployment in &model.deployments {
-            table.add_row([
-                Cell::new(std::mem::take(&mut name)),
-                Cell::new(deployment.order).set_alignment(CellAlignment::Right),
-                Cell::new(share(deployment)).set_alignment(CellAlignment::Right),
-                Cell::new(&deployment.region),
-                Cell::new(&deployment.model),
-                Cell::new(&deployment.url),
-                Cell::new(price(&deployment.price)),
-                Cell::new(credentials(&deployment.credentials)),
-            ]);
+            let right = |cell: Cell| cell.set_alignment(CellAlignment::Right);
+            let mut row = vec![Cell::new(std::mem::take(&mut name))];
+            row.extend(has_orders.then(|| right(Cell::new(deployment.order))));
+            row.push(right(Cell::new(share(deployment))));
+            row.push(Cell::new(&deployment.region));
+            row.push(Cell::new(&deployment.model));
+            row.extend(has_addresses.then(|| Cell::new(&deployment.url)));
+            row.push(Cell::new(price(&deployment.price)));
+            row.extend(has_credentials.then(|| Cell::new(credentials(&deployment.credentials).join("\n"))));
+            table.add_row(row);
         }
     }
     table
+}
+
+/// Whether requests go to the region's own host, which needs no mention.
+fn is_regional(deployment: &Deployment) -> bool {
+    let has_path = deployment
+        .url
+        .split("://")
+        .nth(1)
+        .is_some_and(|rest| rest.contains('/'));
+    deployment.cluster == deployment.region && !has_path
+}
+
+/// The credentials that all deployments have.
+fn shared_credentials(meaning: &Meaning) -> Option<Vec<String>> {
+    let mut all = meaning.models.iter().flat_map(|model| &model.deployments);
+    let first = credentials(&all.next()?.credentials);
+    all.all(|deployment| credentials(&deployment.credentials) == first)
+        .then_some(first)
 }
 
 fn share(deployment: &Deployment) -> String {
@@ -141,9 +188,9 @@ fn price(price: &Price) -> String {
     }
 }
 
-fn credentials(credentials: &Credentials) -> String {
+fn credentials(credentials: &Credentials) -> Vec<String> {
     match credentials {
-        Credentials::Bearer { api_key } => format!("API key in {api_key}"),
+        Credentials::Bearer { api_key } => vec![format!("API key in {api_key}")],
         Credentials::Sigv4 {
             access_key_id,
             secret_access_key,
@@ -154,12 +201,7 @@ fn credentials(credentials: &Credentials) -> String {
                 Some(secret_access_key),
                 session_token.as_ref(),
             ];
-            names
-                .into_iter()
-                .flatten()
-                .cloned()
-                .collect::<Vec<_>>()
-                .join("\n")
+            names.into_iter().flatten().cloned().collect()
         }
     }
 }

@@ -3,20 +3,18 @@
 use envoy_bedrock::config::{CredentialSettings, DeploymentSettings};
 use sha2::{Digest, Sha256};
 
-use super::credential_list::Credentials;
 use super::credentials::credentials;
 use super::endpoint::{Address, Clusters};
 use super::error::{Place, Problem};
 use super::field::{Field, Section, quoted};
-use super::geography;
 use super::known;
 use super::model::{self, Target};
-use super::parameters::Parameters;
+use super::note::Class;
+use super::parameters::{Credentials, Parameters};
 use super::price::{self, Configured};
 use super::reader::Reader;
 use super::region;
-use super::slips;
-use super::unused::Unused;
+use super::unused;
 use super::weights::{RATE_MAX, Rates};
 use crate::prices::Catalogue;
 
@@ -60,7 +58,6 @@ pub(crate) fn read(
     shared: &Credentials,
     prices: &Catalogue,
     clusters: &mut Clusters,
-    unused: &mut Unused,
     reader: &mut Reader<'_>,
 ) -> Option<Entry> {
     let entry = reader.section(element)?;
@@ -78,13 +75,11 @@ pub(crate) fn read(
             },
         ),
     }?;
-    let (id, prefix_region) = match target(&entry, &parameters, reader)? {
+    let (id, prefix_region) = match target(&parameters, reader)? {
         Target::Bedrock { id, region } => (id, region),
         Target::Elsewhere(who) => {
-            reader.note(
-                &element.place,
-                format!("skipped, since it is not for Bedrock's runtime but for {who}"),
-            );
+            let text = format!("not for Bedrock's runtime but for {who}");
+            reader.note_of(Class::Skipped, &element.place, text, "");
             return model_name.map(|model_name| Entry::LeftOut {
                 model_name,
                 provider: Some(who),
@@ -92,27 +87,17 @@ pub(crate) fn read(
         }
     };
     if info.field("blocked").and_then(|field| reader.flag(&field)) == Some(true) {
-        reader.note(&element.place, "left out, since its model_info says blocked");
+        reader.note_of(Class::Skipped, &element.place, "its model_info says blocked", "");
         return model_name.map(|model_name| Entry::LeftOut {
             model_name,
             provider: None,
         });
-    }
-    let sound = [
-        parameters.check_credential(reader),
-        slips::check(&parameters, reader),
-        slips::check_places(&entry, &info, &parameters, reader),
-    ];
-    if sound.contains(&None) {
-        // What is missing for these reasons would only be reported as further errors.
-        return None;
     }
     // All parts are read before any failure counts, so that one run names all of them.
     let model = upstream_id(id, &parameters, reader);
     let region = model
         .as_deref()
         .and_then(|id| region_of(id, prefix_region, &parameters, reader));
-    let region = region.filter(|region| slips::check_region_name(&parameters, region, reader).is_some());
     let address = match endpoint_url(&parameters, reader) {
         Ok(Some(address)) => Some(address),
         Ok(None) => match (region.as_deref(), region::variant(&parameters.place, reader)) {
@@ -126,13 +111,12 @@ pub(crate) fn read(
     let order = parameters.field("order").map(|field| reader.integer(&field));
     let configured = Configured::read(&parameters, &info, reader);
     let own_id = info.field("id").map(|field| own_id(&field, reader));
-    unused.collect(&entry, "model_list", "");
-    unused.collect(parameters.own(), "litellm_params", known::LITELLM_PARAMS);
-    unused.collect(&info, "model_info", known::MODEL_INFO);
+    unused::tell(&entry, &known::MODEL_LIST, reader);
+    unused::tell(parameters.own(), &known::LITELLM_PARAMS, reader);
+    unused::tell(&info, &known::MODEL_INFO, reader);
 
     let (model_name, model, region, address) = (model_name?, model?, region?, address?);
     check_wildcards(&model_name, &model, &parameters, reader)?;
-    note_geography(&model, &region, &parameters, reader);
     let price = price::price(&configured?, &region, &model, prices, &element.place, reader);
     let mut settings = DeploymentSettings {
         id: String::new(),
@@ -162,6 +146,22 @@ pub(crate) fn read(
     })))
 }
 
+/// What an entry that cannot be served says about its group: the name, its share and its order, as far as they can be
+/// read. Complains about what cannot.
+pub(crate) fn outline(
+    element: &Field,
+    reader: &mut Reader<'_>,
+) -> (Option<String>, Option<Rates>, Option<i64>) {
+    let section = |name| element.section()?.field(name)?.section();
+    let name = element.section().and_then(|entry| model_name(&entry, reader));
+    let Some(parameters) = section("litellm_params") else {
+        return (name, None, None);
+    };
+    let parameters = Parameters::of_own(parameters);
+    let order = parameters.field("order").and_then(|field| reader.integer(&field));
+    (name, rates(&parameters, reader), order)
+}
+
 fn model_name(entry: &Section, reader: &mut Reader<'_>) -> Option<String> {
     let Some(field) = entry.field("model_name") else {
         return reader.wrong(
@@ -181,13 +181,8 @@ fn model_name(entry: &Section, reader: &mut Reader<'_>) -> Option<String> {
     }
 }
 
-fn target(entry: &Section, parameters: &Parameters, reader: &mut Reader<'_>) -> Option<Target> {
+fn target(parameters: &Parameters, reader: &mut Reader<'_>) -> Option<Target> {
     let Some(field) = parameters.field("model") else {
-        let _ = parameters.check_credential(reader);
-        if entry.present().any(|(name, _)| name == "model") {
-            let (setting, belongs) = (quoted("model"), "litellm_params");
-            return reader.wrong(&entry.place_of("model"), Problem::Misplaced { setting, belongs });
-        }
         return reader.wrong(&parameters.place, Problem::Missing { expected: "a model" });
     };
     let written = reader.text(&field)?;
@@ -258,20 +253,6 @@ fn region_of(
         format!("names no region, so it is {REGION_DEFAULT}"),
     );
     Some(REGION_DEFAULT.to_owned())
-}
-
-/// Notes a profile that the region does not know.
-fn note_geography(model: &str, region: &str, parameters: &Parameters, reader: &mut Reader<'_>) {
-    let Some(geography) = geography::foreign_to(model, region) else {
-        return;
-    };
-    if let Some(field) = parameters.field("model_id").or_else(|| parameters.field("model")) {
-        let text = format!(
-            "AWS has no {geography}. profiles in {region}, so requests will fail: choose another region, or another \
-             profile such as global."
-        );
-        reader.note(&field.place, text);
-    }
 }
 
 fn valid_region(

@@ -4,6 +4,9 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
+/// Most errors that say the same about the same field and are shown one by one.
+const ALIKE_MAX: usize = 3;
+
 /// A place in a configuration file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
@@ -45,15 +48,6 @@ impl Place {
         }
     }
 
-    /// The whole of the file that this is in.
-    pub(crate) fn whole_file(&self) -> Self {
-        Place {
-            line: None,
-            path: String::new(),
-            ..self.clone()
-        }
-    }
-
     /// The same field, known to stand on `line`.
     pub fn on_line(self, line: usize) -> Self {
         Place {
@@ -83,6 +77,13 @@ pub struct ConfigError {
     pub place: Place,
     /// What.
     pub problem: Problem,
+}
+
+impl ConfigError {
+    /// Whether it is about a setting that protects and does not work here.
+    pub(crate) fn is_unprotected(&self) -> bool {
+        matches!(self.problem, Problem::Unprotected { .. })
+    }
 }
 
 /// The kinds of reasons.
@@ -115,29 +116,7 @@ pub enum Problem {
         name: String,
     },
     /// A deployment has no way to authenticate to AWS.
-    NoCredentials {
-        /// Variables that are set and that this gateway cannot use.
-        unusable: Vec<&'static str>,
-    },
-    /// A name that LiteLLM does not know, in the place of one that it knows.
-    Slip {
-        /// The name, in quotes.
-        found: String,
-        /// What it was meant to be.
-        meant: &'static str,
-    },
-    /// A setting of AWS's that LiteLLM does not know.
-    UnknownSetting {
-        /// The name, in quotes.
-        setting: String,
-    },
-    /// A setting where LiteLLM does not read it.
-    Misplaced {
-        /// The name, in quotes.
-        setting: String,
-        /// Where it would be read.
-        belongs: &'static str,
-    },
+    NoCredentials,
     /// No key for the gateway's clients.
     NoMasterKey,
     /// A setting that would change who is asked or with what rights, so that it must not be ignored.
@@ -146,6 +125,20 @@ pub enum Problem {
         setting: String,
         /// What to use in its place.
         instead: &'static str,
+    },
+    /// A setting that protects and does not work here.
+    Unprotected {
+        /// The setting, as `--accept-unprotected` takes it.
+        name: String,
+        /// What it does, and what happens here instead.
+        lost: &'static str,
+    },
+    /// The configuration stands somewhere inside the file: a Helm values file, a ConfigMap.
+    Nested {
+        /// What the file seems to be.
+        seems: &'static str,
+        /// Where the configuration is, as `yq` takes it.
+        path: String,
     },
     /// Something that must be unique is there twice.
     Duplicate {
@@ -161,10 +154,6 @@ pub enum Problem {
     },
 }
 
-/// What is the matter with variables that lead to credentials by way of a profile, a role or a container.
-pub(crate) const UNUSABLE: &str = "which cannot be used yet: make keys of the credentials with \
-                                   `eval \"$(aws configure export-credentials --format env)\"`";
-
 impl fmt::Display for Problem {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -177,25 +166,10 @@ impl fmt::Display for Problem {
             Problem::VariableNotSet { name } => {
                 write!(out, "expected the environment variable {name} to be set, but found it unset or empty")
             }
-            Problem::NoCredentials { unusable } => {
-                out.write_str(
-                    "expected credentials (aws_access_key_id and aws_secret_access_key, or api_key, or the environment \
-                     variables AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_BEARER_TOKEN_BEDROCK), but found ",
-                )?;
-                match unusable.as_slice() {
-                    [] => out.write_str("none"),
-                    names => write!(out, "only {}, {UNUSABLE}", names.join(", ")),
-                }
-            }
-            Problem::Slip { found, meant } => {
-                write!(out, "expected {meant}, but found {found}, which has no effect")
-            }
-            Problem::UnknownSetting { setting } => {
-                write!(out, "expected a setting that LiteLLM knows, but found {setting}")
-            }
-            Problem::Misplaced { setting, belongs } => {
-                write!(out, "expected {setting} under {belongs}, but found it here, where it has no effect")
-            }
+            Problem::NoCredentials => out.write_str(
+                "expected credentials (aws_access_key_id and aws_secret_access_key, or api_key, or the environment \
+                 variables AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_BEARER_TOKEN_BEDROCK), but found none",
+            ),
             Problem::NoMasterKey => out.write_str(
                 "expected a key for the clients of the gateway (general_settings.master_key, or the environment \
                  variable LITELLM_MASTER_KEY), but found none",
@@ -203,6 +177,15 @@ impl fmt::Display for Problem {
             Problem::Unsupported { setting, instead } => {
                 write!(out, "expected {instead}, but found {setting}, which is not supported yet")
             }
+            Problem::Unprotected { name, lost } => write!(
+                out,
+                "it protects and does not work here: {lost}: remove it, or accept that with --accept-unprotected {name}"
+            ),
+            Problem::Nested { seems, path } => write!(
+                out,
+                "expected model_list at the top of the file, but found it under {path}: this seems to be {seems}, so \
+                 extract the configuration first, for example with yq '{path}' FILE > config.yaml"
+            ),
             Problem::Duplicate { what, first } => {
                 write!(out, "expected each {what} once, but found it also at {first}")
             }
@@ -224,6 +207,48 @@ impl fmt::Display for ConfigError {
 }
 
 impl std::error::Error for ConfigError {}
+
+/// A line for each error; of many that say the same about the same field of several list elements, the first ones and
+/// how many more there are.
+pub fn error_lines(errors: &[ConfigError]) -> Vec<String> {
+    let mut kinds: Vec<(String, &Problem, usize)> = Vec::new();
+    let mut lines = Vec::new();
+    for error in errors {
+        let pattern = without_indices(&error.place.path);
+        let known = kinds
+            .iter_mut()
+            .find(|(path, problem, _)| *path == pattern && **problem == error.problem);
+        let count = match known {
+            Some((.., count)) => {
+                *count += 1;
+                *count
+            }
+            None => {
+                kinds.push((pattern, &error.problem, 1));
+                1
+            }
+        };
+        if count <= ALIKE_MAX {
+            lines.push(error.to_string());
+        }
+    }
+    for (path, problem, count) in kinds.iter().filter(|(.., count)| *count > ALIKE_MAX) {
+        let more = count - ALIKE_MAX;
+        lines.push(format!("{path}: {more} more like this: {problem}"));
+    }
+    lines
+}
+
+/// `model_list[3].model_name` → `model_list[].model_name`.
+pub(crate) fn without_indices(path: &str) -> String {
+    let mut is_index = false;
+    path.chars()
+        .filter(|&c| {
+            is_index = (is_index && c != ']') || c == '[';
+            c == '[' || !is_index
+        })
+        .collect()
+}
 
 #[cfg(test)]
 mod tests {
@@ -260,36 +285,7 @@ mod tests {
                 "expected the environment variable X to be set, but found it unset or empty",
             ),
             (
-                Problem::NoCredentials {
-                    unusable: vec!["AWS_PROFILE", "AWS_CONFIG_FILE"],
-                },
-                "expected credentials (aws_access_key_id and aws_secret_access_key, or api_key, or the environment \
-                 variables AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_BEARER_TOKEN_BEDROCK), but found only \
-                 AWS_PROFILE, AWS_CONFIG_FILE, which cannot be used yet: make keys of the credentials with \
-                 `eval \"$(aws configure export-credentials --format env)\"`",
-            ),
-            (
-                Problem::Slip {
-                    found: text("\"aws_region\""),
-                    meant: "aws_region_name",
-                },
-                "expected aws_region_name, but found \"aws_region\", which has no effect",
-            ),
-            (
-                Problem::UnknownSetting {
-                    setting: text("\"aws_x\""),
-                },
-                "expected a setting that LiteLLM knows, but found \"aws_x\"",
-            ),
-            (
-                Problem::Misplaced {
-                    setting: text("\"api_key\""),
-                    belongs: "credential_values",
-                },
-                "expected \"api_key\" under credential_values, but found it here, where it has no effect",
-            ),
-            (
-                Problem::NoCredentials { unusable: Vec::new() },
+                Problem::NoCredentials,
                 "expected credentials (aws_access_key_id and aws_secret_access_key, or api_key, or the environment \
                  variables AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_BEARER_TOKEN_BEDROCK), but found none",
             ),
@@ -304,6 +300,23 @@ mod tests {
                     instead: "api_key",
                 },
                 "expected api_key, but found aws_role_name, which is not supported yet",
+            ),
+            (
+                Problem::Unprotected {
+                    name: text("allowed_ips"),
+                    lost: "it lets only certain addresses in; here every address may call",
+                },
+                "it protects and does not work here: it lets only certain addresses in; here every address may call: \
+                 remove it, or accept that with --accept-unprotected allowed_ips",
+            ),
+            (
+                Problem::Nested {
+                    seems: "a Kubernetes ConfigMap",
+                    path: text(".data.\"config.yaml\""),
+                },
+                "expected model_list at the top of the file, but found it under .data.\"config.yaml\": this seems to be \
+                 a Kubernetes ConfigMap, so extract the configuration first, for example with yq \
+                 '.data.\"config.yaml\"' FILE > config.yaml",
             ),
             (
                 Problem::Duplicate {

@@ -34,14 +34,6 @@ impl Field {
         matches!(self.node.value, Value::Scalar(Scalar::Null))
     }
 
-    /// Its text, if it is one.
-    pub(crate) fn text(&self) -> Option<&str> {
-        match &self.node.value {
-            Value::Scalar(Scalar::Text(text)) => Some(text),
-            _ => None,
-        }
-    }
-
     /// What it is, for an error: its type, and its value only where that cannot be a secret.
     pub(crate) fn kind(&self) -> &'static str {
         match &self.node.value {
@@ -131,12 +123,6 @@ impl Section {
         self.fields.clone()
     }
 
-    /// All fields without nulls, in the order of the file; none counts as asked for.
-    pub(crate) fn present(&self) -> impl Iterator<Item = (&str, &Field)> {
-        let fields = self.fields.iter().map(|(name, field)| (name.as_str(), field));
-        fields.filter(|(_, field)| !field.is_null())
-    }
-
     /// The fields that nobody asked for, without nulls.
     pub(crate) fn unused(&self) -> Vec<(String, Field)> {
         let asked = self.asked.borrow();
@@ -145,6 +131,7 @@ impl Section {
     }
 
     /// The names that were asked for: the ones that it could have.
+    #[cfg(test)]
     pub(crate) fn known_names(&self) -> Vec<String> {
         self.asked.borrow().iter().cloned().collect()
     }

@@ -11,7 +11,7 @@ use crate::blueprint::Secret;
 const VARIABLE: &str = "LITELLM_MASTER_KEY";
 /// LiteLLM's documentation uses it everywhere, so the whole world knows it.
 const DEMO_KEY: &str = "sk-1234";
-/// What LiteLLM demands in front of every key.
+/// What LiteLLM demands in front of virtual keys; it compares a master key without it all the same.
 const PREFIX: &str = "sk-";
 
 /// The variable that holds the key.
@@ -34,11 +34,10 @@ pub(crate) fn master_key(general: &Section, document: &Place, reader: &mut Reade
         return Some(name);
     };
     if !value.starts_with(PREFIX) {
-        return reader.unexpected(
-            &place,
-            format!("a key that starts with {PREFIX}"),
-            "another beginning",
+        let text = format!(
+            "the key of the clients does not start with {PREFIX} as LiteLLM's keys do: it works all the same"
         );
+        reader.note(&place, text);
     }
     if value == DEMO_KEY && reader.mode != Secrets::Demo && !permits_weak {
         let text = "the key of the clients is the publicly known sk-1234: choose another before anybody can reach it";

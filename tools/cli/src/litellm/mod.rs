@@ -5,7 +5,6 @@
 //! error everywhere it is used; settings that would change whose rights are used are refused and never ignored.
 
 mod aws_variables;
-mod credential_list;
 mod credentials;
 mod deployment;
 mod document;
@@ -13,18 +12,22 @@ mod endpoint;
 mod environment;
 mod error;
 mod field;
-mod geography;
+mod judge;
 mod key;
 mod known;
+mod left_out;
 mod limits;
+mod misplaced;
 mod model;
 mod models;
+mod note;
 mod parameters;
 mod price;
 mod reader;
 mod region;
+mod remedy;
 mod scalar;
-mod slips;
+mod tolerance;
 mod unused;
 mod variables;
 mod weights;
@@ -42,20 +45,25 @@ use envoy_bedrock::config::{
 
 pub(crate) use endpoint::Address;
 pub use environment::{Environment, Secrets};
-pub use error::{ConfigError, Place, Problem};
+pub use error::{ConfigError, Place, Problem, error_lines};
+pub(crate) use note::lines as note_lines;
+pub use note::{Class, Group, Note, grouped, tell};
 pub(crate) use region::of_arn as region_of_arn;
+pub use remedy::{read_or_explain, remedies};
+pub use tolerance::Tolerance;
 
 use crate::blueprint::Blueprint;
 use crate::otlp;
 use crate::prices::Catalogue;
-use credential_list::Credentials;
 use deployment::Entry;
 use document::Document;
 use endpoint::Clusters;
 use field::{Field, Section};
+use known::Fate;
+use left_out::LeftOut;
+use parameters::Credentials;
 use reader::Reader;
 use scalar::Scalar;
-use unused::Unused;
 use variables::Assigned;
 use yaml::Value;
 
@@ -82,8 +90,24 @@ pub fn read_priced(
     secrets: Secrets,
     prices: &Catalogue,
 ) -> Result<Blueprint, Vec<ConfigError>> {
-    let mut reader = Reader::new(environment, secrets);
+    read_tolerant(path, environment, secrets, prices, &Tolerance::default())
+}
+
+/// [`read_priced`] with what the operator accepts.
+///
+/// # Errors
+///
+/// As there.
+pub fn read_tolerant(
+    path: &Path,
+    environment: &Environment,
+    secrets: Secrets,
+    prices: &Catalogue,
+    tolerance: &Tolerance,
+) -> Result<Blueprint, Vec<ConfigError>> {
+    let mut reader = Reader::new(environment, secrets, tolerance);
     let document = Document::read(path, &mut reader);
+    misplaced::check(&document, &mut reader);
     // What is missing from a broken file would only be told as further errors.
     let blueprint = if reader.has_errors() {
         None
@@ -102,7 +126,6 @@ fn blueprint(document: &Document, prices: &Catalogue, reader: &mut Reader<'_>) -
     let general = settings_section(document, "general_settings", reader);
     let litellm = settings_section(document, "litellm_settings", reader);
     let router = settings_section(document, "router_settings", reader);
-    let mut unused = Unused::default();
     let mut clusters = Clusters::default();
 
     let master_key = key::master_key(&general, &document.place, reader);
@@ -110,58 +133,42 @@ fn blueprint(document: &Document, prices: &Catalogue, reader: &mut Reader<'_>) -
     let request_timeout = limits::request_timeout(&router, &litellm, &general, reader);
     let body_limit_bytes = limits::body_limit(&general, reader);
     note_strategy(&router, reader);
-    for section in [&general, &litellm, &router] {
-        slips::check_settings(section, reader);
-    }
-    slips::check_defaults(&router, reader);
-    for (name, field) in document.names().filter(|(_, field)| !field.is_null()) {
-        slips::check_section(name, field, reader);
-    }
 
     let shared = Credentials::read(document, reader);
     let mut deployments = Vec::new();
-    let mut left_out = Vec::new();
-    let mut others = BTreeSet::new();
+    let mut left_out = LeftOut::default();
     for element in document.list("model_list", reader) {
-        match deployment::read(&element, &shared, prices, &mut clusters, &mut unused, reader) {
-            Some(Entry::Bedrock(deployment)) => deployments.push(*deployment),
-            Some(Entry::LeftOut { model_name, provider }) => {
-                left_out.push(model_name);
-                others.extend(provider);
+        let mark = reader.mark();
+        match deployment::read(&element, &shared, prices, &mut clusters, reader) {
+            _ if reader.tolerance.leave_out_unsupported && reader.has_errors_since(mark) => {
+                left_out.unsupported(&element, mark, reader);
             }
+            Some(Entry::Bedrock(deployment)) => deployments.push(*deployment),
+            Some(Entry::LeftOut { model_name, provider }) => left_out.skipped(model_name, provider),
             None => {}
         }
     }
-    if deployments.is_empty() && !reader.has_errors() {
-        return reader.wrong(
-            &document.place.field("model_list"),
-            Problem::NoDeployments {
-                others: others.into_iter().collect(),
-            },
-        );
+    let models = models::models(deployments, &mut left_out, reader);
+    if models.is_empty() && !reader.has_errors() {
+        return left_out.nothing_is_left(document, reader);
     }
-    let models = models::models(deployments, reader);
     let aliases = if reader.has_errors() {
         Default::default()
     } else {
-        models::aliases(&router, &models, &left_out, reader)
+        models::aliases(&router, &models, &mut left_out, reader)
     };
 
     let telemetry = telemetry(reader);
     aws_variables::note_unused(&document.place, reader);
-    unused.collect(&general, "general_settings", known::GENERAL_SETTINGS);
-    unused.collect(&litellm, "litellm_settings", known::LITELLM_SETTINGS);
-    unused.collect(&router, "router_settings", known::ROUTER_SETTINGS);
-    shared.note_faults(reader);
-    for entry in shared.entries() {
-        unused.collect(entry, "credential_list", "");
+    unused::tell(&general, &known::GENERAL_SETTINGS, reader);
+    unused::tell(&litellm, &known::LITELLM_SETTINGS, reader);
+    unused::tell(&router, &known::ROUTER_SETTINGS, reader);
+    for section in shared.sections() {
+        unused::tell(section, &known::LITELLM_PARAMS, reader);
     }
-    for values in shared.values() {
-        unused.collect(values, "credential_values", known::LITELLM_PARAMS);
-    }
-    note_unused_sections(document, &mut unused);
-    unused.tell(reader);
+    note_unused_sections(document, reader);
     note_unused_variables(reader);
+    reader.check_tolerance();
 
     let used = |cluster: &str| deployments_of(&models).any(|deployment| deployment.cluster == cluster);
     let endpoints = clusters
@@ -175,6 +182,7 @@ fn blueprint(document: &Document, prices: &Catalogue, reader: &mut Reader<'_>) -
         body_limit_bytes: body_limit_bytes?,
         history_rows: HISTORY_DEFAULT_ROWS,
         catalogue: price::catalogue(&models, prices),
+        withheld: left_out.withheld(&models),
         models,
         aliases,
     };
@@ -234,7 +242,6 @@ fn assign_variables(document: &Document, reader: &mut Reader<'_>) {
         return;
     };
     for (name, field) in section.fields() {
-        slips::check_variable(&name, &field, reader);
         if let Some(assigned) = assigned(&field, reader) {
             reader.variables.assign(name, assigned);
         }
@@ -289,31 +296,22 @@ fn note_strategy(router: &Section, reader: &mut Reader<'_>) {
     }
 }
 
-fn note_unused_sections(document: &Document, unused: &mut Unused) {
-    const READ: [&str; 6] = [
-        "model_list",
-        "general_settings",
-        "litellm_settings",
-        "router_settings",
-        "environment_variables",
-        "credential_list",
-    ];
-    let used: Vec<String> = READ.iter().map(|name| (*name).to_owned()).collect();
+fn note_unused_sections(document: &Document, reader: &mut Reader<'_>) {
     for (name, field) in document.names() {
-        if !READ.contains(&name) && !field.is_null() {
-            unused.add("", name, field.place.clone(), known::SECTIONS, &used);
+        let is_read = matches!(known::SECTIONS.fate(name), Some(Fate::Used(_)));
+        if !is_read && !field.is_null() {
+            unused::setting(&known::SECTIONS, name, field, reader);
         }
     }
 }
 
 fn note_unused_variables(reader: &mut Reader<'_>) {
-    let unused: Vec<Place> = reader
-        .variables
-        .unused()
-        .into_iter()
-        .map(|(_, place)| place.clone())
-        .collect();
-    for place in unused {
-        reader.note(&place, "not used by this gateway");
+    let named = |(name, place): (&str, &Place)| (name.to_owned(), place.clone());
+    let unused: Vec<_> = reader.variables.unused().into_iter().map(named).collect();
+    for (name, place) in unused {
+        match known::ENVIRONMENT_VARIABLES.fate(&name) {
+            Some(Fate::NoEffect(lost)) => reader.note_of(Class::NoEffect, &place, lost, ""),
+            _ => reader.note_of(Class::NotNeeded, &place, "nothing here reads the variable", ""),
+        }
     }
 }

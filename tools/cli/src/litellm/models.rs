@@ -1,18 +1,25 @@
 //! Groups of deployments, their shares, and the other names they have.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use envoy_bedrock::config::ModelSettings;
 
 use super::deployment::Deployment;
 use super::error::Problem;
 use super::field::{Field, Section, quoted};
+use super::left_out::{Ghost, LeftOut};
 use super::model;
+use super::note::Class;
 use super::reader::Reader;
-use super::weights::{self, Share};
+use super::unused::nearest;
+use super::weights::{self, Rates, Share};
 
-/// The models, in the order in which their names first appear.
-pub(crate) fn models(mut deployments: Vec<Deployment>, reader: &mut Reader<'_>) -> Vec<ModelSettings> {
+/// The models, in the order in which their names first appear; a group of which nothing is left is none.
+pub(crate) fn models(
+    mut deployments: Vec<Deployment>,
+    left_out: &mut LeftOut,
+    reader: &mut Reader<'_>,
+) -> Vec<ModelSettings> {
     distinct_ids(&mut deployments, reader);
     let mut names: Vec<String> = Vec::new();
     for deployment in &deployments {
@@ -25,11 +32,17 @@ pub(crate) fn models(mut deployments: Vec<Deployment>, reader: &mut Reader<'_>) 
         let (group, others): (Vec<_>, Vec<_>) =
             deployments.into_iter().partition(|one| one.model_name == name);
         deployments = others;
-        let deployments = with_shares(with_orders(group, reader), reader)
+        let ghosts: Vec<&Ghost> = left_out.ghosts(&name).collect();
+        let (group, ghosts) = with_orders(group, &ghosts, reader);
+        let deployments: Vec<_> = with_shares(group, &ghosts, reader)
             .into_iter()
             .map(|one| one.settings)
             .collect();
-        models.push(ModelSettings { name, deployments });
+        if deployments.is_empty() {
+            left_out.name(&name);
+        } else {
+            models.push(ModelSettings { name, deployments });
+        }
     }
     models
 }
@@ -67,36 +80,50 @@ fn distinct_ids(deployments: &mut [Deployment], reader: &mut Reader<'_>) {
     }
 }
 
-/// LiteLLM never asks a deployment without an `order` beside siblings that have one. Here it is the last resort.
-fn with_orders(mut group: Vec<Deployment>, reader: &mut Reader<'_>) -> Vec<Deployment> {
-    let highest = group
+/// LiteLLM never asks a deployment without an `order` beside siblings that have one. Here it is the last resort. Beside
+/// the group, the order and the rates of those that were left out.
+fn with_orders(
+    mut group: Vec<Deployment>,
+    ghosts: &[&Ghost],
+    reader: &mut Reader<'_>,
+) -> (Vec<Deployment>, Vec<(i64, Rates)>) {
+    let orders = group
         .iter()
         .filter(|one| one.has_order)
-        .map(|one| one.settings.order)
-        .max();
-    let Some(highest) = highest else { return group };
+        .map(|one| one.settings.order);
+    let highest = orders.chain(ghosts.iter().filter_map(|ghost| ghost.order)).max();
+    let last = highest.map_or(0, |highest| highest.saturating_add(1));
+    let ghosts = ghosts
+        .iter()
+        .map(|ghost| (ghost.order.unwrap_or(last), ghost.rates))
+        .collect();
+    if highest.is_none() {
+        return (group, ghosts);
+    }
     for deployment in group.iter_mut().filter(|one| !one.has_order) {
-        deployment.settings.order = highest.saturating_add(1);
+        deployment.settings.order = last;
         reader.note(
             &deployment.place,
             "has no order and siblings have: it is tried after all of them",
         );
     }
-    group
+    (group, ghosts)
 }
 
-fn with_shares(group: Vec<Deployment>, reader: &mut Reader<'_>) -> Vec<Deployment> {
+/// Gives each deployment its share among the siblings of its order, `ghosts` included.
+fn with_shares(group: Vec<Deployment>, ghosts: &[(i64, Rates)], reader: &mut Reader<'_>) -> Vec<Deployment> {
+    let orders: BTreeSet<i64> = group.iter().map(|one| one.settings.order).collect();
     let mut shares: Vec<Option<Share>> = vec![None; group.len()];
-    for position in 0..group.len() {
-        if shares[position].is_some() {
-            continue;
-        }
-        let order = group[position].settings.order;
+    for order in orders {
         let siblings: Vec<usize> = (0..group.len())
-            .filter(|other| group[*other].settings.order == order)
+            .filter(|position| group[*position].settings.order == order)
             .collect();
-        let rates: Vec<_> = siblings.iter().map(|sibling| group[*sibling].rates).collect();
-        for (sibling, share) in siblings.into_iter().zip(weights::shares(&rates)) {
+        let own: Vec<Rates> = siblings.iter().map(|sibling| group[*sibling].rates).collect();
+        let ghosts = ghosts
+            .iter()
+            .filter(|(of, _)| *of == order)
+            .map(|(_, rates)| *rates);
+        for (sibling, share) in siblings.into_iter().zip(weights::shares_beside(&own, ghosts)) {
             shares[sibling] = Some(share);
         }
     }
@@ -106,10 +133,8 @@ fn with_shares(group: Vec<Deployment>, reader: &mut Reader<'_>) -> Vec<Deploymen
         match share {
             Some(Share::Drawn(weight)) => deployment.settings.weight = weight,
             Some(Share::Drained(metric)) => {
-                reader.note(
-                    &place,
-                    format!("left out: its {metric} is 0 beside a sibling's that is not"),
-                );
+                let text = format!("left out: its {metric} is 0 and a sibling's is not");
+                reader.note_of(Class::Skipped, &place, text, "");
                 continue;
             }
             Some(Share::Standby(metric)) => {
@@ -125,11 +150,11 @@ fn with_shares(group: Vec<Deployment>, reader: &mut Reader<'_>) -> Vec<Deploymen
     kept
 }
 
-/// `router_settings.model_group_alias`: other name → name. `left_out` are groups that exist and are not served.
+/// `router_settings.model_group_alias`: other name → name.
 pub(crate) fn aliases(
     router: &Section,
     models: &[ModelSettings],
-    left_out: &[String],
+    left_out: &mut LeftOut,
     reader: &mut Reader<'_>,
 ) -> BTreeMap<String, String> {
     let mut aliases = BTreeMap::new();
@@ -152,21 +177,32 @@ pub(crate) fn aliases(
             reader.unexpected::<()>(&field.place, "an alias that is no model_name", quoted(&alias));
         } else if is_served(&target) {
             aliases.insert(alias, target);
-        } else if left_out.contains(&target) {
-            reader.note(
-                &field.place,
-                format!("left out: {} is not served", quoted(&target)),
-            );
-        } else if models.iter().any(|model| matches(&model.name, &target)) {
-            let target = quoted(&target);
-            let text = format!("left out: {target} is served by a wildcard only, which has no aliases");
-            reader.note(&field.place, text);
         } else {
-            let expected = "the model_name of a deployment in model_list";
-            reader.unexpected::<()>(&field.place, expected, quoted(&target));
+            let text = why_not(&target, models, left_out);
+            reader.note(&field.place, format!("left out: {text}"));
+            left_out.name(&alias);
         }
     }
     aliases
+}
+
+/// Why an alias cannot stand for `target`.
+fn why_not(target: &str, models: &[ModelSettings], left_out: &LeftOut) -> String {
+    let shown = quoted(target);
+    if left_out.contains(target) {
+        return format!("{shown} is not served");
+    }
+    if models.iter().any(|model| matches(&model.name, target)) {
+        return format!("{shown} is served by a wildcard only, which has no aliases");
+    }
+    let names = models.iter().map(|model| model.name.as_str());
+    match nearest(target, names) {
+        Some(nearest) => format!(
+            "no deployment has the model_name {shown} (did you mean {}?)",
+            quoted(nearest)
+        ),
+        None => format!("no deployment has the model_name {shown}"),
+    }
 }
 
 /// Whether `name` is what `pattern` stands for, where each `*` is any run of characters.

@@ -110,7 +110,7 @@ pub(crate) fn price(
     match prices.price(&pricing) {
         Ok(found) => Some(found.rates),
         Err(error) => {
-            reader.note(place, format!("the cost of its requests is unknown: {error}"));
+            reader.note_with(place, "the cost of its requests is unknown", error.to_string());
             None
         }
     }

@@ -8,7 +8,9 @@ use envoy_bedrock::config::EnvName;
 use super::environment::{Environment, Secrets};
 use super::error::{ConfigError, Place, Problem};
 use super::field::{Field, Section};
+use super::note::{Class, Note};
 use super::scalar::Scalar;
+use super::tolerance::Tolerance;
 use super::variables::{Origin, Variables};
 use super::yaml::Value;
 use crate::blueprint::Secret;
@@ -20,6 +22,8 @@ const REFERENCE: &str = "os.environ/";
 pub(crate) struct Reader<'a> {
     /// What the caller says about secrets that are not there.
     pub mode: Secrets,
+    /// What the operator accepts.
+    pub tolerance: &'a Tolerance,
     /// Where variables come from.
     pub variables: Variables<'a>,
     /// Literal secrets on their way out of the file.
@@ -27,34 +31,40 @@ pub(crate) struct Reader<'a> {
     /// Secrets that are not set, where the mode tolerates it.
     pub missing: BTreeSet<EnvName>,
     errors: Vec<ConfigError>,
-    notes: Vec<(Place, String)>,
+    notes: Vec<Note>,
     unset: BTreeSet<String>,
+    accepted: BTreeSet<String>,
+}
+
+/// How much had been found at a point of the reading.
+#[derive(Clone, Copy)]
+pub(crate) struct Mark {
+    errors: usize,
+    notes: usize,
 }
 
 impl<'a> Reader<'a> {
     /// A reading with nothing found yet.
-    pub(crate) fn new(environment: &'a Environment, mode: Secrets) -> Self {
+    pub(crate) fn new(environment: &'a Environment, mode: Secrets, tolerance: &'a Tolerance) -> Self {
         Reader {
             mode,
+            tolerance,
             variables: Variables::of(environment),
             secrets: BTreeMap::new(),
             missing: BTreeSet::new(),
             errors: Vec::new(),
             notes: Vec::new(),
             unset: BTreeSet::new(),
+            accepted: BTreeSet::new(),
         }
     }
 
     /// Records what is wrong at `place`. Always `None`, so that a reading function can end with it.
     pub(crate) fn wrong<T>(&mut self, place: &Place, problem: Problem) -> Option<T> {
-        let error = ConfigError {
+        self.errors.push(ConfigError {
             place: place.clone(),
             problem,
-        };
-        // Deployments can share a credential, and with it what is wrong there.
-        if !self.errors.contains(&error) {
-            self.errors.push(error);
-        }
+        });
         None
     }
 
@@ -76,28 +86,82 @@ impl<'a> Reader<'a> {
 
     /// Tells the operator something about `place`.
     pub(crate) fn note(&mut self, place: &Place, text: impl Into<String>) {
-        let note = (place.clone(), text.into());
+        self.note_of(Class::General, place, text, "");
+    }
+
+    /// Tells something that differs from place to place in its `detail` only: such notes are shown as one.
+    pub(crate) fn note_with(&mut self, place: &Place, text: impl Into<String>, detail: impl Into<String>) {
+        self.note_of(Class::General, place, text, detail);
+    }
+
+    /// A note of any class.
+    pub(crate) fn note_of(
+        &mut self,
+        class: Class,
+        place: &Place,
+        text: impl Into<String>,
+        detail: impl Into<String>,
+    ) {
+        let note = Note {
+            place: place.clone(),
+            class,
+            text: text.into(),
+            detail: detail.into(),
+        };
         if !self.notes.contains(&note) {
             self.notes.push(note);
         }
     }
 
-    /// The errors in the order of the files, and the notes likewise, each with its field in front.
-    pub(crate) fn finish(self) -> (Vec<ConfigError>, Vec<String>) {
+    /// A setting of `section` protects and does not work here: an error, unless the operator accepts that.
+    pub(crate) fn protects(&mut self, section: &str, name: &str, place: &Place, lost: &'static str) {
+        match self.tolerance.accepting(section, name, place) {
+            Some(entry) => {
+                self.accepted.insert(entry.to_owned());
+                self.note_of(Class::Accepted, place, lost, "");
+            }
+            None => {
+                let name = name.to_owned();
+                self.wrong::<()>(place, Problem::Unprotected { name, lost });
+            }
+        }
+    }
+
+    /// Checks what the operator accepts without need.
+    pub(crate) fn check_tolerance(&mut self) {
+        let accepted = std::mem::take(&mut self.accepted);
+        self.tolerance.check(&accepted, self);
+    }
+
+    /// This point of the reading.
+    pub(crate) fn mark(&self) -> Mark {
+        Mark {
+            errors: self.errors.len(),
+            notes: self.notes.len(),
+        }
+    }
+
+    /// Takes back what was found since `mark`; its errors.
+    pub(crate) fn take_back(&mut self, mark: Mark) -> Vec<ConfigError> {
+        self.notes.truncate(mark.notes);
+        self.errors.split_off(mark.errors.min(self.errors.len()))
+    }
+
+    /// Whether anything was found wrong since `mark`.
+    pub(crate) fn has_errors_since(&self, mark: Mark) -> bool {
+        self.errors.len() > mark.errors
+    }
+
+    /// The errors in the order of the files, and the notes likewise.
+    pub(crate) fn finish(self) -> (Vec<ConfigError>, Vec<Note>) {
         let Reader {
             mut errors,
             mut notes,
             ..
         } = self;
         errors.sort_by_key(|error| order(&error.place));
-        notes.sort_by_key(|(place, _)| order(place));
-        let text = |(place, text): (Place, String)| match (place.file_index, place.path.is_empty()) {
-            (0, true) => text,
-            (0, false) => format!("{}: {text}", place.path),
-            (_, true) => format!("{}: {text}", place.file),
-            (_, false) => format!("{}: {}: {text}", place.file, place.path),
-        };
-        (errors, notes.into_iter().map(text).collect())
+        notes.sort_by_key(|note| order(&note.place));
+        (errors, notes)
     }
 
     /// Whether anything was found wrong so far.
@@ -192,13 +256,7 @@ impl<'a> Reader<'a> {
         }
         self.fit_for_a_header(&field.place, "a secret", text)?;
         let name = self.moved(&field.place, text);
-        self.note(
-            &field.place,
-            format!(
-                "holds a literal secret, which reaches Envoy as the variable {}",
-                name.0
-            ),
-        );
+        self.note_literal(&field.place, &name.0);
         Some(name)
     }
 
@@ -217,10 +275,7 @@ impl<'a> Reader<'a> {
                 let (assigned, value) = (assigned.clone(), value.to_owned());
                 self.fit_for_a_header(&assigned, "a secret", &value)?;
                 self.secrets.insert(EnvName(name.to_owned()), Secret(value));
-                self.note(
-                    &assigned,
-                    format!("holds a literal secret, which reaches Envoy as the variable {name}"),
-                );
+                self.note_literal(&assigned, name);
                 Some(EnvName(name.to_owned()))
             }
             None if self.mode == Secrets::MustExist => self.not_set(place, name),
@@ -230,6 +285,12 @@ impl<'a> Reader<'a> {
                 Some(name)
             }
         }
+    }
+
+    /// Says which variable a literal secret is moved to.
+    fn note_literal(&mut self, place: &Place, variable: &str) {
+        let text = "holds a literal secret, which reaches Envoy as a variable";
+        self.note_with(place, text, variable);
     }
 
     /// The value of a secret, if it is known here.
@@ -243,7 +304,8 @@ impl<'a> Reader<'a> {
     /// Records once for each name that a variable is not set.
     fn not_set<T>(&mut self, place: &Place, name: &str) -> Option<T> {
         let name = self.variables.behind(name);
-        if self.unset.insert(name.clone()) {
+        // With deployments left out, each has to say why it is.
+        if self.unset.insert(name.clone()) || self.tolerance.leave_out_unsupported {
             return self.wrong(place, Problem::VariableNotSet { name });
         }
         // The first who asked has failed for it, and with it the whole.

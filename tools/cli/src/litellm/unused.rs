@@ -1,105 +1,84 @@
-//! Which keys of the file the gateway does not use, told once for each name.
+//! What is said about the settings that nothing here reads.
 
 use super::error::Place;
-use super::field::Section;
+use super::field::{Field, Section};
+use super::judge;
+use super::known::{self, Fate, Table};
+use super::note::Class;
 use super::reader::Reader;
 
 /// How alike two names are (0 to 1) before one is taken for a slip of the other.
-const SIMILAR: f64 = 0.94;
-/// Most places that a note lists.
-const PLACES_MAX: usize = 3;
+const SIMILAR: f64 = 0.92;
+/// Shortest name that is compared: very short ones are alike by chance.
+const SIMILAR_MIN_CHARS: usize = 4;
 
-/// The keys that were not used so far.
-#[derive(Default)]
-pub(crate) struct Unused {
-    keys: Vec<Key>,
+/// Why a setting that is off needs no attention.
+pub(crate) const OFF: &str = "it is switched off in the file";
+
+/// Says something about each setting of `section` that nobody asked for.
+pub(crate) fn tell(section: &Section, table: &Table, reader: &mut Reader<'_>) {
+    #[cfg(test)]
+    assert_documented(section, table);
+    for (name, field) in section.unused() {
+        setting(table, &name, &field, reader);
+    }
 }
 
-struct Key {
-    section: &'static str,
-    name: String,
-    suggestion: Option<String>,
-    is_known: bool,
-    places: Vec<Place>,
+/// Says something about one setting.
+pub(crate) fn setting(table: &Table, name: &str, field: &Field, reader: &mut Reader<'_>) {
+    let place = &field.place;
+    match table.fate(name) {
+        None => unknown(table, name, place, reader),
+        Some(Fate::NotNeeded(why)) => reader.note_of(Class::NotNeeded, place, why, ""),
+        Some(Fate::NoEffect(_) | Fate::Protects(_)) if judge::is_off(table, name, field, reader) => {
+            reader.note_of(Class::NotNeeded, place, OFF, "");
+        }
+        Some(Fate::NoEffect(lost)) => reader.note_of(Class::NoEffect, place, lost, ""),
+        Some(Fate::Protects(lost)) => reader.protects(table.name, name, place, lost),
+        Some(Fate::ByValue(_)) => judge::by_value(table, name, field, reader),
+        // Of a credential that no deployment names.
+        Some(Fate::Used(_) | Fate::Refused(_)) => reader.note(place, "nothing reads it"),
+    }
 }
 
-impl Unused {
-    /// Takes the keys of `section` that nobody asked for. `known` are LiteLLM's.
-    pub(crate) fn collect(&mut self, section: &Section, name: &'static str, known: &str) {
-        let used = section.known_names();
-        for (key, field) in section.unused() {
-            self.add(name, &key, field.place, known, &used);
-        }
+/// A name that LiteLLM does not have there either.
+fn unknown(table: &Table, name: &str, place: &Place, reader: &mut Reader<'_>) {
+    if let Some(home) = known::homes(name, table.name).first() {
+        let text = format!("it has no effect here: it belongs in {home}");
+        return reader.note_of(Class::Unknown, place, text, "");
     }
-
-    /// Takes one key.
-    pub(crate) fn add(
-        &mut self,
-        section: &'static str,
-        key: &str,
-        place: Place,
-        known: &str,
-        used: &[String],
-    ) {
-        if let Some(entry) = self
-            .keys
-            .iter_mut()
-            .find(|entry| entry.section == section && entry.name == key)
-        {
-            entry.places.push(place);
-            return;
-        }
-        let is_known =
-            known.split_whitespace().any(|name| name == key) || used.iter().any(|name| name == key);
-        let suggestion = used
-            .iter()
-            .map(|name| (strsim::jaro_winkler(name, key), name))
-            .filter(|(likeness, _)| !is_known && *likeness >= SIMILAR)
-            .max_by(|(a, _), (b, _)| a.total_cmp(b))
-            .map(|(_, name)| name.clone());
-        self.keys.push(Key {
-            section,
-            name: key.to_owned(),
-            suggestion,
-            is_known,
-            places: vec![place],
-        });
+    if let Some(nearest) = nearest(name, table.names()) {
+        return reader.note_of(Class::Unknown, place, format!("did you mean {nearest}?"), "");
     }
+    if table.name == known::MODEL_INFO.name {
+        let text = "it only describes the deployment";
+        return reader.note_of(Class::NotNeeded, place, text, "");
+    }
+    reader.note_of(Class::Unknown, place, "LiteLLM has no such setting", "");
+}
 
-    /// Tells them.
-    pub(crate) fn tell(self, reader: &mut Reader<'_>) {
-        for Key {
-            suggestion,
-            is_known,
-            places,
-            ..
-        } in self.keys
-        {
-            let mut text = if is_known {
-                "not supported yet, so it has no effect"
-            } else {
-                "unknown, so it is ignored"
-            }
-            .to_owned();
-            if let Some(suggestion) = suggestion {
-                text.push_str(&format!(" (did you mean {suggestion}?)"));
-            }
-            let Some((first, others)) = places.split_first() else {
-                continue;
-            };
-            if !others.is_empty() {
-                let mut shown: Vec<&str> = others
-                    .iter()
-                    .take(PLACES_MAX)
-                    .map(|place| place.path.as_str())
-                    .collect();
-                let more = format!("{} more", others.len().saturating_sub(PLACES_MAX));
-                if others.len() > PLACES_MAX {
-                    shown.push(&more);
-                }
-                text.push_str(&format!(" (also {})", shown.join(", ")));
-            }
-            reader.note(first, text);
-        }
+/// The name that `name` is probably a slip of.
+pub(crate) fn nearest<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    if name.chars().count() < SIMILAR_MIN_CHARS {
+        return None;
+    }
+    names
+        .map(|known| (strsim::jaro_winkler(known, name), known))
+        .filter(|(likeness, _)| *likeness >= SIMILAR)
+        .max_by(|(a, _), (b, _)| a.total_cmp(b))
+        .map(|(_, known)| known)
+}
+
+/// Whatever the reading asks for is in the tables, and so in the documentation.
+#[cfg(test)]
+fn assert_documented(section: &Section, table: &Table) {
+    use crate::prices::RateField;
+    for name in section.known_names() {
+        let is_known = matches!(table.fate(&name), Some(Fate::Used(_) | Fate::Refused(_)));
+        assert!(
+            is_known || RateField::parse(&name).is_some(),
+            "{}.{name} is read, but the table does not say so",
+            table.name
+        );
     }
 }

@@ -89,6 +89,23 @@ impl<'a> Variables<'a> {
         }
     }
 
+    /// `text`, or what it refers to with `os.environ/` if that is set.
+    pub(crate) fn resolved(&self, text: &str) -> String {
+        let named = text.strip_prefix("os.environ/").and_then(|name| self.value(name));
+        named.unwrap_or(text).to_owned()
+    }
+
+    /// Whether a collector is named that the spend log goes to.
+    pub(crate) fn has_collector(&self) -> bool {
+        [
+            "OTEL_EXPORTER_OTLP_ENDPOINT",
+            "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT",
+            "OTEL_ENDPOINT",
+        ]
+        .into_iter()
+        .any(|name| self.value(name).is_some())
+    }
+
     /// The name that a value would be found under, after all references: a name may refer to itself, as in
     /// `AWS_REGION: os.environ/AWS_REGION`, and then means the process's.
     pub(crate) fn behind(&self, name: &str) -> String {

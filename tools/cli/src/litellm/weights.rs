@@ -54,6 +54,31 @@ pub(crate) fn shares(siblings: &[Rates]) -> Vec<Share> {
     siblings.iter().map(share).collect()
 }
 
+/// The shares of `siblings` beside others that take part in the decision but cannot be asked: what is drained stays
+/// drained, and if nothing else is drawn, the standbys are.
+pub(crate) fn shares_beside(siblings: &[Rates], others: impl Iterator<Item = Rates>) -> Vec<Share> {
+    let all: Vec<Rates> = siblings.iter().copied().chain(others).collect();
+    let mut decided = shares(&all);
+    decided.truncate(siblings.len());
+    if decided.iter().any(|share| matches!(share, Share::Drawn(_))) {
+        return decided;
+    }
+    let is_standby = |share: &Share| matches!(share, Share::Standby(_));
+    let standbys: Vec<Rates> = siblings
+        .iter()
+        .zip(&decided)
+        .filter(|(_, share)| is_standby(share))
+        .map(|(rates, _)| *rates)
+        .collect();
+    let mut among_them = shares(&standbys).into_iter();
+    for share in decided.iter_mut().filter(|share| is_standby(share)) {
+        if let Some(drawn) = among_them.next() {
+            *share = drawn;
+        }
+    }
+    decided
+}
+
 #[cfg(test)]
 mod tests {
     use super::Share::{Drained, Drawn, Standby};

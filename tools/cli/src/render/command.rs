@@ -9,7 +9,7 @@ use envoy_bedrock::config::{EnvName, HISTORY_DEFAULT_ROWS};
 use envoy_bedrock::gateway::HISTORY_MAX_ROWS;
 
 use super::options::{AccessLog, HostPort, Listeners, Options, Tls};
-use crate::litellm::{self, Environment, Secrets};
+use crate::litellm::{self, Environment, Secrets, Tolerance};
 use crate::otlp::{self, Collector};
 use crate::prices::Catalogue;
 
@@ -77,6 +77,8 @@ pub struct Arguments {
     /// Price list to use instead of the built-in one: LiteLLM's own file or one that `prices --import` wrote.
     #[arg(long, value_name = "FILE")]
     prices: Option<PathBuf>,
+    #[command(flatten)]
+    tolerance: Tolerance,
 }
 
 fn emulator(text: &str) -> Result<(String, HostPort), String> {
@@ -141,12 +143,15 @@ fn rendered(arguments: &Arguments, environment: &Environment) -> Result<(), Vec<
         ]);
     }
     let prices = Catalogue::of_file(arguments.prices.as_deref()).map_err(|error| vec![error])?;
-    let mut blueprint = litellm::read_priced(&arguments.config, environment, Secrets::MayComeLater, &prices)
-        .map_err(|errors| errors.iter().map(ToString::to_string).collect::<Vec<_>>())?;
+    let mut blueprint = litellm::read_or_explain(
+        &arguments.config,
+        environment,
+        Secrets::MayComeLater,
+        &prices,
+        &arguments.tolerance,
+    )?;
     blueprint.settings.history_rows = arguments.spend_history;
-    for note in &blueprint.notes {
-        let _ = writeln!(anstream::stderr(), "note: {note}");
-    }
+    litellm::tell(&blueprint.notes);
     let ca = || Ok(arguments.upstream_ca.clone());
     let collector =
         otlp::read(&arguments.collector, &blueprint.telemetry, ca).map_err(|error| vec![error])?;

@@ -6,7 +6,7 @@ use envoy_bedrock::config::{CredentialSettings, EnvName};
 
 use super::options::Bedrock;
 use crate::blueprint::Blueprint;
-use crate::litellm::{self, Environment, Secrets};
+use crate::litellm::{self, Environment, Secrets, Tolerance};
 use crate::prices::Catalogue;
 
 /// What answers the requests.
@@ -33,11 +33,9 @@ pub(super) fn choose(
     bedrock: Bedrock,
     environment: &Environment,
     prices: &Catalogue,
+    tolerance: &Tolerance,
 ) -> Result<(Blueprint, Backend), Vec<String>> {
-    let read = |secrets| {
-        let lines = |errors: Vec<litellm::ConfigError>| errors.iter().map(ToString::to_string).collect();
-        litellm::read_priced(config, environment, secrets, prices).map_err::<Vec<String>, _>(lines)
-    };
+    let read = |secrets| litellm::read_or_explain(config, environment, secrets, prices, tolerance);
     match bedrock {
         Bedrock::Aws => Ok((read(Secrets::MustExist)?, Backend::Aws)),
         Bedrock::Emulator => Ok((read(Secrets::Demo)?, Backend::Emulator(Reason::Asked))),

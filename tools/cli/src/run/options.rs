@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::path::PathBuf;
 
+use crate::litellm::Tolerance;
 use crate::otlp;
 
 /// Start the gateway: Envoy with the filter, and an emulated Bedrock where there are no credentials for AWS.
@@ -59,6 +60,8 @@ pub struct Arguments {
     /// Price list to use instead of the built-in one: LiteLLM's own file or one that `prices --import` wrote.
     #[arg(long, value_name = "FILE")]
     pub(super) prices: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) tolerance: Tolerance,
     /// Least level of what Envoy and the filter log.
     #[arg(long, value_enum, value_name = "LEVEL", default_value = "warning")]
     pub(super) log_level: LogLevel,

@@ -1,6 +1,5 @@
 //! Everything that can be found wrong before anything is started.
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use super::backend::{self, Backend};
@@ -9,7 +8,7 @@ use super::options::Arguments;
 use super::ports;
 use crate::blueprint::Blueprint;
 use crate::certificates;
-use crate::litellm::Environment;
+use crate::litellm::{self, Environment};
 use crate::otlp::{self, Collector};
 use crate::prices::Catalogue;
 use crate::render::{AccessLog, Tls};
@@ -44,10 +43,14 @@ pub(super) struct Prepared {
 pub(super) fn prepare(arguments: &Arguments, environment: &Environment) -> Result<Prepared, Vec<String>> {
     let one = |error: String| vec![error];
     let prices = Catalogue::of_file(arguments.prices.as_deref()).map_err(one)?;
-    let (blueprint, backend) = backend::choose(&arguments.config, arguments.bedrock, environment, &prices)?;
-    for note in &blueprint.notes {
-        let _ = writeln!(anstream::stderr(), "note: {note}");
-    }
+    let (blueprint, backend) = backend::choose(
+        &arguments.config,
+        arguments.bedrock,
+        environment,
+        &prices,
+        &arguments.tolerance,
+    )?;
+    litellm::tell(&blueprint.notes);
     let system_ca = || system_ca(environment);
     let collector = otlp::read(&arguments.collector, &blueprint.telemetry, system_ca).map_err(one)?;
     let envoy = envoy::find(arguments.envoy.as_deref(), environment).map_err(one)?;

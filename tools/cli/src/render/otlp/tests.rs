@@ -157,6 +157,6 @@ fn the_variables_of_the_file_count() {
         || unreachable!(),
     );
     assert_eq!(found.unwrap().unwrap().url(), "http://of-the-file:4318/v1/logs");
-    let is_noted = |note: &String| note.contains("OTEL_EXPORTER_OTLP_ENDPOINT");
+    let is_noted = |note: &crate::litellm::Note| note.to_string().contains("OTEL_EXPORTER_OTLP_ENDPOINT");
     assert!(!blueprint.notes.iter().any(is_noted), "{:?}", blueprint.notes);
 }

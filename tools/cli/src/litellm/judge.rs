@@ -1,0 +1,189 @@
+//! Settings whose value decides what becomes of them.
+
+use super::error::{Place, Problem};
+use super::field::Field;
+use super::known::{self, AFFINITY, Fate, HEADERS, SERVICE, Table};
+use super::note::Class;
+use super::reader::Reader;
+use super::scalar::Scalar;
+use super::unused::{self, OFF};
+use super::yaml::Value;
+
+/// Settings that have their effect when they are false.
+const MEANT_WHEN_FALSE: [&str; 1] = ["ssl_verify"];
+
+/// Callbacks of LiteLLM that refuse, limit or change requests.
+const CHECKING_CALLBACKS: [&str; 16] = [
+    "aporia_prompt_injection",
+    "azure_content_safety",
+    "banned_keywords",
+    "blocked_user_check",
+    "detect_prompt_injection",
+    "dynamic_rate_limiter",
+    "dynamic_rate_limiter_v3",
+    "google_text_moderation",
+    "guardrails_ai",
+    "hide_secrets",
+    "lakera_prompt_injection",
+    "llamaguard_moderations",
+    "llmguard_moderations",
+    "max_budget_limiter",
+    "openai_moderations",
+    "presidio",
+];
+
+const GUARDRAIL: &str = "it checks every request by default; here no guardrail of LiteLLM's runs";
+const GUARDRAIL_ON_DEMAND: &str =
+    "no guardrail of LiteLLM's runs here, so requests that ask for one are not checked";
+const LOGGING_ONLY: &str = "it only masks what is logged, and prompts and answers are in no log";
+const OWN_CODE: &str = "your own code does not run here: if it checks or changes requests, that is lost";
+const CHECKING_CALLBACK: &str = "it refuses, limits or changes requests; here it does not run";
+const PROMETHEUS: &str = "metrics are always kept: render --metrics-port gives them to Prometheus";
+const OTEL: &str = "OTEL_EXPORTER_OTLP_ENDPOINT sends the spend log by OpenTelemetry (no traces)";
+
+/// Whether a setting says that it is not to work.
+pub(crate) fn is_off(table: &Table, name: &str, field: &Field, reader: &Reader<'_>) -> bool {
+    if MEANT_WHEN_FALSE.contains(&name) {
+        return false;
+    }
+    match &field.node.value {
+        Value::Scalar(Scalar::Null | Scalar::Bool(false)) => true,
+        // LiteLLM asks whether the budget of the whole proxy is above 0.
+        Value::Scalar(Scalar::Integer(0)) => table.name == "litellm_settings" && name == "max_budget",
+        Value::Scalar(Scalar::Float(number)) => {
+            *number == 0.0 && table.name == "litellm_settings" && name == "max_budget"
+        }
+        Value::Scalar(Scalar::Text(text)) => is_false(&reader.variables.resolved(text)),
+        Value::Sequence(elements) => elements.is_empty(),
+        Value::Mapping(entries) => entries.is_empty(),
+        Value::Scalar(_) => false,
+    }
+}
+
+fn is_false(text: &str) -> bool {
+    matches!(
+        text.trim().to_lowercase().as_str(),
+        "" | "false" | "no" | "off" | "none" | "null"
+    )
+}
+
+/// Says something about a setting of which [`Fate::ByValue`] is true.
+pub(crate) fn by_value(table: &Table, name: &str, field: &Field, reader: &mut Reader<'_>) {
+    match name {
+        "guardrails" => each(field, reader, |element, reader| guardrail(table, element, reader)),
+        "callbacks" | "success_callback" | "failure_callback" => {
+            each(field, reader, |element, reader| {
+                callback(table, name, element, reader)
+            });
+        }
+        "optional_pre_call_checks" => {
+            each(field, reader, |element, reader| {
+                pre_call_check(table, name, element, reader)
+            });
+        }
+        _ => default_parameters(field, reader),
+    }
+}
+
+/// The elements of a list; what is no list counts as one.
+fn each(field: &Field, reader: &mut Reader<'_>, mut tell: impl FnMut(&Field, &mut Reader<'_>)) {
+    let elements = field.elements().unwrap_or_else(|| vec![field.clone()]);
+    if elements.is_empty() {
+        reader.note_of(Class::NotNeeded, &field.place, OFF, "");
+    }
+    for element in elements.iter().filter(|element| !element.is_null()) {
+        tell(element, reader);
+    }
+}
+
+/// An entry of `guardrails`, in its form of today (settings in `litellm_params`) or of old (under the guardrail's name).
+fn guardrail(table: &Table, element: &Field, reader: &mut Reader<'_>) {
+    let mut parts = vec![element.clone()];
+    for (_, part) in element.section().iter().flat_map(|entry| entry.fields()) {
+        parts.push(part);
+    }
+    let value = |name: &str| parts.iter().find_map(|part| part.section()?.field(name));
+    let is_on = |field: &Field| match &field.node.value {
+        Value::Scalar(Scalar::Text(text)) => !is_false(&reader.variables.resolved(text)),
+        value => !matches!(value, Value::Scalar(Scalar::Bool(false))),
+    };
+    let mode = value("mode");
+    let is_logging = |mode: &Field| matches!(&mode.node.value, Value::Scalar(Scalar::Text(mode)) if mode == "logging_only");
+    let is_for_logs = mode.is_some_and(|mode| is_logging(&mode))
+        || value("logging_only").is_some_and(|field| is_on(&field));
+    let place = &element.place;
+    if is_for_logs {
+        reader.note_of(Class::NotNeeded, place, LOGGING_ONLY, "");
+    } else if value("default_on").is_some_and(|field| is_on(&field)) {
+        reader.protects(table.name, "guardrails", place, GUARDRAIL);
+    } else {
+        reader.note_of(Class::NoEffect, place, GUARDRAIL_ON_DEMAND, "");
+    }
+}
+
+fn callback(table: &Table, setting: &str, element: &Field, reader: &mut Reader<'_>) {
+    let path = element
+        .place
+        .path
+        .split('[')
+        .next()
+        .unwrap_or_default()
+        .to_owned();
+    let place = &Place {
+        path,
+        ..element.place.clone()
+    };
+    let Value::Scalar(Scalar::Text(name)) = &element.node.value else {
+        return reader.note_of(Class::NoEffect, place, SERVICE, "");
+    };
+    match reader.variables.resolved(name).as_str() {
+        "prometheus" => reader.note_of(Class::NotNeeded, place, PROMETHEUS, ""),
+        "otel" if reader.variables.has_collector() => reader.note_of(Class::NotNeeded, place, OTEL, ""),
+        "otel" => reader.note_of(Class::NoEffect, place, OTEL, ""),
+        name if CHECKING_CALLBACKS.contains(&name) => {
+            reader.protects(table.name, setting, place, CHECKING_CALLBACK);
+        }
+        name if name.contains('.') => reader.note_of(Class::NoEffect, place, OWN_CODE, ""),
+        name => {
+            let name = super::field::quoted(name);
+            reader.note_of(Class::NoEffect, place, SERVICE, name);
+        }
+    }
+}
+
+fn pre_call_check(table: &Table, setting: &str, element: &Field, reader: &mut Reader<'_>) {
+    let place = &element.place;
+    let name = match &element.node.value {
+        Value::Scalar(Scalar::Text(name)) => name.as_str(),
+        _ => "",
+    };
+    let (class, text) = match name {
+        "enforce_model_rate_limits" => {
+            let lost = "it makes rpm and tpm limits; here they only say how requests are spread";
+            return reader.protects(table.name, setting, place, lost);
+        }
+        "router_budget_limiting" => (Class::NoEffect, "it belongs to budgets, which are not kept here"),
+        "forward_client_headers_by_model_group" => (Class::NoEffect, HEADERS),
+        _ => (Class::NoEffect, AFFINITY),
+    };
+    reader.note_of(class, place, text, "");
+}
+
+/// `default_litellm_params`, which LiteLLM gives to every deployment. Here only those without effect are harmless.
+fn default_parameters(field: &Field, reader: &mut Reader<'_>) {
+    let Some(section) = field.section() else {
+        return reader.note_of(Class::NoEffect, &field.place, "it is no mapping", "");
+    };
+    for (name, field) in section.fields() {
+        if field.is_null() {
+            continue;
+        }
+        if let Some(Fate::Used(_) | Fate::Refused(_)) = known::LITELLM_PARAMS.fate(&name) {
+            let instead = "it in the litellm_params of each deployment";
+            let setting = "it in default_litellm_params".to_owned();
+            reader.wrong::<()>(&field.place, Problem::Unsupported { setting, instead });
+        } else {
+            unused::setting(&known::LITELLM_PARAMS, &name, &field, reader);
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! The tables against the code that reads settings, against each other, and against the documentation.
+
+use std::collections::BTreeSet;
+use std::fmt::Write;
+use std::path::PathBuf;
+
+use super::*;
+use crate::litellm::{Environment, Secrets, read};
+
+/// Every setting that is used, with a value that can be used.
+const USED: &str = "
+model_list:
+  - model_name: m
+    litellm_params:
+      model: amazon.nova-pro-v1:0
+      model_id: amazon.nova-pro-v1:0
+      custom_llm_provider: bedrock
+      aws_region_name: us-east-1
+      aws_access_key_id: AKIA
+      aws_secret_access_key: s
+      aws_session_token: s
+      litellm_credential_name: c
+      api_base: https://b
+      aws_bedrock_runtime_endpoint: https://b
+      api_key: k
+      weight: 1
+      rpm: 1
+      tpm: 1
+      order: 1
+      input_cost_per_token: 1e-6
+      output_cost_per_token: 1e-6
+      cache_read_input_token_cost: 1e-6
+      cache_creation_input_token_cost: 1e-6
+    model_info:
+      id: one
+      base_model: amazon.nova-pro-v1:0
+      blocked: false
+      input_cost_per_token: 1e-6
+      output_cost_per_token: 1e-6
+      cache_read_input_token_cost: 1e-6
+      cache_creation_input_token_cost: 1e-6
+credential_list:
+  - {credential_name: c, credential_values: {aws_region_name: us-east-1}}
+environment_variables: {A: b}
+include: []
+general_settings:
+  master_key: sk-x
+  max_request_size_mb: 1
+  pass_through_request_timeout: 1
+  dangerously_permit_weak_or_unset_master_key: true
+litellm_settings: {num_retries: 1, request_timeout: 1}
+router_settings: {num_retries: 1, timeout: 1, model_group_alias: {}, routing_strategy: simple-shuffle}
+";
+
+fn repository(file: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..").join(file)
+}
+
+#[test]
+fn no_setting_is_in_two_rows_of_a_table() {
+    for table in TABLES {
+        let mut seen = BTreeSet::new();
+        for name in table.names() {
+            assert!(seen.insert(name), "{}.{name}", table.name);
+        }
+    }
+}
+
+#[test]
+fn every_setting_that_a_table_calls_used_is_read() {
+    for table in TABLES {
+        for row in table.rows.iter().filter(|row| matches!(row.1, Used(_))) {
+            for name in row.names() {
+                assert!(
+                    USED.contains(&format!("{name}:")),
+                    "{}.{name} is not in the test",
+                    table.name
+                );
+            }
+        }
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("config.yaml");
+    std::fs::write(&path, USED).unwrap();
+    let blueprint = read(&path, &Environment::default(), Secrets::MayComeLater).unwrap();
+    let notes: Vec<String> = blueprint.notes.iter().map(ToString::to_string).collect();
+    assert!(
+        !notes.iter().any(|note| note.contains("nothing reads it")),
+        "{notes:#?}"
+    );
+}
+
+/// The whole documentation of the tables.
+fn documentation() -> String {
+    let mut out = "\
+# What becomes of LiteLLM's settings
+
+Generated from the tables in tools/cli/src/litellm/known, which `envoy-bedrock check` works by
+(`UPDATE_SNAPSHOTS=1 cargo test -p envoy-bedrock-cli known`). A setting that is in no table is reported as unknown, with the
+nearest name.
+
+- **used**: it works.
+- **not needed**: this gateway does without it.
+- **no effect**: it is ignored, and what you lose.
+- **protects**: it limits who may do what, and does not work here. The file is refused, unless you accept that with
+  `--accept-unprotected NAME` (for `make run`: `ACCEPT_UNPROTECTED=NAME`). A setting that is switched off (`false`, an empty
+  list, null) is never refused.
+- **refused**: it would change whose rights are used, so there is no flag for it.
+"
+    .to_owned();
+    for table in TABLES {
+        let title = match table.name {
+            "" => "Sections of the file".to_owned(),
+            "model_list" => "An entry of `model_list`".to_owned(),
+            name => format!("`{name}`"),
+        };
+        let _ = write!(
+            out,
+            "\n## {title}\n\n| setting | what becomes of it |\n| --- | --- |\n"
+        );
+        for row in table.rows {
+            let names: Vec<String> = row.names().map(|name| format!("`{name}`")).collect();
+            let (class, text) = match row.1 {
+                Used(text) => ("used", text),
+                NotNeeded(text) => ("not needed", text),
+                NoEffect(text) => ("no effect", text),
+                Protects(text) => ("protects", text),
+                Refused(text) => ("refused", text),
+                ByValue(text) => ("depends on its value", text),
+            };
+            let _ = writeln!(out, "| {} | **{class}**: {text} |", names.join(" "));
+        }
+    }
+    out
+}
+
+#[test]
+fn the_documentation_is_what_the_tables_say() {
+    let path = repository("docs/litellm-settings.md");
+    if std::env::var_os("UPDATE_SNAPSHOTS").is_some() {
+        std::fs::write(&path, documentation()).unwrap();
+    }
+    let written = std::fs::read_to_string(&path).unwrap();
+    assert_eq!(written, documentation(), "UPDATE_SNAPSHOTS=1 writes it anew");
+}
+
+#[test]
+fn the_readme_says_the_same_as_the_tables() {
+    let readme = std::fs::read_to_string(repository("README.md")).unwrap();
+    let (_, section) = readme
+        .split_once("### Settings of LiteLLM that do not work here")
+        .unwrap();
+    let section = section.split("\n#").next().unwrap();
+    let mut seen = 0;
+    for line in section.lines().filter(|line| line.starts_with("| **")) {
+        let class = line.split("**").nth(1).unwrap();
+        for cell in line.split('|').skip(2) {
+            let is_name =
+                |quoted: &&str| !quoted.contains([':', ' ']) && *quoted != "enforce_model_rate_limits";
+            for name in cell.split('`').skip(1).step_by(2).filter(is_name) {
+                let fits = |table: &Table| {
+                    matches!(
+                        (table.fate(name), class),
+                        (Some(NotNeeded(_)), "not needed")
+                            | (Some(NoEffect(_) | ByValue(_)), "no effect")
+                            | (Some(Protects(_) | ByValue(_)), "protects")
+                            | (Some(Refused(_)), "refused")
+                    )
+                };
+                assert!(TABLES.iter().any(fits), "README.md calls {name} {class}");
+                seen += 1;
+            }
+        }
+    }
+    assert!(seen > 30, "{seen}");
+}

@@ -1,0 +1,71 @@
+//! A configuration inside a larger file: the values of a Helm chart, a ConfigMap, given whole.
+
+use super::document::Document;
+use super::error::Problem;
+use super::field::Field;
+use super::reader::Reader;
+use super::scalar::Scalar;
+use super::yaml::Value;
+
+/// How deep the configuration is looked for: deeper than any chart has it, and no file makes it slow.
+const DEPTH_MAX: usize = 8;
+
+/// Complains if there is no `model_list` at the top of the file and one further down.
+pub(crate) fn check(document: &Document, reader: &mut Reader<'_>) {
+    if reader.has_errors() || document.section("model_list").is_some() {
+        return;
+    }
+    let is_manifest = document.section("apiVersion").is_some() && document.section("kind").is_some();
+    let found = document
+        .names()
+        .find_map(|(name, field)| find(field, step(name), DEPTH_MAX));
+    if let Some((field, path)) = found {
+        let seems = if is_manifest {
+            "a Kubernetes manifest given whole"
+        } else {
+            "a Helm values file or another file around it"
+        };
+        reader.wrong::<()>(&field.place, Problem::Nested { seems, path });
+    }
+}
+
+/// The mapping or text at or below `field` that holds a `model_list`, and its path as `yq` takes it.
+fn find(field: &Field, path: String, depth: usize) -> Option<(Field, String)> {
+    let depth = depth.checked_sub(1)?;
+    match &field.node.value {
+        Value::Scalar(Scalar::Text(text)) => holds_list(text).then(|| (field.clone(), path)),
+        Value::Scalar(_) => None,
+        Value::Sequence(_) => (0..)
+            .zip(field.elements()?)
+            .find_map(|(index, element): (usize, _)| find(&element, format!("{path}[{index}]"), depth)),
+        Value::Mapping(_) => {
+            let section = field.section()?;
+            if section
+                .field("model_list")
+                .is_some_and(|list| list.elements().is_some())
+            {
+                return Some((field.clone(), path));
+            }
+            let fields = section.fields().into_iter();
+            fields
+                .into_iter()
+                .find_map(|(name, field)| find(&field, path.clone() + &step(&name), depth))
+        }
+    }
+}
+
+/// Whether a text is a configuration: YAML with `model_list:` at the beginning of a line.
+fn holds_list(text: &str) -> bool {
+    text.lines()
+        .any(|line| line.trim_end() == "model_list:" || line.starts_with("model_list: "))
+}
+
+/// `.name`, or `."config.yaml"` where the name needs quotes.
+fn step(name: &str) -> String {
+    let is_plain = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    if is_plain {
+        format!(".{name}")
+    } else {
+        format!(".{name:?}")
+    }
+}

@@ -1,0 +1,288 @@
+//! What the operator should know about a file that can be used: notes, each with its place and its class.
+
+use std::fmt;
+use std::io::Write as _;
+
+use super::error::{Place, without_indices};
+
+/// Most places of one field that a line of text shows; the others are counted.
+const PLACES_MAX: usize = 3;
+/// Most reasons why settings are not needed that the text shows.
+const REASONS_MAX: usize = 8;
+/// Most details that a line of text shows; the others are counted.
+const DETAILS_MAX: usize = 3;
+
+/// What kind of note it is, in the order in which the text shows them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Class {
+    /// A setting that protects and does not work here, accepted with `--accept-unprotected`.
+    Accepted,
+    /// A deployment that cannot be served, left out with `--leave-out-unsupported`.
+    LeftOut,
+    /// A deployment that is not meant for this gateway.
+    Skipped,
+    /// A name that neither LiteLLM nor this gateway knows: probably a slip.
+    Unknown,
+    /// A setting without effect, with what is lost.
+    NoEffect,
+    /// Anything else.
+    General,
+    /// A setting that this gateway does not need.
+    NotNeeded,
+}
+
+impl Class {
+    /// The name in the JSON of `check`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Class::Accepted => "accepted",
+            Class::LeftOut => "left_out",
+            Class::Skipped => "skipped",
+            Class::Unknown => "unknown",
+            Class::NoEffect => "no_effect",
+            Class::General => "note",
+            Class::NotNeeded => "not_needed",
+        }
+    }
+
+    /// The heading in text.
+    pub(crate) fn heading(self) -> &'static str {
+        match self {
+            Class::Accepted => "accepted without this protection",
+            Class::LeftOut => "left out, since it cannot be served",
+            Class::Skipped => "skipped",
+            Class::Unknown => "unknown settings, ignored",
+            Class::NoEffect => "settings without effect",
+            Class::General => "notes",
+            Class::NotNeeded => "settings that are not needed here",
+        }
+    }
+}
+
+/// One finding at one place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Note {
+    /// Where.
+    pub place: Place,
+    /// Of what kind.
+    pub class: Class,
+    /// What it says. Notes with the same text are told together.
+    pub text: String,
+    /// What follows the text and differs from place to place; may be empty.
+    pub detail: String,
+}
+
+/// Notes of one class and text.
+#[derive(Clone, Debug)]
+pub struct Group<'a> {
+    /// Their class.
+    pub class: Class,
+    text: &'a str,
+    details: Vec<&'a str>,
+    /// Their places, in the order of the files; never empty.
+    pub places: Vec<&'a Place>,
+}
+
+/// The notes by class and text, in the order in which each text first appears.
+pub fn grouped(notes: &[Note]) -> Vec<Group<'_>> {
+    let mut groups: Vec<Group<'_>> = Vec::new();
+    for note in notes {
+        let same = |group: &&mut Group<'_>| group.class == note.class && group.text == note.text;
+        let group = match groups.iter_mut().find(same) {
+            Some(group) => group,
+            None => {
+                groups.push(Group {
+                    class: note.class,
+                    text: &note.text,
+                    details: Vec::new(),
+                    places: Vec::new(),
+                });
+                let last = groups.len() - 1;
+                &mut groups[last]
+            }
+        };
+        if !note.detail.is_empty() && !group.details.contains(&note.detail.as_str()) {
+            group.details.push(&note.detail);
+        }
+        if !group.places.contains(&&note.place) {
+            group.places.push(&note.place);
+        }
+    }
+    groups.sort_by_key(|group| group.class);
+    groups
+}
+
+/// Writes the notes to standard error, for the commands that have something else to print.
+pub fn tell(notes: &[Note]) {
+    let mut stderr = anstream::stderr();
+    for (class, line) in lines(notes) {
+        let _ = match class {
+            Class::General => writeln!(stderr, "note: {line}"),
+            class => writeln!(stderr, "note: {}: {line}", class.heading()),
+        };
+    }
+}
+
+/// The notes as lines of text, by class. Where many settings are not needed, they are only named: the others matter more.
+pub(crate) fn lines(notes: &[Note]) -> Vec<(Class, String)> {
+    let groups = grouped(notes);
+    let (needless, others): (Vec<_>, Vec<_>) =
+        groups.iter().partition(|group| group.class == Class::NotNeeded);
+    let mut lines: Vec<_> = others.iter().map(|group| (group.class, group.line())).collect();
+    if needless.len() <= REASONS_MAX {
+        lines.extend(needless.iter().map(|group| (group.class, group.line())));
+    } else {
+        let places: Vec<&Place> = needless.iter().flat_map(|group| &group.places).copied().collect();
+        lines.push((Class::NotNeeded, named(&places)));
+    }
+    lines
+}
+
+impl Group<'_> {
+    /// What it says, without the places.
+    pub fn message(&self) -> String {
+        if self.details.is_empty() {
+            return self.text.to_owned();
+        }
+        let mut shown = self.details.iter().take(DETAILS_MAX).copied().collect::<Vec<_>>();
+        let more = format!("and {} more", self.details.len().saturating_sub(DETAILS_MAX));
+        if self.details.len() > DETAILS_MAX {
+            shown.push(&more);
+        }
+        format!("{}: {}", self.text, shown.join("; "))
+    }
+
+    /// One line of text: the places, then the message.
+    pub fn line(&self) -> String {
+        let limit = if self.class == Class::LeftOut {
+            usize::MAX
+        } else {
+            PLACES_MAX
+        };
+        let places = shown(&self.places, limit);
+        let message = self.message();
+        if places.is_empty() {
+            return message;
+        }
+        format!("{places}: {message}")
+    }
+}
+
+/// Each field once, with its first lines: `cache (line 3), fallbacks (lines 7, 9)`.
+fn shown(places: &[&Place], limit: usize) -> String {
+    let mut fields: Vec<(String, Vec<&Place>)> = Vec::new();
+    for place in places {
+        let pattern = without_indices(short(&place.path));
+        match fields.iter_mut().find(|(known, _)| *known == pattern) {
+            Some((_, places)) => places.push(place),
+            None => fields.push((pattern, vec![place])),
+        }
+    }
+    let texts = fields.iter().map(|(_, places)| field(places, limit));
+    texts
+        .filter(|text| !text.is_empty())
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+/// Each field once, as shortly as possible: `drop_params:16, mode:21…` is there in line 16, and in 21 and others.
+fn named(places: &[&Place]) -> String {
+    let mut fields: Vec<(String, &Place, bool)> = Vec::new();
+    for place in places {
+        let name = without_indices(short(&place.path));
+        match fields.iter_mut().find(|(known, ..)| *known == name) {
+            Some((_, first, has_more)) => *has_more |= first != place,
+            None => fields.push((name, place, false)),
+        }
+    }
+    let name = |(name, first, has_more): &(String, &Place, bool)| {
+        let more = if *has_more { "…" } else { "" };
+        line(first).map_or_else(|| name.clone(), |line| format!("{name}:{line}{more}"))
+    };
+    let names: Vec<String> = fields.iter().map(name).collect();
+    format!(
+        "{} (the reasons: --json, or docs/litellm-settings.md)",
+        names.join(", ")
+    )
+}
+
+/// One field: `cache (lines 3, 9)`, or `model_list[0] (line 2), model_list[4] (line 9) and 7 more`.
+fn field(places: &[&Place], limit: usize) -> String {
+    let Some(first) = places.first() else {
+        return String::new();
+    };
+    let name = short(&first.path);
+    if name.contains('[') {
+        let shown = places.iter().take(limit);
+        let more = match places.len().saturating_sub(limit) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        return shown.map(|place| located(place)).collect::<Vec<_>>().join(", ") + &more;
+    }
+    let (shown, more) = if places.len() > limit {
+        (
+            places.get(..1).unwrap_or_default(),
+            format!(" and {} more", places.len() - 1),
+        )
+    } else {
+        (places, String::new())
+    };
+    let mut lines: Vec<String> = shown.iter().filter_map(|place| line(place)).collect();
+    lines.dedup();
+    let what = if lines.len() > 1 { "lines" } else { "line" };
+    match (name, lines.as_slice()) {
+        (name, []) => name.to_owned(),
+        ("", lines) if first.file_index == 0 => format!("{what} {}{more}", lines.join(", ")),
+        ("", lines) => format!("{}{more}", lines.join(", ")),
+        (name, lines) if first.file_index == 0 => format!("{name} ({what} {}{more})", lines.join(", ")),
+        (name, lines) => format!("{name} ({}{more})", lines.join(", ")),
+    }
+}
+
+/// The line, with the file's name where it is not the main one.
+fn line(place: &Place) -> Option<String> {
+    match (place.file_index, place.line) {
+        (0, line) => line.map(|line| line.to_string()),
+        (_, None) => Some(place.file.to_string()),
+        (_, Some(line)) => Some(format!("{}:{line}", place.file)),
+    }
+}
+
+/// The setting without the section that it stands in.
+fn short(path: &str) -> &str {
+    const SECTIONS: [&str; 4] = [
+        "general_settings.",
+        "litellm_settings.",
+        "router_settings.",
+        "environment_variables.",
+    ];
+    if let Some(name) = SECTIONS.iter().find_map(|section| path.strip_prefix(section)) {
+        return name;
+    }
+    let within = |part| path.split_once(part).map(|(_, name)| name);
+    within("].litellm_params.")
+        .or_else(|| within("].model_info."))
+        .or_else(|| within("].credential_values."))
+        .unwrap_or(path)
+}
+
+/// `model_list[0] (line 3)`.
+fn located(place: &Place) -> String {
+    let name = short(&place.path);
+    match line(place) {
+        None => name.to_owned(),
+        Some(line) if place.file_index == 0 => format!("{name} (line {line})"),
+        Some(line) => format!("{name} ({line})"),
+    }
+}
+
+impl fmt::Display for Note {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(
+            &grouped(std::slice::from_ref(self))
+                .first()
+                .map_or_else(String::new, Group::line),
+        )
+    }
+}

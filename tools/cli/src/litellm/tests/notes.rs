@@ -1,0 +1,155 @@
+//! What is said about settings without effect, and about a configuration inside another file.
+
+use super::*;
+
+fn notes(text: &str) -> Vec<String> {
+    let blueprint = read_text(text, &KEYS, Secrets::MustExist).unwrap();
+    grouped(&blueprint.notes)
+        .iter()
+        .map(|group| format!("{}: {}", group.class.name(), group.line()))
+        .collect()
+}
+
+#[test]
+fn one_finding_at_fifty_deployments_is_one_line() {
+    let mut text = "model_list:\n".to_owned();
+    for number in 0..50 {
+        text += &format!(
+            "  - {{model_name: m{number}, litellm_params: {{model: bedrock/amazon.nova-{number}, aws_region_name: us-east-1, timeout: 9}}}}\n"
+        );
+    }
+    let notes = notes(&text);
+    assert_eq!(
+        notes,
+        [
+            "no_effect: timeout (line 2 and 49 more): one time limit holds for all, also for silence on a stream: \
+             request_timeout",
+            "note: model_list[0] (line 2), model_list[1] (line 3), model_list[2] (line 4) and 47 more: the cost of its \
+             requests is unknown: expected a price, but found no entry for amazon.nova-0; expected a price, but found \
+             no entry for amazon.nova-1; expected a price, but found no entry for amazon.nova-2; and 47 more",
+        ]
+    );
+}
+
+#[test]
+fn a_slip_gets_the_nearest_name_or_the_section_where_it_belongs() {
+    for (setting, expected) in [
+        (
+            "litellm_settings: {fallback: [x]}",
+            "unknown: fallback (line 2): did you mean fallbacks?",
+        ),
+        (
+            "litellm_settings: {num_retires: 3}",
+            "unknown: num_retires (line 2): did you mean num_retries?",
+        ),
+        (
+            "litellm_settings: {routing_strategy: simple-shuffle}",
+            "unknown: routing_strategy (line 2): it has no effect here: it belongs in router_settings",
+        ),
+        (
+            "callbacks: [x]",
+            "unknown: callbacks (line 2): it has no effect here: it belongs in litellm_settings",
+        ),
+        (
+            "general_settings: {quux: 3}",
+            "unknown: quux (line 2): LiteLLM has no such setting",
+        ),
+        (
+            "general_setings: {}",
+            "unknown: general_setings (line 2): did you mean general_settings?",
+        ),
+    ] {
+        let text = BARE.replace("v1:0", "v1:0, aws_region_name: us-east-1") + setting + "\n";
+        assert_eq!(notes(&text), [expected]);
+    }
+}
+
+#[test]
+fn callbacks_are_told_what_does_their_work_here() {
+    let text = BARE.replace("v1:0", "v1:0, aws_region_name: us-east-1")
+        + "litellm_settings: {callbacks: [prometheus, otel, s3, my.handler], success_callback: [langfuse]}\n";
+    let told = notes(&text).join("\n");
+    for part in [
+        "not_needed: callbacks (line 2): metrics are always kept: render --metrics-port",
+        "no_effect: callbacks (line 2): OTEL_EXPORTER_OTLP_ENDPOINT sends the spend log",
+        "no_effect: callbacks (line 2), success_callback (line 2): nothing is sent there: the spend log has a line for \
+         every request: \"s3\"; \"langfuse\"",
+        "no_effect: callbacks (line 2): your own code does not run here",
+    ] {
+        assert!(told.contains(part), "{part}\n{told}");
+    }
+    let collector = text + "environment_variables: {OTEL_ENDPOINT: 'http://collector:4318'}\n";
+    let told = notes(&collector).join("\n");
+    assert!(
+        told.contains("not_needed: callbacks (line 2): OTEL_EXPORTER_OTLP_ENDPOINT"),
+        "{told}"
+    );
+}
+
+#[test]
+fn a_database_means_virtual_keys_that_are_not_known_here() {
+    for setting in [
+        "general_settings: {database_url: postgres}",
+        "environment_variables: {DATABASE_URL: postgres}",
+    ] {
+        let text = BARE.replace("v1:0", "v1:0, aws_region_name: us-east-1") + setting + "\n";
+        let told = notes(&text);
+        assert!(
+            told[0].starts_with("no_effect: ") && told[0].contains("virtual keys"),
+            "{told:?}"
+        );
+    }
+}
+
+#[test]
+fn a_configuration_inside_another_file_is_found() {
+    let inner = BARE.trim_end();
+    for (text, path, line) in [
+        (
+            format!("image: x\nproxy_config:\n  {inner}\n"),
+            ".proxy_config",
+            3,
+        ),
+        (
+            format!("litellm:\n  config:\n    {inner}\n"),
+            ".litellm.config",
+            3,
+        ),
+        (
+            format!("apiVersion: v1\nkind: ConfigMap\ndata:\n  config.yaml: |\n    # c\n    {inner}\n"),
+            ".data.\"config.yaml\"",
+            5,
+        ),
+        (
+            format!("items:\n- {{kind: Pod}}\n- data: {{c: \"x: 1\\n{inner}\"}}\n"),
+            ".items[1].data.c",
+            3,
+        ),
+    ] {
+        let errors = read_text(&text, &[], Secrets::MustExist).unwrap_err();
+        let [error] = errors.as_slice() else {
+            panic!("{errors:?}")
+        };
+        let Problem::Nested { path: found, .. } = &error.problem else {
+            panic!("{error}")
+        };
+        assert_eq!(found, path);
+        assert_eq!(error.place.line, Some(line), "{path}");
+    }
+}
+
+#[test]
+fn a_file_with_a_model_list_is_taken_as_it_is() {
+    let text = format!("{BARE}prompts: {{x: \"model_list:\\n\"}}\n");
+    assert!(read_text(&text, &KEYS, Secrets::MustExist).is_ok());
+    let none = read_text(
+        "general_settings: {master_key: sk-x}\n",
+        &KEYS,
+        Secrets::MustExist,
+    )
+    .unwrap_err();
+    assert!(
+        matches!(none[0].problem, Problem::NoDeployments { .. }),
+        "{none:?}"
+    );
+}
