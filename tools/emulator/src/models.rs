@@ -53,13 +53,11 @@ pub fn find(id: &str, region: &str, extra: &[String]) -> Option<Model> {
     if id.is_empty() || id.chars().count() > ID_LIMIT {
         return None;
     }
-    if extra.iter().any(|known| known == id) {
-        return Some(Model::Any);
-    }
-    match id.strip_prefix("arn:") {
+    let built_in = match id.strip_prefix("arn:") {
         Some(arn) => find_arn(arn, region, extra),
         None => find_base(id).or_else(|| find_profile(id)),
-    }
+    };
+    built_in.or_else(|| extra.iter().any(|known| known == id).then_some(Model::Any))
 }
 
 fn find_base(id: &str) -> Option<Model> {
@@ -149,5 +147,11 @@ mod tests {
         assert_eq!(find("acme.one", "us-west-2", &extra), Some(Model::Any));
         let arn = "arn:aws:bedrock:us-west-2::foundation-model/acme.one";
         assert_eq!(find(arn, "us-west-2", &extra), Some(Model::Any));
+    }
+
+    #[test]
+    fn an_extra_id_that_is_built_in_keeps_its_kind() {
+        let extra = vec!["amazon.titan-embed-text-v2:0".to_owned()];
+        assert_eq!(find(&extra[0], "us-west-2", &extra), Some(Model::Embedding));
     }
 }

@@ -3,8 +3,10 @@
 use std::borrow::Cow;
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::{Value, json};
 
+use super::tools::{self, Choice, Reply, Tool};
 use super::{Answer, Content, Dice, LATENCY_MS, Question, Usage, parse, text};
 use crate::error::ApiError;
 use crate::frames;
@@ -18,6 +20,7 @@ struct Request<'a> {
     #[serde(borrow)]
     messages: Option<Vec<Message<'a>>>,
     inference_config: Option<InferenceConfig>,
+    tool_config: Option<Value>,
     service_tier: Option<Value>,
     performance_config: Option<Value>,
 }
@@ -37,9 +40,11 @@ enum Role {
 }
 
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct Block<'a> {
     #[serde(borrow)]
     text: Option<Cow<'a, str>>,
+    tool_result: Option<IgnoredAny>,
 }
 
 #[derive(Deserialize)]
@@ -51,7 +56,10 @@ struct InferenceConfig {
 pub(super) fn answer(question: &Question<'_>) -> Result<Answer, ApiError> {
     let request: Request<'_> = parse(question.body)?;
     let said = last_user_text(&request, question.model)?;
-    let reply = text::compose(question, said);
+    let reply = match tool_call(&request, said, question) {
+        Some(call) => Reply::Call(call),
+        None => Reply::Text(text::compose(question, said)),
+    };
     let max_tokens = request
         .inference_config
         .as_ref()
@@ -61,11 +69,11 @@ pub(super) fn answer(question: &Question<'_>) -> Result<Answer, ApiError> {
             "The value at inferenceConfig.maxTokens must be at least 1.",
         ));
     }
-    let usage = Usage::of(question.digest, question.body.len(), &reply, max_tokens);
-    let stop_reason = if max_tokens == Some(usage.output) {
-        "max_tokens"
-    } else {
-        "end_turn"
+    let usage = Usage::of(question.digest, question.body.len(), &reply.text(), max_tokens);
+    let stop_reason = match reply {
+        Reply::Call(_) => "tool_use",
+        Reply::Text(_) if max_tokens == Some(usage.output) => "max_tokens",
+        Reply::Text(_) => "end_turn",
     };
 
     let mut tail = json!({ "usage": usage.converse(), "metrics": { "latencyMs": LATENCY_MS } });
@@ -80,7 +88,13 @@ pub(super) fn answer(question: &Question<'_>) -> Result<Answer, ApiError> {
     let content = match question.operation {
         Operation::ConverseStream => Content::Frames(stream(question, &reply, stop_reason, tail)?),
         _ => {
-            let message = json!({ "role": "assistant", "content": [{ "text": reply }] });
+            let block = match &reply {
+                Reply::Text(text) => json!({ "text": text }),
+                Reply::Call(call) => json!({
+                    "toolUse": { "toolUseId": call.id, "name": call.name, "input": call.input },
+                }),
+            };
+            let message = json!({ "role": "assistant", "content": [block] });
             tail["output"] = json!({ "message": message });
             tail["stopReason"] = stop_reason.into();
             Content::Whole(tail.to_string().into())
@@ -121,9 +135,35 @@ fn last_user_text<'a>(request: &'a Request<'_>, model: Model) -> Result<&'a str,
         .unwrap_or("no text"))
 }
 
+/// The call of a tool that the request asks for.
+fn tool_call(request: &Request<'_>, said: &str, question: &Question<'_>) -> Option<tools::Call> {
+    let config = request.tool_config.as_ref()?;
+    let offered: Vec<Tool<'_>> = config["tools"]
+        .as_array()?
+        .iter()
+        .filter_map(|tool| {
+            let specification = tool.get("toolSpec")?;
+            Some(Tool {
+                name: specification["name"].as_str()?,
+                schema: &specification["inputSchema"]["json"],
+            })
+        })
+        .collect();
+    let choice = &config["toolChoice"];
+    let choice = match choice["tool"]["name"].as_str() {
+        Some(name) => Choice::Named(name),
+        None if choice.get("any").is_some() => Choice::Any,
+        None => Choice::Auto,
+    };
+    let last = request.messages.as_ref().and_then(|messages| messages.last());
+    let has_result =
+        last.is_some_and(|message| message.content.iter().any(|block| block.tool_result.is_some()));
+    tools::call(&offered, &choice, said, has_result, question.digest)
+}
+
 fn stream(
     question: &Question<'_>,
-    reply: &str,
+    reply: &Reply,
     stop_reason: &str,
     tail: Value,
 ) -> Result<Vec<frames::Frame>, ApiError> {
@@ -133,8 +173,17 @@ fn stream(
         json!({ "role": "assistant" }),
         dice.roll(),
     )?];
-    for piece in text::pieces(question, reply) {
-        let delta = json!({ "contentBlockIndex": 0, "delta": { "text": piece } });
+    if let Reply::Call(call) = reply {
+        let start = json!({ "toolUse": { "toolUseId": call.id, "name": call.name } });
+        let start = json!({ "contentBlockIndex": 0, "start": start });
+        all.push(frames::event("contentBlockStart", start, dice.roll())?);
+    }
+    for piece in text::pieces(question, &reply.text()) {
+        let delta = match reply {
+            Reply::Text(_) => json!({ "text": piece }),
+            Reply::Call(_) => json!({ "toolUse": { "input": piece } }),
+        };
+        let delta = json!({ "contentBlockIndex": 0, "delta": delta });
         all.push(frames::event("contentBlockDelta", delta, dice.roll())?);
     }
     all.push(frames::event(

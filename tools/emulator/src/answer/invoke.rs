@@ -8,6 +8,7 @@ use hyper::header::{HeaderName, HeaderValue};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::tools::{self, Choice, Reply, Tool};
 use super::usage::Cache;
 use super::{Answer, Content, Dice, LATENCY_MS, Question, Usage, text};
 use crate::error::ApiError;
@@ -25,6 +26,10 @@ struct Request<'a> {
     #[serde(borrow)]
     messages: Vec<Message<'a>>,
     max_tokens: Option<u64>,
+    #[serde(default)]
+    tools: Value,
+    #[serde(default)]
+    tool_choice: Value,
 }
 
 #[derive(Deserialize)]
@@ -46,6 +51,8 @@ enum Words<'a> {
 
 #[derive(Deserialize)]
 struct Block<'a> {
+    #[serde(borrow, rename = "type")]
+    kind: Option<Cow<'a, str>>,
     #[serde(borrow)]
     text: Option<Cow<'a, str>>,
 }
@@ -64,12 +71,21 @@ pub(super) fn answer(question: &Question<'_>) -> Result<Answer, ApiError> {
     if request.messages.is_empty() {
         return Err(ApiError::validation("messages: at least one message is required"));
     }
-    let reply = text::compose(question, said.unwrap_or("no text"));
-    let usage = Usage::of(question.digest, question.body.len(), &reply, request.max_tokens);
-    let stop_reason = if request.max_tokens == Some(usage.output) {
-        "max_tokens"
-    } else {
-        "end_turn"
+    let said = said.unwrap_or("no text");
+    let reply = match tool_call(&request, said, question) {
+        Some(call) => Reply::Call(call),
+        None => Reply::Text(text::compose(question, said)),
+    };
+    let usage = Usage::of(
+        question.digest,
+        question.body.len(),
+        &reply.text(),
+        request.max_tokens,
+    );
+    let stop_reason = match reply {
+        Reply::Call(_) => "tool_use",
+        Reply::Text(_) if request.max_tokens == Some(usage.output) => "max_tokens",
+        Reply::Text(_) => "end_turn",
     };
     let mut headers = echoed(question);
     let content = match question.operation {
@@ -83,7 +99,10 @@ pub(super) fn answer(question: &Question<'_>) -> Result<Answer, ApiError> {
         _ => {
             headers.extend(counts(&usage));
             let mut message = message(question, &usage, usage.output);
-            message["content"] = json!([{ "type": "text", "text": reply }]);
+            message["content"] = match &reply {
+                Reply::Text(text) => json!([{ "type": "text", "text": text }]),
+                Reply::Call(call) => json!([tool_use(call, &call.input)]),
+            };
             message["stop_reason"] = stop_reason.into();
             Content::Whole(message.to_string().into())
         }
@@ -93,6 +112,41 @@ pub(super) fn answer(question: &Question<'_>) -> Result<Answer, ApiError> {
         content,
         usage: Some(usage),
     })
+}
+
+/// The call of a tool that the request asks for.
+fn tool_call(request: &Request<'_>, said: &str, question: &Question<'_>) -> Option<tools::Call> {
+    let offered: Vec<Tool<'_>> = request
+        .tools
+        .as_array()?
+        .iter()
+        .filter_map(|tool| {
+            Some(Tool {
+                name: tool["name"].as_str()?,
+                schema: tool.get("input_schema")?,
+            })
+        })
+        .collect();
+    let choice = match request.tool_choice["type"].as_str() {
+        Some("none") => return None,
+        Some("any") => Choice::Any,
+        Some("tool") => Choice::Named(request.tool_choice["name"].as_str()?),
+        _ => Choice::Auto,
+    };
+    let has_result = request
+        .messages
+        .last()
+        .is_some_and(|message| match &message.content {
+            Words::Text(_) => false,
+            Words::Blocks(blocks) => blocks
+                .iter()
+                .any(|block| block.kind.as_deref() == Some("tool_result")),
+        });
+    tools::call(&offered, &choice, said, has_result, question.digest)
+}
+
+fn tool_use(call: &tools::Call, input: &Value) -> Value {
+    json!({ "type": "tool_use", "id": call.id, "name": call.name, "input": input })
 }
 
 /// A vector, whose usage is in the headers and in Titan's own member.
@@ -182,17 +236,23 @@ fn message(question: &Question<'_>, usage: &Usage, output: u64) -> Value {
 
 fn stream(
     question: &Question<'_>,
-    reply: &str,
+    reply: &Reply,
     stop_reason: &str,
     usage: &Usage,
 ) -> Result<Vec<Frame>, ApiError> {
     let mut dice = Dice::of(question.digest);
     let mut events =
         vec![json!({ "type": "message_start", "message": message(question, usage, 1.min(usage.output)) })];
-    let block = json!({ "type": "text", "text": "" });
+    let block = match reply {
+        Reply::Text(_) => json!({ "type": "text", "text": "" }),
+        Reply::Call(call) => tool_use(call, &json!({})),
+    };
     events.push(json!({ "type": "content_block_start", "index": 0, "content_block": block }));
-    for piece in text::pieces(question, reply) {
-        let delta = json!({ "type": "text_delta", "text": piece });
+    for piece in text::pieces(question, &reply.text()) {
+        let delta = match reply {
+            Reply::Text(_) => json!({ "type": "text_delta", "text": piece }),
+            Reply::Call(_) => json!({ "type": "input_json_delta", "partial_json": piece }),
+        };
         events.push(json!({ "type": "content_block_delta", "index": 0, "delta": delta }));
     }
     events.push(json!({ "type": "content_block_stop", "index": 0 }));

@@ -4,6 +4,7 @@ mod converse;
 mod count;
 mod invoke;
 mod text;
+mod tools;
 mod usage;
 
 use bytes::Bytes;
