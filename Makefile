@@ -25,7 +25,7 @@ FILTER_SOURCES := Cargo.toml Cargo.lock $(wildcard .cargo/config.toml) $(shell f
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: help run test bench lint unit e2e observability-test compose-test filter cli emulator rendered fmt clean
+.PHONY: help run test bench lint unit e2e observability-test compose-test clients-test filter cli emulator rendered fmt clean
 
 help: ## List these commands
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9.-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -64,6 +64,10 @@ observability-test: cli emulator filter $(STAMP) ## A real Prometheus with the s
 compose-test: cli emulator filter $(STAMP) ## docker-compose.yaml for real, on an engine of its own (as root)
 	@echo "==> docker-compose.yaml on a private engine"
 	@tests/compose/run
+
+clients-test: cli filter $(STAMP) ## The SDKs and frameworks of docs/clients.md (needs Node.js 20 with npm)
+	@echo "==> pytest tests/clients (the first run installs the clients)"
+	@$(VENV)/bin/python -m pytest -q -p no:cacheprovider tests/clients $(PYTEST_ARGS)
 
 filter: $(WASM) ## The filter: dist/envoy-bedrock.wasm
 

@@ -1,0 +1,22 @@
+# The AWS CLI: an answer, and the codes of errors in its message.
+set -eu
+ask() {
+  aws bedrock-runtime converse --model-id "$1" --messages '[{"role":"user","content":[{"text":"Hello"}]}]' \
+    --query 'output.message.content[0].text' --output text
+}
+refused() {
+  if said=$(ask "$1" 2>&1); then
+    echo "expected $2, but found an answer: $said"
+    exit 1
+  fi
+  case $said in
+    *"$2"*) ;;
+    *) echo "expected $2, but found: $said"; exit 1 ;;
+  esac
+}
+
+ask my-bedrock-model | grep -q 'heard: Hello$'
+refused unknown ValidationException
+if [ "$TRANSPORT" = tls ]; then AWS_BEARER_TOKEN_BEDROCK=sk-wrong; else AWS_ACCESS_KEY_ID=sk-wrong; fi
+refused my-bedrock-model UnrecognizedClientException
+echo passed

@@ -1,0 +1,26 @@
+"""What the tests of clients share: one gateway, started as a user starts it."""
+
+import pathlib
+import sys
+
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
+
+from running import Running  # noqa: E402
+
+
+@pytest.fixture(scope="session")
+def running(tmp_path_factory):
+    with Running(tmp_path_factory.mktemp("gateway")) as gateway:
+        yield gateway
+
+
+@pytest.fixture
+def gateway(running):
+    """The gateway, with an empty log in its emulator. Everything that reaches Bedrock must be signed and clean."""
+    running.emulator.quiet_log()
+    running.emulator.reset()
+    yield running
+    seen = running.emulator.quiet_log()
+    assert [entry for entry in seen if entry["verified"] is not True or entry["violations"]] == []

@@ -1,0 +1,114 @@
+"""The gateway as its users start it, `envoy-bedrock run` on the emulator, and clients that are pointed at it."""
+
+import os
+import pathlib
+import re
+import shlex
+import subprocess
+import time
+
+import requests
+
+from emulator import Emulator
+from gateway import command_line, envoy, filter_module
+from installed import HERE
+from processes import end
+
+SNIPPETS = HERE / "snippets"
+# What the documentation prints, and so what the snippets have.
+PORT, TLS_PORT, KEY = 4000, 4443, "sk-1234"
+START_SECONDS, CLIENT_SECONDS = 60, 180
+# Clients that would call home otherwise, and wait for an answer.
+QUIET = {
+    "AGNO_TELEMETRY": "false",
+    "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
+    "HAYSTACK_TELEMETRY_ENABLED": "False",
+    "LITELLM_LOCAL_MODEL_COST_MAP": "True",
+    "MEM0_TELEMETRY": "False",
+}
+
+
+class Control(Emulator):
+    """The emulator inside `envoy-bedrock run`."""
+
+    def __init__(self, url: str):
+        self.control = url
+        self._session = requests.Session()
+        self._session.trust_env = False
+
+
+class Running:
+    """`envoy-bedrock run` with snippets/config.yaml, on free ports. Use it in a `with`.
+
+    Its folder is the working directory of every client, so `.envoy-bedrock/tls/ca.pem` means the same as in the
+    documentation.
+    """
+
+    def __init__(self, folder: pathlib.Path):
+        self.folder = folder
+        self._log = folder / "run.log"
+        with open(self._log, "wb") as log:
+            self._process = subprocess.Popen(
+                [command_line(), "run", SNIPPETS / "config.yaml", "--bedrock", "emulator", "--port", "0", "--tls-port", "0",
+                 "--bind", "127.0.0.1", "--envoy", envoy(), "--filter", filter_module(), "--concurrency", "2"],
+                cwd=folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                env={"PATH": os.environ["PATH"], "HOME": str(folder), "LITELLM_MASTER_KEY": KEY})
+        try:
+            self.port, self.tls_port = map(int, self._wait(
+                r"RUNNING on http://[^:]+:(\d+) \(and https://[^:]+:(\d+)\)").groups())
+            self.emulator = Control(self._wait(r"Emulator's control: (\S+)\s").group(1))
+        except BaseException:
+            self.stop()
+            raise
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        died = self._process.poll()
+        self.stop()
+        assert died is None, f"expected a running gateway, but it ended with {died}:\n{self.log()[-8000:]}"
+
+    def stop(self):
+        end(self._process)
+
+    def log(self) -> str:
+        return self._log.read_text(encoding="utf-8", errors="replace")
+
+    def _wait(self, pattern: str) -> re.Match:
+        """The first match of `pattern` in what it prints."""
+        until = time.monotonic() + START_SECONDS
+        while time.monotonic() < until and self._process.poll() is None:
+            if found := re.search(pattern, self.log()):
+                return found
+            time.sleep(0.05)
+        raise RuntimeError(f"expected {pattern!r} within {START_SECONDS} s, but found:\n{self.log()[-8000:]}")
+
+    # Clients.
+
+    def localized(self, text: str) -> str:
+        """`text` with the ports of this gateway in the place of the documented ones."""
+        return text.replace(f"localhost:{PORT}", f"localhost:{self.port}").replace(
+            f"localhost:{TLS_PORT}", f"localhost:{self.tls_port}")
+
+    def copy(self, source: pathlib.Path, folder: pathlib.Path) -> pathlib.Path:
+        """A copy of a snippet that asks this gateway. Its name is not the one of a package."""
+        folder.mkdir(parents=True, exist_ok=True)
+        copied = folder / f"snippet_{source.name}"
+        copied.write_text(self.localized(source.read_text(encoding="utf-8")), encoding="utf-8")
+        return copied
+
+    def client(self, command, *, transport=None, path=(), variables=None) -> str:
+        """Runs a client with an environment of its own, and returns what it prints. `transport` is the documented
+        environment to set before: http or tls."""
+        line = "exec " + shlex.join(map(str, command))
+        if transport:
+            line = self.localized((SNIPPETS / f"environment_{transport}.sh").read_text(encoding="utf-8")) + line
+        environment = {
+            **QUIET, "HOME": str(self.folder), "LANG": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": "1",
+            "PATH": os.pathsep.join([*map(str, path), os.environ["PATH"]]), **(variables or {}),
+        }
+        done = subprocess.run(["sh", "-c", line], cwd=self.folder, env=environment, stdin=subprocess.DEVNULL,
+                              capture_output=True, text=True, timeout=CLIENT_SECONDS)
+        assert done.returncode == 0, f"exit code {done.returncode}:\n{done.stdout[-3000:]}\n{done.stderr[-5000:]}"
+        return done.stdout
