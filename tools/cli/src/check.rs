@@ -132,7 +132,7 @@ pub fn outcome_tolerant(
     let about_secrets = |error: &ConfigError| {
         matches!(
             error.problem,
-            Problem::VariableNotSet { .. } | Problem::NoCredentials | Problem::NoMasterKey
+            Problem::VariableNotSet { .. } | Problem::NoCredentials { .. } | Problem::NoMasterKey
         )
     };
     let only_secrets_missing = read

@@ -7,8 +7,10 @@
 use envoy_bedrock::config::{CredentialSettings, EnvName};
 use envoy_bedrock::sigv4::{AccessKeyId, InvalidAccessKeyId};
 
+use super::aws_variables;
 use super::environment::Secrets;
 use super::error::Problem;
+use super::field::Field;
 use super::parameters::Parameters;
 use super::reader::Reader;
 use super::variables::Origin;
@@ -19,13 +21,16 @@ const SESSION_TOKEN: (&str, &str) = ("aws_session_token", "AWS_SESSION_TOKEN");
 const BEARER_TOKEN: &str = "AWS_BEARER_TOKEN_BEDROCK";
 
 /// Settings that say whose rights to use. To ignore one would be to use other rights than the file says.
-const REFUSED: [&str; 5] = [
+pub(crate) const REFUSED: [&str; 5] = [
     "aws_role_name",
     "aws_profile_name",
     "aws_web_identity_token",
     "aws_sts_endpoint",
     "aws_external_id",
 ];
+
+/// What to use in their place.
+pub(crate) const INSTEAD: &str = "aws_access_key_id and aws_secret_access_key, or api_key";
 
 /// The credentials of one deployment.
 pub(crate) fn credentials(parameters: &Parameters, reader: &mut Reader<'_>) -> Option<CredentialSettings> {
@@ -34,14 +39,20 @@ pub(crate) fn credentials(parameters: &Parameters, reader: &mut Reader<'_>) -> O
         .filter_map(|name| Some((*name, parameters.field(name)?)))
         .collect();
     for (name, field) in &refused {
-        let instead = "aws_access_key_id and aws_secret_access_key, or api_key";
         let setting = (*name).to_owned();
-        reader.wrong::<()>(&field.place, Problem::Unsupported { setting, instead });
+        reader.wrong::<()>(
+            &field.place,
+            Problem::Unsupported {
+                setting,
+                instead: INSTEAD,
+            },
+        );
     }
     if !refused.is_empty() {
         return None;
     }
-    if let Some(api_key) = parameters.field("api_key") {
+    let keys = Keys::of(parameters);
+    if let Some(api_key) = api_key(parameters) {
         for (name, _) in [ACCESS_KEY_ID, SECRET_ACCESS_KEY, SESSION_TOKEN] {
             if let Some(field) = parameters.field(name) {
                 reader.note(&field.place, "not used: api_key goes before it");
@@ -51,30 +62,91 @@ pub(crate) fn credentials(parameters: &Parameters, reader: &mut Reader<'_>) -> O
             api_key: reader.secret(&api_key)?,
         });
     }
-    let has_own = [ACCESS_KEY_ID, SECRET_ACCESS_KEY]
-        .iter()
-        .any(|(field, _)| parameters.field(field).is_some());
+    let has_own = keys.access_key_id.is_some() || keys.secret_access_key.is_some();
     if !has_own && reader.variables.value(BEARER_TOKEN).is_some() {
         let api_key = reader.secret_variable(&parameters.place, BEARER_TOKEN)?;
         return Some(CredentialSettings::Bearer { api_key });
     }
     let in_environment = |reader: &Reader<'_>, name| reader.variables.value(name).is_some();
-    if !has_own
-        && reader.mode == Secrets::MustExist
-        && !in_environment(reader, ACCESS_KEY_ID.1)
-        && !in_environment(reader, SECRET_ACCESS_KEY.1)
-    {
-        return reader.wrong(&parameters.place, Problem::NoCredentials);
+    if !has_own && !in_environment(reader, ACCESS_KEY_ID.1) && !in_environment(reader, SECRET_ACCESS_KEY.1) {
+        if reader.mode == Secrets::MustExist {
+            let unusable = aws_variables::unusable(reader);
+            return reader.wrong(&parameters.place, Problem::NoCredentials { unusable });
+        }
+        if reader.mode == Secrets::Demo {
+            aws_variables::note_unusable(&parameters.place.whole_file(), reader);
+        }
     }
-    signing(parameters, reader)
+    signing(keys, parameters, reader)
 }
 
-fn signing(parameters: &Parameters, reader: &mut Reader<'_>) -> Option<CredentialSettings> {
-    let access_key_id = half(ACCESS_KEY_ID, parameters, reader);
-    let access_key_id = access_key_id.and_then(|name| well_formed(name, parameters, reader));
-    let secret_access_key = half(SECRET_ACCESS_KEY, parameters, reader);
+/// The deployment's own API key, else its credential's, unless the deployment has access keys of its own.
+fn api_key(parameters: &Parameters) -> Option<Field> {
+    let shared = parameters.shared("api_key");
+    let has_keys = [ACCESS_KEY_ID, SECRET_ACCESS_KEY]
+        .iter()
+        .any(|(name, _)| parameters.own().field(name).is_some());
+    parameters.own().field("api_key").or(shared.filter(|_| !has_keys))
+}
+
+/// The keys of the file, which belong together.
+struct Keys {
+    access_key_id: Option<Field>,
+    secret_access_key: Option<Field>,
+    session_token: Option<Field>,
+}
+
+impl Keys {
+    /// The deployment's own pair, else its credential's. Halves are joined only where each of the two has one: half of a
+    /// pair with half of another makes signatures that AWS refuses.
+    fn of(parameters: &Parameters) -> Self {
+        let own = |(name, _): (&str, &str)| parameters.own().field(name);
+        let shared = |(name, _): (&str, &str)| parameters.shared(name);
+        let (own_id, own_secret) = (own(ACCESS_KEY_ID), own(SECRET_ACCESS_KEY));
+        let (shared_id, shared_secret) = (shared(ACCESS_KEY_ID), shared(SECRET_ACCESS_KEY));
+        let (own_token, shared_token) = (own(SESSION_TOKEN), shared(SESSION_TOKEN));
+        let has_own = own_id.is_some() || own_secret.is_some();
+        let shares_pair = shared_id.is_some() && shared_secret.is_some();
+        let shares_any = shared_id.is_some() || shared_secret.is_some();
+        let (access_key_id, secret_access_key) = match (own_id, own_secret) {
+            (None, None) => (shared_id, shared_secret),
+            (Some(id), None) if !shares_pair => (Some(id), shared_secret),
+            (None, Some(secret)) if !shares_pair => (shared_id, Some(secret)),
+            own => own,
+        };
+        Keys {
+            access_key_id,
+            secret_access_key,
+            session_token: own_token.or(shared_token.filter(|_| !(has_own && shares_any))),
+        }
+    }
+}
+
+fn signing(keys: Keys, parameters: &Parameters, reader: &mut Reader<'_>) -> Option<CredentialSettings> {
+    let Keys {
+        access_key_id: id,
+        secret_access_key: secret,
+        session_token,
+    } = keys;
+    let access_key_id = half(
+        id.as_ref(),
+        ACCESS_KEY_ID,
+        secret.as_ref(),
+        SECRET_ACCESS_KEY,
+        parameters,
+        reader,
+    );
+    let access_key_id = access_key_id.and_then(|name| well_formed(name, id.as_ref(), parameters, reader));
+    let secret_access_key = half(
+        secret.as_ref(),
+        SECRET_ACCESS_KEY,
+        id.as_ref(),
+        ACCESS_KEY_ID,
+        parameters,
+        reader,
+    );
     let (access_key_id, secret_access_key) = (access_key_id?, secret_access_key?);
-    let session_token = match parameters.field(SESSION_TOKEN.0) {
+    let session_token = match session_token {
         Some(field) => Some(reader.secret(&field)?),
         None => session_token_of_environment(&access_key_id, &secret_access_key, parameters, reader)?,
     };
@@ -86,31 +158,48 @@ fn signing(parameters: &Parameters, reader: &mut Reader<'_>) -> Option<Credentia
 }
 
 /// An access key id that the filter will take; its value is not quoted, since it may be another secret by mistake.
-fn well_formed(name: EnvName, parameters: &Parameters, reader: &mut Reader<'_>) -> Option<EnvName> {
+fn well_formed(
+    name: EnvName,
+    field: Option<&Field>,
+    parameters: &Parameters,
+    reader: &mut Reader<'_>,
+) -> Option<EnvName> {
     let found = match reader.secret_value(&name).map(AccessKeyId::new) {
         None | Some(Ok(_)) => return Some(name),
         Some(Err(InvalidAccessKeyId::TooLong { .. })) => "a longer one",
         Some(Err(_)) => "another character in it",
     };
-    let place = parameters
-        .field(ACCESS_KEY_ID.0)
-        .map_or_else(|| parameters.place.clone(), |field| field.place);
     reader.unexpected(
-        &place,
+        field.map_or(&parameters.place, |field| &field.place),
         "an access key id of up to 128 letters, digits, underscores and hyphens",
         found,
     )
 }
 
-/// One of the two keys: the deployment's own, else the environment's.
+/// One of the two keys: the file's, else the environment's. LiteLLM takes each from where it finds it. Here a key of the
+/// file goes with one of the environment only where the file's refers to the environment's other half.
 fn half(
-    (field, variable): (&str, &str),
+    field: Option<&Field>,
+    (name, variable): (&'static str, &str),
+    other: Option<&Field>,
+    (_, others_variable): (&str, &str),
     parameters: &Parameters,
     reader: &mut Reader<'_>,
 ) -> Option<EnvName> {
-    match parameters.field(field) {
-        Some(field) => reader.secret(&field),
-        None => reader.secret_variable(&parameters.place, variable),
+    if let Some(field) = field {
+        return reader.secret(field);
+    }
+    match other {
+        Some(other) if other.text() != Some(&format!("os.environ/{others_variable}")) => reader.wrong(
+            &other.place,
+            Problem::Missing {
+                expected: match name {
+                    "aws_access_key_id" => "an aws_access_key_id beside this aws_secret_access_key",
+                    _ => "an aws_secret_access_key beside this aws_access_key_id",
+                },
+            },
+        ),
+        _ => reader.secret_variable(&parameters.place, variable),
     }
 }
 

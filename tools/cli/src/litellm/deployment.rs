@@ -3,17 +3,20 @@
 use envoy_bedrock::config::{CredentialSettings, DeploymentSettings};
 use sha2::{Digest, Sha256};
 
+use super::credential_list::Credentials;
 use super::credentials::credentials;
 use super::endpoint::{Address, Clusters};
 use super::error::{Place, Problem};
 use super::field::{Field, Section, quoted};
+use super::geography;
 use super::known;
 use super::model::{self, Target};
 use super::note::Class;
-use super::parameters::{Credentials, Parameters};
+use super::parameters::Parameters;
 use super::price::{self, Configured};
 use super::reader::Reader;
 use super::region;
+use super::slips;
 use super::unused;
 use super::weights::{RATE_MAX, Rates};
 use crate::prices::Catalogue;
@@ -75,7 +78,7 @@ pub(crate) fn read(
             },
         ),
     }?;
-    let (id, prefix_region) = match target(&parameters, reader)? {
+    let (id, prefix_region) = match target(&entry, &parameters, reader)? {
         Target::Bedrock { id, region } => (id, region),
         Target::Elsewhere(who) => {
             let text = format!("not for Bedrock's runtime but for {who}");
@@ -93,11 +96,21 @@ pub(crate) fn read(
             provider: None,
         });
     }
+    let sound = [
+        parameters.check_credential(reader),
+        slips::check(&parameters, reader),
+        slips::check_places(&entry, &info, &parameters, reader),
+    ];
+    if sound.contains(&None) {
+        // What is missing for these reasons would only be reported as further errors.
+        return None;
+    }
     // All parts are read before any failure counts, so that one run names all of them.
     let model = upstream_id(id, &parameters, reader);
     let region = model
         .as_deref()
         .and_then(|id| region_of(id, prefix_region, &parameters, reader));
+    let region = region.filter(|region| slips::check_region_name(&parameters, region, reader).is_some());
     let address = match endpoint_url(&parameters, reader) {
         Ok(Some(address)) => Some(address),
         Ok(None) => match (region.as_deref(), region::variant(&parameters.place, reader)) {
@@ -117,6 +130,7 @@ pub(crate) fn read(
 
     let (model_name, model, region, address) = (model_name?, model?, region?, address?);
     check_wildcards(&model_name, &model, &parameters, reader)?;
+    note_geography(&model, &region, &parameters, reader);
     let price = price::price(&configured?, &region, &model, prices, &element.place, reader);
     let mut settings = DeploymentSettings {
         id: String::new(),
@@ -181,8 +195,13 @@ fn model_name(entry: &Section, reader: &mut Reader<'_>) -> Option<String> {
     }
 }
 
-fn target(parameters: &Parameters, reader: &mut Reader<'_>) -> Option<Target> {
+fn target(entry: &Section, parameters: &Parameters, reader: &mut Reader<'_>) -> Option<Target> {
     let Some(field) = parameters.field("model") else {
+        let _ = parameters.check_credential(reader);
+        if entry.present().any(|(name, _)| name == "model") {
+            let (setting, belongs) = (quoted("model"), "litellm_params");
+            return reader.wrong(&entry.place_of("model"), Problem::Misplaced { setting, belongs });
+        }
         return reader.wrong(&parameters.place, Problem::Missing { expected: "a model" });
     };
     let written = reader.text(&field)?;
@@ -253,6 +272,20 @@ fn region_of(
         format!("names no region, so it is {REGION_DEFAULT}"),
     );
     Some(REGION_DEFAULT.to_owned())
+}
+
+/// Notes a profile that the region does not know.
+fn note_geography(model: &str, region: &str, parameters: &Parameters, reader: &mut Reader<'_>) {
+    let Some(geography) = geography::foreign_to(model, region) else {
+        return;
+    };
+    if let Some(field) = parameters.field("model_id").or_else(|| parameters.field("model")) {
+        let text = format!(
+            "AWS has no {geography}. profiles in {region}, so requests will fail: choose another region, or another \
+             profile such as global."
+        );
+        reader.note(&field.place, text);
+    }
 }
 
 fn valid_region(

@@ -186,9 +186,12 @@ fn load(file: &Path, place: &Place, asked_at: &Place, reader: &mut Reader<'_>) -
         Ok(data) if data.len() > FILE_MAX_BYTES => {
             return reader.wrong(asked_at, unreadable(format!("more than {FILE_MAX_BYTES} bytes")));
         }
-        _ => match fs::read_to_string(file) {
+        _ => match fs::read(file)
+            .map_err(|error| error.kind().to_string())
+            .and_then(utf8)
+        {
             Ok(text) => text,
-            Err(error) => return reader.wrong(asked_at, unreadable(error.kind().to_string())),
+            Err(why) => return reader.wrong(asked_at, unreadable(why)),
         },
     };
     match yaml::parse(&text) {
@@ -214,6 +217,20 @@ fn load(file: &Path, place: &Place, asked_at: &Place, reader: &mut Reader<'_>) -
             reader.wrong(&place.clone().on_line(error.line), problem)
         }
     }
+}
+
+/// The text of a file. Windows' own programs write UTF-16, which LiteLLM does not take either.
+fn utf8(bytes: Vec<u8>) -> Result<String, String> {
+    let is_utf16 = bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff");
+    String::from_utf8(bytes).map_err(|error| {
+        let line = error.as_bytes().iter().take(error.utf8_error().valid_up_to());
+        let line = 1 + line.filter(|byte| **byte == b'\n').count();
+        if is_utf16 {
+            "UTF-16: save it as UTF-8".to_owned()
+        } else {
+            format!("a character that is not UTF-8 in line {line}: save it as UTF-8")
+        }
+    })
 }
 
 /// What tells two names of one file apart from two files.

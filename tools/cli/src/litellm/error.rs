@@ -48,6 +48,15 @@ impl Place {
         }
     }
 
+    /// The whole of the file that this is in.
+    pub(crate) fn whole_file(&self) -> Self {
+        Place {
+            line: None,
+            path: String::new(),
+            ..self.clone()
+        }
+    }
+
     /// The same field, known to stand on `line`.
     pub fn on_line(self, line: usize) -> Self {
         Place {
@@ -116,7 +125,29 @@ pub enum Problem {
         name: String,
     },
     /// A deployment has no way to authenticate to AWS.
-    NoCredentials,
+    NoCredentials {
+        /// Variables that are set and that this gateway cannot use.
+        unusable: Vec<&'static str>,
+    },
+    /// A name that LiteLLM does not know, in the place of one that it knows.
+    Slip {
+        /// The name, in quotes.
+        found: String,
+        /// What it was meant to be.
+        meant: &'static str,
+    },
+    /// A setting of AWS's that LiteLLM does not know.
+    UnknownSetting {
+        /// The name, in quotes.
+        setting: String,
+    },
+    /// A setting where LiteLLM does not read it.
+    Misplaced {
+        /// The name, in quotes.
+        setting: String,
+        /// Where it would be read.
+        belongs: &'static str,
+    },
     /// No key for the gateway's clients.
     NoMasterKey,
     /// A setting that would change who is asked or with what rights, so that it must not be ignored.
@@ -154,6 +185,10 @@ pub enum Problem {
     },
 }
 
+/// What is the matter with variables that lead to credentials by way of a profile, a role or a container.
+pub(crate) const UNUSABLE: &str = "which cannot be used yet: make keys of the credentials with \
+                                   `eval \"$(aws configure export-credentials --format env)\"`";
+
 impl fmt::Display for Problem {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -166,10 +201,25 @@ impl fmt::Display for Problem {
             Problem::VariableNotSet { name } => {
                 write!(out, "expected the environment variable {name} to be set, but found it unset or empty")
             }
-            Problem::NoCredentials => out.write_str(
-                "expected credentials (aws_access_key_id and aws_secret_access_key, or api_key, or the environment \
-                 variables AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_BEARER_TOKEN_BEDROCK), but found none",
-            ),
+            Problem::NoCredentials { unusable } => {
+                out.write_str(
+                    "expected credentials (aws_access_key_id and aws_secret_access_key, or api_key, or the environment \
+                     variables AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_BEARER_TOKEN_BEDROCK), but found ",
+                )?;
+                match unusable.as_slice() {
+                    [] => out.write_str("none"),
+                    names => write!(out, "only {}, {UNUSABLE}", names.join(", ")),
+                }
+            }
+            Problem::Slip { found, meant } => {
+                write!(out, "expected {meant}, but found {found}, which has no effect")
+            }
+            Problem::UnknownSetting { setting } => {
+                write!(out, "expected a setting that LiteLLM knows, but found {setting}")
+            }
+            Problem::Misplaced { setting, belongs } => {
+                write!(out, "expected {setting} under {belongs}, but found it here, where it has no effect")
+            }
             Problem::NoMasterKey => out.write_str(
                 "expected a key for the clients of the gateway (general_settings.master_key, or the environment \
                  variable LITELLM_MASTER_KEY), but found none",
@@ -285,7 +335,36 @@ mod tests {
                 "expected the environment variable X to be set, but found it unset or empty",
             ),
             (
-                Problem::NoCredentials,
+                Problem::NoCredentials {
+                    unusable: vec!["AWS_PROFILE", "AWS_CONFIG_FILE"],
+                },
+                "expected credentials (aws_access_key_id and aws_secret_access_key, or api_key, or the environment \
+                 variables AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_BEARER_TOKEN_BEDROCK), but found only \
+                 AWS_PROFILE, AWS_CONFIG_FILE, which cannot be used yet: make keys of the credentials with \
+                 `eval \"$(aws configure export-credentials --format env)\"`",
+            ),
+            (
+                Problem::Slip {
+                    found: text("\"aws_region\""),
+                    meant: "aws_region_name",
+                },
+                "expected aws_region_name, but found \"aws_region\", which has no effect",
+            ),
+            (
+                Problem::UnknownSetting {
+                    setting: text("\"aws_x\""),
+                },
+                "expected a setting that LiteLLM knows, but found \"aws_x\"",
+            ),
+            (
+                Problem::Misplaced {
+                    setting: text("\"api_key\""),
+                    belongs: "credential_values",
+                },
+                "expected \"api_key\" under credential_values, but found it here, where it has no effect",
+            ),
+            (
+                Problem::NoCredentials { unusable: Vec::new() },
                 "expected credentials (aws_access_key_id and aws_secret_access_key, or api_key, or the environment \
                  variables AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_BEARER_TOKEN_BEDROCK), but found none",
             ),

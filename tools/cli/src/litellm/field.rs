@@ -34,6 +34,14 @@ impl Field {
         matches!(self.node.value, Value::Scalar(Scalar::Null))
     }
 
+    /// Its text, if it is one.
+    pub(crate) fn text(&self) -> Option<&str> {
+        match &self.node.value {
+            Value::Scalar(Scalar::Text(text)) => Some(text),
+            _ => None,
+        }
+    }
+
     /// What it is, for an error: its type, and its value only where that cannot be a secret.
     pub(crate) fn kind(&self) -> &'static str {
         match &self.node.value {
@@ -121,6 +129,12 @@ impl Section {
             .borrow_mut()
             .extend(self.fields.iter().map(|(name, _)| name.clone()));
         self.fields.clone()
+    }
+
+    /// All fields without nulls, in the order of the file; none counts as asked for.
+    pub(crate) fn present(&self) -> impl Iterator<Item = (&str, &Field)> {
+        let fields = self.fields.iter().map(|(name, field)| (name.as_str(), field));
+        fields.filter(|(_, field)| !field.is_null())
     }
 
     /// The fields that nobody asked for, without nulls.

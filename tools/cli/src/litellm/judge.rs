@@ -6,6 +6,7 @@ use super::known::{self, AFFINITY, Fate, HEADERS, SERVICE, Table};
 use super::note::Class;
 use super::reader::Reader;
 use super::scalar::Scalar;
+use super::slips;
 use super::unused::{self, OFF};
 use super::yaml::Value;
 
@@ -175,7 +176,8 @@ fn default_parameters(field: &Field, reader: &mut Reader<'_>) {
         return reader.note_of(Class::NoEffect, &field.place, "it is no mapping", "");
     };
     for (name, field) in section.fields() {
-        if field.is_null() {
+        // Those that decide whom to ask and with what rights are refused by `slips`.
+        if field.is_null() || slips::decides(&name) {
             continue;
         }
         if let Some(Fate::Used(_) | Fate::Refused(_)) = known::LITELLM_PARAMS.fate(&name) {

@@ -13,7 +13,7 @@ pub(crate) use general::GENERAL_SETTINGS;
 pub(crate) use general::HEADERS;
 pub(crate) use litellm::{LITELLM_SETTINGS, SERVICE};
 pub(crate) use router::{AFFINITY, ROUTER_SETTINGS};
-pub(crate) use sections::{ENVIRONMENT_VARIABLES, MODEL_LIST, SECTIONS};
+pub(crate) use sections::{CREDENTIAL_LIST, ENVIRONMENT_VARIABLES, MODEL_LIST, SECTIONS};
 
 use Fate::{ByValue, NoEffect, NotNeeded, Protects, Refused, Used};
 
@@ -55,11 +55,12 @@ pub(crate) struct Table {
 }
 
 /// All tables, in the order of the documentation.
-pub(crate) const TABLES: [Table; 8] = [
+pub(crate) const TABLES: [Table; 9] = [
     SECTIONS,
     MODEL_LIST,
     LITELLM_PARAMS,
     MODEL_INFO,
+    CREDENTIAL_LIST,
     ROUTER_SETTINGS,
     LITELLM_SETTINGS,
     GENERAL_SETTINGS,

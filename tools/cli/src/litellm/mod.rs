@@ -5,6 +5,7 @@
 //! error everywhere it is used; settings that would change whose rights are used are refused and never ignored.
 
 mod aws_variables;
+mod credential_list;
 mod credentials;
 mod deployment;
 mod document;
@@ -12,6 +13,7 @@ mod endpoint;
 mod environment;
 mod error;
 mod field;
+mod geography;
 mod judge;
 mod key;
 mod known;
@@ -27,6 +29,7 @@ mod reader;
 mod region;
 mod remedy;
 mod scalar;
+mod slips;
 mod tolerance;
 mod unused;
 mod variables;
@@ -55,13 +58,13 @@ pub use tolerance::Tolerance;
 use crate::blueprint::Blueprint;
 use crate::otlp;
 use crate::prices::Catalogue;
+use credential_list::Credentials;
 use deployment::Entry;
 use document::Document;
 use endpoint::Clusters;
 use field::{Field, Section};
 use known::Fate;
 use left_out::LeftOut;
-use parameters::Credentials;
 use reader::Reader;
 use scalar::Scalar;
 use variables::Assigned;
@@ -133,6 +136,13 @@ fn blueprint(document: &Document, prices: &Catalogue, reader: &mut Reader<'_>) -
     let request_timeout = limits::request_timeout(&router, &litellm, &general, reader);
     let body_limit_bytes = limits::body_limit(&general, reader);
     note_strategy(&router, reader);
+    for section in [&general, &litellm, &router] {
+        slips::check_settings(section, reader);
+    }
+    slips::check_defaults(&router, reader);
+    for (name, field) in document.names().filter(|(_, field)| !field.is_null()) {
+        slips::check_section(name, field, reader);
+    }
 
     let shared = Credentials::read(document, reader);
     let mut deployments = Vec::new();
@@ -163,8 +173,12 @@ fn blueprint(document: &Document, prices: &Catalogue, reader: &mut Reader<'_>) -
     unused::tell(&general, &known::GENERAL_SETTINGS, reader);
     unused::tell(&litellm, &known::LITELLM_SETTINGS, reader);
     unused::tell(&router, &known::ROUTER_SETTINGS, reader);
-    for section in shared.sections() {
-        unused::tell(section, &known::LITELLM_PARAMS, reader);
+    shared.note_faults(reader);
+    for entry in shared.entries() {
+        unused::tell(entry, &known::CREDENTIAL_LIST, reader);
+    }
+    for values in shared.values() {
+        unused::tell(values, &known::LITELLM_PARAMS, reader);
     }
     note_unused_sections(document, reader);
     note_unused_variables(reader);
@@ -242,6 +256,7 @@ fn assign_variables(document: &Document, reader: &mut Reader<'_>) {
         return;
     };
     for (name, field) in section.fields() {
+        slips::check_variable(&name, &field, reader);
         if let Some(assigned) = assigned(&field, reader) {
             reader.variables.assign(name, assigned);
         }

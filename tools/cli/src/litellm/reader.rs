@@ -61,10 +61,14 @@ impl<'a> Reader<'a> {
 
     /// Records what is wrong at `place`. Always `None`, so that a reading function can end with it.
     pub(crate) fn wrong<T>(&mut self, place: &Place, problem: Problem) -> Option<T> {
-        self.errors.push(ConfigError {
+        let error = ConfigError {
             place: place.clone(),
             problem,
-        });
+        };
+        // Deployments can share a credential, and with it what is wrong there.
+        if !self.errors.contains(&error) {
+            self.errors.push(error);
+        }
         None
     }
 

@@ -290,13 +290,64 @@ fn a_deployment_with_keys_of_its_own_heeds_neither_token_of_the_environment() {
 fn no_credentials_at_all_is_one_error_and_half_of_them_another() {
     assert_eq!(
         problems(BARE, &[KEY], Secrets::MustExist),
-        [Problem::NoCredentials]
+        [Problem::NoCredentials { unusable: Vec::new() }]
     );
     let half = [KEY, ("AWS_ACCESS_KEY_ID", "AKIA")];
     let unset = Problem::VariableNotSet {
         name: "AWS_SECRET_ACCESS_KEY".to_owned(),
     };
     assert_eq!(problems(BARE, &half, Secrets::MustExist), [unset]);
+}
+
+#[test]
+fn no_credentials_names_the_variables_that_are_set_and_cannot_be_used() {
+    for name in [
+        "AWS_PROFILE",
+        "AWS_ROLE_ARN",
+        "AWS_WEB_IDENTITY_TOKEN_FILE",
+        "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+        "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+        "AWS_SHARED_CREDENTIALS_FILE",
+        "AWS_SESSION_TOKEN",
+        "AWS_SECRET_KEY",
+    ] {
+        let environment = [KEY, (name, "tops3cret")];
+        let errors = read_text(BARE, &environment, Secrets::MustExist).unwrap_err();
+        let [error] = errors.as_slice() else {
+            panic!("{errors:?}")
+        };
+        assert_eq!(error.problem, Problem::NoCredentials { unusable: vec![name] });
+        let text = error.to_string();
+        assert!(
+            text.contains("aws configure export-credentials") && !text.contains("tops3cret"),
+            "{text}"
+        );
+        // The demonstration starts in the place of AWS, and says why.
+        let notes = read_text(BARE, &environment, Secrets::Demo).unwrap().notes;
+        assert!(
+            format!("{notes:?}").contains(&format!("only {name}, which cannot be used")),
+            "{notes:?}"
+        );
+        let quiet = read_text(BARE, &with(&[(name, "x")]), Secrets::MustExist)
+            .unwrap()
+            .notes;
+        assert!(!format!("{quiet:?}").contains(name), "{quiet:?}");
+    }
+}
+
+#[test]
+fn a_file_in_another_encoding_is_refused_with_the_remedy() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("config.yaml");
+    let utf16: Vec<u8> = BARE.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let marked = [b"\xff\xfe".to_vec(), utf16].concat();
+    let latin1 = [BARE.as_bytes(), b"# caf\xe9\n"].concat();
+    for (bytes, expected) in [(marked, "UTF-16"), (latin1, "not UTF-8 in line 2")] {
+        std::fs::write(&path, bytes).unwrap();
+        let errors = read(&path, &KEYS.into_iter().collect(), Secrets::MustExist).unwrap_err();
+        assert!(errors[0].to_string().contains(expected), "{errors:?}");
+        assert!(errors[0].to_string().contains("save it as UTF-8"), "{errors:?}");
+    }
 }
 
 #[test]

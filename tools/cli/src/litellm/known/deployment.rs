@@ -92,6 +92,7 @@ pub(crate) const LITELLM_PARAMS: Table = Table {
              input_cost_per_image output_cost_per_image input_cost_per_query",
             NoEffect("only prices per token are used"),
         ),
+        Row("region_name", NoEffect("the region is that of aws_region_name")),
         Row("ssl_verify", NoEffect("AWS's certificate is always checked: --upstream-ca names other CAs")),
         Row(
             "configurable_clientside_auth_params",
@@ -111,7 +112,8 @@ pub(crate) const LITELLM_PARAMS: Table = Table {
         Row(
             "rust use_in_pass_through max_file_size_mb organization api_version azure_ad_token tenant_id client_id
              client_secret vertex_project vertex_location vertex_credentials s3_bucket_name s3_region_name
-             s3_access_key_id s3_secret_access_key s3_endpoint_url s3_encryption_key_id aws_batch_role_arn
+             s3_access_key_id s3_secret_access_key s3_endpoint_url s3_encryption_key_id s3_bucket_owner
+             s3_output_bucket_name aws_bedrock_control_plane_endpoint aws_batch_role_arn
              adaptive_router_config complexity_router_config complexity_router_default_model",
             NotNeeded(OTHER_MODELS),
         ),

@@ -50,6 +50,19 @@ pub(crate) const MODEL_LIST: Table = Table {
     ],
 };
 
+/// An entry of `credential_list`.
+pub(crate) const CREDENTIAL_LIST: Table = Table {
+    name: "credential_list",
+    rows: &[
+        Row("credential_name", Used("the name for litellm_credential_name")),
+        Row("credential_values", Used("settings as in litellm_params")),
+        Row(
+            "credential_info",
+            Used("nothing is read from it, but keys in it are an error"),
+        ),
+    ],
+};
+
 /// Names that nobody asks for; those of secrets and of OpenTelemetry are used as far as anything refers to them.
 pub(crate) const ENVIRONMENT_VARIABLES: Table = Table {
     name: "environment_variables",

@@ -40,7 +40,7 @@ model_list:
       cache_read_input_token_cost: 1e-6
       cache_creation_input_token_cost: 1e-6
 credential_list:
-  - {credential_name: c, credential_values: {aws_region_name: us-east-1}}
+  - {credential_name: c, credential_values: {aws_region_name: us-east-1}, credential_info: {}}
 environment_variables: {A: b}
 include: []
 general_settings:
@@ -112,6 +112,7 @@ nearest name.
         let title = match table.name {
             "" => "Sections of the file".to_owned(),
             "model_list" => "An entry of `model_list`".to_owned(),
+            "credential_list" => "An entry of `credential_list`".to_owned(),
             name => format!("`{name}`"),
         };
         let _ = write!(

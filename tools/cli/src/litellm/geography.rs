@@ -1,0 +1,84 @@
+//! Cross-region inference profiles: which part of the world an id names, and whether a region belongs to it.
+
+/// First parts of profile ids, and the beginnings of the names of the regions that know such profiles. Generous where
+/// AWS lets neighbours ask (`us.` from Canada and Mexico): a warning has to be right.
+const GEOGRAPHIES: [(&str, &[&str]); 7] = [
+    ("us", &["us-east-", "us-west-", "ca-", "mx-"]),
+    ("us-gov", &["us-gov-"]),
+    (
+        "eu",
+        &["eu-central-", "eu-north-", "eu-south-", "eu-west-", "il-"],
+    ),
+    ("apac", &["ap-", "me-"]),
+    ("jp", &["ap-northeast-"]),
+    ("au", &["ap-southeast-"]),
+    ("ca", &["ca-"]),
+];
+
+/// The geography of the profile `model`, an id or an ARN, if `region` does not know profiles of that geography.
+pub(crate) fn foreign_to<'a>(model: &'a str, region: &str) -> Option<&'a str> {
+    let id = match model.rsplit_once(":inference-profile/") {
+        Some((_, id)) => id,
+        None if model.starts_with("arn:") => return None,
+        None => model,
+    };
+    let (prefix, rest) = id.split_once('.')?;
+    let (_, regions) = GEOGRAPHIES
+        .into_iter()
+        .find(|(geography, _)| *geography == prefix)?;
+    // A maker and a model follow: `us.anthropic.claude-…`.
+    let is_foreign = rest.contains('.') && !regions.iter().any(|start| region.starts_with(start));
+    is_foreign.then_some(prefix)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_profile_is_known_in_the_regions_of_its_geography_only() {
+        let regions = [
+            "us-east-1",
+            "us-west-2",
+            "us-gov-west-1",
+            "eu-west-1",
+            "ap-northeast-1",
+            "ap-southeast-2",
+            "ca-central-1",
+        ];
+        for (prefix, home) in [
+            ("us", vec!["us-east-1", "us-west-2", "ca-central-1"]),
+            ("us-gov", vec!["us-gov-west-1"]),
+            ("eu", vec!["eu-west-1"]),
+            ("apac", vec!["ap-northeast-1", "ap-southeast-2"]),
+            ("jp", vec!["ap-northeast-1"]),
+            ("au", vec!["ap-southeast-2"]),
+            ("ca", vec!["ca-central-1"]),
+        ] {
+            for region in regions {
+                let id = format!("{prefix}.anthropic.claude-sonnet-4-5-20250929-v1:0");
+                let expected = (!home.contains(&region)).then_some(prefix);
+                assert_eq!(foreign_to(&id, region), expected, "{id} in {region}");
+                let arn = format!("arn:aws:bedrock:us-east-1:123456789012:inference-profile/{id}");
+                assert_eq!(foreign_to(&arn, region), expected, "{arn} in {region}");
+            }
+        }
+    }
+
+    #[test]
+    fn other_ids_belong_anywhere() {
+        for id in [
+            "anthropic.claude-v2:1",
+            "global.anthropic.claude-sonnet-4-5-20250929-v1:0",
+            "us.custom",
+            "mars.anthropic.claude-v9",
+            "arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/us.a.b",
+            "arn:aws:bedrock:us-east-1::foundation-model/anthropic.claude-v2",
+            "*",
+            "us.anthropic.*",
+        ] {
+            assert_eq!(foreign_to(id, "us-east-1"), None, "{id}");
+        }
+        assert_eq!(foreign_to("us.anthropic.*", "eu-west-1"), Some("us"));
+    }
+}
