@@ -60,7 +60,10 @@ impl Exchange {
         let Some(named) = gateway.models.find(&target.alias) else {
             return Err(Reject::UnknownModel(target.alias));
         };
-        if declared_bytes(headers) > gateway.body_limit_bytes {
+        if headers
+            .content_length()
+            .is_some_and(|bytes| bytes > gateway.body_limit_bytes)
+        {
             return Err(Reject::BodyTooLarge(gateway.body_limit_bytes));
         }
         let forwarded = headers.0.iter().filter(|(name, _)| is_forwarded(name));
@@ -119,15 +122,6 @@ impl Exchange {
             },
         }
     }
-}
-
-/// The body's length by the client's word, 0 if it gives none. Only good for refusing early: what counts is counted.
-fn declared_bytes(headers: Headers<'_>) -> u64 {
-    let digits = headers
-        .all("content-length")
-        .next()
-        .and_then(|value| std::str::from_utf8(value).ok());
-    digits.and_then(|digits| digits.parse().ok()).unwrap_or(0)
 }
 
 #[cfg(test)]

@@ -32,6 +32,12 @@ impl<'a> Headers<'a> {
             Ok(first)
         }
     }
+
+    /// The length of the body as the client declares it, if it does. Only good for deciding early: what arrives is counted.
+    pub fn content_length(self) -> Option<u64> {
+        let digits = std::str::from_utf8(self.all("content-length").next()?).ok()?;
+        digits.parse().ok()
+    }
 }
 
 /// A header that may occur once occurs several times.

@@ -14,6 +14,7 @@ pub mod checks;
 pub mod config;
 pub mod deployment;
 mod digits;
+pub mod drain;
 pub mod eventstream;
 pub mod exchange;
 pub mod gateway;

@@ -145,7 +145,13 @@ impl Account {
                 status,
                 error_type,
                 reason,
-            } => row.refused(*status, *error_type, *reason),
+            } => {
+                let row = row.refused(*status, *error_type, *reason);
+                match self.replaced {
+                    Some(status) => row.replaced(status),
+                    None => row,
+                }
+            }
             Course::Departed { plan, answer } => {
                 let Settled { observation, cost } = self.settled.unwrap_or_else(|| self.settle());
                 let row = row.departed(plan, cost, self.overhead());

@@ -111,9 +111,13 @@ impl<'a> Row<'a> {
         }
     }
 
-    /// With the status that the client got instead of the answer's.
+    /// With the status that the client got instead of the answer's. No status is no success.
     pub(super) fn replaced(self, status: Option<u16>) -> Self {
-        Self { status, ..self }
+        Self {
+            status,
+            is_success: self.is_success && status.is_some(),
+            ..self
+        }
     }
 
     /// The plan, if the request was admitted.
@@ -144,7 +148,7 @@ impl<'a> Row<'a> {
     /// Why the request was not admitted, in a word; `None` if it was, or if it only asked something of the gateway.
     pub fn refusal(&self) -> Option<&'static str> {
         match (self.plan, self.status) {
-            (None, None) => Some("incomplete"),
+            (None, None) => Some(self.reason.unwrap_or("incomplete")),
             _ => self.reason,
         }
     }

@@ -42,6 +42,12 @@ extern "C" fn proxy_on_configure(context_id: u32, size: usize) -> u32 {
     vm::configure(context_id, size).into()
 }
 
+/// The timer of a plugin has fired.
+#[unsafe(no_mangle)]
+extern "C" fn proxy_on_tick(context_id: u32) {
+    vm::tick(context_id);
+}
+
 /// The request's headers are there, and with `ends` no body follows.
 #[unsafe(no_mangle)]
 extern "C" fn proxy_on_request_headers(context_id: u32, _count: u32, ends: u32) -> u32 {

@@ -5,7 +5,9 @@ use std::rc::Rc;
 
 use super::books::Books;
 use super::host::HostError;
-use super::{Action, host, plans, reply};
+use super::refusal::{Refusal, Upload};
+use super::{Action, host, plans};
+use crate::drain::{Drain, Uploader};
 use crate::exchange::Exchange;
 use crate::gateway::Gateway;
 use crate::headers::{Header, Headers};
@@ -34,12 +36,19 @@ enum Stage {
     Receiving(Box<Receiving>),
     /// It is upstream. Dropping the entry ends the plan.
     Departed { _plan: plans::Entry },
-    /// It was answered here.
-    Answered,
+    /// It is answered here.
+    Refused(Refusal),
+}
+
+impl Stage {
+    /// Where a stream is that has nothing to do any more.
+    const OVER: Self = Self::Refused(Refusal::Sent);
 }
 
 struct Receiving {
     exchange: Exchange,
+    /// When its headers came.
+    started: UnixTime,
     /// The headers as they came, in the ABI's serialised form: asking Envoy again would cost more than keeping them.
     headers: Vec<u8>,
     /// How much of the body has been read.
@@ -70,8 +79,18 @@ impl Service {
     }
 }
 
+/// A request that is answered by its headers.
+struct Refused {
+    reply: Reply,
+    uploader: Uploader,
+    /// Its `content-length`.
+    declared: Option<u64>,
+}
+
 pub(super) struct GatewayStream {
     service: Rc<Service>,
+    /// The number of its plugin.
+    root_id: u32,
     stage: Stage,
     /// From the moment its headers have come.
     account: Option<Account>,
@@ -80,9 +99,10 @@ pub(super) struct GatewayStream {
 }
 
 impl GatewayStream {
-    pub(super) fn new(service: Rc<Service>) -> Self {
+    pub(super) fn new(service: Rc<Service>, root_id: u32) -> Self {
         Self {
             service,
+            root_id,
             stage: Stage::Fresh,
             account: None,
             held: None,
@@ -90,15 +110,19 @@ impl GatewayStream {
     }
 
     pub(super) fn request_headers(&mut self, ends: bool) -> Action {
-        let Stage::Fresh = std::mem::replace(&mut self.stage, Stage::Answered) else {
+        let Stage::Fresh = std::mem::replace(&mut self.stage, Stage::OVER) else {
             return Action::Pause;
         };
         self.timed(|stream, now| match stream.begin(now) {
-            Err(reply) => stream.refuse(&reply),
+            Err(refused) => {
+                let limit = stream.service.gateway.body_limit_bytes;
+                let drain = Drain::begin(refused.uploader, limit, refused.declared, now, now);
+                stream.refuse(refused.reply, (!ends).then(|| stream.upload(drain, 0)), now)
+            }
             Ok(receiving) => {
                 stream.stage = Stage::Receiving(Box::new(receiving));
                 if ends {
-                    stream.step(None, true)
+                    stream.step(None, true, now)
                 } else {
                     Action::Pause
                 }
@@ -107,14 +131,14 @@ impl GatewayStream {
     }
 
     pub(super) fn request_body(&mut self, size: usize, ends: bool) -> Action {
-        self.timed(|stream, _| stream.step(Some(size), ends))
+        self.timed(|stream, now| stream.step(Some(size), ends, now))
     }
 
     /// Trailers end a body like its last byte does. They go no further: Bedrock has no use for them.
     pub(super) fn request_trailers(&mut self) -> Action {
-        self.timed(|stream, _| match host::clear_request_trailers() {
-            Ok(()) => stream.step(None, true),
-            Err(error) => stream.refuse(&host_failed(error)),
+        self.timed(|stream, now| match host::clear_request_trailers() {
+            Err(error) if !stream.is_waiting() => stream.refuse(host_failed(error), None, now),
+            _ => stream.step(None, true, now),
         })
     }
 
@@ -209,10 +233,23 @@ impl GatewayStream {
         }
     }
 
+    /// Whether its request was refused and is still arriving.
+    pub(super) const fn is_waiting(&self) -> bool {
+        matches!(&self.stage, Stage::Refused(refusal) if refusal.is_waiting())
+    }
+
+    /// Time passes without anything arriving.
+    pub(super) fn tick(&mut self, now: UnixTime) {
+        if let Stage::Refused(refusal) = &mut self.stage {
+            refusal.tick(now);
+        }
+    }
+
     /// Closes the request's account.
     pub(super) fn log(&mut self) {
+        let is_waiting = self.is_waiting();
         let Some(account) = &mut self.account else { return };
-        if self.held.is_some() {
+        if self.held.is_some() || is_waiting {
             account.replaced(client_status());
         }
         self.service
@@ -230,33 +267,57 @@ impl GatewayStream {
         action
     }
 
-    fn begin(&mut self, now: UnixTime) -> Result<Receiving, Reply> {
-        let headers = host::request_headers().map_err(host_failed)?;
-        let parsed = pairs::parse(&headers).ok_or_else(|| Reject::Host.reply())?;
+    fn begin(&mut self, now: UnixTime) -> Result<Receiving, Refused> {
+        let unread = |reply| Refused {
+            reply,
+            uploader: Uploader::Unknown,
+            declared: None,
+        };
+        let headers = host::request_headers().map_err(|error| unread(host_failed(error)))?;
+        let parsed = pairs::parse(&headers).ok_or_else(|| unread(Reject::Host.reply()))?;
+        let refused = |reply| Refused {
+            reply,
+            uploader: Uploader::of(&self.service.gateway, Headers(&parsed)),
+            declared: Headers(&parsed).content_length(),
+        };
         let id = self.service.random.borrow_mut().uuid();
         let open = || Account::open(Headers(&parsed), id, now);
         self.account = cfg!(not(feature = "unaccounted")).then(open);
         if let Some(asked) = spend_logs::asked(&self.service.gateway, Headers(&parsed)) {
-            let id = asked.map_err(|reject| reject.reply())?;
-            return Err(spend_logs::answer(self.service.books.find(&id).as_deref()));
+            let id = asked.map_err(|reject| refused(reject.reply()))?;
+            return Err(refused(spend_logs::answer(
+                self.service.books.find(&id).as_deref(),
+            )));
         }
-        let exchange = Exchange::begin(Rc::clone(&self.service.gateway), Headers(&parsed))?;
+        let exchange =
+            Exchange::begin(Rc::clone(&self.service.gateway), Headers(&parsed)).map_err(refused)?;
         #[cfg(feature = "trap")]
         if parsed.iter().any(|(name, _)| *name == b"x-eb-trap") {
             core::arch::wasm32::unreachable();
         }
         Ok(Receiving {
             exchange,
+            started: now,
             headers,
             read_bytes: 0,
         })
     }
 
-    fn refuse(&mut self, reply: &Reply) -> Action {
+    /// Answers the request here: now if it has ended, else after the upload.
+    fn refuse(&mut self, reply: Reply, upload: Option<Upload>, now: UnixTime) -> Action {
         if let Some(account) = &mut self.account {
-            account.refused(reply);
+            account.refused(&reply);
         }
-        reply::send(reply)
+        self.stage = Stage::Refused(Refusal::begin(reply, upload, now));
+        Action::Pause
+    }
+
+    const fn upload(&self, drain: Drain, buffered: usize) -> Upload {
+        Upload {
+            drain,
+            buffered,
+            root_id: self.root_id,
+        }
     }
 
     fn depart(&mut self, receiving: Receiving) -> Result<Action, Reply> {
@@ -279,15 +340,24 @@ impl GatewayStream {
     }
 
     /// The next step of a stream whose body has grown to `size` bytes, or whose body ended where it was (`None`).
-    fn step(&mut self, size: Option<usize>, ends: bool) -> Action {
-        let mut receiving = match std::mem::replace(&mut self.stage, Stage::Answered) {
+    fn step(&mut self, size: Option<usize>, ends: bool, now: UnixTime) -> Action {
+        let mut receiving = match std::mem::replace(&mut self.stage, Stage::OVER) {
             Stage::Receiving(receiving) => receiving,
             Stage::Departed { _plan } => {
                 self.stage = Stage::Departed { _plan };
                 return Action::Continue;
             }
-            Stage::Fresh | Stage::Answered => return Action::Pause,
+            Stage::Refused(mut refusal) => {
+                let action = match size {
+                    Some(size) => refusal.body(size, ends, now),
+                    None => refusal.end(),
+                };
+                self.stage = Stage::Refused(refusal);
+                return action;
+            }
+            Stage::Fresh => return Action::Pause,
         };
+        let (started, buffered) = (receiving.started, size.unwrap_or(receiving.read_bytes));
         let next = receiving.read_to(size).and_then(|()| {
             if ends {
                 return self.depart(*receiving);
@@ -295,7 +365,11 @@ impl GatewayStream {
             self.stage = Stage::Receiving(receiving);
             Ok(Action::Pause)
         });
-        next.unwrap_or_else(|reply| self.refuse(&reply))
+        next.unwrap_or_else(|reply| {
+            let limit = self.service.gateway.body_limit_bytes;
+            let drain = Drain::begin(Uploader::Known, limit, None, started, now);
+            self.refuse(reply, (!ends).then(|| self.upload(drain, buffered)), now)
+        })
     }
 }
 

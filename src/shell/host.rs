@@ -51,6 +51,15 @@ unsafe extern "C" {
         data: *mut *mut u8,
         size: *mut usize,
     ) -> u32;
+    fn proxy_set_buffer_bytes(
+        buffer: u32,
+        start: usize,
+        size: usize,
+        data: *const u8,
+        data_size: usize,
+    ) -> u32;
+    fn proxy_set_tick_period_milliseconds(period: u32) -> u32;
+    fn proxy_set_effective_context(context_id: u32) -> u32;
     fn proxy_define_metric(kind: u32, name: *const u8, name_size: usize, id: *mut u32) -> u32;
     fn proxy_increment_metric(id: u32, offset: i64) -> u32;
     fn proxy_record_metric(id: u32, value: u64) -> u32;
@@ -185,6 +194,25 @@ pub(super) fn request_body(start: usize, max_size: usize) -> Result<Vec<u8>, Hos
 /// Bytes `start..start + max_size` of the part of the answer's body that is passing.
 pub(super) fn response_body(start: usize, max_size: usize) -> Result<Vec<u8>, HostError> {
     buffer(BUFFER_RESPONSE_BODY, start, max_size)
+}
+
+/// Empties the buffer of the request's body, which holds `size` bytes. Envoy allows this in a callback of the body.
+pub(super) fn discard_request_body(size: usize) -> Result<(), HostError> {
+    let nothing: &[u8] = &[];
+    // SAFETY: the slice outlives the call.
+    checked(unsafe { proxy_set_buffer_bytes(BUFFER_REQUEST_BODY, 0, size, nothing.as_ptr(), nothing.len()) })
+}
+
+/// Calls the plugin of the current context every `milliseconds`; 0 stops that.
+pub(super) fn set_tick_period(milliseconds: u32) -> Result<(), HostError> {
+    // SAFETY: no pointers.
+    checked(unsafe { proxy_set_tick_period_milliseconds(milliseconds) })
+}
+
+/// Makes what follows in this callback about the context `context_id`.
+pub(super) fn set_effective_context(context_id: u32) -> Result<(), HostError> {
+    // SAFETY: no pointers.
+    checked(unsafe { proxy_set_effective_context(context_id) })
 }
 
 /// The configuration of this plugin.

@@ -11,9 +11,12 @@ mod gateway;
 mod host;
 mod logger;
 mod plans;
+mod refusal;
 mod reply;
 mod root;
 mod signer;
+mod ticker;
+mod unconfigured;
 mod vm;
 
 /// What Envoy does after a callback.

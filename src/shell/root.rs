@@ -6,6 +6,7 @@ use std::rc::Rc;
 use super::gateway::{GatewayStream, Service};
 use super::host;
 use super::signer::SignerStream;
+use super::unconfigured::Unconfigured;
 use super::vm::Stream;
 use crate::gateway::Gateway;
 use crate::random::Random;
@@ -36,11 +37,13 @@ impl Root {
         true
     }
 
-    /// Begins a stream.
-    pub(super) fn stream(&self) -> Stream {
+    /// Begins a stream. `root_id` is the number of this plugin.
+    pub(super) fn stream(&self, root_id: u32) -> Stream {
         match self {
-            Self::Unconfigured => Stream::Unconfigured,
-            Self::Gateway(service) => Stream::Gateway(Box::new(GatewayStream::new(Rc::clone(service)))),
+            Self::Unconfigured => Stream::Unconfigured(Unconfigured::new(root_id)),
+            Self::Gateway(service) => {
+                Stream::Gateway(Box::new(GatewayStream::new(Rc::clone(service), root_id)))
+            }
             Self::Signer => Stream::Signer(SignerStream::default()),
         }
     }

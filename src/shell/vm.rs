@@ -6,8 +6,9 @@ use std::collections::BTreeMap;
 use super::gateway::GatewayStream;
 use super::root::Root;
 use super::signer::SignerStream;
-use super::{Action, reply};
-use crate::reject::Reject;
+use super::unconfigured::Unconfigured;
+use super::{Action, host, ticker};
+use crate::time::UnixTime;
 
 thread_local! {
     static ROOTS: RefCell<BTreeMap<u32, Root>> = RefCell::default();
@@ -21,7 +22,7 @@ pub(super) enum Stream {
     /// In a failover cluster: one attempt.
     Signer(SignerStream),
     /// Of a plugin that has no configuration: refused.
-    Unconfigured,
+    Unconfigured(Unconfigured),
 }
 
 impl Stream {
@@ -29,7 +30,7 @@ impl Stream {
         match self {
             Self::Gateway(stream) => stream.request_headers(ends),
             Self::Signer(stream) => stream.request_headers(),
-            Self::Unconfigured => reply::send(&Reject::Host.reply()),
+            Self::Unconfigured(stream) => stream.request_headers(ends),
         }
     }
 
@@ -37,7 +38,7 @@ impl Stream {
         match self {
             Self::Gateway(stream) => stream.request_body(size, ends),
             Self::Signer(stream) => stream.pass(),
-            Self::Unconfigured => Action::Pause,
+            Self::Unconfigured(stream) => stream.request_body(size, ends),
         }
     }
 
@@ -45,7 +46,7 @@ impl Stream {
         match self {
             Self::Gateway(stream) => stream.request_trailers(),
             Self::Signer(stream) => stream.pass(),
-            Self::Unconfigured => Action::Pause,
+            Self::Unconfigured(stream) => stream.request_trailers(),
         }
     }
 
@@ -53,7 +54,7 @@ impl Stream {
         match self {
             Self::Gateway(stream) => return stream.response_headers(ends),
             Self::Signer(stream) => stream.response_headers(),
-            Self::Unconfigured => {}
+            Self::Unconfigured(_) => {}
         }
         Action::Continue
     }
@@ -61,14 +62,31 @@ impl Stream {
     pub(super) fn response_body(&mut self, size: usize, ends: bool) -> Action {
         match self {
             Self::Gateway(stream) => stream.response_body(size, ends),
-            Self::Signer(_) | Self::Unconfigured => Action::Continue,
+            Self::Signer(_) | Self::Unconfigured(_) => Action::Continue,
         }
     }
 
     pub(super) fn response_trailers(&mut self) -> Action {
         match self {
             Self::Gateway(stream) => stream.response_trailers(),
-            Self::Signer(_) | Self::Unconfigured => Action::Continue,
+            Self::Signer(_) | Self::Unconfigured(_) => Action::Continue,
+        }
+    }
+
+    /// Whether its request was refused and is still arriving.
+    fn is_waiting(&self) -> bool {
+        match self {
+            Self::Gateway(stream) => stream.is_waiting(),
+            Self::Signer(_) => false,
+            Self::Unconfigured(stream) => stream.is_waiting(),
+        }
+    }
+
+    fn tick(&mut self, now: UnixTime) {
+        match self {
+            Self::Gateway(stream) => stream.tick(now),
+            Self::Signer(_) => {}
+            Self::Unconfigured(stream) => stream.tick(now),
         }
     }
 
@@ -85,7 +103,12 @@ pub(super) fn create(context_id: u32, root_id: u32) {
         ROOTS.with_borrow_mut(|roots| roots.insert(context_id, Root::default()));
         return;
     }
-    let stream = ROOTS.with_borrow(|roots| roots.get(&root_id).map_or(Stream::Unconfigured, Root::stream));
+    let stream = ROOTS.with_borrow(|roots| {
+        roots.get(&root_id).map_or_else(
+            || Stream::Unconfigured(Unconfigured::new(root_id)),
+            |root| root.stream(root_id),
+        )
+    });
     STREAMS.with_borrow_mut(|streams| streams.insert(context_id, stream));
 }
 
@@ -112,11 +135,37 @@ pub(super) fn log(context_id: u32) {
     });
 }
 
+/// The timer of the plugin `root_id` has fired: refused uploads that have stalled get their answers.
+pub(super) fn tick(root_id: u32) {
+    let waiting: Vec<u32> = STREAMS.with_borrow(|streams| {
+        let waiting = streams.iter().filter(|(_, stream)| stream.is_waiting());
+        waiting.map(|(context_id, _)| *context_id).collect()
+    });
+    if waiting.is_empty() {
+        ticker::stop(root_id);
+        return;
+    }
+    let Ok(now) = host::now_nanoseconds().map(UnixTime::from_nanoseconds) else {
+        return;
+    };
+    for context_id in waiting {
+        if let Err(error) = host::set_effective_context(context_id) {
+            log::error!("a stalled upload was not looked at: {error:?}");
+            continue;
+        }
+        with_stream(context_id, |stream| {
+            stream.tick(now);
+            Action::Pause
+        });
+    }
+}
+
 /// Ends a context.
 pub(super) fn delete(context_id: u32) {
     let stream = STREAMS.with_borrow_mut(|streams| streams.remove(&context_id));
     if stream.is_none() {
         ROOTS.with_borrow_mut(|roots| roots.remove(&context_id));
+        ticker::forget(context_id);
     }
 }
 
