@@ -131,7 +131,7 @@ impl Account {
         }
     }
 
-    /// The answer never came to the client: it got one of Envoy's with `status`, or none.
+    /// The answer, or the refusal, never came to the client: it got one of Envoy's with `status`, or none.
     pub const fn replaced(&mut self, status: Option<u16>) {
         self.replaced = Some(status);
     }

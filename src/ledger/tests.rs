@@ -287,6 +287,50 @@ fn a_refused_request_has_a_line_without_a_model() {
 }
 
 #[test]
+fn a_client_that_leaves_before_its_refusal_got_no_status_but_the_reason_stays() {
+    for (path, error_class, refusal) in [
+        (
+            "/model/m/converse",
+            json!("UnrecognizedClientException"),
+            "no_key",
+        ),
+        ("/health/readiness", Value::Null, "incomplete"),
+    ] {
+        let request = headers(&[(":method", "GET"), (":path", path)]);
+        let mut account = Account::open(Headers(&request), "call-1".into(), at(0));
+        account.refused(&Exchange::begin(gateway(), Headers(&request)).unwrap_err());
+        account.replaced(None);
+        let row = account.close(at(2));
+        assert_eq!((row.refusal(), row.is_internal()), (Some(refusal), false));
+        check(
+            &line(&account),
+            &[
+                ("http_status", Value::Null),
+                ("status", json!("failure")),
+                ("error_class", error_class),
+                ("request_duration_ms", json!(2000)),
+            ],
+        );
+    }
+}
+
+#[test]
+fn an_upload_that_envoy_ends_before_its_refusal_has_envoys_status() {
+    let request = headers(&[(":method", "POST"), (":path", "/model/m/converse")]);
+    let mut account = Account::open(Headers(&request), "call-1".into(), at(0));
+    account.refused(&Exchange::begin(gateway(), Headers(&request)).unwrap_err());
+    account.replaced(Some(408));
+    check(
+        &line(&account),
+        &[
+            ("http_status", json!(408)),
+            ("status", json!("failure")),
+            ("error_class", json!("UnrecognizedClientException")),
+        ],
+    );
+}
+
+#[test]
 fn a_probe_is_told_from_a_request_for_a_model() {
     let request = headers(&[(":method", "GET"), (":path", "/health/readiness")]);
     let mut account = Account::open(Headers(&request), "call-1".into(), at(0));

@@ -150,13 +150,14 @@ class Crowd:
     def declare_too_much(self, ask: Ask) -> Seen:
         with_too_much = connection(self.gateway.url, 60)
         self.begin(with_too_much, ask, **{"content-length": "40000000"})
+        with_too_much.sock.sendall(b"x" * 40_000_000)
         return answer_of(with_too_much)
 
     def send_too_much(self, ask: Ask) -> Seen:
         with_too_much = connection(self.gateway.url, 60)
         self.begin(with_too_much, ask, **{"transfer-encoding": "chunked"})
         size = BODY_LIMIT_MEGABYTES * 1024 * 1024 + 1
-        with_too_much.sock.sendall(b"%x\r\n" % size + b"x" * size + b"\r\n")
+        with_too_much.sock.sendall(b"%x\r\n" % size + b"x" * size + b"\r\n0\r\n\r\n")
         return answer_of(with_too_much)
 
     def begin(self, opened, ask: Ask, **more):

@@ -76,6 +76,11 @@ impl Exchange {
         }
     }
 
+    /// Bytes of the request's body that Envoy holds for the gateway role.
+    pub fn request_buffer_bytes(&self) -> usize {
+        self.gateway.held(Upward)
+    }
+
     /// Where the request stands.
     pub fn outcome(&self) -> Outcome {
         if let Some(details) = &self.local {

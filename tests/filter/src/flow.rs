@@ -154,6 +154,11 @@ impl Flow {
         self.side(direction, |side| side.headers.clone())
     }
 
+    /// Bytes of the body that are held because the module paused.
+    pub(crate) fn held(&self, direction: Direction) -> usize {
+        self.side(direction, |side| if side.buffering { side.body.len() } else { 0 })
+    }
+
     pub(crate) fn local(&self) -> Option<LocalResponse> {
         self.vm.host_mut().stream_of(self.context).local.clone()
     }

@@ -15,4 +15,5 @@ mod paths;
 mod poison;
 mod scene;
 mod secrets;
+mod uploads;
 mod upstream;

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use envoy_bedrock::drain::UPLOAD_SECONDS;
+
 use super::bootstrap::buffer_bytes;
 use super::duration::{duration, seconds};
 use super::failover::Failover;
@@ -12,8 +14,6 @@ use crate::blueprint::Blueprint;
 
 /// Time for all headers of a request: whoever needs longer only wants to hold the connection.
 const HEADERS_TIMEOUT_SECONDS: u64 = 10;
-/// Time for a whole request, headers and body: 32 MiB at a megabit per second.
-const UPLOAD_TIMEOUT_SECONDS: u64 = 300;
 /// Time that a connection may be open without a request.
 const CONNECTION_IDLE_SECONDS: u64 = 900;
 /// By how much the listener's bound of silence is above the routes', which are the ones to cut.
@@ -43,7 +43,7 @@ pub(crate) fn connection_manager(blueprint: &Blueprint, failovers: &[Failover], 
             "generate_request_id" => false,
             "server_header_transformation" => "PASS_THROUGH",
             "request_headers_timeout" => seconds(HEADERS_TIMEOUT_SECONDS),
-            "request_timeout" => seconds(UPLOAD_TIMEOUT_SECONDS),
+            "request_timeout" => seconds(UPLOAD_SECONDS),
             "stream_idle_timeout" => duration(blueprint.request_timeout.saturating_add(SILENCE_SLACK)),
             "common_http_protocol_options" => map! { "idle_timeout" => seconds(CONNECTION_IDLE_SECONDS) },
             "http2_protocol_options" => map! {
