@@ -12,7 +12,7 @@ use crate::time::UnixTime;
 /// How much of a refused upload is discarded before the refusal is sent anyway.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Bounds {
-    /// Bytes of the upload that arrive after the refusal.
+    /// Bytes of the upload that are discarded.
     bytes: u64,
     /// Seconds since the request's headers.
     total_seconds: u64,

@@ -79,7 +79,7 @@ impl Service {
     }
 }
 
-/// A request that is answered by its headers.
+/// A request that is answered here as soon as its headers are known.
 struct Refused {
     reply: Reply,
     uploader: Uploader,
