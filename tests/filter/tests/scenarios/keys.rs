@@ -2,7 +2,7 @@
 
 use filter_tests::{Exchange, Outcome};
 
-use crate::scene::{MASTER_KEY, Scene, assert_quiet, bare, forwarded, refusal};
+use crate::scene::{MASTER_KEY, Scene, assert_quiet, bare, refusal};
 
 const PATH: &str = "/bedrock/model/one/converse";
 /// A key that nobody has; it has to be refused, and never to be seen again.
@@ -42,10 +42,9 @@ fn accepted(key: &str) -> Vec<(&'static str, String)> {
 fn the_key_opens_from_every_place_and_form() {
     let scene = Scene::new();
     for (name, value) in accepted(MASTER_KEY) {
-        let mut exchange = judged(&scene, PATH, &[(name, &value)]);
-        assert_eq!(exchange.outcome(), Outcome::Waiting, "{name}: {value}");
-        exchange.request_chunk(b"{}", true).unwrap();
-        forwarded(&exchange);
+        let exchange = judged(&scene, PATH, &[(name, &value)]);
+        let passed = matches!(exchange.outcome(), Outcome::Forwarded(_));
+        assert!(passed, "{name}: {value}");
         exchange.finish().unwrap();
     }
 }

@@ -27,6 +27,8 @@ fn unknown_model(scene: &Scene) -> Exchange {
     exchange
 }
 
+type Open = fn(&Scene) -> Exchange;
+
 /// Sends `mebibytes` of a body that does not end.
 fn upload(exchange: &mut Exchange, mebibytes: usize) {
     let chunk = vec![b'x'; MEBIBYTE];
@@ -158,7 +160,8 @@ fn a_declared_length_beyond_the_bound_is_refused_before_it_comes() {
 #[test]
 fn an_upload_that_trickles_is_refused_when_its_time_is_up() {
     let scene = Scene::new();
-    for (mut exchange, seconds) in [(keyless(&scene), 60), (unknown_model(&scene), 290)] {
+    for (open, seconds) in [(keyless as Open, 60), (unknown_model, 290)] {
+        let mut exchange = open(&scene);
         for _ in 1..seconds {
             wait_seconds(&scene, 1);
             exchange.request_chunk(b"x", false).unwrap();
@@ -174,7 +177,8 @@ fn an_upload_that_trickles_is_refused_when_its_time_is_up() {
 #[test]
 fn an_upload_that_stalls_is_refused_by_the_timer() {
     let scene = Scene::new();
-    for (mut exchange, status, seconds) in [(keyless(&scene), 401, 5), (unknown_model(&scene), 400, 10)] {
+    for (open, status, seconds) in [(keyless as Open, 401, 5), (unknown_model, 400, 10)] {
+        let mut exchange = open(&scene);
         upload(&mut exchange, 1);
         assert_eq!(timer(&scene), TICK_MILLISECONDS);
         for _ in 1..seconds {
@@ -334,7 +338,10 @@ fn whatever_the_host_answers_a_refused_upload_goes_nowhere_and_the_next_request_
                 }
                 exchange.finish().unwrap();
             }
-            scene.assert_healthy();
+            // Otherwise the sweep is through, and the next request would meet the fault itself.
+            if !plan.fired().is_empty() {
+                scene.assert_healthy();
+            }
         });
         assert!(runs >= runs_min, "{runs}");
         assert!(answered.get() > runs, "{} of {runs}", answered.get());
