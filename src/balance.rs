@@ -2,6 +2,7 @@
 //!
 //! The first attempt is drawn as LiteLLM's simple-shuffle does: by weight among the deployments of the lowest
 //! `order`. Each further attempt goes to one that has not been tried, and again from the start when all have been.
+//! Entries that are the same deployment count as one here: all different ones come before one is tried twice.
 //!
 //! Envoy's composite cluster sends attempt *n* to its *n*-th sub-cluster, so every sequence of region clusters that
 //! can be drawn has to exist as a cluster. [`Balance::sequences`] lists them for the rendered configuration and
@@ -35,6 +36,8 @@ struct Share {
     cluster: String,
     weight: u64,
     tier: i64,
+    /// Index of the first share of the same deployment.
+    twin: usize,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -46,10 +49,12 @@ enum Order {
 impl Balance {
     /// The spread of `model`'s requests, each of which may make `attempts` attempts (at least 1).
     pub fn new(model: &ModelSettings, attempts: u32) -> Self {
-        let shares = model.deployments.iter().map(|deployment| Share {
+        let deployments = model.deployments.iter().enumerate();
+        let shares = deployments.map(|(index, deployment)| Share {
             cluster: deployment.cluster.clone(),
             weight: deployment.weight,
             tier: deployment.order,
+            twin: model.twin(index),
         });
         let attempts = usize::try_from(attempts).unwrap_or(usize::MAX).max(1);
         let mut balance = Self {
@@ -85,17 +90,14 @@ impl Balance {
 
     /// Name of the failover cluster that tries the clusters of `deployments` one after the other.
     pub fn cluster(&self, deployments: &[usize]) -> String {
-        failover_cluster(
-            deployments
-                .iter()
-                .filter_map(|&i| self.shares.get(i))
-                .map(|share| share.cluster.as_str()),
-        )
+        failover_cluster(self.shares_of(deployments).map(|share| share.cluster.as_str()))
     }
 
-    /// Draws that differ: beyond the number of deployments the sequence repeats.
+    /// Draws that differ: beyond the number of different deployments the sequence repeats.
     fn picks(&self) -> usize {
-        self.attempts.min(self.shares.len())
+        let first = |(index, share): &(usize, &Share)| share.twin == *index;
+        self.attempts
+            .min(self.shares.iter().enumerate().filter(first).count())
     }
 
     fn repeat(&self, chosen: Vec<usize>) -> Vec<usize> {
@@ -122,11 +124,12 @@ impl Balance {
     /// What may come after `chosen`: of the untried deployments those of the lowest order, of these the ones with a
     /// weight, of these the ones in a region not yet tried. Never empty while a deployment is untried.
     fn candidates(&self, chosen: &[usize]) -> Vec<usize> {
+        let tried: BTreeSet<usize> = self.shares_of(chosen).map(|share| share.twin).collect();
         let shares = || {
             self.shares
                 .iter()
                 .enumerate()
-                .filter(|(index, _)| !chosen.contains(index))
+                .filter(|(_, share)| !tried.contains(&share.twin))
         };
         let Some(tier) = shares().map(|(_, share)| share.tier).min() else {
             return Vec::new();
@@ -136,9 +139,8 @@ impl Balance {
             .map(|(index, _)| index)
             .collect();
         self.prefer(&mut candidates, |share| share.weight > 0);
-        let tried: BTreeSet<&str> = chosen
-            .iter()
-            .filter_map(|&i| self.shares.get(i))
+        let tried: BTreeSet<&str> = self
+            .shares_of(chosen)
             .map(|share| share.cluster.as_str())
             .collect();
         self.prefer(&mut candidates, |share| !tried.contains(share.cluster.as_str()));
@@ -191,11 +193,13 @@ impl Balance {
     }
 
     fn clusters(&self, deployments: &[usize]) -> Vec<String> {
-        deployments
-            .iter()
-            .filter_map(|&i| self.shares.get(i))
+        self.shares_of(deployments)
             .map(|share| share.cluster.clone())
             .collect()
+    }
+
+    fn shares_of(&self, deployments: &[usize]) -> impl Iterator<Item = &Share> {
+        deployments.iter().filter_map(|&index| self.shares.get(index))
     }
 }
 

@@ -14,6 +14,10 @@ use crate::sigv4::{AccessKeyId, CredentialId};
 pub struct Deployment {
     /// Its place among the deployments of its model.
     pub index: u32,
+    /// Place of the first deployment of its model that is the same as it ([`ModelSettings::twin`]).
+    ///
+    /// [`ModelSettings::twin`]: crate::config::ModelSettings::twin
+    pub twin: usize,
     /// `model_info.id`, or a stable digest.
     pub id: String,
     /// Region of the signature's scope.
@@ -55,10 +59,11 @@ pub enum Credentials {
 impl Deployment {
     /// The deployment that `settings` describe.
     ///
-    /// `index` is its place among the deployments of its model.
-    pub fn new(index: u32, settings: &DeploymentSettings, credentials: Credentials) -> Self {
+    /// `index` is its place among the deployments of its model, `twin` that of the first one that is the same.
+    pub fn new(index: u32, twin: usize, settings: &DeploymentSettings, credentials: Credentials) -> Self {
         Self {
             index,
+            twin,
             id: settings.id.clone(),
             region: settings.region.clone(),
             cluster: settings.cluster.clone(),
@@ -119,7 +124,7 @@ mod tests {
             order: 0,
             rates: None,
         };
-        Deployment::new(0, &settings, Credentials::Bearer(Secret::new("Bearer k")))
+        Deployment::new(0, 0, &settings, Credentials::Bearer(Secret::new("Bearer k")))
     }
 
     #[test]

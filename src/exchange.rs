@@ -2,11 +2,12 @@
 
 use std::rc::Rc;
 
+use crate::course::Course;
 use crate::gateway::Gateway;
 use crate::headers::{Headers, is_forwarded};
 use crate::health;
 use crate::models::Named;
-use crate::plan::{Course, METHOD, Plan};
+use crate::plan::{METHOD, Plan};
 use crate::random::Random;
 use crate::reject::{Reject, Reply};
 use crate::route::{self, Operation};

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 
 use crate::balance::Balance;
-use crate::config::{ConfigError, CredentialSettings, DeploymentSettings, EnvName, ModelSettings, Settings};
+use crate::config::{ConfigError, CredentialSettings, EnvName, ModelSettings, Settings};
 use crate::deployment::{Credentials, Deployment};
 use crate::headers::Headers;
 use crate::keys::{self, KeyHash};
@@ -115,9 +115,12 @@ impl<V: Fn(&str) -> Option<String>> Secrets<V> {
                 found: "none".into(),
             });
         }
-        let deployments = (0..).zip(&settings.deployments);
-        let deployments = deployments.map(|(index, deployment)| {
-            self.deployment(index, &format!("{field}.deployments[{index}]"), deployment)
+        let deployments = (0..).zip(settings.deployments.iter().enumerate());
+        let deployments = deployments.map(|(index, (place, deployment))| {
+            let field = format!("{field}.deployments[{index}].credentials");
+            let credentials = self.credentials(&field, &deployment.credentials)?;
+            let twin = settings.twin(place);
+            Ok(Rc::new(Deployment::new(index, twin, deployment, credentials)))
         });
         Ok(Model {
             index,
@@ -127,14 +130,12 @@ impl<V: Fn(&str) -> Option<String>> Secrets<V> {
         })
     }
 
-    fn deployment(
+    fn credentials(
         &mut self,
-        index: u32,
         field: &str,
-        settings: &DeploymentSettings,
-    ) -> Result<Rc<Deployment>, ConfigError> {
-        let field = format!("{field}.credentials");
-        let credentials = match &settings.credentials {
+        settings: &CredentialSettings,
+    ) -> Result<Credentials, ConfigError> {
+        Ok(match settings {
             CredentialSettings::Bearer { api_key } => {
                 let api_key = self.resolve(&format!("{field}.bearer.api_key"), api_key)?;
                 Credentials::Bearer(Secret::new(format!("Bearer {api_key}")))
@@ -154,8 +155,7 @@ impl<V: Fn(&str) -> Option<String>> Secrets<V> {
                     .and_then(|name| self.value(name))
                     .map(Secret::new),
             },
-        };
-        Ok(Rc::new(Deployment::new(index, settings, credentials)))
+        })
     }
 
     fn credential_id(&mut self, access_key_id: &EnvName, secret_access_key: &EnvName) -> CredentialId {

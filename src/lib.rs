@@ -12,6 +12,7 @@ pub mod balance;
 #[cfg(any(test, fuzzing))]
 pub mod checks;
 pub mod config;
+mod course;
 pub mod deployment;
 mod digits;
 pub mod drain;
@@ -38,4 +39,5 @@ pub mod sigv4;
 pub mod spend_logs;
 pub mod time;
 pub mod usage;
+pub mod verdict;
 pub mod wiring;

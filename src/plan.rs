@@ -4,11 +4,11 @@
 //! attempt the headers that the one before has changed, so a request is always built whole from the plan.
 
 use std::borrow::Cow;
-use std::cell::Cell;
 use std::rc::Rc;
 
+use crate::course::Course;
 use crate::deployment::{Credentials, Deployment};
-use crate::gateway::{ATTEMPTS_MAX, Gateway};
+use crate::gateway::Gateway;
 use crate::headers::Header;
 use crate::models::Model;
 use crate::pricing::{Rates, listed};
@@ -17,13 +17,14 @@ use crate::route::Operation;
 use crate::secret::Secret;
 use crate::sigv4::{self, BEDROCK, CanonicalRequest, PayloadHash, Scope, SignedHeaders};
 use crate::time::{AmzDate, UnixTime};
+use crate::verdict::Verdict;
 
 /// A request on its way.
 #[derive(Debug)]
 pub struct Plan {
     /// The configuration that it was made under.
     pub(crate) gateway: Rc<Gateway>,
-    /// The deployment of each attempt.
+    /// The deployment that each attempt is planned for.
     pub(crate) attempts: Vec<Rc<Deployment>>,
     /// The model that the client named.
     pub(crate) model: Rc<Model>,
@@ -41,17 +42,6 @@ pub struct Plan {
     pub(crate) course: Course,
 }
 
-/// What has come of a plan so far: written by the signer, read by the gateway.
-#[derive(Debug, Default)]
-pub(crate) struct Course {
-    /// Attempts made.
-    attempted: Cell<u64>,
-    /// Status of the answer to each of them, 0 where none came.
-    statuses: Cell<[u16; ATTEMPTS_MAX as usize]>,
-    /// Time that signing has taken, in nanoseconds.
-    signing: Cell<u64>,
-}
-
 impl Plan {
     /// The request of attempt `number` (the first is 1) to the endpoint in `cluster`, signed at `now`.
     ///
@@ -59,7 +49,8 @@ impl Plan {
     /// [`Reject::Unsignable`] when Envoy is about to connect to another endpoint than this attempt was planned for:
     /// a signature for the wrong host or region must not leave.
     pub fn request(&self, number: u64, cluster: &[u8], now: UnixTime) -> Result<UpstreamRequest<'_>, Reject> {
-        let deployment = self.deployment(number).ok_or(Reject::Unsignable)?;
+        let place = self.choose(number).ok_or(Reject::Unsignable)?;
+        let deployment = self.attempts.get(place).ok_or(Reject::Unsignable)?;
         if deployment.cluster.as_bytes() != cluster {
             return Err(Reject::Unsignable);
         }
@@ -72,7 +63,7 @@ impl Plan {
                 (Cow::from(authorization), Some((date, session_token.as_ref())))
             }
         };
-        self.course.attempted.set(number);
+        self.course.begin(number, place);
         Ok(UpstreamRequest {
             plan: self,
             deployment,
@@ -82,51 +73,48 @@ impl Plan {
         })
     }
 
-    /// Whether the answer to attempt `number` is worth another: throttling, time-outs and faults of the server, while
-    /// there are attempts left. Any other answer is the client's.
-    pub fn is_retried(&self, number: u64, status: u16) -> bool {
-        let is_last = usize::try_from(number).map_or(true, |number| number >= self.attempts.len());
-        !is_last && matches!(status, 408 | 424 | 429 | 500..=599)
+    /// Attempt `number` was answered with `status` and this `x-amzn-errortype`.
+    pub fn answered(&self, number: u64, status: u16, error_type: Option<&[u8]>) {
+        self.course
+            .answer(number, status, Verdict::of(status, error_type));
+    }
+
+    /// Whether the answer to attempt `number` is worth another attempt: it is not final, and one of the attempts that are
+    /// left can go to a deployment that has not been found unusable.
+    pub fn is_retried(&self, number: u64) -> bool {
+        let verdict = self.course.attempt(number).map(|attempt| attempt.verdict);
+        let is_final = verdict.is_none_or(|verdict| verdict == Verdict::Final);
+        let next = usize::try_from(number).unwrap_or(usize::MAX);
+        !is_final && (next..self.attempts.len()).any(|place| self.usable(place).is_some())
     }
 
     /// Attempts made so far.
     pub const fn attempted(&self) -> u64 {
-        self.course.attempted.get()
+        self.course.attempted()
     }
 
-    /// Attempt `number` was answered with `status`.
-    pub fn answered(&self, number: u64, status: u16) {
-        let mut statuses = self.course.statuses.get();
-        let place = number
-            .checked_sub(1)
-            .and_then(|index| statuses.get_mut(usize::try_from(index).ok()?));
-        if let Some(place) = place {
-            *place = status;
-            self.course.statuses.set(statuses);
-        }
-    }
-
-    /// The attempts made so far, in their order: where to, and the status of the answer, 0 where none came.
-    pub fn answers(&self) -> impl Iterator<Item = (&Deployment, u16)> {
-        let made = usize::try_from(self.attempted()).unwrap_or(usize::MAX);
-        let attempts = self.attempts.iter().map(|deployment| &**deployment);
-        attempts.zip(self.course.statuses.get()).take(made)
+    /// The attempts made so far, in their order: where to, the status of the answer (0 where none came), and what it says.
+    pub fn answers(&self) -> impl Iterator<Item = (&Deployment, u16, Verdict)> {
+        self.course.attempts().filter_map(|attempt| {
+            let deployment = self.attempts.get(attempt.place)?;
+            Some((&**deployment, attempt.status, attempt.verdict))
+        })
     }
 
     /// Signing has taken so much time, in nanoseconds.
     pub fn signed_for(&self, nanoseconds: u64) {
-        let before = self.course.signing.get();
-        self.course.signing.set(before.saturating_add(nanoseconds));
+        self.course.signed_for(nanoseconds);
     }
 
     /// Time that the signing of all attempts has taken, in nanoseconds.
     pub const fn signing(&self) -> u64 {
-        self.course.signing.get()
+        self.course.signing()
     }
 
     /// The deployment of the last attempt that was made.
     pub fn attempt(&self) -> Option<&Deployment> {
-        self.deployment(self.attempted())
+        let attempt = self.course.attempt(self.attempted())?;
+        self.attempts.get(attempt.place).map(|deployment| &**deployment)
     }
 
     /// Bedrock's id of the model in the last attempt that was made.
@@ -152,10 +140,27 @@ impl Plan {
         self.content_length.parse().unwrap_or_default()
     }
 
-    fn deployment(&self, number: u64) -> Option<&Deployment> {
-        self.attempts
-            .get(usize::try_from(number.checked_sub(1)?).ok()?)
-            .map(|deployment| &**deployment)
+    /// Place of the deployment that attempt `number` goes to: the planned one, or one in its stead.
+    fn choose(&self, number: u64) -> Option<usize> {
+        let planned = usize::try_from(number.checked_sub(1)?).ok()?;
+        Some(self.usable(planned).unwrap_or(planned))
+    }
+
+    /// The deployment planned at `planned`, unless an attempt has found it unusable. Then another one behind the same
+    /// cluster, since Envoy goes to that cluster in any case; the ones planned for later come first.
+    fn usable(&self, planned: usize) -> Option<usize> {
+        let cluster = &self.attempts.get(planned)?.cluster;
+        let mut places = (planned..self.attempts.len()).chain(0..planned);
+        places.find(|&place| {
+            let deployment = self.attempts.get(place);
+            deployment.is_some_and(|it| it.cluster == *cluster && !self.is_unusable(it))
+        })
+    }
+
+    /// Whether an attempt has found this deployment, or one that is the same, unusable.
+    fn is_unusable(&self, deployment: &Deployment) -> bool {
+        let mut answers = self.answers();
+        answers.any(|(tried, _, verdict)| verdict == Verdict::Unusable && tried.twin == deployment.twin)
     }
 
     /// The authorization header, or `None` for a deployment whose requests are not signed.
@@ -236,3 +241,6 @@ impl UpstreamRequest<'_> {
         headers
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -18,14 +18,24 @@ fn deployment(cluster: &str, weight: u64, order: i64) -> DeploymentSettings {
     }
 }
 
+/// Deployments that all have credentials of their own.
 fn balance(deployments: &[(&str, u64, i64)], attempts: u32) -> Balance {
-    let deployments = deployments
-        .iter()
-        .map(|&(cluster, weight, order)| deployment(cluster, weight, order));
+    let deployments = deployments.iter().enumerate();
+    let deployments = deployments.map(|(index, &(cluster, weight, order))| {
+        let api_key = EnvName(format!("KEY_{index}"));
+        DeploymentSettings {
+            credentials: CredentialSettings::Bearer { api_key },
+            ..deployment(cluster, weight, order)
+        }
+    });
+    balance_of(deployments, attempts)
+}
+
+fn balance_of(deployments: impl IntoIterator<Item = DeploymentSettings>, attempts: u32) -> Balance {
     Balance::new(
         &ModelSettings {
             name: "m".into(),
-            deployments: deployments.collect(),
+            deployments: deployments.into_iter().collect(),
         },
         attempts,
     )
@@ -81,6 +91,42 @@ fn a_request_tries_every_deployment_before_one_twice() {
         once.sort_unstable();
         assert_eq!(once, [0, 1, 2, 3]);
         assert_eq!(drawn[4..], drawn[..2]);
+    }
+}
+
+#[test]
+fn entries_of_the_same_deployment_are_one_deployment_with_the_sum_of_their_weights() {
+    let (west, east) = (deployment("west", 1, 0), deployment("east", 1, 0));
+    let spread = balance_of([west.clone(), west.clone(), east], 3);
+    assert_eq!(names(&spread), ["west+east+west", "east+west+east"]);
+    let first = first_attempts(&spread, 3, 9_000);
+    for share in first {
+        assert!((2_800..3_200).contains(&share), "{share}");
+    }
+    assert_eq!(names(&balance_of([west.clone(), west], 2)), ["west+west"]);
+}
+
+#[test]
+fn every_different_deployment_comes_before_one_twice_within_a_region_too() {
+    let account = |name: &str| DeploymentSettings {
+        credentials: CredentialSettings::Bearer {
+            api_key: EnvName(name.into()),
+        },
+        ..deployment("west", 1, 0)
+    };
+    // Places 0, 1 and 3 are one deployment.
+    let spread = balance_of(["a", "a", "b", "a", "c"].map(account), 4);
+    let mut random = Random::new(5);
+    for _ in 0..200 {
+        let kinds: Vec<usize> = spread
+            .draw(&mut random)
+            .iter()
+            .map(|&i| spread.shares[i].twin)
+            .collect();
+        let mut once = kinds[..3].to_vec();
+        once.sort_unstable();
+        assert_eq!(once, [0, 2, 4], "{kinds:?}");
+        assert_eq!(kinds[3], kinds[0]);
     }
 }
 

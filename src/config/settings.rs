@@ -67,6 +67,19 @@ pub struct ModelSettings {
     pub deployments: Vec<DeploymentSettings>,
 }
 
+impl ModelSettings {
+    /// Place of the first deployment that is the same as the one at `index`: same endpoint, model id and credentials.
+    /// Trying one after the other has failed is trying the same thing again.
+    pub fn twin(&self, index: usize) -> usize {
+        let is_twin = |other: &DeploymentSettings| {
+            self.deployments
+                .get(index)
+                .is_some_and(|deployment| deployment.is_same_as(other))
+        };
+        self.deployments.iter().position(is_twin).unwrap_or(index)
+    }
+}
+
 /// A model id in one region (or at one endpoint) with one set of credentials.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -95,6 +108,19 @@ pub struct DeploymentSettings {
     /// What its tokens cost. Without it, a wildcard's price is in [`Settings::catalogue`], and any other is unknown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rates: Option<Rates>,
+}
+
+impl DeploymentSettings {
+    /// Whether both make the same requests of the same endpoint. Credentials are compared by the names of their variables:
+    /// two variables that hold the same value count as different.
+    fn is_same_as(&self, other: &Self) -> bool {
+        self.cluster == other.cluster
+            && self.authority == other.authority
+            && self.base_path == other.base_path
+            && self.region == other.region
+            && self.model == other.model
+            && self.credentials == other.credentials
+    }
 }
 
 /// Where a deployment's secrets are.

@@ -214,17 +214,6 @@ fn a_deployment_with_an_api_key_sends_it_and_signs_nothing() {
 }
 
 #[test]
-fn answers_worth_another_attempt_are_retried_while_there_is_one() {
-    let plan = depart("/model/us.x/invoke", &[], b"").plan;
-    for status in 100..=599 {
-        let is_worth_it = [408, 424, 429].contains(&status) || status >= 500;
-        assert_eq!(plan.is_retried(1, status), is_worth_it, "{status}");
-        assert_eq!(plan.is_retried(2, status), is_worth_it, "{status}");
-        assert!(!plan.is_retried(3, status), "{status}");
-    }
-}
-
-#[test]
 fn the_body_is_hashed_however_it_is_cut() {
     let departure = depart("/model/us.x/invoke", &[], b"0123456789");
     assert_eq!(departure.plan.payload, PayloadHash::of(b"0123456789"));

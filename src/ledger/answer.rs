@@ -5,6 +5,7 @@ use crate::headers::Headers;
 use crate::reject::HEADER_ERROR_TYPE;
 use crate::route::Operation;
 use crate::usage::{BodyObserver, Ending, HeaderUsage, Observation, StreamKind, StreamObserver};
+use crate::verdict::error_name;
 
 /// Longest request id or error type that is kept; Bedrock's have some forty characters.
 const WORD_MAX_BYTES: usize = 128;
@@ -36,9 +37,8 @@ impl Answer {
         let status = word(":status")
             .and_then(|status| status.parse().ok())
             .unwrap_or(0);
-        // An error type may carry a URL behind a colon (aws.md §6).
-        let error_type = word(HEADER_ERROR_TYPE);
-        let error_type = error_type.map(|word| word.split(':').next().unwrap_or_default().to_owned());
+        let error_type = headers.all(HEADER_ERROR_TYPE).next();
+        let error_type = error_type.and_then(|value| self::word(error_name(value)));
         let observer = (status == 200).then(|| Observer::new(operation)).flatten();
         Self {
             status,

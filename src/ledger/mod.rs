@@ -203,7 +203,7 @@ fn observe(plan: &Plan, answer: Option<&Answer>) -> Option<Observation> {
 /// Whether the time was up before Bedrock answered: the 504 is Envoy's.
 fn is_given_up(plan: &Plan, answer: &Answer) -> bool {
     let last = plan.answers().last();
-    answer.status == 504 && last.is_some_and(|(_, status)| status == 0)
+    answer.status == 504 && last.is_some_and(|(_, status, _)| status == 0)
 }
 
 fn cost(plan: &Plan, seen: &Observation) -> Option<Cost> {

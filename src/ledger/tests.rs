@@ -166,7 +166,7 @@ fn a_request_that_the_gateway_gives_up_is_estimated_and_one_that_bedrock_does_is
     ] {
         let mut account = departed("/model/m/converse", 1);
         if let (true, Course::Departed { plan, .. }) = (is_bedrocks, &account.course) {
-            plan.answered(1, 504);
+            plan.answered(1, 504, None);
         }
         let timeout = [(":status", "504"), ("x-amzn-errortype", "ModelTimeoutException")];
         account.answered(Headers(&headers(&timeout)));

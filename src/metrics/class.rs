@@ -1,6 +1,7 @@
 //! Words of labels: few, and all known here, whatever a client or an answer says.
 
 use crate::usage::{Observation, StreamException, UsageSource};
+use crate::verdict::Verdict;
 
 /// Label `status_class`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -39,21 +40,25 @@ impl StatusClass {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Outcome {
     Throttled,
+    /// The deployment's credentials, model access, quota or endpoint are wrong.
+    Unusable,
     Answered(StatusClass),
 }
 
 impl Outcome {
-    /// By the status of the answer, 0 if there was none.
-    pub(super) const fn of(status: u16) -> Self {
-        match status {
-            429 => Self::Throttled,
-            _ => Self::Answered(StatusClass::of(Some(status))),
+    /// By the answer's status, 0 if there was none, and its verdict.
+    pub(super) const fn of(status: u16, verdict: Verdict) -> Self {
+        match verdict {
+            Verdict::Throttled => Self::Throttled,
+            Verdict::Unusable => Self::Unusable,
+            Verdict::Final | Verdict::Transient => Self::Answered(StatusClass::of(Some(status))),
         }
     }
 
     pub(super) const fn as_str(self) -> &'static str {
         match self {
             Self::Throttled => "throttled",
+            Self::Unusable => "unusable",
             Self::Answered(class) => class.as_str(),
         }
     }

@@ -131,8 +131,8 @@ impl Meters {
     }
 
     fn count_attempts(&mut self, plan: &Plan, registry: &impl Registry) {
-        for (deployment, status) in plan.answers() {
-            let outcome = Outcome::of(status);
+        for (deployment, status, verdict) in plan.answers() {
+            let outcome = Outcome::of(status, verdict);
             let place = Place(plan.model.index, Some(deployment.index));
             let id = self
                 .attempts

@@ -99,7 +99,7 @@ fn account(gateway: &Rc<Gateway>, path: &str, statuses: &[u16], body: &[u8]) -> 
         plan.request(number, cluster.as_bytes(), UnixTime::from_nanoseconds(SECOND))
             .unwrap();
         plan.signed_for(12_999);
-        plan.answered(number, *status);
+        plan.answered(number, *status, None);
     }
     if let Some(status) = statuses.last().filter(|status| **status != 0) {
         account.answered(Headers(&headers(&[(":status", &status.to_string())])));
@@ -162,6 +162,27 @@ fn two_requests_are_the_sum_of_both_under_one_set_of_labels() {
     ] {
         assert_eq!(fake.of(metric), [], "{metric}");
     }
+}
+
+#[test]
+fn attempts_are_counted_by_what_the_answer_says_about_the_deployment() {
+    let (gateway, fake, mut meters) = (gateway(), Fake::default(), Meters::default());
+    for status in [400, 403, 404, 429, 503] {
+        count(
+            &mut meters,
+            &fake,
+            &account(&gateway, "/model/a;b/converse", &[status], b""),
+        );
+    }
+    let outcome = |word: &str, value| {
+        (
+            format!(";model_group=a%3Bb;deployment=d;region=west;outcome={word}"),
+            value,
+        )
+    };
+    let expected =
+        [("4xx", 1), ("5xx", 1), ("throttled", 1), ("unusable", 2)].map(|(word, value)| outcome(word, value));
+    assert_eq!(fake.of(names::ATTEMPTS), expected);
 }
 
 #[test]

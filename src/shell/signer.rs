@@ -6,7 +6,7 @@ use super::host::HostError;
 use super::{Action, host, plans, reply};
 use crate::pairs;
 use crate::plan::Plan;
-use crate::reject::Reject;
+use crate::reject::{HEADER_ERROR_TYPE, Reject};
 use crate::time::UnixTime;
 use crate::wiring::{HEADER_RETRY, PROPERTY_PLAN};
 
@@ -97,8 +97,12 @@ impl SignerStream {
         let status = host::response_header(":status")?;
         let status = status.and_then(|status| std::str::from_utf8(&status).ok()?.parse().ok());
         let Some(status) = status else { return Ok(()) };
-        plan.answered(*number, status);
-        if plan.is_retried(*number, status) {
+        let error_type = match status {
+            400..=499 => host::response_header(HEADER_ERROR_TYPE)?,
+            _ => None,
+        };
+        plan.answered(*number, status, error_type.as_deref());
+        if plan.is_retried(*number) {
             host::set_response_header(HEADER_RETRY, "1")?;
         }
         Ok(())

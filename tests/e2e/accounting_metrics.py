@@ -114,7 +114,8 @@ def attempts_are_the_emulators(story: Story) -> list:
     wildcard = next(each for each in deployments if "*" in each.model)
     for entry in story.entries:
         place = places.get((entry["model"], entry["region"]), wildcard)
-        arrived[attempt(place, outcome(entry["status"]))] += 1
+        is_throttled = entry["status"] == 429 or entry["model"] == "proof.throttled-400-v1:0" and entry["status"] == 400
+        arrived[attempt(place, "throttled" if is_throttled else outcome(entry["status"]))] += 1
     for ask in story.asks:
         if ask.scenario.name in ("gone", "all-gone"):
             place = story.expectations.deployments[ask.group, GONE]
@@ -148,4 +149,4 @@ def attempt(place, outcome: str) -> str:
 def outcome(status: int | None) -> str:
     if status is None:
         return "none"
-    return "throttled" if status == 429 else f"{status // 100}xx"
+    return "unusable" if status in (403, 404) else f"{status // 100}xx"

@@ -91,8 +91,10 @@ SCENARIOS = [
     Scenario("long-answer", 3, ("long-answer",), (CONVERSE, INVOKE)),
 
     caller("invalid", 12, 400, VALIDATION),
-    caller("denied", 6, 403, "AccessDeniedException", everywhere("status", status=403), asked=("denied",)),
-    caller("missing", 4, 404, "ResourceNotFoundException", everywhere("status", status=404), asked=("missing",)),
+    caller("denied", 6, 403, "AccessDeniedException", everywhere("status", status=403), asked=("denied",),
+           retries=1),
+    caller("missing", 4, 404, "ResourceNotFoundException", everywhere("status", status=404), asked=("missing",),
+           retries=1),
 
     retried("throttled", 16, fault("status", status=429)),
     retried("failing-500", 6, fault("status", status=500)),
@@ -102,6 +104,9 @@ SCENARIOS = [
     retried("reset", 8, fault("reset")),
     retried("reset-early", 4, fault("reset_after_request_headers")),
     retried("gone", 8),
+    retried("expired", 6, fault("status", status=403, error_type="ExpiredTokenException")),
+    retried("withdrawn", 4, fault("status", status=404)),
+    retried("throttled-400", 4, fault("status", status=400, error_type="ThrottlingException")),
     failed("all-throttled", 10, 429, "ThrottlingException", faults=everywhere("status", status=429)),
     failed("all-failing", 4, 500, "InternalServerException", faults=everywhere("status", status=500)),
     failed("all-reset", 4, 503, UNAVAILABLE, faults=everywhere("reset")),

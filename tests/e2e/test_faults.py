@@ -8,12 +8,21 @@ import pytest
 import direct
 from clients import connection, post, send
 from conftest import CLAUDE, EAST, NOVA, WEST, Region, deployments
-from gateway import Gateway, config
+from emulator import DEMO_ACCESS_KEY_ID
+from gateway import TEMPORARY_KEY_ID, Gateway, config
 
 OTHER = {WEST: EAST, EAST: WEST}
 FIRST = {WEST: "west-first", EAST: "east-first"}
 RETRIED = [408, 424, 429, 500, 502, 503, 529]
-FINAL = [400, 403, 404, 409, 422]
+FINAL = [400, 409, 413, 422]
+# What belongs to the deployment, as Bedrock and the layers before it say it; the last ones are AWS's common errors.
+UNUSABLE = [
+    (403, "ExpiredTokenException"), (403, "AccessDeniedException"), (403, "UnrecognizedClientException"),
+    (403, "InvalidSignatureException:http://internal.amazon.com/coral/com.amazon.coral.service/"),
+    (403, "MissingAuthenticationTokenException"), (403, "IncompleteSignatureException"), (403, ""), (401, ""),
+    (404, "ResourceNotFoundException"), (404, "UnknownOperationException"), (404, ""), (405, ""),
+    (400, "ServiceQuotaExceededException"), (400, "ExpiredTokenException"), (400, "IncompleteSignature"),
+]
 GONE_SECONDS = 2
 
 
@@ -49,6 +58,82 @@ def test_a_status_that_is_the_clients_fault_is_passed_on_at_once(gateway, bedroc
     answer = post(gateway, FIRST[region], operation)
     assert (answer.status, answer.error_type, answer.body) == (status, expected.error_type, expected.body)
     assert attempts(bedrock) == [(region, status)]
+
+
+@pytest.mark.parametrize("status, error_type", UNUSABLE)
+def test_a_deployment_that_cannot_be_used_costs_the_client_nothing(gateway, bedrock, region, status, error_type):
+    bedrock.fault("status", status=status, error_type=error_type, region=region)
+    answer = post(gateway, FIRST[region])
+    assert answer.status == 200 and OTHER[region].encode() in answer.body
+    assert answer.headers["x-litellm-model-region"] == OTHER[region]
+    assert attempts(bedrock) == [(region, status), (OTHER[region], 200)]
+
+
+@pytest.mark.parametrize("status, error_type", UNUSABLE)
+def test_when_no_deployment_can_be_used_each_is_asked_once_and_the_last_answer_is_the_clients(
+        gateway, bedrock, operation, status, error_type):
+    bedrock.fault("status", status=status, error_type=error_type, region=WEST, message="said by the first")
+    bedrock.fault("status", status=status, error_type=error_type, region=EAST, message="said by the last")
+    answer = post(gateway, "west-first", operation)
+    assert (answer.status, answer.error_type or "") == (status, error_type) and b"said by the last" in answer.body
+    assert attempts(bedrock) == [(WEST, status), (EAST, status)]
+    bedrock.clear_log()
+    assert post(gateway, "only-west", operation).status == status
+    assert attempts(bedrock) == [(WEST, status)], "there is no other deployment"
+
+
+@pytest.mark.parametrize("error_type", [
+    "ThrottlingException", "ThrottlingException:http://internal.amazon.com/coral/com.amazon.bedrock/",
+    "com.amazon.coral.availability#ThrottlingException", "TooManyRequestsException", "ModelNotReadyException"])
+def test_throttling_with_status_400_is_throttling(gateway, bedrock, operation, error_type):
+    bedrock.fault("status", status=400, error_type=error_type, count=2)
+    assert post(gateway, "only-west", operation).status == 200
+    assert attempts(bedrock) == [(WEST, 400), (WEST, 400), (WEST, 200)]
+
+
+def test_an_expired_key_or_a_closed_model_sends_the_request_to_the_other_account_or_model(gateway, bedrock):
+    bedrock.fault("status", status=403, error_type="ExpiredTokenException", access_key_id=DEMO_ACCESS_KEY_ID)
+    assert post(gateway, "two-accounts").status == 200
+    assert [entry["access_key_id"] for entry in bedrock.quiet_log()] == [DEMO_ACCESS_KEY_ID, TEMPORARY_KEY_ID]
+    bedrock.reset()
+    bedrock.fault("status", status=403, error_type="AccessDeniedException", model=CLAUDE)
+    assert post(gateway, "two-models").status == 200
+    assert [entry["model"] for entry in bedrock.quiet_log()] == [CLAUDE, NOVA]
+
+
+def test_what_one_account_cannot_do_another_of_the_region_is_asked_for_again(gateway, bedrock):
+    """The third attempt would be the first account's again, whose key has expired."""
+    bedrock.fault("status", status=403, error_type="ExpiredTokenException", access_key_id=DEMO_ACCESS_KEY_ID)
+    bedrock.fault("status", status=429, access_key_id=TEMPORARY_KEY_ID, count=1)
+    assert post(gateway, "two-accounts").status == 200
+    seen = [(entry["access_key_id"], entry["status"]) for entry in sorted(bedrock.quiet_log(), key=lambda e: e["arrival"])]
+    assert seen == [(DEMO_ACCESS_KEY_ID, 403), (TEMPORARY_KEY_ID, 429), (TEMPORARY_KEY_ID, 200)]
+
+
+def test_a_throttled_answer_is_not_replaced_by_the_refusal_of_an_expired_key(gateway, bedrock, operation):
+    bedrock.fault("status", status=403, error_type="ExpiredTokenException", region=WEST)
+    bedrock.fault("status", status=429, region=EAST)
+    answer = post(gateway, "west-first", operation)
+    assert (answer.status, answer.error_type) == (429, "ThrottlingException")
+    assert attempts(bedrock) == [(WEST, 403), (EAST, 429)]
+
+
+@pytest.mark.parametrize("bad", [
+    {"aws_access_key_id": "AKIANOBODYKNOWSTHIS0", "aws_secret_access_key": "any"},
+    {"aws_access_key_id": "os.environ/AWS_ACCESS_KEY_ID", "aws_secret_access_key": "os.environ/OLD_SECRET"},
+    {"api_key": "ABSKnobodyKnowsThis"},
+], ids=["unknown key", "wrong secret", "unknown API key"])
+def test_one_bad_key_of_two_in_a_region_fails_no_request(shared_emulator, bedrock, bad):
+    """Really bad keys: it is the emulator's check that refuses them."""
+    at = Region(shared_emulator)
+    text = config([("m", at(WEST)), ("m", at(WEST, **bad))])
+    literals = {f"ENVOY_BEDROCK_MODEL_LIST_1_{name.upper()}": value for name, value in bad.items()
+                if not value.startswith("os.environ/")}
+    bedrock.mode(hostile=True)
+    with Gateway(text, env={"OLD_SECRET": "rotated/away"}, literals=literals) as running:
+        assert [post(running, "m").status for _ in range(24)] == [200] * 24
+    statuses = [entry["status"] for entry in bedrock.quiet_log()]
+    assert statuses.count(200) == 24 and 0 < statuses.count(403) == len(statuses) - 24, statuses
 
 
 def test_when_all_fail_the_last_answer_is_the_clients(gateway, bedrock, region, operation):

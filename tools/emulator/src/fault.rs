@@ -318,8 +318,10 @@ impl FaultRequest {
         }
         let of_access = [
             "ExpiredTokenException",
-            "UnrecognizedClientException",
+            "IncompleteSignatureException",
             "InvalidSignatureException",
+            "MissingAuthenticationTokenException",
+            "UnrecognizedClientException",
         ];
         if of_access.contains(&error.code.as_str()) {
             error.layer = Layer::Access;

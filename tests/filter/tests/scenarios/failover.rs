@@ -57,8 +57,13 @@ fn another_account_in_the_same_region_is_another_deployment() {
     assert_eq!(answer.unwrap().attempts.len(), ATTEMPTS);
 }
 
+/// What a status asks for, if no error type says otherwise.
+fn is_worth_another(status: u16) -> bool {
+    matches!(status, 300..=399 | 401..=405 | 407 | 408 | 410 | 421 | 424 | 429 | 500..=599)
+}
+
 #[test]
-fn only_throttling_timeouts_and_server_faults_ask_for_another_attempt_and_the_last_never() {
+fn every_status_but_success_and_the_callers_mistakes_asks_for_another_attempt_and_the_last_never() {
     let scene = Scene::new();
     let deployments = [WEST, EAST, TOKEN];
     for status in 100..=599 {
@@ -69,7 +74,7 @@ fn only_throttling_timeouts_and_server_faults_ask_for_another_attempt_and_the_la
                 .unwrap();
             let headers = Headers::new([(":status", status.to_string())]);
             let judged = exchange.judge(headers, false).unwrap();
-            let wanted = matches!(status, 408 | 424 | 429 | 500..=599) && number < ATTEMPTS;
+            let wanted = is_worth_another(status) && number < ATTEMPTS;
             assert_eq!(
                 judged.text(HEADER_RETRY),
                 wanted.then_some("1"),
@@ -79,6 +84,96 @@ fn only_throttling_timeouts_and_server_faults_ask_for_another_attempt_and_the_la
         }
         exchange.finish().unwrap();
     }
+}
+
+#[test]
+fn the_error_type_decides_where_the_status_is_ambiguous() {
+    let scene = Scene::new();
+    for (status, error_type, wanted) in [
+        (400, "ThrottlingException", true),
+        (
+            400,
+            "ThrottlingException:http://internal.amazon.com/coral/com.amazon.bedrock/",
+            true,
+        ),
+        (400, "ServiceQuotaExceededException", true),
+        (400, "ExpiredTokenException", true),
+        (400, "ValidationException", false),
+        (
+            400,
+            "ValidationException:http://internal.amazon.com/coral/com.amazon.bedrock/",
+            false,
+        ),
+        (400, "", false),
+        (400, "\u{ff}\0", false),
+        (413, "ValidationException", false),
+        (200, "ThrottlingException", false),
+    ] {
+        let mut exchange = scene.post(PATH).body(["{}"]).send().unwrap();
+        exchange.attempt(1, WEST.cluster).unwrap();
+        let headers = Headers::new([
+            (":status", status.to_string()),
+            ("x-amzn-errortype", error_type.to_owned()),
+        ]);
+        let judged = exchange.judge(headers.clone(), false).unwrap();
+        assert_eq!(
+            judged.text(HEADER_RETRY).is_some(),
+            wanted,
+            "{status} {error_type}"
+        );
+        exchange.finish().unwrap();
+    }
+}
+
+fn forbidden(body: &str) -> Response {
+    Response::new(403, &[("x-amzn-errortype", "UnrecognizedClientException")], body)
+}
+
+#[test]
+fn a_deployment_with_a_bad_key_is_followed_by_the_other_one_of_its_region() {
+    let account = crate::scene::Deployment {
+        cluster: WEST.cluster,
+        region: WEST.region,
+        authority: WEST.authority,
+        ..EAST
+    };
+    let scene = Scene::with(&settings_of(vec![model("m", &[(WEST, 1, 0), (account, 1, 1)])]));
+    let send = || scene.post("/model/m/converse").body(["{}"]).send().unwrap();
+    // The other one is healthy.
+    let answer = route(send(), |number, sent| {
+        let expected = if number == 1 { &WEST } else { &account };
+        assert_signed(sent, expected, "converse", b"{}", START_SECONDS);
+        if number == 1 {
+            forbidden("")
+        } else {
+            Response::new(200, &[], "ok")
+        }
+    });
+    let answer = answer.unwrap();
+    assert_eq!((answer.status(), answer.attempts.len()), (200, 2));
+    // The other one is throttled: the third attempt is its own again, not the one of the bad key.
+    let answer = route(send(), |number, sent| match number {
+        1 => forbidden(""),
+        2 => throttled(""),
+        _ => {
+            assert_signed(sent, &account, "converse", b"{}", START_SECONDS);
+            Response::new(200, &[], "ok")
+        }
+    });
+    let answer = answer.unwrap();
+    assert_eq!((answer.status(), answer.attempts.len()), (200, 3));
+    // Both keys are bad: each is tried once, and the client gets the last answer.
+    let answer = route(send(), |number, _| forbidden(&format!("bad key {number}"))).unwrap();
+    assert_eq!((answer.status(), answer.attempts.len()), (403, 2));
+    assert_eq!(answer.message.body(), b"bad key 2");
+}
+
+#[test]
+fn the_only_deployment_with_a_bad_key_is_asked_once() {
+    let scene = Scene::with(&settings_of(vec![model("m", &[(WEST, 1, 0), (WEST, 1, 0)])]));
+    let exchange = scene.post("/model/m/converse").body(["{}"]).send().unwrap();
+    let answer = route(exchange, |_, _| forbidden("")).unwrap();
+    assert_eq!((answer.status(), answer.attempts.len()), (403, 1));
 }
 
 #[test]
