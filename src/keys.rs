@@ -42,30 +42,51 @@ pub enum NoKey {
     Malformed,
 }
 
+/// Headers that hold nothing but a key, in the order in which they count.
+const KEY_HEADERS: [&str; 2] = ["x-api-key", "api-key"];
+
 /// The key that a request offers.
 ///
-/// `x-litellm-api-key` wins, as in LiteLLM; then `authorization` (a bearer token, or the access key id of a
-/// Signature Version 4 credential, which is how an AWS SDK sends it over plain HTTP); then `x-api-key`, `api-key`.
-/// A second `authorization` is refused even where it would not be read: it is nothing that a client means.
+/// `litellm_user_api_key` wins, then `x-litellm-api-key`, as in LiteLLM on this route; then a bearer token in
+/// `authorization`; then `x-api-key` and `api-key`. Last comes the access key id of a Signature Version 4 credential: that
+/// is how an AWS SDK sends the key over plain HTTP, but one that gets the key in a header of its own signs with whatever
+/// AWS keys it finds. A second `authorization` is refused even where it would not be read: no client means that.
 ///
 /// # Errors
 /// [`NoKey`] tells a missing key from one in a form that is not understood.
 pub fn offered<'a>(headers: Headers<'a>) -> Result<&'a [u8], NoKey> {
     let once = |name| headers.only(name).map_err(|_| NoKey::Malformed);
     let authorization = once("authorization")?;
-    if let Some(value) = once("x-litellm-api-key")? {
-        return not_empty(strip_bearer(value).unwrap_or(value));
+    for name in ["litellm_user_api_key", "x-litellm-api-key"] {
+        if let Some(value) = once(name)? {
+            return not_empty(strip_bearer(value).unwrap_or(value));
+        }
     }
-    if let Some(value) = authorization {
-        return strip_bearer(value)
-            .or_else(|| access_key_id(value))
-            .ok_or(NoKey::Malformed)
-            .and_then(not_empty);
+    match authorization {
+        Some(value) if !is_aws_signature(value) => {
+            return strip_bearer(value).ok_or(NoKey::Malformed).and_then(not_empty);
+        }
+        _ => {}
     }
-    match (once("x-api-key")?, once("api-key")?) {
-        (Some(value), _) | (None, Some(value)) => not_empty(value),
-        (None, None) => Err(NoKey::Missing),
+    let mut is_there = authorization.is_some();
+    for name in KEY_HEADERS {
+        match once(name)? {
+            Some([]) => is_there = true,
+            Some(key) => return Ok(key),
+            None => {}
+        }
     }
+    match authorization.and_then(access_key_id) {
+        Some(key) => not_empty(key),
+        None if is_there => Err(NoKey::Malformed),
+        None => Err(NoKey::Missing),
+    }
+}
+
+/// Whether a value of `authorization` is a signature of AWS's, of whatever algorithm.
+fn is_aws_signature(value: &[u8]) -> bool {
+    let scheme = value.get(..5).unwrap_or_default();
+    scheme.eq_ignore_ascii_case(b"aws4-")
 }
 
 fn not_empty(key: &[u8]) -> Result<&[u8], NoKey> {
@@ -115,124 +136,4 @@ fn access_key_id(value: &[u8]) -> Option<&[u8]> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn offer(headers: &[(&str, &str)]) -> Result<String, NoKey> {
-        let headers: Vec<_> = headers
-            .iter()
-            .map(|(name, value)| (name.as_bytes(), value.as_bytes()))
-            .collect();
-        offered(Headers(&headers)).map(|key| String::from_utf8(key.to_vec()).unwrap())
-    }
-
-    const SIGNED: &str = "AWS4-HMAC-SHA256 Credential=sk-1234/20261122/us-west-2/bedrock/aws4_request, \
-                          SignedHeaders=host;x-amz-date, Signature=ab";
-
-    #[test]
-    fn every_place_of_a_key_is_read() {
-        for (name, value) in [
-            ("authorization", "Bearer sk-1234"),
-            ("authorization", "bearer sk-1234"),
-            ("authorization", "BEARER   sk-1234 "),
-            ("authorization", SIGNED),
-            ("authorization", &SIGNED.replace("=sk-1234", "=Bearer sk-1234")),
-            ("authorization", &SIGNED.replace(", ", ",")),
-            ("authorization", &SIGNED.replace("SHA256 ", "SHA256   ")),
-            ("x-litellm-api-key", "sk-1234"),
-            ("x-litellm-api-key", "Bearer sk-1234"),
-            ("x-api-key", "sk-1234"),
-            ("api-key", "sk-1234"),
-        ] {
-            assert_eq!(
-                offer(&[(name, value)]).as_deref(),
-                Ok("sk-1234"),
-                "{name}: {value}"
-            );
-        }
-    }
-
-    #[test]
-    fn a_key_with_slashes_survives_the_credential_field() {
-        let value = SIGNED.replace("sk-1234", "sk-a/b/c");
-        assert_eq!(offer(&[("authorization", &value)]).as_deref(), Ok("sk-a/b/c"));
-    }
-
-    #[test]
-    fn the_litellm_header_wins_over_authorization_and_authorization_over_the_rest() {
-        let litellm = ("x-litellm-api-key", "sk-l");
-        assert_eq!(
-            offer(&[("authorization", SIGNED), litellm]).as_deref(),
-            Ok("sk-l")
-        );
-        assert_eq!(
-            offer(&[("authorization", "nonsense"), litellm]).as_deref(),
-            Ok("sk-l")
-        );
-        assert_eq!(
-            offer(&[("x-api-key", "sk-x"), ("authorization", "Bearer sk-a")]).as_deref(),
-            Ok("sk-a")
-        );
-        assert_eq!(
-            offer(&[("x-api-key", "sk-x"), ("authorization", "nonsense")]),
-            Err(NoKey::Malformed)
-        );
-        assert_eq!(
-            offer(&[("api-key", "sk-b"), ("x-api-key", "sk-x")]).as_deref(),
-            Ok("sk-x")
-        );
-    }
-
-    #[test]
-    fn malformed_and_repeated_headers_offer_no_key() {
-        for value in [
-            "",
-            " ",
-            "sk-1234",
-            "Bearer",
-            "Bearer ",
-            "Bearersk-1234",
-            "Basic sk-1234",
-            "AWS4-HMAC-SHA256",
-            "AWS4-HMAC-SHA256 Credential=",
-            "AWS4-HMAC-SHA256 Credential=sk-1234",
-            "AWS4-HMAC-SHA256 Credential=sk-1234/us-west-2/bedrock/aws4_request",
-            "AWS4-HMAC-SHA256 Credential=Bearer",
-            "AWS4-HMAC-SHA256 Signature=ab",
-            "AWS4-HMAC-SHA256 Credential=/20261122/us-west-2/bedrock/aws4_request",
-            &format!("{SIGNED},{SIGNED}"),
-            &format!("{SIGNED}, Bearer sk-1234"),
-            &format!("{SIGNED} Credential=sk-5678/20261122/us-west-2/bedrock/aws4_request"),
-        ] {
-            assert_eq!(
-                offer(&[("authorization", value)]),
-                Err(NoKey::Malformed),
-                "{value}"
-            );
-        }
-        let twice = ("authorization", "Bearer sk-1234");
-        assert_eq!(offer(&[twice, twice]), Err(NoKey::Malformed));
-        assert_eq!(
-            offer(&[twice, twice, ("x-litellm-api-key", "sk-1234")]),
-            Err(NoKey::Malformed)
-        );
-        assert_eq!(
-            offer(&[("x-api-key", "sk-1"), ("x-api-key", "sk-1")]),
-            Err(NoKey::Malformed)
-        );
-        assert_eq!(
-            offer(&[("cookie", "sk-1234"), (":path", "/?key=sk-1234")]),
-            Err(NoKey::Missing)
-        );
-    }
-
-    #[test]
-    fn only_the_same_key_matches() {
-        let hash = KeyHash::of(b"sk-1234");
-        assert!(hash.matches(&KeyHash::of(b"sk-1234")));
-        for other in ["", "sk-123", "sk-12345", "SK-1234"] {
-            assert!(!hash.matches(&KeyHash::of(other.as_bytes())), "{other}");
-        }
-        assert_eq!(format!("{hash:?}"), "[redacted]");
-    }
-}
+mod tests;

@@ -26,7 +26,7 @@ pub mod ledger;
 pub mod metrics;
 pub mod models;
 pub mod pairs;
-mod percent;
+pub mod percent;
 pub mod plan;
 pub mod pricing;
 pub mod random;

@@ -2,7 +2,7 @@
 
 /// Decodes `raw`; `plain` says what a byte that is not encoded stands for, if it may stand there. `None` if one may not, or
 /// a `%` has no two hexadecimal digits behind it.
-pub(crate) fn decode(raw: &[u8], plain: impl Fn(u8) -> Option<u8>) -> Option<Vec<u8>> {
+pub fn decode(raw: &[u8], plain: impl Fn(u8) -> Option<u8>) -> Option<Vec<u8>> {
     let mut decoded = Vec::with_capacity(raw.len());
     let mut bytes = raw.iter();
     while let Some(&byte) = bytes.next() {

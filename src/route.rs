@@ -2,6 +2,8 @@
 //!
 //! Envoy is told to leave paths alone, so this is where they are judged: exactly this grammar goes on, whatever a
 //! later hop might make of anything else. The alias is percent-decoded once; it may hold slashes, raw or encoded.
+//! Several slashes before `bedrock` or `model` count as one: some clients, the AWS SDK for JavaScript among them, put
+//! `/model/…` after an endpoint that ends with a slash.
 
 use crate::percent;
 
@@ -76,6 +78,7 @@ pub enum PathError {
 
 /// Whether a path is one of those that need a key before anything is said about them.
 pub fn is_guarded(path: &[u8]) -> bool {
+    let path = with_one_slash(path);
     path.starts_with(b"/bedrock") || path.starts_with(b"/model")
 }
 
@@ -85,7 +88,8 @@ pub fn is_guarded(path: &[u8]) -> bool {
 /// [`PathError`] names what is wrong with it.
 pub fn parse(path: &[u8]) -> Result<Target, PathError> {
     let path = path.split(|byte| *byte == b'?').next().unwrap_or_default();
-    let rest = path.strip_prefix(b"/bedrock").unwrap_or(path);
+    let path = with_one_slash(path);
+    let rest = path.strip_prefix(b"/bedrock").map_or(path, with_one_slash);
     let rest = rest.strip_prefix(b"/model/").ok_or(PathError::UnknownOperation)?;
     let slash = rest
         .iter()
@@ -100,6 +104,12 @@ pub fn parse(path: &[u8]) -> Result<Target, PathError> {
         alias: decode(alias)?,
         operation: operation.ok_or(PathError::UnknownOperation)?,
     })
+}
+
+/// `path` with the slashes that it starts with made one.
+fn with_one_slash(path: &[u8]) -> &[u8] {
+    let slashes = path.iter().take_while(|byte| **byte == b'/').count();
+    path.get(slashes.saturating_sub(1)..).unwrap_or_default()
 }
 
 fn decode(raw: &[u8]) -> Result<String, PathError> {

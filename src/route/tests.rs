@@ -47,6 +47,24 @@ fn an_alias_is_decoded_once() {
 }
 
 #[test]
+fn an_endpoint_with_a_slash_at_its_end_changes_nothing() {
+    for prefix in [
+        "/",
+        "//",
+        "//bedrock",
+        "/bedrock/",
+        "//bedrock//",
+        "///bedrock///",
+    ] {
+        for (name, expected) in [("m", "m"), ("a%2Fb", "a/b")] {
+            let path = format!("{prefix}/model/{name}/converse");
+            assert_eq!(alias(&path).as_deref(), Ok(expected), "{path}");
+            assert!(is_guarded(path.as_bytes()), "{path}");
+        }
+    }
+}
+
+#[test]
 fn the_query_string_is_not_part_of_the_path() {
     assert_eq!(alias("/model/m/converse?a=/../&key=x").as_deref(), Ok("m"));
     assert_eq!(alias("/model/m?/converse"), Err(PathError::UnknownOperation));
@@ -70,7 +88,15 @@ fn paths_that_are_no_operation_are_told_apart_from_malformed_ones() {
         ("/model/m/converse/", UnknownOperation),
         ("/model/m/converse/x", UnknownOperation),
         ("/bedrock/bedrock/model/m/converse", UnknownOperation),
-        ("/bedrock//model/m/converse", UnknownOperation),
+        ("/bedrock%2F/model/m/converse", UnknownOperation),
+        ("//", UnknownOperation),
+        ("/bedrock//", UnknownOperation),
+        ("//bedrock//bedrock/model/m/converse", UnknownOperation),
+        ("/bedrockmodel/m/converse", UnknownOperation),
+        ("model/m/converse", UnknownOperation),
+        ("//model//m/converse", BadSegment),
+        ("/bedrock//model/m//converse", BadSegment),
+        ("/bedrock//model/m/converse/", UnknownOperation),
         ("/bedrock/../model/m/converse", UnknownOperation),
         ("/Bedrock/model/m/converse", UnknownOperation),
         ("/bedrock/v2/model/m/converse", UnknownOperation),
@@ -126,10 +152,21 @@ fn guarded_paths_are_all_that_could_lead_to_a_model() {
         "/model/m/converse",
         "/bedrock?x",
         "/models",
+        "//model",
+        "///bedrock/x",
     ] {
         assert!(is_guarded(path.as_bytes()), "{path}");
     }
-    for path in ["/", "", "/health", "//model", "/x/../model"] {
+    for path in [
+        "/",
+        "//",
+        "",
+        "/health",
+        "//health",
+        "model",
+        "/x/../model",
+        "/x//model/m/converse",
+    ] {
         assert!(!is_guarded(path.as_bytes()), "{path}");
         assert!(parse(path.as_bytes()).is_err(), "{path}");
     }

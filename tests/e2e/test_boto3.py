@@ -118,6 +118,30 @@ def test_an_exception_inside_a_stream_is_raised(gateway, bedrock):
     assert len(seen) == 2 and len(bedrock.quiet_log()) == 1
 
 
+@pytest.mark.parametrize("header", ["x-api-key", "api-key", "x-litellm-api-key", "litellm_user_api_key"])
+def test_a_key_header_counts_beside_a_signature_with_other_aws_keys(gateway, bedrock, header):
+    """What a client does that finds AWS keys in its environment and is given the proxy's key as a header."""
+    for key, is_good in [(KEY, True), ("sk-wrong", False)]:
+        caller = boto(gateway, key="AKIAIOSFODNN7EXAMPLE")
+        caller.meta.events.register(
+            "before-send.bedrock-runtime.*", lambda request, key=key, **_: request.headers.update({header: key}))
+        if is_good:
+            caller.converse(modelId="both", messages=messages("x"))
+        else:
+            with pytest.raises(botocore.exceptions.ClientError, match="UnrecognizedClientException"):
+                caller.converse(modelId="both", messages=messages("x"))
+    (entry,) = bedrock.quiet_log()
+    assert header not in [name for name, _ in entry["headers"]]
+
+
+@pytest.mark.parametrize("prefix", ["/", "/bedrock/", "//bedrock//"])
+def test_an_endpoint_with_a_slash_at_its_end_works(gateway, bedrock, prefix):
+    for operation in ["converse", "converse-stream"]:
+        assert post(gateway, "team/alias:1", operation, prefix=prefix).status == 200
+        assert post(gateway, "team/alias:1", operation, prefix=prefix, key=None).status == 401
+    assert {entry["path"].count("//") for entry in bedrock.quiet_log()} == {0}
+
+
 def test_the_path_without_bedrock_works_too(gateway):
     answer = boto(gateway, prefix="").converse(modelId="east-first", messages=messages("x"))
     assert f"in {EAST}" in text_of(answer)

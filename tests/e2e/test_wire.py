@@ -121,7 +121,7 @@ def test_a_refusal_over_http2_is_whole_though_the_body_never_comes(gateway, bedr
     b"/model/both%5c..%5cboth/converse", b"/model/both\\converse", b"/model\\both\\converse", b"/model/both%00/converse",
     b"/model/both%0a/converse", b"/model/both%7f/converse", b"/model/both%/converse", b"/model/both%4/converse",
     b"/model/both%zz/converse", b"/model/both%ff/converse", b"/model//converse", b"/model//both/converse",
-    b"//model/both/converse", b"/model/both//converse", b"/model/both/converse/", b"/model/both/converse/more",
+    b"//model//both/converse", b"/model/both//converse", b"/model/both/converse/", b"/model/both/converse/more",
     b"/model/both/Converse", b"/model/BOTH/converse", b"/model/both", b"/model/", b"/model", b"/bedrock", b"/bedrock/",
     b"/bedrock/bedrock/model/both/converse", b"/bedrockmodel/both/converse", b"/model/both/converse%2f",
     b"/model/both/%63onverse", b"/%6dodel/both/converse", b"/model/" + b"a" * 3000 + b"/converse", b"/model/both/async-invoke",

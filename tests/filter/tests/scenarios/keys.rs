@@ -35,7 +35,29 @@ fn accepted(key: &str) -> Vec<(&'static str, String)> {
         ("x-litellm-api-key", format!("Bearer {key}")),
         ("x-api-key", key.to_owned()),
         ("api-key", key.to_owned()),
+        ("litellm_user_api_key", key.to_owned()),
     ]
+}
+
+#[test]
+fn a_key_header_opens_beside_a_signature_with_other_aws_keys() {
+    let scene = Scene::new();
+    let signed = credential("AKIAIOSFODNN7EXAMPLE");
+    for name in [
+        "x-api-key",
+        "api-key",
+        "x-litellm-api-key",
+        "litellm_user_api_key",
+    ] {
+        for (key, opens) in [(MASTER_KEY, true), (WRONG, false)] {
+            let exchange = judged(&scene, PATH, &[("authorization", &signed), (name, key)]);
+            assert_eq!(exchange.outcome() == Outcome::Waiting, opens, "{name} {key}");
+            exchange.finish().unwrap();
+        }
+    }
+    // The key as access key id does not help beside a wrong key in its own header.
+    let headers = [("authorization", &*credential(MASTER_KEY)), ("x-api-key", WRONG)];
+    assert_eq!(refusal(&judged(&scene, PATH, &headers)).status, 401);
 }
 
 #[test]
@@ -163,6 +185,8 @@ fn the_key_is_judged_before_path_method_model_and_length() {
         ("POST", "/bedrock"),
         ("GET", "/bedrock/admin"),
         ("GET", "/models"),
+        ("POST", "//model/one/converse"),
+        ("GET", "/bedrock//model"),
     ] {
         let mut headers = bare(method, path);
         headers.push(("content-length", "99999999999"));
@@ -211,7 +235,8 @@ fn probes_need_no_key_and_no_other_path_answers_without_one() {
         "",
         "*",
         "/Model/one/converse",
-        "//model/one/converse",
+        "//",
+        "//health/liveliness",
         "/%6dodel/one/converse",
         "http://localhost/model/one/converse",
     ] {

@@ -32,7 +32,7 @@ fn assert_reaches(scene: &Scene, path: &str, deployment: &Deployment, operation:
 fn every_operation_is_reached_with_and_without_the_prefix_by_its_own_route() {
     let scene = Scene::new();
     for (operation, expected) in OPERATIONS {
-        for prefix in ["", "/bedrock"] {
+        for prefix in ["", "/bedrock", "/", "/bedrock/", "//bedrock", "///bedrock//"] {
             let path = format!("{prefix}/model/one/{operation}");
             let exchange = scene.post(&path).body(["{}"]).send().unwrap();
             let headers = forwarded(&exchange).headers.unwrap();
@@ -96,7 +96,10 @@ fn hostile() -> Vec<(u32, Vec<u8>)> {
         (400, "/model/one/converse/../admin"),
         (404, "/model/one%2Fconverse"),
         (404, "/bedrock/bedrock/model/one/converse"),
-        (404, "/bedrock//model/one/converse"),
+        (404, "//bedrock//bedrock/model/one/converse"),
+        (404, "//model"),
+        (404, "/bedrock//models/one/converse"),
+        (404, "//model/one/converse/"),
         (404, "/bedrockx/model/one/converse"),
         (404, "/bedrock/../model/one/converse"),
         (404, "/bedrock%2Fmodel/one/converse"),
@@ -106,6 +109,8 @@ fn hostile() -> Vec<(u32, Vec<u8>)> {
         (404, "/bedrock/v1/model/one/converse"),
         // Segments that a later hop could take for something else.
         (400, "/model//converse"),
+        (400, "/bedrock//model//one/converse"),
+        (400, "//model/../one/converse"),
         (400, "/model//one/converse"),
         (400, "/model/one//converse"),
         (400, "/model/./converse"),

@@ -209,14 +209,14 @@ fn target(entry: &Section, parameters: &Parameters, reader: &mut Reader<'_>) -> 
         Some(field) => Some(reader.text(&field)?),
         None => None,
     };
-    Some(model::target(&written, provider.as_deref()))
+    Some(model::target(&model::decoded(written), provider.as_deref()))
 }
 
 /// `model_id`, else the id in `model`.
 fn upstream_id(id: String, parameters: &Parameters, reader: &mut Reader<'_>) -> Option<String> {
     let (field, id) = match parameters.field("model_id") {
         Some(field) => {
-            let id = reader.text(&field)?;
+            let id = model::decoded(reader.text(&field)?);
             (field, id)
         }
         None => (parameters.field("model")?, id),

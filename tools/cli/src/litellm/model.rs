@@ -1,5 +1,7 @@
 //! What `litellm_params.model` says: the provider, the id to ask AWS for, and now and then a region.
 
+use envoy_bedrock::percent;
+
 use super::region;
 
 /// Longest model id that Bedrock takes.
@@ -62,6 +64,17 @@ pub(crate) enum Target {
     },
     /// Somebody else's, with the name of who.
     Elsewhere(String),
+}
+
+/// `text` without its percent-encoding. Some write ARNs that way, because older versions of LiteLLM put them into the path as
+/// they were. It is undone as often as it was done, since no id has a `%` of its own; one that is left is a mistake.
+pub(crate) fn decoded(text: String) -> String {
+    let decode = |text: &str| String::from_utf8(percent::decode(text.as_bytes(), Some)?).ok();
+    let mut text = text;
+    while let Some(decoded) = decode(&text).filter(|decoded| *decoded != text) {
+        text = decoded;
+    }
+    text
 }
 
 /// Takes `model` apart, given `custom_llm_provider`.
@@ -136,7 +149,18 @@ pub(crate) fn name_fault(name: &str) -> Option<&'static str> {
 
 /// Why `id` cannot be a model id.
 pub(crate) fn id_fault(id: &str) -> Option<&'static str> {
-    name_fault(id).or_else(|| id.chars().any(char::is_whitespace).then_some("white space in it"))
+    name_fault(id).or_else(|| {
+        let faults = [
+            (id.chars().any(char::is_whitespace), "white space in it"),
+            (
+                id.contains('%'),
+                "a % in it that is not followed by two hexadecimal digits",
+            ),
+        ];
+        faults
+            .into_iter()
+            .find_map(|(is_there, fault)| is_there.then_some(fault))
+    })
 }
 
 #[cfg(test)]
@@ -261,12 +285,38 @@ mod tests {
     }
 
     #[test]
+    fn percent_encoding_is_undone_as_often_as_it_was_done() {
+        let arn = "arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/abc";
+        let once = "arn%3Aaws%3Abedrock%3Aus-east-1%3A123456789012%3Aapplication-inference-profile%2Fabc";
+        let twice = once.replace('%', "%25");
+        for spelling in [arn, once, &twice, &once.to_lowercase(), &once.replace("%3A", ":")] {
+            assert_eq!(decoded(spelling.to_owned()), arn, "{spelling}");
+        }
+        for other in [
+            "",
+            "us.anthropic.claude-v1:0",
+            "us.*",
+            "a%",
+            "a%3",
+            "a%zz",
+            "a%ff",
+        ] {
+            assert_eq!(decoded(other.to_owned()), other);
+        }
+    }
+
+    #[test]
     fn ids_have_a_length_and_printable_characters() {
         assert_eq!(id_fault(&"a".repeat(LENGTH_MAX)), None);
         assert_eq!(id_fault(&"a".repeat(LENGTH_MAX + 1)), Some("a longer one"));
         assert_eq!(id_fault(""), Some("an empty one"));
         assert_eq!(id_fault("a\nb"), Some("a control character in it"));
         assert_eq!(id_fault("a b"), Some("white space in it"));
+        assert!(
+            id_fault("us.anthropic.claude%3")
+                .unwrap()
+                .starts_with("a % in it")
+        );
         assert_eq!(id_fault("us.anthropic.claude:0"), None);
         assert_eq!(name_fault("my model"), None);
     }

@@ -246,6 +246,30 @@ fn the_endpoint_of_the_environment_goes_behind_the_files() {
 }
 
 #[test]
+fn a_percent_encoded_id_is_decoded_wherever_it_stands() {
+    let arn = "arn:aws:bedrock:eu-west-3:123456789012:application-inference-profile/abc123";
+    let encoded = "arn%3Aaws%3Abedrock%3Aeu-west-3%3A123456789012%3Aapplication-inference-profile%2Fabc123";
+    for parameters in [
+        format!("model: bedrock/converse/amazon.nova-pro-v1:0, model_id: '{encoded}'"),
+        format!("model: 'bedrock/{encoded}'"),
+        format!("model: 'bedrock/converse/{encoded}'"),
+        format!("model: '{encoded}'"),
+        format!("model: '{encoded}', custom_llm_provider: bedrock"),
+    ] {
+        let text = format!("model_list: [{{model_name: m, litellm_params: {{{parameters}}}}}]\n");
+        let deployment = deployment(&text, &KEYS, Secrets::MustExist);
+        assert_eq!(
+            (deployment.model.as_str(), deployment.region.as_str()),
+            (arn, "eu-west-3"),
+            "{parameters}"
+        );
+    }
+    let text = BARE.replace("model: bedrock", "model_id: 'a%3', model: bedrock");
+    let problems = problems(&text, &KEYS, Secrets::MustExist);
+    assert!(format!("{problems:?}").contains("a % in it"), "{problems:?}");
+}
+
+#[test]
 fn keys_come_from_the_environment_together_with_their_session_token() {
     let credentials = |more: &[_]| deployment(BARE, &with(more), Secrets::MustExist).credentials;
     assert_eq!(
