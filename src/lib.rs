@@ -17,6 +17,7 @@ pub mod deployment;
 mod digits;
 pub mod drain;
 pub mod eventstream;
+mod excerpt;
 pub mod exchange;
 pub mod gateway;
 pub mod headers;

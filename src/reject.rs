@@ -5,6 +5,7 @@
 
 use serde_json::json;
 
+use crate::excerpt::excerpt;
 use crate::keys::NoKey;
 use crate::route::{ALIAS_MAX_BYTES, PathError};
 
@@ -62,8 +63,8 @@ pub const CONTENT_TYPE: &str = "application/json";
 /// Header of the AWS error type.
 pub const HEADER_ERROR_TYPE: &str = "x-amzn-errortype";
 
-/// Characters of an unknown model's name that are repeated to the client.
-const NAME_SHOWN_MAX: usize = 200;
+/// Bytes of an unknown model's name that are repeated to the client.
+const NAME_SHOWN_MAX_BYTES: usize = 200;
 
 impl Reject {
     /// What the client is told.
@@ -144,8 +145,13 @@ impl Reject {
             Self::Method(allowed) => format!("Method not allowed. Expected {allowed}."),
             Self::SpendQuery => "Expected GET /spend/logs?request_id=<x-litellm-call-id or x-amzn-requestid of a request>.".into(),
             Self::UnknownModel(name) => {
-                let shown: String = name.chars().take(NAME_SHOWN_MAX).collect();
-                format!("Invalid model name passed in model={shown}. It is not configured in this gateway.")
+                let shown = excerpt(name.as_bytes(), NAME_SHOWN_MAX_BYTES);
+                format!(
+                    "Invalid model name passed in model={shown}. No model_name in the gateway's model_list matches it. \
+                     To allow model ids of Bedrock as they are, add an entry such as \
+                     {{model_name: \"us.anthropic.*\", litellm_params: {{model: \"bedrock/us.anthropic.*\"}}}}, \
+                     or one with model_name \"*\" and model \"bedrock/*\"."
+                )
             }
             Self::BodyTooLarge(limit) => format!("Request body is too large. The limit is {limit} bytes."),
             Self::Unsignable => "The request could not be signed for its upstream. Please try again.".into(),
@@ -222,9 +228,27 @@ mod tests {
     }
 
     #[test]
+    fn an_unknown_model_is_told_how_it_would_be_allowed() {
+        let reply = Reject::UnknownModel("us.anthropic.claude\u{202e}-v1:0".into()).reply();
+        let body: serde_json::Value = serde_json::from_slice(&reply.body).unwrap();
+        assert_eq!(
+            body["message"],
+            "Invalid model name passed in model=us.anthropic.claude\u{fffd}-v1:0. No model_name in the gateway's \
+             model_list matches it. To allow model ids of Bedrock as they are, add an entry such as {model_name: \
+             \"us.anthropic.*\", litellm_params: {model: \"bedrock/us.anthropic.*\"}}, or one with model_name \"*\" \
+             and model \"bedrock/*\"."
+        );
+    }
+
+    #[test]
     fn an_endless_model_name_is_not_repeated() {
-        let reply = Reject::UnknownModel("x".repeat(2048)).reply();
-        assert!(reply.body.len() < 900, "{}", reply.body.len());
+        for (length, shown) in [(199, 199), (200, 200), (201, 200), (2048, 200)] {
+            let reply = Reject::UnknownModel("x".repeat(length)).reply();
+            let body: serde_json::Value = serde_json::from_slice(&reply.body).unwrap();
+            let message = body["message"].as_str().unwrap();
+            let run = message.split(|c| c != 'x').map(str::len).max();
+            assert_eq!(run, Some(shown), "{message}");
+        }
     }
 
     #[test]

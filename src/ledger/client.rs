@@ -1,10 +1,14 @@
 //! What a request says about itself for the record, under LiteLLM's header names. Each is bounded, and none is believed
 //! for anything but the record.
 
+use crate::excerpt::excerpt;
 use crate::headers::Headers;
+use crate::route;
 
 /// Longest id, end user or user agent that is kept, in bytes.
 const TEXT_MAX_BYTES: usize = 256;
+/// Longest part of a path that is kept, in bytes: twice what a percent-encoded ARN and an operation take.
+const PATH_MAX_BYTES: usize = 512;
 /// Most tags that are kept.
 const TAGS_MAX: usize = 32;
 /// Longest `x-litellm-spend-logs-metadata` that is kept, in bytes.
@@ -23,6 +27,8 @@ pub struct Client {
     pub metadata: Option<serde_json::Value>,
     /// `user-agent`.
     pub user_agent: Option<String>,
+    /// `:path` without its query string, which may hold a secret: the beginning of it, as it came.
+    path: Vec<u8>,
 }
 
 impl Client {
@@ -43,8 +49,29 @@ impl Client {
             end_user: text("x-litellm-customer-id").or_else(|| text("x-litellm-end-user-id")),
             metadata: metadata.and_then(|value| serde_json::from_slice(value).ok()),
             user_agent: text("user-agent"),
+            path: headers.all(":path").next().map(beginning).unwrap_or_default(),
         }
     }
+
+    /// The path that was asked for, for the record.
+    pub fn path(&self) -> Option<String> {
+        (!self.path.is_empty()).then(|| excerpt(&self.path, TEXT_MAX_BYTES))
+    }
+
+    /// The model in that path, for the record; `None` if the path names none.
+    pub fn model(&self) -> Option<String> {
+        let target = route::parse(&self.path).ok()?;
+        Some(excerpt(target.alias.as_bytes(), TEXT_MAX_BYTES))
+    }
+}
+
+/// A path up to its query string or fragment.
+fn beginning(path: &[u8]) -> Vec<u8> {
+    let path = path.split(|byte| matches!(byte, b'?' | b'#')).next();
+    let path = path.unwrap_or_default();
+    path.get(..path.len().min(PATH_MAX_BYTES))
+        .unwrap_or_default()
+        .to_vec()
 }
 
 /// An id is echoed in a header, so it holds what a header and a log can take without escaping.
@@ -102,6 +129,57 @@ mod tests {
         let client = client(&[("x-litellm-tags", &tags), ("user-agent", &long)]);
         assert_eq!(client.tags.len(), TAGS_MAX);
         assert_eq!(client.user_agent.unwrap().len(), TEXT_MAX_BYTES);
+    }
+
+    #[test]
+    fn the_path_is_kept_without_its_query_and_with_the_model_in_it() {
+        for (path, kept, model) in [
+            ("/model/m/converse", Some("/model/m/converse"), Some("m")),
+            (
+                "/bedrock//model/a%2Fb/invoke?key=sk-1",
+                Some("/bedrock//model/a%2Fb/invoke"),
+                Some("a/b"),
+            ),
+            ("/model/m/converse#sk-1", Some("/model/m/converse"), Some("m")),
+            ("/model/m/nothing", Some("/model/m/nothing"), None),
+            (
+                "/model/\u{1}\u{7f}/converse",
+                Some("/model/\u{fffd}\u{fffd}/converse"),
+                None,
+            ),
+            ("/v1/chat/completions", Some("/v1/chat/completions"), None),
+            ("?a", None, None),
+        ] {
+            let client = client(&[(":path", path)]);
+            assert_eq!(
+                (client.path().as_deref(), client.model().as_deref()),
+                (kept, model),
+                "{path}"
+            );
+        }
+        assert_eq!((client(&[]).path(), client(&[]).model()), (None, None));
+        let bytes = Client::read(Headers(&[(b":path", b"/model/\xff/converse")]), "id".into());
+        assert_eq!(
+            (bytes.path().as_deref(), bytes.model()),
+            (Some("/model/\u{fffd}/converse"), None)
+        );
+    }
+
+    #[test]
+    fn a_long_path_is_cut() {
+        let name = "n".repeat(TEXT_MAX_BYTES);
+        for (more, model_length) in [(0, 256), (1, 256 + '…'.len_utf8())] {
+            let client = client(&[(":path", &format!("/model/{name}{}/converse", "n".repeat(more)))]);
+            assert_eq!(client.path().unwrap().len(), TEXT_MAX_BYTES + '…'.len_utf8());
+            assert_eq!(client.model().unwrap().len(), model_length);
+        }
+        let room = PATH_MAX_BYTES - "/model//converse".len();
+        for (length, has_model) in [(room - 1, true), (room, true), (room + 1, false)] {
+            let path = format!("/model/{}/converse", "n".repeat(length));
+            let client = client(&[(":path", &path)]);
+            assert!(client.path.len() <= PATH_MAX_BYTES);
+            assert_eq!(client.model().is_some(), has_model, "{length}");
+        }
     }
 
     #[test]

@@ -194,6 +194,7 @@ impl<'a> Row<'a> {
     pub fn json(&self, room: usize) -> String {
         let mut fields = Fields::behind(room);
         self.put_identity(&mut fields);
+        self.put_asked(&mut fields);
         self.put_usage(&mut fields);
         self.put_course(&mut fields);
         fields.into_text()
@@ -222,6 +223,14 @@ impl<'a> Row<'a> {
         fields.text("end_user", self.client.end_user.as_deref());
         fields.json("metadata", self.client.metadata.as_ref());
         fields.text("user_agent", self.client.user_agent.as_deref());
+    }
+
+    /// What a refused request asked for. Nothing else in its line tells it from others: the model may not exist.
+    fn put_asked(&self, fields: &mut Fields) {
+        if self.refusal().is_some() {
+            fields.text("path", self.client.path().as_deref());
+            fields.text("requested_model", self.client.model().as_deref());
+        }
     }
 
     fn put_usage(&self, fields: &mut Fields) {

@@ -315,6 +315,43 @@ fn a_client_that_leaves_before_its_refusal_got_no_status_but_the_reason_stays() 
 }
 
 #[test]
+fn a_refused_request_tells_what_it_asked_for() {
+    for (path, key, kept, model) in [
+        (
+            "/model/m/converse?key=sk-secret",
+            "Bearer sk-wrong",
+            json!("/model/m/converse"),
+            json!("m"),
+        ),
+        (
+            "/bedrock/model/no%2Fsuch/invoke",
+            "Bearer sk-secret",
+            json!("/bedrock/model/no%2Fsuch/invoke"),
+            json!("no/such"),
+        ),
+        (
+            "/model/m/nothing",
+            "Bearer sk-secret",
+            json!("/model/m/nothing"),
+            Value::Null,
+        ),
+        ("/v1/models", "", json!("/v1/models"), Value::Null),
+    ] {
+        let request = headers(&[(":method", "POST"), (":path", path), ("authorization", key)]);
+        let mut account = Account::open(Headers(&request), "call-1".into(), at(0));
+        account.refused(&Exchange::begin(gateway(), Headers(&request)).unwrap_err());
+        check(
+            &line(&account),
+            &[
+                ("path", kept),
+                ("requested_model", model),
+                ("model_group", Value::Null),
+            ],
+        );
+    }
+}
+
+#[test]
 fn an_upload_that_envoy_ends_before_its_refusal_has_envoys_status() {
     let request = headers(&[(":method", "POST"), (":path", "/model/m/converse")]);
     let mut account = Account::open(Headers(&request), "call-1".into(), at(0));
@@ -331,6 +368,22 @@ fn an_upload_that_envoy_ends_before_its_refusal_has_envoys_status() {
 }
 
 #[test]
+fn only_refused_requests_tell_their_path() {
+    let mut answered = departed("/model/m/converse", 1);
+    answered.answered(Headers(&headers(&[(":status", "403")])));
+    let probe = headers(&[(":method", "GET"), (":path", "/health/readiness")]);
+    let mut probed = Account::open(Headers(&probe), "call-1".into(), at(0));
+    probed.refused(&Exchange::begin(gateway(), Headers(&probe)).unwrap_err());
+    for account in [answered, probed] {
+        let line = line(&account);
+        assert!(
+            line.get("path").is_none() && line.get("requested_model").is_none(),
+            "{line}"
+        );
+    }
+}
+
+#[test]
 fn a_probe_is_told_from_a_request_for_a_model() {
     let request = headers(&[(":method", "GET"), (":path", "/health/readiness")]);
     let mut account = Account::open(Headers(&request), "call-1".into(), at(0));
@@ -344,10 +397,13 @@ fn a_probe_is_told_from_a_request_for_a_model() {
 
 #[test]
 fn a_client_that_leaves_while_it_sends_has_a_line() {
-    let account = Account::open(Headers(&[]), "call-1".into(), at(0));
+    let request = headers(&[(":path", "/model/m/invoke")]);
+    let account = Account::open(Headers(&request), "call-1".into(), at(0));
     check(
         &line(&account),
         &[
+            ("path", json!("/model/m/invoke")),
+            ("requested_model", json!("m")),
             ("status", json!("failure")),
             ("http_status", Value::Null),
             ("spend", json!(0)),

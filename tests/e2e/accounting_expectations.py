@@ -94,7 +94,9 @@ class Expectations:
         cost = self.prices.cost(ask, deployment, tokens, tier) if is_counted else None
         parts = cost or Cost()
         failed = scenario.error_class is not None or scenario.http_status is None
+        asked = {"path": ask.path, "requested_model": ask.requested_model} if scenario.is_refused else {}
         return {
+            **asked,
             "request_id": ask.call_id,
             "call_type": ask.operation if deployment else None,
             "api_key": KEY_HASH if deployment else None,

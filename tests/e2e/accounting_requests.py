@@ -70,6 +70,16 @@ class Ask:
         return f"/model/{model}/{operation}"
 
     @property
+    def requested_model(self) -> str | None:
+        """The model in the path, if the path is one."""
+        match self.scenario.name:
+            case "refused-unknown-model":
+                return "nobody"
+            case "refused-unknown-operation" | "refused-bad-path":
+                return None
+        return self.asked
+
+    @property
     def headers(self) -> dict:
         headers = {"content-type": "application/json", "user-agent": self.user_agent,
                    "x-litellm-call-id": self.call_id}

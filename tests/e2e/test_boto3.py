@@ -7,9 +7,9 @@ import botocore.exceptions
 import pytest
 from botocore.config import Config
 
-from clients import anthropic, boto, messages, streamed_text, text_of
-from conftest import CLAUDE, EAST, PROFILE, WEST
-from gateway import KEY
+from clients import anthropic, boto, messages, post, streamed_text, text_of
+from conftest import CLAUDE, EAST, PROFILE, WEST, Region
+from gateway import KEY, Gateway, config
 
 ONCE = Config(retries={"total_max_attempts": 1}, read_timeout=20)
 
@@ -88,6 +88,22 @@ def test_an_unknown_model_is_a_validation_exception(caller, bedrock):
         caller.converse(modelId="nobody-has-this", messages=messages("x"))
     assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400
     assert bedrock.quiet_log() == []
+
+
+def test_an_unknown_model_is_told_how_it_would_be_allowed(gateway, bedrock):
+    answer = post(gateway, CLAUDE)
+    assert (answer.status, answer.error_type) == (400, "ValidationException")
+    for word in [CLAUDE, "model_list", 'model_name "*"', "us.anthropic.*", "bedrock/*"]:
+        assert word in answer.json["message"]
+    assert bedrock.quiet_log() == []
+
+
+@pytest.mark.parametrize("name, model", [("*", "bedrock/*"), ("us.anthropic.*", "bedrock/us.anthropic.*")])
+def test_what_the_refusal_of_an_unknown_model_advises_works(shared_emulator, bedrock, name, model):
+    at = Region(shared_emulator)
+    with Gateway(config([(name, {**at(WEST), "model": model})])) as running:
+        answer = boto(running).converse(modelId=CLAUDE, messages=messages("x"))
+    assert f"{CLAUDE} in {WEST}" in text_of(answer)
 
 
 def test_too_large_a_body_is_a_validation_exception(gateway, bedrock):

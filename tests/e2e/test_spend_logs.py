@@ -52,7 +52,25 @@ def test_a_refused_request_is_found_and_a_probe_is_not(gateway, bedrock):
     requests.get(f"{gateway.url}/health/readiness", headers={"x-litellm-call-id": "spend-probe"}, timeout=10)
     found = row(gateway, "spend-refused")
     assert (found["status"], found["http_status"], found["error_class"]) == ("failure", 400, "ValidationException")
+    assert (found["path"], found["requested_model"]) == ("/model/nobody/converse", "nobody")
     assert ask(gateway, "spend-probe").json() == []
+
+
+def test_refused_requests_are_told_apart_by_what_they_asked_for(gateway, bedrock):
+    for id, path, key, expected, model in [
+        ("told-1", "/bedrock/model/no%2Fsuch/invoke?token=tops3cret", KEY, "/bedrock/model/no%2Fsuch/invoke", "no/such"),
+        ("told-2", "/model/both/converse?key=tops3cret", "sk-wrong", "/model/both/converse", "both"),
+        ("told-3", "/v1/chat/completions", KEY, "/v1/chat/completions", None),
+        ("told-4", f"/model/{'x' * 3000}/converse", KEY, f"/model/{'x' * 249}…", None),
+    ]:
+        headers = {"authorization": f"Bearer {key}", "x-litellm-call-id": id}
+        answer = requests.post(gateway.url + path, data=b"{}", headers=headers, timeout=10)
+        assert answer.status_code in (400, 401, 404), path
+        found = row(gateway, id)
+        assert (found["path"], found["requested_model"], found["model_group"]) == (expected, model, None)
+        assert "tops3cret" not in str(found)
+    post(gateway, "both", headers={"x-litellm-call-id": "told-5"})
+    assert "path" not in row(gateway, "told-5")
 
 
 def test_only_who_has_the_key_hears_anything(gateway, bedrock):

@@ -259,5 +259,10 @@ fn an_unknown_model_is_a_validation_exception_that_names_it() {
     let scene = Scene::new();
     let reply = refusal(&scene.post("/model/no%20such%22model/converse").send().unwrap());
     assert_eq!(reply.status, 400);
-    assert!(reply.body["message"].as_str().unwrap().contains("no such\"model"));
+    let message = reply.body["message"].as_str().unwrap();
+    assert!(message.contains("model=no such\"model. "), "{message}");
+    assert!(
+        message.contains("model_name \"*\"") && message.contains("us.anthropic.*"),
+        "{message}"
+    );
 }
