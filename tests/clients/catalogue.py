@@ -60,6 +60,8 @@ CHECKS = [
     ("check_aws_cli.sh", "awscli"),
     ("check_aws_sdk.mjs", "sdks"),
     ("check_aws_sdk.rs", "rust"),
+    ("check_refusals.mjs", "sdks"),
+    ("check_refusals.rs", "rust"),
     ("check_anthropic.py", "anthropic"),
     ("check_anthropic.mjs", "sdks"),
     ("check_claude_code.sh", "claude-code"),
