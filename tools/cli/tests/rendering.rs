@@ -236,3 +236,61 @@ fn metrics_without_a_fixed_admin_port_are_refused() {
         "error: --metrics-port: expected a fixed --admin-port, since the metrics come from there, but found 0\n"
     );
 }
+
+/// What `render` says about a file with one setting that protects and one deployment with a role.
+fn rendering(arguments: &[&str], variables: &[(&str, &str)]) -> (bool, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("config.yaml");
+    let text = "model_list:\n\
+        - {model_name: a, litellm_params: {model: bedrock/amazon.nova-pro-v1:0, aws_role_name: r}}\n\
+        - {model_name: b, litellm_params: {model: bedrock/amazon.nova-pro-v1:0}}\n\
+        general_settings: {allowed_ips: [10.0.0.1]}\n";
+    std::fs::write(&config, text).unwrap();
+    let result = tools::command()
+        .arg("render")
+        .arg(&config)
+        .args(["--output", "/dev/null"])
+        .args(arguments)
+        .envs(variables.iter().copied())
+        .output()
+        .unwrap();
+    (result.status.success(), String::from_utf8(result.stderr).unwrap())
+}
+
+#[test]
+fn what_cannot_be_served_as_written_is_refused_until_it_is_accepted() {
+    let (rendered, said) = rendering(&[], &[("ACCEPT_UNPROTECTED", ""), ("LEAVE_OUT_UNSUPPORTED", "")]);
+    assert!(!rendered);
+    for part in [
+        "general_settings.allowed_ips: it protects and does not work here",
+        "aws_role_name, which is not supported yet",
+        "--accept-unprotected allowed_ips",
+        "--leave-out-unsupported",
+    ] {
+        assert!(said.contains(part), "{part}\n{said}");
+    }
+    let (rendered, said) = rendering(&["--accept-unprotected", "allowed_ips"], &[]);
+    assert!(!rendered && !said.contains("allowed_ips"), "{said}");
+    let flags = [
+        "--accept-unprotected",
+        "max_budget,allowed_ips",
+        "--leave-out-unsupported",
+    ];
+    let variables = [
+        ("ACCEPT_UNPROTECTED", "allowed_ips"),
+        ("LEAVE_OUT_UNSUPPORTED", "1"),
+    ];
+    for (rendered, said) in [rendering(&flags, &[]), rendering(&[], &variables)] {
+        assert!(rendered, "{said}");
+        assert!(
+            said.contains("note: accepted without this protection: allowed_ips (line 4)"),
+            "{said}"
+        );
+        assert!(
+            said.contains(
+                "left out, since it cannot be served: model_list[0].litellm_params.aws_role_name (line 2)"
+            ),
+            "{said}"
+        );
+    }
+}

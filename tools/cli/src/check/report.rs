@@ -37,6 +37,8 @@ pub(crate) struct Fault {
     pub line: Option<usize>,
     /// The field, such as `model_list[0].model_name`; may be empty.
     pub path: String,
+    /// `protects` for a setting that `--accept-unprotected` can accept, else `error`.
+    pub class: &'static str,
     /// What was expected and what was found.
     pub message: String,
 }
@@ -213,6 +215,11 @@ impl Fault {
             file: error.place.file.to_string(),
             line: error.place.line,
             path: error.place.path.clone(),
+            class: if error.is_unprotected() {
+                "protects"
+            } else {
+                "error"
+            },
             message: error.problem.to_string(),
         }
     }

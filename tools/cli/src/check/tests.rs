@@ -74,6 +74,47 @@ fn a_narrow_terminal_gets_narrow_lines() {
 }
 
 #[test]
+fn what_is_refused_comes_with_its_class_and_the_flags_that_help() {
+    let text = CONFIG.replace("weight: 3", "max_parallel_requests: 3")
+        + "general_settings: {allowed_ips: [10.0.0.1]}\n";
+    let outcome = outcome_of(&text, &[], Secrets::MayComeLater, Format::Json);
+    let json: serde_json::Value = serde_json::from_str(&outcome.output).unwrap();
+    let part =
+        |error: &serde_json::Value| (error["line"].as_u64(), error["class"].as_str().map(str::to_owned));
+    let errors: Vec<_> = json["errors"].as_array().unwrap().iter().map(part).collect();
+    let protects = Some("protects".to_owned());
+    assert_eq!(errors, [(Some(2), protects.clone()), (Some(8), protects)]);
+    assert_eq!(
+        json["remedies"],
+        serde_json::json!([
+            "to start without the settings that protect: --accept-unprotected allowed_ips,max_parallel_requests",
+            "to start without the deployments that cannot be served: --leave-out-unsupported --accept-unprotected allowed_ips",
+        ])
+    );
+}
+
+#[test]
+fn notes_have_file_line_field_class_and_message() {
+    let text = format!("{CONFIG}general_settings: {{alerting: [slack]}}\n");
+    let outcome = outcome_of(&text, &[], Secrets::MayComeLater, Format::Json);
+    let json: serde_json::Value = serde_json::from_str(&outcome.output).unwrap();
+    let mut notes = json["notes"].as_array().unwrap().clone();
+    notes.retain(|note| note["class"] == "no_effect");
+    for note in &mut notes {
+        note["file"] = "config.yaml".into();
+    }
+    let expected = serde_json::json!([{
+        "file": "config.yaml",
+        "line": 8,
+        "field": "general_settings.alerting",
+        "class": "no_effect",
+        "message": "no alerts are sent: use those for Prometheus in deploy/observability",
+        "also": [],
+    }]);
+    assert_eq!(serde_json::Value::from(notes), expected);
+}
+
+#[test]
 fn only_missing_secrets_are_told_apart_from_other_errors() {
     let format = Format::Text { columns: None };
     let unset = outcome_of(CONFIG, &[], Secrets::MustExist, format);
@@ -105,6 +146,7 @@ fn errors_have_their_parts_in_the_json() {
             "file": "config.yaml",
             "line": 1,
             "path": "model_list",
+            "class": "error",
             "message": "expected a list, but found a number",
         }],
     });

@@ -8,6 +8,7 @@ use std::rc::Rc;
 
 use super::error::{Place, Problem};
 use super::field::Field;
+use super::misplaced;
 use super::reader::Reader;
 use super::scalar::Scalar;
 use super::yaml::{self, Node, Value};
@@ -212,7 +213,7 @@ fn load(file: &Path, place: &Place, asked_at: &Place, reader: &mut Reader<'_>) -
         Err(error) => {
             let problem = Problem::Syntax {
                 column: error.column,
-                found: error.found,
+                found: error.found + misplaced::hint(&text, error.line),
             };
             reader.wrong(&place.clone().on_line(error.line), problem)
         }

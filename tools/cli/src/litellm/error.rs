@@ -421,6 +421,25 @@ mod tests {
     }
 
     #[test]
+    fn many_errors_that_are_alike_are_a_few_lines() {
+        let error = |index: usize| ConfigError {
+            place: Place::file("c")
+                .field("model_list")
+                .element(index)
+                .field("model_name")
+                .on_line(index),
+            problem: Problem::Missing { expected: "a name" },
+        };
+        let lines = |count: usize| error_lines(&(0..count).map(error).collect::<Vec<_>>());
+        assert_eq!(lines(ALIKE_MAX).len(), ALIKE_MAX);
+        assert_eq!(lines(ALIKE_MAX + 1).len(), ALIKE_MAX + 1);
+        assert_eq!(
+            lines(50).last().unwrap(),
+            "model_list[].model_name: 47 more like this: expected a name, but found nothing"
+        );
+    }
+
+    #[test]
     fn a_place_is_file_line_and_field_as_far_as_they_are_known() {
         let file = Place::file("config.yaml");
         assert_eq!(file.to_string(), "config.yaml");

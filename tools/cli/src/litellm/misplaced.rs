@@ -29,6 +29,23 @@ pub(crate) fn check(document: &Document, reader: &mut Reader<'_>) {
     }
 }
 
+/// What a file seems to be whose `line` is no YAML, or begins a second document; nothing if it is like any other.
+pub(crate) fn hint(text: &str, line: usize) -> &'static str {
+    let is_template = |line: &str| line.contains("{{");
+    let has = |start: &str| text.lines().any(|line| line.starts_with(start));
+    if line
+        .checked_sub(1)
+        .and_then(|index| text.lines().nth(index))
+        .is_some_and(is_template)
+    {
+        ": {{ }} is for a template engine such as Helm's, so give the file that it makes"
+    } else if has("apiVersion:") && has("kind:") {
+        ": this seems to be a Kubernetes manifest, so give only the configuration, the text under data in its ConfigMap"
+    } else {
+        ""
+    }
+}
+
 /// The mapping or text at or below `field` that holds a `model_list`, and its path as `yq` takes it.
 fn find(field: &Field, path: String, depth: usize) -> Option<(Field, String)> {
     let depth = depth.checked_sub(1)?;

@@ -306,7 +306,9 @@ fn note_strategy(router: &Section, reader: &mut Reader<'_>) {
         let strategy = field::quoted(&strategy);
         reader.note(
             &field.place,
-            format!("{strategy} is not supported yet: simple-shuffle is used"),
+            format!(
+                "{strategy} is not supported yet: simple-shuffle is used, where rpm and tpm are no limits"
+            ),
         );
     }
 }

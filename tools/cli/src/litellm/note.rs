@@ -154,12 +154,18 @@ impl Group<'_> {
 
     /// One line of text: the places, then the message.
     pub fn line(&self) -> String {
-        let limit = if self.class == Class::LeftOut {
-            usize::MAX
-        } else {
-            PLACES_MAX
+        let places = match self.class {
+            // Each deployment that is left out is named, wherever in it the reason is.
+            Class::LeftOut => {
+                let all: Vec<String> = self
+                    .places
+                    .iter()
+                    .map(|place| located(&place.path, place))
+                    .collect();
+                all.join(", ")
+            }
+            _ => shown(&self.places, PLACES_MAX),
         };
-        let places = shown(&self.places, limit);
         let message = self.message();
         if places.is_empty() {
             return message;
@@ -218,7 +224,11 @@ fn field(places: &[&Place], limit: usize) -> String {
             0 => String::new(),
             more => format!(" and {more} more"),
         };
-        return shown.map(|place| located(place)).collect::<Vec<_>>().join(", ") + &more;
+        return shown
+            .map(|place| located(short(&place.path), place))
+            .collect::<Vec<_>>()
+            .join(", ")
+            + &more;
     }
     let (shown, more) = if places.len() > limit {
         (
@@ -268,8 +278,7 @@ fn short(path: &str) -> &str {
 }
 
 /// `model_list[0] (line 3)`.
-fn located(place: &Place) -> String {
-    let name = short(&place.path);
+fn located(name: &str, place: &Place) -> String {
     match line(place) {
         None => name.to_owned(),
         Some(line) if place.file_index == 0 => format!("{name} (line {line})"),

@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Variables of the machine that change what the command does.
-const FOREIGN: [&str; 19] = [
+const FOREIGN: [&str; 21] = [
+    "ACCEPT_UNPROTECTED",
+    "LEAVE_OUT_UNSUPPORTED",
     "AWS_ACCESS_KEY_ID",
     "AWS_SECRET_ACCESS_KEY",
     "AWS_SESSION_TOKEN",

@@ -139,6 +139,31 @@ fn a_configuration_inside_another_file_is_found() {
 }
 
 #[test]
+fn a_template_and_a_manifest_of_several_documents_are_recognised() {
+    let inner = BARE.trim_end();
+    for (text, expected) in [
+        (
+            format!("general_settings:\n  master_key: {{{{ .Values.key }}}}\n{inner}\n"),
+            "template engine such as Helm's",
+        ),
+        (
+            format!(
+                "apiVersion: v1\nkind: Service\n---\napiVersion: v1\nkind: ConfigMap\ndata:\n  c: |\n    {inner}\n"
+            ),
+            "the text under data in its ConfigMap",
+        ),
+    ] {
+        let errors = read_text(&text, &KEYS, Secrets::MustExist).unwrap_err();
+        assert!(errors[0].to_string().contains(expected), "{errors:?}");
+    }
+    let plain = read_text("a: b\n---\na: b\n", &KEYS, Secrets::MustExist).unwrap_err();
+    assert!(
+        plain[0].to_string().ends_with("a second document (---)"),
+        "{plain:?}"
+    );
+}
+
+#[test]
 fn a_file_with_a_model_list_is_taken_as_it_is() {
     let text = format!("{BARE}prompts: {{x: \"model_list:\\n\"}}\n");
     assert!(read_text(&text, &KEYS, Secrets::MustExist).is_ok());
