@@ -11,8 +11,12 @@
 )]
 
 mod configuration;
+mod guardrail;
 
 pub use configuration::configuration;
+pub use guardrail::guardrail;
+#[cfg(test)]
+pub(crate) use guardrail::guarded;
 use serde_json::Value;
 
 use crate::eventstream::{Crc32, DecodeError, Decoder, Head, MessageKind, Sink};
@@ -302,6 +306,11 @@ mod tests {
     #[test]
     fn the_corpus_of_answers_holds() {
         every_cut_of("answer", super::answer);
+    }
+
+    #[test]
+    fn the_corpus_of_guardrails_holds() {
+        every_cut_of("guardrail", super::guardrail);
     }
 
     #[test]

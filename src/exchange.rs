@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use crate::course::Course;
 use crate::gateway::Gateway;
+use crate::guardrail::{Edit, Editor, Forwarded};
 use crate::headers::{Headers, is_forwarded};
 use crate::health;
 use crate::models::Named;
@@ -20,9 +21,18 @@ pub struct Exchange {
     gateway: Rc<Gateway>,
     named: Named,
     operation: Operation,
-    headers: Vec<(Vec<u8>, Vec<u8>)>,
-    payload: PayloadHasher,
+    headers: Forwarded,
+    payload: Payload,
     received_bytes: u64,
+}
+
+/// What is to be signed of the body.
+#[derive(Debug)]
+enum Payload {
+    /// The body as it comes.
+    AsSent(PayloadHasher),
+    /// The body with a guardrail.
+    Guarded(Box<Editor>),
 }
 
 /// A request that may go upstream.
@@ -34,6 +44,8 @@ pub struct Departure {
     pub cluster: String,
     /// The route: how long the answer may take.
     pub route: &'static str,
+    /// What has to be done to the body before it leaves.
+    pub edit: Option<Edit>,
 }
 
 impl Exchange {
@@ -68,14 +80,20 @@ impl Exchange {
             return Err(Reject::BodyTooLarge(gateway.body_limit_bytes));
         }
         let forwarded = headers.0.iter().filter(|(name, _)| is_forwarded(name));
+        let mut headers = forwarded
+            .map(|(name, value)| (name.to_vec(), value.to_vec()))
+            .collect();
+        let guardrail = named.model.guardrail.as_ref();
+        let editor = guardrail.and_then(|guardrail| guardrail.guard(target.operation, &mut headers));
         Ok(Self {
             gateway,
             named,
             operation: target.operation,
-            headers: forwarded
-                .map(|(name, value)| (name.to_vec(), value.to_vec()))
-                .collect(),
-            payload: PayloadHasher::default(),
+            headers,
+            payload: match editor {
+                Some(editor) => Payload::Guarded(Box::new(editor)),
+                None => Payload::AsSent(PayloadHasher::default()),
+            },
             received_bytes: 0,
         })
     }
@@ -83,19 +101,33 @@ impl Exchange {
     /// Takes the next bytes of the body.
     ///
     /// # Errors
-    /// The [`Reply`] that ends the request when the body is longer than allowed.
+    /// The [`Reply`] that ends the request when the body is longer than allowed, or cannot get the guardrail that it
+    /// has to have.
     pub fn receive(&mut self, chunk: &[u8]) -> Result<(), Reply> {
         let bytes = u64::try_from(chunk.len()).unwrap_or(u64::MAX);
         self.received_bytes = self.received_bytes.saturating_add(bytes);
         if self.received_bytes > self.gateway.body_limit_bytes {
             return Err(Reject::BodyTooLarge(self.gateway.body_limit_bytes).reply());
         }
-        self.payload.update(chunk);
+        match &mut self.payload {
+            Payload::AsSent(hasher) => hasher.update(chunk),
+            Payload::Guarded(editor) => editor.push(chunk).map_err(|fault| Reject::Body(fault).reply())?,
+        }
         Ok(())
     }
 
     /// Ends the body and decides where the request goes.
-    pub fn depart(self, random: &mut Random) -> Departure {
+    ///
+    /// # Errors
+    /// The [`Reply`] that ends the request when its body cannot get the guardrail that it has to have.
+    pub fn depart(self, random: &mut Random) -> Result<Departure, Reply> {
+        let (payload, bytes, edit) = match self.payload {
+            Payload::AsSent(hasher) => (hasher.finish(), self.received_bytes, None),
+            Payload::Guarded(editor) => {
+                let edited = editor.finish().map_err(|fault| Reject::Body(fault).reply())?;
+                (edited.payload, edited.bytes, Some(edited.edit))
+            }
+        };
         let model = &self.named.model;
         let drawn = model.balance.draw(random);
         let attempts = drawn
@@ -103,7 +135,7 @@ impl Exchange {
             .filter_map(|&index| model.deployments.get(index))
             .cloned()
             .collect();
-        Departure {
+        Ok(Departure {
             cluster: model.balance.cluster(&drawn),
             route: if self.operation.is_stream() {
                 ROUTE_STREAM
@@ -118,10 +150,11 @@ impl Exchange {
                 course: Course::default(),
                 operation: self.operation,
                 headers: self.headers,
-                payload: self.payload.finish(),
-                content_length: self.received_bytes.to_string(),
+                payload,
+                content_length: bytes.to_string(),
             },
-        }
+            edit,
+        })
     }
 }
 

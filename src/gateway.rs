@@ -7,6 +7,7 @@ use std::rc::Rc;
 use crate::balance::Balance;
 use crate::config::{ConfigError, CredentialSettings, EnvName, ModelSettings, Settings};
 use crate::deployment::{Credentials, Deployment};
+use crate::guardrail::Guardrail;
 use crate::headers::Headers;
 use crate::keys::{self, KeyHash};
 use crate::models::{Model, Models};
@@ -122,11 +123,14 @@ impl<V: Fn(&str) -> Option<String>> Secrets<V> {
             let twin = settings.twin(place);
             Ok(Rc::new(Deployment::new(index, twin, deployment, credentials)))
         });
+        let guardrail = settings.guardrail.as_ref();
+        let guardrail = guardrail.map(|guardrail| Guardrail::new(&format!("{field}.guardrail"), guardrail));
         Ok(Model {
             index,
             name: settings.name.clone(),
             deployments: deployments.collect::<Result<_, _>>()?,
             balance: Balance::new(settings, attempts),
+            guardrail: guardrail.transpose()?,
         })
     }
 

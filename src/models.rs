@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use crate::balance::Balance;
 use crate::deployment::Deployment;
+use crate::guardrail::Guardrail;
 
 /// One `model_name`: what it stands for, and how its requests are spread.
 #[derive(Debug)]
@@ -17,6 +18,8 @@ pub struct Model {
     pub deployments: Vec<Rc<Deployment>>,
     /// In which order they are tried.
     pub balance: Balance,
+    /// What guards its requests.
+    pub guardrail: Option<Guardrail>,
 }
 
 /// All models of a configuration.
@@ -158,12 +161,14 @@ mod tests {
             let settings = ModelSettings {
                 name: (*name).into(),
                 deployments: Vec::new(),
+                guardrail: None,
             };
             Model {
                 index: 0,
                 name: (*name).into(),
                 deployments: Vec::new(),
                 balance: Balance::new(&settings, 1),
+                guardrail: None,
             }
         };
         Models::new(

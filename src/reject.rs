@@ -3,9 +3,13 @@
 //! The body suits both kinds of client: AWS SDKs read `x-amzn-errortype` and `message`, clients written for LiteLLM
 //! read `error`. Envoy's own errors get the same form from the rendered `local_reply_config`.
 
+use std::borrow::Cow;
+
 use serde_json::json;
 
 use crate::excerpt::excerpt;
+use crate::guardrail::BodyFault;
+use crate::json::MAX_DEPTH;
 use crate::keys::NoKey;
 use crate::route::{ALIAS_MAX_BYTES, PathError};
 
@@ -24,6 +28,8 @@ pub enum Reject {
     SpendQuery,
     /// A model that is not configured, by the name that the client gave.
     UnknownModel(String),
+    /// A body that cannot get the guardrail of its model.
+    Body(BodyFault),
     /// More body than allowed, in bytes.
     BodyTooLarge(u64),
     /// The request cannot be signed: its plan is gone, or Envoy chose another endpoint than planned.
@@ -97,6 +103,7 @@ impl Reject {
             Self::Method(_) => "method",
             Self::SpendQuery => "spend_query",
             Self::UnknownModel(_) => "unknown_model",
+            Self::Body(_) => "bad_body",
             Self::BodyTooLarge(_) => "body_too_large",
             Self::Unsignable => "unsignable",
             Self::Host => "host",
@@ -109,7 +116,7 @@ impl Reject {
             Self::NoKey(_) => (401, "UnrecognizedClientException", "auth_error"),
             Self::WrongKey => (401, "UnrecognizedClientException", "token_not_found_in_db"),
             Self::Path(PathError::UnknownOperation) => (404, "UnknownOperationException", "not_found_error"),
-            Self::Path(_) | Self::UnknownModel(_) | Self::SpendQuery => {
+            Self::Path(_) | Self::UnknownModel(_) | Self::SpendQuery | Self::Body(_) => {
                 (400, "ValidationException", "invalid_request_error")
             }
             Self::Method(_) => (405, "UnknownOperationException", "invalid_request_error"),
@@ -153,11 +160,29 @@ impl Reject {
                      or one with model_name \"*\" and model \"bedrock/*\"."
                 )
             }
+            Self::Body(fault) => {
+                let found = body_found(*fault);
+                format!("The gateway adds a guardrail to the requests of this model. Expected a JSON object, but found {found}.")
+            }
             Self::BodyTooLarge(limit) => format!("Request body is too large. The limit is {limit} bytes."),
             Self::Unsignable => "The request could not be signed for its upstream. Please try again.".into(),
             Self::Host => "The gateway could not process the request. Please try again.".into(),
         }
     }
+}
+
+fn body_found(fault: BodyFault) -> Cow<'static, str> {
+    Cow::from(match fault {
+        BodyFault::Empty => "an empty body",
+        BodyFault::NotAnObject => "another JSON value",
+        BodyFault::Malformed => {
+            return format!("malformed JSON, or more than {MAX_DEPTH} levels of nesting").into();
+        }
+        BodyFault::Incomplete => "a body that ends before the object does",
+        BodyFault::NotUtf8 => "bytes that are not UTF-8",
+        BodyFault::BadName => "a member whose name holds a NUL or an unpaired surrogate",
+        BodyFault::TooManyGuardrails => "guardrailConfig in too many places",
+    })
 }
 
 impl From<NoKey> for Reject {
@@ -191,6 +216,16 @@ mod tests {
             Reject::Host,
         ];
         all.extend(paths);
+        let faults = [
+            BodyFault::Empty,
+            BodyFault::NotAnObject,
+            BodyFault::Malformed,
+            BodyFault::Incomplete,
+            BodyFault::NotUtf8,
+            BodyFault::BadName,
+            BodyFault::TooManyGuardrails,
+        ];
+        all.extend(faults.map(Reject::Body));
         all
     }
 

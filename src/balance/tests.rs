@@ -34,6 +34,7 @@ fn balance(deployments: &[(&str, u64, i64)], attempts: u32) -> Balance {
 fn balance_of(deployments: impl IntoIterator<Item = DeploymentSettings>, attempts: u32) -> Balance {
     Balance::new(
         &ModelSettings {
+            guardrail: None,
             name: "m".into(),
             deployments: deployments.into_iter().collect(),
         },

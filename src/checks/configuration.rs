@@ -96,7 +96,7 @@ fn judge(gateway: &Rc<Gateway>, key: &str) {
             let taken = exchange.receive(b"{\"messages\": []}");
             assert_eq!(taken.is_ok(), gateway.body_limit_bytes >= 16);
             if taken.is_ok() {
-                attempt(&exchange.depart(&mut Random::new(7)));
+                attempt(&exchange.depart(&mut Random::new(7)).unwrap());
             }
         }
     }
@@ -185,7 +185,7 @@ fn valid() -> Value {
         "master_key": "MASTER", "attempts": 3, "body_limit_bytes": 64, "history_rows": 10,
         "models": [
             {"name": "m", "deployments": [deployment("1", "west"), deployment("2", "east"), deployment("3", "west")]},
-            {"name": "us.*", "deployments": [bearer]},
+            {"name": "us.*", "deployments": [bearer], "guardrail": {"identifier": "gr", "version": "7", "trace": "enabled"}},
         ],
         "aliases": {"alias": "m", "none": "gone"},
         "catalogue": {"us.anthropic.claude": rates, "east/us.x": {"base": {}}},

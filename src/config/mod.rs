@@ -9,6 +9,6 @@ mod settings;
 
 pub use error::ConfigError;
 pub use settings::{
-    BODY_LIMIT_DEFAULT_BYTES, CredentialSettings, DeploymentSettings, EnvName, HISTORY_DEFAULT_ROWS,
-    ModelSettings, Settings,
+    BODY_LIMIT_DEFAULT_BYTES, CredentialSettings, DeploymentSettings, EnvName, GuardrailSettings,
+    GuardrailTrace, HISTORY_DEFAULT_ROWS, ModelSettings, Settings, StreamProcessingMode,
 };

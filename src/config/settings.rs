@@ -65,6 +65,71 @@ pub struct ModelSettings {
     pub name: String,
     /// Where its requests can go, in the order of the configuration. At least one.
     pub deployments: Vec<DeploymentSettings>,
+    /// The guardrail of every request, wherever it goes: all attempts of a request send the same body.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub guardrail: Option<GuardrailSettings>,
+}
+
+/// LiteLLM's `guardrailConfig`: what Bedrock applies to each request and its answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GuardrailSettings {
+    /// The guardrail's id or ARN.
+    pub identifier: String,
+    /// `DRAFT`, or the number of a version.
+    pub version: String,
+    /// Whether answers tell what the guardrail did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace: Option<GuardrailTrace>,
+    /// Whether ConverseStream waits for the guardrail.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stream_processing_mode: Option<StreamProcessingMode>,
+}
+
+/// `trace` of a `guardrailConfig`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[expect(missing_docs, reason = "AWS's own words")]
+pub enum GuardrailTrace {
+    Enabled,
+    Disabled,
+    EnabledFull,
+}
+
+impl GuardrailTrace {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Enabled, Self::Disabled, Self::EnabledFull];
+
+    /// As Converse spells it.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Enabled => "enabled",
+            Self::Disabled => "disabled",
+            Self::EnabledFull => "enabled_full",
+        }
+    }
+}
+
+/// `streamProcessingMode` of a `guardrailConfig`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[expect(missing_docs, reason = "AWS's own words")]
+pub enum StreamProcessingMode {
+    Sync,
+    Async,
+}
+
+impl StreamProcessingMode {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::Sync, Self::Async];
+
+    /// As ConverseStream spells it.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Sync => "sync",
+            Self::Async => "async",
+        }
+    }
 }
 
 impl ModelSettings {

@@ -60,7 +60,7 @@ fn depart(path: &str, more: &[(&str, &str)], body: &[u8]) -> Departure {
     for chunk in body.chunks(3) {
         exchange.receive(chunk).unwrap();
     }
-    exchange.depart(&mut Random::new(1))
+    exchange.depart(&mut Random::new(1)).unwrap()
 }
 
 fn text(header: Header<'_>) -> (String, String) {

@@ -44,7 +44,7 @@ fn departed(path: &str, attempts: u64) -> Account {
     let mut account = Account::open(Headers(&request), "call-1".into(), at(0));
     let mut exchange = Exchange::begin(gateway(), Headers(&request)).unwrap();
     exchange.receive(&[b'x'; 40]).unwrap();
-    let plan = Rc::new(exchange.depart(&mut Random::new(1)).plan);
+    let plan = Rc::new(exchange.depart(&mut Random::new(1)).unwrap().plan);
     for number in 1..=attempts {
         plan.request(number, b"west", at(0)).unwrap();
     }

@@ -91,7 +91,7 @@ fn account(gateway: &Rc<Gateway>, path: &str, statuses: &[u16], body: &[u8]) -> 
             return account;
         }
     };
-    let plan = Rc::new(exchange.depart(&mut Random::new(1)).plan);
+    let plan = Rc::new(exchange.depart(&mut Random::new(1)).unwrap().plan);
     account.departed(Rc::clone(&plan));
     account.spend(30_000);
     for (number, status) in (1..).zip(statuses) {

@@ -3,10 +3,11 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
+use super::body::READ_MAX_BYTES;
 use super::books::Books;
 use super::host::HostError;
 use super::refusal::{Refusal, Upload};
-use super::{Action, host, plans};
+use super::{Action, body, host, plans};
 use crate::drain::{Drain, Uploader};
 use crate::exchange::Exchange;
 use crate::gateway::Gateway;
@@ -18,9 +19,6 @@ use crate::reject::{Reject, Reply};
 use crate::spend_logs;
 use crate::time::UnixTime;
 use crate::wiring::{HEADER_CLUSTER, HEADER_ROUTE, PROPERTY_PLAN};
-
-/// Bytes of a body copied into the VM at once: its memory never shrinks, so one large read would stay for good.
-const READ_MAX_BYTES: usize = 256 * 1024;
 
 /// Longest answer whose headers wait for its end. A longer one goes as it comes, without its cost in the headers.
 const HELD_MAX_BYTES: usize = 1024 * 1024;
@@ -322,7 +320,10 @@ impl GatewayStream {
 
     fn depart(&mut self, receiving: Receiving) -> Result<Action, Reply> {
         let headers = pairs::parse(&receiving.headers).ok_or_else(|| Reject::Host.reply())?;
-        let departure = receiving.exchange.depart(&mut self.service.random.borrow_mut());
+        let departure = receiving.exchange.depart(&mut self.service.random.borrow_mut())?;
+        if let Some(edit) = &departure.edit {
+            body::edit(edit, receiving.read_bytes).map_err(host_failed)?;
+        }
         let plan = Rc::new(departure.plan);
         let entry = plans::Entry::new(Rc::clone(&plan));
         host::set_property(PROPERTY_PLAN, entry.key().as_bytes()).map_err(host_failed)?;

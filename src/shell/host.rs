@@ -14,6 +14,11 @@ use std::ptr::null_mut;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct HostError(pub(super) u32);
 
+impl HostError {
+    /// There was less than asked for.
+    pub(super) const EMPTY: Self = Self(7);
+}
+
 const STATUS_OK: u32 = 0;
 const STATUS_NOT_FOUND: u32 = 1;
 
@@ -189,6 +194,24 @@ fn set_header(map: u32, name: &str, value: &str) -> Result<(), HostError> {
 /// Bytes `start..start + max_size` of the request's body as far as it is buffered.
 pub(super) fn request_body(start: usize, max_size: usize) -> Result<Vec<u8>, HostError> {
     buffer(BUFFER_REQUEST_BODY, start, max_size)
+}
+
+/// Replaces the first `size` bytes of the request's buffered body. Envoy can do this at the front only.
+pub(super) fn replace_request_body_front(size: usize, bytes: &[u8]) -> Result<(), HostError> {
+    set_request_body(0, size, bytes)
+}
+
+/// Adds to the end of the request's buffered body.
+pub(super) fn append_request_body(bytes: &[u8]) -> Result<(), HostError> {
+    // A place behind the end, wherever that is. The end itself would be the front of a body that is empty.
+    set_request_body(usize::MAX, 0, bytes)
+}
+
+fn set_request_body(start: usize, size: usize, bytes: &[u8]) -> Result<(), HostError> {
+    // SAFETY: the slice outlives the call.
+    checked(unsafe {
+        proxy_set_buffer_bytes(BUFFER_REQUEST_BODY, start, size, bytes.as_ptr(), bytes.len())
+    })
 }
 
 /// Bytes `start..start + max_size` of the part of the answer's body that is passing.

@@ -5,6 +5,7 @@
 //! fails, and it exports every callback of the ABI, each of which Envoy then makes for each stream of both roles. Half
 //! of the filter's cost was in callbacks that did nothing (`make bench`).
 
+mod body;
 mod books;
 mod exports;
 mod gateway;

@@ -2,7 +2,7 @@
 
 use super::estimate::estimate;
 use super::fields::{BODY, Field};
-use super::json::Malformed;
+use crate::json::Malformed;
 use super::reading::Reading;
 use super::scan::Scanner;
 use super::{Ending, HeaderUsage, Observation, Unread, UsageSource};

@@ -3,7 +3,7 @@
 use super::Unread;
 use super::base64::Base64;
 use super::fields::{Field, MODEL_EVENT};
-use super::json::Malformed;
+use crate::json::Malformed;
 use super::reading::Reading;
 use super::scan::{Scanner, Visit};
 

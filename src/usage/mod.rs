@@ -10,7 +10,6 @@ mod chunk;
 mod estimate;
 mod fields;
 mod headers;
-mod json;
 mod observe;
 mod reading;
 mod scan;

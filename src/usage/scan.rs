@@ -1,7 +1,7 @@
 //! Finds the few members that matter in a document, by their place in it: a member of the same name elsewhere, or in a
 //! string, is not looked at.
 
-use super::json::{Malformed, Tokenizer, Tokens};
+use crate::json::{Malformed, Tokenizer, Tokens};
 
 /// A key or a short value that is longer cannot be one that is looked for (the longest has 32 bytes).
 const MAX_WORD_BYTES: usize = 40;

@@ -5,11 +5,11 @@ use serde_json::Value;
 
 use super::super::Usage;
 use super::super::fields::BODY;
-use super::super::json::{MAX_DEPTH, Malformed, Tokenizer, Tokens};
 use super::super::reading::{Counts, Reading};
 use super::super::scan::Scanner;
 use super::{cut, escaped};
 use crate::checks;
+use crate::json::{MAX_DEPTH, Malformed, Tokenizer, Tokens};
 
 /// Rebuilds the document from its tokens. Literals have no token and come back as null.
 #[derive(Default)]

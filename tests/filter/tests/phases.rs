@@ -96,15 +96,17 @@ fn a_range_of_the_body_is_read_and_an_overlong_one_is_cut() {
 }
 
 #[test]
-fn a_body_is_prepended_appended_or_replaced_but_not_cut_open() {
+fn a_body_changes_at_its_front_and_its_end_but_not_in_the_middle() {
     let cases = [
         (0, 0, Some("newabcd")),
         (4, 0, Some("abcdnew")),
         (9, 9, Some("abcdnew")),
         (0, 4, Some("new")),
         (0, 9, Some("new")),
-        (0, 3, None),
+        (0, 3, Some("newd")),
+        (u32::MAX, 0, Some("abcdnew")),
         (1, 2, None),
+        (3, 0, None),
     ];
     for (start, length, body) in cases {
         let arguments = [N(0), N(start), N(length), T(b"new")];

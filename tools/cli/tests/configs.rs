@@ -16,7 +16,7 @@ const INVALID: &str = "tests/configs/invalid";
 const MARK: &str = "tops3cret";
 const MODES: [Secrets; 3] = [Secrets::MustExist, Secrets::MayComeLater, Secrets::Demo];
 
-const VARIABLES: [(&str, &str); 11] = [
+const VARIABLES: [(&str, &str); 13] = [
     ("AWS_ACCESS_KEY_ID", "AKIATOPS3CRETPROCESS"),
     ("AWS_SECRET_ACCESS_KEY", "tops3cret/process"),
     ("AWS_SESSION_TOKEN", "tops3cret-token=="),
@@ -27,6 +27,8 @@ const VARIABLES: [(&str, &str); 11] = [
     ("WITH_LINE_BREAK", "tops3cret\nInjected: header"),
     ("EMPTY", ""),
     ("MY_REGION", "eu-central-1"),
+    ("GUARDRAIL", "gr3v0wd5zz81"),
+    ("GUARDRAIL_VERSION", "DRAFT"),
     ("V6_ENDPOINT", "https://[2001:db8::17]:8443"),
 ];
 

@@ -10,7 +10,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
 
-use crate::answer::Usage;
+use crate::answer::{Guardrail, Usage};
 use crate::config::EmulatorError;
 
 /// A request and its answer. Times are UNIX milliseconds.
@@ -63,6 +63,9 @@ pub struct Entry {
     pub model: Option<String>,
     /// The operation.
     pub operation: Option<crate::route::Operation>,
+    /// The guardrail that it names, as far as AWS would take it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub guardrail: Option<Guardrail>,
     /// Access key id of the signature.
     pub access_key_id: Option<String>,
     /// When its headers had arrived.

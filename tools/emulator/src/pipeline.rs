@@ -12,7 +12,7 @@ use hyper::http::request::Parts;
 use hyper::{Request, Response, StatusCode, Version};
 use sha2::{Digest, Sha256};
 
-use crate::answer::{Answer, Content, Question, answer};
+use crate::answer::{Answer, Content, Question, answer, guardrail_of};
 use crate::body::{Answering, BrokenOff};
 use crate::error::ApiError;
 use crate::exchange::Exchange;
@@ -214,6 +214,11 @@ impl Handling {
         entry.body_bytes = u64::try_from(body.len()).unwrap_or(u64::MAX);
         entry.body_sha256 = hex::encode(digest);
         entry.body_unix_ms = Some(unix_ms());
+        if let Some(route) = &self.route
+            && self.region.shared.log.wants_entries()
+        {
+            entry.guardrail = guardrail_of(route.operation, &self.parts.headers, body);
+        }
         digest
     }
 

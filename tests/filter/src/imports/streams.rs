@@ -93,11 +93,13 @@ fn set_buffer(call: &mut Call<'_, '_>) -> Answer {
         return Err(Status::BadArgument.into());
     }
     let body = &mut side.body;
-    match (start, length) {
-        (0, 0) => body.splice(..0, data).for_each(drop),
-        (0, length) if length >= body.len() => *body = data,
-        (start, _) if start != 0 && start >= body.len() => body.extend(data),
-        _ => return Err(Status::BadArgument.into()),
+    // Envoy drains the front and prepends, or appends, and cannot do anything in the middle.
+    if start == 0 {
+        body.splice(..length.min(body.len()), data).for_each(drop);
+    } else if start >= body.len() {
+        body.extend(data);
+    } else {
+        return Err(Status::BadArgument.into());
     }
     Ok(())
 }

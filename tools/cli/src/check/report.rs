@@ -1,6 +1,6 @@
 //! What `check` has to tell, in the shape of its JSON. Keys are only ever added; no value is a secret.
 
-use envoy_bedrock::config::{CredentialSettings, DeploymentSettings, ModelSettings};
+use envoy_bedrock::config::{CredentialSettings, DeploymentSettings, GuardrailSettings, ModelSettings};
 use envoy_bedrock::pricing::Rates;
 use serde::Serialize;
 
@@ -101,6 +101,9 @@ pub(crate) struct Model {
     pub name: String,
     /// Other names for it.
     pub aliases: Vec<String>,
+    /// What Bedrock applies to each of its requests, at whichever deployment.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub guardrail: Option<GuardrailSettings>,
     /// Where its requests can go, in the order of the file.
     pub deployments: Vec<Deployment>,
 }
@@ -251,6 +254,7 @@ impl Meaning {
         let model = |model: &ModelSettings| Model {
             name: model.name.clone(),
             aliases: aliases_of(&model.name),
+            guardrail: model.guardrail.clone(),
             deployments: model
                 .deployments
                 .iter()

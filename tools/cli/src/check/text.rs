@@ -133,6 +133,9 @@ fn table(meaning: &Meaning, width: Option<u16>) -> Table {
         for alias in &model.aliases {
             let _ = write!(name, "\n= {alias}");
         }
+        if let Some(guardrail) = &model.guardrail {
+            let _ = write!(name, "\nguardrail {}\nversion {}", guardrail.identifier, guardrail.version);
+        }
         for deployment in &model.deployments {
             let right = |cell: Cell| cell.set_alignment(CellAlignment::Right);
             let mut row = vec![Cell::new(std::mem::take(&mut name))];

@@ -9,6 +9,7 @@ use super::endpoint::{Address, Clusters};
 use super::error::{Place, Problem};
 use super::field::{Field, Section, quoted};
 use super::geography;
+use super::guardrail;
 use super::known;
 use super::model::{self, Target};
 use super::note::Class;
@@ -36,6 +37,8 @@ pub(crate) struct Deployment {
     pub rates: Rates,
     /// Whether its id is the file's, not a digest.
     pub has_own_id: bool,
+    /// Its guardrail, which its group has to share.
+    pub guardrail: Option<guardrail::Configured>,
     /// Whether it says its `order`.
     pub has_order: bool,
     /// All else; its weight is to be filled in.
@@ -120,6 +123,9 @@ pub(crate) fn read(
         Err(()) => None,
     };
     let credentials = credentials(&parameters, reader);
+    let guardrail = guardrail::read(&parameters, reader);
+    guardrail::refuse_misplaced(entry.unused(), reader);
+    guardrail::refuse_misplaced(info.unused(), reader);
     let rates = rates(&parameters, reader);
     let order = parameters.field("order").map(|field| reader.integer(&field));
     let configured = Configured::read(&parameters, &info, reader);
@@ -149,12 +155,13 @@ pub(crate) fn read(
     };
     let (has_own_id, has_order) = (own_id.is_some(), order.is_some());
     settings.id = own_id.unwrap_or_else(|| Some(digest(&model_name, &settings)))?;
-    let (place, rates) = (element.place.clone(), rates?);
+    let (place, rates, guardrail) = (element.place.clone(), rates?, guardrail?);
     Some(Entry::Bedrock(Box::new(Deployment {
         place,
         model_name,
         rates,
         has_own_id,
+        guardrail,
         has_order,
         settings,
     })))

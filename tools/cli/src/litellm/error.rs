@@ -178,6 +178,13 @@ pub enum Problem {
         /// Path of the first.
         first: String,
     },
+    /// A deployment has another guardrail than its group.
+    OtherGuardrail {
+        /// Where the group's stands.
+        first: Place,
+        /// What the deployment has.
+        found: &'static str,
+    },
     /// Nothing is left that the gateway could serve.
     NoDeployments {
         /// Whom the deployments that were skipped are for, each once.
@@ -238,6 +245,13 @@ impl fmt::Display for Problem {
             ),
             Problem::Duplicate { what, first } => {
                 write!(out, "expected each {what} once, but found it also at {first}")
+            }
+            Problem::OtherGuardrail { first, found } => {
+                write!(
+                    out,
+                    "expected the same guardrailConfig as at {first}, because all deployments of a model_name get the \
+                     same request body, which is hashed once, but found {found}"
+                )
             }
             Problem::NoDeployments { others } => {
                 out.write_str("expected at least one Bedrock deployment in model_list, but found ")?;
@@ -403,6 +417,14 @@ mod tests {
                     first: text("model_list[0]"),
                 },
                 "expected each id \"a\" once, but found it also at model_list[0]",
+            ),
+            (
+                Problem::OtherGuardrail {
+                    first: Place::file("config.yaml").field("model_list").on_line(3),
+                    found: "none",
+                },
+                "expected the same guardrailConfig as at config.yaml:3: model_list, because all deployments of a \
+                 model_name get the same request body, which is hashed once, but found none",
             ),
             (
                 Problem::NoDeployments { others: Vec::new() },

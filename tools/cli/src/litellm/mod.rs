@@ -14,6 +14,7 @@ mod environment;
 mod error;
 mod field;
 mod geography;
+mod guardrail;
 mod judge;
 mod key;
 mod known;
@@ -144,6 +145,7 @@ fn blueprint(document: &Document, prices: &Catalogue, reader: &mut Reader<'_>) -
         slips::check_section(name, field, reader);
     }
 
+    refuse_misplaced_guardrails(document, &[&general, &litellm, &router], reader);
     let shared = Credentials::read(document, reader);
     let mut deployments = Vec::new();
     let mut left_out = LeftOut::default();
@@ -157,6 +159,9 @@ fn blueprint(document: &Document, prices: &Catalogue, reader: &mut Reader<'_>) -
             Some(Entry::LeftOut { model_name, provider }) => left_out.skipped(model_name, provider),
             None => {}
         }
+    }
+    for credential in shared.sections() {
+        guardrail::refuse_in_credential(credential, reader);
     }
     let models = models::models(deployments, &mut left_out, reader);
     if models.is_empty() && !reader.has_errors() {
@@ -310,6 +315,21 @@ fn note_strategy(router: &Section, reader: &mut Reader<'_>) {
                 "{strategy} is not supported yet: simple-shuffle is used, where rpm and tpm are no limits"
             ),
         );
+    }
+}
+
+/// A guardrail belongs to a deployment. Anywhere else it would have no effect, which must not go unnoticed.
+fn refuse_misplaced_guardrails(document: &Document, sections: &[&Section], reader: &mut Reader<'_>) {
+    let names = document.names();
+    guardrail::refuse_misplaced(names.map(|(name, field)| (name.to_owned(), field.clone())).collect(), reader);
+    for section in sections {
+        guardrail::refuse_misplaced(section.unused(), reader);
+        // LiteLLM gives these parameters to every request.
+        let unused = section.unused().into_iter();
+        let defaults = unused.filter(|(name, _)| name == "default_litellm_params");
+        for defaults in defaults.filter_map(|(_, field)| field.section()) {
+            guardrail::refuse_misplaced(defaults.unused(), reader);
+        }
     }
 }
 

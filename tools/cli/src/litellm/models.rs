@@ -7,6 +7,7 @@ use envoy_bedrock::config::ModelSettings;
 use super::deployment::Deployment;
 use super::error::Problem;
 use super::field::{Field, Section, quoted};
+use super::guardrail;
 use super::left_out::{Ghost, LeftOut};
 use super::model;
 use super::note::Class;
@@ -34,15 +35,16 @@ pub(crate) fn models(
         deployments = others;
         let ghosts: Vec<&Ghost> = left_out.ghosts(&name).collect();
         let (group, ghosts) = with_orders(group, &ghosts, reader);
-        let deployments: Vec<_> = with_shares(group, &ghosts, reader)
-            .into_iter()
-            .map(|one| one.settings)
-            .collect();
-        if deployments.is_empty() {
+        let group = with_shares(group, &ghosts, reader);
+        if group.is_empty() {
             left_out.name(&name);
-        } else {
-            models.push(ModelSettings { name, deployments });
+            continue;
         }
+        models.push(ModelSettings {
+            name,
+            guardrail: guardrail::of_group(&group, reader),
+            deployments: group.into_iter().map(|one| one.settings).collect(),
+        });
     }
     models
 }

@@ -7,7 +7,7 @@ use serde::de::IgnoredAny;
 use serde_json::{Value, json};
 
 use super::tools::{self, Choice, Reply, Tool};
-use super::{Answer, Content, Dice, LATENCY_MS, Question, Usage, parse, text};
+use super::{Answer, Content, Dice, LATENCY_MS, Question, Usage, guardrail, parse, text};
 use crate::error::ApiError;
 use crate::frames;
 use crate::models::Model;
@@ -23,6 +23,7 @@ struct Request<'a> {
     tool_config: Option<Value>,
     service_tier: Option<Value>,
     performance_config: Option<Value>,
+    guardrail_config: Option<Value>,
 }
 
 #[derive(Deserialize)]
@@ -54,9 +55,12 @@ struct InferenceConfig {
 }
 
 pub(super) fn answer(question: &Question<'_>) -> Result<Answer, ApiError> {
-    let request: Request<'_> = parse(question.body)?;
+    let mut request: Request<'_> = parse(question.body)?;
+    let guardrail = guardrail::of_body(request.guardrail_config.take(), question.operation)?;
     let said = last_user_text(&request, question.model)?;
+    let is_blocked = guardrail.is_some() && said.contains(guardrail::BLOCKED);
     let reply = match tool_call(&request, said, question) {
+        _ if is_blocked => Reply::Text(guardrail::MESSAGE.to_owned()),
         Some(call) => Reply::Call(call),
         None => Reply::Text(text::compose(question, said)),
     };
@@ -72,6 +76,7 @@ pub(super) fn answer(question: &Question<'_>) -> Result<Answer, ApiError> {
     let usage = Usage::of(question.digest, question.body.len(), &reply.text(), max_tokens);
     let stop_reason = match reply {
         Reply::Call(_) => "tool_use",
+        Reply::Text(_) if is_blocked => guardrail::INTERVENED,
         Reply::Text(_) if max_tokens == Some(usage.output) => "max_tokens",
         Reply::Text(_) => "end_turn",
     };

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::tools::{self, Choice, Reply, Tool};
 use super::usage::Cache;
-use super::{Answer, Content, Dice, LATENCY_MS, Question, Usage, text};
+use super::{Answer, Content, Dice, LATENCY_MS, Question, Usage, guardrail, text};
 use crate::error::ApiError;
 use crate::frames::{self, Frame};
 use crate::route::Operation;
@@ -58,6 +58,7 @@ struct Block<'a> {
 }
 
 pub(super) fn answer(question: &Question<'_>) -> Result<Answer, ApiError> {
+    let guardrail = guardrail::of_headers(question.headers)?;
     let request: Request<'_> = serde_json::from_slice(question.body).map_err(malformed)?;
     let said = request
         .messages
@@ -72,7 +73,9 @@ pub(super) fn answer(question: &Question<'_>) -> Result<Answer, ApiError> {
         return Err(ApiError::validation("messages: at least one message is required"));
     }
     let said = said.unwrap_or("no text");
+    let is_blocked = guardrail.is_some() && said.contains(guardrail::BLOCKED);
     let reply = match tool_call(&request, said, question) {
+        _ if is_blocked => Reply::Text(guardrail::MESSAGE.to_owned()),
         Some(call) => Reply::Call(call),
         None => Reply::Text(text::compose(question, said)),
     };
@@ -104,6 +107,10 @@ pub(super) fn answer(question: &Question<'_>) -> Result<Answer, ApiError> {
                 Reply::Call(call) => json!([tool_use(call, &call.input)]),
             };
             message["stop_reason"] = stop_reason.into();
+            if guardrail.is_some() {
+                let action = if is_blocked { "INTERVENED" } else { "NONE" };
+                message["amazon-bedrock-guardrailAction"] = action.into();
+            }
             Content::Whole(message.to_string().into())
         }
     };

@@ -2,6 +2,7 @@
 
 mod converse;
 mod count;
+mod guardrail;
 mod invoke;
 mod text;
 mod tools;
@@ -16,6 +17,8 @@ use crate::frames::Frame;
 use crate::models::Model;
 use crate::pace::Pace;
 use crate::route::Operation;
+pub(crate) use guardrail::found as guardrail_of;
+pub use guardrail::{BLOCKED, Guardrail};
 pub use usage::{Cache, Usage};
 
 /// Latency that answers claim, in milliseconds: constant, so that equal requests get equal answers.

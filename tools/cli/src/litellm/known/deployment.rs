@@ -32,6 +32,10 @@ pub(crate) const LITELLM_PARAMS: Table = Table {
         Row("weight rpm tpm", Used("the share of the group's requests; rpm and tpm are no limits")),
         Row("order", Used("deployments with a lower order are tried first")),
         Row(
+            "guardrailConfig",
+            Used("a guardrail of Bedrock's for every request; the same for all deployments of a model_name"),
+        ),
+        Row(
             "input_cost_per_token output_cost_per_token cache_read_input_token_cost cache_creation_input_token_cost",
             Used(PRICE),
         ),
@@ -42,10 +46,6 @@ pub(crate) const LITELLM_PARAMS: Table = Table {
         Row(
             "guardrails",
             Protects("its guardrails check every request of the deployment; here none runs"),
-        ),
-        Row(
-            "guardrailConfig",
-            Protects("it names a guardrail of Bedrock's; here requests go out without it"),
         ),
         Row(
             "max_parallel_requests",

@@ -2,16 +2,21 @@
 //!
 //! The grammar is RFC 8259's. Two things are let pass which serde_json refuses, because a model's answer may hold them
 //! and its usage is readable all the same: bytes in strings that are not UTF-8, and lone surrogates in escapes.
+//! `guardrail/editor.rs`, which reads what a client sends, checks for both itself.
 
 /// Deepest nesting that is read: serde_json's own bound, so that both refuse the same documents.
-pub(super) const MAX_DEPTH: u32 = 127;
+pub(crate) const MAX_DEPTH: u32 = 127;
 
 /// The document is not JSON, or nested deeper than [`MAX_DEPTH`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Malformed;
+pub(crate) struct Malformed;
 
 /// Who gets the tokens.
-pub(super) trait Tokens {
+pub(crate) trait Tokens {
+    /// The token that follows begins at this offset of the bytes that are being pushed.
+    fn at(&mut self, _offset: usize) {}
+    /// A comma, between two members or two elements.
+    fn comma(&mut self) {}
     /// An object (or an array) begins.
     fn open(&mut self, object: bool);
     /// The innermost object or array ends.
@@ -20,6 +25,8 @@ pub(super) trait Tokens {
     fn string(&mut self, key: bool) -> bool;
     /// A piece of the wanted string, unescaped, never empty. A character may be cut between pieces.
     fn piece(&mut self, key: bool, piece: &[u8]);
+    /// The next piece stands for half of a surrogate pair, which no character is.
+    fn unpaired(&mut self) {}
     /// The wanted string ends.
     fn string_end(&mut self, key: bool);
     /// A number; its value if it is written as a plain non-negative integer that fits.
@@ -27,7 +34,7 @@ pub(super) trait Tokens {
 }
 
 #[derive(Clone, Debug)]
-pub(super) struct Tokenizer {
+pub(crate) struct Tokenizer {
     state: State,
     depth: u32,
     /// Bit n: whether the container at depth n + 1 is an object.
@@ -109,7 +116,7 @@ impl Tokenizer {
     ///
     /// # Errors
     /// The document is malformed; from then on every call says so.
-    pub(super) fn push(&mut self, bytes: &[u8], tokens: &mut impl Tokens) -> Result<(), Malformed> {
+    pub(crate) fn push(&mut self, bytes: &[u8], tokens: &mut impl Tokens) -> Result<(), Malformed> {
         let mut rest = bytes;
         while let Some((&byte, behind)) = rest.split_first() {
             let next = match self.state {
@@ -143,7 +150,10 @@ impl Tokenizer {
                 },
                 State::Malformed => None,
                 _ if matches!(byte, b' ' | b'\t' | b'\n' | b'\r') => Some(self.state),
-                _ => self.structure(byte, tokens),
+                _ => {
+                    tokens.at(bytes.len().saturating_sub(rest.len()));
+                    self.structure(byte, tokens)
+                }
             };
             self.state = next
                 .ok_or(Malformed)
@@ -157,7 +167,7 @@ impl Tokenizer {
     }
 
     /// Whether the document could end here.
-    pub(super) fn is_complete(&self) -> bool {
+    pub(crate) fn is_complete(&self) -> bool {
         match self.state {
             State::End => true,
             State::Number(number) => self.depth == 0 && number.is_whole(),
@@ -171,11 +181,14 @@ impl Tokenizer {
             (State::KeyOrEnd | State::Key, b'"') => Some(begin_string(true, tokens)),
             (State::Value | State::ValueOrEnd, _) => self.value(byte, tokens),
             (State::Colon, b':') => Some(State::Value),
-            (State::CommaOrEnd, b',') => Some(if self.in_object() {
-                State::Key
-            } else {
-                State::Value
-            }),
+            (State::CommaOrEnd, b',') => {
+                tokens.comma();
+                Some(if self.in_object() {
+                    State::Key
+                } else {
+                    State::Value
+                })
+            }
             (State::CommaOrEnd, b'}') if self.in_object() => Some(self.close(tokens)),
             (State::CommaOrEnd, b']') if !self.in_object() => Some(self.close(tokens)),
             _ => None,
@@ -335,7 +348,10 @@ impl Text {
 
     fn units<const N: usize>(&self, units: [u16; N], tokens: &mut impl Tokens) {
         for decoded in char::decode_utf16(units) {
-            let character = decoded.unwrap_or(char::REPLACEMENT_CHARACTER);
+            let character = decoded.unwrap_or_else(|_| {
+                self.unpaired(tokens);
+                char::REPLACEMENT_CHARACTER
+            });
             self.emit(character.encode_utf8(&mut [0; 4]).as_bytes(), tokens);
         }
     }
@@ -343,7 +359,14 @@ impl Text {
     /// What follows is no second half: a first half that waits for one stands alone.
     fn lone_surrogate(&mut self, tokens: &mut impl Tokens) {
         if self.high.take().is_some() {
+            self.unpaired(tokens);
             self.emit("\u{FFFD}".as_bytes(), tokens);
+        }
+    }
+
+    fn unpaired(&self, tokens: &mut impl Tokens) {
+        if self.wanted {
+            tokens.unpaired();
         }
     }
 }

@@ -1,0 +1,94 @@
+//! Bodies that get a guardrail, beside what serde_json makes of them.
+
+use serde_json::{Map, Value};
+
+use super::cut;
+use crate::config::GuardrailSettings;
+use crate::guardrail::{BodyFault, Editor, Guardrail};
+use crate::route::Operation;
+use crate::sigv4::PayloadHash;
+
+const OURS: &str = "ours";
+
+/// Any bytes get the guardrail, and only they change by it, or are refused. What is refused is no JSON object, and what
+/// is sent reads as the client's object with our guardrail and no other. The first byte says how to cut.
+pub fn guardrail(data: &[u8]) {
+    let Some((&recipe, body)) = data.split_first() else {
+        return;
+    };
+    let whole = guarded(editor(), &[body]);
+    let pieces = guarded(editor(), &cut(body, recipe & 0x7F));
+    assert_eq!(pieces.as_ref().ok(), whole.as_ref().ok());
+    let value = serde_json::from_slice::<Value>(body);
+    match (whole, value) {
+        (Ok(sent), Ok(Value::Object(mut expected))) => {
+            compare(&sent, &mut expected);
+            assert!(has_only_our_guardrail(&sent), "{}", sent.escape_ascii());
+        }
+        (Ok(_), Ok(other)) => panic!("expected an object, but found {other}"),
+        // A lone surrogate in a value, or a number that is no f64: the grammar has both.
+        (Ok(sent), Err(error)) => {
+            assert!(super::tolerated(&error), "{error}: {}", body.escape_ascii());
+            assert!(std::str::from_utf8(&sent).is_ok());
+        }
+        (Err(BodyFault::BadName | BodyFault::TooManyGuardrails), _) => {}
+        (Err(fault), Ok(value)) => assert!(!value.is_object(), "{fault:?}: {}", body.escape_ascii()),
+        (Err(_), Err(_)) => {}
+    }
+}
+
+fn editor() -> Editor {
+    let settings = GuardrailSettings {
+        identifier: OURS.into(),
+        version: "DRAFT".into(),
+        trace: None,
+        stream_processing_mode: None,
+    };
+    let guardrail = Guardrail::new("guardrail", &settings).unwrap();
+    guardrail.guard(Operation::Converse, &mut Vec::new()).unwrap()
+}
+
+fn compare(sent: &[u8], expected: &mut Map<String, Value>) {
+    let mut found: Map<String, Value> = serde_json::from_slice(sent).unwrap();
+    let ours = found.remove("guardrailConfig").unwrap();
+    assert_eq!(ours["guardrailIdentifier"], OURS);
+    expected.remove("guardrailConfig");
+    assert_eq!(&found, expected);
+}
+
+/// Whether the outermost object has the member once: a map keeps the last of several.
+fn has_only_our_guardrail(sent: &[u8]) -> bool {
+    #[derive(serde::Deserialize)]
+    struct Request {
+        #[serde(rename = "guardrailConfig")]
+        guardrail: Value,
+    }
+    serde_json::from_slice::<Request>(sent).is_ok_and(|request| request.guardrail["guardrailIdentifier"] == OURS)
+}
+
+/// The body as `editor` sends it. Asserts that its hash and its length are those of what the edit makes, in whatever
+/// pieces it is applied.
+pub(crate) fn guarded(mut editor: Editor, chunks: &[&[u8]]) -> Result<Vec<u8>, BodyFault> {
+    for chunk in chunks {
+        editor.push(chunk)?;
+    }
+    let edited = editor.finish()?;
+    let body = chunks.concat();
+    let sent = edited.edit.apply(0, &body);
+    assert_eq!(PayloadHash::of(&sent), edited.payload);
+    assert_eq!(sent.len() as u64, edited.bytes);
+    for size in [1, 2, 7, 64] {
+        let mut offset = 0;
+        let mut rotated = Vec::new();
+        for piece in body.chunks(size) {
+            rotated.extend(edited.edit.apply(offset, piece));
+            offset += piece.len() as u64;
+        }
+        assert_eq!(rotated, sent, "in pieces of {size}");
+    }
+    if let Some(front) = edited.edit.front_bytes() {
+        let (start, rest) = body.split_at(usize::try_from(front).unwrap());
+        assert_eq!([&edited.edit.apply(0, start), rest].concat(), sent);
+    }
+    Ok(sent)
+}
