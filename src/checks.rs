@@ -14,9 +14,9 @@ mod configuration;
 mod guardrail;
 
 pub use configuration::configuration;
-pub use guardrail::guardrail;
 #[cfg(test)]
 pub(crate) use guardrail::guarded;
+pub use guardrail::guardrail;
 use serde_json::Value;
 
 use crate::eventstream::{Crc32, DecodeError, Decoder, Head, MessageKind, Sink};

@@ -63,7 +63,8 @@ fn has_only_our_guardrail(sent: &[u8]) -> bool {
         #[serde(rename = "guardrailConfig")]
         guardrail: Value,
     }
-    serde_json::from_slice::<Request>(sent).is_ok_and(|request| request.guardrail["guardrailIdentifier"] == OURS)
+    serde_json::from_slice::<Request>(sent)
+        .is_ok_and(|request| request.guardrail["guardrailIdentifier"] == OURS)
 }
 
 /// The body as `editor` sends it. Asserts that its hash and its length are those of what the edit makes, in whatever

@@ -9,7 +9,7 @@ mod editor;
 pub use edit::Edit;
 pub use editor::{BodyFault, Edited, Editor};
 
-use serde_json::json;
+use serde_json::{Map, Value};
 
 use crate::config::{ConfigError, GuardrailSettings, GuardrailTrace};
 use crate::route::Operation;
@@ -83,23 +83,27 @@ impl Guardrail {
         if !is_version(version) {
             return Err(wrong("version", VERSION_EXPECTED, version));
         }
-        let mut config = json!({"guardrailIdentifier": identifier, "guardrailVersion": version});
+        let mut config = Map::new();
+        let mut set = |name: &str, value: &str| drop(config.insert(name.into(), value.into()));
+        set("guardrailIdentifier", identifier);
+        set("guardrailVersion", version);
         let mut headers = vec![
             (HEADER_IDENTIFIER, identifier.clone()),
             (HEADER_VERSION, version.clone()),
         ];
         if let Some(trace) = trace.map(GuardrailTrace::word) {
-            config["trace"] = trace.into();
+            set("trace", trace);
             headers.push((HEADER_TRACE, trace.to_ascii_uppercase()));
         }
-        let unary = format!("\"{MEMBER}\":{config}");
+        let mut streamed = config.clone();
         if let Some(mode) = stream_processing_mode {
-            config["streamProcessingMode"] = mode.word().into();
+            streamed.insert("streamProcessingMode".into(), mode.word().into());
         }
+        let member = |config| format!("\"{MEMBER}\":{}", Value::Object(config));
         Ok(Self {
             headers,
-            unary,
-            stream: format!("\"{MEMBER}\":{config}"),
+            unary: member(config),
+            stream: member(streamed),
         })
     }
 
@@ -112,7 +116,8 @@ impl Guardrail {
             Operation::Invoke | Operation::InvokeWithResponseStream => {
                 headers.retain(|(name, _)| !is_about_guardrails(name));
                 let own = self.headers.iter();
-                headers.extend(own.map(|(name, value)| (name.as_bytes().to_vec(), value.as_bytes().to_vec())));
+                headers
+                    .extend(own.map(|(name, value)| (name.as_bytes().to_vec(), value.as_bytes().to_vec())));
                 return None;
             }
             Operation::Converse => &self.unary,

@@ -1,5 +1,5 @@
 use proptest::prelude::*;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::*;
 use crate::checks::guarded;
@@ -27,7 +27,11 @@ fn edited(body: &str) -> Result<String, BodyFault> {
     let whole = guarded(editor(), &[body.as_bytes()]);
     for at in 0..=body.len() {
         let (start, end) = body.as_bytes().split_at(at);
-        assert_eq!(guarded(editor(), &[start, b"", end]), whole, "cut at {at}: {body}");
+        assert_eq!(
+            guarded(editor(), &[start, b"", end]),
+            whole,
+            "cut at {at}: {body}"
+        );
     }
     let bytes: Vec<&[u8]> = body.as_bytes().chunks(1).collect();
     assert_eq!(guarded(editor(), &bytes), whole, "byte by byte: {body}");
@@ -71,8 +75,14 @@ fn the_clients_guardrail_goes_with_one_comma() {
         (format!(r#"{{"a":1,{theirs}}}"#), r#","a":1}"#),
         (format!(r#"{{"a":1 , {theirs} , "b":2 }}"#), r#","a":1 , "b":2 }"#),
         (format!(r#"{{{theirs},{theirs}}}"#), "}"),
-        (format!(r#"{{{theirs},"a":1,{theirs},"b":2,{theirs}}}"#), r#","a":1,"b":2}"#),
-        (format!(r#"{{"a":1,{theirs},{theirs},"b":2}}"#), r#","a":1,"b":2}"#),
+        (
+            format!(r#"{{{theirs},"a":1,{theirs},"b":2,{theirs}}}"#),
+            r#","a":1,"b":2}"#,
+        ),
+        (
+            format!(r#"{{"a":1,{theirs},{theirs},"b":2}}"#),
+            r#","a":1,"b":2}"#,
+        ),
     ] {
         assert_eq!(edited(&body), with_ours(rest), "{body}");
     }
@@ -119,7 +129,11 @@ fn other_names_stay() {
         "\u{FFFD}",
     ] {
         let rest = format!(r#""{name}":1}}"#);
-        assert_eq!(edited(&format!("{{{rest}")), with_ours(&format!(",{rest}")), "{name}");
+        assert_eq!(
+            edited(&format!("{{{rest}")),
+            with_ours(&format!(",{rest}")),
+            "{name}"
+        );
     }
 }
 
@@ -169,7 +183,11 @@ fn a_body_that_is_no_json_object_is_refused() {
         assert_eq!(guarded(editor(), &[body.as_bytes()]), Err(fault), "{body:?}");
         for at in 0..=body.len() {
             let (start, end) = body.as_bytes().split_at(at);
-            assert_eq!(guarded(editor(), &[start, end]), Err(fault), "{body:?} cut at {at}");
+            assert_eq!(
+                guarded(editor(), &[start, end]),
+                Err(fault),
+                "{body:?} cut at {at}"
+            );
         }
     }
 }
@@ -207,9 +225,17 @@ fn names_that_readers_disagree_about_are_refused() {
         r"guardrailConfig\ud83d",
         r"x\ud83d\u0041",
     ] {
-        assert_eq!(edited(&format!("{{\"{name}\":1}}")), Err(BodyFault::BadName), "{name}");
+        assert_eq!(
+            edited(&format!("{{\"{name}\":1}}")),
+            Err(BodyFault::BadName),
+            "{name}"
+        );
         let nested = format!(r#""a":{{"{name}":"{name}"}}}}"#);
-        assert_eq!(edited(&format!("{{{nested}")), with_ours(&format!(",{nested}")), "{name}");
+        assert_eq!(
+            edited(&format!("{{{nested}")),
+            with_ours(&format!(",{nested}")),
+            "{name}"
+        );
     }
 }
 
@@ -261,7 +287,10 @@ fn a_body_without_a_guardrail_is_edited_at_its_front_only() {
 
 fn forwarded(headers: &[(&str, &str)]) -> Forwarded {
     let bytes = |text: &str| text.as_bytes().to_vec();
-    headers.iter().map(|(name, value)| (bytes(name), bytes(value))).collect()
+    headers
+        .iter()
+        .map(|(name, value)| (bytes(name), bytes(value)))
+        .collect()
 }
 
 #[test]
@@ -275,7 +304,10 @@ fn invoke_takes_it_in_headers_and_the_clients_are_gone() {
         ("x-amzn-bedrock-guardrail-of-the-future", "off"),
         ("x-amzn-bedrock-service-tier", "flex"),
     ];
-    let kept = [("content-type", "application/json"), ("x-amzn-bedrock-service-tier", "flex")];
+    let kept = [
+        ("content-type", "application/json"),
+        ("x-amzn-bedrock-service-tier", "flex"),
+    ];
     let own = [
         ("x-amzn-bedrock-guardrailidentifier", "gr1"),
         ("x-amzn-bedrock-guardrailversion", "1"),
@@ -293,7 +325,11 @@ fn invoke_takes_it_in_headers_and_the_clients_are_gone() {
             assert!(guardrail.guard(operation, &mut headers).is_none());
             let mut expected = forwarded(&kept);
             expected.extend(forwarded(&own));
-            expected.extend(word.map(|word| forwarded(&[("x-amzn-bedrock-trace", word)])).into_iter().flatten());
+            expected.extend(
+                word.map(|word| forwarded(&[("x-amzn-bedrock-trace", word)]))
+                    .into_iter()
+                    .flatten(),
+            );
             assert_eq!(headers, expected);
         }
     }
@@ -301,7 +337,10 @@ fn invoke_takes_it_in_headers_and_the_clients_are_gone() {
 
 #[test]
 fn count_tokens_knows_no_guardrail() {
-    let sent = [("x-amzn-bedrock-guardrailidentifier", "theirs"), ("content-type", "text/plain")];
+    let sent = [
+        ("x-amzn-bedrock-guardrailidentifier", "theirs"),
+        ("content-type", "text/plain"),
+    ];
     let mut headers = forwarded(&sent);
     let guardrail = Guardrail::new("g", &settings()).unwrap();
     assert!(guardrail.guard(Operation::CountTokens, &mut headers).is_none());
@@ -316,17 +355,24 @@ fn converse_takes_it_in_the_body_as_json_in_utf_8() {
         ..settings()
     };
     let guardrail = Guardrail::new("g", &full).unwrap();
-    for (operation, mode) in [(Operation::Converse, None), (Operation::ConverseStream, Some("async"))] {
+    for (operation, mode) in [
+        (Operation::Converse, None),
+        (Operation::ConverseStream, Some("async")),
+    ] {
         let mut headers = forwarded(&[
             ("content-type", "application/json; charset=utf-7"),
             ("x-amzn-bedrock-trace", "DISABLED"),
             ("accept", "x"),
         ]);
         let editor = guardrail.guard(operation, &mut headers).unwrap();
-        assert_eq!(headers, forwarded(&[("accept", "x"), ("content-type", "application/json")]));
+        assert_eq!(
+            headers,
+            forwarded(&[("accept", "x"), ("content-type", "application/json")])
+        );
         let body = guarded(editor, &[b"{}"]).unwrap();
         let config = &serde_json::from_slice::<Value>(&body).unwrap()["guardrailConfig"];
-        let mut expected = json!({"guardrailIdentifier": "gr1", "guardrailVersion": "1", "trace": "enabled_full"});
+        let mut expected =
+            json!({"guardrailIdentifier": "gr1", "guardrailVersion": "1", "trace": "enabled_full"});
         if let Some(mode) = mode {
             expected["streamProcessingMode"] = mode.into();
         }
@@ -345,7 +391,10 @@ fn an_identifier_cannot_leave_its_string() {
     let editor = guardrail.guard(Operation::Converse, &mut Vec::new()).unwrap();
     let body = guarded(editor, &[b"{}"]).unwrap();
     let config = &serde_json::from_slice::<Value>(&body).unwrap()["guardrailConfig"];
-    assert_eq!(*config, json!({"guardrailIdentifier": identifier, "guardrailVersion": "1"}));
+    assert_eq!(
+        *config,
+        json!({"guardrailIdentifier": identifier, "guardrailVersion": "1"})
+    );
 }
 
 #[test]
@@ -356,7 +405,9 @@ fn identifiers_and_versions_have_bounds() {
     for identifier in ["a b", "a\n", "a\r\nx: y", "\u{e4}", "\u{7f}", "a\0"] {
         assert!(!is_identifier(identifier), "{identifier:?}");
     }
-    assert!(is_identifier("arn:aws:bedrock:us-east-1:123456789012:guardrail/abc123"));
+    assert!(is_identifier(
+        "arn:aws:bedrock:us-east-1:123456789012:guardrail/abc123"
+    ));
     for (version, is_good) in [
         ("DRAFT", true),
         ("1", true),
@@ -373,7 +424,11 @@ fn identifiers_and_versions_have_bounds() {
     ] {
         assert_eq!(is_version(version), is_good, "{version:?}");
     }
-    let error = |settings: GuardrailSettings| Guardrail::new("models[0].guardrail", &settings).unwrap_err().to_string();
+    let error = |settings: GuardrailSettings| {
+        Guardrail::new("models[0].guardrail", &settings)
+            .unwrap_err()
+            .to_string()
+    };
     let identifier = GuardrailSettings {
         identifier: "a\r\nx: y".into(),
         ..settings()
@@ -408,7 +463,9 @@ fn documents() -> impl Strategy<Value = String> {
     let space = || "[ \n\t]{0,2}";
     let members = move |value: BoxedStrategy<String>| {
         let member = (space(), name.clone(), space(), space(), value, space()).prop_map(
-            |(before, name, after, colon, value, end)| format!("{before}\"{name}\"{after}:{colon}{value}{end}"),
+            |(before, name, after, colon, value, end)| {
+                format!("{before}\"{name}\"{after}:{colon}{value}{end}")
+            },
         );
         prop::collection::vec(member, 0..6).prop_map(|members| format!("{{{}}}", members.join(",")))
     };
@@ -419,7 +476,8 @@ fn documents() -> impl Strategy<Value = String> {
             prop::collection::vec(value, 0..3).prop_map(|all| format!("[{}]", all.join(" , "))),
         ]
     });
-    (space(), members(value.boxed()), space()).prop_map(|(before, object, after)| format!("{before}{object}{after}"))
+    (space(), members(value.boxed()), space())
+        .prop_map(|(before, object, after)| format!("{before}{object}{after}"))
 }
 
 proptest! {

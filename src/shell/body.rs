@@ -11,6 +11,9 @@ use crate::guardrail::Edit;
 /// Bytes of a body copied into the VM at once: its memory never shrinks, so one large read would stay for good.
 pub(super) const READ_MAX_BYTES: usize = 256 * 1024;
 
+/// Bytes of a body edited at once: less than is read, since a piece is there twice meanwhile.
+const EDIT_MAX_BYTES: usize = 64 * 1024;
+
 /// Applies `edit` to the body, all `size` bytes of which are in Envoy's buffer.
 ///
 /// # Errors
@@ -19,14 +22,14 @@ pub(super) fn edit(edit: &Edit, size: usize) -> Result<(), HostError> {
     let front = edit
         .front_bytes()
         .and_then(|bytes| usize::try_from(bytes).ok())
-        .filter(|bytes| *bytes <= READ_MAX_BYTES);
+        .filter(|bytes| *bytes <= EDIT_MAX_BYTES);
     if let Some(bytes) = front {
         let piece = piece(bytes)?;
         return host::replace_request_body_front(piece.len(), &edit.apply(0, &piece));
     }
     let mut offset = 0usize;
     while offset < size {
-        let piece = piece(size.saturating_sub(offset).min(READ_MAX_BYTES))?;
+        let piece = piece(size.saturating_sub(offset).min(EDIT_MAX_BYTES))?;
         host::replace_request_body_front(piece.len(), &[])?;
         let offset_bytes = u64::try_from(offset).unwrap_or(u64::MAX);
         host::append_request_body(&edit.apply(offset_bytes, &piece))?;

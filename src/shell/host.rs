@@ -209,9 +209,7 @@ pub(super) fn append_request_body(bytes: &[u8]) -> Result<(), HostError> {
 
 fn set_request_body(start: usize, size: usize, bytes: &[u8]) -> Result<(), HostError> {
     // SAFETY: the slice outlives the call.
-    checked(unsafe {
-        proxy_set_buffer_bytes(BUFFER_REQUEST_BODY, start, size, bytes.as_ptr(), bytes.len())
-    })
+    checked(unsafe { proxy_set_buffer_bytes(BUFFER_REQUEST_BODY, start, size, bytes.as_ptr(), bytes.len()) })
 }
 
 /// Bytes `start..start + max_size` of the part of the answer's body that is passing.

@@ -2,10 +2,10 @@
 
 use super::estimate::estimate;
 use super::fields::{BODY, Field};
-use crate::json::Malformed;
 use super::reading::Reading;
 use super::scan::Scanner;
 use super::{Ending, HeaderUsage, Observation, Unread, UsageSource};
+use crate::json::Malformed;
 
 /// Reads an answer that is one JSON document: Converse, InvokeModel. Memory: itself, under a kilobyte.
 ///

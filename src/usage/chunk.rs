@@ -3,9 +3,9 @@
 use super::Unread;
 use super::base64::Base64;
 use super::fields::{Field, MODEL_EVENT};
-use crate::json::Malformed;
 use super::reading::Reading;
 use super::scan::{Scanner, Visit};
+use crate::json::Malformed;
 
 /// The content of a `chunk` event, decoded as it comes.
 #[derive(Clone, Debug)]

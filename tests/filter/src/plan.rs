@@ -123,6 +123,7 @@ pub fn faults(function: &str, reach: Reach) -> Vec<Fault> {
         "proxy_get_header_map_value" => (&[NotFound], &[b"", b"\xff\xfe", b"\0"]),
         "proxy_get_header_map_pairs" => (&[], &[b"", GARBLED_PAIRS]),
         "proxy_get_buffer_bytes" => (&[NotFound], &[b""]),
+        "proxy_set_buffer_bytes" => (&[BadArgument], &[]),
         "proxy_get_property" => (
             &[NotFound, SerializationFailure, InternalFailure],
             &[b"", b"\xff", b"garbage!"],

@@ -42,6 +42,8 @@ fn render(config: &Path, output: &Path, arguments: &[&str]) {
         .args(arguments)
         // What the configurations of the tests refer to without its being a secret.
         .env("MY_REGION", "eu-west-1")
+        .env("GUARDRAIL", "gr3v0wd5zz81")
+        .env("GUARDRAIL_VERSION", "DRAFT")
         .env("V6_ENDPOINT", "https://[2001:db8::17]:8443")
         .output()
         .unwrap();

@@ -60,6 +60,33 @@ fn a_file_with_a_hundred_settings_fits_on_a_screen() {
 }
 
 #[test]
+fn the_text_shows_each_guardrail_once_with_its_models() {
+    let guarded = |name: &str, version: &str| {
+        format!(
+            "  - {{model_name: {name}, litellm_params: {{model: bedrock/amazon.nova-pro-v1:0, aws_region_name: eu-west-1, \
+             guardrailConfig: {{guardrailIdentifier: gr1, guardrailVersion: {version}}}}}}}\n"
+        )
+    };
+    let text = format!(
+        "model_list:\n{}{}{}{}",
+        guarded("a", "1"),
+        guarded("b", "DRAFT"),
+        guarded("c", "1"),
+        guarded("c", "'1'")
+    );
+    let outcome = outcome_of(&text, &[], Secrets::MayComeLater, Format::Text { columns: None });
+    let shown = plain(&outcome);
+    let lines: Vec<&str> = shown.lines().filter(|line| line.contains("gr1")).collect();
+    assert_eq!(
+        lines,
+        [
+            "guardrail     gr1 version 1 for a, c",
+            "guardrail     gr1 version DRAFT for b"
+        ]
+    );
+}
+
+#[test]
 fn a_narrow_terminal_gets_narrow_lines() {
     let outcome = outcome_of(
         CONFIG,

@@ -69,6 +69,10 @@ fn valid(out: &mut String, file: &str, meaning: &Meaning, width: Option<u16>) ->
     if let Some(names) = shared_credentials(meaning) {
         line(out, "credentials", &names.join(", "))?;
     }
+    for (guardrail, models) in guardrails(meaning) {
+        let models = models.join(", ");
+        line(out, "guardrail", &format!("{guardrail} for {models}"))?;
+    }
     if !meaning.moved_secrets.is_empty() {
         line(out, "moved secrets", &meaning.moved_secrets.join(", "))?;
     }
@@ -133,9 +137,6 @@ fn table(meaning: &Meaning, width: Option<u16>) -> Table {
         for alias in &model.aliases {
             let _ = write!(name, "\n= {alias}");
         }
-        if let Some(guardrail) = &model.guardrail {
-            let _ = write!(name, "\nguardrail {}\nversion {}", guardrail.identifier, guardrail.version);
-        }
         for deployment in &model.deployments {
             let right = |cell: Cell| cell.set_alignment(CellAlignment::Right);
             let mut row = vec![Cell::new(std::mem::take(&mut name))];
@@ -168,6 +169,22 @@ fn shared_credentials(meaning: &Meaning) -> Option<Vec<String>> {
     let first = credentials(&all.next()?.credentials);
     all.all(|deployment| credentials(&deployment.credentials) == first)
         .then_some(first)
+}
+
+/// Each guardrail with the models that have it, in the order of the file.
+fn guardrails(meaning: &Meaning) -> Vec<(String, Vec<&str>)> {
+    let mut all: Vec<(String, Vec<&str>)> = Vec::new();
+    for model in &meaning.models {
+        let Some(guardrail) = &model.guardrail else {
+            continue;
+        };
+        let text = format!("{} version {}", guardrail.identifier, guardrail.version);
+        match all.iter_mut().find(|(known, _)| *known == text) {
+            Some((_, models)) => models.push(&model.name),
+            None => all.push((text, vec![&model.name])),
+        }
+    }
+    all
 }
 
 fn share(deployment: &Deployment) -> String {

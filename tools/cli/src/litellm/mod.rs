@@ -321,7 +321,12 @@ fn note_strategy(router: &Section, reader: &mut Reader<'_>) {
 /// A guardrail belongs to a deployment. Anywhere else it would have no effect, which must not go unnoticed.
 fn refuse_misplaced_guardrails(document: &Document, sections: &[&Section], reader: &mut Reader<'_>) {
     let names = document.names();
-    guardrail::refuse_misplaced(names.map(|(name, field)| (name.to_owned(), field.clone())).collect(), reader);
+    guardrail::refuse_misplaced(
+        names
+            .map(|(name, field)| (name.to_owned(), field.clone()))
+            .collect(),
+        reader,
+    );
     for section in sections {
         guardrail::refuse_misplaced(section.unused(), reader);
         // LiteLLM gives these parameters to every request.

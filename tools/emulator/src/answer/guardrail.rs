@@ -79,7 +79,11 @@ pub(super) fn of_body(config: Option<Value>, operation: Operation) -> Result<Opt
         config.stream_processing_mode.as_deref(),
         &["sync", "async"],
     )?;
-    one_of("trace", config.trace.as_deref(), &["enabled", "disabled", "enabled_full"])?;
+    one_of(
+        "trace",
+        config.trace.as_deref(),
+        &["enabled", "disabled", "enabled_full"],
+    )?;
     let guardrail = named(config.guardrail_identifier, config.guardrail_version)?;
     Ok(guardrail.map(|guardrail| Guardrail {
         trace: config.trace,
@@ -91,11 +95,19 @@ pub(super) fn of_body(config: Option<Value>, operation: Operation) -> Result<Opt
 /// The guardrail in the headers of an Invoke request.
 pub(super) fn of_headers(headers: &HeaderMap) -> Result<Option<Guardrail>, ApiError> {
     let trace = only(headers, TRACE)?;
-    one_of("trace", trace.as_deref(), &["ENABLED", "DISABLED", "ENABLED_FULL"])?;
+    one_of(
+        "trace",
+        trace.as_deref(),
+        &["ENABLED", "DISABLED", "ENABLED_FULL"],
+    )?;
     let Some(guardrail) = named(only(headers, IDENTIFIER)?, only(headers, VERSION)?)? else {
         return Ok(None);
     };
-    if headers.get(CONTENT_TYPE).is_none_or(|media| media != "application/json") {
+    // AWS takes a body without a type for JSON.
+    if headers
+        .get(CONTENT_TYPE)
+        .is_some_and(|media| media != "application/json")
+    {
         return Err(ApiError::validation(
             "A guardrail needs the content type application/json.",
         ));
@@ -108,7 +120,9 @@ pub(super) fn of_headers(headers: &HeaderMap) -> Result<Option<Guardrail>, ApiEr
 
 fn only(headers: &HeaderMap, name: &str) -> Result<Option<String>, ApiError> {
     let mut values = headers.get_all(name).iter();
-    let first = values.next().map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
+    let first = values
+        .next()
+        .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
     if values.next().is_some() {
         return Err(ApiError::validation(format!("{name} is there twice")));
     }

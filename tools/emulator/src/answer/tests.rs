@@ -366,7 +366,11 @@ fn invoke_calls_a_tool_whole_and_in_pieces() {
     }
 }
 
-fn ask_with(operation: Operation, headers: &[(&'static str, &str)], body: &Value) -> Result<Answer, ApiError> {
+fn ask_with(
+    operation: Operation,
+    headers: &[(&'static str, &str)],
+    body: &Value,
+) -> Result<Answer, ApiError> {
     let body = body.to_string();
     let digest: [u8; 32] = Sha256::digest(&body).into();
     let headers = headers_of(headers);
@@ -397,7 +401,10 @@ fn a_guardrail_of_converse_has_the_members_of_its_shape() {
     let is_taken = |operation, config: &Value| match ask_with(operation, &[], &guarded("x", config.clone())) {
         Ok(_) => true,
         Err(error) => {
-            assert_eq!((error.status.as_u16(), error.code.as_str()), (400, "ValidationException"));
+            assert_eq!(
+                (error.status.as_u16(), error.code.as_str()),
+                (400, "ValidationException")
+            );
             false
         }
     };
@@ -414,12 +421,19 @@ fn a_guardrail_of_converse_has_the_members_of_its_shape() {
         (json!([]), false),
     ] {
         assert_eq!(is_taken(Operation::Converse, &config), in_stream, "{config}");
-        assert_eq!(is_taken(Operation::ConverseStream, &config), in_stream, "{config}");
+        assert_eq!(
+            is_taken(Operation::ConverseStream, &config),
+            in_stream,
+            "{config}"
+        );
     }
     let with_mode = with("streamProcessingMode", json!("async"));
     assert!(is_taken(Operation::ConverseStream, &with_mode));
     assert!(!is_taken(Operation::Converse, &with_mode));
-    assert!(!is_taken(Operation::ConverseStream, &with("streamProcessingMode", json!("x"))));
+    assert!(!is_taken(
+        Operation::ConverseStream,
+        &with("streamProcessingMode", json!("x"))
+    ));
     let twice = r#"{"messages":[{"role":"user","content":[{"text":"x"}]}],"guardrailConfig":{},"guardrailConfig":{}}"#;
     assert_eq!(code(ask(Operation::Converse, twice.as_bytes())).0, 400);
 }
@@ -435,15 +449,23 @@ fn a_guardrail_of_invoke_is_in_three_headers() {
         (&[identifier, version, trace, json][..], true),
         (&[identifier, version, json], true),
         (&[trace], true),
-        (&[identifier, version], false),
+        (&[identifier, version], true),
+        (&[identifier, version, ("content-type", "text/plain")], false),
         (&[identifier, json], false),
         (&[version, json], false),
         (&[identifier, identifier, version, json], false),
-        (&[identifier, version, json, ("x-amzn-bedrock-trace", "enabled")], false),
+        (
+            &[identifier, version, json, ("x-amzn-bedrock-trace", "enabled")],
+            false,
+        ),
     ] {
         let answer = ask_with(Operation::Invoke, headers, &body);
         assert_eq!(answer.is_ok(), is_taken, "{headers:?}");
-        let found = guardrail_of(Operation::Invoke, &headers_of(headers), body.to_string().as_bytes());
+        let found = guardrail_of(
+            Operation::Invoke,
+            &headers_of(headers),
+            body.to_string().as_bytes(),
+        );
         assert_eq!(found.is_some(), is_taken && headers.len() > 1, "{headers:?}");
     }
 }

@@ -27,6 +27,7 @@ model_list:
       rpm: 1
       tpm: 1
       order: 1
+      guardrailConfig: {guardrailIdentifier: gr1, guardrailVersion: 1}
       input_cost_per_token: 1e-6
       output_cost_per_token: 1e-6
       cache_read_input_token_cost: 1e-6
