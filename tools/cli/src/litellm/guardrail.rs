@@ -196,25 +196,29 @@ pub(crate) fn of_group(group: &[Deployment], reader: &mut Reader<'_>) -> Option<
 
 /// A guardrail is in one region, and AWS refuses a request that names it in another.
 fn note_regions(group: &[Deployment], guardrail: &Configured, reader: &mut Reader<'_>) {
-    let home = region::of_arn(&guardrail.settings.identifier)
-        .or_else(|| group.first().map(|one| one.settings.region.as_str()))
-        .unwrap_or_default();
-    let mut others: Vec<&str> = Vec::new();
+    let mut regions: Vec<&str> = Vec::new();
     for deployment in group {
         let region = deployment.settings.region.as_str();
-        if region != home && !others.contains(&region) {
-            others.push(region);
+        if !regions.contains(&region) {
+            regions.push(region);
         }
     }
-    if others.is_empty() {
-        return;
-    }
-    let others = others.join(", ");
-    reader.note(
-        &guardrail.place,
-        format!(
-            "a guardrail is in one region ({home}?), but deployments of this model_name are also in {others}: AWS refuses \
-             their requests unless they find the guardrail there"
-        ),
-    );
+    let text = match region::of_arn(&guardrail.settings.identifier) {
+        Some(home) if regions.iter().any(|region| *region != home) => {
+            let others: Vec<&str> = regions.into_iter().filter(|region| *region != home).collect();
+            let others = others.join(", ");
+            format!(
+                "this guardrail is in {home}: AWS will refuse the requests of this model_name in {others}"
+            )
+        }
+        None if regions.len() > 1 => {
+            let regions = regions.join(", ");
+            format!(
+                "a guardrail is in one region, but this model_name has deployments in {regions}: AWS will refuse requests \
+                 where the guardrail does not exist"
+            )
+        }
+        _ => return,
+    };
+    reader.note(&guardrail.place, text);
 }

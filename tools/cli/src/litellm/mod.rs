@@ -329,12 +329,6 @@ fn refuse_misplaced_guardrails(document: &Document, sections: &[&Section], reade
     );
     for section in sections {
         guardrail::refuse_misplaced(section.unused(), reader);
-        // LiteLLM gives these parameters to every request.
-        let unused = section.unused().into_iter();
-        let defaults = unused.filter(|(name, _)| name == "default_litellm_params");
-        for defaults in defaults.filter_map(|(_, field)| field.section()) {
-            guardrail::refuse_misplaced(defaults.unused(), reader);
-        }
     }
 }
 
