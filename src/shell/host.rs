@@ -219,9 +219,7 @@ pub(super) fn response_body(start: usize, max_size: usize) -> Result<Vec<u8>, Ho
 
 /// Empties the buffer of the request's body, which holds `size` bytes. Envoy allows this in a callback of the body.
 pub(super) fn discard_request_body(size: usize) -> Result<(), HostError> {
-    let nothing: &[u8] = &[];
-    // SAFETY: the slice outlives the call.
-    checked(unsafe { proxy_set_buffer_bytes(BUFFER_REQUEST_BODY, 0, size, nothing.as_ptr(), nothing.len()) })
+    set_request_body(0, size, &[])
 }
 
 /// Calls the plugin of the current context every `milliseconds`; 0 stops that.

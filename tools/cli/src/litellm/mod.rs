@@ -160,8 +160,11 @@ fn blueprint(document: &Document, prices: &Catalogue, reader: &mut Reader<'_>) -
             None => {}
         }
     }
-    for credential in shared.sections() {
-        guardrail::refuse_in_credential(credential, reader);
+    for values in shared.values() {
+        guardrail::refuse_in_credential(values, reader);
+    }
+    for entry in shared.entries() {
+        guardrail::refuse_misplaced(entry.unused(), reader);
     }
     let models = models::models(deployments, &mut left_out, reader);
     if models.is_empty() && !reader.has_errors() {
