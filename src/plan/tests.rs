@@ -28,7 +28,7 @@ fn plan(attempts: u32, deployments: &[(&str, &str, &str)]) -> Plan {
     ]
     .map(|(name, value)| (name.as_bytes(), value.as_bytes()));
     let exchange = Exchange::begin(Rc::new(gateway), Headers(&headers)).unwrap();
-    exchange.depart(&mut Random::new(1)).plan
+    exchange.depart(&mut Random::new(1)).unwrap().plan
 }
 
 /// Makes attempts until one is not worth another, each answered by `answer`, which gets the deployment's id. Returns the
