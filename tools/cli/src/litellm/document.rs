@@ -18,6 +18,9 @@ const FILE_MAX_BYTES: u64 = 4 * 1024 * 1024;
 /// Most files that one configuration consists of.
 const FILES_MAX: usize = 256;
 
+/// Most repeated keys of a file that are noted: a file has one or two, or is not meant to be read by people.
+const DUPLICATES_MAX: usize = 100;
+
 /// The sections of a configuration, in the order of their first appearance.
 pub(crate) struct Document {
     /// The file that was named, as a place.
@@ -197,7 +200,7 @@ fn load(file: &Path, place: &Place, asked_at: &Place, reader: &mut Reader<'_>) -
     };
     match yaml::parse(&text) {
         Ok((root, duplicates)) => {
-            for duplicate in duplicates {
+            for duplicate in duplicates.into_iter().take(DUPLICATES_MAX) {
                 let place = Place {
                     path: String::new(),
                     ..place.clone().on_line(duplicate.line)

@@ -61,14 +61,10 @@ impl<'a> Reader<'a> {
 
     /// Records what is wrong at `place`. Always `None`, so that a reading function can end with it.
     pub(crate) fn wrong<T>(&mut self, place: &Place, problem: Problem) -> Option<T> {
-        let error = ConfigError {
+        self.errors.push(ConfigError {
             place: place.clone(),
             problem,
-        };
-        // Deployments can share a credential, and with it what is wrong there.
-        if !self.errors.contains(&error) {
-            self.errors.push(error);
-        }
+        });
         None
     }
 
@@ -163,6 +159,9 @@ impl<'a> Reader<'a> {
             mut notes,
             ..
         } = self;
+        // Deployments can share a credential, and with it what is wrong there.
+        let mut seen = BTreeSet::new();
+        errors.retain(|error| seen.insert(error.to_string()));
         errors.sort_by_key(|error| order(&error.place));
         notes.sort_by_key(|note| order(&note.place));
         (errors, notes)

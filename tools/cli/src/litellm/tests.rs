@@ -360,6 +360,21 @@ fn no_credentials_names_the_variables_that_are_set_and_cannot_be_used() {
 }
 
 #[test]
+fn repeated_keys_are_noted_up_to_a_limit() {
+    let noted = |repeats: usize| {
+        let text = format!("{BARE}{}", "litellm_settings: {}\n".repeat(repeats + 1));
+        let notes = read_text(&text, &KEYS, Secrets::MustExist).unwrap().notes;
+        notes
+            .iter()
+            .filter(|note| format!("{note:?}").contains("twice"))
+            .count()
+    };
+    for (repeats, expected) in [(1, 1), (99, 99), (100, 100), (101, 100)] {
+        assert_eq!(noted(repeats), expected, "{repeats}");
+    }
+}
+
+#[test]
 fn a_file_in_another_encoding_is_refused_with_the_remedy() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("config.yaml");
