@@ -77,6 +77,23 @@ mod tests {
     }
 
     #[test]
+    fn a_declared_length_is_a_number_or_none() {
+        for (value, expected) in [
+            ("0", Some(0)),
+            ("41943040", Some(41_943_040)),
+            ("18446744073709551615", Some(u64::MAX)),
+            ("18446744073709551616", None),
+            ("-1", None),
+            ("1, 1", None),
+            ("", None),
+        ] {
+            let headers = [(&b"content-length"[..], value.as_bytes())];
+            assert_eq!(Headers(&headers).content_length(), expected, "{value}");
+        }
+        assert_eq!(Headers(&[]).content_length(), None);
+    }
+
+    #[test]
     fn bedrock_sees_the_headers_of_the_allow_list_only() {
         for name in FORWARDED
             .into_iter()

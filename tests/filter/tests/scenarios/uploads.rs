@@ -219,7 +219,7 @@ fn the_timer_runs_only_while_an_upload_is_swallowed() {
 }
 
 #[test]
-fn the_timer_lets_other_requests_alone() {
+fn the_timer_leaves_other_requests_alone() {
     let scene = Scene::new();
     let _stalled = keyless(&scene);
     let mut arriving = scene.post(PATH).unfinished().send().unwrap();
@@ -276,7 +276,6 @@ fn the_row_of_a_client_that_left_says_why_it_was_refused_and_that_it_left() {
     );
 }
 
-/// Which faults of the two calls of an upload alone end in an answer at once.
 #[test]
 fn an_upload_that_cannot_be_discarded_is_answered_at_once() {
     let failed = || Fault::Status(Status::BadArgument);
