@@ -51,7 +51,8 @@ fn a_key_header_opens_beside_a_signature_with_other_aws_keys() {
     ] {
         for (key, opens) in [(MASTER_KEY, true), (WRONG, false)] {
             let exchange = judged(&scene, PATH, &[("authorization", &signed), (name, key)]);
-            assert_eq!(exchange.outcome() == Outcome::Waiting, opens, "{name} {key}");
+            let passed = matches!(exchange.outcome(), Outcome::Forwarded(_));
+            assert_eq!(passed, opens, "{name} {key}");
             exchange.finish().unwrap();
         }
     }
