@@ -134,8 +134,11 @@ def test_invoke_stream_is_anthropics_events_in_chunks(emulator):
 
 
 def test_count_tokens_counts(emulator):
-    counted = client(emulator).count_tokens(modelId=CLAUDE, input={"converse": {"messages": messages("x" * 400)}})
+    asked = {"converse": {"messages": messages("x" * 400)}}
+    counted = client(emulator).count_tokens(modelId=CLAUDE.removeprefix("us."), input=asked)
     assert counted["inputTokens"] > 100
+    with pytest.raises(client(emulator).exceptions.ValidationException, match="doesn't support counting tokens"):
+        client(emulator).count_tokens(modelId=CLAUDE, input=asked)
 
 
 def test_embeddings_report_their_tokens(emulator):

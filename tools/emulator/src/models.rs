@@ -5,6 +5,7 @@ const BASE: &[&str] = &[
     "amazon.nova-lite-v1:0",
     "amazon.nova-micro-v1:0",
     "amazon.nova-pro-v1:0",
+    "amazon.rerank-v1:0",
     "amazon.titan-embed-text-v2:0",
     "amazon.titan-text-express-v1",
     "anthropic.claude-3-5-haiku-20241022-v1:0",
@@ -20,6 +21,7 @@ const BASE: &[&str] = &[
     "anthropic.claude-sonnet-4-5-20250929-v1:0",
     "anthropic.claude-v2:1",
     "cohere.command-r-plus-v1:0",
+    "cohere.rerank-v3-5:0",
     "deepseek.r1-v1:0",
     "meta.llama3-1-70b-instruct-v1:0",
     "meta.llama3-3-70b-instruct-v1:0",
@@ -29,7 +31,7 @@ const BASE: &[&str] = &[
 ];
 
 /// Prefixes of cross-region inference profiles.
-const PROFILES: &[&str] = &["us", "us-gov", "eu", "apac", "au", "ca", "jp", "global"];
+const PROFILES: &[&str] = &["us", "us-gov", "eu", "apac", "au", "ca", "in", "jp", "global"];
 
 /// Longest id that Bedrock's model allows, in characters.
 const ID_LIMIT: usize = 2048;
@@ -43,6 +45,8 @@ pub enum Model {
     InvokeOnly,
     /// Makes embeddings, by Invoke only.
     Embedding,
+    /// Sorts documents, by Invoke only.
+    Rerank,
     /// A stored prompt: Converse needs no `messages`.
     Prompt,
 }
@@ -60,10 +64,24 @@ pub fn find(id: &str, region: &str, extra: &[String]) -> Option<Model> {
     built_in.or_else(|| extra.iter().any(|known| known == id).then_some(Model::Any))
 }
 
+/// Whether the tokens of a model that exists can be counted by this id: by that of a foundation model or its ARN, not by
+/// that of an inference profile or of anything else.
+pub(crate) fn is_foundation(id: &str) -> bool {
+    match id.strip_prefix("arn:") {
+        Some(arn) => arn.contains(":foundation-model/"),
+        None => id.split_once('.').is_none_or(|(prefix, model)| {
+            // An id that exists besides the built-in ones may have its provider only.
+            !(PROFILES.contains(&prefix) && model.contains('.'))
+        }),
+    }
+}
+
 fn find_base(id: &str) -> Option<Model> {
     BASE.contains(&id).then(|| {
         if id.contains("embed") {
             Model::Embedding
+        } else if id.contains("rerank") {
+            Model::Rerank
         } else {
             Model::Any
         }
@@ -138,6 +156,28 @@ mod tests {
             "arn:",
         ] {
             assert_eq!(find(id, "us-west-2", &[]), None, "{id}");
+        }
+    }
+
+    #[test]
+    fn profiles_are_told_from_foundation_models() {
+        for id in [
+            "anthropic.claude-v2:1",
+            "acme.one",
+            "us.nova",
+            "arn:aws:bedrock:us-west-2::foundation-model/anthropic.claude-v2:1",
+        ] {
+            assert!(is_foundation(id), "{id}");
+        }
+        for id in [
+            "us.anthropic.claude-v2:1",
+            "global.acme.one",
+            "arn:aws:bedrock:us-west-2:123456789012:inference-profile/us.anthropic.claude-v2:1",
+            "arn:aws:bedrock:us-west-2:123456789012:application-inference-profile/abc",
+            "arn:aws:bedrock:us-west-2:123456789012:provisioned-model/abc",
+            "arn:aws:bedrock:us-west-2:123456789012:imported-model/abc",
+        ] {
+            assert!(!is_foundation(id), "{id}");
         }
     }
 

@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::{Answer, Question, Usage, parse};
 use crate::error::ApiError;
+use crate::models::{Model, is_foundation};
 
 #[derive(Deserialize)]
 struct Request {
@@ -20,6 +21,12 @@ struct Input {
 }
 
 pub(super) fn answer(question: &Question<'_>) -> Result<Answer, ApiError> {
+    let is_text = matches!(question.model, Model::Any);
+    if !is_text || !is_foundation(question.model_id) {
+        return Err(ApiError::validation(
+            "The provided model doesn't support counting tokens.",
+        ));
+    }
     let request: Request = parse(question.body)?;
     if request.input.converse.is_some() == request.input.invoke_model.is_some() {
         return Err(ApiError::validation(

@@ -182,6 +182,33 @@ pub(super) fn embed(question: &Question<'_>) -> Result<Answer, ApiError> {
     })
 }
 
+/// The order of documents. It is paid for by the query, whatever the count of tokens in the headers says.
+pub(super) fn rerank(question: &Question<'_>) -> Result<Answer, ApiError> {
+    #[derive(Deserialize)]
+    struct Request<'a> {
+        #[serde(borrow)]
+        query: Cow<'a, str>,
+        #[serde(borrow)]
+        documents: Vec<Cow<'a, str>>,
+    }
+    let request: Request<'_> = serde_json::from_slice(question.body).map_err(malformed)?;
+    if request.query.is_empty() || request.documents.is_empty() {
+        return Err(ApiError::validation("query and documents: Field required"));
+    }
+    let mut usage = Usage::of(question.digest, question.body.len(), "", None);
+    (usage.output, usage.cache) = (0, Cache::Unmentioned);
+    let results: Vec<Value> = (0..request.documents.len())
+        .map(|index| json!({ "index": index, "relevance_score": 1.0 / (index + 1) as f64 }))
+        .collect();
+    let mut headers = echoed(question);
+    headers.extend(counts(&usage));
+    Ok(Answer {
+        headers,
+        content: Content::Whole(json!({ "results": results }).to_string().into()),
+        usage: Some(usage),
+    })
+}
+
 fn malformed(error: serde_json::Error) -> ApiError {
     ApiError::validation(format!(
         "Malformed input request: {error}, please reformat your input and try again."

@@ -71,7 +71,8 @@ pub(crate) fn answer(question: &Question<'_>) -> Result<Answer, ApiError> {
             Err(ApiError::of_status(StatusCode::PAYLOAD_TOO_LARGE))
         }
         (Operation::Invoke, Model::Embedding) => invoke::embed(question),
-        (Operation::InvokeWithResponseStream, Model::Embedding) => {
+        (Operation::Invoke, Model::Rerank) => invoke::rerank(question),
+        (Operation::InvokeWithResponseStream, Model::Embedding | Model::Rerank) => {
             Err(ApiError::validation("The model is unsupported for streaming."))
         }
         (Operation::Invoke | Operation::InvokeWithResponseStream, _) => invoke::answer(question),

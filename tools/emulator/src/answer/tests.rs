@@ -11,11 +11,21 @@ use super::*;
 const ID: &str = "us.anthropic.claude-3-5-sonnet-20240620-v1:0";
 
 fn ask_at_pace(operation: Operation, model: Model, body: &[u8], pace: Pace) -> Result<Answer, ApiError> {
+    ask_for(ID, operation, model, body, pace)
+}
+
+fn ask_for(
+    model_id: &str,
+    operation: Operation,
+    model: Model,
+    body: &[u8],
+    pace: Pace,
+) -> Result<Answer, ApiError> {
     let digest: [u8; 32] = Sha256::digest(body).into();
     let headers = HeaderMap::new();
     answer(&Question {
         operation,
-        model_id: ID,
+        model_id,
         model,
         region: "us-west-2",
         headers: &headers,
@@ -250,16 +260,65 @@ fn tokens_are_counted_for_one_kind_of_input() {
         r#"{"input":{"converse":{"messages":[]}}}"#,
         r#"{"input":{"invokeModel":{"body":"e30="}}}"#,
     ] {
-        assert!(whole(ask(Operation::CountTokens, body.as_bytes()).unwrap())["inputTokens"].is_u64());
+        assert!(whole(count(body).unwrap())["inputTokens"].is_u64());
     }
-    assert_eq!(
-        code(ask(Operation::CountTokens, br#"{"input":{}}"#)).1,
-        "ValidationException"
-    );
-    assert_eq!(
-        code(ask(Operation::CountTokens, b"{}")).1,
-        "SerializationException"
-    );
+    assert_eq!(code(count(r#"{"input":{}}"#)).1, "ValidationException");
+    assert_eq!(code(count("{}")).1, "SerializationException");
+}
+
+fn count(body: &str) -> Result<Answer, ApiError> {
+    let model = ID.strip_prefix("us.").unwrap();
+    ask_for(
+        model,
+        Operation::CountTokens,
+        Model::Any,
+        body.as_bytes(),
+        Pace::default(),
+    )
+}
+
+#[test]
+fn tokens_are_counted_for_foundation_models_only() {
+    let body = br#"{"input":{"converse":{"messages":[]}}}"#;
+    let refused = |model_id, model| {
+        let answered = ask_for(model_id, Operation::CountTokens, model, body, Pace::default());
+        answered.expect_err("an error")
+    };
+    for (id, model) in [
+        (ID, Model::Any),
+        (
+            "arn:aws:bedrock:us-west-2:123456789012:application-inference-profile/a",
+            Model::Any,
+        ),
+        ("amazon.titan-embed-text-v2:0", Model::Embedding),
+    ] {
+        let error = refused(id, model);
+        assert_eq!(
+            (error.status.as_u16(), error.code.as_str(), error.message.as_str()),
+            (
+                400,
+                "ValidationException",
+                "The provided model doesn't support counting tokens."
+            ),
+            "{id}"
+        );
+    }
+}
+
+#[test]
+fn documents_are_sorted_by_invoke_only() {
+    let body = br#"{"query":"which","documents":["one","two"],"top_n":1}"#;
+    let answered = ask_at_pace(Operation::Invoke, Model::Rerank, body, Pace::default()).unwrap();
+    assert_eq!(answered.usage.unwrap().output, 0);
+    assert_eq!(whole(answered)["results"].as_array().unwrap().len(), 2);
+    for (operation, body) in [
+        (Operation::InvokeWithResponseStream, &body[..]),
+        (Operation::Converse, &body[..]),
+        (Operation::Invoke, br#"{"query":"which","documents":[]}"#),
+    ] {
+        let refused = ask_at_pace(operation, Model::Rerank, body, Pace::default());
+        assert_eq!(code(refused).0, 400, "{operation:?}");
+    }
 }
 
 #[test]
