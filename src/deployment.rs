@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use crate::config::DeploymentSettings;
+use crate::model_id::counted;
 use crate::models::substitute;
 use crate::pricing::Rates;
 use crate::route::{Operation, encode_segment};
@@ -34,6 +35,8 @@ pub struct Deployment {
     pub rates: Option<Rates>,
     base_path: String,
     model: String,
+    /// The foundation model behind `model`, where its ARN does not say.
+    base_model: Option<String>,
     /// The model id as a path segment, unless a wildcard makes it another in every request.
     segment: Option<String>,
 }
@@ -73,6 +76,7 @@ impl Deployment {
             rates: settings.rates.clone(),
             base_path: settings.base_path.clone(),
             model: settings.model.clone(),
+            base_model: settings.base_model.clone(),
             segment: (!settings.model.contains('*')).then(|| encode_segment(&settings.model)),
         }
     }
@@ -80,6 +84,11 @@ impl Deployment {
     /// Bedrock's id of the model as it is configured, with its wildcards.
     pub fn configured_model(&self) -> &str {
         &self.model
+    }
+
+    /// Whether the request names the model.
+    pub const fn is_wildcard(&self) -> bool {
+        self.segment.is_none()
     }
 
     /// Bedrock's id of the model; `captures` are what the wildcards of the model's name stand for.
@@ -90,15 +99,35 @@ impl Deployment {
         }
     }
 
+    /// The id that a request for `operation` is made to: that of [`Self::model`], but for CountTokens the foundation
+    /// model's.
+    pub fn asked_model(&self, operation: Operation, captures: &[String]) -> Cow<'_, str> {
+        let model = self.model(captures);
+        if operation != Operation::CountTokens {
+            return model;
+        }
+        // A request that cannot be made was refused before.
+        let counted = counted(&model, self.base_model.as_deref()).unwrap_or(&model);
+        Cow::from(counted.to_owned())
+    }
+
+    /// Whether a request for `operation` can be made: CountTokens needs to know the foundation model.
+    pub fn can(&self, operation: Operation, captures: &[String]) -> bool {
+        operation != Operation::CountTokens
+            || counted(&self.model(captures), self.base_model.as_deref()).is_ok()
+    }
+
     /// Path of an upstream request; `captures` are what the wildcards of the model's name stand for.
     pub fn path(&self, operation: Operation, captures: &[String]) -> String {
         let base_path = &self.base_path;
-        let operation = operation.segment();
+        let name = operation.segment();
         match &self.segment {
-            Some(segment) => format!("{base_path}/model/{segment}/{operation}"),
-            None => {
-                let segment = encode_segment(&self.model(captures));
-                format!("{base_path}/model/{segment}/{operation}")
+            Some(segment) if operation != Operation::CountTokens => {
+                format!("{base_path}/model/{segment}/{name}")
+            }
+            _ => {
+                let segment = encode_segment(&self.asked_model(operation, captures));
+                format!("{base_path}/model/{segment}/{name}")
             }
         }
     }
@@ -110,6 +139,10 @@ mod tests {
     use crate::config::{CredentialSettings, EnvName};
 
     fn deployment(model: &str, base_path: &str) -> Deployment {
+        based(model, base_path, None)
+    }
+
+    fn based(model: &str, base_path: &str, base_model: Option<&str>) -> Deployment {
         let settings = DeploymentSettings {
             id: "d".into(),
             model: model.into(),
@@ -123,6 +156,7 @@ mod tests {
             weight: 1,
             order: 0,
             rates: None,
+            base_model: base_model.map(str::to_owned),
         };
         Deployment::new(0, 0, &settings, Credentials::Bearer(Secret::new("Bearer k")))
     }
@@ -141,5 +175,33 @@ mod tests {
     fn a_wildcard_is_filled_in_before_it_is_encoded() {
         let path = deployment("us.*", "").path(Operation::ConverseStream, &["../x:0".into()]);
         assert_eq!(path, "/model/us...%2Fx%3A0/converse-stream");
+    }
+
+    #[test]
+    fn tokens_are_counted_at_the_foundation_model_and_all_else_is_asked_of_the_profile() {
+        const PROFILE: &str = "arn:aws:bedrock:us-west-2:123456789012:application-inference-profile/abc";
+        let captures = ["anthropic.x:0".to_owned()];
+        for (model, base, counted) in [
+            ("us.*", None, "anthropic.x%3A0"),
+            ("global.anthropic.y:1", None, "anthropic.y%3A1"),
+            ("anthropic.y:1", None, "anthropic.y%3A1"),
+            (PROFILE, Some("anthropic.z"), "anthropic.z"),
+        ] {
+            let deployment = based(model, "/base", base);
+            assert!(deployment.can(Operation::CountTokens, &captures));
+            assert_eq!(
+                deployment.path(Operation::CountTokens, &captures),
+                format!("/base/model/{counted}/count-tokens")
+            );
+            let model = encode_segment(&deployment.model(&captures));
+            assert_eq!(
+                deployment.path(Operation::Converse, &captures),
+                format!("/base/model/{model}/converse")
+            );
+        }
+        let profile = deployment(PROFILE, "");
+        assert!(!profile.can(Operation::CountTokens, &[]));
+        assert!(profile.can(Operation::Invoke, &[]));
+        assert!(!deployment("*", "").can(Operation::CountTokens, &[PROFILE.to_owned()]));
     }
 }

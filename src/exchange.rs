@@ -73,6 +73,10 @@ impl Exchange {
         let Some(named) = gateway.models.find(&target.alias) else {
             return Err(Reject::UnknownModel(target.alias));
         };
+        let mut deployments = named.model.deployments.iter();
+        if let Some(deployment) = deployments.find(|one| !one.can(target.operation, &named.captures)) {
+            return Err(Reject::Uncountable(deployment.id.clone()));
+        }
         if headers
             .content_length()
             .is_some_and(|bytes| bytes > gateway.body_limit_bytes)

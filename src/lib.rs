@@ -27,6 +27,7 @@ mod json;
 pub mod keys;
 pub mod ledger;
 pub mod metrics;
+pub mod model_id;
 pub mod models;
 pub mod pairs;
 pub mod percent;

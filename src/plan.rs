@@ -119,7 +119,8 @@ impl Plan {
 
     /// Bedrock's id of the model in the last attempt that was made.
     pub fn upstream_model(&self) -> Option<Cow<'_, str>> {
-        self.attempt().map(|deployment| deployment.model(&self.captures))
+        self.attempt()
+            .map(|deployment| deployment.asked_model(self.operation, &self.captures))
     }
 
     /// What the tokens of the last attempt that was made cost, if that is known.
@@ -132,7 +133,11 @@ impl Plan {
                 &deployment.model(&self.captures),
             )
         };
-        deployment.rates.as_ref().or_else(listed)
+        match &deployment.rates {
+            Some(rates) => Some(rates),
+            None if deployment.is_wildcard() => listed(),
+            None => None,
+        }
     }
 
     /// Length of the body.

@@ -30,6 +30,8 @@ pub enum Reject {
     UnknownModel(String),
     /// A body that cannot get the guardrail of its model.
     Body(BodyFault),
+    /// CountTokens for an inference profile whose foundation model is not configured, by the id of its deployment.
+    Uncountable(String),
     /// More body than allowed, in bytes.
     BodyTooLarge(u64),
     /// The request cannot be signed: its plan is gone, or Envoy chose another endpoint than planned.
@@ -104,6 +106,7 @@ impl Reject {
             Self::SpendQuery => "spend_query",
             Self::UnknownModel(_) => "unknown_model",
             Self::Body(_) => "bad_body",
+            Self::Uncountable(_) => "uncountable",
             Self::BodyTooLarge(_) => "body_too_large",
             Self::Unsignable => "unsignable",
             Self::Host => "host",
@@ -116,9 +119,11 @@ impl Reject {
             Self::NoKey(_) => (401, "UnrecognizedClientException", "auth_error"),
             Self::WrongKey => (401, "UnrecognizedClientException", "token_not_found_in_db"),
             Self::Path(PathError::UnknownOperation) => (404, "UnknownOperationException", "not_found_error"),
-            Self::Path(_) | Self::UnknownModel(_) | Self::SpendQuery | Self::Body(_) => {
-                (400, "ValidationException", "invalid_request_error")
-            }
+            Self::Path(_)
+            | Self::UnknownModel(_)
+            | Self::Uncountable(_)
+            | Self::SpendQuery
+            | Self::Body(_) => (400, "ValidationException", "invalid_request_error"),
             Self::Method(_) => (405, "UnknownOperationException", "invalid_request_error"),
             Self::BodyTooLarge(_) => (413, "ValidationException", "invalid_request_error"),
             Self::Unsignable | Self::Host => {
@@ -164,6 +169,10 @@ impl Reject {
                 let found = body_found(*fault);
                 format!("The gateway adds a guardrail to the requests of this model. Expected a JSON object, but found {found}.")
             }
+            Self::Uncountable(id) => format!(
+                "CountTokens takes foundation models only, and the foundation model of the inference profile in \
+                 deployment {id} is not configured. Set model_info.base_model of that deployment."
+            ),
             Self::BodyTooLarge(limit) => format!("Request body is too large. The limit is {limit} bytes."),
             Self::Unsignable => "The request could not be signed for its upstream. Please try again.".into(),
             Self::Host => "The gateway could not process the request. Please try again.".into(),
@@ -211,6 +220,7 @@ mod tests {
             Reject::Method("POST"),
             Reject::SpendQuery,
             Reject::UnknownModel("a \"b\"\u{1}".into()),
+            Reject::Uncountable("claude-eu".into()),
             Reject::BodyTooLarge(5),
             Reject::Unsignable,
             Reject::Host,

@@ -15,6 +15,7 @@ fn deployment(cluster: &str, weight: u64, order: i64) -> DeploymentSettings {
         weight,
         order,
         rates: None,
+        base_model: None,
     }
 }
 

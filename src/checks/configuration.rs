@@ -135,7 +135,7 @@ fn attempt(departure: &Departure) {
             ..Usage::default()
         };
         for tier in [None, Some(ServiceTier::Flex), Some(ServiceTier::Other)] {
-            let cost = plan.rates().and_then(|rates| Cost::of(&usage, tier, rates));
+            let cost = plan.rates().and_then(|rates| Cost::of(&usage, tier, None, rates));
             assert!(cost.is_none_or(|cost| cost.total() >= cost.output));
         }
         clusters.push(deployment.cluster.as_str());

@@ -170,6 +170,9 @@ pub struct DeploymentSettings {
     /// LiteLLM's `order`: lower ones are tried first, the next only when they have failed.
     #[serde(default)]
     pub order: i64,
+    /// The foundation model behind `model`, where that is an ARN that does not name it: CountTokens takes no other id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base_model: Option<String>,
     /// What its tokens cost. Without it, a wildcard's price is in [`Settings::catalogue`], and any other is unknown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rates: Option<Rates>,

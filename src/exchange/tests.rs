@@ -15,12 +15,16 @@ fn gateway() -> Rc<Gateway> {
     let signed =
         r#"{"sigv4": {"access_key_id": "ID", "secret_access_key": "SECRET", "session_token": "TOKEN"}}"#;
     let bearer = r#"{"bearer": {"api_key": "API"}}"#;
+    let profile = "arn:aws:bedrock:west:123456789012:application-inference-profile/abc";
     let json = format!(
         r#"{{"master_key": "MASTER", "attempts": 3, "body_limit_bytes": 10, "models": [
             {{"name": "team/m:0", "deployments": [{}, {}]}},
+            {{"name": "profile", "deployments": [{}, {}]}},
             {{"name": "us.*", "deployments": [{}]}}]}}"#,
         deployment("w", "a:0", "west", signed),
         deployment("e", "a:0", "east", signed),
+        deployment("known", "us.a.b", "east", signed),
+        deployment("opaque", profile, "west", signed),
         deployment("b", "us.*", "west", bearer),
     );
     let variable = |name: &str| {
@@ -53,6 +57,34 @@ fn status(path: &str, more: &[(&str, &str)]) -> u16 {
     Exchange::begin(gateway(), Headers(&headers(path, more)))
         .err()
         .map_or(0, |reply| reply.status)
+}
+
+#[test]
+fn tokens_of_a_profile_are_not_counted_without_its_foundation_model() {
+    let refused = |path: &str, more: &[(&str, &str)]| {
+        Exchange::begin(gateway(), Headers(&headers(path, more))).unwrap_err()
+    };
+    let reply = refused("/model/profile/count-tokens", &[]);
+    assert_eq!(reply.status, 400);
+    assert_eq!(reply.reason, Some("uncountable"));
+    assert!(
+        reply
+            .headers
+            .contains(&("x-amzn-errortype", "ValidationException"))
+    );
+    let body = String::from_utf8(reply.body).unwrap();
+    assert!(
+        body.contains("deployment opaque is not configured. Set model_info.base_model"),
+        "{body}"
+    );
+    assert_eq!(
+        status("/model/profile/converse", &[]),
+        0,
+        "all else is asked of it"
+    );
+    // Nobody without a key learns what is configured.
+    let stranger = refused("/model/profile/count-tokens", &[("authorization", "Bearer sk-2")]);
+    assert_eq!(stranger.status, 401);
 }
 
 fn depart(path: &str, more: &[(&str, &str)], body: &[u8]) -> Departure {

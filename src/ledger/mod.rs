@@ -207,7 +207,15 @@ fn is_given_up(plan: &Plan, answer: &Answer) -> bool {
 }
 
 fn cost(plan: &Plan, seen: &Observation) -> Option<Cost> {
-    Cost::of(seen.usage.as_ref()?, seen.service_tier, plan.rates()?)
+    if seen.has_searched {
+        return None;
+    }
+    Cost::of(
+        seen.usage.as_ref()?,
+        seen.service_tier,
+        seen.latency,
+        plan.rates()?,
+    )
 }
 
 /// How an answer ended, for an observer.

@@ -10,7 +10,7 @@ use crate::gateway::KEY_ALIAS;
 use crate::plan::Plan;
 use crate::pricing::Cost;
 use crate::time::{Rfc3339, UnixTime};
-use crate::usage::{Observation, ServiceTier, Unread};
+use crate::usage::{LatencyTier, Observation, ServiceTier, Unread};
 
 /// `call_type` of what is no request for a model: probes, and questions for the spend log.
 pub const CALL_TYPE_INTERNAL: &str = "internal";
@@ -236,12 +236,13 @@ impl<'a> Row<'a> {
     fn put_usage(&self, fields: &mut Fields) {
         let seen = self.observation.as_ref();
         let usage = seen.and_then(|seen| seen.usage).unwrap_or_default();
-        let cost = self.cost.unwrap_or_default();
-        fields.amount("spend", (!self.is_spend_unknown()).then(|| cost.total()));
-        fields.amount("input_cost", Some(cost.input));
-        fields.amount("output_cost", Some(cost.output));
-        fields.amount("cache_read_cost", Some(cost.cache_read));
-        fields.amount("cache_creation_cost", Some(cost.cache_creation));
+        // What is not known is null as a whole and in its parts, never 0.
+        let cost = (!self.is_spend_unknown()).then(|| self.cost.unwrap_or_default());
+        fields.amount("spend", cost.map(|cost| cost.total()));
+        fields.amount("input_cost", cost.map(|cost| cost.input));
+        fields.amount("output_cost", cost.map(|cost| cost.output));
+        fields.amount("cache_read_cost", cost.map(|cost| cost.cache_read));
+        fields.amount("cache_creation_cost", cost.map(|cost| cost.cache_creation));
         fields.number("prompt_tokens", Some(usage.prompt().unwrap_or_default()));
         fields.number("completion_tokens", Some(usage.output));
         fields.number("total_tokens", Some(usage.total().unwrap_or_default()));
@@ -258,6 +259,10 @@ impl<'a> Row<'a> {
         fields.text(
             "service_tier",
             seen.and_then(|seen| seen.service_tier).map(ServiceTier::as_str),
+        );
+        fields.text(
+            "performance_latency",
+            seen.and_then(|seen| seen.latency).map(LatencyTier::as_str),
         );
     }
 

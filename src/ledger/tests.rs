@@ -13,6 +13,9 @@ fn gateway() -> Rc<Gateway> {
         {"name": "m", "deployments": [{"id": "d", "model": "a:0", "region": "west", "cluster": "west",
          "authority": "west.test", "base_path": "/base", "weight": 1, "credentials": {"bearer": {"api_key": "API"}},
          "rates": {"base": {"input": 3000000, "output": 15000000, "cache_read": 300000}}}]},
+        {"name": "images", "deployments": [{"id": "i", "model": "us.anthropic.c", "region": "west", "cluster": "west",
+         "authority": "west.test", "weight": 1, "credentials": {"bearer": {"api_key": "API"}},
+         "rates": {"base": {"input": 0, "output": 0}, "unmeasured": true}}]},
         {"name": "unpriced", "deployments": [{"id": "u", "model": "b", "region": "west", "cluster": "west",
          "authority": "west.test", "weight": 1, "credentials": {"bearer": {"api_key": "API"}}}]},
         {"name": "us.*", "deployments": [{"id": "w", "model": "us.*", "region": "west", "cluster": "west",
@@ -215,10 +218,17 @@ fn a_spend_that_nobody_knows_is_null() {
         &line(&account),
         &[
             ("spend", Value::Null),
+            ("input_cost", Value::Null),
+            ("output_cost", Value::Null),
+            ("cache_read_cost", Value::Null),
+            ("cache_creation_cost", Value::Null),
             ("total_tokens", json!(1110)),
             ("status", json!("success")),
         ],
     );
+    assert!(account.close(at(2)).is_spend_unknown());
+    let names = told(&account).into_iter().map(|(name, _)| name);
+    assert!(names.into_iter().all(|name| !name.contains("cost")));
 
     let mut account = departed("/model/m/converse", 1);
     account.answered(Headers(&headers(&[(":status", "200")])));
@@ -253,6 +263,90 @@ fn a_wildcards_price_is_looked_up_by_the_name_that_the_client_gave() {
 }
 
 #[test]
+fn what_is_paid_for_in_another_unit_has_no_cost_whatever_the_answer_counts() {
+    let zeros = br#"{"usage":{"inputTokens":0,"outputTokens":0}}"#;
+    let searched =
+        br#"{"usage":{"input_tokens":9,"output_tokens":9,"server_tool_use":{"web_search_requests":1}}}"#;
+    for (model, body) in [
+        ("images", USAGE),
+        ("images", &zeros[..]),
+        ("images", b"{\"images\":[]}"),
+        ("m", b"{\"images\":[]}"),
+        ("m", searched),
+    ] {
+        let mut account = departed(&format!("/model/{model}/invoke"), 1);
+        account.answered(Headers(&headers(&[(":status", "200")])));
+        account.read(body, || None);
+        account.ended();
+        check(
+            &line(&account),
+            &[("spend", Value::Null), ("input_cost", Value::Null)],
+        );
+        assert!(account.close(at(2)).is_spend_unknown());
+    }
+}
+
+#[test]
+fn the_latency_and_the_tier_that_served_a_request_are_in_its_line() {
+    let optimized =
+        br#"{"usage":{"inputTokens":100,"outputTokens":10},"performanceConfig":{"latency":"optimized"},
+        "serviceTier":{"type":"default"}}"#;
+    let standard =
+        br#"{"usage":{"inputTokens":100,"outputTokens":10},"performanceConfig":{"latency":"standard"}}"#;
+    let header = ("x-amzn-bedrock-performanceconfig-latency", "optimized");
+    let tier = ("x-amzn-bedrock-service-tier", "priority");
+    for (operation, more, body, told, spend) in [
+        (
+            "converse",
+            vec![],
+            &optimized[..],
+            ["optimized", "default"],
+            Value::Null,
+        ),
+        (
+            "converse",
+            vec![],
+            &standard[..],
+            ["standard", ""],
+            json!(0.00045),
+        ),
+        (
+            "invoke",
+            vec![header, tier],
+            USAGE,
+            ["optimized", "priority"],
+            Value::Null,
+        ),
+        ("invoke", vec![tier], USAGE, ["", "priority"], json!(0.00075)),
+    ] {
+        let mut account = departed(&format!("/model/m/{operation}"), 1);
+        let mut all = vec![(":status", "200")];
+        all.extend(more);
+        account.answered(Headers(&headers(&all)));
+        account.read(body, || None);
+        account.ended();
+        let word = |word: &str| if word.is_empty() { Value::Null } else { json!(word) };
+        let [latency, tier] = told.map(word);
+        check(
+            &line(&account),
+            &[
+                ("performance_latency", latency),
+                ("service_tier", tier),
+                (
+                    "output_cost",
+                    if spend.is_null() {
+                        Value::Null
+                    } else {
+                        json!(0.00015)
+                    },
+                ),
+                ("spend", spend),
+            ],
+        );
+    }
+}
+
+#[test]
 fn counting_tokens_is_free() {
     let mut account = departed("/model/m/count-tokens", 1);
     account.answered(Headers(&headers(&[(":status", "200")])));
@@ -261,10 +355,19 @@ fn counting_tokens_is_free() {
         &line(&account),
         &[
             ("spend", json!(0)),
+            ("input_cost", json!(0)),
             ("status", json!("success")),
             ("usage_source", Value::Null),
         ],
     );
+}
+
+#[test]
+fn counted_tokens_are_those_of_the_foundation_model() {
+    for (operation, model) in [("count-tokens", "anthropic.c"), ("converse", "us.anthropic.c")] {
+        let account = departed(&format!("/model/images/{operation}"), 1);
+        check(&line(&account), &[("model", json!(model))]);
+    }
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use super::rates::Resolved;
 use super::{PicoUsd, Rate, RateTier, Rates};
-use crate::usage::{ServiceTier, Usage};
+use crate::usage::{LatencyTier, ServiceTier, Usage};
 
 /// What a request cost, in the parts that LiteLLM's headers name. They sum to [`Cost::total`] exactly.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -18,9 +18,18 @@ pub struct Cost {
 }
 
 impl Cost {
-    /// The cost of `usage` at `rates`. `None` if the numbers are beyond all that can be counted: then the cost is
-    /// unknown.
-    pub fn of(usage: &Usage, tier: Option<ServiceTier>, rates: &Rates) -> Option<Self> {
+    /// The cost of `usage` at `rates`, or `None` if it is unknown: something was used that has no price here, or the
+    /// numbers are too large to be counted.
+    pub fn of(
+        usage: &Usage,
+        tier: Option<ServiceTier>,
+        latency: Option<LatencyTier>,
+        rates: &Rates,
+    ) -> Option<Self> {
+        let is_standard = matches!(latency, None | Some(LatencyTier::Standard));
+        if rates.unmeasured || !(is_standard || rates.any_latency) {
+            return None;
+        }
         let Resolved {
             input,
             output,
@@ -52,8 +61,12 @@ impl Cost {
     }
 }
 
-fn times(tokens: u64, rate: Rate) -> Option<PicoUsd> {
+/// Tokens without a price have no cost, unless there are none of them.
+fn times(tokens: u64, rate: Option<Rate>) -> Option<PicoUsd> {
+    if tokens == 0 {
+        return Some(PicoUsd::ZERO);
+    }
     u128::from(tokens)
-        .checked_mul(u128::from(rate.0))
+        .checked_mul(u128::from(rate?.0))
         .map(PicoUsd::new)
 }

@@ -27,7 +27,7 @@ mod tests {
                 input: Some(Rate(pico)),
                 ..RateSet::default()
             },
-            variants: Vec::new(),
+            ..Rates::default()
         };
         let table: BTreeMap<String, Rates> = [("a.b", 1), ("us-gov-west-1/a.b", 2), ("us.a.b", 3)]
             .map(|(key, pico)| (key.to_owned(), rates(pico)))

@@ -1,40 +1,19 @@
 //! Under which ids a model's price is listed.
-//!
-//! The command looks deployments up by them, and so does the filter where a wildcard lets the client name the model.
 
-/// Geographies of cross-region inference profiles, in front of the model's own id.
-const GEOGRAPHIES: [&str; 9] = ["apac", "au", "ca", "eu", "global", "in", "jp", "us", "us-gov"];
+use crate::model_id::{Referent, without_geography};
 
 /// The ids under which the price of `model` (an id, a profile's id or an ARN, not percent-encoded) is looked up, the
 /// most special first: it, then its model without the geography of a cross-region profile, then both without a
 /// throughput variant. None for an ARN that does not say which model is behind it.
 pub fn price_ids(model: &str) -> impl Iterator<Item = &str> {
-    let model = model_part(model);
+    let model = match Referent::of(model) {
+        Referent::Named(model) => Some(model),
+        _ => None,
+    };
     let ids = [model, model.and_then(without_throughput)];
     ids.into_iter()
         .flatten()
         .flat_map(|id| [Some(id), without_geography(id)].into_iter().flatten())
-}
-
-/// The model part of an id: of an ARN that names a model, what it names; `None` if the ARN hides it (application
-/// inference profiles, provisioned, custom and imported models, prompts, routers).
-fn model_part(id: &str) -> Option<&str> {
-    if !id.starts_with("arn:") {
-        return Some(id);
-    }
-    // arn:partition:bedrock:region:account:kind/id, where the id may have colons.
-    let resource = id.splitn(6, ':').nth(5)?;
-    match resource.split_once('/')? {
-        ("foundation-model" | "inference-profile", model) if !model.is_empty() => Some(model),
-        _ => None,
-    }
-}
-
-/// Without the geography of a cross-region profile: `us.anthropic.…` → `anthropic.…`.
-fn without_geography(id: &str) -> Option<&str> {
-    let (geography, model) = id.split_once('.')?;
-    // A model's id has a provider of its own in front.
-    (GEOGRAPHIES.contains(&geography) && model.contains('.')).then_some(model)
 }
 
 /// Without the throughput variant behind the version: `…-v2:0:51k` → `…-v2:0`.

@@ -80,16 +80,31 @@ pub struct Rates {
     /// What replaces them. Of two with the same conditions the later one wins.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub variants: Vec<RateVariant>,
+    /// Whether they also hold for latency-optimised answers. Those of a price list do not: it has the standard price only.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub any_latency: bool,
+    /// Whether something is paid for that is not measured here, such as images or queries. Then no cost is known,
+    /// whatever the tokens cost.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub unmeasured: bool,
 }
 
-/// The rates of one request, with nothing absent.
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "the signature that serde asks for"
+)]
+const fn is_false(flag: &bool) -> bool {
+    !*flag
+}
+
+/// The rates of one request. What is absent here has no price.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Resolved {
-    pub(super) input: Rate,
-    pub(super) output: Rate,
-    pub(super) cache_read: Rate,
-    pub(super) cache_write: Rate,
-    pub(super) cache_write_1h: Rate,
+    pub(super) input: Option<Rate>,
+    pub(super) output: Option<Rate>,
+    pub(super) cache_read: Option<Rate>,
+    pub(super) cache_write: Option<Rate>,
+    pub(super) cache_write_1h: Option<Rate>,
 }
 
 impl Rates {
@@ -121,14 +136,13 @@ impl Rates {
             rates = here.or(rates);
             reached = Some(threshold);
         }
-        let input = rates.input.unwrap_or(Rate(0));
-        let cache_write = rates.cache_write.unwrap_or(input);
+        let cache_write = rates.cache_write.or(rates.input);
         Resolved {
-            input,
-            output: rates.output.unwrap_or(Rate(0)),
-            cache_read: rates.cache_read.unwrap_or(input),
+            input: rates.input,
+            output: rates.output,
+            cache_read: rates.cache_read.or(rates.input),
             cache_write,
-            cache_write_1h: rates.cache_write_1h.unwrap_or(cache_write),
+            cache_write_1h: rates.cache_write_1h.or(cache_write),
         }
     }
 

@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::usage::{ServiceTier, Usage};
+use crate::usage::{LatencyTier, ServiceTier, Usage};
 
 fn pico(text: &str) -> (u128, bool) {
     let parsed = PicoUsd::parse(text).unwrap_or_else(|error| panic!("{text}: {error}"));
@@ -127,8 +127,8 @@ proptest! {
         let usage = Usage { input, output, cache_read, cache_write_5m, cache_write_1h };
         let [input, output, cache_read, cache_write, cache_write_1h] = rates.map(|rate| rate.map(Rate));
         let base = RateSet { input, output, cache_read, cache_write, cache_write_1h };
-        let rates = Rates { base, variants: Vec::new() };
-        if let Some(cost) = Cost::of(&usage, None, &rates) {
+        let rates = Rates { base, ..Rates::default() };
+        if let Some(cost) = Cost::of(&usage, None, None, &rates) {
             let parts = [cost.input, cost.output, cost.cache_read, cost.cache_creation];
             let sum = parts.into_iter().try_fold(PicoUsd::ZERO, PicoUsd::checked_add);
             prop_assert_eq!(sum, Some(cost.total()));
@@ -149,24 +149,83 @@ const USAGE: Usage = Usage {
 };
 
 fn parts(usage: &Usage, tier: Option<ServiceTier>, rates: &Rates) -> [u128; 4] {
-    let cost = Cost::of(usage, tier, rates).unwrap();
+    let cost = Cost::of(usage, tier, None, rates).unwrap();
     [cost.input, cost.output, cost.cache_read, cost.cache_creation].map(PicoUsd::pico)
 }
 
 #[test]
 fn absent_rates_fall_back_and_zero_is_a_price() {
     assert_eq!(
-        parts(&USAGE, None, &rates(r#"{"base":{"input":3}}"#)),
+        parts(&USAGE, None, &rates(r#"{"base":{"input":3,"output":0}}"#)),
         [3, 0, 300, 33000]
     );
     assert_eq!(
-        parts(&USAGE, None, &rates(r#"{"base":{"input":3,"cache_write":4}}"#)),
+        parts(
+            &USAGE,
+            None,
+            &rates(r#"{"base":{"input":3,"output":0,"cache_write":4}}"#)
+        ),
         [3, 0, 300, 44000]
     );
     let zeros = rates(r#"{"base":{"input":3,"output":5,"cache_read":0,"cache_write":0}}"#);
     assert_eq!(parts(&USAGE, None, &zeros), [3, 50, 0, 0]);
     let all = rates(r#"{"base":{"input":3,"output":5,"cache_read":1,"cache_write":4,"cache_write_1h":6}}"#);
     assert_eq!(parts(&USAGE, None, &all), [3, 50, 100, 64000]);
+}
+
+#[test]
+fn tokens_without_a_price_make_the_cost_unknown_and_no_tokens_need_none() {
+    let cost =
+        |usage: &Usage, json| Cost::of(usage, None, None, &rates(json)).map(|cost| cost.total().pico());
+    let embedded = Usage {
+        input: 7,
+        ..Usage::default()
+    };
+    let written = Usage {
+        output: 7,
+        ..Usage::default()
+    };
+    assert_eq!(cost(&embedded, r#"{"base":{"input":3}}"#), Some(21));
+    assert_eq!(cost(&written, r#"{"base":{"input":3}}"#), None);
+    assert_eq!(cost(&USAGE, r#"{"base":{"input":3}}"#), None);
+    assert_eq!(cost(&written, r#"{"base":{"output":3}}"#), Some(21));
+    assert_eq!(cost(&embedded, r#"{"base":{"output":3}}"#), None);
+    // The cache can have prices of its own where the input has none.
+    let cached = Usage {
+        cache_read: 2,
+        ..Usage::default()
+    };
+    assert_eq!(cost(&cached, r#"{"base":{"cache_read":3}}"#), Some(6));
+    assert_eq!(cost(&cached, r#"{"base":{"output":3}}"#), None);
+    assert_eq!(cost(&Usage::default(), r#"{"base":{}}"#), Some(0));
+}
+
+#[test]
+fn a_unit_that_is_not_measured_makes_every_cost_unknown() {
+    let rates = rates(r#"{"base":{"input":0,"output":0},"unmeasured":true}"#);
+    for usage in [USAGE, Usage::default()] {
+        assert_eq!(Cost::of(&usage, None, None, &rates), None);
+    }
+}
+
+#[test]
+fn a_latency_optimised_answer_has_no_standard_price() {
+    let listed = rates(r#"{"base":{"input":3,"output":5}}"#);
+    let own = rates(r#"{"base":{"input":3,"output":5},"any_latency":true}"#);
+    let standard = Cost::of(&USAGE, None, None, &listed);
+    assert!(standard.is_some());
+    for (latency, listed_cost) in [
+        (Some(LatencyTier::Standard), standard),
+        (Some(LatencyTier::Optimized), None),
+        (Some(LatencyTier::Other), None),
+    ] {
+        assert_eq!(
+            Cost::of(&USAGE, None, latency, &listed),
+            listed_cost,
+            "{latency:?}"
+        );
+        assert_eq!(Cost::of(&USAGE, None, latency, &own), standard, "{latency:?}");
+    }
 }
 
 #[test]
@@ -255,19 +314,21 @@ fn numbers_beyond_counting_are_no_cost() {
         cache_read,
         ..Usage::default()
     };
-    assert_eq!(Cost::of(&usage(u64::MAX, u64::MAX, 0), None, &rates), None);
+    assert_eq!(Cost::of(&usage(u64::MAX, u64::MAX, 0), None, None, &rates), None);
     assert_eq!(
-        Cost::of(&usage(u64::MAX, 0, 1), None, &rates),
+        Cost::of(&usage(u64::MAX, 0, 1), None, None, &rates),
         None,
         "the prompt itself does not fit"
     );
-    assert!(Cost::of(&usage(u64::MAX, 0, 0), None, &rates).is_some());
+    assert!(Cost::of(&usage(u64::MAX, 0, 0), None, None, &rates).is_some());
 }
 
 #[test]
 fn rates_keep_their_form_and_refuse_what_they_do_not_know() {
     let text = r#"{"base":{"input":3,"cache_write_1h":6},"variants":[{"tier":"priority","above_tokens":200000,"rates":{"output":0}}]}"#;
     assert_eq!(serde_json::to_string(&rates(text)).unwrap(), text);
+    let flags = r#"{"base":{},"any_latency":true,"unmeasured":true}"#;
+    assert_eq!(serde_json::to_string(&rates(flags)).unwrap(), flags);
     for wrong in [
         r#"{"base":{"input":3.5}}"#,
         r#"{"base":{"input":-3}}"#,

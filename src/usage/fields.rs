@@ -18,6 +18,8 @@ pub(super) enum Field {
     DetailTokens,
     /// `cache_creation`: an object.
     Creation,
+    /// Web searches that the model made, which are paid for one by one.
+    Searches,
     Tier,
     Latency,
     StopReason,
@@ -83,6 +85,16 @@ const USAGE: &[Member] = &[
     count("cache_read_input_tokens", Style::Usage, Count::CacheRead),
     count("cache_creation_input_tokens", Style::Usage, Count::CacheWrite),
     Node::object("cache_creation", Field::Creation, CREATION),
+    Node::object(
+        "serverToolUsage",
+        Field::Group,
+        &[leaf("webSearchRequests", Field::Searches)],
+    ),
+    Node::object(
+        "server_tool_use",
+        Field::Group,
+        &[leaf("web_search_requests", Field::Searches)],
+    ),
 ];
 
 const CREATION: &[Member] = &[

@@ -60,6 +60,8 @@ pub struct Observation {
     pub stop_reason: Option<StopReason>,
     /// The failure inside a stream, if there was one (the first).
     pub exception: Option<StreamException>,
+    /// Whether the model has searched the web, which is paid for besides its tokens.
+    pub has_searched: bool,
     /// Characters of text, reasoning and tool input that were seen.
     pub characters: u64,
 }
@@ -70,6 +72,7 @@ pub(super) struct Told {
     pub(super) service_tier: Option<ServiceTier>,
     pub(super) latency: Option<LatencyTier>,
     pub(super) stop_reason: Option<StopReason>,
+    pub(super) has_searched: bool,
     /// Characters of text.
     pub(super) characters: u64,
 }
@@ -81,6 +84,7 @@ impl Told {
             service_tier: self.service_tier.or(before.service_tier),
             latency: self.latency.or(before.latency),
             stop_reason: self.stop_reason.or(before.stop_reason),
+            has_searched: self.has_searched || before.has_searched,
             characters: self.characters.saturating_add(before.characters),
         }
     }
@@ -103,6 +107,7 @@ impl Observation {
             latency: told.latency.or(headers.latency),
             stop_reason: told.stop_reason,
             exception,
+            has_searched: told.has_searched,
             characters: told.characters,
         }
     }

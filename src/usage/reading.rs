@@ -166,6 +166,7 @@ impl Visit<Field> for Reading {
                 self.usage.cache_write_5m = None;
                 self.usage.cache_write_1h = None;
             }
+            Field::Searches => self.told.has_searched = false,
             Field::Tier => self.told.service_tier = None,
             Field::Latency => self.told.latency = None,
             Field::StopReason => self.told.stop_reason = None,
@@ -190,6 +191,7 @@ impl Visit<Field> for Reading {
         match field {
             Field::Count(style, count) => *self.counts(style).slot(count) = value,
             Field::DetailTokens => self.details.element_tokens = value,
+            Field::Searches => self.told.has_searched = value != Some(0),
             _ => {}
         }
     }

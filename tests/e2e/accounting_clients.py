@@ -53,10 +53,10 @@ class Seen:
         text = re.search(rb'"text":"([^"]*)', self.body)
         return len(text[1].decode(errors="ignore")) if text else 0
 
-    def told_tier(self) -> str | None:
-        """The tier that an answer of Converse told, as far as it came."""
-        tier = re.search(rb'"serviceTier":{"type":"([^"]*)"', self.body)
-        return tier[1].decode() if tier else None
+    def told(self, member: str) -> str | None:
+        """What an answer of Converse told behind `member`, as far as it came."""
+        found = re.search(re.escape(member).encode() + rb'"([^"]*)"', self.body)
+        return found[1].decode() if found else None
 
 
 class Crowd:

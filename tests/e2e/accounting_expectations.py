@@ -74,25 +74,28 @@ class Expectations:
                 return estimated(ask, self.unseen.get(ask.call_id, seen))
         return Tokens()
 
-    def tier(self, ask: Ask, seen: Seen) -> str | None:
-        """Invoke says so in its headers, Converse in its answer."""
+    def served(self, ask: Ask, seen: Seen, asked: str | None, member: str) -> str | None:
+        """The tier or the latency of an answer. Invoke says so in its headers, Converse in its answer."""
         arrived = self.arrived(ask)
         if ask.scenario.source is None or not arrived or arrived[-1]["status"] != 200:
             return None
         if ask.operation in (INVOKE, INVOKE_STREAM) or ask.scenario.source == "reported":
-            return ask.tier
+            return asked
         # In a stream it comes beside the usage.
-        return None if ask.is_stream else self.unseen.get(ask.call_id, seen).told_tier()
+        return None if ask.is_stream else self.unseen.get(ask.call_id, seen).told(member)
 
     def row(self, ask: Ask, seen: Seen) -> dict:
         """All of a row but what is of the moment."""
         scenario, deployment = ask.scenario, self.deployment(ask)
         arrived = self.arrived(ask)
         is_answered = bool(arrived) and arrived[-1]["status"] is not None
-        tokens, tier = self.tokens(ask, seen), self.tier(ask, seen)
+        tokens = self.tokens(ask, seen)
+        tier = self.served(ask, seen, ask.tier, '"serviceTier":{"type":')
+        latency = self.served(ask, seen, ask.latency, '"performanceConfig":{"latency":')
         is_counted = scenario.source in ("reported", "headers", "estimated")
-        cost = self.prices.cost(ask, deployment, tokens, tier) if is_counted else None
-        parts = cost or Cost()
+        cost = self.prices.cost(ask, deployment, tokens, tier, latency) if is_counted else None
+        # What used nothing costs nothing.
+        parts = cost if scenario.source else Cost()
         failed = scenario.error_class is not None or scenario.http_status is None
         asked = {"path": ask.path, "requested_model": ask.requested_model} if scenario.is_refused else {}
         return {
@@ -102,7 +105,7 @@ class Expectations:
             "api_key": KEY_HASH if deployment else None,
             "key_alias": "master_key" if deployment else None,
             "model_group": deployment and deployment.group,
-            "model": deployment and deployment.model.replace("*", ask.captured),
+            "model": deployment and deployment.asked(ask.captured, ask.operation),
             "model_id": deployment and deployment.id,
             "model_region": deployment and deployment.region,
             "api_base": deployment and deployment.api_base,
@@ -111,11 +114,11 @@ class Expectations:
             "metadata": ask.metadata,
             "user_agent": ask.user_agent,
             "requester_ip_address": "127.0.0.1",
-            "spend": None if scenario.source and cost is None else parts.total,
-            "input_cost": parts.input,
-            "output_cost": parts.output,
-            "cache_read_cost": parts.cache_read,
-            "cache_creation_cost": parts.cache_creation,
+            "spend": parts and parts.total,
+            "input_cost": parts and parts.input,
+            "output_cost": parts and parts.output,
+            "cache_read_cost": parts and parts.cache_read,
+            "cache_creation_cost": parts and parts.cache_creation,
             "prompt_tokens": tokens.prompt,
             "completion_tokens": tokens.output,
             "total_tokens": tokens.prompt + tokens.output,
@@ -124,6 +127,7 @@ class Expectations:
             "usage_source": scenario.source,
             "usage_unread": scenario.unread,
             "service_tier": tier,
+            "performance_latency": latency,
             "status": "failure" if failed else "success",
             "http_status": scenario.http_status,
             "error_class": scenario.error_class,

@@ -7,7 +7,7 @@ import time
 
 import requests
 
-from accounting_scenarios import GONE
+from accounting_scenarios import GONE, OPERATIONS
 from accounting_surfaces import Story, differences, is_asked
 
 REQUESTS = "envoy_bedrock_requests_total"
@@ -110,10 +110,11 @@ def attempts_are_the_emulators(story: Story) -> list:
     """By deployment and outcome. What went to the region that takes no connections, only the requests can tell."""
     arrived = collections.Counter()
     deployments = story.expectations.deployments.values()
-    places = {(each.model, each.region): each for each in deployments}
+    places = {(each.asked("*", operation), each.region, operation): each
+              for each in deployments for operation in OPERATIONS}
     wildcard = next(each for each in deployments if "*" in each.model)
     for entry in story.entries:
-        place = places.get((entry["model"], entry["region"]), wildcard)
+        place = places.get((entry["model"], entry["region"], entry["operation"]), wildcard)
         is_throttled = entry["status"] == 429 or entry["model"] == "proof.throttled-400-v1:0" and entry["status"] == 400
         arrived[attempt(place, "throttled" if is_throttled else outcome(entry["status"]))] += 1
     for ask in story.asks:
@@ -127,7 +128,7 @@ def attempts_are_the_emulators(story: Story) -> list:
 def deployments_are_described(story: Story) -> list:
     told = {key: value for key, value in story.metrics.items() if key.startswith(DEPLOYMENT)}
     configured = {series(DEPLOYMENT, model_group=escaped(each.group), deployment=escaped(each.id), region=each.region,
-                         model=each.model): 1 for each in story.expectations.deployments.values()}
+                         model=each.model_id or each.model): 1 for each in story.expectations.deployments.values()}
     return differences("the metrics", told, "the configuration", configured)
 
 

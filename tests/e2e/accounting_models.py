@@ -2,8 +2,9 @@
 
 import dataclasses
 import json
+import re
 
-from accounting_scenarios import CENTRAL, EAST, GONE, OLD_HAIKU, OTHER_NAMES, SCENARIOS, UNPRICED, WEST
+from accounting_scenarios import CENTRAL, COUNT, EAST, GONE, OLD_HAIKU, OTHER_NAMES, SCENARIOS, UNPRICED, WEST
 
 BODY_LIMIT_MEGABYTES = 2
 # Far above what any request needs that is answered at all.
@@ -13,6 +14,10 @@ HAIKU = "anthropic.claude-haiku-4-5-20251001-v1:0"
 NOVA = "us.amazon.nova-pro-v1:0"
 TITAN = "amazon.titan-embed-text-v2:0"
 PROFILE = f"arn:aws:bedrock:{CENTRAL}:123456789012:application-inference-profile/abc123def456"
+OPUS = "anthropic.claude-opus-4-1-20250805-v1:0"
+NAMED_PROFILE = f"arn:aws:bedrock:{WEST}:123456789012:application-inference-profile/abc123def457"
+PROVISIONED = f"arn:aws:bedrock:{EAST}:123456789012:provisioned-model/abc123def458"
+RERANK = "cohere.rerank-v3-5:0"
 # The digits of a price that somebody negotiated: no float holds them all.
 OWN_PRICE = {"input_cost_per_token": "0.000001234567", "output_cost_per_token": "0.000007654321",
              "cache_read_input_token_cost": "0.000000123457", "cache_creation_input_token_cost": "0.0000015"}
@@ -27,6 +32,16 @@ class Deployment:
     order: int | None = None
     prices: dict = dataclasses.field(default_factory=dict)
     base_model: str | None = None
+    model_id: str | None = None
+
+    def asked(self, captured: str, operation: str) -> str:
+        """Bedrock's id of the model that a request goes to. Tokens are counted by the foundation model."""
+        model = (self.model_id or self.model).replace("*", captured)
+        if operation != COUNT:
+            return model
+        if model.startswith("arn:"):
+            model = self.base_model or self.model
+        return re.sub(r"^(us|eu|apac|global)\.", "", model)
 
     @property
     def id(self) -> str:
@@ -38,6 +53,8 @@ class Deployment:
 
     def entry(self) -> dict:
         params = {"model": f"bedrock/{self.model}", "aws_region_name": self.region, **self.prices}
+        if self.model_id:
+            params["model_id"] = self.model_id
         info = {"id": self.id}
         if self.order is not None:
             params["order"] = self.order
@@ -53,7 +70,9 @@ def deployments() -> list:
            Deployment("haiku", CENTRAL, f"eu.{HAIKU}"),
            Deployment("nova;pro", WEST, NOVA), Deployment("titan", EAST, TITAN),
            Deployment("own-price", EAST, OLD_HAIKU, prices=OWN_PRICE), Deployment("unpriced", EAST, UNPRICED),
-           Deployment("profile", CENTRAL, PROFILE, base_model=f"eu.{SONNET}"), Deployment("any/*", WEST, "*")]
+           Deployment("profile", CENTRAL, PROFILE, base_model=f"eu.{SONNET}"), Deployment("any/*", WEST, "*"),
+           Deployment("named-profile", WEST, f"us.{OPUS}", model_id=NAMED_PROFILE),
+           Deployment("provisioned", EAST, OPUS, model_id=PROVISIONED), Deployment("reranker", EAST, RERANK)]
     for scenario in SCENARIOS:
         (name, *others), model = scenario.asked, f"proof.{scenario.name}-v1:0"
         if name == scenario.name and not others:

@@ -13,6 +13,8 @@ GEOGRAPHIES = ("us.", "eu.", "apac.", "global.")
 PRICED_TIERS = ("flex", "priority")
 # Above so many tokens of a prompt, cached ones included, other prices hold.
 STEP, STEP_NAME = 200_000, "_above_200k_tokens"
+# Units of the models that are asked, besides tokens.
+OTHER_UNITS = ("input_cost_per_query",)
 ZERO = decimal.Decimal(0)
 
 
@@ -55,24 +57,29 @@ class Prices:
         """The prices of a deployment: its own, those of its base model, or those of its model."""
         if deployment.prices:
             return {name: decimal.Decimal(price) for name, price in deployment.prices.items()}
+        if "provisioned-model" in (deployment.model_id or "") and not deployment.base_model:
+            return None
         model = deployment.base_model or deployment.model.replace("*", ask.captured)
         for name in [model, *(model.removeprefix(each) for each in GEOGRAPHIES if model.startswith(each))]:
             for key in (f"bedrock/{deployment.region}/{name}", name):
                 if key in self.catalogue:
-                    return self.catalogue[key]
+                    prices = self.catalogue[key]
+                    return None if any(prices.get(unit) for unit in OTHER_UNITS) else prices
         return None
 
-    def cost(self, ask: Ask, deployment: Deployment, tokens: Tokens, tier: str | None) -> Cost | None:
-        """`None`: it is not known. `tier`: what the answer says it was served by."""
+    def cost(self, ask: Ask, deployment: Deployment, tokens: Tokens, tier: str | None,
+             latency: str | None) -> Cost | None:
+        """`None`: it is not known. `tier` and `latency`: what the answer says it was served by."""
         prices = self.find(ask, deployment)
-        if prices is None:
+        if prices is None or (latency == "optimized" and not deployment.prices):
             return None
 
         def price(name: str) -> decimal.Decimal | None:
             names = [name]
             if tier in PRICED_TIERS:
                 names.insert(0, f"{name}_{tier}")
-            if tokens.prompt > STEP:
+            # As in LiteLLM, the one-hour rate of a tier does not pass to the standard one above the step.
+            if tokens.prompt > STEP and not (tier in PRICED_TIERS and name.endswith("_above_1hr")):
                 names.insert(0, name + STEP_NAME)
             return next((decimal.Decimal(prices[each]) for each in names if each in prices), None)
 

@@ -13,6 +13,7 @@ from clients import anthropic, messages, question
 from gateway import KEY
 
 TIERS = (None, "flex", None, "priority", "default", None, "reserved")
+LATENCIES = (None, None, "optimized", None, None, None, "standard", None, None)
 # Prompts of more than 200,000 tokens have a price of their own.
 LONG_PROMPT_BYTES = 900_000
 
@@ -25,6 +26,7 @@ class Ask:
     asked: str
     operation: str
     tier: str | None
+    latency: str | None
     tags: tuple = ()
     end_user: str | None = None
     metadata: dict | None = None
@@ -101,6 +103,8 @@ class Ask:
             headers["x-litellm-spend-logs-metadata"] = json.dumps(self.metadata)
         if self.tier and self.operation in (INVOKE, INVOKE_STREAM):
             headers["x-amzn-bedrock-service-tier"] = self.tier
+        if self.latency and self.operation in (INVOKE, INVOKE_STREAM):
+            headers["x-amzn-bedrock-performanceconfig-latency"] = self.latency
         return headers
 
     @property
@@ -112,8 +116,12 @@ class Ask:
             return b'{"messages": []}'
         if self.scenario.name == "embedded":
             return json.dumps({"inputText": text}).encode()
+        if self.scenario.name == "reranked":
+            return json.dumps({"query": text, "documents": ["one", "two"], "api_version": 2}).encode()
         if self.operation in (CONVERSE, STREAM):
-            return question(text, **({"serviceTier": {"type": self.tier}} if self.tier else {}))
+            tier = {"serviceTier": {"type": self.tier}} if self.tier else {}
+            latency = {"performanceConfig": {"latency": self.latency}} if self.latency else {}
+            return question(text, **tier, **latency)
         if self.operation == COUNT:
             inner = ({"converse": {"messages": messages(text)}} if self.number % 2 else
                      {"invokeModel": {"body": base64.b64encode(anthropic(text)).decode()}})
@@ -130,7 +138,7 @@ def asks() -> list:
             number = next(numbers)
             operation = scenario.operations[index // len(scenario.asked) % len(scenario.operations)]
             ask = Ask(number, scenario, scenario.asked[index % len(scenario.asked)], operation,
-                      TIERS[number % len(TIERS)], **details(number))
+                      TIERS[number % len(TIERS)], LATENCIES[number % len(LATENCIES)], **details(number))
             (first if scenario.name in ("left-unanswered", "timed-out") else mixed).append(ask)
     random.Random(500).shuffle(mixed)
     return first + mixed

@@ -85,8 +85,10 @@ SCENARIOS = [
               keeps=4),
     Scenario("left-uploading", 5, act="leave_uploading", http_status=None, source=None),
 
-    Scenario("counted", 20, ("sonnet", "haiku", "any/us.amazon.nova-lite-v1:0"), (COUNT,), source=None),
+    Scenario("counted", 20, ("sonnet", "haiku", "any/us.amazon.nova-lite-v1:0", "profile", "named-profile"), (COUNT,),
+             source=None),
     Scenario("embedded", 12, ("titan",), (INVOKE,), source="headers"),
+    Scenario("reranked", 6, ("reranker",), (INVOKE,), source="headers"),
     Scenario("long-prompt", 3, operations=(CONVERSE, STREAM, INVOKE)),
     Scenario("long-answer", 3, ("long-answer",), (CONVERSE, INVOKE)),
 
@@ -141,6 +143,7 @@ SCENARIOS = [
 ]
 PLAIN = Scenario("plain", TOTAL - sum(scenario.count for scenario in SCENARIOS), (
     "sonnet", "haiku", "nova;pro", "own-price", "sonnet", "unpriced", "profile", "fast", "any/us.amazon.nova-lite-v1:0",
+    "named-profile", "provisioned",
     f"any/{OLD_HAIKU}", f"any/{UNPRICED}"))
 OTHER_NAMES = {"fast": "haiku"}
 

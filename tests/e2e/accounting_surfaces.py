@@ -166,7 +166,7 @@ def regions_sum_to_the_summary(story: Story) -> list:
 
 def estimates_are_marked_and_not_zero(story: Story) -> list:
     expected = {f"estimate of {ask.call_id}": True for ask in story.asks if ask.scenario.source == "estimated"}
-    found = {f"estimate of {row['request_id']}": row["prompt_tokens"] > 0 and row["spend"] > 0
+    found = {f"estimate of {row['request_id']}": row["prompt_tokens"] > 0 and row["spend"] != 0
              for row in story.rows if row["usage_source"] == "estimated"}
     return differences("the log", found, "expected", expected)
 
@@ -234,7 +234,10 @@ def totals_are_the_sums(story: Story) -> list:
                 continue
             for where in (f"{by} {label_of(row, by)}", f"all by {by}"):
                 groups[where].update(sums_of(row))
-        summed |= {f"{name} of {where}": value for where, sums in groups.items() for name, value in sums.items()}
+        for where, sums in groups.items():
+            # Nothing but unknown costs is not nothing.
+            spend = sums["spend"] if sums["spend"] or not sums["unknown_spend"] else None
+            summed |= {f"{name} of {where}": value for name, value in (sums | {"spend": spend}).items()}
     return differences("spend", told, "the log", summed)
 
 

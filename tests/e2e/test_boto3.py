@@ -41,6 +41,20 @@ def test_every_operation_works(caller, bedrock):
     assert all(entry["verified"] and entry["reason"] == "signature" for entry in seen)
 
 
+def test_tokens_are_counted_by_the_foundation_model(caller, bedrock):
+    counted = {"converse": {"messages": messages("count me")}}
+    assert caller.count_tokens(modelId="only-west", input=counted)["inputTokens"] > 0
+    caller.converse(modelId="only-west", messages=messages("ask me"))
+    assert [(entry["operation"], entry["model"]) for entry in bedrock.quiet_log()] == [
+        ("count-tokens", CLAUDE.removeprefix("us.")), ("converse", CLAUDE)]
+
+
+def test_tokens_of_a_profile_with_an_unknown_model_are_a_validation_exception(caller, bedrock):
+    with pytest.raises(caller.exceptions.ValidationException, match="Set model_info.base_model"):
+        caller.count_tokens(modelId="profile", input={"converse": {"messages": messages("count me")}})
+    assert bedrock.quiet_log() == []
+
+
 def test_an_alias_with_a_slash_and_a_colon_is_found(caller):
     assert text_of(caller.converse(modelId="team/alias:1", messages=messages("x"))).startswith(f"{CLAUDE} in {WEST}")
 

@@ -40,11 +40,40 @@ fn a_converse_answer_is_reported_in_every_split() {
             latency: Some(LatencyTier::Optimized),
             stop_reason: Some(StopReason::EndTurn),
             exception: None,
+            has_searched: false,
             characters: 31,
         }
     );
     let usage = observation.usage.unwrap();
     assert_eq!((usage.prompt(), usage.total()), (Some(1300), Some(1350)));
+}
+
+#[test]
+fn a_web_search_is_noticed_in_either_format() {
+    for (body, expected) in [
+        (
+            r#"{"usage":{"inputTokens":1,"outputTokens":1,"serverToolUsage":{}}}"#,
+            false,
+        ),
+        (
+            r#"{"usage":{"inputTokens":1,"outputTokens":1,"serverToolUsage":{"webSearchRequests":2}}}"#,
+            true,
+        ),
+        (
+            r#"{"usage":{"input_tokens":1,"output_tokens":1,"server_tool_use":{"web_search_requests":1}}}"#,
+            true,
+        ),
+        (
+            r#"{"usage":{"input_tokens":1,"output_tokens":1,"server_tool_use":{"web_search_requests":0}}}"#,
+            false,
+        ),
+        (
+            r#"{"usage":{"input_tokens":1,"output_tokens":1,"server_tool_use":null}}"#,
+            false,
+        ),
+    ] {
+        assert_eq!(observe(body, Ending::Whole, &[]).has_searched, expected, "{body}");
+    }
 }
 
 #[test]

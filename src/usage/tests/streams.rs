@@ -103,6 +103,7 @@ fn a_converse_stream_is_reported_in_every_split() {
             latency: Some(LatencyTier::Standard),
             stop_reason: Some(StopReason::ToolUse),
             exception: None,
+            has_searched: false,
             characters: 21,
         }
     );

@@ -25,10 +25,11 @@ pub(crate) fn assert_signed(
     assert!(sent.ended, "{sent:?}");
     assert_eq!(sent.body(), body);
     let headers = sent.headers.as_ref().expect("headers");
-    let path = format!(
-        "{}/model/{}/{operation}",
-        deployment.base_path, deployment.segment
-    );
+    let segment = match operation {
+        "count-tokens" => deployment.counted,
+        _ => deployment.segment,
+    };
+    let path = format!("{}/model/{segment}/{operation}", deployment.base_path);
     for (name, expected) in [
         (":method", "POST"),
         (":scheme", "https"),

@@ -55,6 +55,10 @@ pub(crate) struct Deployment {
     pub(crate) model: &'static str,
     /// The model as it stands in the upstream path, by hand.
     pub(crate) segment: &'static str,
+    /// The same in the path of CountTokens: the foundation model.
+    pub(crate) counted: &'static str,
+    /// The foundation model where `model` does not name it.
+    pub(crate) base_model: Option<&'static str>,
     pub(crate) credentials: Credentials,
 }
 
@@ -65,6 +69,8 @@ pub(crate) const WEST: Deployment = Deployment {
     base_path: "",
     model: "us.anthropic.claude-3-5-sonnet-20240620-v1:0",
     segment: "us.anthropic.claude-3-5-sonnet-20240620-v1%3A0",
+    counted: "anthropic.claude-3-5-sonnet-20240620-v1%3A0",
+    base_model: None,
     credentials: Credentials::Plain,
 };
 pub(crate) const EAST: Deployment = Deployment {
@@ -73,12 +79,15 @@ pub(crate) const EAST: Deployment = Deployment {
     authority: "bedrock-runtime.us-east-1.amazonaws.com",
     model: "anthropic.claude-3-haiku-20240307-v1:0",
     segment: "anthropic.claude-3-haiku-20240307-v1%3A0",
+    counted: "anthropic.claude-3-haiku-20240307-v1%3A0",
     credentials: Credentials::Temporary,
     ..WEST
 };
 pub(crate) const PROFILE: Deployment = Deployment {
     model: "arn:aws:bedrock:us-west-2:123456789012:application-inference-profile/a1b2",
     segment: "arn%3Aaws%3Abedrock%3Aus-west-2%3A123456789012%3Aapplication-inference-profile%2Fa1b2",
+    counted: "anthropic.claude-v2%3A1",
+    base_model: Some("anthropic.claude-v2:1"),
     ..WEST
 };
 pub(crate) const PRIVATE: Deployment = Deployment {
@@ -99,6 +108,7 @@ pub(crate) const TOKEN: Deployment = Deployment {
 pub(crate) const WILDCARD: Deployment = Deployment {
     model: "*",
     segment: "x.y%3A1",
+    counted: "x.y%3A1",
     ..WEST
 };
 pub(crate) const WILDCARD_ALIAS: &str = "any%2Fx.y:1";
@@ -119,11 +129,15 @@ impl Deployment {
             }}),
             Credentials::ApiKey => json!({"bearer": {"api_key": "API_KEY"}}),
         };
-        json!({
+        let mut settings = json!({
             "id": format!("{}-{index}", self.cluster), "model": self.model, "region": self.region,
             "cluster": self.cluster, "authority": self.authority, "base_path": self.base_path,
             "credentials": credentials, "weight": weight, "order": order,
-        })
+        });
+        if let Some(base_model) = self.base_model {
+            settings["base_model"] = base_model.into();
+        }
+        settings
     }
 }
 

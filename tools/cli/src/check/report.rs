@@ -310,6 +310,7 @@ impl Deployment {
 impl Price {
     fn of(settings: &DeploymentSettings) -> Self {
         match &settings.rates {
+            Some(rates) if rates.unmeasured => Price::Unknown,
             Some(rates) => Price::Known {
                 usd_per_million_tokens: Box::new(RatesJson::of(rates)),
                 rates: Box::new(rates.clone()),

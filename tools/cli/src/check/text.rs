@@ -200,7 +200,7 @@ fn price(price: &Price) -> String {
     match price {
         Price::Known { rates, .. } => {
             let [input, output] =
-                [rates.base.input, rates.base.output].map(|rate| rate.map_or("0".to_owned(), shown));
+                [rates.base.input, rates.base.output].map(|rate| rate.map_or("?".to_owned(), shown));
             format!("{input}, {output}")
         }
         Price::ByModel => "by model".to_owned(),

@@ -1,6 +1,7 @@
 //! One entry of `model_list`.
 
 use envoy_bedrock::config::{CredentialSettings, DeploymentSettings};
+use envoy_bedrock::model_id::Referent;
 use sha2::{Digest, Sha256};
 
 use super::credential_list::Credentials;
@@ -109,6 +110,7 @@ pub(crate) fn read(
         return None;
     }
     // All parts are read before any failure counts, so that one run names all of them.
+    let configured = Configured::read(&parameters, &info, &id, reader);
     let model = upstream_id(id, &parameters, reader);
     let region = model
         .as_deref()
@@ -128,7 +130,6 @@ pub(crate) fn read(
     guardrail::refuse_misplaced(info.unused(), reader);
     let rates = rates(&parameters, reader);
     let order = parameters.field("order").map(|field| reader.integer(&field));
-    let configured = Configured::read(&parameters, &info, reader);
     let own_id = info.field("id").map(|field| own_id(&field, reader));
     unused::tell(&entry, &known::MODEL_LIST, reader);
     unused::tell(parameters.own(), &known::LITELLM_PARAMS, reader);
@@ -137,7 +138,16 @@ pub(crate) fn read(
     let (model_name, model, region, address) = (model_name?, model?, region?, address?);
     check_wildcards(&model_name, &model, &parameters, reader)?;
     note_geography(&model, &region, &parameters, reader);
-    let price = price::price(&configured?, &region, &model, prices, &element.place, reader);
+    let configured = configured?;
+    let price = price::price(&configured, &region, &model, prices, &element.place, reader);
+    let base_model = configured.foundation_model(&model);
+    if base_model.is_none() && Referent::of(&model) == Referent::ApplicationProfile {
+        reader.note(
+            &element.place,
+            "CountTokens is refused, since the foundation model of the inference profile is unknown: set \
+             model_info.base_model",
+        );
+    }
     let mut settings = DeploymentSettings {
         id: String::new(),
         model,
@@ -151,6 +161,7 @@ pub(crate) fn read(
             Some(order) => order?,
             None => 0,
         },
+        base_model,
         rates: price,
     };
     let (has_own_id, has_order) = (own_id.is_some(), order.is_some());

@@ -2,7 +2,7 @@
 
 /// First parts of profile ids, and the beginnings of the names of the regions that know such profiles. Generous where
 /// AWS lets neighbours ask (`us.` from Canada and Mexico): a warning has to be right.
-const GEOGRAPHIES: [(&str, &[&str]); 7] = [
+const HOMES: [(&str, &[&str]); 8] = [
     ("us", &["us-east-", "us-west-", "ca-", "mx-"]),
     ("us-gov", &["us-gov-"]),
     (
@@ -10,6 +10,7 @@ const GEOGRAPHIES: [(&str, &[&str]); 7] = [
         &["eu-central-", "eu-north-", "eu-south-", "eu-west-", "il-"],
     ),
     ("apac", &["ap-", "me-"]),
+    ("in", &["ap-south-"]),
     ("jp", &["ap-northeast-"]),
     ("au", &["ap-southeast-"]),
     ("ca", &["ca-"]),
@@ -23,9 +24,7 @@ pub(crate) fn foreign_to<'a>(model: &'a str, region: &str) -> Option<&'a str> {
         None => model,
     };
     let (prefix, rest) = id.split_once('.')?;
-    let (_, regions) = GEOGRAPHIES
-        .into_iter()
-        .find(|(geography, _)| *geography == prefix)?;
+    let (_, regions) = HOMES.into_iter().find(|(geography, _)| *geography == prefix)?;
     // A maker and a model follow: `us.anthropic.claude-…`.
     let is_foreign = rest.contains('.') && !regions.iter().any(|start| region.starts_with(start));
     is_foreign.then_some(prefix)
@@ -33,6 +32,8 @@ pub(crate) fn foreign_to<'a>(model: &'a str, region: &str) -> Option<&'a str> {
 
 #[cfg(test)]
 mod tests {
+    use envoy_bedrock::model_id::GEOGRAPHIES;
+
     use super::*;
 
     #[test]
@@ -63,6 +64,15 @@ mod tests {
                 assert_eq!(foreign_to(&arn, region), expected, "{arn} in {region}");
             }
         }
+    }
+
+    #[test]
+    fn every_geography_but_the_global_one_has_a_home() {
+        let homes: Vec<&str> = HOMES.iter().map(|(geography, _)| *geography).collect();
+        for geography in GEOGRAPHIES {
+            assert_eq!(homes.contains(&geography), geography != "global", "{geography}");
+        }
+        assert_eq!(homes.len() + 1, GEOGRAPHIES.len());
     }
 
     #[test]

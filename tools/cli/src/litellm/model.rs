@@ -1,5 +1,6 @@
 //! What `litellm_params.model` says: the provider, the id to ask AWS for, and now and then a region.
 
+use envoy_bedrock::model_id::GEOGRAPHIES;
 use envoy_bedrock::percent;
 
 use super::region;
@@ -48,9 +49,6 @@ const MAKERS: [&str; 15] = [
     "twelvelabs",
     "writer",
 ];
-
-/// Prefixes of cross-region inference profiles.
-const GEOGRAPHIES: [&str; 8] = ["us", "eu", "apac", "global", "jp", "au", "us-gov", "ca"];
 
 /// A deployment's `model`, taken apart.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -116,7 +114,7 @@ fn within_bedrock(model: &str) -> Target {
 }
 
 /// `1-month-commitment` and the like: part of LiteLLM's price keys, not of the id.
-fn is_commitment(part: &str) -> bool {
+pub(crate) fn is_commitment(part: &str) -> bool {
     part.ends_with("-month-commitment")
 }
 

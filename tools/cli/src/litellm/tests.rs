@@ -530,6 +530,82 @@ fn limits_hold_at_their_edges() {
 }
 
 #[test]
+fn the_foundation_model_behind_an_arn_is_the_one_that_is_named() {
+    const ARN: &str = "arn:aws:bedrock:us-east-1:123456789012";
+    let base = |params: &str, info: &str| {
+        let text = format!(
+            "model_list: [{{model_name: m, litellm_params: {{aws_region_name: us-east-1, {params}}}, model_info: {{{info}}}}}]"
+        );
+        deployment(&text, &[], Secrets::MayComeLater).base_model
+    };
+    let beside = |model: &str, resource: &str| format!("model: '{model}', model_id: '{ARN}:{resource}'");
+    let (profile, haiku) = (
+        "application-inference-profile/a",
+        "anthropic.claude-haiku-4-5-20251001-v1:0",
+    );
+    for (params, info, expected) in [
+        (
+            beside(&format!("bedrock/us.{haiku}"), profile),
+            String::new(),
+            Some(haiku),
+        ),
+        (
+            beside(&format!("bedrock/converse/{haiku}"), profile),
+            String::new(),
+            Some(haiku),
+        ),
+        (
+            beside(&format!("bedrock/us-east-1/{haiku}"), "provisioned-model/a"),
+            String::new(),
+            Some(haiku),
+        ),
+        (
+            beside("bedrock/amazon.nova-pro-v1:0", profile),
+            format!("base_model: 'bedrock/eu.{haiku}'"),
+            Some(haiku),
+        ),
+        // The name of another service's model says nothing to Bedrock.
+        (
+            beside(&format!("bedrock/{haiku}"), profile),
+            "base_model: claude-3.5-sonnet".to_owned(),
+            Some(haiku),
+        ),
+        (
+            format!("model: 'bedrock/{ARN}:{profile}'"),
+            format!("base_model: 'us.{haiku}'"),
+            Some(haiku),
+        ),
+        (format!("model: 'bedrock/{ARN}:{profile}'"), String::new(), None),
+        (
+            beside(&format!("bedrock/{ARN}:{profile}"), profile),
+            String::new(),
+            None,
+        ),
+        (
+            beside("bedrock/meta.llama3-8b-instruct-v1:0", "imported-model/a"),
+            String::new(),
+            None,
+        ),
+        // What names its model needs no other.
+        (
+            format!("model: 'bedrock/us.{haiku}'"),
+            format!("base_model: '{haiku}'"),
+            None,
+        ),
+        (
+            beside(
+                "bedrock/amazon.nova-pro-v1:0",
+                &format!("inference-profile/us.{haiku}"),
+            ),
+            String::new(),
+            None,
+        ),
+    ] {
+        assert_eq!(base(&params, &info).as_deref(), expected, "{params} {info}");
+    }
+}
+
+#[test]
 fn an_id_does_not_depend_on_the_place_in_the_file() {
     let entry = |region: &str| {
         format!("  - {{model_name: m, litellm_params: {{model: bedrock/x.y, aws_region_name: {region}}}}}\n")

@@ -72,11 +72,11 @@ pub(crate) fn nearest<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> O
 /// Whatever the reading asks for is in the tables, and so in the documentation.
 #[cfg(test)]
 fn assert_documented(section: &Section, table: &Table) {
-    use crate::prices::RateField;
+    use crate::prices::{RateField, is_other_unit};
     for name in section.known_names() {
         let is_known = matches!(table.fate(&name), Some(Fate::Used(_) | Fate::Refused(_)));
         assert!(
-            is_known || RateField::parse(&name).is_some(),
+            is_known || RateField::parse(&name).is_some() || is_other_unit(&name),
             "{}.{name} is read, but the table does not say so",
             table.name
         );

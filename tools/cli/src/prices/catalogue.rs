@@ -32,7 +32,8 @@ pub struct Entry {
 pub enum Price {
     /// By tokens.
     Tokens(Rates),
-    /// By something that a request's token counts do not tell: images, seconds, queries. Names of the list's fields.
+    /// By something that a request's token counts do not tell: images, seconds, queries. Names of the list's fields; none
+    /// if it has no price at all.
     OtherUnit(Vec<String>),
 }
 
@@ -83,7 +84,7 @@ impl Catalogue {
 
 impl Entry {
     fn parse(key: &str, fields: &BTreeMap<String, Box<RawValue>>) -> Result<Self, PriceError> {
-        let rates = rates(
+        let named = rates(
             key,
             fields.iter().map(|(name, value)| (name.as_str(), value.get())),
         )?;
@@ -91,17 +92,12 @@ impl Entry {
             .get("mode")
             .and_then(|mode| serde_json::from_str(mode.get()).ok())
             .unwrap_or_default();
-        // A video model whose answer alone is priced by tokens would come out far too cheap.
-        let price = if rates.base.input.is_some() {
-            Price::Tokens(rates)
+        // A video model whose answer alone is priced by tokens would come out far too cheap, and so would a reranker
+        // whose tokens are free beside its queries.
+        let price = if named.rates.base.input.is_some() && named.other_units.is_empty() {
+            Price::Tokens(named.rates)
         } else {
-            Price::OtherUnit(
-                fields
-                    .keys()
-                    .filter(|name| name.contains("_cost_"))
-                    .cloned()
-                    .collect(),
-            )
+            Price::OtherUnit(named.other_units)
         };
         Ok(Self { mode, price })
     }

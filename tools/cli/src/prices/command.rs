@@ -85,6 +85,7 @@ fn shown(arguments: &Arguments) -> Result<ExitCode, String> {
         let pricing = Pricing {
             explicit: None,
             base_model: None,
+            named: None,
             region,
             model,
         };

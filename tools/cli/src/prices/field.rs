@@ -83,21 +83,49 @@ fn parse_threshold(text: &str) -> Option<u64> {
     digits.parse::<u64>().ok()?.checked_mul(factor)
 }
 
-/// Rates from named prices, in any order. Names that are no prices of tokens are ignored; of one name the first counts.
+/// Whether a name is that of a price in another unit than the tokens that are measured here: images, seconds, queries,
+/// characters, tokens of audio. Prices of tokens under another condition (`…_batches`) are not meant, nor those of web
+/// searches: only an answer with a search costs more.
+pub fn is_other_unit(name: &str) -> bool {
+    let is_price = name.contains("cost_per_") || name.contains("_token_cost");
+    is_price
+        && !name.starts_with("search_context_")
+        && !NAMES.iter().any(|(prefix, _)| name.starts_with(prefix))
+}
+
+/// What named prices make.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Named {
+    /// The rates of tokens. They are marked as [`Rates::unmeasured`] if there are other units.
+    pub(super) rates: Rates,
+    /// Names of prices in other units, in their order. A price of 0 needs no measuring and is left out.
+    pub(super) other_units: Vec<String>,
+}
+
+/// Rates from named prices, in any order. Names that are no prices are ignored; of one name the first counts.
 ///
 /// # Errors
 /// The first value that is no price.
 pub(super) fn rates<'a>(
     entry: &str,
     prices: impl IntoIterator<Item = (&'a str, &'a str)>,
-) -> Result<Rates, PriceError> {
+) -> Result<Named, PriceError> {
     let mut base = RateSet::default();
     let mut variants: BTreeMap<(Option<u64>, Option<RateTier>), RateSet> = BTreeMap::new();
+    let mut others: Vec<(&str, Rate)> = Vec::new();
     for (name, text) in prices {
-        let Some(field) = RateField::parse(name) else {
+        let field = RateField::parse(name);
+        // LiteLLM nests prices that have kinds, such as those of guardrails.
+        if field.is_none() && (!is_other_unit(name) || text.starts_with(['{', '['])) {
+            continue;
+        }
+        let Some(rate) = parse_rate(entry, name, text)? else {
             continue;
         };
-        let Some(rate) = parse_rate(entry, name, text)? else {
+        let Some(field) = field else {
+            if others.iter().all(|(other, _)| *other != name) {
+                others.push((name, rate));
+            }
             continue;
         };
         let condition = (field.above_tokens, field.tier);
@@ -116,7 +144,27 @@ pub(super) fn rates<'a>(
             rates,
         })
         .collect();
-    Ok(Rates { base, variants })
+    others.retain(|(name, rate)| *rate != Rate(0) && !is_counted(name, *rate, &base));
+    Ok(Named {
+        rates: Rates {
+            base,
+            variants,
+            unmeasured: !others.is_empty(),
+            ..Rates::default()
+        },
+        other_units: others.into_iter().map(|(name, _)| name.to_owned()).collect(),
+    })
+}
+
+/// Whether a price is one of tokens of a certain kind (`input_cost_per_audio_token`) that cost as much as any token: the
+/// counts of tokens include them.
+fn is_counted(name: &str, rate: Rate, base: &RateSet) -> bool {
+    let of = |side: &str| {
+        name.strip_prefix(side)
+            .is_some_and(|kind| kind.ends_with("_token"))
+    };
+    (of("input_cost_per_") && base.input == Some(rate))
+        || (of("output_cost_per_") && base.output == Some(rate))
 }
 
 /// A price as JSON or YAML has it: a number or a number in quotes. `None` for null.
@@ -202,14 +250,62 @@ mod tests {
         );
         assert_eq!(
             rates("", [("input_cost_per_token", "null")]),
-            Ok(Rates::default())
+            Ok(Named::default())
         );
         assert_eq!(
             rates("", [("input_cost_per_token", "\"3e-6\"")])
                 .unwrap()
+                .rates
                 .base
                 .input,
             Some(Rate(3_000_000))
         );
+    }
+
+    #[test]
+    fn prices_in_other_units_are_told_unless_they_change_nothing() {
+        let others = |name, price| {
+            let tokens = [
+                ("input_cost_per_token", "3e-6"),
+                ("output_cost_per_token", "5e-6"),
+            ];
+            let named = rates("", tokens.into_iter().chain([(name, price)])).unwrap();
+            assert_eq!(named.rates.unmeasured, !named.other_units.is_empty());
+            named.other_units
+        };
+        for name in [
+            "input_cost_per_query",
+            "input_cost_per_second",
+            "cost_per_second",
+            "output_cost_per_image",
+            "output_cost_per_pixel",
+            "input_cost_per_character",
+            "input_cost_per_video_per_second",
+            "input_cost_per_audio_per_second_above_128k_tokens",
+            "input_cost_per_audio_token",
+            "output_cost_per_reasoning_token",
+            "guardrail_cost_per_unit",
+            "cache_read_input_image_token_cost",
+        ] {
+            assert_eq!(others(name, "0.001"), [name]);
+            assert!(others(name, "0").is_empty(), "{name}: nothing to measure");
+            assert!(others(name, "null").is_empty(), "{name}");
+        }
+        assert!(others("input_cost_per_audio_token", "0.000003").is_empty());
+        assert_eq!(others("output_cost_per_audio_token", "3e-6").len(), 1);
+        assert!(others("output_cost_per_image_token", "5e-6").is_empty());
+        for name in [
+            "input_cost_per_token_batches",
+            "output_cost_per_token_turbo",
+            "max_tokens",
+            "mode",
+            "rpm",
+        ] {
+            assert!(others(name, "1").is_empty(), "{name}");
+        }
+        assert!(others("search_context_cost_per_query", "0.01").is_empty());
+        let nested = r#"{"content_policy": 0.01}"#;
+        assert!(others("guardrail_cost_per_unit", nested).is_empty());
+        assert!(rates("", [("input_cost_per_query", "free")]).is_err());
     }
 }

@@ -56,7 +56,7 @@ fn write(file: &File) -> String {
 
 /// Prices, and what the model does. Prices of batch jobs are no prices of requests, and nested ones are of searches.
 fn is_kept(name: &str, value: &str) -> bool {
-    let price = name.contains("_cost") && !name.ends_with("_batches") && !value.starts_with(['{', '[']);
+    let price = name.contains("cost") && !name.ends_with("_batches") && !value.starts_with(['{', '[']);
     price || name == "mode"
 }
 

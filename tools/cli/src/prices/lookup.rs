@@ -2,23 +2,42 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::LazyLock;
 
+use envoy_bedrock::model_id::Referent;
 use envoy_bedrock::pricing::{Rates, price_ids, regional_key};
 
-use super::field::rates;
+use super::field::{Named, rates};
 use super::{Catalogue, Price, PriceError};
+
+/// The rates of what is not paid for by tokens.
+static UNMEASURED: LazyLock<Rates> = LazyLock::new(|| Rates {
+    unmeasured: true,
+    ..Rates::default()
+});
 
 /// What decides about a deployment's price.
 #[derive(Clone, Copy, Debug)]
 pub struct Pricing<'a> {
     /// Prices of the configuration, from [`explicit`].
-    pub explicit: Option<&'a Rates>,
+    pub explicit: Option<&'a Explicit>,
     /// `model_info.base_model`.
     pub base_model: Option<&'a str>,
+    /// The `model` beside a `model_id`: it names the model behind an ARN that does not.
+    pub named: Option<&'a str>,
     /// The deployment's region.
     pub region: &'a str,
     /// The deployment's model id, profile id or ARN, not percent-encoded.
     pub model: &'a str,
+}
+
+/// Prices that a configuration sets itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Explicit {
+    /// The rates of tokens. They hold however a request is served.
+    pub rates: Rates,
+    /// Names of prices in units that are not measured here.
+    pub other_units: Vec<String>,
 }
 
 /// A price that was found.
@@ -44,10 +63,16 @@ pub enum Source {
 pub enum NoPrice {
     /// The ARN does not say which model is behind it: `model_info.base_model` can.
     OpaqueArn,
+    /// It is paid for by the time that it is there, not by the request: what it is.
+    ByTime(&'static str),
+    /// A prompt router chooses another model for each request.
+    Routed,
     /// No entry for the model: its key, as it was looked for last.
     NotListed(String),
-    /// The entry is not priced by tokens: its key, and its units.
+    /// The entry is not priced by tokens alone: its key, and its other units.
     OtherUnit(String, Vec<String>),
+    /// The configuration sets prices in units that are not measured here: their names.
+    ConfiguredUnit(Vec<String>),
 }
 
 impl fmt::Display for NoPrice {
@@ -56,7 +81,22 @@ impl fmt::Display for NoPrice {
             Self::OpaqueArn => out.write_str(
                 "expected a price, but found an ARN that does not name its model: set model_info.base_model",
             ),
+            Self::ByTime(what) => write!(
+                out,
+                "expected a price per token, but found {what}, which is paid for by time"
+            ),
+            Self::Routed => out.write_str(
+                "expected a price, but found a prompt router, which chooses the model of each request",
+            ),
             Self::NotListed(key) => write!(out, "expected a price, but found no entry for {key}"),
+            Self::ConfiguredUnit(units) => write!(
+                out,
+                "expected prices per token only, but found {}, whose unit is not measured",
+                units.join(", ")
+            ),
+            Self::OtherUnit(key, units) if units.is_empty() => {
+                write!(out, "expected a price per token, but found that {key} has none")
+            }
             Self::OtherUnit(key, units) => {
                 write!(
                     out,
@@ -69,39 +109,65 @@ impl fmt::Display for NoPrice {
 }
 
 /// The rates that a configuration sets itself, by LiteLLM's names (`input_cost_per_token` …) in `litellm_params` or
-/// `model_info`: of one name the first counts, so those of `litellm_params` come first. `None` if it sets none.
+/// `model_info`: of one name the first counts, so those of `litellm_params` come first. `None` if it sets none. Prices of
+/// 0 in other units than tokens are none.
 ///
 /// # Errors
 /// The first value that is no price.
 pub fn explicit<'a>(
     parameters: impl IntoIterator<Item = (&'a str, &'a str)>,
-) -> Result<Option<Rates>, PriceError> {
-    let rates = rates("", parameters)?;
-    Ok((rates != Rates::default()).then_some(rates))
+) -> Result<Option<Explicit>, PriceError> {
+    let Named { rates, other_units } = rates("", parameters)?;
+    Ok((rates != Rates::default()).then_some(Explicit {
+        rates: Rates {
+            any_latency: true,
+            ..rates
+        },
+        other_units,
+    }))
 }
 
 impl Catalogue {
     /// The price of a deployment: the configuration's own, else that of its `base_model`, else that of its model in its
-    /// region, of its model, of its model without the geography of a cross-region profile.
+    /// region, of its model, of its model without the geography of a cross-region profile. The model of an application
+    /// inference profile or of a prompt is the one that the configuration names.
     ///
     /// # Errors
     /// Why there is none.
     pub fn price(&self, pricing: &Pricing<'_>) -> Result<Found, NoPrice> {
-        if let Some(rates) = pricing.explicit {
+        if let Some(explicit) = pricing.explicit {
+            if explicit.rates.unmeasured {
+                return Err(NoPrice::ConfiguredUnit(explicit.other_units.clone()));
+            }
             return Ok(Found {
-                rates: rates.clone(),
+                rates: explicit.rates.clone(),
                 source: Source::Configuration,
             });
         }
-        match pricing.base_model {
-            Some(base_model) if self.entry(base_model).is_some() => self.found(base_model),
-            Some(base_model) => self.listed(pricing.region, without_route(base_model)),
-            None => self.listed(pricing.region, pricing.model),
-        }
+        let model = match pricing.base_model {
+            Some(base_model) if self.entry(base_model).is_some() => return self.found(base_model),
+            Some(base_model) => without_route(base_model),
+            None => match Referent::of(pricing.model) {
+                Referent::Named(_) => pricing.model,
+                Referent::ApplicationProfile | Referent::Prompt => pricing.named.ok_or(NoPrice::OpaqueArn)?,
+                Referent::ProvisionedThroughput => {
+                    return Err(NoPrice::ByTime("provisioned throughput"));
+                }
+                Referent::CustomModel => {
+                    return Err(NoPrice::ByTime("a custom model on provisioned throughput"));
+                }
+                Referent::ImportedModel => return Err(NoPrice::ByTime("an imported model")),
+                Referent::Endpoint => return Err(NoPrice::ByTime("an endpoint of SageMaker")),
+                Referent::PromptRouter => return Err(NoPrice::Routed),
+                Referent::CustomModelDeployment | Referent::Unknown => return Err(NoPrice::OpaqueArn),
+            },
+        };
+        self.listed(pricing.region, model)
     }
 
-    /// Every id that has a price by tokens in a region. With [`price_ids`] of a model in turn as its keys, this finds
-    /// what [`Catalogue::price`] finds: for deployments whose model only the request will name.
+    /// Every id that has an entry in a region. With [`price_ids`] of a model in turn as its keys, this finds what
+    /// [`Catalogue::price`] finds: for deployments whose model only the request will name. An entry that is not priced by
+    /// tokens is there as one that cannot be measured, so that it hides a more general one as it does in a lookup.
     pub fn table(&self, region: &str) -> BTreeMap<&str, &Rates> {
         let ids = self.entries().map(|(key, _)| {
             let id = key.strip_prefix("bedrock/").unwrap_or(key);
@@ -113,7 +179,7 @@ impl Catalogue {
             let entry = self.entry(&self.key(region, id)?)?;
             match &entry.price {
                 Price::Tokens(rates) => Some((id, rates)),
-                Price::OtherUnit(_) => None,
+                Price::OtherUnit(_) => Some((id, &*UNMEASURED)),
             }
         });
         priced.collect()

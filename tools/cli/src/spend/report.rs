@@ -33,7 +33,9 @@ pub(super) fn values(totals: &Totals) -> [String; 9] {
         totals.completion_tokens.to_string(),
         totals.cache_read_input_tokens.to_string(),
         totals.cache_creation_input_tokens.to_string(),
-        totals.spend.to_string(),
+        totals
+            .known_spend()
+            .map_or_else(String::new, |spend| spend.to_string()),
         totals.unknown_spend.to_string(),
         totals.estimated.to_string(),
     ]
@@ -77,7 +79,8 @@ struct TotalsJson {
     completion_tokens: u64,
     cache_read_input_tokens: u64,
     cache_creation_input_tokens: u64,
-    spend: Box<RawValue>,
+    /// Null if none of it is known.
+    spend: Option<Box<RawValue>>,
     unknown_spend: u64,
     estimated: u64,
 }
@@ -91,7 +94,7 @@ impl TotalsJson {
             completion_tokens: totals.completion_tokens,
             cache_read_input_tokens: totals.cache_read_input_tokens,
             cache_creation_input_tokens: totals.cache_creation_input_tokens,
-            spend: number(totals.spend),
+            spend: totals.known_spend().map(number),
             unknown_spend: totals.unknown_spend,
             estimated: totals.estimated,
         }

@@ -468,3 +468,42 @@ fn no_label_in_csv_is_left_to_be_a_formula() {
         assert_eq!(line, format!("{cell},1,0,10,5,3,2,0.25,0,0\n"), "{label:?}");
     }
 }
+
+#[test]
+fn a_group_of_unknown_costs_has_no_cost_rather_than_none() {
+    let mut summary = summary(&[By::Model]);
+    for (model, spend) in [
+        ("unknown", json!(null)),
+        ("unknown", json!(0)),
+        ("partly", json!(null)),
+        ("partly", json!(0.5)),
+        ("free", json!(0)),
+    ] {
+        let line = row(json!({"model": model, "spend": spend}));
+        assert_eq!(summary.add(line.as_bytes()), Line::Counted);
+    }
+    let report: Value = serde_json::from_str(&report::json(&summary, 0, 0)).unwrap();
+    let spend = |model: &str| {
+        let groups = report["groups"].as_array().unwrap();
+        let group = groups.iter().find(|group| group["group"]["model"] == model);
+        let group = group.unwrap();
+        (group["spend"].clone(), group["unknown_spend"].as_u64().unwrap())
+    };
+    assert_eq!(spend("unknown"), (Value::Null, 1));
+    assert_eq!(spend("partly"), (json!(0.5), 1));
+    assert_eq!(spend("free"), (json!(0), 0));
+    assert_eq!(report["total"]["spend"], json!(0.5));
+    let csv = report::csv(&summary);
+    assert!(csv.contains("\nunknown,2,0,20,10,6,4,,1,0\n"), "{csv}");
+    let table = text::table(&summary, None);
+    let line = |model: &str| {
+        let line = table.lines().find(|line| line.starts_with(&format!(" {model} ")));
+        line.unwrap()
+            .split_whitespace()
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(line("unknown")[7], "unknown", "{table}");
+    assert_eq!(line("unknown").len(), 10, "no share: {table}");
+    assert_eq!(line("free")[7], "0.0", "{table}");
+}

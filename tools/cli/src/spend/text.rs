@@ -41,7 +41,9 @@ pub(super) fn table(summary: &Summary, columns: Option<u16>) -> String {
     table.set_header(headings(summary));
     let numbers = |totals| {
         let mut values = values(totals);
-        values[SPEND] = format!("{:.decimals$}", totals.spend);
+        values[SPEND] = totals
+            .known_spend()
+            .map_or_else(|| "unknown".to_owned(), |spend| format!("{spend:.decimals$}"));
         values.map(|value| Cell::new(value).set_alignment(CellAlignment::Right))
     };
     let mut above: Vec<Option<String>> = Vec::new();
@@ -60,7 +62,9 @@ pub(super) fn table(summary: &Summary, columns: Option<u16>) -> String {
             }
         });
         let mut row: Vec<Cell> = labels.map(Cell::new).chain(numbers(&group.totals)).collect();
-        row.push(Cell::new(percent(group.totals.spend, total.spend)).set_alignment(CellAlignment::Right));
+        let share = group.totals.known_spend();
+        let share = share.map_or_else(String::new, |spend| percent(spend, total.spend));
+        row.push(Cell::new(share).set_alignment(CellAlignment::Right));
         if columns.is_some() {
             row.push(Cell::new(bar(group.totals.spend, total.spend)));
         }

@@ -26,6 +26,11 @@ pub struct Totals {
 }
 
 impl Totals {
+    /// The cost, or `None` if some is unknown and all that is known comes to nothing: that would read as if it was free.
+    pub fn known_spend(&self) -> Option<PicoUsd> {
+        (self.unknown_spend == 0 || self.spend != PicoUsd::ZERO).then_some(self.spend)
+    }
+
     /// Both together; `None` if a sum is beyond counting.
     pub fn checked_add(&self, other: &Self) -> Option<Self> {
         Some(Self {

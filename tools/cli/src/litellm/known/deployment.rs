@@ -6,6 +6,7 @@ use super::{NoEffect, NotNeeded, Protects, Refused, Row, Table, Used};
 
 const IN_BODY: &str = "nothing is added to a request's body: clients send it";
 const ROLES: &str = "roles, profiles and web identity are not supported yet: use access keys or api_key";
+const OTHER_UNIT: &str = "nothing measures this unit, so the cost is unknown unless the price is 0";
 const PRICE: &str =
     "what it costs, instead of the built-in price list; also with _above_…_tokens, _priority, _flex";
 
@@ -90,7 +91,7 @@ pub(crate) const LITELLM_PARAMS: Table = Table {
         Row(
             "input_cost_per_second output_cost_per_second input_cost_per_pixel output_cost_per_pixel
              input_cost_per_image output_cost_per_image input_cost_per_query",
-            NoEffect("only prices per token are used"),
+            Used(OTHER_UNIT),
         ),
         Row("region_name", NoEffect("the region is that of aws_region_name")),
         Row("ssl_verify", NoEffect("AWS's certificate is always checked: --upstream-ca names other CAs")),
@@ -124,7 +125,7 @@ pub(crate) const MODEL_INFO: Table = Table {
     name: "model_info",
     rows: &[
         Row("id", Used("the id of the deployment in headers, metrics and the spend log")),
-        Row("base_model", Used("the model whose price is used")),
+        Row("base_model", Used("the model whose price is used, and by which CountTokens counts")),
         Row("blocked", Used("true: the deployment is skipped")),
         Row(
             "input_cost_per_token output_cost_per_token cache_read_input_token_cost cache_creation_input_token_cost",
@@ -147,8 +148,12 @@ pub(crate) const MODEL_INFO: Table = Table {
         Row(
             "input_cost_per_second output_cost_per_second input_cost_per_pixel output_cost_per_pixel
              input_cost_per_image output_cost_per_image input_cost_per_query input_cost_per_audio_token
-             output_cost_per_audio_token search_context_cost_per_query",
-            NoEffect("only prices per token are used"),
+             output_cost_per_audio_token",
+            Used(OTHER_UNIT),
+        ),
+        Row(
+            "search_context_cost_per_query",
+            NoEffect("the cost of an answer with a web search is unknown"),
         ),
         Row("access_groups", NotNeeded(NO_KEYS)),
         Row(

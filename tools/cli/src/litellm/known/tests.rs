@@ -32,6 +32,13 @@ model_list:
       output_cost_per_token: 1e-6
       cache_read_input_token_cost: 1e-6
       cache_creation_input_token_cost: 1e-6
+      input_cost_per_second: 0
+      output_cost_per_second: 0
+      input_cost_per_pixel: 0
+      output_cost_per_pixel: 0
+      input_cost_per_image: 0
+      output_cost_per_image: 0
+      input_cost_per_query: 0
     model_info:
       id: one
       base_model: amazon.nova-pro-v1:0
@@ -40,6 +47,15 @@ model_list:
       output_cost_per_token: 1e-6
       cache_read_input_token_cost: 1e-6
       cache_creation_input_token_cost: 1e-6
+      input_cost_per_second: 0
+      output_cost_per_second: 0
+      input_cost_per_pixel: 0
+      output_cost_per_pixel: 0
+      input_cost_per_image: 0
+      output_cost_per_image: 0
+      input_cost_per_query: 0
+      input_cost_per_audio_token: 0
+      output_cost_per_audio_token: 0
 credential_list:
   - {credential_name: c, credential_values: {aws_region_name: us-east-1}, credential_info: {}}
 environment_variables: {A: b}
