@@ -173,7 +173,7 @@ fn pre_call_check(table: &Table, setting: &str, element: &Field, reader: &mut Re
 /// `default_litellm_params`, which LiteLLM gives to every deployment. Here only those without effect are harmless.
 fn default_parameters(field: &Field, reader: &mut Reader<'_>) {
     let Some(section) = field.section() else {
-        return reader.note_of(Class::NoEffect, &field.place, "it is no mapping", "");
+        return reader.note_of(Class::NoEffect, &field.place, "it is not a mapping", "");
     };
     for (name, field) in section.fields() {
         // Those that decide whom to ask and with what rights are refused by `slips`.

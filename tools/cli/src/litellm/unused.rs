@@ -54,7 +54,12 @@ fn unknown(table: &Table, name: &str, place: &Place, reader: &mut Reader<'_>) {
         let text = "it only describes the deployment";
         return reader.note_of(Class::NotNeeded, place, text, "");
     }
-    reader.note_of(Class::Unknown, place, "LiteLLM has no such setting", "");
+    let text = if table.name == known::LITELLM_PARAMS.name {
+        "LiteLLM would add it to a request's body, and nothing is added here"
+    } else {
+        "LiteLLM has no such setting"
+    };
+    reader.note_of(Class::Unknown, place, text, "");
 }
 
 /// The name that `name` is probably a slip of.

@@ -65,6 +65,17 @@ fn a_slip_gets_the_nearest_name_or_the_section_where_it_belongs() {
 }
 
 #[test]
+fn an_unknown_parameter_of_a_deployment_is_one_for_the_body() {
+    let text = BARE.replace("v1:0", "v1:0, aws_region_name: us-east-1, my_custom_param: 3");
+    assert_eq!(
+        notes(&text),
+        [
+            "unknown: my_custom_param (line 1): LiteLLM would add it to a request's body, and nothing is added here"
+        ]
+    );
+}
+
+#[test]
 fn callbacks_are_told_what_does_their_work_here() {
     let text = BARE.replace("v1:0", "v1:0, aws_region_name: us-east-1")
         + "litellm_settings: {callbacks: [prometheus, otel, s3, my.handler], success_callback: [langfuse]}\n";
