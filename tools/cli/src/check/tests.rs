@@ -95,7 +95,7 @@ fn a_narrow_terminal_gets_narrow_lines() {
         Format::Text { columns: Some(100) },
     );
     let table = plain(&outcome);
-    let table = table.split("attempts").next().unwrap();
+    let table = table.split("limits").next().unwrap();
     assert!(table.lines().all(|line| line.chars().count() <= 100), "{table}");
     assert!(table.contains("us-west-2"), "{table}");
 }
@@ -135,7 +135,7 @@ fn notes_have_file_line_field_class_and_message() {
         "line": 8,
         "field": "general_settings.alerting",
         "class": "no_effect",
-        "message": "no alerts are sent: use those for Prometheus in deploy/observability",
+        "message": "no alerts are sent: use Prometheus (deploy/observability)",
         "also": [],
     }]);
     assert_eq!(serde_json::Value::from(notes), expected);
@@ -178,4 +178,19 @@ fn errors_have_their_parts_in_the_json() {
         }],
     });
     assert_eq!(json, expected);
+}
+
+#[test]
+fn leaving_deployments_out_is_not_offered_where_it_would_not_help() {
+    let text = CONFIG.to_owned() + "general_settings: {allowed_ips: [10.0.0.1]}\n";
+    let outcome = outcome_of(&text, &[], Secrets::MayComeLater, Format::Text { columns: None });
+    let shown = plain(&outcome);
+    let remedies: Vec<&str> = shown
+        .lines()
+        .filter(|line| line.starts_with("to start"))
+        .collect();
+    assert_eq!(
+        remedies,
+        ["to start without the settings that protect: --accept-unprotected allowed_ips"]
+    );
 }

@@ -50,21 +50,13 @@ fn valid(out: &mut String, file: &str, meaning: &Meaning, width: Option<u16>) ->
         writeln!(out, "{}", row.trim_end())?;
     }
     writeln!(out)?;
-    line(
-        out,
-        "attempts",
-        &format!("up to {} for a request", meaning.attempts),
-    )?;
-    line(
-        out,
-        "time limit",
-        &format!("{} s", meaning.request_timeout_seconds),
-    )?;
-    line(
-        out,
-        "largest body",
-        &format!("{} bytes", meaning.body_limit_bytes),
-    )?;
+    let limits = format!(
+        "up to {}, {} s for a request, {} bytes for its body",
+        counted(usize::try_from(meaning.attempts).unwrap_or(usize::MAX), "attempt"),
+        meaning.request_timeout_seconds,
+        meaning.body_limit_bytes
+    );
+    line(out, "limits", &limits)?;
     line(out, "clients' key", &format!("in {}", meaning.master_key))?;
     if let Some(names) = shared_credentials(meaning) {
         line(out, "credentials", &names.join(", "))?;

@@ -18,6 +18,8 @@ use super::variables::Origin;
 const ACCESS_KEY_ID: (&str, &str) = ("aws_access_key_id", "AWS_ACCESS_KEY_ID");
 const SECRET_ACCESS_KEY: (&str, &str) = ("aws_secret_access_key", "AWS_SECRET_ACCESS_KEY");
 const SESSION_TOKEN: (&str, &str) = ("aws_session_token", "AWS_SESSION_TOKEN");
+/// How the ids of temporary keys begin, which work with their session token only.
+const TEMPORARY: &str = "ASIA";
 const BEARER_TOKEN: &str = "AWS_BEARER_TOKEN_BEDROCK";
 
 /// Settings that say whose rights to use. To ignore one would be to use other rights than the file says.
@@ -147,7 +149,7 @@ fn signing(keys: Keys, parameters: &Parameters, reader: &mut Reader<'_>) -> Opti
     );
     let (access_key_id, secret_access_key) = (access_key_id?, secret_access_key?);
     let session_token = match session_token {
-        Some(field) => Some(reader.secret(&field)?),
+        Some(field) => session_token_of_file(&field, &access_key_id, reader)?,
         None => session_token_of_environment(&access_key_id, &secret_access_key, parameters, reader)?,
     };
     Some(CredentialSettings::Sigv4 {
@@ -155,6 +157,32 @@ fn signing(keys: Keys, parameters: &Parameters, reader: &mut Reader<'_>) -> Opti
         secret_access_key,
         session_token,
     })
+}
+
+/// The session token that the file names. LiteLLM does without one whose variable is not set; that is right for keys
+/// that are not temporary.
+#[expect(
+    clippy::option_option,
+    reason = "outside: an error was reported; inside: there is no token"
+)]
+fn session_token_of_file(
+    field: &Field,
+    access_key_id: &EnvName,
+    reader: &mut Reader<'_>,
+) -> Option<Option<EnvName>> {
+    let variable = field.text().and_then(|text| text.strip_prefix("os.environ/"));
+    let unset = variable.filter(|name| !name.is_empty() && reader.variables.value(name).is_none());
+    let is_temporary = reader
+        .secret_value(access_key_id)
+        .is_some_and(|id| id.starts_with(TEMPORARY));
+    match unset {
+        Some(name) if reader.mode == Secrets::MustExist && !is_temporary => {
+            let text = format!("{name} is not set: requests are signed without a session token");
+            reader.note(&field.place, text);
+            Some(None)
+        }
+        _ => reader.secret(field).map(Some),
+    }
 }
 
 /// An access key id that the filter will take; its value is not quoted, since it may be another secret by mistake.

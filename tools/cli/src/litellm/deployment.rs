@@ -59,6 +59,25 @@ pub(crate) enum Entry {
     },
 }
 
+/// Complains about an entry without `litellm_params`, most often since its settings are indented too little.
+fn without_parameters(entry: &Section, reader: &mut Reader<'_>) -> Option<Entry> {
+    let is_one = |name: &str| known::LITELLM_PARAMS.fate(name).is_some();
+    let beside = entry.present().into_iter().find(|(name, _)| is_one(name));
+    let Some((name, field)) = beside else {
+        let expected = "litellm_params";
+        return reader.wrong(&entry.place, Problem::Missing { expected });
+    };
+    let found = format!(
+        "{} beside model_name: indent it under litellm_params",
+        quoted(name)
+    );
+    reader.unexpected(
+        &field.place,
+        "litellm_params with the settings of the deployment",
+        found,
+    )
+}
+
 /// Reads an entry. What is wrong is left with `reader`, and a note where it is left out.
 pub(crate) fn read(
     element: &Field,
@@ -75,12 +94,7 @@ pub(crate) fn read(
     let model_name = model_name(&entry, reader);
     let parameters = match entry.field("litellm_params") {
         Some(field) => Parameters::new(reader.section(&field)?, shared, reader),
-        None => reader.wrong(
-            &element.place,
-            Problem::Missing {
-                expected: "litellm_params",
-            },
-        ),
+        None => return without_parameters(&entry, reader),
     }?;
     let (id, prefix_region) = match target(&entry, &parameters, reader)? {
         Target::Bedrock { id, region } => (id, region),

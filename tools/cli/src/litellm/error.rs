@@ -236,7 +236,7 @@ impl fmt::Display for Problem {
             }
             Problem::Unprotected { name, lost } => write!(
                 out,
-                "it protects and does not work here: {lost}: remove it, or accept that with --accept-unprotected {name}"
+                "this protection does not work here: {lost}: remove it, or accept that with --accept-unprotected {name}"
             ),
             Problem::Nested { seems, path } => write!(
                 out,
@@ -399,7 +399,7 @@ mod tests {
                     name: text("allowed_ips"),
                     lost: "it lets only certain addresses in; here every address may call",
                 },
-                "it protects and does not work here: it lets only certain addresses in; here every address may call: \
+                "this protection does not work here: it lets only certain addresses in; here every address may call: \
                  remove it, or accept that with --accept-unprotected allowed_ips",
             ),
             (

@@ -14,21 +14,18 @@ use super::yaml::Value;
 const MEANT_WHEN_FALSE: [&str; 1] = ["ssl_verify"];
 
 /// Callbacks of LiteLLM that refuse, limit or change requests.
-const CHECKING_CALLBACKS: [&str; 16] = [
+const CHECKING_CALLBACKS: [&str; 13] = [
     "aporia_prompt_injection",
     "azure_content_safety",
     "banned_keywords",
     "blocked_user_check",
     "detect_prompt_injection",
-    "dynamic_rate_limiter",
-    "dynamic_rate_limiter_v3",
     "google_text_moderation",
     "guardrails_ai",
     "hide_secrets",
     "lakera_prompt_injection",
     "llamaguard_moderations",
     "llmguard_moderations",
-    "max_budget_limiter",
     "openai_moderations",
     "presidio",
 ];
@@ -41,6 +38,11 @@ const OWN_CODE: &str = "your own code does not run here: if it checks or changes
 const CHECKING_CALLBACK: &str = "it refuses, limits or changes requests; here it does not run";
 const PROMETHEUS: &str = "metrics are always kept: render --metrics-port gives them to Prometheus";
 const OTEL: &str = "OTEL_EXPORTER_OTLP_ENDPOINT sends the spend log by OpenTelemetry (no traces)";
+
+/// Whether a callback of LiteLLM's refuses, limits or changes requests. All of its limiters do.
+fn is_checking(name: &str) -> bool {
+    CHECKING_CALLBACKS.contains(&name) || name.contains("limiter")
+}
 
 /// Whether a setting says that it is not to work.
 pub(crate) fn is_off(table: &Table, name: &str, field: &Field, reader: &Reader<'_>) -> bool {
@@ -141,8 +143,8 @@ fn callback(table: &Table, setting: &str, element: &Field, reader: &mut Reader<'
         "prometheus" => reader.note_of(Class::NotNeeded, place, PROMETHEUS, ""),
         "otel" if reader.variables.has_collector() => reader.note_of(Class::NotNeeded, place, OTEL, ""),
         "otel" => reader.note_of(Class::NoEffect, place, OTEL, ""),
-        name if CHECKING_CALLBACKS.contains(&name) => {
-            reader.protects(table.name, setting, place, CHECKING_CALLBACK);
+        name if is_checking(name) => {
+            reader.protects(table.name, setting, &element.place, CHECKING_CALLBACK);
         }
         name if name.contains('.') => reader.note_of(Class::NoEffect, place, OWN_CODE, ""),
         name => {

@@ -83,21 +83,23 @@ impl Table {
     }
 }
 
-/// The other sections in which `name` is a setting.
-pub(crate) fn homes(name: &str, except: &str) -> Vec<&'static str> {
+/// The tables of one deployment. A setting that stands outside of them was meant for all.
+const OF_A_DEPLOYMENT: [&str; 3] = [MODEL_LIST.name, LITELLM_PARAMS.name, MODEL_INFO.name];
+
+/// The other places where `name` is a setting, as in "it belongs in general_settings"; first those that hold for as much
+/// of the file as `except` does.
+pub(crate) fn homes(name: &str, except: &str) -> Vec<String> {
+    let is_of_deployment = |table: &str| OF_A_DEPLOYMENT.contains(&table);
     let others = TABLES
         .iter()
         .filter(|table| table.name != except && table.name != ENVIRONMENT_VARIABLES.name);
-    let homes = others.filter(|table| table.fate(name).is_some());
-    homes
-        .map(|table| {
-            if table.name.is_empty() {
-                "the top of the file"
-            } else {
-                table.name
-            }
-        })
-        .collect()
+    let mut homes: Vec<&Table> = others.filter(|table| table.fate(name).is_some()).collect();
+    homes.sort_by_key(|table| is_of_deployment(table.name) != is_of_deployment(except));
+    let place = |table: &Table| match table.name {
+        "" => "at the top of the file".to_owned(),
+        name => format!("in {name}"),
+    };
+    homes.into_iter().map(place).collect()
 }
 
 #[cfg(test)]

@@ -170,6 +170,10 @@ pub(crate) fn aliases(
         let Some(target) = alias_target(&field, reader) else {
             continue;
         };
+        if alias == target {
+            // LiteLLM looks it up and finds the same name.
+            continue;
+        }
         let is_served = |name: &str| models.iter().any(|model| model.name == name);
         if let Some(found) = model::name_fault(&alias) {
             reader.unexpected::<()>(&field.place, "an alias of printable characters", found);

@@ -9,6 +9,9 @@ use super::error::{Place, without_indices};
 const PLACES_MAX: usize = 3;
 /// Most reasons why settings are not needed that the text shows.
 const REASONS_MAX: usize = 8;
+/// Most reasons why settings have no effect for which the text shows places in full. With more, a line is to be enough
+/// for each, so that the report fits on a screen.
+const FULL_PLACES_MAX: usize = 12;
 /// Most details that a line of text shows; the others are counted.
 const DETAILS_MAX: usize = 3;
 
@@ -123,17 +126,26 @@ pub fn tell(notes: &[Note]) {
     }
 }
 
-/// The notes as lines of text, by class. Where many settings are not needed, they are only named: the others matter more.
+/// The notes as lines of text, by class. Where many settings have no effect, their places are short; where many are not
+/// needed, they are only named: the others matter more.
 pub(crate) fn lines(notes: &[Note]) -> Vec<(Class, String)> {
     let groups = grouped(notes);
     let (needless, others): (Vec<_>, Vec<_>) =
         groups.iter().partition(|group| group.class == Class::NotNeeded);
-    let mut lines: Vec<_> = others.iter().map(|group| (group.class, group.line())).collect();
+    let no_effect = others.iter().filter(|group| group.class == Class::NoEffect);
+    let is_long = no_effect.count() > FULL_PLACES_MAX;
+    let line = |group: &Group<'_>| match group.class {
+        Class::NoEffect if is_long => format!("{}: {}", named(&group.places), group.message()),
+        _ => group.line(),
+    };
+    let mut lines: Vec<_> = others.iter().map(|group| (group.class, line(group))).collect();
     if needless.len() <= REASONS_MAX {
         lines.extend(needless.iter().map(|group| (group.class, group.line())));
     } else {
         let places: Vec<&Place> = needless.iter().flat_map(|group| &group.places).copied().collect();
-        lines.push((Class::NotNeeded, named(&places)));
+        let names = named(&places);
+        let text = format!("{names} (the reasons: --json, or docs/litellm-settings.md)");
+        lines.push((Class::NotNeeded, text));
     }
     lines
 }
@@ -195,7 +207,10 @@ fn shown(places: &[&Place], limit: usize) -> String {
 fn named(places: &[&Place]) -> String {
     let mut fields: Vec<(String, &Place, bool)> = Vec::new();
     for place in places {
-        let name = without_indices(short(&place.path));
+        let mut name = without_indices(short(&place.path));
+        if name.ends_with("[]") {
+            name.truncate(name.len() - "[]".len());
+        }
         match fields.iter_mut().find(|(known, ..)| *known == name) {
             Some((_, first, has_more)) => *has_more |= first != place,
             None => fields.push((name, place, false)),
@@ -205,11 +220,7 @@ fn named(places: &[&Place]) -> String {
         let more = if *has_more { "…" } else { "" };
         line(first).map_or_else(|| name.clone(), |line| format!("{name}:{line}{more}"))
     };
-    let names: Vec<String> = fields.iter().map(name).collect();
-    format!(
-        "{} (the reasons: --json, or docs/litellm-settings.md)",
-        names.join(", ")
-    )
+    fields.iter().map(name).collect::<Vec<_>>().join(", ")
 }
 
 /// One field: `cache (lines 3, 9)`, or `model_list[0] (line 2), model_list[4] (line 9) and 7 more`.

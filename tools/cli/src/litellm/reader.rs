@@ -185,6 +185,7 @@ impl<'a> Reader<'a> {
             return self.wrong(&field.place, field.not("a string"));
         };
         let Some(name) = text.strip_prefix(REFERENCE) else {
+            self.no_placeholder(&field.place, text)?;
             return Some(text.clone());
         };
         let name = self.variable_name(&field.place, name)?;
@@ -257,6 +258,7 @@ impl<'a> Reader<'a> {
                 },
             );
         }
+        self.no_placeholder(&field.place, text)?;
         self.fit_for_a_header(&field.place, "a secret", text)?;
         let name = self.moved(&field.place, text);
         self.note_literal(&field.place, &name.0);
@@ -328,6 +330,15 @@ impl<'a> Reader<'a> {
         Some(name.to_owned())
     }
 
+    /// Refuses a text that another program was to fill in. It is not quoted: it can hold a default.
+    fn no_placeholder(&mut self, place: &Place, text: &str) -> Option<()> {
+        let Some(name) = placeholder(text) else {
+            return Some(());
+        };
+        let found = "a placeholder for it, which nothing replaces here";
+        self.unexpected(place, format!("{REFERENCE}{name}"), found)
+    }
+
     /// Secrets travel in headers. The value is not quoted: it is one.
     fn fit_for_a_header(&mut self, place: &Place, what: &str, value: &str) -> Option<()> {
         let found = if value.is_empty() {
@@ -361,6 +372,21 @@ impl<'a> Reader<'a> {
         self.secrets.insert(name.clone(), Secret(value.to_owned()));
         name
     }
+}
+
+/// The variable that a text stands for in files that another program fills in: `${NAME}`, `${NAME:-default}`, `$(NAME)`,
+/// `$THE_NAME`. Without an underscore the last could be a secret.
+fn placeholder(text: &str) -> Option<&str> {
+    let rest = text.strip_prefix('$')?;
+    let within = |open: char, close: char| rest.strip_prefix(open)?.strip_suffix(close);
+    let name = match (within('{', '}'), within('(', ')')) {
+        (Some(inner), _) => inner.split([':', '-', '?', '=']).next()?,
+        (None, Some(inner)) => inner,
+        (None, None) => rest.contains('_').then_some(rest)?,
+    };
+    let fits = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
+    let is_name = name.starts_with(|c: char| c.is_ascii_uppercase() || c == '_') && name.chars().all(fits);
+    is_name.then_some(name)
 }
 
 fn order(place: &Place) -> (usize, usize) {

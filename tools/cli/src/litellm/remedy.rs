@@ -46,7 +46,7 @@ pub fn remedies(
     let mut remedies = Vec::new();
     let names = problems(errors);
     if !names.is_empty() {
-        let names: Vec<String> = names.into_iter().collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
         let flag = format!("--accept-unprotected {}", names.join(","));
         remedies.push(format!("to start without the settings that protect: {flag}"));
     }
@@ -60,10 +60,14 @@ pub fn remedies(
     let remaining = match read(&without) {
         Ok(_) => Vec::new(),
         Err(errors) if errors.iter().all(ConfigError::is_unprotected) => {
-            problems(&errors).into_iter().collect()
+            problems(&errors).into_iter().collect::<Vec<_>>()
         }
         Err(_) => return remedies,
     };
+    if errors.iter().all(ConfigError::is_unprotected) && names.iter().eq(&remaining) {
+        // No deployment is the reason, so leaving out would not help.
+        return remedies;
+    }
     let mut flags = "--leave-out-unsupported".to_owned();
     if !remaining.is_empty() {
         flags.push_str(&format!(" --accept-unprotected {}", remaining.join(",")));

@@ -44,7 +44,7 @@ pub(crate) fn setting(table: &Table, name: &str, field: &Field, reader: &mut Rea
 /// A name that LiteLLM does not have there either.
 fn unknown(table: &Table, name: &str, place: &Place, reader: &mut Reader<'_>) {
     if let Some(home) = known::homes(name, table.name).first() {
-        let text = format!("it has no effect here: it belongs in {home}");
+        let text = format!("LiteLLM does not read it there: it belongs {home}");
         return reader.note_of(Class::Unknown, place, text, "");
     }
     if let Some(nearest) = nearest(name, table.names()) {

@@ -11,7 +11,7 @@ const NO_DATABASE: &str = "there is no database";
 const NO_UI: &str = "there is no admin page";
 pub(super) const OTHER_MODELS: &str = "only Amazon Bedrock's runtime is served";
 const HEALTH: &str = "no model is called to see whether it works: a deployment that fails is passed over by the request that meets it";
-pub(super) const ALERTS: &str = "no alerts are sent: use those for Prometheus in deploy/observability";
+pub(super) const ALERTS: &str = "no alerts are sent: use Prometheus (deploy/observability)";
 const JWT: &str = "tokens of an identity provider let nobody in, only the master key does";
 const VAULT: &str = "os.environ/ means the environment only: export the secrets before the start";
 

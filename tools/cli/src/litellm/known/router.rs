@@ -6,10 +6,8 @@ use super::{ByValue, NoEffect, NotNeeded, Protects, Row, Table, Used};
 
 pub(super) const FALLBACKS: &str =
     "no other model is asked: add its deployments to the group, with a higher order";
-pub(super) const COOLDOWN: &str =
-    "no deployment is set aside for a time: each request tries the next one at once";
-pub(super) const ATTEMPTS: &str =
-    "all deployments and failures have the same number of attempts: num_retries";
+pub(super) const COOLDOWN: &str = "no deployment is set aside: the next is tried at once";
+pub(super) const ATTEMPTS: &str = "one number of attempts holds for all: num_retries";
 pub(super) const TIME_LIMIT: &str =
     "one time limit holds for all, also for silence on a stream: request_timeout";
 pub(crate) const AFFINITY: &str =

@@ -24,8 +24,8 @@ fn one_finding_at_fifty_deployments_is_one_line() {
         [
             "no_effect: timeout (line 2 and 49 more): one time limit holds for all, also for silence on a stream: \
              request_timeout",
-            "note: model_list[0] (line 2), model_list[1] (line 3), model_list[2] (line 4) and 47 more: the cost of its \
-             requests is unknown: expected a price, but found no entry for amazon.nova-0; expected a price, but found \
+            "note: model_list[0] (line 2), model_list[1] (line 3), model_list[2] (line 4) and 47 more: its cost is \
+             unknown: expected a price, but found no entry for amazon.nova-0; expected a price, but found \
              no entry for amazon.nova-1; expected a price, but found no entry for amazon.nova-2; and 47 more",
         ]
     );
@@ -44,11 +44,23 @@ fn a_slip_gets_the_nearest_name_or_the_section_where_it_belongs() {
         ),
         (
             "litellm_settings: {routing_strategy: simple-shuffle}",
-            "unknown: routing_strategy (line 2): it has no effect here: it belongs in router_settings",
+            "unknown: routing_strategy (line 2): LiteLLM does not read it there: it belongs in router_settings",
+        ),
+        (
+            "num_retries: 3",
+            "unknown: num_retries (line 2): LiteLLM does not read it there: it belongs in router_settings",
+        ),
+        (
+            "general_settings: {timeout: 3}",
+            "unknown: timeout (line 2): LiteLLM does not read it there: it belongs in router_settings",
+        ),
+        (
+            "general_settings: {guardrails: [a]}",
+            "unknown: guardrails (line 2): LiteLLM does not read it there: it belongs at the top of the file",
         ),
         (
             "callbacks: [x]",
-            "unknown: callbacks (line 2): it has no effect here: it belongs in litellm_settings",
+            "unknown: callbacks (line 2): LiteLLM does not read it there: it belongs in litellm_settings",
         ),
         (
             "general_settings: {quux: 3}",
@@ -188,4 +200,164 @@ fn a_file_with_a_model_list_is_taken_as_it_is() {
         matches!(none[0].problem, Problem::NoDeployments { .. }),
         "{none:?}"
     );
+}
+
+#[test]
+fn where_many_settings_have_no_effect_each_reason_is_a_short_line() {
+    let reasons = [
+        "cache: true",
+        "fallbacks: [a]",
+        "cooldown_time: 3",
+        "success_callback: [langfuse]",
+        "callbacks: [otel]",
+        "ssl_verify: false",
+        "budget_duration: 3d",
+        "priority_reservation: {a: 1}",
+        "log_raw_request_response: true",
+        "disable_end_user_cost_tracking: true",
+        "custom_prometheus_metadata_labels: [a]",
+        "require_auth_for_metrics_endpoint: true",
+    ];
+    let shown = |more: &str| {
+        let text = BARE.replace("v1:0", "v1:0, aws_region_name: us-east-1")
+            + &format!("litellm_settings: {{{}{more}}}\n", reasons.join(", "));
+        let blueprint = read_text(&text, &KEYS, Secrets::MustExist).unwrap();
+        note_lines(&blueprint.notes)
+            .into_iter()
+            .map(|(_, line)| line)
+            .collect::<Vec<_>>()
+    };
+    let full = shown("");
+    assert_eq!(full.len(), 12, "{full:#?}");
+    assert!(full.iter().all(|line| line.contains(" (line 2): ")), "{full:#?}");
+    let short = shown(", extra_spend_tag_headers: [a]");
+    assert_eq!(short.len(), 13, "{short:#?}");
+    assert!(short.iter().all(|line| line.contains(":2: ")), "{short:#?}");
+}
+
+#[test]
+fn a_token_of_an_unset_variable_is_only_needed_by_temporary_keys() {
+    let text = "model_list: [{model_name: m, litellm_params: {model: bedrock/amazon.nova-lite-v1:0, aws_region_name: us-east-1, \
+                aws_access_key_id: os.environ/ID, aws_secret_access_key: os.environ/SECRET, \
+                aws_session_token: os.environ/TOKEN}}]\n";
+    let read = |id: &'static str, mode| {
+        let environment = [
+            ("ID", id),
+            ("SECRET", "tops3cret"),
+            ("LITELLM_MASTER_KEY", "sk-x"),
+        ];
+        read_text(text, &environment, mode)
+    };
+    let token = |blueprint: &Blueprint| match &blueprint.settings.models[0].deployments[0].credentials {
+        CredentialSettings::Sigv4 { session_token, .. } => session_token.clone(),
+        CredentialSettings::Bearer { .. } => panic!("a bearer token"),
+    };
+    let lasting = read("AKIAEXAMPLE", Secrets::MustExist).unwrap();
+    assert_eq!(token(&lasting), None);
+    assert!(lasting.notes.iter().any(|note| {
+        note.to_string()
+            .starts_with("aws_session_token (line 1): TOKEN is not set")
+    }));
+    let errors = read("ASIAEXAMPLE", Secrets::MustExist).unwrap_err();
+    assert!(
+        errors[0]
+            .to_string()
+            .contains("expected the environment variable TOKEN to be set"),
+        "{errors:?}"
+    );
+    let later = read("AKIAEXAMPLE", Secrets::MayComeLater).unwrap();
+    assert_eq!(token(&later).unwrap().0, "TOKEN");
+}
+
+#[test]
+fn a_placeholder_is_not_taken_for_a_secret() {
+    for (value, name) in [
+        ("${MASTER}", "MASTER"),
+        ("$THE_MASTER", "THE_MASTER"),
+        ("$(MASTER)", "MASTER"),
+        ("${MASTER:-sk-default}", "MASTER"),
+        ("${MASTER_2?}", "MASTER_2"),
+    ] {
+        let text = BARE.replace("v1:0", "v1:0, aws_region_name: us-east-1")
+            + &format!("general_settings: {{master_key: \"{value}\"}}\n");
+        let errors = read_text(&text, &KEYS, Secrets::MustExist).unwrap_err();
+        assert_eq!(errors.len(), 1);
+        assert!(
+            errors[0].to_string().ends_with(&format!(
+                ":2: general_settings.master_key: expected os.environ/{name}, but found a placeholder for it, which nothing \
+                 replaces here"
+            )),
+            "{}",
+            errors[0]
+        );
+    }
+    for value in [
+        "sk-$MASTER_KEY",
+        "$P4SSW0RD",
+        "$master",
+        "$",
+        "${}",
+        "$2y",
+        "sk-${MASTER}-x",
+        "$(MASTER",
+    ] {
+        let text = BARE.replace("v1:0", "v1:0, aws_region_name: us-east-1")
+            + &format!("general_settings: {{master_key: \"{value}\"}}\n");
+        assert!(read_text(&text, &KEYS, Secrets::MustExist).is_ok(), "{value}");
+    }
+}
+
+#[test]
+fn a_placeholder_for_a_region_is_named_as_one() {
+    let text = BARE.replace("v1:0", "v1:0, aws_region_name: '${AWS_REGION}'");
+    let errors = read_text(&text, &KEYS, Secrets::MustExist).unwrap_err();
+    assert!(
+        errors[0]
+            .to_string()
+            .contains("aws_region_name: expected os.environ/AWS_REGION, but found a placeholder"),
+        "{}",
+        errors[0]
+    );
+}
+
+#[test]
+fn settings_beside_their_section_are_said_to_be_indented_too_little() {
+    let text =
+        "model_list:\n  - model_name: m\n    litellm_params:\n    model: bedrock/amazon.nova-lite-v1:0\n";
+    let errors = read_text(text, &KEYS, Secrets::MustExist).unwrap_err();
+    assert!(
+        errors[0].to_string().ends_with(
+            ":4: model_list[0].model: expected litellm_params with the settings of the deployment, but found \"model\" \
+             beside model_name: indent it under litellm_params"
+        ),
+        "{}",
+        errors[0]
+    );
+}
+
+#[test]
+fn a_callback_that_checks_requests_is_refused_by_its_own_place() {
+    let text = BARE.replace("v1:0", "v1:0, aws_region_name: us-east-1")
+        + "litellm_settings: {callbacks: [prometheus, presidio, parallel_request_limiter_v3, s3]}\n";
+    let errors = read_text(&text, &KEYS, Secrets::MustExist).unwrap_err();
+    let places: Vec<&str> = errors.iter().map(|error| error.place.path.as_str()).collect();
+    assert_eq!(
+        places,
+        ["litellm_settings.callbacks[1]", "litellm_settings.callbacks[2]"]
+    );
+}
+
+#[test]
+fn an_alias_of_itself_is_harmless() {
+    let text = BARE.replace("v1:0", "v1:0, aws_region_name: us-east-1");
+    let name = read_text(&text, &KEYS, Secrets::MustExist)
+        .unwrap()
+        .settings
+        .models[0]
+        .name
+        .clone();
+    let text = format!("{text}router_settings: {{model_group_alias: {{{name}: {name}}}}}\n");
+    let blueprint = read_text(&text, &KEYS, Secrets::MustExist).unwrap();
+    assert!(blueprint.settings.aliases.is_empty());
+    assert_eq!(blueprint.notes.len(), 0, "{:?}", blueprint.notes);
 }
