@@ -88,8 +88,12 @@ impl Verdict {
         }
     }
 
+    /// The case of the letters does not matter: in event streams, Bedrock itself writes `throttlingException`.
     fn of_error_type(name: &[u8]) -> Option<Self> {
-        let is_in = |names: &[&str]| names.iter().any(|known| known.as_bytes() == name);
+        let is_in = |names: &[&str]| {
+            let mut names = names.iter();
+            names.any(|known| known.as_bytes().eq_ignore_ascii_case(name))
+        };
         if is_in(&THROTTLING) {
             Some(Self::Throttled)
         } else if is_in(&TRANSIENT) {
@@ -173,6 +177,7 @@ mod tests {
             "com.amazonaws.bedrock#ThrottlingException:http://internal.amazon.com/coral/",
             "TooManyRequestsException",
             "ModelNotReadyException",
+            "throttlingException",
         ] {
             for status in [400, 403, 429] {
                 assert_eq!(
@@ -182,13 +187,7 @@ mod tests {
                 );
             }
         }
-        for other in [
-            "throttlingException",
-            "ThrottlingExceptions",
-            "Throttling Exception",
-            "#",
-            ":",
-        ] {
+        for other in ["ThrottlingExceptions", "Throttling Exception", "#", ":"] {
             assert_eq!(verdict(400, other), Verdict::Final, "{other}");
         }
     }

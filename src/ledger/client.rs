@@ -27,7 +27,7 @@ pub struct Client {
     pub metadata: Option<serde_json::Value>,
     /// `user-agent`.
     pub user_agent: Option<String>,
-    /// `:path` without its query string, which may hold a secret: the beginning of it, as it came.
+    /// `:path` up to its query string, which may hold a secret: the beginning of it, as it came.
     path: Vec<u8>,
 }
 
@@ -65,13 +65,17 @@ impl Client {
     }
 }
 
-/// A path up to its query string or fragment.
+/// A path up to its query string or fragment. Some clients encode the `?` or `#` that begins it.
 fn beginning(path: &[u8]) -> Vec<u8> {
-    let path = path.split(|byte| matches!(byte, b'?' | b'#')).next();
-    let path = path.unwrap_or_default();
-    path.get(..path.len().min(PATH_MAX_BYTES))
-        .unwrap_or_default()
-        .to_vec()
+    let is_query = |rest: &[u8]| {
+        matches!(
+            rest,
+            [b'?' | b'#', ..] | [b'%', b'2', b'3', ..] | [b'%', b'3', b'f' | b'F', ..]
+        )
+    };
+    let path = path.get(..path.len().min(PATH_MAX_BYTES)).unwrap_or(path);
+    let end = (0..path.len()).find(|&at| path.get(at..).is_some_and(is_query));
+    path.get(..end.unwrap_or(path.len())).unwrap_or(path).to_vec()
 }
 
 /// An id is echoed in a header, so it holds what a header and a log can take without escaping.

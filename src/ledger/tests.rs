@@ -427,6 +427,24 @@ fn a_refused_request_tells_what_it_asked_for() {
             json!("m"),
         ),
         (
+            "/model/m%3Fkey=sk-secret/converse",
+            "Bearer sk-wrong",
+            json!("/model/m"),
+            Value::Null,
+        ),
+        (
+            "/model/m/converse%3fkey=sk-secret",
+            "Bearer sk-wrong",
+            json!("/model/m/converse"),
+            json!("m"),
+        ),
+        (
+            "/model/m/converse%23sk-secret",
+            "Bearer sk-wrong",
+            json!("/model/m/converse"),
+            json!("m"),
+        ),
+        (
             "/bedrock/model/no%2Fsuch/invoke",
             "Bearer sk-secret",
             json!("/bedrock/model/no%2Fsuch/invoke"),
