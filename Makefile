@@ -34,8 +34,8 @@ help: ## List these commands
 	@echo "  and ACCEPT_UNPROTECTED=NAME,… LEAVE_OUT_UNSUPPORTED=1 (see README.md, Configuration)"
 
 run: cli filter $(STAMP) ## Start the gateway on http://0.0.0.0:$(PORT)
-	@PORT=$(PORT) TLS_PORT=$(TLS_PORT) BEDROCK=$(BEDROCK) ACCEPT_UNPROTECTED=$(ACCEPT_UNPROTECTED) \
-	  LEAVE_OUT_UNSUPPORTED=$(LEAVE_OUT_UNSUPPORTED) exec $(CLI) run $(CONFIG)
+	@PORT=$(PORT) TLS_PORT=$(TLS_PORT) BEDROCK=$(BEDROCK) ACCEPT_UNPROTECTED='$(ACCEPT_UNPROTECTED)' \
+	  LEAVE_OUT_UNSUPPORTED='$(LEAVE_OUT_UNSUPPORTED)' exec $(CLI) run $(CONFIG)
 
 test: lint unit e2e observability-test ## Everything that must pass before a commit
 	@echo

@@ -181,6 +181,57 @@ fn errors_have_their_parts_in_the_json() {
 }
 
 #[test]
+fn the_flags_that_are_offered_are_enough() {
+    let remedies = |first: &str, more: &str| {
+        let text = CONFIG.replace("weight: 3", first) + more;
+        let outcome = outcome_of(&text, &[], Secrets::MayComeLater, Format::Text { columns: None });
+        let shown = plain(&outcome);
+        let lines = shown.lines().filter(|line| line.starts_with("to start"));
+        lines.map(str::to_owned).collect::<Vec<_>>()
+    };
+    let allowed = "general_settings: {allowed_ips: [10.0.0.1]}\n";
+    assert_eq!(
+        remedies("aws_role_name: x", allowed),
+        [
+            "to start without the deployments that cannot be served: --leave-out-unsupported \
+             --accept-unprotected allowed_ips"
+        ]
+    );
+    assert_eq!(
+        remedies("aws_role_name: x", ""),
+        ["to start without the deployments that cannot be served: --leave-out-unsupported"]
+    );
+    let only_one = |parameters: &str| {
+        format!(
+            "model_list:\n  - {{model_name: a, litellm_params: {{model: bedrock/amazon.nova-pro-v1:0, {parameters}}}}}\n  \
+             - {{model_name: b, litellm_params: {{model: bedrock/amazon.nova-pro-v1:0, aws_profile_name: x}}}}\n"
+        )
+    };
+    let outcome = outcome_of(
+        &only_one("max_budget: 3"),
+        &[],
+        Secrets::MayComeLater,
+        Format::Text { columns: None },
+    );
+    let shown = plain(&outcome);
+    assert_eq!(
+        shown.lines().last(),
+        Some(
+            "to start without the settings that protect and the deployments that cannot be served: \
+             --leave-out-unsupported --accept-unprotected max_budget"
+        )
+    );
+    // A wrong value elsewhere: no flag is enough, but the settings are named.
+    assert_eq!(
+        remedies(
+            "weight: 3",
+            "general_settings: {allowed_ips: [10.0.0.1], master_key: 3}\n"
+        ),
+        ["to start without the settings that protect: --accept-unprotected allowed_ips"]
+    );
+}
+
+#[test]
 fn leaving_deployments_out_is_not_offered_where_it_would_not_help() {
     let text = CONFIG.to_owned() + "general_settings: {allowed_ips: [10.0.0.1]}\n";
     let outcome = outcome_of(&text, &[], Secrets::MayComeLater, Format::Text { columns: None });

@@ -189,6 +189,8 @@ pub enum Problem {
     NoDeployments {
         /// Whom the deployments that were skipped are for, each once.
         others: Vec<String>,
+        /// Whether deployments of Bedrock's were left out.
+        left_out: bool,
     },
 }
 
@@ -253,9 +255,10 @@ impl fmt::Display for Problem {
                      same request body, which is hashed once, but found {found}"
                 )
             }
-            Problem::NoDeployments { others } => {
+            Problem::NoDeployments { others, left_out } => {
                 out.write_str("expected at least one Bedrock deployment in model_list, but found ")?;
                 match others.as_slice() {
+                    _ if *left_out => out.write_str("none that can be served"),
                     [] => out.write_str("none"),
                     others => write!(out, "only deployments for {}", others.join(", ")),
                 }
@@ -427,12 +430,23 @@ mod tests {
                  model_name get the same request body, which is hashed once, but found none",
             ),
             (
-                Problem::NoDeployments { others: Vec::new() },
+                Problem::NoDeployments {
+                    others: Vec::new(),
+                    left_out: false,
+                },
                 "expected at least one Bedrock deployment in model_list, but found none",
             ),
             (
                 Problem::NoDeployments {
+                    others: vec![text("azure")],
+                    left_out: true,
+                },
+                "expected at least one Bedrock deployment in model_list, but found none that can be served",
+            ),
+            (
+                Problem::NoDeployments {
                     others: vec![text("azure"), text("openai")],
+                    left_out: false,
                 },
                 "expected at least one Bedrock deployment in model_list, but found only deployments for azure, openai",
             ),

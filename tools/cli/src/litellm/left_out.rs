@@ -99,13 +99,14 @@ impl LeftOut {
 
     /// The file has nothing to serve: that is an error, with the reasons.
     pub(crate) fn nothing_is_left<T>(self, document: &Document, reader: &mut Reader<'_>) -> Option<T> {
+        let left_out = !self.errors.is_empty();
         for ConfigError { place, problem } in self.errors {
             reader.wrong::<()>(&place, problem);
         }
         let others = self.providers.into_iter().collect();
         reader.wrong(
             &document.place.field("model_list"),
-            Problem::NoDeployments { others },
+            Problem::NoDeployments { others, left_out },
         )
     }
 

@@ -32,7 +32,8 @@ pub fn read_or_explain(
     })
 }
 
-/// The flags that would make the file usable, after `errors` were found in it. Only what really helps.
+/// The flags that would make the file usable, after `errors` were found in it. Only what helps, except that the settings
+/// that protect are named in any case.
 pub fn remedies(
     path: &Path,
     environment: &Environment,
@@ -41,43 +42,68 @@ pub fn remedies(
     tolerance: &Tolerance,
     errors: &[ConfigError],
 ) -> Vec<String> {
-    let problems = |errors: &[ConfigError]| unprotected(errors.iter().map(|error| &error.problem));
     let read = |tolerance: &Tolerance| read_tolerant(path, environment, secrets, prices, tolerance);
+    let accepted = protecting(errors);
+    let accept = format!("--accept-unprotected {}", accepted.join(","));
     let mut remedies = Vec::new();
-    let names = problems(errors);
-    if !names.is_empty() {
-        let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        let flag = format!("--accept-unprotected {}", names.join(","));
-        remedies.push(format!("to start without the settings that protect: {flag}"));
+    if !accepted.is_empty() {
+        remedies.push(format!("to start without the settings that protect: {accept}"));
     }
     if tolerance.leave_out_unsupported {
         return remedies;
     }
-    let mut without = Tolerance {
+    let accepting_all = accepting(tolerance, &accepted);
+    let suffices = !accepted.is_empty() && read(&accepting_all).is_ok();
+    let left_out = leaving_out(tolerance);
+    let remaining = match read(&left_out) {
+        Ok(_) => Some(Vec::new()),
+        Err(errors) => Some(protecting(&errors)).filter(|_| errors.iter().all(ConfigError::is_unprotected)),
+    };
+    let remaining = remaining.filter(|names| read(&accepting(&left_out, names)).is_ok());
+    match remaining {
+        // No deployment is the reason, so leaving out would not help.
+        Some(names) if suffices && names == accepted => {}
+        Some(names) => {
+            if !suffices {
+                // The settings that protect are not the only reason.
+                remedies.clear();
+            }
+            let more = if names.is_empty() {
+                String::new()
+            } else {
+                format!(" --accept-unprotected {}", names.join(","))
+            };
+            remedies.push(format!(
+                "to start without the deployments that cannot be served: --leave-out-unsupported{more}"
+            ));
+        }
+        None if !suffices && !accepted.is_empty() && read(&leaving_out(&accepting_all)).is_ok() => {
+            remedies = vec![format!(
+                "to start without the settings that protect and the deployments that cannot be served: \
+                 --leave-out-unsupported {accept}"
+            )];
+        }
+        None => {}
+    }
+    remedies
+}
+
+/// The names of the settings that protect which `errors` are about, each once.
+fn protecting(errors: &[ConfigError]) -> Vec<String> {
+    unprotected(errors.iter().map(|error| &error.problem))
+        .into_iter()
+        .collect()
+}
+
+fn accepting(tolerance: &Tolerance, names: &[String]) -> Tolerance {
+    let mut tolerance = tolerance.clone();
+    tolerance.accept_unprotected.extend_from_slice(names);
+    tolerance
+}
+
+fn leaving_out(tolerance: &Tolerance) -> Tolerance {
+    Tolerance {
         leave_out_unsupported: true,
         ..tolerance.clone()
-    };
-    let remaining = match read(&without) {
-        Ok(_) => Vec::new(),
-        Err(errors) if errors.iter().all(ConfigError::is_unprotected) => {
-            problems(&errors).into_iter().collect::<Vec<_>>()
-        }
-        Err(_) => return remedies,
-    };
-    if errors.iter().all(ConfigError::is_unprotected) && names.iter().eq(&remaining) {
-        // No deployment is the reason, so leaving out would not help.
-        return remedies;
     }
-    let mut flags = "--leave-out-unsupported".to_owned();
-    if !remaining.is_empty() {
-        flags.push_str(&format!(" --accept-unprotected {}", remaining.join(",")));
-        without.accept_unprotected.extend(remaining);
-        if read(&without).is_err() {
-            return remedies;
-        }
-    }
-    remedies.push(format!(
-        "to start without the deployments that cannot be served: {flags}"
-    ));
-    remedies
 }
