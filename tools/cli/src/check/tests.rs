@@ -60,6 +60,31 @@ fn a_file_with_a_hundred_settings_fits_on_a_screen() {
 }
 
 #[test]
+fn deployments_that_look_alike_are_one_line_of_the_table() {
+    let mut text = "model_list:\n".to_owned();
+    for number in 0..300 {
+        let region = ["us-east-1", "us-west-2", "us-east-2"][number % 3];
+        text += &format!(
+            "  - {{model_name: m, litellm_params: {{model: bedrock/amazon.nova-pro-v1:0, aws_region_name: {region}}}}}\n"
+        );
+    }
+    let outcome = outcome_of(&text, &[], Secrets::MayComeLater, Format::Text { columns: None });
+    let shown = plain(&outcome);
+    let rows: Vec<&str> = shown.lines().filter(|line| line.contains("nova-pro")).collect();
+    assert_eq!(rows.len(), 3, "{rows:#?}");
+    assert!(
+        rows[0].starts_with(" m      100 × 0.33 %  us-east-1 "),
+        "{}",
+        rows[0]
+    );
+    assert!(
+        rows[1].starts_with("        100 × 0.33 %  us-west-2 "),
+        "{}",
+        rows[1]
+    );
+}
+
+#[test]
 fn the_text_shows_each_guardrail_once_with_its_models() {
     let guarded = |name: &str, version: &str| {
         format!(

@@ -1,5 +1,6 @@
 //! The report for people. Colours are always in it; the stream takes them out where there is no terminal.
 
+use std::collections::HashMap;
 use std::fmt::Write;
 
 use anstyle::{AnsiColor, Style};
@@ -129,11 +130,16 @@ fn table(meaning: &Meaning, width: Option<u16>) -> Table {
         for alias in &model.aliases {
             let _ = write!(name, "\n= {alias}");
         }
-        for deployment in &model.deployments {
+        for (deployment, count) in alike(&model.deployments) {
             let right = |cell: Cell| cell.set_alignment(CellAlignment::Right);
             let mut row = vec![Cell::new(std::mem::take(&mut name))];
             row.extend(has_orders.then(|| right(Cell::new(deployment.order))));
-            row.push(right(Cell::new(share(deployment))));
+            let times = if count > 1 {
+                format!("{count} × ")
+            } else {
+                String::new()
+            };
+            row.push(right(Cell::new(times + &share(deployment))));
             row.push(Cell::new(&deployment.region));
             row.push(Cell::new(&deployment.model));
             row.extend(has_addresses.then(|| Cell::new(&deployment.url)));
@@ -143,6 +149,31 @@ fn table(meaning: &Meaning, width: Option<u16>) -> Table {
         }
     }
     table
+}
+
+/// The deployments that look different in the table, each with how many look like it, in the order of the file.
+fn alike(deployments: &[Deployment]) -> Vec<(&Deployment, usize)> {
+    let look = |of: &Deployment| {
+        (
+            of.order,
+            share(of),
+            of.region.clone(),
+            of.model.clone(),
+            of.url.clone(),
+            price(&of.price),
+            credentials(&of.credentials),
+        )
+    };
+    let mut positions = HashMap::new();
+    let mut all: Vec<(&Deployment, usize)> = Vec::new();
+    for deployment in deployments {
+        let position = *positions.entry(look(deployment)).or_insert(all.len());
+        match all.get_mut(position) {
+            Some((_, count)) => *count += 1,
+            None => all.push((deployment, 1)),
+        }
+    }
+    all
 }
 
 /// Whether requests go to the region's own host, which needs no mention.
