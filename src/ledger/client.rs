@@ -11,6 +11,10 @@ const TEXT_MAX_BYTES: usize = 256;
 const PATH_MAX_BYTES: usize = 512;
 /// Most tags that are kept.
 const TAGS_MAX: usize = 32;
+/// How keys begin: LiteLLM's, Bedrock's for a long and for a short time. Clients put theirs into the path by mistake.
+const KEY_PREFIXES: [&str; 3] = ["sk-", "ABSK", "bedrock-api-key-"];
+/// Stands for a key.
+const REDACTED: &str = "[redacted]";
 /// Longest `x-litellm-spend-logs-metadata` that is kept, in bytes.
 const METADATA_MAX_BYTES: usize = 4096;
 
@@ -55,13 +59,13 @@ impl Client {
 
     /// The path that was asked for, for the record.
     pub fn path(&self) -> Option<String> {
-        (!self.path.is_empty()).then(|| excerpt(&self.path, TEXT_MAX_BYTES))
+        (!self.path.is_empty()).then(|| without_keys(&excerpt(&self.path, TEXT_MAX_BYTES)))
     }
 
     /// The model in that path, for the record; `None` if the path names none.
     pub fn model(&self) -> Option<String> {
         let target = route::parse(&self.path).ok()?;
-        Some(excerpt(target.alias.as_bytes(), TEXT_MAX_BYTES))
+        Some(without_keys(&excerpt(target.alias.as_bytes(), TEXT_MAX_BYTES)))
     }
 }
 
@@ -76,6 +80,32 @@ fn beginning(path: &[u8]) -> Vec<u8> {
     let path = path.get(..path.len().min(PATH_MAX_BYTES)).unwrap_or(path);
     let end = (0..path.len()).find(|&at| path.get(at..).is_some_and(is_query));
     path.get(..end.unwrap_or(path.len())).unwrap_or(path).to_vec()
+}
+
+/// `path` with each segment cut off where a key begins in it.
+fn without_keys(path: &str) -> String {
+    let segments = path.split('/').map(|segment| {
+        let kept = key_in(segment).and_then(|at| segment.get(..at));
+        kept.map_or_else(|| segment.to_owned(), |kept| format!("{kept}{REDACTED}"))
+    });
+    segments.collect::<Vec<_>>().join("/")
+}
+
+/// Where a key begins in `segment`: at a prefix of one that is not the inside of a word.
+fn key_in(segment: &str) -> Option<usize> {
+    let mut places = segment.char_indices().map(|(at, _)| at);
+    places.find(|&at| {
+        segment.split_at_checked(at).is_some_and(|(before, rest)| {
+            let is_key = KEY_PREFIXES.iter().any(|prefix| rest.starts_with(prefix));
+            is_key && !ends_in_a_word(before)
+        })
+    })
+}
+
+/// The digits of a percent-encoded character are no part of a word.
+fn ends_in_a_word(text: &str) -> bool {
+    let is_encoded = text.bytes().rev().nth(2) == Some(b'%');
+    text.ends_with(|last: char| last.is_alphanumeric()) && !is_encoded
 }
 
 /// An id is echoed in a header, so it holds what a header and a log can take without escaping.

@@ -445,6 +445,36 @@ fn a_refused_request_tells_what_it_asked_for() {
             json!("m"),
         ),
         (
+            "/sk-secret/model/m/converse",
+            "",
+            json!("/[redacted]/model/m/converse"),
+            Value::Null,
+        ),
+        (
+            "/model/Bearer%20sk-secret/converse",
+            "",
+            json!("/model/Bearer%20[redacted]/converse"),
+            json!("Bearer [redacted]"),
+        ),
+        (
+            "/model/a;key=ABSKsecret/invoke",
+            "",
+            json!("/model/a;key=[redacted]/invoke"),
+            json!("a;key=[redacted]"),
+        ),
+        (
+            "/bedrock-api-key-secret/x",
+            "",
+            json!("/[redacted]/x"),
+            Value::Null,
+        ),
+        (
+            "/model/task-1/invoke",
+            "",
+            json!("/model/task-1/invoke"),
+            json!("task-1"),
+        ),
+        (
             "/bedrock/model/no%2Fsuch/invoke",
             "Bearer sk-secret",
             json!("/bedrock/model/no%2Fsuch/invoke"),

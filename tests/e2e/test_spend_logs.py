@@ -61,16 +61,19 @@ def test_refused_requests_are_told_apart_by_what_they_asked_for(gateway, bedrock
         ("told-1", "/bedrock/model/no%2Fsuch/invoke?token=tops3cret", KEY, "/bedrock/model/no%2Fsuch/invoke", "no/such"),
         ("told-2", "/model/both/converse?key=tops3cret", "sk-wrong", "/model/both/converse", "both"),
         ("told-3", "/v1/chat/completions", KEY, "/v1/chat/completions", None),
-        ("told-4", f"/model/{'x' * 3000}/converse", KEY, f"/model/{'x' * 249}…", None),
+        ("told-4", "/model/both%3Fkey=tops3cret/converse", "sk-wrong", "/model/both", None),
+        ("told-5", f"/{KEY}/model/both/converse", KEY, "/[redacted]/model/both/converse", None),
+        ("told-6", f"/model/{KEY}/converse", "sk-wrong", "/model/[redacted]/converse", "[redacted]"),
+        ("told-7", f"/model/{'x' * 3000}/converse", KEY, f"/model/{'x' * 249}…", None),
     ]:
         headers = {"authorization": f"Bearer {key}", "x-litellm-call-id": id}
         answer = requests.post(gateway.url + path, data=b"{}", headers=headers, timeout=10)
         assert answer.status_code in (400, 401, 404), path
         found = row(gateway, id)
         assert (found["path"], found["requested_model"], found["model_group"]) == (expected, model, None)
-        assert "tops3cret" not in str(found)
-    post(gateway, "both", headers={"x-litellm-call-id": "told-5"})
-    assert "path" not in row(gateway, "told-5")
+        assert "tops3cret" not in str(found) and KEY not in str(found)
+    post(gateway, "both", headers={"x-litellm-call-id": "told-8"})
+    assert "path" not in row(gateway, "told-8")
 
 
 def test_only_who_has_the_key_hears_anything(gateway, bedrock):
