@@ -271,12 +271,20 @@ fn region_of(
 ) -> Option<String> {
     let in_model = prefix.or_else(|| region::of_arn(id).map(str::to_owned));
     if let Some(field) = parameters.field("aws_region_name") {
+        if let Some(region) = region::of_arn(id).filter(|region| !region::is_region(region)) {
+            let place = parameters
+                .field("model_id")
+                .or_else(|| parameters.field("model"))?
+                .place;
+            let expected = "an AWS region such as us-east-1 in the ARN";
+            return valid_region(region.to_owned(), &place, expected, reader);
+        }
         let region = reader.text(&field)?;
         if let Some(other) = in_model.filter(|other| *other != region) {
             let other = quoted(&other);
             reader.note(
                 &field.place,
-                format!("goes before the region {other} that the model names"),
+                format!("is used instead of the region {other} in the model"),
             );
         }
         return valid_region(region, &field.place, "an AWS region such as us-east-1", reader);
@@ -301,7 +309,7 @@ fn region_of(
     }
     reader.note(
         &parameters.place,
-        format!("names no region, so it is {REGION_DEFAULT}"),
+        format!("no region is given, so {REGION_DEFAULT} is used"),
     );
     Some(REGION_DEFAULT.to_owned())
 }

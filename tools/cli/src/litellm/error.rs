@@ -238,7 +238,7 @@ impl fmt::Display for Problem {
             }
             Problem::Unprotected { name, lost } => write!(
                 out,
-                "this protection does not work here: {lost}: remove it, or accept that with --accept-unprotected {name}"
+                "this setting protects, and has no effect here: {lost}. Remove it, or start without it: --accept-unprotected {name}"
             ),
             Problem::Nested { seems, path } => write!(
                 out,
@@ -402,8 +402,8 @@ mod tests {
                     name: text("allowed_ips"),
                     lost: "it lets only certain addresses in; here every address may call",
                 },
-                "this protection does not work here: it lets only certain addresses in; here every address may call: \
-                 remove it, or accept that with --accept-unprotected allowed_ips",
+                "this setting protects, and has no effect here: it lets only certain addresses in; here every address may \
+                 call. Remove it, or start without it: --accept-unprotected allowed_ips",
             ),
             (
                 Problem::Nested {

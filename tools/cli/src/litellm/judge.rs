@@ -2,7 +2,7 @@
 
 use super::error::{Place, Problem};
 use super::field::Field;
-use super::known::{self, AFFINITY, Fate, HEADERS, SERVICE, Table};
+use super::known::{self, AFFINITY, Fate, HEADERS, SERVICE, TOOLS, Table};
 use super::note::Class;
 use super::reader::Reader;
 use super::scalar::Scalar;
@@ -136,8 +136,11 @@ fn callback(table: &Table, setting: &str, element: &Field, reader: &mut Reader<'
         path,
         ..element.place.clone()
     };
-    let Value::Scalar(Scalar::Text(name)) = &element.node.value else {
-        return reader.note_of(Class::NoEffect, place, SERVICE, "");
+    let name = match &element.node.value {
+        Value::Scalar(Scalar::Text(name)) => name,
+        // A callback with its parameters.
+        Value::Mapping(entries) if entries.len() == 1 => entries.first().map_or("", |(name, _)| name),
+        _ => return reader.note_of(Class::NoEffect, place, SERVICE, ""),
     };
     match reader.variables.resolved(name).as_str() {
         "prometheus" => reader.note_of(Class::NotNeeded, place, PROMETHEUS, ""),
@@ -147,6 +150,9 @@ fn callback(table: &Table, setting: &str, element: &Field, reader: &mut Reader<'
             reader.protects(table.name, setting, &element.place, CHECKING_CALLBACK);
         }
         name if name.contains('.') => reader.note_of(Class::NoEffect, place, OWN_CODE, ""),
+        "websearch_interception" | "code_interpreter_interception" => {
+            reader.note_of(Class::NoEffect, place, TOOLS, "");
+        }
         name => {
             let name = super::field::quoted(name);
             reader.note_of(Class::NoEffect, place, SERVICE, name);

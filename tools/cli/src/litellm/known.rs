@@ -11,7 +11,7 @@ mod sections;
 pub(crate) use deployment::{LITELLM_PARAMS, MODEL_INFO};
 pub(crate) use general::GENERAL_SETTINGS;
 pub(crate) use general::HEADERS;
-pub(crate) use litellm::{LITELLM_SETTINGS, SERVICE};
+pub(crate) use litellm::{LITELLM_SETTINGS, SERVICE, TOOLS};
 pub(crate) use router::{AFFINITY, ROUTER_SETTINGS};
 pub(crate) use sections::{CREDENTIAL_LIST, ENVIRONMENT_VARIABLES, MODEL_LIST, SECTIONS};
 
@@ -86,9 +86,9 @@ impl Table {
 /// The tables of one deployment. A setting that stands outside of them was meant for all.
 const OF_A_DEPLOYMENT: [&str; 3] = [MODEL_LIST.name, LITELLM_PARAMS.name, MODEL_INFO.name];
 
-/// The other places where `name` is a setting, as in "it belongs in general_settings"; first those that hold for as much
-/// of the file as `except` does.
-pub(crate) fn homes(name: &str, except: &str) -> Vec<String> {
+/// The other places where `name` is a setting, as in "it belongs in general_settings", and whether it works there; first
+/// those that hold for as much of the file as `except` does.
+pub(crate) fn homes(name: &str, except: &str) -> Vec<(String, bool)> {
     let is_of_deployment = |table: &str| OF_A_DEPLOYMENT.contains(&table);
     let others = TABLES
         .iter()
@@ -99,7 +99,11 @@ pub(crate) fn homes(name: &str, except: &str) -> Vec<String> {
         "" => "at the top of the file".to_owned(),
         name => format!("in {name}"),
     };
-    homes.into_iter().map(place).collect()
+    let works = |table: &Table| !matches!(table.fate(name), Some(NoEffect(_) | NotNeeded(_)));
+    homes
+        .into_iter()
+        .map(|table| (place(table), works(table)))
+        .collect()
 }
 
 #[cfg(test)]

@@ -350,6 +350,11 @@ fn note_unused_variables(reader: &mut Reader<'_>) {
     for (name, place) in unused {
         match known::ENVIRONMENT_VARIABLES.fate(&name) {
             Some(Fate::NoEffect(lost)) => reader.note_of(Class::NoEffect, &place, lost, ""),
+            _ if name.starts_with("AWS_") => {
+                let text =
+                    "no deployment uses it: they have other credentials or settings, or it is not read here";
+                reader.note_of(Class::NoEffect, &place, text, "");
+            }
             _ => reader.note_of(Class::NotNeeded, &place, "nothing here reads the variable", ""),
         }
     }

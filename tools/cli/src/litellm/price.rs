@@ -186,7 +186,7 @@ pub(crate) fn price(
     match found {
         Ok(found) => Some(found.rates),
         Err(error) => {
-            reader.note_with(place, "its cost is unknown", error.to_string());
+            reader.note_with(place, "cost unknown", error.to_string());
             is_wildcard.then(|| Rates {
                 unmeasured: true,
                 ..Rates::default()

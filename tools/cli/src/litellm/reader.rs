@@ -294,7 +294,7 @@ impl<'a> Reader<'a> {
 
     /// Says which variable a literal secret is moved to.
     fn note_literal(&mut self, place: &Place, variable: &str) {
-        let text = "holds a literal secret, which reaches Envoy as a variable";
+        let text = "literal secret: it reaches Envoy as a variable";
         self.note_with(place, text, variable);
     }
 
@@ -342,7 +342,7 @@ impl<'a> Reader<'a> {
     /// Secrets travel in headers. The value is not quoted: it is one.
     fn fit_for_a_header(&mut self, place: &Place, what: &str, value: &str) -> Option<()> {
         let found = if value.is_empty() {
-            "an empty string"
+            "an empty string: give it a value, or remove the line to use the environment's"
         } else if value.chars().any(char::is_whitespace) {
             "white space or a line break in it"
         } else if !value.chars().all(|c| c.is_ascii_graphic()) {

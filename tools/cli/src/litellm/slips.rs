@@ -67,6 +67,7 @@ const SLIPS: [(&str, &[&str]); 10] = [
         &[
             "aws_access_key",
             "aws_access_id",
+            "aws_secret_access_id",
             "aws_key_id",
             "aws_key",
             "access_key",

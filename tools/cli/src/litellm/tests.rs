@@ -225,7 +225,7 @@ fn the_default_region_is_noted() {
     let notes: Vec<String> = notes.iter().map(ToString::to_string).collect();
     assert_eq!(
         notes,
-        ["model_list[0].litellm_params (line 1): names no region, so it is us-west-2"]
+        ["model_list[0].litellm_params (line 1): no region is given, so us-west-2 is used"]
     );
 }
 

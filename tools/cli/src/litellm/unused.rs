@@ -9,6 +9,8 @@ use super::reader::Reader;
 
 /// How alike two names are (0 to 1) before one is taken for a slip of the other.
 const SIMILAR: f64 = 0.92;
+/// Most letters that a slip changes. Long names with the same beginning are alike, but are not slips of each other.
+const EDITS_MAX: usize = 4;
 /// Shortest name that is compared: very short ones are alike by chance.
 const SIMILAR_MIN_CHARS: usize = 4;
 
@@ -43,8 +45,12 @@ pub(crate) fn setting(table: &Table, name: &str, field: &Field, reader: &mut Rea
 
 /// A name that LiteLLM does not have there either.
 fn unknown(table: &Table, name: &str, place: &Place, reader: &mut Reader<'_>) {
-    if let Some(home) = known::homes(name, table.name).first() {
-        let text = format!("LiteLLM does not read it there: it belongs {home}");
+    if let Some((home, works)) = known::homes(name, table.name).into_iter().next() {
+        let text = if works {
+            format!("LiteLLM does not read it there: it belongs {home}")
+        } else {
+            format!("LiteLLM reads it {home}, where it has no effect here either")
+        };
         return reader.note_of(Class::Unknown, place, text, "");
     }
     if let Some(nearest) = nearest(name, table.names()) {
@@ -69,7 +75,9 @@ pub(crate) fn nearest<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> O
     }
     names
         .map(|known| (strsim::jaro_winkler(known, name), known))
-        .filter(|(likeness, _)| *likeness >= SIMILAR)
+        .filter(|(likeness, known)| {
+            *likeness >= SIMILAR && strsim::damerau_levenshtein(known, name) <= EDITS_MAX
+        })
         .max_by(|(a, _), (b, _)| a.total_cmp(b))
         .map(|(_, known)| known)
 }

@@ -81,7 +81,7 @@ pub(crate) const LITELLM_PARAMS: Table = Table {
             NoEffect(TIME_LIMIT),
         ),
         Row("cooldown_time", NoEffect(COOLDOWN)),
-        Row("budget_duration", NoEffect("there is no budget to start anew")),
+        Row("budget_duration", NoEffect("there are no budgets")),
         Row(
             "tags tag_regex",
             NoEffect(TAGS),

@@ -6,7 +6,7 @@ use super::{NoEffect, NotNeeded, Protects, Row, Table, Used};
 pub(super) const NO_KEYS: &str = "there are no virtual keys, users or teams: the master key is the only key";
 pub(crate) const HEADERS: &str = "Bedrock gets only the headers that README.md, Clients, lists";
 pub(super) const TAGS: &str = "the tags of a request are those that its client sends in x-litellm-tags";
-pub(super) const NO_BODIES: &str = "prompts and answers are in no log";
+pub(super) const NO_BODIES: &str = "prompts and answers are never logged";
 const NO_DATABASE: &str = "there is no database";
 const NO_UI: &str = "there is no admin page";
 pub(super) const OTHER_MODELS: &str = "only Amazon Bedrock's runtime is served";
@@ -52,6 +52,10 @@ pub(crate) const GENERAL_SETTINGS: Table = Table {
         Row(
             "enforce_rbac",
             Protects("it limits by role who may do what; here the master key may do everything"),
+        ),
+        Row(
+            "missing_session_id",
+            Protects("it can refuse requests without a session id; here they are served"),
         ),
         Row(
             "enforce_user_param enforced_params",
@@ -134,12 +138,20 @@ pub(crate) const GENERAL_SETTINGS: Table = Table {
              allow_requests_on_db_unavailable disable_prisma_schema_update use_redis_transaction_buffer
              proxy_batch_write_at proxy_batch_polling_interval proxy_budget_rescheduler_min_time
              proxy_budget_rescheduler_max_time disable_reset_budget disable_adding_master_key_hash_to_db
-             supported_db_objects disable_spend_updates disable_error_logs",
+             supported_db_objects disable_spend_updates disable_error_logs database_connect_timeout database_socket_timeout
+             database_disable_prepared_statements database_extra_connection_params
+             database_max_idle_connection_lifetime proxy_config_reload_interval_seconds
+             maximum_spend_logs_size_check_interval use_spend_logs_partitioning spend_capture_rate_check",
             NotNeeded(NO_DATABASE),
         ),
         Row(
             "admin_only_routes custom_key_generate default_team_disabled service_account_settings
-             user_api_key_cache_ttl allow_user_auth",
+             user_api_key_cache_ttl user_api_key_cache_max_size allow_user_auth custom_key_policy custom_key_update
+             custom_team_metadata_validate team_metadata_schema team_metadata_validation_error_message
+             team_metadata_validation_timeout disable_custom_api_keys disable_key_generate_for_org_admin
+             disable_auto_add_proxy_admin_to_teams use_team_public_model_name password_policy_min_length
+             password_policy_require_lowercase password_policy_require_uppercase password_policy_require_numbers
+             password_policy_require_special_characters password_policy_check_breached_passwords",
             NotNeeded(NO_KEYS),
         ),
         Row(
@@ -148,21 +160,30 @@ pub(crate) const GENERAL_SETTINGS: Table = Table {
         ),
         Row(
             "disable_retry_on_max_parallel_request_limit_error token_rate_limit_type fail_closed_rate_limit_enforcement
-             disable_budget_reservation",
+             disable_budget_reservation
+             fail_closed_budget_enforcement apply_user_budget_to_team_keys",
             NotNeeded("there are no budgets and no rate limits"),
         ),
         Row("coordination_redis", NotNeeded("instances of this gateway share nothing")),
         Row(
             "ui_access_mode custom_ui_sso_sign_in_handler custom_sso auto_redirect_ui_login_to_sso
              disable_master_key_return UI_USERNAME UI_PASSWORD disable_env_credential_login control_plane_url
-             block_robots litellm_license",
+             block_robots litellm_license hide_default_credentials_hint disable_password_login_when_sso_enabled
+             allow_cli_sso_verification_uri_complete",
             NotNeeded(NO_UI),
         ),
         Row(
             "mcp_client_side_auth_header_name mcp_internal_ip_ranges mcp_required_fields mcp_trusted_proxy_ranges
              enable_mcp_registry user_mcp_management_mode require_end_user_mcp_access_defined search_tools
              image_generation_model embedding_model moderation_model infer_model_from_keys forward_openai_org_id
-             disable_responses_id_security disable_bedrock_agent_runtime_passthrough",
+             disable_responses_id_security disable_bedrock_agent_runtime_passthrough allow_unmanaged_response_ids
+             allowed_file_extensions blocked_file_extensions max_file_size_mb max_batch_file_size_mb
+             disable_batch_input_file_rate_limiting skip_batch_input_file_rate_limiting_for_models
+             skip_batch_input_file_rate_limiting_for_providers track_unmanaged_batch_cost
+             passthrough_managed_object_ids enable_openai_websocket_passthrough mcp_advertised_versions
+             mcp_allow_all_keys_respects_mcp_scope mcp_disabled_capabilities mcp_prefer_client_id_metadata_document
+             mcp_session_token_signing mcp_xff_num_trusted_hops require_key_mcp_access_defined
+             search_tool_deny_by_default vector_store_deny_by_default",
             NotNeeded(OTHER_MODELS),
         ),
         Row(

@@ -7,6 +7,8 @@ use super::{ByValue, NoEffect, NotNeeded, Protects, Row, Table, Used};
 const BODIES: &str = "bodies are passed on unchanged";
 pub(super) const CACHE: &str = "answers are not cached: every request reaches Bedrock and is paid for";
 pub(crate) const SERVICE: &str = "nothing is sent there: the spend log has a line for every request";
+/// What is lost without LiteLLM's callbacks that run tools.
+pub(crate) const TOOLS: &str = "no tool is run here: a model's call of one goes to the client";
 const LABELS: &str = "the labels of metrics are fixed: see README.md, Metrics and a dashboard";
 const CHECK: &str = "it belongs to a check of requests that does not run here";
 const TLS: &str = "AWS's certificate is always checked: --upstream-ca names other CAs";
@@ -50,7 +52,7 @@ pub(crate) const LITELLM_SETTINGS: Table = Table {
              default_in_memory_ttl default_redis_ttl",
             NoEffect(CACHE),
         ),
-        Row("budget_duration", NoEffect("there is no budget to start anew")),
+        Row("budget_duration", NoEffect("there are no budgets")),
         Row(
             "priority_reservation priority_reservation_settings",
             NoEffect("requests of all priorities are served alike"),
@@ -104,7 +106,11 @@ pub(crate) const LITELLM_SETTINGS: Table = Table {
         Row("model_alias_map", NoEffect("other names of models stand in router_settings.model_group_alias")),
         Row("check_provider_endpoint", NoEffect("there is no list of models to ask for")),
         Row("network_mock", NoEffect("BEDROCK=emulator answers without AWS")),
-        Row("compression_interception_params websearch_interception_params", NoEffect(BODIES)),
+        Row("compression_interception_params", NoEffect(BODIES)),
+        Row(
+            "websearch_interception_params code_interpreter_interception_params",
+            NoEffect(TOOLS),
+        ),
         Row(
             "budget_exceeded_status_code",
             NotNeeded("there are no budgets and no rate limits"),
@@ -120,20 +126,21 @@ pub(crate) const LITELLM_SETTINGS: Table = Table {
         Row(
             "default_internal_user_params max_internal_user_budget internal_user_budget_duration max_ui_session_budget
              default_team_params default_team_settings default_key_generate_params upperbound_key_generate_params
-             key_generation_settings enable_key_alias_format_validation enable_model_config_credential_overrides",
+             key_generation_settings enable_key_alias_format_validation enable_model_config_credential_overrides
+             scim_admin_group scim_upsert_user",
             NotNeeded(NO_KEYS),
         ),
         Row(
-            "turn_off_message_logging redact_messages_in_exceptions",
+            "turn_off_message_logging redact_messages_in_exceptions presidio_logging_only",
             NotNeeded(NO_BODIES),
         ),
         Row(
             "redact_user_api_key_info",
             NotNeeded("the spend log has the SHA-256 of the key, never the key"),
         ),
-        Row("global_disable_no_log_param", NotNeeded("no request can keep itself out of the spend log")),
+        Row("global_disable_no_log_param", NotNeeded("every request is in the spend log, whatever it asks for")),
         Row(
-            "set_verbose json_logs suppress_debug_info expose_router_debug_in_errors",
+            "set_verbose json_logs suppress_debug_info suppress_startup_output expose_router_debug_in_errors",
             NotNeeded("run --log-level says how much is logged"),
         ),
         Row("telemetry", NotNeeded("this gateway reports nothing to anybody")),

@@ -34,9 +34,10 @@ pub(crate) const SECTIONS: Table = Table {
         ),
         Row(
             "mcp_servers mcp_tools vector_store_registry search_tools sandbox_tools agents agent_list
-             assistant_settings finetune_settings files_settings default_vertex_config worker_registry",
-            NotNeeded(OTHER_MODELS),
+             assistant_settings finetune_settings files_settings",
+            NoEffect("only the operations of Bedrock's runtime are served"),
         ),
+        Row("default_vertex_config worker_registry", NotNeeded(OTHER_MODELS)),
     ],
 };
 

@@ -24,8 +24,8 @@ fn one_finding_at_fifty_deployments_is_one_line() {
         [
             "no_effect: timeout (line 2 and 49 more): one time limit holds for all, also for silence on a stream: \
              request_timeout",
-            "note: model_list[0] (line 2), model_list[1] (line 3), model_list[2] (line 4) and 47 more: its cost is \
-             unknown: expected a price, but found no entry for amazon.nova-0; expected a price, but found \
+            "note: model_list[0] (line 2), model_list[1] (line 3), model_list[2] (line 4) and 47 more: cost unknown: \
+             expected a price, but found no entry for amazon.nova-0; expected a price, but found \
              no entry for amazon.nova-1; expected a price, but found no entry for amazon.nova-2; and 47 more",
         ]
     );
@@ -360,4 +360,57 @@ fn an_alias_of_itself_is_harmless() {
     let blueprint = read_text(&text, &KEYS, Secrets::MustExist).unwrap();
     assert!(blueprint.settings.aliases.is_empty());
     assert_eq!(blueprint.notes.len(), 0, "{:?}", blueprint.notes);
+}
+
+#[test]
+fn a_callback_that_runs_tools_is_no_log() {
+    for callbacks in [
+        "websearch_interception",
+        "{code_interpreter_interception: {sandbox: x}}",
+    ] {
+        let notes = notes(&format!("{BARE}litellm_settings: {{callbacks: [{callbacks}]}}\n"));
+        assert!(
+            notes.iter().any(|note| note.contains("no tool is run here")),
+            "{notes:?}"
+        );
+    }
+}
+
+#[test]
+fn a_setting_that_has_no_effect_elsewhere_is_not_sent_there() {
+    let notes = notes(&format!("{BARE}litellm_settings: {{stream_timeout: 5}}\n"));
+    assert!(
+        notes
+            .iter()
+            .any(|note| note.contains("in router_settings, where it has no effect here either")),
+        "{notes:?}"
+    );
+}
+
+#[test]
+fn a_long_name_with_the_same_beginning_is_no_slip() {
+    let notes = notes(&format!(
+        "{BARE}general_settings: {{allow_user_api_routes: true, master_key: sk-x}}\n"
+    ));
+    assert!(
+        notes
+            .iter()
+            .any(|note| note.contains("LiteLLM has no such setting")),
+        "{notes:?}"
+    );
+}
+
+#[test]
+fn the_region_of_an_arn_is_checked_also_where_another_is_used() {
+    let arn = "arn:aws:bedrock:YOUR_REGION:123456789012:inference-profile/us.amazon.nova-lite-v1:0";
+    let text = BARE.replace(
+        "v1:0}",
+        &format!("v1:0, model_id: \"{arn}\", aws_region_name: us-east-1}}"),
+    );
+    let found = problems(&text, &KEYS, Secrets::MustExist);
+    assert!(
+        matches!(found.as_slice(), [Problem::Unexpected { expected, found }]
+            if expected.contains("in the ARN") && found.contains("YOUR_REGION")),
+        "{found:?}"
+    );
 }
