@@ -9,7 +9,8 @@ use super::reader::Reader;
 
 /// How alike two names are (0 to 1) before one is taken for a slip of the other.
 const SIMILAR: f64 = 0.92;
-/// Most letters that a slip changes. Long names with the same beginning are alike, but are not slips of each other.
+/// Most letters that a slip changes, unless it only adds or leaves out the end. Long names with the same beginning are
+/// alike, but are not slips of each other.
 const EDITS_MAX: usize = 4;
 /// Shortest name that is compared: very short ones are alike by chance.
 const SIMILAR_MIN_CHARS: usize = 4;
@@ -76,7 +77,8 @@ pub(crate) fn nearest<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> O
     names
         .map(|known| (strsim::jaro_winkler(known, name), known))
         .filter(|(likeness, known)| {
-            *likeness >= SIMILAR && strsim::damerau_levenshtein(known, name) <= EDITS_MAX
+            let is_cut = known.starts_with(name) || name.starts_with(known);
+            *likeness >= SIMILAR && (is_cut || strsim::damerau_levenshtein(known, name) <= EDITS_MAX)
         })
         .max_by(|(a, _), (b, _)| a.total_cmp(b))
         .map(|(_, known)| known)
