@@ -13,7 +13,7 @@ use super::geography;
 use super::guardrail;
 use super::known;
 use super::model::{self, Target};
-use super::note::Class;
+use super::note::{Class, ELSEWHERE};
 use super::parameters::Parameters;
 use super::price::{self, Configured};
 use super::reader::Reader;
@@ -99,7 +99,7 @@ pub(crate) fn read(
     let (id, prefix_region) = match target(&entry, &parameters, reader)? {
         Target::Bedrock { id, region } => (id, region),
         Target::Elsewhere(who) => {
-            let text = format!("not for Bedrock's runtime but for {who}");
+            let text = format!("{ELSEWHERE}{who}");
             reader.note_of(Class::Skipped, &element.place, text, "");
             return model_name.map(|model_name| Entry::LeftOut {
                 model_name,

@@ -184,31 +184,30 @@ pub(crate) fn aliases(
         } else if is_served(&target) {
             aliases.insert(alias, target);
         } else {
-            let text = why_not(&target, models, left_out);
-            reader.note(&field.place, format!("left out: {text}"));
+            let (text, detail) = why_not(&target, models, left_out);
+            reader.note_with(&field.place, text, detail);
             left_out.name(&alias);
         }
     }
     aliases
 }
 
-/// Why an alias cannot stand for `target`.
-fn why_not(target: &str, models: &[ModelSettings], left_out: &LeftOut) -> String {
+/// Why an alias cannot stand for `target`, and the target's name, so that aliases with the same reason are told together.
+fn why_not(target: &str, models: &[ModelSettings], left_out: &LeftOut) -> (&'static str, String) {
     let shown = quoted(target);
     if left_out.contains(target) {
-        return format!("{shown} is not served");
+        return ("left out: its model is not served", shown);
     }
     if models.iter().any(|model| matches(&model.name, target)) {
-        return format!("{shown} is served by a wildcard only, which has no aliases");
+        return (
+            "left out: its model is served by a wildcard only, which has no aliases",
+            shown,
+        );
     }
     let names = models.iter().map(|model| model.name.as_str());
-    match nearest(target, names) {
-        Some(nearest) => format!(
-            "no deployment has the model_name {shown} (did you mean {}?)",
-            quoted(nearest)
-        ),
-        None => format!("no deployment has the model_name {shown}"),
-    }
+    let hint = nearest(target, names).map(|nearest| format!(" (did you mean {}?)", quoted(nearest)));
+    let detail = shown + &hint.unwrap_or_default();
+    ("left out: no deployment has this model_name", detail)
 }
 
 /// Whether `name` is what `pattern` stands for, where each `*` is any run of characters.

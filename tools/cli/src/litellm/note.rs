@@ -15,6 +15,11 @@ const FULL_PLACES_MAX: usize = 12;
 /// Most details that a line of text shows; the others are counted.
 const DETAILS_MAX: usize = 3;
 
+/// Most providers of skipped deployments that have a line each.
+const SKIPPED_MAX: usize = 5;
+/// How the note about a deployment of another provider begins; the provider follows.
+pub(crate) const ELSEWHERE: &str = "not for Bedrock's runtime but for ";
+
 /// What kind of note it is, in the order in which the text shows them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Class {
@@ -134,11 +139,25 @@ pub(crate) fn lines(notes: &[Note]) -> Vec<(Class, String)> {
         groups.iter().partition(|group| group.class == Class::NotNeeded);
     let no_effect = others.iter().filter(|group| group.class == Class::NoEffect);
     let is_long = no_effect.count() > FULL_PLACES_MAX;
-    let line = |group: &Group<'_>| match group.class {
-        Class::NoEffect if is_long => format!("{}: {}", named(&group.places), group.message()),
-        _ => group.line(),
-    };
-    let mut lines: Vec<_> = others.iter().map(|group| (group.class, line(group))).collect();
+    let elsewhere: Vec<&Group<'_>> = others
+        .iter()
+        .copied()
+        .filter(|group| group.provider().is_some())
+        .collect();
+    let mut lines = Vec::new();
+    for group in others {
+        let line = match group.class {
+            Class::NoEffect if is_long => format!("{}: {}", named(&group.places), group.message()),
+            Class::Skipped if elsewhere.len() > SKIPPED_MAX && group.provider().is_some() => {
+                if elsewhere.first().map(|first| first.text) != Some(group.text) {
+                    continue;
+                }
+                providers(&elsewhere)
+            }
+            _ => group.line(),
+        };
+        lines.push((group.class, line));
+    }
     if needless.len() <= REASONS_MAX {
         lines.extend(needless.iter().map(|group| (group.class, group.line())));
     } else {
@@ -150,7 +169,27 @@ pub(crate) fn lines(notes: &[Note]) -> Vec<(Class, String)> {
     lines
 }
 
+/// One line for all deployments of other providers: `not for Bedrock's runtime: azure:3…, openai:9`.
+fn providers(groups: &[&Group<'_>]) -> String {
+    let name = |group: &&Group<'_>| {
+        let more = if group.places.len() > 1 { "…" } else { "" };
+        let line = group
+            .places
+            .first()
+            .and_then(|place| line(place))
+            .unwrap_or_default();
+        format!("{}:{line}{more}", group.provider().unwrap_or_default())
+    };
+    let names: Vec<String> = groups.iter().map(name).collect();
+    format!("not for Bedrock's runtime: {}", names.join(", "))
+}
+
 impl Group<'_> {
+    /// Whom its deployments are for, if not for Bedrock's runtime.
+    fn provider(&self) -> Option<&str> {
+        self.text.strip_prefix(ELSEWHERE)
+    }
+
     /// What it says, without the places.
     pub fn message(&self) -> String {
         if self.details.is_empty() {
@@ -168,14 +207,7 @@ impl Group<'_> {
     pub fn line(&self) -> String {
         let places = match self.class {
             // Each deployment that is left out is named, wherever in it the reason is.
-            Class::LeftOut => {
-                let all: Vec<String> = self
-                    .places
-                    .iter()
-                    .map(|place| located(&place.path, place))
-                    .collect();
-                all.join(", ")
-            }
+            Class::LeftOut => left_out(&self.places),
             _ => shown(&self.places, PLACES_MAX),
         };
         let message = self.message();
@@ -183,6 +215,22 @@ impl Group<'_> {
             return message;
         }
         format!("{places}: {message}")
+    }
+}
+
+/// Each place; where many are the same field of different deployments, that is named once.
+fn left_out(places: &[&Place]) -> String {
+    let field = |place: &Place| place.path.split_once("].").map(|(_, field)| field.to_owned());
+    let first = places.first().and_then(|place| field(place));
+    let is_shared = places.len() > PLACES_MAX && places.iter().all(|place| field(place) == first);
+    let name = |place: &Place| match place.path.split_once("].") {
+        Some((entry, _)) if is_shared => format!("{entry}]"),
+        _ => place.path.clone(),
+    };
+    let all: Vec<String> = places.iter().map(|place| located(&name(place), place)).collect();
+    match first {
+        Some(field) if is_shared => format!("{field} of {}", all.join(", ")),
+        _ => all.join(", "),
     }
 }
 

@@ -308,6 +308,57 @@ fn a_placeholder_is_not_taken_for_a_secret() {
 }
 
 #[test]
+fn many_deployments_that_are_skipped_or_left_out_take_few_lines() {
+    let mut text = BARE.replace("v1:0", "v1:0, aws_region_name: us-east-1");
+    text = text
+        .replace("model_list: [", "model_list:\n  - ")
+        .replace("}}]", "}}");
+    for number in 0..12 {
+        text += &format!(
+            "  - {{model_name: p{number}, litellm_params: {{model: provider{}/x}}}}\n",
+            number % 6
+        );
+    }
+    for number in 0..4 {
+        text += &format!(
+            "  - {{model_name: r{number}, litellm_params: {{model: bedrock/amazon.nova-lite-v1:0, aws_role_name: x}}}}\n"
+        );
+    }
+    text += "router_settings: {model_group_alias: {a: nobody, b: noone}}\n";
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("config.yaml");
+    std::fs::write(&path, &text).unwrap();
+    let tolerance = Tolerance {
+        leave_out_unsupported: true,
+        ..Tolerance::default()
+    };
+    let environment = KEYS.into_iter().collect();
+    let blueprint = read_tolerant(
+        &path,
+        &environment,
+        Secrets::MustExist,
+        Catalogue::built_in(),
+        &tolerance,
+    )
+    .unwrap();
+    let lines: Vec<String> = note_lines(&blueprint.notes)
+        .into_iter()
+        .map(|(_, line)| line)
+        .collect();
+    assert_eq!(
+        lines,
+        [
+            "litellm_params.aws_role_name of model_list[13] (line 15), model_list[14] (line 16), model_list[15] (line 17), \
+             model_list[16] (line 18): expected aws_access_key_id and aws_secret_access_key, or api_key, but found \
+             aws_role_name, which is not supported yet",
+            "not for Bedrock's runtime: provider0:3…, provider1:4…, provider2:5…, provider3:6…, provider4:7…, provider5:8…",
+            "model_group_alias.a (line 19), model_group_alias.b (line 19): left out: no deployment has this model_name: \
+             \"nobody\"; \"noone\"",
+        ]
+    );
+}
+
+#[test]
 fn a_placeholder_for_a_region_is_named_as_one() {
     let text = BARE.replace("v1:0", "v1:0, aws_region_name: '${AWS_REGION}'");
     let errors = read_text(&text, &KEYS, Secrets::MustExist).unwrap_err();

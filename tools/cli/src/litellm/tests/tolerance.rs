@@ -367,8 +367,8 @@ fn an_alias_of_nothing_is_left_out_with_the_nearest_name() {
     assert_eq!(
         notes,
         [
-            "model_group_alias.x (line 4): left out: no deployment has the model_name \"cluade\" (did you mean \"claude\"?)",
-            "model_group_alias.y (line 4): left out: no deployment has the model_name \"nobody\"",
+            "model_group_alias.x (line 4): left out: no deployment has this model_name: \"cluade\" (did you mean \"claude\"?)",
+            "model_group_alias.y (line 4): left out: no deployment has this model_name: \"nobody\"",
         ]
     );
 }
