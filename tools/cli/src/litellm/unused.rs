@@ -18,6 +18,14 @@ const SIMILAR_MIN_CHARS: usize = 4;
 /// Why a setting that is off needs no attention.
 pub(crate) const OFF: &str = "it is switched off in the file";
 
+/// Why a section for anchors needs no attention.
+const HOLDER: &str = "it only holds what anchors repeat";
+
+/// Whether a section is one for anchors by its name, as in Docker Compose.
+fn is_holder(name: &str) -> bool {
+    name.starts_with("x-") || name.starts_with('.') || name.starts_with('_')
+}
+
 /// Says something about each setting of `section` that nobody asked for.
 pub(crate) fn tell(section: &Section, table: &Table, reader: &mut Reader<'_>) {
     #[cfg(test)]
@@ -53,6 +61,9 @@ fn unknown(table: &Table, name: &str, place: &Place, reader: &mut Reader<'_>) {
             format!("LiteLLM reads it {home}, where it has no effect here either")
         };
         return reader.note_of(Class::Unknown, place, text, "");
+    }
+    if table.name == known::SECTIONS.name && is_holder(name) {
+        return reader.note_of(Class::NotNeeded, place, HOLDER, "");
     }
     if let Some(nearest) = nearest(name, table.names()) {
         return reader.note_of(Class::Unknown, place, format!("did you mean {nearest}?"), "");

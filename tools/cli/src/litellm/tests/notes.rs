@@ -465,3 +465,18 @@ fn the_region_of_an_arn_is_checked_also_where_another_is_used() {
         "{found:?}"
     );
 }
+
+#[test]
+fn a_section_for_anchors_is_not_unknown() {
+    for name in ["x-defaults", ".defaults", "_defaults"] {
+        let notes = notes(&format!("{name}: &defaults {{rpm: 5}}\n{BARE}"));
+        assert!(
+            notes.iter().any(|note| note.starts_with("not_needed: ")),
+            "{notes:?}"
+        );
+        assert!(
+            !notes.iter().any(|note| note.starts_with("unknown: ")),
+            "{notes:?}"
+        );
+    }
+}
