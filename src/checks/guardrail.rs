@@ -26,7 +26,7 @@ pub fn guardrail(data: &[u8]) {
             assert!(has_only_our_guardrail(&sent), "{}", sent.escape_ascii());
         }
         (Ok(_), Ok(other)) => panic!("expected an object, but found {other}"),
-        // A lone surrogate in a value, or a number that is no f64: the grammar has both.
+        // The grammar allows lone surrogates in values, and numbers that no f64 can hold.
         (Ok(sent), Err(error)) => {
             assert!(super::tolerated(&error), "{error}: {}", body.escape_ascii());
             assert!(std::str::from_utf8(&sent).is_ok());

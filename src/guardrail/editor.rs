@@ -27,7 +27,7 @@ const DROPPED_MAX: usize = 8;
 /// Why a body cannot get a guardrail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BodyFault {
-    /// There is none.
+    /// The body is empty.
     Empty,
     /// It is JSON, but not an object.
     NotAnObject,

@@ -61,7 +61,7 @@ impl Cost {
     }
 }
 
-/// Tokens without a price have no cost, unless there are none of them.
+/// Tokens without a price make the cost unknown, unless their number is 0.
 fn times(tokens: u64, rate: Option<Rate>) -> Option<PicoUsd> {
     if tokens == 0 {
         return Some(PicoUsd::ZERO);

@@ -87,7 +87,7 @@ class Running:
     # Clients.
 
     def localized(self, text: str) -> str:
-        """`text` with the ports of this gateway in the place of the documented ones."""
+        """`text` with the ports of this gateway instead of the documented ones."""
         return text.replace(f"localhost:{PORT}", f"localhost:{self.port}").replace(
             f"localhost:{TLS_PORT}", f"localhost:{self.tls_port}")
 

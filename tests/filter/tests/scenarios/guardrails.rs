@@ -77,7 +77,7 @@ fn a_stream_has_its_processing_mode_and_a_count_has_no_guardrail() {
         let sent: Value = serde_json::from_slice(&sent).unwrap();
         assert_eq!(sent, expected, "{operation}");
     }
-    // A body that is no JSON matters only where something has to be put into it.
+    // A body that is not JSON matters only if something has to be inserted into it.
     for path in [
         "/model/guarded/count-tokens",
         "/model/one/converse",

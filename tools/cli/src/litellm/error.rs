@@ -129,7 +129,7 @@ pub enum Problem {
         /// Variables that are set and that this gateway cannot use.
         unusable: Vec<&'static str>,
     },
-    /// A name that LiteLLM does not know, in the place of one that it knows.
+    /// A name that LiteLLM does not know, instead of one that it knows.
     Slip {
         /// The name, in quotes.
         found: String,

@@ -15,7 +15,7 @@ use super::reader::Reader;
 use super::unused::nearest;
 use super::weights::{self, Rates, Share};
 
-/// The models, in the order in which their names first appear; a group of which nothing is left is none.
+/// The models, in the order in which their names first appear. A group without deployments is left out.
 pub(crate) fn models(
     mut deployments: Vec<Deployment>,
     left_out: &mut LeftOut,

@@ -84,7 +84,7 @@ impl Configured {
     }
 }
 
-/// The id of a foundation model without what LiteLLM and inference profiles put before it; `None` if it is none.
+/// The id of a foundation model without what LiteLLM and inference profiles put before it; `None` for anything else.
 fn foundation_model(name: &str) -> Option<String> {
     let Target::Bedrock { id, .. } = model::target(name, Some("bedrock")) else {
         return None;

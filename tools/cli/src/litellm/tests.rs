@@ -346,7 +346,7 @@ fn no_credentials_names_the_variables_that_are_set_and_cannot_be_used() {
             text.contains("aws configure export-credentials") && !text.contains("tops3cret"),
             "{text}"
         );
-        // The demonstration starts in the place of AWS, and says why.
+        // The demonstration starts instead of a gateway to AWS, and says why.
         let notes = read_text(BARE, &environment, Secrets::Demo).unwrap().notes;
         assert!(
             format!("{notes:?}").contains(&format!("only {name}, which cannot be used")),

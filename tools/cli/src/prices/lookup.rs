@@ -109,8 +109,8 @@ impl fmt::Display for NoPrice {
 }
 
 /// The rates that a configuration sets itself, by LiteLLM's names (`input_cost_per_token` …) in `litellm_params` or
-/// `model_info`: of one name the first counts, so those of `litellm_params` come first. `None` if it sets none. Prices of
-/// 0 in other units than tokens are none.
+/// `model_info`: of one name the first counts, so those of `litellm_params` come first. `None` if it sets none. A price
+/// of 0 in another unit than tokens does not count.
 ///
 /// # Errors
 /// The first value that is no price.

@@ -54,7 +54,7 @@ struct Entries {
 }
 
 impl Entries {
-    /// Puts an entry in, in the place of one with the same key if there is one, and says whether there was.
+    /// Adds an entry, or replaces the one with the same key, and says whether it replaced one.
     fn put(&mut self, name: String, node: Rc<Node>) -> bool {
         let known = self.positions.get(&name).copied();
         match known.and_then(|position| self.list.get_mut(position)) {
