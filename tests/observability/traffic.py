@@ -14,6 +14,7 @@ NOVA = "us.amazon.nova-lite-v1:0"
 EXCEPTION, CORRUPT = "amazon.nova-pro-v1:0", "amazon.nova-micro-v1:0"
 CUT = "anthropic.claude-3-haiku-20240307-v1:0"
 SILENT = "anthropic.claude-3-sonnet-20240229-v1:0"
+BARRED = "anthropic.claude-3-5-haiku-20241022-v1:0"
 COSTLY = "anthropic.claude-opus-4-1-20250805-v1:0"
 UNPRICED = f"arn:aws:bedrock:{EAST}:123456789012:application-inference-profile/abc123def456"
 
@@ -30,7 +31,7 @@ def configuration(bedrock) -> str:
         ("costly", at(EAST, COSTLY, **price)),
         ("unpriced", at(EAST, UNPRICED)),
         ("exception", at(EAST, EXCEPTION)), ("corrupt", at(EAST, CORRUPT)), ("cut", at(EAST, CUT)),
-        ("silent", at(EAST, SILENT)),
+        ("silent", at(EAST, SILENT)), ("barred", at(EAST, BARRED)),
         ("wild/*", at(EAST, "*")),
     ])
 
@@ -43,6 +44,7 @@ def troubles(bedrock):
     bedrock.fault("corrupt_frame", model=CORRUPT, after_events=2)
     bedrock.fault("cut", model=CUT, after_events=3)
     bedrock.fault("hang", model=SILENT)
+    bedrock.fault("status", status=403, model=BARRED)
     bedrock.pace(events=6, interval_ms=5)
 
 
@@ -62,6 +64,7 @@ def round_of(gateway, number=0):
     for operation in ["invoke", "invoke-with-response-stream"]:
         clients.post(gateway, "claude", operation, clients.anthropic(f"hello {number}"))
     clients.post(gateway, "claude", body=b"no JSON")
+    clients.post(gateway, "barred")
     for model in ["exception", "corrupt", "cut"]:
         try:
             clients.post(gateway, model, "converse-stream")
