@@ -290,7 +290,7 @@ fn what_cannot_be_served_as_written_is_refused_until_it_is_accepted() {
         );
         assert!(
             said.contains(
-                "left out, since it cannot be served: model_list[0].litellm_params.aws_role_name (line 2)"
+                "left out: cannot be served: model_list[0].litellm_params.aws_role_name (line 2)"
             ),
             "{said}"
         );

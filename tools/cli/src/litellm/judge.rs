@@ -143,7 +143,7 @@ fn callback(table: &Table, setting: &str, element: &Field, reader: &mut Reader<'
         _ => return reader.note_of(Class::NoEffect, place, SERVICE, ""),
     };
     match reader.variables.resolved(name).as_str() {
-        "prometheus" => reader.note_of(Class::NotNeeded, place, PROMETHEUS, ""),
+        "prometheus" => reader.note_of(Class::NoEffect, place, PROMETHEUS, ""),
         "otel" if reader.variables.has_collector() => reader.note_of(Class::NotNeeded, place, OTEL, ""),
         "otel" => reader.note_of(Class::NoEffect, place, OTEL, ""),
         name if is_checking(name) => {

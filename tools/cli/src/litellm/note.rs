@@ -57,7 +57,7 @@ impl Class {
     pub(crate) fn heading(self) -> &'static str {
         match self {
             Class::Accepted => "accepted without this protection",
-            Class::LeftOut => "left out, since it cannot be served",
+            Class::LeftOut => "left out: cannot be served",
             Class::Skipped => "skipped",
             Class::Unknown => "unknown settings, ignored",
             Class::NoEffect => "settings without effect",

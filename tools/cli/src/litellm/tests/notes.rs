@@ -93,7 +93,7 @@ fn callbacks_are_told_what_does_their_work_here() {
         + "litellm_settings: {callbacks: [prometheus, otel, s3, my.handler], success_callback: [langfuse]}\n";
     let told = notes(&text).join("\n");
     for part in [
-        "not_needed: callbacks (line 2): metrics are always kept: render --metrics-port",
+        "no_effect: callbacks (line 2): metrics are always kept: render --metrics-port",
         "no_effect: callbacks (line 2): OTEL_EXPORTER_OTLP_ENDPOINT sends the spend log",
         "no_effect: callbacks (line 2), success_callback (line 2): nothing is sent there: the spend log has a line for \
          every request: \"s3\"; \"langfuse\"",
