@@ -289,9 +289,7 @@ fn what_cannot_be_served_as_written_is_refused_until_it_is_accepted() {
             "{said}"
         );
         assert!(
-            said.contains(
-                "left out: cannot be served: model_list[0].litellm_params.aws_role_name (line 2)"
-            ),
+            said.contains("left out: cannot be served: model_list[0].litellm_params.aws_role_name (line 2)"),
             "{said}"
         );
     }
