@@ -6,6 +6,7 @@
 use envoy_bedrock::config::{GuardrailSettings, GuardrailTrace, StreamProcessingMode};
 use envoy_bedrock::guardrail::{IDENTIFIER_EXPECTED, VERSION_EXPECTED, is_identifier, is_version};
 
+use super::alike::most_alike;
 use super::deployment::Deployment;
 use super::error::{Place, Problem};
 use super::field::{Field, Section, quoted};
@@ -78,11 +79,8 @@ pub(crate) fn read(parameters: &Parameters, reader: &mut Reader<'_>) -> Option<O
 }
 
 fn refuse_member(name: &str, field: &Field, reader: &mut Reader<'_>) {
-    let likeness = |member: &&str| strsim::jaro_winkler(&member.to_lowercase(), &name.to_lowercase());
-    let meant = MEMBERS
-        .into_iter()
-        .max_by(|a, b| likeness(a).total_cmp(&likeness(b)))
-        .filter(|member| likeness(member) >= SIMILAR);
+    let likeness = |member: &str| strsim::jaro_winkler(&member.to_lowercase(), &name.to_lowercase());
+    let meant = most_alike(MEMBERS.into_iter(), SIMILAR, likeness);
     let mut found = quoted(name);
     if let Some(meant) = meant {
         found.push_str(&format!(" (did you mean {meant}?)"));

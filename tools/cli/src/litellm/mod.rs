@@ -4,6 +4,7 @@
 //! a variable that is not set is an error instead of `None`, and only in settings that are used; a wrong type is an
 //! error everywhere it is used; settings that would change whose rights are used are refused and never ignored.
 
+mod alike;
 mod aws_variables;
 mod credential_list;
 mod credentials;

@@ -2,6 +2,7 @@
 //! misspelled or stands in the wrong place, LiteLLM ignores it and asks with other rights or in another region than
 //! the file says. Here that is an error.
 
+use super::alike::most_alike;
 use super::credentials;
 use super::error::Problem;
 use super::field::{Field, Section, quoted};
@@ -50,7 +51,7 @@ const VARIABLES: [(&str, &str); 5] = [
 ];
 
 /// Names that people write for one of them, as other programs call it.
-const SLIPS: [(&str, &[&str]); 10] = [
+const SLIPS: [(&str, &[&str]); 12] = [
     (
         "aws_region_name",
         &[
@@ -140,14 +141,12 @@ const SLIPS: [(&str, &[&str]); 10] = [
             "credentials",
         ],
     ),
+    ("api_base", &["base_url", "apibase"]),
+    ("model_id", &["modelid"]),
 ];
 
-/// Other names of `api_base` and `model_id`, apart from the table since they are one each.
-const ALSO: [(&str, &str); 3] = [
-    ("base_url", "api_base"),
-    ("apibase", "api_base"),
-    ("modelid", "model_id"),
-];
+/// Where a setting belongs that stands in a section about all deployments.
+const EACH_DEPLOYMENT: &str = "the litellm_params of each deployment";
 
 /// What a name of `litellm_params` or `credential_values` was meant to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -173,19 +172,13 @@ fn meant(name: &str) -> Option<Meant> {
         .into_iter()
         .find(|(_, slips)| slips.contains(&plain.as_str()))
         .map(|(setting, _)| setting);
-    let also = ALSO
-        .into_iter()
-        .find(|(slip, _)| *slip == plain)
-        .map(|(_, setting)| setting);
     let alike = || {
-        deciding()
-            .filter(|setting| !setting.starts_with("model"))
-            .map(|setting| (strsim::jaro_winkler(setting, &plain), setting))
-            .filter(|(likeness, _)| *likeness >= SIMILAR)
-            .max_by(|(a, _), (b, _)| a.total_cmp(b))
-            .map(|(_, setting)| setting)
+        let candidates = deciding().filter(|setting| !setting.starts_with("model"));
+        most_alike(candidates, SIMILAR, |setting| {
+            strsim::jaro_winkler(setting, &plain)
+        })
     };
-    match exact.or(listed).or(also).or_else(alike) {
+    match exact.or(listed).or_else(alike) {
         Some(setting) => Some(Meant::Setting(setting)),
         None => plain.starts_with("aws_").then_some(Meant::OfAws),
     }
@@ -273,13 +266,7 @@ pub(crate) fn check_places(
     let mut sound = Some(());
     for (name, field) in beside.chain(beyond) {
         if parameters.peek(name).is_none_or(|other| !is_same(other, field)) {
-            sound = reader.wrong(
-                &field.place,
-                Problem::Misplaced {
-                    setting: quoted(name),
-                    belongs: "litellm_params",
-                },
-            );
+            sound = misplaced(name, field, "litellm_params", reader);
         }
     }
     sound
@@ -295,14 +282,7 @@ pub(crate) fn check_settings(section: &Section, reader: &mut Reader<'_>) {
 /// Looks for a setting of deployments among the sections themselves.
 pub(crate) fn check_section(name: &str, field: &Field, reader: &mut Reader<'_>) {
     if OF_AWS.contains(&name) {
-        let belongs = "the litellm_params of each deployment";
-        reader.wrong::<()>(
-            &field.place,
-            Problem::Misplaced {
-                setting: quoted(name),
-                belongs,
-            },
-        );
+        misplaced(name, field, EACH_DEPLOYMENT, reader);
     }
 }
 
@@ -329,15 +309,14 @@ pub(crate) fn check_defaults(router: &Section, reader: &mut Reader<'_>) {
         return;
     };
     for (name, field) in section.present().filter(|(name, _)| decides(name)) {
-        let belongs = "the litellm_params of each deployment";
-        reader.wrong::<()>(
-            &field.place,
-            Problem::Misplaced {
-                setting: quoted(name),
-                belongs,
-            },
-        );
+        misplaced(name, field, EACH_DEPLOYMENT, reader);
     }
+}
+
+/// Says where the setting belongs. Always `None`.
+fn misplaced(name: &str, field: &Field, belongs: &'static str, reader: &mut Reader<'_>) -> Option<()> {
+    let setting = quoted(name);
+    reader.wrong(&field.place, Problem::Misplaced { setting, belongs })
 }
 
 fn is_same(one: &Field, other: &Field) -> bool {

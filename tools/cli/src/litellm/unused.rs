@@ -1,5 +1,6 @@
 //! What is said about the settings that nothing here reads.
 
+use super::alike::most_alike;
 use super::error::Place;
 use super::field::{Field, Section};
 use super::judge;
@@ -85,14 +86,13 @@ pub(crate) fn nearest<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> O
     if name.chars().count() < SIMILAR_MIN_CHARS {
         return None;
     }
-    names
-        .map(|known| (strsim::jaro_winkler(known, name), known))
-        .filter(|(likeness, known)| {
-            let is_cut = known.starts_with(name) || name.starts_with(known);
-            *likeness >= SIMILAR && (is_cut || strsim::damerau_levenshtein(known, name) <= EDITS_MAX)
-        })
-        .max_by(|(a, _), (b, _)| a.total_cmp(b))
-        .map(|(_, known)| known)
+    let is_near = |known: &&str| {
+        let is_cut = known.starts_with(name) || name.starts_with(known);
+        is_cut || strsim::damerau_levenshtein(known, name) <= EDITS_MAX
+    };
+    most_alike(names.filter(is_near), SIMILAR, |known| {
+        strsim::jaro_winkler(known, name)
+    })
 }
 
 /// Whatever the reading asks for is in the tables, and so in the documentation.
