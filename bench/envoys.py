@@ -32,22 +32,39 @@ def render(command, module, folder, unary_port, streams_port):
     """The gateway as it ships: the output of `envoy-bedrock render`. Returns it and the port of its listener."""
     config = (ROOT / "bench/config.yaml").read_text()
     source = folder / "config.yaml"
-    source.write_text(config.replace("UNARY", str(unary_port)).replace("STREAMS", str(streams_port)))
+    source.write_text(
+        config.replace("UNARY", str(unary_port)).replace("STREAMS", str(streams_port))
+    )
     port = free_port()
-    arguments = ["--bind", "127.0.0.1", "--port", str(port), "--admin-port", str(free_port()), "--filter", str(module)]
+    arguments = [
+        "--bind",
+        "127.0.0.1",
+        "--port",
+        str(port),
+        "--admin-port",
+        str(free_port()),
+        "--filter",
+        str(module),
+    ]
     done = subprocess.run(
         [command, "render", source, *arguments],
-        capture_output=True, text=True, env={**os.environ, **VARIABLES},
+        capture_output=True,
+        text=True,
+        env={**os.environ, **VARIABLES},
     )
     if done.returncode:
-        raise SystemExit(f"bench: expected {command} to render bench/config.yaml, but found: {done.stderr.strip()}")
+        raise SystemExit(
+            f"bench: expected {command} to render bench/config.yaml, but found: {done.stderr.strip()}"
+        )
     return yaml.safe_load(done.stdout), port
 
 
 def bare(gateway, unary_port, streams_port, filters=()):
     """The same Envoy without the gateway: listener, limits, retries, access log and clusters are those of `gateway`."""
     envoy = copy.deepcopy(gateway)
-    port = envoy["static_resources"]["listeners"][0]["address"]["socket_address"]["port_value"] = free_port()
+    port = envoy["static_resources"]["listeners"][0]["address"]["socket_address"]["port_value"] = (
+        free_port()
+    )
     envoy["admin"]["address"]["socket_address"]["port_value"] = free_port()
     clusters = envoy["static_resources"]["clusters"]
     clusters[:] = [cluster for cluster in clusters if "load_assignment" in cluster]
@@ -59,7 +76,9 @@ def bare(gateway, unary_port, streams_port, filters=()):
     unary["match"], stream["match"] = {"prefix": "/"}, {"prefix": STREAM_PATH}
     for route, upstream in ((unary, unary_port), (stream, streams_port)):
         del route["route"]["cluster_header"]
-        route["route"]["cluster"] = next(cluster["name"] for cluster in clusters if goes_to(cluster, upstream))
+        route["route"]["cluster"] = next(
+            cluster["name"] for cluster in clusters if goes_to(cluster, upstream)
+        )
     host["routes"] = [stream, unary]
     return envoy, port
 
@@ -81,14 +100,20 @@ def native(gateway, unary_port, streams_port):
 def unaccounted(gateway, module):
     """The gateway with a module that was built without accounting."""
     envoy = json.loads(json.dumps(gateway).replace(filter_of(gateway), str(module)))
-    port = envoy["static_resources"]["listeners"][0]["address"]["socket_address"]["port_value"] = free_port()
+    port = envoy["static_resources"]["listeners"][0]["address"]["socket_address"]["port_value"] = (
+        free_port()
+    )
     envoy["admin"]["address"]["socket_address"]["port_value"] = free_port()
     return envoy, port
 
 
 def filter_of(gateway):
-    manager = gateway["static_resources"]["listeners"][0]["filter_chains"][0]["filters"][0]["typed_config"]
-    return manager["http_filters"][0]["typed_config"]["config"]["vm_config"]["code"]["local"]["filename"]
+    manager = gateway["static_resources"]["listeners"][0]["filter_chains"][0]["filters"][0][
+        "typed_config"
+    ]
+    return manager["http_filters"][0]["typed_config"]["config"]["vm_config"]["code"]["local"][
+        "filename"
+    ]
 
 
 def goes_to(cluster, port):
@@ -100,8 +125,14 @@ def answer():
     """1 KB of a Converse answer."""
     usage = {"inputTokens": 250, "outputTokens": 180, "totalTokens": 430}
     message = {"role": "assistant", "content": [{"text": "x" * 800}]}
-    return json.dumps({"output": {"message": message}, "stopReason": "end_turn", "usage": usage,
-                       "metrics": {"latencyMs": 551}}).ljust(1024)
+    return json.dumps(
+        {
+            "output": {"message": message},
+            "stopReason": "end_turn",
+            "usage": usage,
+            "metrics": {"latencyMs": 551},
+        }
+    ).ljust(1024)
 
 
 def upstream(port):
@@ -110,18 +141,45 @@ def upstream(port):
         "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
         "stat_prefix": "upstream",
         "http_filters": [
-            {"name": "buffer", "typed_config": {
-                "@type": "type.googleapis.com/envoy.extensions.filters.http.buffer.v3.Buffer",
-                "max_request_bytes": 32 << 20}},
-            {"name": "router", "typed_config": {
-                "@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router"}},
+            {
+                "name": "buffer",
+                "typed_config": {
+                    "@type": "type.googleapis.com/envoy.extensions.filters.http.buffer.v3.Buffer",
+                    "max_request_bytes": 32 << 20,
+                },
+            },
+            {
+                "name": "router",
+                "typed_config": {
+                    "@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router"
+                },
+            },
         ],
-        "route_config": {"virtual_hosts": [{"name": "all", "domains": ["*"], "routes": [
-            {"match": {"prefix": "/"}, "direct_response": {"status": 200, "body": {"inline_string": answer()}}}]}]},
+        "route_config": {
+            "virtual_hosts": [
+                {
+                    "name": "all",
+                    "domains": ["*"],
+                    "routes": [
+                        {
+                            "match": {"prefix": "/"},
+                            "direct_response": {"status": 200, "body": {"inline_string": answer()}},
+                        }
+                    ],
+                }
+            ]
+        },
     }
-    return {"static_resources": {"listeners": [{
-        "address": {"socket_address": {"address": "127.0.0.1", "port_value": port}},
-        "filter_chains": [{"filters": [{"name": "http", "typed_config": manager}]}]}]}}
+    return {
+        "static_resources": {
+            "listeners": [
+                {
+                    "address": {"socket_address": {"address": "127.0.0.1", "port_value": port}},
+                    "filter_chains": [{"filters": [{"name": "http", "typed_config": manager}]}],
+                }
+            ]
+        }
+    }
 
 
 class Envoy:
@@ -134,7 +192,10 @@ class Envoy:
         self.log = folder / f"{name}.log"
         self.process = subprocess.Popen(
             [ENVOY, "-c", path, "--concurrency", "1", "--use-dynamic-base-id", "-l", "error"],
-            stdout=subprocess.DEVNULL, stderr=self.log.open("w"), cwd=ROOT, env={**os.environ, **VARIABLES},
+            stdout=subprocess.DEVNULL,
+            stderr=self.log.open("w"),
+            cwd=ROOT,
+            env={**os.environ, **VARIABLES},
         )
 
     def wait(self):
@@ -146,7 +207,9 @@ class Envoy:
                 return
             except OSError:
                 time.sleep(0.1)
-        raise SystemExit(f"bench: expected Envoy ({self.name}) to start, but found: {self.log.read_text().strip()}")
+        raise SystemExit(
+            f"bench: expected Envoy ({self.name}) to start, but found: {self.log.read_text().strip()}"
+        )
 
     def cpu_us(self):
         """CPU time that all of its threads have used."""

@@ -14,22 +14,48 @@ import envoys
 import report
 import streams
 
-SIZES = {"1 KB": (1 << 10, 8), "100 KB": (100 << 10, 8), "1 MB": (1 << 20, 4), "10 MB": (10 << 20, 2)}
+SIZES = {
+    "1 KB": (1 << 10, 8),
+    "100 KB": (100 << 10, 8),
+    "1 MB": (1 << 20, 4),
+    "10 MB": (10 << 20, 2),
+}
 
 
 def arguments():
     parser = argparse.ArgumentParser(
-        prog="bench/run", description=__doc__,
+        prog="bench/run",
+        description=__doc__,
         epilog="Build with `make cli filter` first; needs wrk. The raw figures go to bench/results/ (not kept in git), the "
-               "table to standard output and, with --write, to bench/RESULTS.md. On a busy machine take more rounds.")
-    parser.add_argument("--rounds", type=int, default=7, help="alternating rounds (default: %(default)s)")
-    parser.add_argument("--seconds", type=int, default=2, help="length of one measurement (default: %(default)s)")
-    parser.add_argument("--quick", action="store_true", help="2 rounds of 1 s, 1 KB and 1 MB only: does it still run?")
+        "table to standard output and, with --write, to bench/RESULTS.md. On a busy machine take more rounds.",
+    )
+    parser.add_argument(
+        "--rounds", type=int, default=7, help="alternating rounds (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--seconds", type=int, default=2, help="length of one measurement (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--quick",
+        action="store_true",
+        help="2 rounds of 1 s, 1 KB and 1 MB only: does it still run?",
+    )
     parser.add_argument("--sizes", default=",".join(SIZES), help="request bodies, of: %(default)s")
-    parser.add_argument("--filter", type=Path, default=envoys.ROOT / "dist/envoy-bedrock.wasm", help="the module")
-    parser.add_argument("--unaccounted", type=Path, default=envoys.ROOT / "dist/envoy-bedrock-unaccounted.wasm",
-                        help="the module built without accounting")
-    parser.add_argument("--command", type=Path, default=envoys.ROOT / "target/debug/envoy-bedrock", help="envoy-bedrock")
+    parser.add_argument(
+        "--filter", type=Path, default=envoys.ROOT / "dist/envoy-bedrock.wasm", help="the module"
+    )
+    parser.add_argument(
+        "--unaccounted",
+        type=Path,
+        default=envoys.ROOT / "dist/envoy-bedrock-unaccounted.wasm",
+        help="the module built without accounting",
+    )
+    parser.add_argument(
+        "--command",
+        type=Path,
+        default=envoys.ROOT / "target/debug/envoy-bedrock",
+        help="envoy-bedrock",
+    )
     parser.add_argument("--write", action="store_true", help="replace bench/RESULTS.md by this run")
     chosen = parser.parse_args()
     if chosen.quick:
@@ -48,8 +74,12 @@ def needs(chosen):
         missing.append("wrk: apt-get install wrk (Debian, Ubuntu), brew install wrk (macOS)")
     if not Path("/proc/self/task").exists():
         missing.append("/proc: CPU time is read from it, so this runs on Linux only")
-    for path, remedy in ((chosen.filter, "make filter"), (chosen.unaccounted, "make bench"), (chosen.command, "make cli"),
-                         (envoys.ENVOY, "pip install -r tests/e2e/requirements.txt")):
+    for path, remedy in (
+        (chosen.filter, "make filter"),
+        (chosen.unaccounted, "make bench"),
+        (chosen.command, "make cli"),
+        (envoys.ENVOY, "pip install -r tests/e2e/requirements.txt"),
+    ):
         if not path.exists():
             missing.append(f"{path}: {remedy}")
     if missing:
@@ -59,14 +89,28 @@ def needs(chosen):
 def wrk(envoy, size, connections, seconds):
     before = envoy.cpu_us()
     done = subprocess.run(
-        ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "30s", "--latency",
-         "-s", envoys.ROOT / "bench/post.lua", f"http://127.0.0.1:{envoy.port}"],
-        capture_output=True, text=True, env={**os.environ, **envoys.VARIABLES, "BODY_BYTES": str(size)},
+        [
+            "wrk",
+            "-t1",
+            f"-c{connections}",
+            f"-d{seconds}s",
+            "--timeout",
+            "30s",
+            "--latency",
+            "-s",
+            envoys.ROOT / "bench/post.lua",
+            f"http://127.0.0.1:{envoy.port}",
+        ],
+        capture_output=True,
+        text=True,
+        env={**os.environ, **envoys.VARIABLES, "BODY_BYTES": str(size)},
     )
     used = envoy.cpu_us() - before
     figures = json.loads(done.stderr.strip().splitlines()[-1]) if done.returncode == 0 else {}
     if not figures.get("requests") or figures["failed"]:
-        raise SystemExit(f"bench: expected {envoy.name} to answer all, but found {figures or done.stderr.strip()}")
+        raise SystemExit(
+            f"bench: expected {envoy.name} to answer all, but found {figures or done.stderr.strip()}"
+        )
     return {
         "cpu_us": used / figures["requests"],
         "per_second": figures["requests"] * 1e6 / figures["duration_us"],
@@ -122,12 +166,22 @@ def measure(chosen, compared):
 def main():
     chosen = arguments()
     needs(chosen)
-    about = {"date": report.today(), "machine": report.machine(), "rounds": chosen.rounds, "seconds": chosen.seconds}
-    with tempfile.TemporaryDirectory(prefix="envoy-bedrock-bench-") as folder, contextlib.ExitStack() as running:
+    about = {
+        "date": report.today(),
+        "machine": report.machine(),
+        "rounds": chosen.rounds,
+        "seconds": chosen.seconds,
+    }
+    with (
+        tempfile.TemporaryDirectory(prefix="envoy-bedrock-bench-") as folder,
+        contextlib.ExitStack() as running,
+    ):
         folder = Path(folder)
         unary, stream = envoys.free_port(), envoys.free_port()
         streams.serve(stream)
-        gateway, port = envoys.render(chosen.command, chosen.filter.resolve(), folder, unary, stream)
+        gateway, port = envoys.render(
+            chosen.command, chosen.filter.resolve(), folder, unary, stream
+        )
         started = []
         for name, (config, at) in {
             "upstream": (envoys.upstream(unary), unary),

@@ -28,25 +28,40 @@ def others(names):
 def tables(raw):
     names = raw["variants"]
     ratios = " | ".join(f"{GATEWAY} / {name}" for name in others(names))
-    lines = ["| request body | | " + " | ".join(names) + f" | {ratios} |",
-             "| --- | --- |" + " ---: |" * (len(names) + len(others(names)))]
+    lines = [
+        "| request body | | " + " | ".join(names) + f" | {ratios} |",
+        "| --- | --- |" + " ---: |" * (len(names) + len(others(names))),
+    ]
     for size, by_name in raw["unary"].items():
         rows = {
             "CPU µs per request": [best(by_name[name], "cpu_us") for name in names],
             "requests/s": [max(sample["per_second"] for sample in by_name[name]) for name in names],
             "p50 ms": [best(by_name[name], "p50_us") / 1000 for name in names],
-            "p99 ms": [median(sample["p99_us"] for sample in by_name[name]) / 1000 for name in names],
-            "memory MiB": [max(sample["resident_kib"] for sample in by_name[name]) / 1024 for name in names],
+            "p99 ms": [
+                median(sample["p99_us"] for sample in by_name[name]) / 1000 for name in names
+            ],
+            "memory MiB": [
+                max(sample["resident_kib"] for sample in by_name[name]) / 1024 for name in names
+            ],
         }
         lines += [row(size, title, values) for title, values in rows.items()]
     events = raw["stream_events"]
     streams = {name: raw["streams"][name] for name in names}
-    lines += [row(f"stream of {events} events", "CPU µs per stream", [best(streams[name], "cpu_us") for name in names])]
+    lines += [
+        row(
+            f"stream of {events} events",
+            "CPU µs per stream",
+            [best(streams[name], "cpu_us") for name in names],
+        )
+    ]
     for title, percent in (("p50", 50), ("p99", 99)):
         values = [percentile(raw["first_byte_us"][name], percent) / 1000 for name in names]
         lines.append(row("stream", f"first event {title} ms", values))
-        lines.append(f"| stream | added to bare, {title} ms | "
-                     + " | ".join(f"{value - values[0]:+.3f}" for value in values) + " |" * len(values))
+        lines.append(
+            f"| stream | added to bare, {title} ms | "
+            + " | ".join(f"{value - values[0]:+.3f}" for value in values)
+            + " |" * len(values)
+        )
     return "\n".join(lines)
 
 
@@ -59,7 +74,7 @@ def row(size, title, values):
 def page(raw):
     return f"""# What the gateway costs
 
-Made by `make bench` on {raw['date']}: {raw['machine']}, {raw['rounds']} alternating rounds of {raw['seconds']} s.
+Made by `make bench` on {raw["date"]}: {raw["machine"]}, {raw["rounds"]} alternating rounds of {raw["seconds"]} s.
 
 `bare` is the rendered Envoy without the gateway (same listener, limits, retry policy, access log), `native` the same
 with Envoy's own `aws_request_signing`, `gateway` what `envoy-bedrock render` gives, `unaccounted`
@@ -73,7 +88,10 @@ largest. Memory is the resident size of the process, after the sizes above it in
 
 def machine():
     lines = Path("/proc/cpuinfo").read_text().splitlines()
-    model = next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.machine())
+    model = next(
+        (line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")),
+        platform.machine(),
+    )
     load = os.getloadavg()[0]
     return f"{os.cpu_count()} × {model}, Linux {platform.release()}, load average {load:.1f} before the run"
 

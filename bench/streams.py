@@ -10,18 +10,23 @@ import zlib
 from envoys import STREAM_PATH, VARIABLES
 
 
-
 def frame(event, payload):
     """A message of the event stream encoding, valid to the last checksum: the gateway reads what passes."""
     block = b""
-    for name, value in ((b":event-type", event), (b":content-type", b"application/json"), (b":message-type", b"event")):
+    for name, value in (
+        (b":event-type", event),
+        (b":content-type", b"application/json"),
+        (b":message-type", b"event"),
+    ):
         block += struct.pack("!B", len(name)) + name + struct.pack("!BH", 7, len(value)) + value
     message = struct.pack("!II", 16 + len(block) + len(payload), len(block))
     message += struct.pack("!I", zlib.crc32(message)) + block + payload
     return message + struct.pack("!I", zlib.crc32(message))
 
 
-EVENT = frame(b"contentBlockDelta", b'{"contentBlockIndex":0,"delta":{"text":" word"},"p":"abcdefgh"}')
+EVENT = frame(
+    b"contentBlockDelta", b'{"contentBlockIndex":0,"delta":{"text":" word"},"p":"abcdefgh"}'
+)
 EVENTS_HEADER = "x-amzn-bedrock-bench-events"
 
 
@@ -34,8 +39,10 @@ def serve(port):
                 head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").lower()
                 fields = dict(line.split(": ", 1) for line in head.split("\r\n")[1:] if line)
                 await reader.readexactly(int(fields["content-length"]))
-                writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: application/vnd.amazon.eventstream\r\n"
-                             b"transfer-encoding: chunked\r\n\r\n")
+                writer.write(
+                    b"HTTP/1.1 200 OK\r\ncontent-type: application/vnd.amazon.eventstream\r\n"
+                    b"transfer-encoding: chunked\r\n\r\n"
+                )
                 for _ in range(int(fields[EVENTS_HEADER])):
                     writer.write(b"%x\r\n%s\r\n" % (len(EVENT), EVENT))
                     await asyncio.sleep(0)
@@ -61,8 +68,10 @@ class Client:
         """Reads one stream. Returns the microseconds to its first event."""
         body = b"x" * 1024
         key = VARIABLES["LITELLM_MASTER_KEY"]
-        head = (f"POST {STREAM_PATH} HTTP/1.1\r\nhost: bench\r\nauthorization: Bearer {key}\r\n"
-                f"content-type: application/json\r\n{EVENTS_HEADER}: {events}\r\ncontent-length: {len(body)}\r\n\r\n")
+        head = (
+            f"POST {STREAM_PATH} HTTP/1.1\r\nhost: bench\r\nauthorization: Bearer {key}\r\n"
+            f"content-type: application/json\r\n{EVENTS_HEADER}: {events}\r\ncontent-length: {len(body)}\r\n\r\n"
+        )
         begin = time.perf_counter_ns()
         self.socket.sendall(head.encode() + body)
         seen, first = b"", None

@@ -21,7 +21,9 @@ def pytest_configure():
 
     signal.signal(signal.SIGINT, end)
     signal.signal(signal.SIGTERM, end)
-    for name in [name for name in os.environ if name.startswith("AWS_") or name.lower().endswith("_proxy")]:
+    for name in [
+        name for name in os.environ if name.startswith("AWS_") or name.lower().endswith("_proxy")
+    ]:
         del os.environ[name]
 
 
@@ -35,13 +37,31 @@ def engine(scratch):
     emulator = pathlib.Path(os.environ["COMPOSE_TEST_TARGET"]) / "debug/bedrock-emulator"
     with Engine(scratch) as engine:
         images.build(
-            engine, "envoyproxy/envoy:v1.40.0", images.envoy(), "/usr/local/bin/envoy", ["/docker-entrypoint.sh"], scratch
+            engine,
+            "envoyproxy/envoy:v1.40.0",
+            images.envoy(),
+            "/usr/local/bin/envoy",
+            ["/docker-entrypoint.sh"],
+            scratch,
         )
         images.build(
-            engine, "envoy-bedrock/emulator", emulator, "/usr/local/bin/bedrock-emulator", ["bedrock-emulator"], scratch
+            engine,
+            "envoy-bedrock/emulator",
+            emulator,
+            "/usr/local/bin/bedrock-emulator",
+            ["bedrock-emulator"],
+            scratch,
         )
         for name, program in images.observability().items():
-            images.build(engine, name, program, f"/bin/{program.name}", [f"/bin/{program.name}"], scratch, ["prometheus"])
+            images.build(
+                engine,
+                name,
+                program,
+                f"/bin/{program.name}",
+                [f"/bin/{program.name}"],
+                scratch,
+                ["prometheus"],
+            )
         yield engine
 
 

@@ -77,7 +77,9 @@ def alone():
     """Fails outside namespaces of the test's own, and hides the sockets of the engine outside, if there is one."""
     interfaces = os.listdir("/proc/sys/net/ipv4/conf")
     if os.getpid() != 1 or not {"all", "default", "lo"}.issuperset(interfaces):
-        raise RuntimeError(f"expected namespaces of the test's own, but found process {os.getpid()} and {interfaces}")
+        raise RuntimeError(
+            f"expected namespaces of the test's own, but found process {os.getpid()} and {interfaces}"
+        )
     for folder in ("/run/containerd", "/run/docker"):
         os.makedirs(folder, exist_ok=True)
         run(["mount", "-t", "tmpfs", "compose-test", folder], os.environ)
@@ -93,7 +95,9 @@ def empty(folder: pathlib.Path) -> pathlib.Path:
 
 def run(command, environment, seconds=60, check=True, **options) -> subprocess.CompletedProcess:
     """Runs a command to its end; with `check`, an exit code other than 0 fails with what it printed."""
-    result = subprocess.run(command, env=environment, timeout=seconds, capture_output=True, text=True, **options)
+    result = subprocess.run(
+        command, env=environment, timeout=seconds, capture_output=True, text=True, **options
+    )
     if check and result.returncode != 0:
         raise RuntimeError(
             f"expected {' '.join(map(str, command))} to succeed, but found exit code {result.returncode}:\n"

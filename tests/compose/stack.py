@@ -21,8 +21,15 @@ class Stack:
         self._profiles = [word for profile in profiles for word in ("--profile", profile)]
         self._engine = engine
         self._compose = [
-            *compose_command(), "--project-name", PROJECT, "--project-directory", str(ROOT),
-            "--file", str(ROOT / "docker-compose.yaml"), "--env-file", str(env_file),
+            *compose_command(),
+            "--project-name",
+            PROJECT,
+            "--project-directory",
+            str(ROOT),
+            "--file",
+            str(ROOT / "docker-compose.yaml"),
+            "--env-file",
+            str(env_file),
         ]
         self._variables = variables
 
@@ -35,7 +42,16 @@ class Stack:
         return self
 
     def __exit__(self, *_):
-        self.compose("--profile", "emulator", "--profile", "observability", "down", "--volumes", "--timeout", "5")
+        self.compose(
+            "--profile",
+            "emulator",
+            "--profile",
+            "observability",
+            "down",
+            "--volumes",
+            "--timeout",
+            "5",
+        )
 
     def compose(self, *arguments) -> str:
         """Runs compose and returns what it printed to standard output."""
@@ -44,11 +60,18 @@ class Stack:
 
     def services(self) -> set:
         """The names of the services that have a container."""
-        return set(filter(None, self._docker("ps", "--all", "--format", '{{.Label "com.docker.compose.service"}}')))
+        return set(
+            filter(
+                None,
+                self._docker("ps", "--all", "--format", '{{.Label "com.docker.compose.service"}}'),
+            )
+        )
 
     def container(self, service: str) -> str:
         """The id of a service's only container."""
-        ids = self._docker("ps", "--all", "--quiet", "--filter", f"label=com.docker.compose.service={service}")
+        ids = self._docker(
+            "ps", "--all", "--quiet", "--filter", f"label=com.docker.compose.service={service}"
+        )
         if len(ids) != 1:
             raise RuntimeError(f"expected one container of {service}, but found {ids}")
         return ids[0]
@@ -70,7 +93,9 @@ class Stack:
         """Returns when the health checks of all pass; fails with the logs of the one that does not."""
         end = time.monotonic() + HEALTHY_SECONDS
         for service in services:
-            while (state := (found := self.inspect(service))["State"])["Health"]["Status"] != "healthy":
+            while (state := (found := self.inspect(service))["State"])["Health"][
+                "Status"
+            ] != "healthy":
                 if time.monotonic() > end or state["Status"] == "exited" or found["RestartCount"]:
                     probes = [probe["Output"] for probe in state["Health"]["Log"] or []]
                     raise RuntimeError(

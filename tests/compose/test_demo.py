@@ -21,9 +21,20 @@ BODY = (
 def curl(operation: str) -> bytes:
     """The README's command, with its status checked."""
     command = [
-        "curl", "-sS", "--fail-with-body", "--max-time", "20",
-        "-X", "POST", f"http://0.0.0.0:4000/bedrock/model/{MODEL}/{operation}",
-        "-H", f"Authorization: Bearer {KEY}", "-H", "Content-Type: application/json", "-d", BODY,
+        "curl",
+        "-sS",
+        "--fail-with-body",
+        "--max-time",
+        "20",
+        "-X",
+        "POST",
+        f"http://0.0.0.0:4000/bedrock/model/{MODEL}/{operation}",
+        "-H",
+        f"Authorization: Bearer {KEY}",
+        "-H",
+        "Content-Type: application/json",
+        "-d",
+        BODY,
     ]
     result = subprocess.run(command, capture_output=True, check=False)
     assert result.returncode == 0, result.stdout + result.stderr
@@ -44,14 +55,18 @@ def bedrock():
 
 
 def converse(bedrock) -> dict:
-    return bedrock.converse(modelId=MODEL, messages=[{"role": "user", "content": [{"text": "Hello"}]}])
+    return bedrock.converse(
+        modelId=MODEL, messages=[{"role": "user", "content": [{"text": "Hello"}]}]
+    )
 
 
 def logged(demo, request_id: str) -> dict:
     """The line of a request in Envoy's log, as soon as it is there: Envoy writes in its own time."""
     end = time.monotonic() + 20
     while time.monotonic() < end:
-        entries = [json.loads(line) for line in demo.logs("envoy").splitlines() if line.startswith("{")]
+        entries = [
+            json.loads(line) for line in demo.logs("envoy").splitlines() if line.startswith("{")
+        ]
         for entry in entries:
             if entry.get("x_amzn_requestid") == request_id:
                 return entry
@@ -83,13 +98,17 @@ def test_boto3_converses(control, bedrock):
 
 
 def test_boto3_receives_a_stream(control, bedrock):
-    answer = bedrock.converse_stream(modelId=MODEL, messages=[{"role": "user", "content": [{"text": "Hello"}]}])
+    answer = bedrock.converse_stream(
+        modelId=MODEL, messages=[{"role": "user", "content": [{"text": "Hello"}]}]
+    )
     kinds = [kind for event in answer["stream"] for kind in event]
     assert kinds[0] == "messageStart" and "messageStop" in kinds and kinds[-1] == "metadata"
     assert_all_verified(control.log())
 
 
-@pytest.mark.parametrize("fault", [{"kind": "status", "status": 429}, {"kind": "refused"}], ids=["throttled", "refusing"])
+@pytest.mark.parametrize(
+    "fault", [{"kind": "status", "status": 429}, {"kind": "refused"}], ids=["throttled", "refusing"]
+)
 @pytest.mark.parametrize("region", ["us-west-2", "us-east-1"])
 def test_a_region_that_fails_costs_the_client_nothing(control, bedrock, region, fault):
     control.fault(**fault, match={"region": region})
@@ -100,7 +119,9 @@ def test_a_region_that_fails_costs_the_client_nothing(control, bedrock, region, 
     answered = [entry["region"] for entry in entries if entry["status"] == 200]
     assert len(answered) == 10 and region not in answered, entries
     if fault["kind"] == "status":
-        assert any(entry["region"] == region for entry in entries), "no attempt was made in the region that fails"
+        assert any(entry["region"] == region for entry in entries), (
+            "no attempt was made in the region that fails"
+        )
 
 
 def test_a_wrong_key_is_refused_and_reaches_nothing(control, bedrock):
@@ -122,7 +143,9 @@ def test_secrets_are_in_the_environment_of_envoy_only(demo, bedrock):
     curl("converse")
     last = converse(bedrock)
     logged(demo, last["ResponseMetadata"]["RequestId"])
-    variables = dict(line.split("=", 1) for line in DEMO.read_text().splitlines() if line[:1] not in ("", "#"))
+    variables = dict(
+        line.split("=", 1) for line in DEMO.read_text().splitlines() if line[:1] not in ("", "#")
+    )
     secrets = [variables["EMULATOR_SECRET_ACCESS_KEY"], variables["LITELLM_MASTER_KEY"]]
     of_envoy = demo.inspect("envoy")
     environment = of_envoy["Config"].pop("Env")
@@ -133,25 +156,35 @@ def test_secrets_are_in_the_environment_of_envoy_only(demo, bedrock):
         "logs emulator": demo.logs("emulator"),
     }
     for secret in secrets:
-        assert any(line.endswith("=" + secret) for line in environment), "the secret is not in Envoy's environment"
+        assert any(line.endswith("=" + secret) for line in environment), (
+            "the secret is not in Envoy's environment"
+        )
         assert [place for place, text in places.items() if secret in text] == []
 
 
 def test_a_variable_that_is_set_nowhere_is_not_set_in_envoy(demo):
-    environment = demo.execute("envoy", "while IFS= read -r -d '' line; do echo \"$line\"; done < /proc/1/environ")
+    environment = demo.execute(
+        "envoy", "while IFS= read -r -d '' line; do echo \"$line\"; done < /proc/1/environ"
+    )
     names = {line.split("=", 1)[0] for line in environment.splitlines()}
     assert "LITELLM_MASTER_KEY" in names
-    assert names.isdisjoint({"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"}), names
+    assert names.isdisjoint({"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"}), (
+        names
+    )
 
 
 def test_requests_are_logged_to_standard_output(demo, bedrock):
     entry = logged(demo, converse(bedrock)["ResponseMetadata"]["RequestId"])
-    assert (entry["http_status"], entry["call_type"], entry["model_group"]) == (200, "converse", MODEL)
+    assert (entry["http_status"], entry["call_type"], entry["model_group"]) == (
+        200,
+        "converse",
+        MODEL,
+    )
 
 
 @pytest.mark.parametrize("service", ["envoy", "emulator"])
 def test_a_service_has_no_privilege(demo, service):
-    script = 'while IFS=$\'\\t\' read -r name value _; do echo "$name$value"; done < /proc/1/status'
+    script = "while IFS=$'\\t' read -r name value _; do echo \"$name$value\"; done < /proc/1/status"
     status = dict(line.split(":", 1) for line in demo.execute(service, script).splitlines())
     assert int(status["CapEff"], 16) == 0 and int(status["CapBnd"], 16) == 0
     assert status["NoNewPrivs"] == "1"

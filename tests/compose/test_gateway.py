@@ -55,7 +55,9 @@ def test_a_configuration_that_is_not_there_is_an_error_and_makes_no_folder(engin
     missing = "no-such-file.yaml"
     try:
         with Stack(engine, dotenv(scratch, VARIABLES), PORT=str(PORT), ENVOY_CONFIG=missing):
-            raise AssertionError("expected compose to fail without the configuration, but found it succeeding")
+            raise AssertionError(
+                "expected compose to fail without the configuration, but found it succeeding"
+            )
     except RuntimeError as error:
         assert missing in str(error)
     assert not (ROOT / missing).exists()

@@ -22,7 +22,9 @@ def stack(engine):
 
 
 def query(expression: str) -> list:
-    answer = requests.get("http://127.0.0.1:9090/api/v1/query", params={"query": expression}, timeout=10)
+    answer = requests.get(
+        "http://127.0.0.1:9090/api/v1/query", params={"query": expression}, timeout=10
+    )
     return answer.json()["data"]["result"]
 
 
@@ -42,18 +44,27 @@ def test_prometheus_scrapes_the_gateway_and_evaluates_the_rules(stack):
     (up,) = wait(lambda: query('up{job="envoy-bedrock"} == 1'), "Prometheus to scrape the gateway")
     assert up["metric"]["instance"] == "envoy:9902"
     body = {"messages": [{"role": "user", "content": [{"text": "Hello"}]}]}
-    answer = requests.post("http://127.0.0.1:4000/bedrock/model/my-bedrock-model/converse", json=body, timeout=30,
-                           headers={"Authorization": "Bearer sk-1234"})
+    answer = requests.post(
+        "http://127.0.0.1:4000/bedrock/model/my-bedrock-model/converse",
+        json=body,
+        timeout=30,
+        headers={"Authorization": "Bearer sk-1234"},
+    )
     assert answer.status_code == 200
     wait(lambda: query("sum(litellm_spend_metric_total) > 0"), "Prometheus to record the spend")
 
 
 def test_the_stand_in_for_grafana_finds_what_is_provisioned(stack):
-    assert wait(lambda: stack.logs("grafana").strip(), "Grafana's stand-in to say something") == "ready"
+    assert (
+        wait(lambda: stack.logs("grafana").strip(), "Grafana's stand-in to say something")
+        == "ready"
+    )
 
 
 def test_grafana_finds_the_dashboard_where_it_is_told_to_look():
-    provider = (ROOT / "deploy/observability/grafana/provisioning/dashboards/envoy-bedrock.yml").read_text()
+    provider = (
+        ROOT / "deploy/observability/grafana/provisioning/dashboards/envoy-bedrock.yml"
+    ).read_text()
     assert "path: /etc/envoy-bedrock/grafana/dashboards}" in provider
     assert json.loads(DASHBOARD.read_text(encoding="utf-8"))["uid"] == "envoy-bedrock"
 
@@ -65,7 +76,11 @@ def test_a_service_is_for_this_machine_only_and_has_no_privilege(stack, service)
     published = [binding["HostIp"] for bindings in ports for binding in bindings or []]
     assert published == ["127.0.0.1"]
     host = found["HostConfig"]
-    assert host["ReadonlyRootfs"] and host["CapDrop"] == ["ALL"] and "no-new-privileges:true" in host["SecurityOpt"]
+    assert (
+        host["ReadonlyRootfs"]
+        and host["CapDrop"] == ["ALL"]
+        and "no-new-privileges:true" in host["SecurityOpt"]
+    )
     assert not found["Config"]["User"].startswith("0") and found["RestartCount"] == 0
 
 

@@ -23,6 +23,7 @@ PIECE_BYTES = 65_536
 @dataclasses.dataclass
 class Seen:
     """What a client got: nothing but `None`s if it left, or was left, before the answer began."""
+
     status: int | None = None
     headers: dict = dataclasses.field(default_factory=dict)
     body: bytes = b""
@@ -84,7 +85,11 @@ class Crowd:
     def watch(self):
         end = time.monotonic() + ARRIVAL_SECONDS
         while time.monotonic() < end:
-            faults = [fault for fault in self.emulator.faults() if "left-unanswered" in fault["match"].get("model", "")]
+            faults = [
+                fault
+                for fault in self.emulator.faults()
+                if "left-unanswered" in fault["match"].get("model", "")
+            ]
             if sum(fault["hits"] for fault in faults) >= self.waiting:
                 self.arrived.set()
                 return
@@ -115,7 +120,9 @@ class Crowd:
     def leave_unanswered(self, ask: Ask) -> Seen:
         leaving = connection(self.gateway.url, 60)
         leaving.request(ask.method, ask.path, ask.body, ask.headers)
-        assert self.arrived.wait(ARRIVAL_SECONDS), f"expected {self.waiting} requests at the emulator"
+        assert self.arrived.wait(ARRIVAL_SECONDS), (
+            f"expected {self.waiting} requests at the emulator"
+        )
         leaving.close()
         return Seen()
 
@@ -133,7 +140,9 @@ class Crowd:
         seen = Seen(answer.status, lower(answer))
         while len(seen.events(ask.operation)) < ask.scenario.keeps:
             piece = answer.read1(PIECE_BYTES)
-            assert piece, f"expected {ask.scenario.keeps} events, but found the end behind {seen.body}"
+            assert piece, (
+                f"expected {ask.scenario.keeps} events, but found the end behind {seen.body}"
+            )
             seen.body += piece
         leave(leaving, answer)
         return seen

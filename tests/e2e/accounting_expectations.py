@@ -13,28 +13,47 @@ from gateway import KEY
 KEY_HASH = hashlib.sha256(KEY.encode()).hexdigest()
 CHARACTERS_PER_TOKEN = 4
 # Fields of a row that are of the moment, and those that Envoy adds.
-OF_THE_MOMENT = {"startTime", "completionStartTime", "endTime", "request_duration_ms", "litellm_overhead_time_ms",
-                 "envoy"}
+OF_THE_MOMENT = {
+    "startTime",
+    "completionStartTime",
+    "endTime",
+    "request_duration_ms",
+    "litellm_overhead_time_ms",
+    "envoy",
+}
 
 
 def reported(usage: dict) -> Tokens:
     """A usage in Converse's form."""
     hour = sum(each["inputTokens"] for each in usage.get("cacheDetails", []) if each["ttl"] == "1h")
-    return Tokens(usage["inputTokens"], usage["outputTokens"], usage.get("cacheReadInputTokens", 0),
-                  usage.get("cacheWriteInputTokens", 0) - hour, hour)
+    return Tokens(
+        usage["inputTokens"],
+        usage["outputTokens"],
+        usage.get("cacheReadInputTokens", 0),
+        usage.get("cacheWriteInputTokens", 0) - hour,
+        hour,
+    )
 
 
 def estimated(ask: Ask, seen: Seen) -> Tokens:
     """A token for four characters, unless the stream began with its own count."""
     output = math.ceil(seen.characters(ask.operation) / CHARACTERS_PER_TOKEN)
-    starts = [content["message"]["usage"] for _, content in seen.events(ask.operation)
-              if content.get("type") == "message_start"]
+    starts = [
+        content["message"]["usage"]
+        for _, content in seen.events(ask.operation)
+        if content.get("type") == "message_start"
+    ]
     if not starts:
         return Tokens(math.ceil(len(ask.body) / CHARACTERS_PER_TOKEN), output)
     (usage,) = starts
     creation = usage.get("cache_creation", {})
-    return Tokens(usage["input_tokens"], max(usage["output_tokens"], output), usage.get("cache_read_input_tokens", 0),
-                  creation.get("ephemeral_5m_input_tokens", 0), creation.get("ephemeral_1h_input_tokens", 0))
+    return Tokens(
+        usage["input_tokens"],
+        max(usage["output_tokens"], output),
+        usage.get("cache_read_input_tokens", 0),
+        creation.get("ephemeral_5m_input_tokens", 0),
+        creation.get("ephemeral_1h_input_tokens", 0),
+    )
 
 
 class Expectations:
@@ -97,7 +116,11 @@ class Expectations:
         # What used nothing costs nothing.
         parts = cost if scenario.source else Cost()
         failed = scenario.error_class is not None or scenario.http_status is None
-        asked = {"path": ask.path, "requested_model": ask.requested_model} if scenario.is_refused else {}
+        asked = (
+            {"path": ask.path, "requested_model": ask.requested_model}
+            if scenario.is_refused
+            else {}
+        )
         return {
             **asked,
             "request_id": ask.call_id,

@@ -24,7 +24,17 @@ DURATION = "gen_ai_server_request_duration_milliseconds"
 FIRST_TOKEN = "gen_ai_server_time_to_first_token_milliseconds"
 PER_TOKEN = "gen_ai_server_time_per_output_token_microseconds"
 OVERHEAD = "envoy_bedrock_overhead_microseconds"
-NUMBERS = (REQUESTS, FAILED, REFUSED, ATTEMPTS, TOKENS, COST, UNREAD_TOTAL, COST_UNKNOWN, DEPLOYMENT)
+NUMBERS = (
+    REQUESTS,
+    FAILED,
+    REFUSED,
+    ATTEMPTS,
+    TOKENS,
+    COST,
+    UNREAD_TOTAL,
+    COST_UNKNOWN,
+    DEPLOYMENT,
+)
 HISTOGRAMS = (PER_REQUEST, DURATION, FIRST_TOKEN, PER_TOKEN, OVERHEAD)
 SAMPLE = re.compile(r"^(\w+)\{(.*)\} (\S+)$", re.MULTILINE)
 LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
@@ -33,10 +43,17 @@ PICO_USD = decimal.Decimal("1e-12")
 # Envoy merges histograms every five seconds.
 HISTOGRAM_SECONDS = 30
 REFUSALS = {
-    "left-uploading": "incomplete", "refused-wrong-key": "wrong_key", "refused-no-key": "no_key",
-    "refused-malformed-key": "malformed_key", "refused-unknown-model": "unknown_model",
-    "refused-unknown-operation": "unknown_operation", "refused-bad-path": "bad_path", "refused-method": "method",
-    "refused-too-large": "body_too_large", "refused-too-long": "body_too_large"}
+    "left-uploading": "incomplete",
+    "refused-wrong-key": "wrong_key",
+    "refused-no-key": "no_key",
+    "refused-malformed-key": "malformed_key",
+    "refused-unknown-model": "unknown_model",
+    "refused-unknown-operation": "unknown_operation",
+    "refused-bad-path": "bad_path",
+    "refused-method": "method",
+    "refused-too-large": "body_too_large",
+    "refused-too-long": "body_too_large",
+}
 UNREAD = {"estimated": "cut", "unknown": "absent"}
 
 
@@ -64,9 +81,14 @@ def series(name: str, **labels) -> str:
 def requests_labels(row: dict) -> dict:
     """The labels of every metric of requests."""
     status = row["http_status"]
-    return {"model_group": escaped(row["model_group"]), "deployment": escaped(row["model_id"] or "none"),
-            "region": row["model_region"] or "none", "operation": row["call_type"], "key_alias": row["key_alias"],
-            "status_class": "none" if status is None else f"{status // 100}xx"}
+    return {
+        "model_group": escaped(row["model_group"]),
+        "deployment": escaped(row["model_id"] or "none"),
+        "region": row["model_region"] or "none",
+        "operation": row["call_type"],
+        "key_alias": row["key_alias"],
+        "status_class": "none" if status is None else f"{status // 100}xx",
+    }
 
 
 def escaped(value: str) -> str:
@@ -88,8 +110,12 @@ def metrics_are_the_rows(story: Story) -> list:
         if row["spend"] is None:
             counted[series(COST_UNKNOWN, **labels)] += 1
         counted[series(COST, **labels)] += int((row["spend"] or 0) / PICO_USD)
-        kinds = {"input": row["prompt_tokens"], "output": row["completion_tokens"],
-                 "cache_read": row["cache_read_input_tokens"], "cache_creation": row["cache_creation_input_tokens"]}
+        kinds = {
+            "input": row["prompt_tokens"],
+            "output": row["completion_tokens"],
+            "cache_read": row["cache_read_input_tokens"],
+            "cache_creation": row["cache_creation_input_tokens"],
+        }
         for kind, tokens in kinds.items():
             counted[series(TOKENS, **labels, gen_ai_token_type=kind)] += tokens
         if row["usage_source"] in ("reported", "headers", "estimated"):
@@ -102,33 +128,54 @@ def metrics_are_the_rows(story: Story) -> list:
             counted[series(REFUSED, reason=reason)] += 1
     names = {key.split(" ")[0] for key in counted}
     # A counter that nothing was added to may be there or not.
-    told = {key: value for key, value in story.metrics.items() if value and key.split(" ")[0] in names}
-    return differences("the metrics", told, "the log", {key: value for key, value in counted.items() if value})
+    told = {
+        key: value for key, value in story.metrics.items() if value and key.split(" ")[0] in names
+    }
+    return differences(
+        "the metrics", told, "the log", {key: value for key, value in counted.items() if value}
+    )
 
 
 def attempts_are_the_emulators(story: Story) -> list:
     """By deployment and outcome. What went to the region that takes no connections, only the requests can tell."""
     arrived = collections.Counter()
     deployments = story.expectations.deployments.values()
-    places = {(each.asked("*", operation), each.region, operation): each
-              for each in deployments for operation in OPERATIONS}
+    places = {
+        (each.asked("*", operation), each.region, operation): each
+        for each in deployments
+        for operation in OPERATIONS
+    }
     wildcard = next(each for each in deployments if "*" in each.model)
     for entry in story.entries:
         place = places.get((entry["model"], entry["region"], entry["operation"]), wildcard)
-        is_throttled = entry["status"] == 429 or entry["model"] == "proof.throttled-400-v1:0" and entry["status"] == 400
+        is_throttled = (
+            entry["status"] == 429
+            or entry["model"] == "proof.throttled-400-v1:0"
+            and entry["status"] == 400
+        )
         arrived[attempt(place, "throttled" if is_throttled else outcome(entry["status"]))] += 1
     for ask in story.asks:
         if ask.scenario.name in ("gone", "all-gone"):
             place = story.expectations.deployments[ask.group, GONE]
-            arrived[attempt(place, "none")] += 1 if ask.scenario.name == "gone" else ask.scenario.retries + 1
+            arrived[attempt(place, "none")] += (
+                1 if ask.scenario.name == "gone" else ask.scenario.retries + 1
+            )
     told = {key: value for key, value in story.metrics.items() if key.startswith(ATTEMPTS)}
     return differences("the metrics", told, "the emulator", arrived)
 
 
 def deployments_are_described(story: Story) -> list:
     told = {key: value for key, value in story.metrics.items() if key.startswith(DEPLOYMENT)}
-    configured = {series(DEPLOYMENT, model_group=escaped(each.group), deployment=escaped(each.id), region=each.region,
-                         model=each.model_id or each.model): 1 for each in story.expectations.deployments.values()}
+    configured = {
+        series(
+            DEPLOYMENT,
+            model_group=escaped(each.group),
+            deployment=escaped(each.id),
+            region=each.region,
+            model=each.model_id or each.model,
+        ): 1
+        for each in story.expectations.deployments.values()
+    }
     return differences("the metrics", told, "the configuration", configured)
 
 
@@ -143,8 +190,13 @@ def is_admitted(row: dict) -> bool:
 
 
 def attempt(place, outcome: str) -> str:
-    return series(ATTEMPTS, model_group=escaped(place.group), deployment=escaped(place.id), region=place.region,
-                  outcome=outcome)
+    return series(
+        ATTEMPTS,
+        model_group=escaped(place.group),
+        deployment=escaped(place.id),
+        region=place.region,
+        outcome=outcome,
+    )
 
 
 def outcome(status: int | None) -> str:

@@ -4,7 +4,17 @@ import dataclasses
 import json
 import re
 
-from accounting_scenarios import CENTRAL, COUNT, EAST, GONE, OLD_HAIKU, OTHER_NAMES, SCENARIOS, UNPRICED, WEST
+from accounting_scenarios import (
+    CENTRAL,
+    COUNT,
+    EAST,
+    GONE,
+    OLD_HAIKU,
+    OTHER_NAMES,
+    SCENARIOS,
+    UNPRICED,
+    WEST,
+)
 
 BODY_LIMIT_MEGABYTES = 2
 # Far above what any request needs that is answered at all.
@@ -19,13 +29,18 @@ NAMED_PROFILE = f"arn:aws:bedrock:{WEST}:123456789012:application-inference-prof
 PROVISIONED = f"arn:aws:bedrock:{EAST}:123456789012:provisioned-model/abc123def458"
 RERANK = "cohere.rerank-v3-5:0"
 # The digits of a price that somebody negotiated: no float holds them all.
-OWN_PRICE = {"input_cost_per_token": "0.000001234567", "output_cost_per_token": "0.000007654321",
-             "cache_read_input_token_cost": "0.000000123457", "cache_creation_input_token_cost": "0.0000015"}
+OWN_PRICE = {
+    "input_cost_per_token": "0.000001234567",
+    "output_cost_per_token": "0.000007654321",
+    "cache_read_input_token_cost": "0.000000123457",
+    "cache_creation_input_token_cost": "0.0000015",
+}
 
 
 @dataclasses.dataclass(frozen=True)
 class Deployment:
     """One entry of `model_list`."""
+
     group: str
     region: str
     model: str
@@ -65,32 +80,47 @@ class Deployment:
 
 def deployments() -> list:
     """The models of `PLAIN`, and one for each scenario that has its own. No two have one model in one region."""
-    own = [Deployment("sonnet", WEST, f"us.{SONNET}"), Deployment("sonnet", EAST, f"us.{SONNET}"),
-           Deployment("haiku", WEST, f"us.{HAIKU}"), Deployment("haiku", EAST, HAIKU),
-           Deployment("haiku", CENTRAL, f"eu.{HAIKU}"),
-           Deployment("nova;pro", WEST, NOVA), Deployment("titan", EAST, TITAN),
-           Deployment("own-price", EAST, OLD_HAIKU, prices=OWN_PRICE), Deployment("unpriced", EAST, UNPRICED),
-           Deployment("profile", CENTRAL, PROFILE, base_model=f"eu.{SONNET}"), Deployment("any/*", WEST, "*"),
-           Deployment("named-profile", WEST, f"us.{OPUS}", model_id=NAMED_PROFILE),
-           Deployment("provisioned", EAST, OPUS, model_id=PROVISIONED), Deployment("reranker", EAST, RERANK)]
+    own = [
+        Deployment("sonnet", WEST, f"us.{SONNET}"),
+        Deployment("sonnet", EAST, f"us.{SONNET}"),
+        Deployment("haiku", WEST, f"us.{HAIKU}"),
+        Deployment("haiku", EAST, HAIKU),
+        Deployment("haiku", CENTRAL, f"eu.{HAIKU}"),
+        Deployment("nova;pro", WEST, NOVA),
+        Deployment("titan", EAST, TITAN),
+        Deployment("own-price", EAST, OLD_HAIKU, prices=OWN_PRICE),
+        Deployment("unpriced", EAST, UNPRICED),
+        Deployment("profile", CENTRAL, PROFILE, base_model=f"eu.{SONNET}"),
+        Deployment("any/*", WEST, "*"),
+        Deployment("named-profile", WEST, f"us.{OPUS}", model_id=NAMED_PROFILE),
+        Deployment("provisioned", EAST, OPUS, model_id=PROVISIONED),
+        Deployment("reranker", EAST, RERANK),
+    ]
     for scenario in SCENARIOS:
         (name, *others), model = scenario.asked, f"proof.{scenario.name}-v1:0"
         if name == scenario.name and not others:
             regions = {"gone": (GONE, EAST), "all-gone": (GONE,)}.get(name, (WEST, EAST))
-            own += [Deployment(name, region, model, order, base_model=f"us.{(SONNET, HAIKU)[order]}")
-                    for order, region in enumerate(regions)]
+            own += [
+                Deployment(name, region, model, order, base_model=f"us.{(SONNET, HAIKU)[order]}")
+                for order, region in enumerate(regions)
+            ]
     return own
 
 
 def configuration() -> str:
-    return json.dumps({
-        "model_list": [deployment.entry() for deployment in deployments()],
-        "litellm_settings": {"request_timeout": TIMEOUT_SECONDS},
-        "general_settings": {"max_request_size_mb": BODY_LIMIT_MEGABYTES},
-        "router_settings": {"model_group_alias": OTHER_NAMES},
-    }, indent=1)
+    return json.dumps(
+        {
+            "model_list": [deployment.entry() for deployment in deployments()],
+            "litellm_settings": {"request_timeout": TIMEOUT_SECONDS},
+            "general_settings": {"max_request_size_mb": BODY_LIMIT_MEGABYTES},
+            "router_settings": {"model_group_alias": OTHER_NAMES},
+        },
+        indent=1,
+    )
 
 
 def extra_models() -> list:
     """What the emulator has to serve besides the models that it knows."""
-    return sorted({each.model for each in deployments() if each.model.startswith(("proof.", "acme."))})
+    return sorted(
+        {each.model for each in deployments() if each.model.startswith(("proof.", "acme."))}
+    )

@@ -21,6 +21,7 @@ ZERO = decimal.Decimal(0)
 @dataclasses.dataclass(frozen=True)
 class Tokens:
     """Those of one request; the parts of the prompt do not overlap."""
+
     input: int = 0
     output: int = 0
     cache_read: int = 0
@@ -39,6 +40,7 @@ class Tokens:
 @dataclasses.dataclass(frozen=True)
 class Cost:
     """In USD."""
+
     input: decimal.Decimal = ZERO
     output: decimal.Decimal = ZERO
     cache_read: decimal.Decimal = ZERO
@@ -51,7 +53,9 @@ class Cost:
 
 class Prices:
     def __init__(self):
-        self.catalogue = json.loads(CATALOGUE.read_text(encoding="utf-8"), parse_float=decimal.Decimal)
+        self.catalogue = json.loads(
+            CATALOGUE.read_text(encoding="utf-8"), parse_float=decimal.Decimal
+        )
 
     def find(self, ask: Ask, deployment: Deployment) -> dict | None:
         """The prices of a deployment: its own, those of its base model, or those of its model."""
@@ -60,15 +64,24 @@ class Prices:
         if "provisioned-model" in (deployment.model_id or "") and not deployment.base_model:
             return None
         model = deployment.base_model or deployment.model.replace("*", ask.captured)
-        for name in [model, *(model.removeprefix(each) for each in GEOGRAPHIES if model.startswith(each))]:
+        for name in [
+            model,
+            *(model.removeprefix(each) for each in GEOGRAPHIES if model.startswith(each)),
+        ]:
             for key in (f"bedrock/{deployment.region}/{name}", name):
                 if key in self.catalogue:
                     prices = self.catalogue[key]
                     return None if any(prices.get(unit) for unit in OTHER_UNITS) else prices
         return None
 
-    def cost(self, ask: Ask, deployment: Deployment, tokens: Tokens, tier: str | None,
-             latency: str | None) -> Cost | None:
+    def cost(
+        self,
+        ask: Ask,
+        deployment: Deployment,
+        tokens: Tokens,
+        tier: str | None,
+        latency: str | None,
+    ) -> Cost | None:
         """`None`: it is not known. `tier` and `latency`: what the answer says it was served by."""
         prices = self.find(ask, deployment)
         if prices is None or (latency == "optimized" and not deployment.prices):
@@ -92,4 +105,5 @@ class Prices:
             tokens.output * first("output_cost_per_token"),
             tokens.cache_read * first("cache_read_input_token_cost", "input_cost_per_token"),
             tokens.cache_write_5m * first(*creation)
-            + tokens.cache_write_1h * first("cache_creation_input_token_cost_above_1hr", *creation))
+            + tokens.cache_write_1h * first("cache_creation_input_token_cost_above_1hr", *creation),
+        )

@@ -8,7 +8,17 @@ import random
 import urllib.parse
 
 from accounting_scenarios import (
-    CONVERSE, COUNT, INVOKE, INVOKE_STREAM, OTHER_NAMES, PLAIN, SCENARIOS, STREAM, STREAMS, Scenario)
+    CONVERSE,
+    COUNT,
+    INVOKE,
+    INVOKE_STREAM,
+    OTHER_NAMES,
+    PLAIN,
+    SCENARIOS,
+    STREAM,
+    STREAMS,
+    Scenario,
+)
 from clients import anthropic, messages, question
 from gateway import KEY
 
@@ -21,6 +31,7 @@ LONG_PROMPT_BYTES = 900_000
 @dataclasses.dataclass(frozen=True)
 class Ask:
     """One request."""
+
     number: int
     scenario: Scenario
     asked: str
@@ -83,8 +94,11 @@ class Ask:
 
     @property
     def headers(self) -> dict:
-        headers = {"content-type": "application/json", "user-agent": self.user_agent,
-                   "x-litellm-call-id": self.call_id}
+        headers = {
+            "content-type": "application/json",
+            "user-agent": self.user_agent,
+            "x-litellm-call-id": self.call_id,
+        }
         match self.scenario.name:
             case "refused-no-key":
                 pass
@@ -117,14 +131,19 @@ class Ask:
         if self.scenario.name == "embedded":
             return json.dumps({"inputText": text}).encode()
         if self.scenario.name == "reranked":
-            return json.dumps({"query": text, "documents": ["one", "two"], "api_version": 2}).encode()
+            return json.dumps(
+                {"query": text, "documents": ["one", "two"], "api_version": 2}
+            ).encode()
         if self.operation in (CONVERSE, STREAM):
             tier = {"serviceTier": {"type": self.tier}} if self.tier else {}
             latency = {"performanceConfig": {"latency": self.latency}} if self.latency else {}
             return question(text, **tier, **latency)
         if self.operation == COUNT:
-            inner = ({"converse": {"messages": messages(text)}} if self.number % 2 else
-                     {"invokeModel": {"body": base64.b64encode(anthropic(text)).decode()}})
+            inner = (
+                {"converse": {"messages": messages(text)}}
+                if self.number % 2
+                else {"invokeModel": {"body": base64.b64encode(anthropic(text)).decode()}}
+            )
             return json.dumps({"input": inner}).encode()
         return anthropic(text)
 
@@ -137,8 +156,15 @@ def asks() -> list:
         for index in range(scenario.count):
             number = next(numbers)
             operation = scenario.operations[index // len(scenario.asked) % len(scenario.operations)]
-            ask = Ask(number, scenario, scenario.asked[index % len(scenario.asked)], operation,
-                      TIERS[number % len(TIERS)], LATENCIES[number % len(LATENCIES)], **details(number))
+            ask = Ask(
+                number,
+                scenario,
+                scenario.asked[index % len(scenario.asked)],
+                operation,
+                TIERS[number % len(TIERS)],
+                LATENCIES[number % len(LATENCIES)],
+                **details(number),
+            )
             (first if scenario.name in ("left-unanswered", "timed-out") else mixed).append(ask)
     random.Random(500).shuffle(mixed)
     return first + mixed
@@ -147,5 +173,8 @@ def asks() -> list:
 def details(number: int) -> dict:
     """What clients say about their requests; many say nothing."""
     tags = [(), ("team-a",), ("team-a", "batch"), ("=SUM(A1)", "batch"), ()][number % 5]
-    return {"tags": tags, "end_user": [None, "ada", "grace"][number % 3],
-            "metadata": {"job": number, "note": "\"quoted\""} if number % 7 == 0 else None}
+    return {
+        "tags": tags,
+        "end_user": [None, "ada", "grace"][number % 3],
+        "metadata": {"job": number, "note": '"quoted"'} if number % 7 == 0 else None,
+    }

@@ -11,7 +11,12 @@ WEST, EAST, CENTRAL, GONE = "us-west-2", "us-east-1", "eu-central-1", "ap-south-
 REGIONS = (WEST, EAST, CENTRAL, GONE)
 TOTAL, TOGETHER = 500, 64
 CONVERSE, STREAM, INVOKE, INVOKE_STREAM, COUNT = OPERATIONS = (
-    "converse", "converse-stream", "invoke", "invoke-with-response-stream", "count-tokens")
+    "converse",
+    "converse-stream",
+    "invoke",
+    "invoke-with-response-stream",
+    "count-tokens",
+)
 STREAMS = (STREAM, INVOKE_STREAM)
 OLD_HAIKU, UNPRICED = "anthropic.claude-3-haiku-20240307-v1:0", "acme.frontier-v1:0"
 # Above the longest answer whose headers wait for its cost (1 MiB).
@@ -21,6 +26,7 @@ LONG_ANSWER_BYTES = 3_000_000
 @dataclasses.dataclass(frozen=True)
 class Scenario:
     """Requests of one kind, what is to go wrong with them, and what their rows have to say of it."""
+
     name: str
     count: int
     asked: tuple = ("sonnet",)
@@ -53,20 +59,34 @@ def retried(name, count, *faults, retries=1) -> Scenario:
 
 
 def failed(name, count, status, error_class, retries=2, faults=()) -> Scenario:
-    return Scenario(name, count, (name,), faults=faults, http_status=status, error_class=error_class, source=None,
-                    retries=retries)
+    return Scenario(
+        name,
+        count,
+        (name,),
+        faults=faults,
+        http_status=status,
+        error_class=error_class,
+        source=None,
+        retries=retries,
+    )
 
 
 def caller(name, count, status, error_class, faults=(), **more) -> Scenario:
-    return Scenario(name, count, faults=faults, http_status=status, error_class=error_class, source=None, **more)
+    return Scenario(
+        name, count, faults=faults, http_status=status, error_class=error_class, source=None, **more
+    )
 
 
 def in_stream(name, count, *faults, error_class=None, source="estimated", **more) -> Scenario:
-    return Scenario(name, count, (name,), STREAMS, faults=faults, error_class=error_class, source=source, **more)
+    return Scenario(
+        name, count, (name,), STREAMS, faults=faults, error_class=error_class, source=source, **more
+    )
 
 
 def refused(name, count, status, error_class, act="read") -> Scenario:
-    return Scenario(f"refused-{name}", count, act=act, http_status=status, error_class=error_class, source=None)
+    return Scenario(
+        f"refused-{name}", count, act=act, http_status=status, error_class=error_class, source=None
+    )
 
 
 UNAVAILABLE, VALIDATION = "ServiceUnavailableException", "ValidationException"
@@ -74,30 +94,69 @@ UNKNOWN_CLIENT, UNKNOWN_OPERATION = "UnrecognizedClientException", "UnknownOpera
 
 SCENARIOS = [
     # Those who wait for others come first, so that the others are there.
-    Scenario("left-unanswered", 10, ("left-unanswered",), (CONVERSE, STREAM, INVOKE, INVOKE_STREAM),
-             act="leave_unanswered", faults=everywhere("hang"), http_status=None, error_class="Cut",
-             source="estimated"),
+    Scenario(
+        "left-unanswered",
+        10,
+        ("left-unanswered",),
+        (CONVERSE, STREAM, INVOKE, INVOKE_STREAM),
+        act="leave_unanswered",
+        faults=everywhere("hang"),
+        http_status=None,
+        error_class="Cut",
+        source="estimated",
+    ),
     # These are hung up on by the gateway, while Bedrock still works for them.
-    Scenario("timed-out", 6, ("timed-out",), faults=everywhere("hang"), http_status=504,
-             error_class="ModelTimeoutException", source="estimated"),
-    in_stream("left-at-headers", 6, *everywhere("silent_start"), error_class="Cut", act="leave_at_headers"),
-    in_stream("left-in-stream", 14, *everywhere("stall", after_events=4), error_class="Cut", act="leave_in_stream",
-              keeps=4),
+    Scenario(
+        "timed-out",
+        6,
+        ("timed-out",),
+        faults=everywhere("hang"),
+        http_status=504,
+        error_class="ModelTimeoutException",
+        source="estimated",
+    ),
+    in_stream(
+        "left-at-headers", 6, *everywhere("silent_start"), error_class="Cut", act="leave_at_headers"
+    ),
+    in_stream(
+        "left-in-stream",
+        14,
+        *everywhere("stall", after_events=4),
+        error_class="Cut",
+        act="leave_in_stream",
+        keeps=4,
+    ),
     Scenario("left-uploading", 5, act="leave_uploading", http_status=None, source=None),
-
-    Scenario("counted", 20, ("sonnet", "haiku", "any/us.amazon.nova-lite-v1:0", "profile", "named-profile"), (COUNT,),
-             source=None),
+    Scenario(
+        "counted",
+        20,
+        ("sonnet", "haiku", "any/us.amazon.nova-lite-v1:0", "profile", "named-profile"),
+        (COUNT,),
+        source=None,
+    ),
     Scenario("embedded", 12, ("titan",), (INVOKE,), source="headers"),
     Scenario("reranked", 6, ("reranker",), (INVOKE,), source="headers"),
     Scenario("long-prompt", 3, operations=(CONVERSE, STREAM, INVOKE)),
     Scenario("long-answer", 3, ("long-answer",), (CONVERSE, INVOKE)),
-
     caller("invalid", 12, 400, VALIDATION),
-    caller("denied", 6, 403, "AccessDeniedException", everywhere("status", status=403), asked=("denied",),
-           retries=1),
-    caller("missing", 4, 404, "ResourceNotFoundException", everywhere("status", status=404), asked=("missing",),
-           retries=1),
-
+    caller(
+        "denied",
+        6,
+        403,
+        "AccessDeniedException",
+        everywhere("status", status=403),
+        asked=("denied",),
+        retries=1,
+    ),
+    caller(
+        "missing",
+        4,
+        404,
+        "ResourceNotFoundException",
+        everywhere("status", status=404),
+        asked=("missing",),
+        retries=1,
+    ),
     retried("throttled", 16, fault("status", status=429)),
     retried("failing-500", 6, fault("status", status=500)),
     retried("failing-503", 6, fault("status", status=503)),
@@ -109,28 +168,73 @@ SCENARIOS = [
     retried("expired", 6, fault("status", status=403, error_type="ExpiredTokenException")),
     retried("withdrawn", 4, fault("status", status=404)),
     retried("throttled-400", 4, fault("status", status=400, error_type="ThrottlingException")),
-    failed("all-throttled", 10, 429, "ThrottlingException", faults=everywhere("status", status=429)),
-    failed("all-failing", 4, 500, "InternalServerException", faults=everywhere("status", status=500)),
+    failed(
+        "all-throttled", 10, 429, "ThrottlingException", faults=everywhere("status", status=429)
+    ),
+    failed(
+        "all-failing", 4, 500, "InternalServerException", faults=everywhere("status", status=500)
+    ),
     failed("all-reset", 4, 503, UNAVAILABLE, faults=everywhere("reset")),
     failed("all-gone", 4, 503, UNAVAILABLE),
-
-    in_stream("exception-late", 8, *everywhere("exception", after_events=4), error_class="throttlingException"),
-    in_stream("exception-early", 4, *everywhere("exception", after_events=0, error_type="modelTimeoutException"),
-              error_class="modelTimeoutException", source="unknown"),
-    in_stream("corrupt-early", 4, *everywhere("corrupt_frame", after_events=0), source="unparsed",
-              unread="message_checksum"),
-    in_stream("corrupt-late", 6, *everywhere("corrupt_frame", after_events=3), source="unparsed",
-              unread="message_checksum"),
+    in_stream(
+        "exception-late",
+        8,
+        *everywhere("exception", after_events=4),
+        error_class="throttlingException",
+    ),
+    in_stream(
+        "exception-early",
+        4,
+        *everywhere("exception", after_events=0, error_type="modelTimeoutException"),
+        error_class="modelTimeoutException",
+        source="unknown",
+    ),
+    in_stream(
+        "corrupt-early",
+        4,
+        *everywhere("corrupt_frame", after_events=0),
+        source="unparsed",
+        unread="message_checksum",
+    ),
+    in_stream(
+        "corrupt-late",
+        6,
+        *everywhere("corrupt_frame", after_events=3),
+        source="unparsed",
+        unread="message_checksum",
+    ),
     in_stream("cut", 10, *everywhere("cut", after_events=4), error_class="Cut"),
     in_stream("cut-at-headers", 4, *everywhere("cut", after_events=0), error_class="Cut"),
     # These were held for their cost, so Envoy can still answer something else.
-    Scenario("cut-answer", 5, ("cut-answer",), (CONVERSE,), faults=everywhere("cut"), http_status=503,
-             error_class="Cut", source="estimated"),
-    Scenario("cut-invoke", 5, ("cut-invoke",), (INVOKE,), faults=everywhere("cut"), http_status=503,
-             error_class="Cut", source="headers"),
-    Scenario("cut-long-answer", 2, ("cut-long-answer",), (CONVERSE,), faults=everywhere("cut"), error_class="Cut",
-             source="estimated"),
-
+    Scenario(
+        "cut-answer",
+        5,
+        ("cut-answer",),
+        (CONVERSE,),
+        faults=everywhere("cut"),
+        http_status=503,
+        error_class="Cut",
+        source="estimated",
+    ),
+    Scenario(
+        "cut-invoke",
+        5,
+        ("cut-invoke",),
+        (INVOKE,),
+        faults=everywhere("cut"),
+        http_status=503,
+        error_class="Cut",
+        source="headers",
+    ),
+    Scenario(
+        "cut-long-answer",
+        2,
+        ("cut-long-answer",),
+        (CONVERSE,),
+        faults=everywhere("cut"),
+        error_class="Cut",
+        source="estimated",
+    ),
     refused("wrong-key", 6, 401, UNKNOWN_CLIENT),
     refused("no-key", 4, 401, UNKNOWN_CLIENT),
     refused("malformed-key", 3, 401, UNKNOWN_CLIENT),
@@ -141,10 +245,25 @@ SCENARIOS = [
     refused("too-large", 4, 413, VALIDATION, act="declare_too_much"),
     refused("too-long", 3, 413, VALIDATION, act="send_too_much"),
 ]
-PLAIN = Scenario("plain", TOTAL - sum(scenario.count for scenario in SCENARIOS), (
-    "sonnet", "haiku", "nova;pro", "own-price", "sonnet", "unpriced", "profile", "fast", "any/us.amazon.nova-lite-v1:0",
-    "named-profile", "provisioned",
-    f"any/{OLD_HAIKU}", f"any/{UNPRICED}"))
+PLAIN = Scenario(
+    "plain",
+    TOTAL - sum(scenario.count for scenario in SCENARIOS),
+    (
+        "sonnet",
+        "haiku",
+        "nova;pro",
+        "own-price",
+        "sonnet",
+        "unpriced",
+        "profile",
+        "fast",
+        "any/us.amazon.nova-lite-v1:0",
+        "named-profile",
+        "provisioned",
+        f"any/{OLD_HAIKU}",
+        f"any/{UNPRICED}",
+    ),
+)
 OTHER_NAMES = {"fast": "haiku"}
 
 

@@ -25,19 +25,38 @@ IDS = ("request_id", "x_amzn_requestid")
 ENVOYS = ("requester_ip_address", "envoy")
 ABSENT = "nothing"
 COUNTED = ("reported", "headers")
-GROUPINGS = ("model", "region", "key", "tag", "day", "model_group", "model_id", "end_user", "status", "usage_source")
-COST_HEADERS = {"x-litellm-response-cost": "spend", "x-litellm-response-cost-input": "input_cost",
-                "x-litellm-response-cost-output": "output_cost",
-                "x-litellm-response-cost-cache-read": "cache_read_cost",
-                "x-litellm-response-cost-cache-creation": "cache_creation_cost"}
-DEPLOYMENT_HEADERS = {"x-litellm-model-group": "model_group", "x-litellm-model-id": "model_id",
-                      "x-litellm-model-region": "model_region", "x-litellm-model-api-base": "api_base",
-                      "x-litellm-attempted-retries": "attempted_retries"}
+GROUPINGS = (
+    "model",
+    "region",
+    "key",
+    "tag",
+    "day",
+    "model_group",
+    "model_id",
+    "end_user",
+    "status",
+    "usage_source",
+)
+COST_HEADERS = {
+    "x-litellm-response-cost": "spend",
+    "x-litellm-response-cost-input": "input_cost",
+    "x-litellm-response-cost-output": "output_cost",
+    "x-litellm-response-cost-cache-read": "cache_read_cost",
+    "x-litellm-response-cost-cache-creation": "cache_creation_cost",
+}
+DEPLOYMENT_HEADERS = {
+    "x-litellm-model-group": "model_group",
+    "x-litellm-model-id": "model_id",
+    "x-litellm-model-region": "model_region",
+    "x-litellm-model-api-base": "api_base",
+    "x-litellm-attempted-retries": "attempted_retries",
+}
 
 
 @dataclasses.dataclass
 class Story:
     """What all sides say about the same requests."""
+
     asks: list
     seen: dict
     entries: list
@@ -56,7 +75,11 @@ def differences(left_name: str, left: dict, right_name: str, right: dict) -> lis
     """Where two surfaces do not tell the same, in words."""
     facts = sorted(left.keys() | right.keys())
     told = [(fact, left.get(fact, ABSENT), right.get(fact, ABSENT)) for fact in facts]
-    return [f"{fact}: {left_name} {ours}, {right_name} {theirs}" for fact, ours, theirs in told if ours != theirs]
+    return [
+        f"{fact}: {left_name} {ours}, {right_name} {theirs}"
+        for fact, ours, theirs in told
+        if ours != theirs
+    ]
 
 
 # Reading.
@@ -84,9 +107,15 @@ def is_internal(row: dict) -> bool:
 
 def spend_of(gateway) -> dict:
     """What `envoy-bedrock spend` adds up to, by grouping."""
+
     def run(by: str) -> dict:
-        done = subprocess.run([command_line(), "spend", "--by", by, "--json", gateway.folder / "access.log"],
-                              capture_output=True, text=True, check=True, timeout=60)
+        done = subprocess.run(
+            [command_line(), "spend", "--by", by, "--json", gateway.folder / "access.log"],
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=60,
+        )
         return json.loads(done.stdout, parse_float=decimal.Decimal)
 
     return {by: run(by) for by in GROUPINGS}
@@ -99,8 +128,11 @@ def lookups_of(gateway, rows: list) -> dict:
     def look_up(id: str) -> list:
         if not hasattr(kept, "connection"):
             kept.connection = connection(gateway.url)
-        kept.connection.request("GET", f"/spend/logs?request_id={urllib.parse.quote(id, safe='')}",
-                                headers={"authorization": f"Bearer {KEY}"})
+        kept.connection.request(
+            "GET",
+            f"/spend/logs?request_id={urllib.parse.quote(id, safe='')}",
+            headers={"authorization": f"Bearer {KEY}"},
+        )
         answer = kept.connection.getresponse()
         body = answer.read()
         assert answer.status == 200, (id, answer.status, body)
@@ -117,8 +149,11 @@ def lookups_of(gateway, rows: list) -> dict:
 def one_row_for_each(story: Story) -> list:
     """A row for each request, none twice, and no others but those of the readiness probes."""
     asked = {f"rows of {ask.call_id}": 1 for ask in story.asks}
-    found = collections.Counter(f"rows of {row['request_id']}" for row in story.rows
-                                if is_asked(row) or not is_internal(row))
+    found = collections.Counter(
+        f"rows of {row['request_id']}"
+        for row in story.rows
+        if is_asked(row) or not is_internal(row)
+    )
     return differences("the log", found, "expected", asked)
 
 
@@ -128,10 +163,16 @@ def rows_tell_what_happened(story: Story) -> list:
     for ask in story.asks:
         fields = story.expectations.row(ask, story.seen[ask.call_id])
         expected |= {f"{name} of {ask.call_id}": value for name, value in fields.items()}
-        expected[f"Envoy's attempts of {ask.call_id}"] = str(ask.scenario.retries + 1) if fields["call_type"] else "0"
+        expected[f"Envoy's attempts of {ask.call_id}"] = (
+            str(ask.scenario.retries + 1) if fields["call_type"] else "0"
+        )
         row = story.row_of(ask)
         found[f"Envoy's attempts of {ask.call_id}"] = row.get("envoy", {}).get("attempts")
-        found |= {f"{name} of {ask.call_id}": value for name, value in row.items() if name not in OF_THE_MOMENT}
+        found |= {
+            f"{name} of {ask.call_id}": value
+            for name, value in row.items()
+            if name not in OF_THE_MOMENT
+        }
     return differences("the log", found, "expected", expected)
 
 
@@ -150,8 +191,12 @@ def tokens_are_the_emulators(story: Story) -> list:
 
 def regions_sum_to_the_summary(story: Story) -> list:
     """The emulator's own sums of each region, to which what could not be read belongs too."""
-    names = {"input": "input_tokens", "output": "output_tokens", "cache read": "cache_read_tokens",
-             "cache creation": "cache_write_tokens"}
+    names = {
+        "input": "input_tokens",
+        "output": "output_tokens",
+        "cache read": "cache_read_tokens",
+        "cache creation": "cache_write_tokens",
+    }
     rows, unread, summary = collections.Counter(), collections.Counter(), collections.Counter()
     for row in story.rows:
         if row["usage_source"] in COUNTED:
@@ -160,14 +205,25 @@ def regions_sum_to_the_summary(story: Story) -> list:
         if entry["usage_reported"] and entry["fault"] == "corrupt_frame":
             unread += named(f"tokens in {entry['region']}", entry_tokens(entry))
     for region, sums in story.summary.items():
-        summary += named(f"tokens in {region}", {kind: sums["reported"][name] for kind, name in names.items()})
-    return differences("the log and what it could not read", rows + unread, "the emulator's summary", summary)
+        summary += named(
+            f"tokens in {region}", {kind: sums["reported"][name] for kind, name in names.items()}
+        )
+    return differences(
+        "the log and what it could not read", rows + unread, "the emulator's summary", summary
+    )
 
 
 def estimates_are_marked_and_not_zero(story: Story) -> list:
-    expected = {f"estimate of {ask.call_id}": True for ask in story.asks if ask.scenario.source == "estimated"}
-    found = {f"estimate of {row['request_id']}": row["prompt_tokens"] > 0 and row["spend"] != 0
-             for row in story.rows if row["usage_source"] == "estimated"}
+    expected = {
+        f"estimate of {ask.call_id}": True
+        for ask in story.asks
+        if ask.scenario.source == "estimated"
+    }
+    found = {
+        f"estimate of {row['request_id']}": row["prompt_tokens"] > 0 and row["spend"] != 0
+        for row in story.rows
+        if row["usage_source"] == "estimated"
+    }
     return differences("the log", found, "expected", expected)
 
 
@@ -190,14 +246,21 @@ def headers_are_the_rows(story: Story) -> list:
         if tells_cost(ask) and row["spend"] is not None:
             fields |= COST_HEADERS
         of = f"of {ask.call_id}"
-        told |= {f"{name} {of}": value for name, value in seen.headers.items()
-                 if name.startswith("x-litellm-") and not name.endswith("duration-ms")}
+        told |= {
+            f"{name} {of}": value
+            for name, value in seen.headers.items()
+            if name.startswith("x-litellm-") and not name.endswith("duration-ms")
+        }
         logged |= {f"{name} {of}": str(row[field]) for name, field in fields.items()}
         for name, field in durations.items():
-            told[f"{name} {of} is at most the row's"] = decimal.Decimal(seen.headers.get(name, "Infinity")) <= row[field]
+            told[f"{name} {of} is at most the row's"] = (
+                decimal.Decimal(seen.headers.get(name, "Infinity")) <= row[field]
+            )
             logged[f"{name} {of} is at most the row's"] = True
     told = {fact: plain(value) for fact, value in told.items()}
-    return differences("the headers", told, "the log", {fact: plain(value) for fact, value in logged.items()})
+    return differences(
+        "the headers", told, "the log", {fact: plain(value) for fact, value in logged.items()}
+    )
 
 
 def is_replaced(ask: Ask) -> bool:
@@ -208,7 +271,9 @@ def is_replaced(ask: Ask) -> bool:
 def tells_cost(ask: Ask) -> bool:
     """Whether the headers of an answer can tell its cost: they wait for the end of one that is not too long."""
     is_one_document = not ask.is_stream and ask.operation != COUNT
-    return is_one_document and ask.scenario.error_class is None and ask.scenario.name != "long-answer"
+    return (
+        is_one_document and ask.scenario.error_class is None and ask.scenario.name != "long-answer"
+    )
 
 
 def plain(value):
@@ -226,7 +291,9 @@ def totals_are_the_sums(story: Story) -> list:
         report = story.spend[by]
         for group in report["groups"]:
             label = group["group"][by]
-            told |= {f"{name} of {by} {label}": value for name, value in group.items() if name != "group"}
+            told |= {
+                f"{name} of {by} {label}": value for name, value in group.items() if name != "group"
+            }
         told |= {f"{name} of all by {by}": value for name, value in report["total"].items()}
         groups = collections.defaultdict(collections.Counter)
         for row in story.rows:
@@ -237,7 +304,9 @@ def totals_are_the_sums(story: Story) -> list:
         for where, sums in groups.items():
             # Nothing but unknown costs is not nothing.
             spend = sums["spend"] if sums["spend"] or not sums["unknown_spend"] else None
-            summed |= {f"{name} of {where}": value for name, value in (sums | {"spend": spend}).items()}
+            summed |= {
+                f"{name} of {where}": value for name, value in (sums | {"spend": spend}).items()
+            }
     return differences("spend", told, "the log", summed)
 
 
@@ -250,7 +319,9 @@ def lookups_are_the_rows(story: Story) -> list:
             found[f"rows found by {id}"], logged[f"rows found by {id}"] = len(answers), 1
             for answer in answers:
                 found |= {f"{name} found by {id}": value for name, value in answer.items()}
-            logged |= {f"{name} found by {id}": value for name, value in row.items() if name not in ENVOYS}
+            logged |= {
+                f"{name} found by {id}": value for name, value in row.items() if name not in ENVOYS
+            }
     return differences("/spend/logs", found, "the log", logged)
 
 
@@ -262,19 +333,31 @@ def named(where: str, counts: dict) -> collections.Counter:
 
 
 def readable(story: Story) -> list:
-    return [entry for entry in story.entries if entry["usage_reported"] and entry["fault"] != "corrupt_frame"]
+    return [
+        entry
+        for entry in story.entries
+        if entry["usage_reported"] and entry["fault"] != "corrupt_frame"
+    ]
 
 
 def row_tokens(row: dict) -> dict:
     read, creation = row["cache_read_input_tokens"], row["cache_creation_input_tokens"]
-    return {"input": row["prompt_tokens"] - read - creation, "output": row["completion_tokens"], "cache read": read,
-            "cache creation": creation}
+    return {
+        "input": row["prompt_tokens"] - read - creation,
+        "output": row["completion_tokens"],
+        "cache read": read,
+        "cache creation": creation,
+    }
 
 
 def entry_tokens(entry: dict) -> dict:
     tokens = reported(entry["usage"])
-    return {"input": tokens.input, "output": tokens.output, "cache read": tokens.cache_read,
-            "cache creation": tokens.cache_write}
+    return {
+        "input": tokens.input,
+        "output": tokens.output,
+        "cache read": tokens.cache_read,
+        "cache creation": tokens.cache_write,
+    }
 
 
 def label_of(row: dict, by: str) -> str | None:
@@ -291,7 +374,20 @@ def label_of(row: dict, by: str) -> str | None:
 
 
 def sums_of(row: dict) -> dict:
-    sums = {name: row[name] for name in ("prompt_tokens", "completion_tokens", "cache_read_input_tokens",
-                                         "cache_creation_input_tokens")}
-    return {"requests": 1, "failures": int(row["status"] == "failure"), **sums, "spend": row["spend"] or 0,
-            "unknown_spend": int(row["spend"] is None), "estimated": int(row["usage_source"] == "estimated")}
+    sums = {
+        name: row[name]
+        for name in (
+            "prompt_tokens",
+            "completion_tokens",
+            "cache_read_input_tokens",
+            "cache_creation_input_tokens",
+        )
+    }
+    return {
+        "requests": 1,
+        "failures": int(row["status"] == "failure"),
+        **sums,
+        "spend": row["spend"] or 0,
+        "unknown_spend": int(row["spend"] is None),
+        "estimated": int(row["usage_source"] == "estimated"),
+    }

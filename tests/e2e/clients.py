@@ -27,8 +27,13 @@ def question(text: str, **more) -> bytes:
 
 def anthropic(text: str) -> bytes:
     """The body of an Invoke request."""
-    return json.dumps({"anthropic_version": "bedrock-2023-05-31", "max_tokens": 4000,
-                       "messages": [{"role": "user", "content": text}]}).encode()
+    return json.dumps(
+        {
+            "anthropic_version": "bedrock-2023-05-31",
+            "max_tokens": 4000,
+            "messages": [{"role": "user", "content": text}],
+        }
+    ).encode()
 
 
 # boto3.
@@ -37,8 +42,13 @@ def anthropic(text: str) -> bytes:
 def boto(gateway, *, key=KEY, read_timeout=20, prefix="/bedrock"):
     """A client over http, with the key as its access key id."""
     return boto3.client(
-        "bedrock-runtime", region_name="eu-central-1", endpoint_url=gateway.url + prefix, aws_access_key_id=key,
-        aws_secret_access_key="any", config=Config(retries={"total_max_attempts": 1}, read_timeout=read_timeout))
+        "bedrock-runtime",
+        region_name="eu-central-1",
+        endpoint_url=gateway.url + prefix,
+        aws_access_key_id=key,
+        aws_secret_access_key="any",
+        config=Config(retries={"total_max_attempts": 1}, read_timeout=read_timeout),
+    )
 
 
 def text_of(answer: dict) -> str:
@@ -46,8 +56,11 @@ def text_of(answer: dict) -> str:
 
 
 def streamed_text(events) -> str:
-    return "".join(event["contentBlockDelta"]["delta"].get("text", "")
-                   for event in events if "contentBlockDelta" in event)
+    return "".join(
+        event["contentBlockDelta"]["delta"].get("text", "")
+        for event in events
+        if "contentBlockDelta" in event
+    )
 
 
 # http.client.
@@ -72,12 +85,19 @@ def connection(url: str, timeout=30) -> http.client.HTTPConnection:
     return http.client.HTTPConnection(urllib.parse.urlsplit(url).netloc, timeout=timeout)
 
 
-def send(open_connection, model, operation="converse", body=None, *, key=KEY, headers=None, prefix=""):
+def send(
+    open_connection, model, operation="converse", body=None, *, key=KEY, headers=None, prefix=""
+):
     """Sends a request and returns the open answer."""
     name = urllib.parse.quote(model, safe="")
-    given = {"content-type": "application/json", **({"authorization": f"Bearer {key}"} if key else {})}
+    given = {
+        "content-type": "application/json",
+        **({"authorization": f"Bearer {key}"} if key else {}),
+    }
     body = question("hello") if body is None else body
-    open_connection.request("POST", f"{prefix}/model/{name}/{operation}", body, {**given, **(headers or {})})
+    open_connection.request(
+        "POST", f"{prefix}/model/{name}/{operation}", body, {**given, **(headers or {})}
+    )
     return open_connection.getresponse()
 
 
@@ -146,7 +166,11 @@ def answers(received: bytes) -> list:
 
 def curl(*arguments, check=0, given=None) -> subprocess.CompletedProcess:
     """curl with these arguments and this standard input; fails unless its exit code is `check`."""
-    done = subprocess.run(["curl", "-sS", "--max-time", str(CURL_SECONDS), *map(str, arguments)],
-                          input=given, capture_output=True, timeout=CURL_SECONDS + 5)
+    done = subprocess.run(
+        ["curl", "-sS", "--max-time", str(CURL_SECONDS), *map(str, arguments)],
+        input=given,
+        capture_output=True,
+        timeout=CURL_SECONDS + 5,
+    )
     assert done.returncode == check, (done.returncode, done.stderr.decode(), done.stdout[:500])
     return done

@@ -71,9 +71,16 @@ class Collector:
             self._ended.wait()
             return
         found = [
-            Record(record.body.string_value, strings(record.attributes), strings(batch.resource.attributes), headers,
-                   record.time_unix_nano)
-            for batch in message.resource_logs for scope in batch.scope_logs for record in scope.log_records
+            Record(
+                record.body.string_value,
+                strings(record.attributes),
+                strings(batch.resource.attributes),
+                headers,
+                record.time_unix_nano,
+            )
+            for batch in message.resource_logs
+            for scope in batch.scope_logs
+            for record in scope.log_records
         ]
         with self._lock:
             self.records += found
@@ -96,10 +103,14 @@ class Collector:
 
         class Service(logs_service_pb2_grpc.LogsServiceServicer):
             def Export(self, request, context):
-                collector.take(request, {key: value for key, value in context.invocation_metadata()})
+                collector.take(
+                    request, {key: value for key, value in context.invocation_metadata()}
+                )
                 return logs_service_pb2.ExportLogsServiceResponse()
 
-        server = grpc.server(concurrent.futures.ThreadPoolExecutor(THREADS), options=[("grpc.so_reuseport", 0)])
+        server = grpc.server(
+            concurrent.futures.ThreadPoolExecutor(THREADS), options=[("grpc.so_reuseport", 0)]
+        )
         logs_service_pb2_grpc.add_LogsServiceServicer_to_server(Service(), server)
         address = f"127.0.0.1:{port}"
         if certificate:
@@ -119,10 +130,14 @@ class Collector:
 
             def do_POST(self):
                 body = b"".join(self.chunks())
-                is_log = self.path == PATH and self.headers["content-type"] == "application/x-protobuf"
+                is_log = (
+                    self.path == PATH and self.headers["content-type"] == "application/x-protobuf"
+                )
                 if is_log:
                     message = logs_service_pb2.ExportLogsServiceRequest.FromString(body)
-                    collector.take(message, {key.lower(): value for key, value in self.headers.items()})
+                    collector.take(
+                        message, {key.lower(): value for key, value in self.headers.items()}
+                    )
                 self.send_response(200 if is_log else 404)
                 self.send_header("content-length", "0")
                 self.end_headers()

@@ -26,7 +26,9 @@ def journal(tmp_path_factory):
     path.touch()
     yield path
     wrong = judge(path)
-    assert wrong == [], f"{len(wrong)} requests were not as they should be, the first: {json.dumps(wrong[0])}"
+    assert wrong == [], (
+        f"{len(wrong)} requests were not as they should be, the first: {json.dumps(wrong[0])}"
+    )
 
 
 @pytest.fixture(scope="session")
@@ -56,8 +58,11 @@ def certificate(certificates, tmp_path_factory):
 @pytest.fixture(scope="session")
 def emulator_for(journal):
     """Starts emulators whose requests are all from gateways."""
+
     def start(regions=(WEST, EAST), *arguments) -> Emulator:
-        return Emulator(regions, *CREDENTIALS, *arguments, env={"BEDROCK_EMULATOR_JOURNAL": str(journal)})
+        return Emulator(
+            regions, *CREDENTIALS, *arguments, env={"BEDROCK_EMULATOR_JOURNAL": str(journal)}
+        )
 
     return start
 
@@ -84,30 +89,44 @@ class Region:
         self.emulator = emulator
 
     def __call__(self, region, model=CLAUDE, **params) -> dict:
-        endpoint = {"aws_bedrock_runtime_endpoint": self.emulator.url(region)} if self.emulator else {}
+        endpoint = (
+            {"aws_bedrock_runtime_endpoint": self.emulator.url(region)} if self.emulator else {}
+        )
         return {"model": f"bedrock/{model}", "aws_region_name": region, **endpoint, **params}
 
 
 def deployments(at: Region) -> list:
     """Models for every purpose. Those with an order are asked in it, so that a test knows who is first."""
-    temporary = {"aws_access_key_id": "os.environ/TEMPORARY_KEY_ID",
-                 "aws_secret_access_key": "os.environ/TEMPORARY_SECRET",
-                 "aws_session_token": "os.environ/TEMPORARY_TOKEN"}
+    temporary = {
+        "aws_access_key_id": "os.environ/TEMPORARY_KEY_ID",
+        "aws_secret_access_key": "os.environ/TEMPORARY_SECRET",
+        "aws_session_token": "os.environ/TEMPORARY_TOKEN",
+    }
     return [
-        ("both", at(WEST)), ("both", at(EAST)),
-        ("west-first", at(WEST, order=1)), ("west-first", at(EAST, order=2)),
-        ("east-first", at(EAST, order=1)), ("east-first", at(WEST, order=2)),
+        ("both", at(WEST)),
+        ("both", at(EAST)),
+        ("west-first", at(WEST, order=1)),
+        ("west-first", at(EAST, order=2)),
+        ("east-first", at(EAST, order=1)),
+        ("east-first", at(WEST, order=2)),
         ("only-west", at(WEST)),
-        ("by-weight", at(WEST, weight=3)), ("by-weight", at(EAST, weight=1)),
-        ("by-rpm", at(WEST, rpm=100)), ("by-rpm", at(EAST, rpm=900)),
-        ("by-tpm", at(WEST, tpm=60_000)), ("by-tpm", at(EAST, tpm=40_000)),
+        ("by-weight", at(WEST, weight=3)),
+        ("by-weight", at(EAST, weight=1)),
+        ("by-rpm", at(WEST, rpm=100)),
+        ("by-rpm", at(EAST, rpm=900)),
+        ("by-tpm", at(WEST, tpm=60_000)),
+        ("by-tpm", at(EAST, tpm=40_000)),
         ("team/alias:1", at(WEST)),
         ("profile", at(WEST, PROFILE)),
         ("titan", at(EAST, TITAN)),
-        ("temporary", at(WEST, order=1, **temporary)), ("temporary", at(EAST, order=2)),
-        ("two-accounts", at(WEST, order=1)), ("two-accounts", at(WEST, order=2, **temporary)),
-        ("two-models", at(WEST, order=1)), ("two-models", at(EAST, NOVA, order=2)),
-        ("api-key", at(WEST, api_key="os.environ/BEDROCK_API_KEY", order=1)), ("api-key", at(EAST, order=2)),
+        ("temporary", at(WEST, order=1, **temporary)),
+        ("temporary", at(EAST, order=2)),
+        ("two-accounts", at(WEST, order=1)),
+        ("two-accounts", at(WEST, order=2, **temporary)),
+        ("two-models", at(WEST, order=1)),
+        ("two-models", at(EAST, NOVA, order=2)),
+        ("api-key", at(WEST, api_key="os.environ/BEDROCK_API_KEY", order=1)),
+        ("api-key", at(EAST, order=2)),
     ]
 
 
@@ -121,7 +140,9 @@ def over_http(shared_emulator, certificate):
 @pytest.fixture(scope="session")
 def over_tls(shared_emulator, certificate):
     """A gateway whose upstreams have AWS's own names: TLS and HTTP/2."""
-    with Gateway(config(deployments(Region())), upstreams=shared_emulator, certificate=certificate) as running:
+    with Gateway(
+        config(deployments(Region())), upstreams=shared_emulator, certificate=certificate
+    ) as running:
         yield running
 
 

@@ -17,8 +17,9 @@ def ask(emulator, region, model, operation="converse", body=None) -> Answer:
     """Nothing but what has to be sent: an SDK would add headers that no gateway may send."""
     path = f"/model/{urllib.parse.quote(model, safe='')}/{operation}"
     body = question("hello") if body is None else body
-    request = botocore.awsrequest.AWSRequest("POST", emulator.url(region) + path, data=body,
-                                             headers={"content-type": "application/json"})
+    request = botocore.awsrequest.AWSRequest(
+        "POST", emulator.url(region) + path, data=body, headers={"content-type": "application/json"}
+    )
     botocore.auth.SigV4Auth(CREDENTIALS, "bedrock", region).add_auth(request)
     connection = http.client.HTTPConnection(emulator.address(region), timeout=20)
     try:

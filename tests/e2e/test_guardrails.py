@@ -14,9 +14,18 @@ from clients import anthropic, boto, connection, messages, post, question, strea
 from conftest import EAST, WEST, Region
 from gateway import KEY, Gateway, config
 
-CONFIG = {"guardrailIdentifier": "gr7x2kq9p4aa", "guardrailVersion": 3, "trace": "enabled",
-          "streamProcessingMode": "async"}
-SEEN = {"identifier": "gr7x2kq9p4aa", "version": "3", "trace": "enabled", "stream_processing_mode": None}
+CONFIG = {
+    "guardrailIdentifier": "gr7x2kq9p4aa",
+    "guardrailVersion": 3,
+    "trace": "enabled",
+    "streamProcessingMode": "async",
+}
+SEEN = {
+    "identifier": "gr7x2kq9p4aa",
+    "version": "3",
+    "trace": "enabled",
+    "stream_processing_mode": None,
+}
 STREAMED = {**SEEN, "stream_processing_mode": "async"}
 OURS = b'"guardrailConfig":{"guardrailIdentifier":"gr7x2kq9p4aa","guardrailVersion":"3","trace":"enabled"}'
 THEIRS = {"guardrailIdentifier": "theirs", "guardrailVersion": "1"}
@@ -27,7 +36,8 @@ BLOCKED = "blocked by the guardrail of this test"
 
 def deployments(at: Region) -> list:
     return [
-        ("guarded", at(WEST, order=1, guardrailConfig=CONFIG)), ("guarded", at(EAST, order=2, guardrailConfig=CONFIG)),
+        ("guarded", at(WEST, order=1, guardrailConfig=CONFIG)),
+        ("guarded", at(EAST, order=2, guardrailConfig=CONFIG)),
         ("open", at(WEST)),
     ]
 
@@ -40,7 +50,9 @@ def guarded_over_http(shared_emulator):
 
 @pytest.fixture(scope="module")
 def guarded_over_tls(shared_emulator, certificate):
-    with Gateway(config(deployments(Region())), upstreams=shared_emulator, certificate=certificate) as running:
+    with Gateway(
+        config(deployments(Region())), upstreams=shared_emulator, certificate=certificate
+    ) as running:
         yield running
 
 
@@ -72,7 +84,9 @@ def test_every_operation_of_boto3_has_it(guarded, bedrock):
     assert streamed_text(stream).endswith("two.")
     body = client.invoke_model(modelId="guarded", body=anthropic("three."))["body"].read()
     assert json.loads(body)["amazon-bedrock-guardrailAction"] == "NONE"
-    list(client.invoke_model_with_response_stream(modelId="guarded", body=anthropic("four."))["body"])
+    list(
+        client.invoke_model_with_response_stream(modelId="guarded", body=anthropic("four."))["body"]
+    )
     client.count_tokens(modelId="guarded", input={"converse": {"messages": messages("five")}})
     client.converse(modelId="open", messages=messages("six."))
     seen = bedrock.quiet_log()
@@ -82,35 +96,61 @@ def test_every_operation_of_boto3_has_it(guarded, bedrock):
 
 def test_it_wins_over_boto3s_own(guarded, bedrock):
     client = boto(guarded)
-    client.converse(modelId="guarded", messages=messages("x"), guardrailConfig={**THEIRS, "trace": "disabled"})
-    list(client.converse_stream(modelId="guarded", messages=messages("x"), guardrailConfig=THEIRS)["stream"])
+    client.converse(
+        modelId="guarded", messages=messages("x"), guardrailConfig={**THEIRS, "trace": "disabled"}
+    )
+    list(
+        client.converse_stream(modelId="guarded", messages=messages("x"), guardrailConfig=THEIRS)[
+            "stream"
+        ]
+    )
     more = {"guardrailIdentifier": "theirs", "guardrailVersion": "1", "trace": "ENABLED_FULL"}
     client.invoke_model(modelId="guarded", body=anthropic("x"), **more)
-    list(client.invoke_model_with_response_stream(modelId="guarded", body=anthropic("x"), **more)["body"])
+    list(
+        client.invoke_model_with_response_stream(modelId="guarded", body=anthropic("x"), **more)[
+            "body"
+        ]
+    )
     client.converse(modelId="open", messages=messages("x"), guardrailConfig=THEIRS)
     seen = [entry["guardrail"] for entry in bedrock.quiet_log()]
-    assert seen == [SEEN, STREAMED, SEEN, SEEN, {"identifier": "theirs", "version": "1", "trace": None,
-                                                 "stream_processing_mode": None}]
+    assert seen == [
+        SEEN,
+        STREAMED,
+        SEEN,
+        SEEN,
+        {"identifier": "theirs", "version": "1", "trace": None, "stream_processing_mode": None},
+    ]
 
 
 def test_what_it_stops_is_told_to_the_client(guarded, bedrock):
     client = boto(guarded)
-    assert client.converse(modelId="guarded", messages=messages(BLOCKED))["stopReason"] == "guardrail_intervened"
+    assert (
+        client.converse(modelId="guarded", messages=messages(BLOCKED))["stopReason"]
+        == "guardrail_intervened"
+    )
     assert client.converse(modelId="open", messages=messages(BLOCKED))["stopReason"] == "end_turn"
-    invoked = json.loads(client.invoke_model(modelId="guarded", body=anthropic(BLOCKED))["body"].read())
+    invoked = json.loads(
+        client.invoke_model(modelId="guarded", body=anthropic(BLOCKED))["body"].read()
+    )
     assert invoked["amazon-bedrock-guardrailAction"] == "INTERVENED"
 
 
-@pytest.mark.parametrize("operation, body", [("converse", question("again")), ("invoke", anthropic("again"))])
+@pytest.mark.parametrize(
+    "operation, body", [("converse", question("again")), ("invoke", anthropic("again"))]
+)
 @pytest.mark.parametrize("status", [429, 503])
 def test_the_second_region_gets_it_too(guarded, bedrock, operation, body, status):
     bedrock.fault("status", status=status, region=WEST)
     assert post(guarded, "guarded", operation, body).status == 200
     seen = bedrock.quiet_log()
     assert [(entry["region"], entry["status"], entry["guardrail"]) for entry in seen] == [
-        (WEST, status, SEEN), (EAST, 200, SEEN)]
+        (WEST, status, SEEN),
+        (EAST, 200, SEEN),
+    ]
     sent = with_ours(body) if operation == "converse" else body
-    assert {entry["body_sha256"] for entry in seen} == {digest(sent)} and all(entry["verified"] for entry in seen)
+    assert {entry["body_sha256"] for entry in seen} == {digest(sent)} and all(
+        entry["verified"] for entry in seen
+    )
 
 
 def test_all_other_bytes_stay(guarded, bedrock):
@@ -124,13 +164,19 @@ def test_all_other_bytes_stay(guarded, bedrock):
 def test_a_body_of_any_size_is_edited_and_the_clients_own_removed(guarded, bedrock, size, place):
     theirs = b'"guardrail\\u0043onfig":' + json.dumps(THEIRS).encode()
     rest = question("x" * size)[1:-1]
-    front, back = (theirs + b"," if place in ("front", "both") else b""), (b" , " + theirs if place in ("back", "both") else b"")
+    front, back = (
+        (theirs + b"," if place in ("front", "both") else b""),
+        (b" , " + theirs if place in ("back", "both") else b""),
+    )
     assert post(guarded, "guarded", body=b"{" + front + rest + back + b"}").status == 200
     entry = only(bedrock)
     sent = b"{" + OURS + b"," + rest + b"}"
     # White space in front of the comma belongs to the member before it.
     assert entry["body_sha256"] == digest(sent if place in ("none", "front") else sent[:-1] + b" }")
-    assert (entry["guardrail"], entry["body_bytes"]) == (SEEN, len(sent) + (place in ("back", "both")))
+    assert (entry["guardrail"], entry["body_bytes"]) == (
+        SEEN,
+        len(sent) + (place in ("back", "both")),
+    )
 
 
 def test_a_large_edited_body_is_sent_again(guarded, bedrock):
@@ -140,18 +186,35 @@ def test_a_large_edited_body_is_sent_again(guarded, bedrock):
     assert post(guarded, "guarded", body=mine).status == 200
     seen = bedrock.quiet_log()
     assert [(entry["region"], entry["body_sha256"]) for entry in seen] == [
-        (region, digest(with_ours(body))) for region in (WEST, EAST)]
+        (region, digest(with_ours(body))) for region in (WEST, EAST)
+    ]
 
 
-@pytest.mark.parametrize("body", [
-    b"", b"[]", b"null", b"{broken", b'{"messages":[]', b'{"a":1}{"guardrailConfig":{}}', b"\xef\xbb\xbf{}", b"\x1f\x8b\x08",
-    b'{"guardrail\xc1\x83onfig":{}}', b'{"guardrailConfig\\u0000":{}}', '{"a":1}'.encode("utf-16"),
-    b'{"a":' + b"[" * 200 + b"]" * 200 + b"}",
-])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"[]",
+        b"null",
+        b"{broken",
+        b'{"messages":[]',
+        b'{"a":1}{"guardrailConfig":{}}',
+        b"\xef\xbb\xbf{}",
+        b"\x1f\x8b\x08",
+        b'{"guardrail\xc1\x83onfig":{}}',
+        b'{"guardrailConfig\\u0000":{}}',
+        '{"a":1}'.encode("utf-16"),
+        b'{"a":' + b"[" * 200 + b"]" * 200 + b"}",
+    ],
+)
 @pytest.mark.parametrize("operation", ["converse", "converse-stream"])
 def test_a_body_that_is_no_json_object_is_refused(guarded, bedrock, body, operation):
     answer = post(guarded, "guarded", operation, body)
-    assert (answer.status, answer.error_type, answer.json["error"]["code"]) == (400, "ValidationException", "400")
+    assert (answer.status, answer.error_type, answer.json["error"]["code"]) == (
+        400,
+        "ValidationException",
+        "400",
+    )
     assert "Expected a JSON object" in answer.json["message"]
     assert bedrock.quiet_log() == []
 
@@ -161,6 +224,7 @@ def test_boto3_gets_the_refusal_as_its_own_exception(guarded, bedrock):
 
     def broken(request, **_):
         request.body = b"[]"
+
     client.meta.events.register("before-send.bedrock-runtime.Converse", broken)
     with pytest.raises(botocore.exceptions.ClientError) as caught:
         client.converse(modelId="guarded", messages=messages("x"))
@@ -198,8 +262,14 @@ def test_a_body_in_chunks_is_edited(guarded, bedrock):
     body = question("x" * 700_000)
     mine = body[:-1] + b',"guardrailConfig":{}}'
     sender = connection(guarded.url)
-    pieces = [mine[at:at + 99_991] for at in range(0, len(mine), 99_991)]
-    sender.request("POST", "/model/guarded/converse", iter(pieces), {"authorization": f"Bearer {KEY}"}, encode_chunked=True)
+    pieces = [mine[at : at + 99_991] for at in range(0, len(mine), 99_991)]
+    sender.request(
+        "POST",
+        "/model/guarded/converse",
+        iter(pieces),
+        {"authorization": f"Bearer {KEY}"},
+        encode_chunked=True,
+    )
     answer = sender.getresponse()
     assert (answer.status, len(answer.read()) > 0) == (200, True)
     sender.close()
@@ -226,13 +296,18 @@ def over_http2(gateway, pieces, ending) -> str:
     state = h2.connection.H2Connection(h2.config.H2Configuration(header_encoding="utf-8"))
     with socket.create_connection(("127.0.0.1", gateway.port), timeout=20) as raw:
         state.initiate_connection()
-        headers = [(":method", "POST"), (":scheme", "http"), (":authority", "localhost"),
-                   (":path", "/model/guarded/converse"), ("authorization", f"Bearer {KEY}")]
+        headers = [
+            (":method", "POST"),
+            (":scheme", "http"),
+            (":authority", "localhost"),
+            (":path", "/model/guarded/converse"),
+            ("authorization", f"Bearer {KEY}"),
+        ]
         state.send_headers(1, headers, end_stream=ending == "headers")
         for number, piece in enumerate(pieces, 1):
             ends = ending == "data" and number == len(pieces)
             for at in range(0, len(piece), 16_384):
-                frame = piece[at:at + 16_384]
+                frame = piece[at : at + 16_384]
                 state.send_data(1, frame, end_stream=ends and at + len(frame) == len(piece))
             raw.sendall(state.data_to_send())
         if ending == "empty data":
@@ -256,5 +331,8 @@ def test_another_content_type_cannot_make_another_text_of_it(guarded, bedrock):
 def test_check_and_render_say_what_is_wrong_with_a_group(shared_emulator):
     at = Region(shared_emulator)
     text = config([("one", at(WEST, guardrailConfig=CONFIG)), ("one", at(EAST))])
-    with pytest.raises(RuntimeError, match=r"model_list\[1\]: expected the same guardrailConfig as at .*config.yaml:\d+"):
+    with pytest.raises(
+        RuntimeError,
+        match=r"model_list\[1\]: expected the same guardrailConfig as at .*config.yaml:\d+",
+    ):
         Gateway(text)

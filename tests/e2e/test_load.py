@@ -84,7 +84,9 @@ class Load:
 
 
 @pytest.mark.parametrize("upstream, region", [("http", WEST), ("tls", EAST)])
-def test_no_client_notices_that_a_region_is_throttled_then_gone_then_back(shared_emulator, bedrock, upstream, region):
+def test_no_client_notices_that_a_region_is_throttled_then_gone_then_back(
+    shared_emulator, bedrock, upstream, region
+):
     """`refused` also resets the connections that are open. An answer that has begun cannot be saved then, neither here
     nor anywhere: the client has its first half. Answers here are short, and each is in one piece on the wire, so that
     practically none is caught in its middle; one that were would be an aborted transfer, and fail this test."""
@@ -104,8 +106,14 @@ def test_no_client_notices_that_a_region_is_throttled_then_gone_then_back(shared
         worker.join()
         assert load.errors == [], f"{len(load.errors)} errors, the first: {load.errors[:3]}"
         seen = bedrock.quiet_log()
-        assert sum(entry["status"] == 200 for entry in seen) == load.answered == SECONDS * RATE_PER_SECOND
-        assert any(entry["status"] == 429 for entry in seen), "the region was asked while it was throttled"
+        assert (
+            sum(entry["status"] == 200 for entry in seen)
+            == load.answered
+            == SECONDS * RATE_PER_SECOND
+        )
+        assert any(entry["status"] == 429 for entry in seen), (
+            "the region was asked while it was throttled"
+        )
         bedrock.clear_log()
         end = time.monotonic() + BACK_SECONDS
         while region not in [entry["region"] for entry in bedrock.quiet_log()]:

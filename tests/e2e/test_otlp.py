@@ -64,14 +64,21 @@ def until(question):
         if answer := question():
             return answer
         time.sleep(0.05)
-    raise AssertionError(f"expected an answer to {question.__name__} within {WAIT_SECONDS} s, but found none")
+    raise AssertionError(
+        f"expected an answer to {question.__name__} within {WAIT_SECONDS} s, but found none"
+    )
 
 
 def every_kind_of_request(gateway, emulator) -> int:
     """Sends them and returns how many lines they leave."""
     assert post(gateway, "both").status == 200
     assert post(gateway, "both", "converse-stream").status == 200
-    assert post(gateway, "both", headers={"x-litellm-tags": 'quote",back\\slash,%REQ(authorization)%'}).status == 200
+    assert (
+        post(
+            gateway, "both", headers={"x-litellm-tags": 'quote",back\\slash,%REQ(authorization)%'}
+        ).status
+        == 200
+    )
     assert post(gateway, "both", key="sk-wrong").status == 401
     assert post(gateway, "no-such-model").status == 400
     emulator.fault("status", status=429, operation="invoke")
@@ -95,23 +102,35 @@ def test_every_line_of_the_file_is_a_record(bedrock, certificate, ca_file, proto
 
             def all_lines():
                 found = lines(gateway)
-                return found if len([line for line in found if PROBE not in line]) == asked else None
+                return (
+                    found if len([line for line in found if PROBE not in line]) == asked else None
+                )
 
             written = until(all_lines)
             records = collector.wait(lambda found: len(found) >= len(written))
             assert sorted(record.body for record in records) == sorted(map(as_body, written))
             assert [record.attributes for record in records if call_id(record.body) is None] == [
-                {"event.name": "envoy_bedrock.request", "http.response.status_code": "400"}]
+                {"event.name": "envoy_bedrock.request", "http.response.status_code": "400"}
+            ]
             for record in records:
                 row = json.loads(record.body)
                 assert record.resource == RESOURCE
                 assert record.attributes["event.name"] == "envoy_bedrock.request"
-                assert record.attributes["http.response.status_code"] == row["envoy"]["response_code"]
+                assert (
+                    record.attributes["http.response.status_code"] == row["envoy"]["response_code"]
+                )
                 assert record.headers["authorization"] == f"Bearer {HEADER_SECRET}"
                 assert not UNWANTED & set(record.headers)
                 assert record.time_unix_nano // 1_000_000 == milliseconds(row["envoy"]["time"])
-            for text in [gateway.rendered(), gateway.log(), gateway.notes, *[record.body for record in records]]:
-                assert HEADER_SECRET not in text and not [secret for secret in SECRETS if secret in text]
+            for text in [
+                gateway.rendered(),
+                gateway.log(),
+                gateway.notes,
+                *[record.body for record in records],
+            ]:
+                assert HEADER_SECRET not in text and not [
+                    secret for secret in SECRETS if secret in text
+                ]
             assert "ENVOY_BEDROCK_OTLP_HEADER_AUTHORIZATION" in gateway.notes
             assert gateway.leaks() == []
 
@@ -139,13 +158,17 @@ def test_a_collector_that_comes_late_gets_what_comes_after_it(bedrock, protocol)
 
             until(arrived)
             until(lambda: sent <= {call_id(line) for line in lines(gateway)})
-            assert {record.body for record in collector.records} <= set(map(as_body, lines(gateway)))
+            assert {record.body for record in collector.records} <= set(
+                map(as_body, lines(gateway))
+            )
 
 
 @pytest.mark.parametrize("protocol", [GRPC, HTTP])
 def test_a_collector_that_never_answers_holds_up_nothing(bedrock, protocol):
-    given_up = {GRPC: "cluster.otlp.upstream_rq_max_duration_reached",
-                HTTP: "cluster.otlp.upstream_rq_timeout"}[protocol]
+    given_up = {
+        GRPC: "cluster.otlp.upstream_rq_max_duration_reached",
+        HTTP: "cluster.otlp.upstream_rq_timeout",
+    }[protocol]
     with Collector(protocol, silent=True) as collector:
         with gateway_with(collector, bedrock, OTEL_EXPORTER_OTLP_TIMEOUT="1000") as gateway:
             for _ in range(20):
@@ -172,7 +195,10 @@ def probes(gateway, count: int):
 
 @pytest.mark.parametrize("protocol", [GRPC, HTTP])
 def test_what_waits_for_a_collector_is_bounded(bedrock, protocol):
-    active, dropped = "cluster.otlp.upstream_rq_active", "access_logs.open_telemetry_access_log.logs_dropped"
+    active, dropped = (
+        "cluster.otlp.upstream_rq_active",
+        "access_logs.open_telemetry_access_log.logs_dropped",
+    )
     with Collector(protocol, silent=True) as collector:
         with gateway_with(collector, bedrock, OTEL_EXPORTER_OTLP_TIMEOUT="60000") as gateway:
 

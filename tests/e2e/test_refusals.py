@@ -81,17 +81,25 @@ def rows(gateway, id: str) -> list:
 def assert_one_row(gateway, id, status, error_type):
     """The client asked once, and the row says what it was told."""
     (row,) = rows(gateway, id)
-    assert (row["status"], row["http_status"], row["error_class"]) == ("failure", status, error_type)
+    assert (row["status"], row["http_status"], row["error_class"]) == (
+        "failure",
+        status,
+        error_type,
+    )
 
 
 # One function for each way to send: headers, method, path, size in megabytes; returns status, error type, body.
 
 
 def send_by_httpx(gateway, ca_file, headers, method, path, size, *, has_length=True):
-    with httpx.Client(http2=True, verify=ssl.create_default_context(cafile=str(ca_file)), timeout=READ_SECONDS) as client:
+    with httpx.Client(
+        http2=True, verify=ssl.create_default_context(cafile=str(ca_file)), timeout=READ_SECONDS
+    ) as client:
         # In pieces either way: httpcore copies what is left of a piece with each frame.
         length = {"content-length": str(size * MEGABYTE)} if has_length else {}
-        answer = client.request(method, gateway.tls_url + path, content=chunks_of(size), headers={**headers, **length})
+        answer = client.request(
+            method, gateway.tls_url + path, content=chunks_of(size), headers={**headers, **length}
+        )
         assert answer.http_version == "HTTP/2"
         return answer.status_code, answer.headers["x-amzn-errortype"], answer.content
 
@@ -101,9 +109,22 @@ def send_by_httpx_without_a_length(*arguments):
 
 
 def send_by_curl(url, options, headers, method, path, size):
-    fields = itertools.chain.from_iterable(("-H", f"{name}: {value}") for name, value in headers.items())
-    done = curl(*options, "-i", "-X", method, "-H", "content-type: application/json", *fields, "--data-binary", "@-",
-                url + path, given=body_of(size))
+    fields = itertools.chain.from_iterable(
+        ("-H", f"{name}: {value}") for name, value in headers.items()
+    )
+    done = curl(
+        *options,
+        "-i",
+        "-X",
+        method,
+        "-H",
+        "content-type: application/json",
+        *fields,
+        "--data-binary",
+        "@-",
+        url + path,
+        given=body_of(size),
+    )
     *_, head, body = done.stdout.split(b"\r\n\r\n")
     status, *lines = head.decode().split("\r\n")
     found = dict(line.lower().split(": ", 1) for line in lines)
@@ -120,7 +141,9 @@ def send_by_curl_h1_after_100_continue(gateway, _, *request):
 
 
 def send_by_curl_h1_in_chunks(gateway, _, *request):
-    return send_by_curl(gateway.url, ["--http1.1", "-H", "Expect:", "-H", "transfer-encoding: chunked"], *request)
+    return send_by_curl(
+        gateway.url, ["--http1.1", "-H", "Expect:", "-H", "transfer-encoding: chunked"], *request
+    )
 
 
 def send_by_curl_h1_over_tls(gateway, ca_file, *request):
@@ -156,9 +179,18 @@ def send_chunks_then_read(gateway, _, headers, method, path, size):
         sender.close()
 
 
-SENDERS = [send_by_httpx, send_by_httpx_without_a_length, send_by_curl_h1, send_by_curl_h1_after_100_continue,
-           send_by_curl_h1_in_chunks, send_by_curl_h1_over_tls, send_by_curl_h2c, send_by_curl_h2, send_all_then_read,
-           send_chunks_then_read]
+SENDERS = [
+    send_by_httpx,
+    send_by_httpx_without_a_length,
+    send_by_curl_h1,
+    send_by_curl_h1_after_100_continue,
+    send_by_curl_h1_in_chunks,
+    send_by_curl_h1_over_tls,
+    send_by_curl_h2c,
+    send_by_curl_h2,
+    send_all_then_read,
+    send_chunks_then_read,
+]
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -179,10 +211,15 @@ def test_every_refusal_arrives_once(over_http, bedrock, ca_file, sender, size):
 @pytest.fixture(params=["http", "TLS"])
 def caller(request, over_http, ca_file, monkeypatch):
     """Makes a client with a key, or without one."""
+
     def make(key):
         given = {"region_name": WEST, "config": Config(read_timeout=READ_SECONDS)}
         if request.param == "http":
-            given |= {"endpoint_url": f"{over_http.url}/bedrock", "aws_access_key_id": key, "aws_secret_access_key": "any"}
+            given |= {
+                "endpoint_url": f"{over_http.url}/bedrock",
+                "aws_access_key_id": key,
+                "aws_secret_access_key": "any",
+            }
         else:
             monkeypatch.setenv("AWS_CA_BUNDLE", str(ca_file))
             given |= {"endpoint_url": f"{over_http.tls_url}/bedrock"}
@@ -198,18 +235,26 @@ def caller(request, over_http, ca_file, monkeypatch):
 
 @pytest.mark.parametrize("size", SIZES)
 def test_boto3_raises_the_typed_exception_at_once(caller, over_http, bedrock, size):
-    refused = [("sk-wrong", "both", 401, "UnrecognizedClientException"), (None, "both", 401, "UnrecognizedClientException"),
-               (KEY, "nobody", 400, "ValidationException")]
+    refused = [
+        ("sk-wrong", "both", 401, "UnrecognizedClientException"),
+        (None, "both", 401, "UnrecognizedClientException"),
+        (KEY, "nobody", 400, "ValidationException"),
+    ]
     if size * MEGABYTE > LIMIT_BYTES:
         refused.append((KEY, "both", 413, "ValidationException"))
     for key, model, status, error_type in refused:
         client, id = caller(key), call_id()
         client.meta.events.register(
-            "before-call.bedrock-runtime", lambda params, id=id, **_: params["headers"].update({"x-litellm-call-id": id}))
+            "before-call.bedrock-runtime",
+            lambda params, id=id, **_: params["headers"].update({"x-litellm-call-id": id}),
+        )
         with pytest.raises(botocore.exceptions.ClientError) as caught:
             client.invoke_model(modelId=model, body=body_of(size))
         error = caught.value.response
-        assert (error["Error"]["Code"], error["ResponseMetadata"]["HTTPStatusCode"]) == (error_type, status)
+        assert (error["Error"]["Code"], error["ResponseMetadata"]["HTTPStatusCode"]) == (
+            error_type,
+            status,
+        )
         assert error["ResponseMetadata"]["RetryAttempts"] == 0
         assert_one_row(over_http, id, status, error_type)
     assert bedrock.quiet_log() == []
@@ -235,8 +280,10 @@ def test_a_stalled_upload_is_refused_nevertheless(over_http, bedrock):
     """The client waits for an answer before it goes on, as one does that streams in both directions."""
     id = call_id()
     with socket.create_connection(("127.0.0.1", over_http.port), timeout=READ_SECONDS) as raw:
-        raw.sendall(b"POST /model/both/invoke HTTP/1.1\r\nhost: gateway\r\ntransfer-encoding: chunked\r\n"
-                    b"x-litellm-call-id: " + id.encode() + b"\r\n\r\n5\r\nhello\r\n")
+        raw.sendall(
+            b"POST /model/both/invoke HTTP/1.1\r\nhost: gateway\r\ntransfer-encoding: chunked\r\n"
+            b"x-litellm-call-id: " + id.encode() + b"\r\n\r\n5\r\nhello\r\n"
+        )
         answer = http.client.HTTPResponse(raw, method="POST")
         answer.begin()
         assert answer.status == 401 and json.loads(answer.read())["error"]["code"] == "401"
@@ -247,8 +294,10 @@ def test_a_stalled_upload_is_refused_nevertheless(over_http, bedrock):
 def test_the_row_says_when_a_client_leaves_before_its_refusal(over_http, bedrock):
     id = call_id()
     with socket.create_connection(("127.0.0.1", over_http.port), timeout=READ_SECONDS) as raw:
-        raw.sendall(b"POST /model/both/invoke HTTP/1.1\r\nhost: gateway\r\ncontent-length: 10000000\r\n"
-                    b"x-litellm-call-id: " + id.encode() + b"\r\n\r\n" + b"x" * 1_000_000)
+        raw.sendall(
+            b"POST /model/both/invoke HTTP/1.1\r\nhost: gateway\r\ncontent-length: 10000000\r\n"
+            b"x-litellm-call-id: " + id.encode() + b"\r\n\r\n" + b"x" * 1_000_000
+        )
     assert_one_row(over_http, id, None, "UnrecognizedClientException")
 
 
@@ -256,8 +305,10 @@ def test_an_endless_upload_is_cut_off(over_http, bedrock):
     """A client that never ends its upload gets no more than is swallowed at most: 48 MiB without a key."""
     id, sent = call_id(), 0
     with socket.create_connection(("127.0.0.1", over_http.port), timeout=READ_SECONDS) as raw:
-        raw.sendall(b"POST /model/both/invoke HTTP/1.1\r\nhost: gateway\r\ntransfer-encoding: chunked\r\n"
-                    b"x-litellm-call-id: " + id.encode() + b"\r\n\r\n")
+        raw.sendall(
+            b"POST /model/both/invoke HTTP/1.1\r\nhost: gateway\r\ntransfer-encoding: chunked\r\n"
+            b"x-litellm-call-id: " + id.encode() + b"\r\n\r\n"
+        )
         piece = b"%x\r\n%s\r\n" % (MEGABYTE, b"x" * MEGABYTE)
         with pytest.raises(OSError):
             while sent < 400:
@@ -274,9 +325,12 @@ def resident_bytes(process) -> int:
     return int(line.split()[1]) * 1024
 
 
-@pytest.mark.parametrize("sender", [send_all_then_read, send_by_curl_h2c], ids=["HTTP/1.1", "HTTP/2"])
+@pytest.mark.parametrize(
+    "sender", [send_all_then_read, send_by_curl_h2c], ids=["HTTP/1.1", "HTTP/2"]
+)
 def test_refused_uploads_cost_no_memory(over_http, bedrock, ca_file, sender):
     """Twenty at once, of 40 MB each. Kept up to the body limit they would be more than 600 MB."""
+
     def upload(number):
         headers, method, path, status, _ = TOO_LARGE if number % 2 else CASES["wrong key"]
         assert sender(over_http, ca_file, headers, method, path, 40)[0] == status

@@ -15,7 +15,12 @@ SETTLED_SECONDS = 5
 
 
 def ask(gateway, id: str, **more) -> requests.Response:
-    return requests.get(f"{gateway.url}/spend/logs", params={"request_id": id}, timeout=10, **{"headers": BEARER, **more})
+    return requests.get(
+        f"{gateway.url}/spend/logs",
+        params={"request_id": id},
+        timeout=10,
+        **{"headers": BEARER, **more},
+    )
 
 
 def row(gateway, id: str) -> dict | None:
@@ -49,28 +54,56 @@ def test_a_stream_is_found_with_what_its_headers_could_not_tell(gateway, bedrock
 
 def test_a_refused_request_is_found_and_a_probe_is_not(gateway, bedrock):
     post(gateway, "nobody", headers={"x-litellm-call-id": "spend-refused"})
-    requests.get(f"{gateway.url}/health/readiness", headers={"x-litellm-call-id": "spend-probe"}, timeout=10)
+    requests.get(
+        f"{gateway.url}/health/readiness", headers={"x-litellm-call-id": "spend-probe"}, timeout=10
+    )
     found = row(gateway, "spend-refused")
-    assert (found["status"], found["http_status"], found["error_class"]) == ("failure", 400, "ValidationException")
+    assert (found["status"], found["http_status"], found["error_class"]) == (
+        "failure",
+        400,
+        "ValidationException",
+    )
     assert (found["path"], found["requested_model"]) == ("/model/nobody/converse", "nobody")
     assert ask(gateway, "spend-probe").json() == []
 
 
 def test_refused_requests_are_told_apart_by_what_they_asked_for(gateway, bedrock):
     for id, path, key, expected, model in [
-        ("told-1", "/bedrock/model/no%2Fsuch/invoke?token=tops3cret", KEY, "/bedrock/model/no%2Fsuch/invoke", "no/such"),
-        ("told-2", "/model/both/converse?key=tops3cret", "sk-wrong", "/model/both/converse", "both"),
+        (
+            "told-1",
+            "/bedrock/model/no%2Fsuch/invoke?token=tops3cret",
+            KEY,
+            "/bedrock/model/no%2Fsuch/invoke",
+            "no/such",
+        ),
+        (
+            "told-2",
+            "/model/both/converse?key=tops3cret",
+            "sk-wrong",
+            "/model/both/converse",
+            "both",
+        ),
         ("told-3", "/v1/chat/completions", KEY, "/v1/chat/completions", None),
         ("told-4", "/model/both%3Fkey=tops3cret/converse", "sk-wrong", "/model/both", None),
         ("told-5", f"/{KEY}/model/both/converse", KEY, "/[redacted]/model/both/converse", None),
-        ("told-6", f"/model/{KEY}/converse", "sk-wrong", "/model/[redacted]/converse", "[redacted]"),
+        (
+            "told-6",
+            f"/model/{KEY}/converse",
+            "sk-wrong",
+            "/model/[redacted]/converse",
+            "[redacted]",
+        ),
         ("told-7", f"/model/{'x' * 3000}/converse", KEY, f"/model/{'x' * 249}…", None),
     ]:
         headers = {"authorization": f"Bearer {key}", "x-litellm-call-id": id}
         answer = requests.post(gateway.url + path, data=b"{}", headers=headers, timeout=10)
         assert answer.status_code in (400, 401, 404), path
         found = row(gateway, id)
-        assert (found["path"], found["requested_model"], found["model_group"]) == (expected, model, None)
+        assert (found["path"], found["requested_model"], found["model_group"]) == (
+            expected,
+            model,
+            None,
+        )
         assert "tops3cret" not in str(found) and KEY not in str(found)
     post(gateway, "both", headers={"x-litellm-call-id": "told-8"})
     assert "path" not in row(gateway, "told-8")
@@ -81,12 +114,25 @@ def test_only_who_has_the_key_hears_anything(gateway, bedrock):
     assert row(gateway, "spend-secret")
     for headers in ({}, {"authorization": "Bearer sk-wrong"}, {"cookie": KEY}):
         for method in ("GET", "POST", "HEAD"):
-            answer = requests.request(method, f"{gateway.url}/spend/logs?request_id=spend-secret", headers=headers, timeout=10)
-            assert answer.status_code == 401 and "spend-secret" not in answer.text, (method, headers)
+            answer = requests.request(
+                method,
+                f"{gateway.url}/spend/logs?request_id=spend-secret",
+                headers=headers,
+                timeout=10,
+            )
+            assert answer.status_code == 401 and "spend-secret" not in answer.text, (
+                method,
+                headers,
+            )
 
 
 def test_what_is_no_question_is_told_so(gateway, bedrock):
-    for path in ("/spend/logs", "/spend/logs?request_id=", "/spend/logs?request_id=a&request_id=b", "/spend/logs?api_key=a"):
+    for path in (
+        "/spend/logs",
+        "/spend/logs?request_id=",
+        "/spend/logs?request_id=a&request_id=b",
+        "/spend/logs?api_key=a",
+    ):
         answer = requests.get(gateway.url + path, headers=BEARER, timeout=10)
         assert answer.status_code == 400 and "request_id" in answer.json()["message"], path
     answer = requests.post(f"{gateway.url}/spend/logs?request_id=a", headers=BEARER, timeout=10)
@@ -95,11 +141,15 @@ def test_what_is_no_question_is_told_so(gateway, bedrock):
 
 
 def test_as_many_are_remembered_as_were_asked_for(bedrock, emulator_for):
-    with Gateway(config([("m", Region(bedrock)(WEST))]), workers=1, arguments=["--spend-history", "5"]) as small:
+    with Gateway(
+        config([("m", Region(bedrock)(WEST))]), workers=1, arguments=["--spend-history", "5"]
+    ) as small:
         for number in range(12):
             post(small, "m", headers={"x-litellm-call-id": f"spend-{number}"})
         found = [number for number in range(12) if ask(small, f"spend-{number}").json()]
         assert found == [7, 8, 9, 10, 11]
-    with Gateway(config([("m", Region(bedrock)(WEST))]), workers=1, arguments=["--spend-history", "0"]) as none:
+    with Gateway(
+        config([("m", Region(bedrock)(WEST))]), workers=1, arguments=["--spend-history", "0"]
+    ) as none:
         post(none, "m", headers={"x-litellm-call-id": "spend-0"})
         assert ask(none, "spend-0").json() == []

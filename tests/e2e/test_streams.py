@@ -36,7 +36,9 @@ def test_every_event_arrives_when_it_is_sent(gateway, bedrock):
     assert pending == b"" and len(arrived_ms) == len(sent_ms) > EVENTS
     late_ms = [arrived - sent for arrived, sent in zip(arrived_ms, sent_ms)]
     assert statistics.median(late_ms) < TYPICAL_MS and max(late_ms) < WORST_MS, late_ms
-    assert arrived_ms[-1] - arrived_ms[0] > EVENTS * INTERVAL_MS / 2, "they came together, so they were held"
+    assert arrived_ms[-1] - arrived_ms[0] > EVENTS * INTERVAL_MS / 2, (
+        "they came together, so they were held"
+    )
 
 
 def test_the_headers_of_a_stream_do_not_wait_for_its_events(gateway, bedrock):
@@ -44,7 +46,10 @@ def test_the_headers_of_a_stream_do_not_wait_for_its_events(gateway, bedrock):
     kept = connection(gateway.url)
     answer = send(kept, "both", "converse-stream")
     headers_ms = time.time() * 1000
-    assert answer.status == 200 and answer.headers["content-type"] == "application/vnd.amazon.eventstream"
+    assert (
+        answer.status == 200
+        and answer.headers["content-type"] == "application/vnd.amazon.eventstream"
+    )
     answer.read()
     kept.close()
     assert headers_ms < bedrock.quiet_log()[0]["frames_unix_ms"][0]
@@ -54,22 +59,43 @@ def test_the_headers_of_a_stream_do_not_wait_for_its_events(gateway, bedrock):
 def test_curl_sees_a_stream_that_broke_off_as_a_failure(gateway, bedrock, version):
     bedrock.fault("cut", after_events=3)
     done = subprocess.run(
-        ["curl", "-sS", "--max-time", "20", version, f"{gateway.url}/model/both/converse-stream", "-H",
-         f"authorization: Bearer {KEY}", "-d", question("x").decode()], capture_output=True, timeout=30)
+        [
+            "curl",
+            "-sS",
+            "--max-time",
+            "20",
+            version,
+            f"{gateway.url}/model/both/converse-stream",
+            "-H",
+            f"authorization: Bearer {KEY}",
+            "-d",
+            question("x").decode(),
+        ],
+        capture_output=True,
+        timeout=30,
+    )
     assert done.returncode in ABORTED, done.stderr
     assert len(bedrock.quiet_log()) == 1, "nothing is tried again after the first byte"
 
 
 def test_curl_sees_a_whole_stream_as_one(gateway):
     for version in ["--http1.1", "--http2-prior-knowledge"]:
-        curl(version, f"{gateway.url}/model/both/converse-stream", "-H", f"authorization: Bearer {KEY}",
-             "-d", question("x").decode())
+        curl(
+            version,
+            f"{gateway.url}/model/both/converse-stream",
+            "-H",
+            f"authorization: Bearer {KEY}",
+            "-d",
+            question("x").decode(),
+        )
 
 
 def test_boto3_raises_when_a_stream_breaks_off(gateway, bedrock):
     bedrock.fault("cut", after_events=3)
     seen = []
     with pytest.raises(BROKEN):
-        for event in boto(gateway).converse_stream(modelId="both", messages=messages("x"))["stream"]:
+        for event in boto(gateway).converse_stream(modelId="both", messages=messages("x"))[
+            "stream"
+        ]:
             seen.append(event)
     assert len(seen) == 3 and len(bedrock.quiet_log()) == 1

@@ -29,7 +29,9 @@ def outcome(ask) -> str:
         answer = ask()
     except (http.client.HTTPException, ConnectionError):
         return ABORTED
-    return SAVED if answer.status == 200 else f"{answer.status} {answer.headers['x-amzn-errortype']}"
+    return (
+        SAVED if answer.status == 200 else f"{answer.status} {answer.headers['x-amzn-errortype']}"
+    )
 
 
 def upload(gateway):
@@ -57,11 +59,19 @@ def test_a_trap_costs_what_its_worker_had_under_way_and_nothing_after_it(trappin
     }
     for _ in range(2):
         with concurrent.futures.ThreadPoolExecutor(UNDER_WAY) as pool:
-            started = {kind: [pool.submit(outcome, ask) for _ in range(UNDER_WAY // 3)] for kind, ask in kinds.items()}
+            started = {
+                kind: [pool.submit(outcome, ask) for _ in range(UNDER_WAY // 3)]
+                for kind, ask in kinds.items()
+            }
             time.sleep(0.5)
             assert post(trapping, "both", headers=TRAP).status == 503
             for _ in range(20):
-                answer = post(trapping, "west-first", "count-tokens", b'{"input":{"converse":{"messages":[]}}}')
+                answer = post(
+                    trapping,
+                    "west-first",
+                    "count-tokens",
+                    b'{"input":{"converse":{"messages":[]}}}',
+                )
                 assert answer.status == 200, "what comes after a trap meets a new VM, in both roles"
             found = {kind: [each.result() for each in futures] for kind, futures in started.items()}
         lost = {"waiting": {UNAVAILABLE}, "streaming": {ABORTED}, "uploading": {UNAVAILABLE}}
@@ -69,7 +79,9 @@ def test_a_trap_costs_what_its_worker_had_under_way_and_nothing_after_it(trappin
             expected = lost[kind] if trapping.workers == 1 else lost[kind] | {SAVED}
             assert set(outcomes) <= expected, (kind, outcomes)
         if trapping.workers > 1:
-            assert any(SAVED in outcomes for outcomes in found.values()), "the other worker has its own VM"
+            assert any(SAVED in outcomes for outcomes in found.values()), (
+                "the other worker has its own VM"
+            )
     seen = [entry for entry in bedrock.quiet_log() if entry["operation"] == "count-tokens"]
     assert {(entry["region"], entry["status"]) for entry in seen} == {(WEST, 429), (EAST, 200)}
     assert trapping.log().count("Uncaught RuntimeError: unreachable") == 2

@@ -11,15 +11,22 @@ CHI_SQUARE_MAX = 23.93
 
 
 def spread(bedrock) -> dict:
-    return {region: sum(entry["region"] == region for entry in bedrock.quiet_log()) for region in (WEST, EAST)}
+    return {
+        region: sum(entry["region"] == region for entry in bedrock.quiet_log())
+        for region in (WEST, EAST)
+    }
 
 
 def chi_square(found: dict, shares: dict) -> float:
     total = sum(found.values())
-    return sum((found[region] - total * share) ** 2 / (total * share) for region, share in shares.items())
+    return sum(
+        (found[region] - total * share) ** 2 / (total * share) for region, share in shares.items()
+    )
 
 
-@pytest.mark.parametrize("model, west", [("both", 0.5), ("by-weight", 0.75), ("by-rpm", 0.1), ("by-tpm", 0.6)])
+@pytest.mark.parametrize(
+    "model, west", [("both", 0.5), ("by-weight", 0.75), ("by-rpm", 0.1), ("by-tpm", 0.6)]
+)
 def test_requests_on_one_connection_are_spread_by_weight(over_http, bedrock, model, west):
     kept = connection(over_http.url)
     for _ in range(REQUESTS):
@@ -45,7 +52,9 @@ def test_the_choice_is_independent_of_the_one_before(over_http, bedrock):
     for _ in range(REQUESTS):
         send(kept, "both", "count-tokens", b'{"input":{"converse":{"messages":[]}}}').read()
     kept.close()
-    regions = [entry["region"] for entry in sorted(bedrock.quiet_log(), key=lambda entry: entry["arrival"])]
+    regions = [
+        entry["region"] for entry in sorted(bedrock.quiet_log(), key=lambda entry: entry["arrival"])
+    ]
     repeated = sum(one == next_one for one, next_one in zip(regions, regions[1:]))
     found = {"same": repeated, "other": REQUESTS - 1 - repeated}
     assert chi_square(found, {"same": 0.5, "other": 0.5}) < CHI_SQUARE_MAX, found

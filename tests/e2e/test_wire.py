@@ -17,17 +17,29 @@ BODY = question("hello")
 LENGTH = b"content-length: %d\r\n" % len(BODY)
 
 
-def request(path=b"/model/both/converse", headers=AUTH + LENGTH, body=BODY, *, method=b"POST", version=b"HTTP/1.1",
-            host=b"host: gateway\r\n") -> bytes:
+def request(
+    path=b"/model/both/converse",
+    headers=AUTH + LENGTH,
+    body=BODY,
+    *,
+    method=b"POST",
+    version=b"HTTP/1.1",
+    host=b"host: gateway\r\n",
+) -> bytes:
     return method + b" " + path + b" " + version + b"\r\n" + host + headers + b"\r\n" + body
 
 
 def is_in_both_forms(answer: Answer) -> bool:
     """AWS's world reads `message` and the error type, LiteLLM's reads `error`."""
     error = answer.json["error"]
-    return (answer.error_type.endswith("Exception") and answer.headers["content-type"] == "application/json"
-            and error["code"] == str(answer.status) and error["message"] == answer.json["message"]
-            and error["type"] and error["param"] is None)
+    return (
+        answer.error_type.endswith("Exception")
+        and answer.headers["content-type"] == "application/json"
+        and error["code"] == str(answer.status)
+        and error["message"] == answer.json["message"]
+        and error["type"]
+        and error["param"] is None
+    )
 
 
 def first(gateway, sent: bytes) -> Answer:
@@ -44,31 +56,56 @@ def test_the_plain_request_that_the_others_are_made_of_works(gateway, bedrock):
 # Who may pass.
 
 
-@pytest.mark.parametrize("headers", [
-    b"", b"authorization: \r\n", b"authorization: Bearer\r\n", b"authorization: Bearer \r\n",
-    b"authorization: Bearer sk-wrong\r\n", b"authorization: Basic c2stMTIzNA==\r\n",
-    f"authorization: {KEY}\r\n".encode(), f"authorization: Bearer {KEY}x\r\n".encode(),
-    f"authorization: Bearer {KEY[:-1]}\r\n".encode(), f"authorization: Bearer {KEY.upper()}\r\n".encode(),
-    AUTH + AUTH, AUTH + b"authorization: Bearer other\r\n", b"authorization: Bearer other\r\n" + AUTH,
-    f"authorization: Bearer {KEY}, Bearer other\r\n".encode(), f"cookie: key={KEY}; token={KEY}\r\n".encode(),
-    f"authorization: AWS4-HMAC-SHA256 Credential={KEY}\r\n".encode(),
-    AUTH + b"x-litellm-api-key: other\r\n", b"x-api-key: \xff\xfe\r\n", f"proxy-authorization: Bearer {KEY}\r\n".encode(),
-])
-@pytest.mark.parametrize("path", [b"/model/both/converse", b"/bedrock/model/nobody/converse-stream", b"/model/x"])
+@pytest.mark.parametrize(
+    "headers",
+    [
+        b"",
+        b"authorization: \r\n",
+        b"authorization: Bearer\r\n",
+        b"authorization: Bearer \r\n",
+        b"authorization: Bearer sk-wrong\r\n",
+        b"authorization: Basic c2stMTIzNA==\r\n",
+        f"authorization: {KEY}\r\n".encode(),
+        f"authorization: Bearer {KEY}x\r\n".encode(),
+        f"authorization: Bearer {KEY[:-1]}\r\n".encode(),
+        f"authorization: Bearer {KEY.upper()}\r\n".encode(),
+        AUTH + AUTH,
+        AUTH + b"authorization: Bearer other\r\n",
+        b"authorization: Bearer other\r\n" + AUTH,
+        f"authorization: Bearer {KEY}, Bearer other\r\n".encode(),
+        f"cookie: key={KEY}; token={KEY}\r\n".encode(),
+        f"authorization: AWS4-HMAC-SHA256 Credential={KEY}\r\n".encode(),
+        AUTH + b"x-litellm-api-key: other\r\n",
+        b"x-api-key: \xff\xfe\r\n",
+        f"proxy-authorization: Bearer {KEY}\r\n".encode(),
+    ],
+)
+@pytest.mark.parametrize(
+    "path", [b"/model/both/converse", b"/bedrock/model/nobody/converse-stream", b"/model/x"]
+)
 def test_who_has_no_key_is_refused_before_anything_else(over_http, bedrock, headers, path):
     answer = first(over_http, request(path, headers + LENGTH))
-    assert (answer.status, answer.error_type) == (401, "UnrecognizedClientException") and is_in_both_forms(answer)
+    assert (answer.status, answer.error_type) == (
+        401,
+        "UnrecognizedClientException",
+    ) and is_in_both_forms(answer)
     assert KEY.encode() not in answer.body and b"nobody" not in answer.body
     assert bedrock.quiet_log() == []
 
 
-@pytest.mark.parametrize("headers", [
-    AUTH, AUTH.replace(b"Bearer", b"bEARER"), f"x-litellm-api-key: {KEY}\r\n".encode(),
-    f"x-litellm-api-key: Bearer {KEY}\r\nauthorization: Bearer other\r\n".encode(),
-    f"x-api-key: {KEY}\r\n".encode(), f"api-key: {KEY}\r\n".encode(),
-    f"authorization: AWS4-HMAC-SHA256 Credential={KEY}/20260101/eu-west-1/bedrock/aws4_request, SignedHeaders=host, "
-    f"Signature=0\r\n".encode(),
-])
+@pytest.mark.parametrize(
+    "headers",
+    [
+        AUTH,
+        AUTH.replace(b"Bearer", b"bEARER"),
+        f"x-litellm-api-key: {KEY}\r\n".encode(),
+        f"x-litellm-api-key: Bearer {KEY}\r\nauthorization: Bearer other\r\n".encode(),
+        f"x-api-key: {KEY}\r\n".encode(),
+        f"api-key: {KEY}\r\n".encode(),
+        f"authorization: AWS4-HMAC-SHA256 Credential={KEY}/20260101/eu-west-1/bedrock/aws4_request, SignedHeaders=host, "
+        f"Signature=0\r\n".encode(),
+    ],
+)
 def test_a_key_is_taken_from_wherever_clients_put_it(over_http, bedrock, headers):
     assert first(over_http, request(headers=headers + LENGTH)).status == 200
     assert len(bedrock.quiet_log()) == 1
@@ -86,7 +123,9 @@ def test_100_continue_is_said_before_the_key_is_looked_at(gateway, bedrock):
     received = speak(gateway, request(headers=headers, body=b""), BODY)
     assert received.startswith(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 401")
     headers = AUTH + b"expect: 100-continue\r\n" + LENGTH
-    assert speak(gateway, request(headers=headers, body=b""), BODY).startswith(b"HTTP/1.1 100 Continue")
+    assert speak(gateway, request(headers=headers, body=b""), BODY).startswith(
+        b"HTTP/1.1 100 Continue"
+    )
     assert len(bedrock.quiet_log()) == 1
 
 
@@ -94,10 +133,20 @@ def test_a_refusal_over_http2_is_whole_though_the_body_never_comes(gateway, bedr
     """RFC 9113 §8.1: a complete answer, then RST_STREAM with NO_ERROR for the rest of the body. It comes when the
     client has been silent for a while."""
     with socket.create_connection(("127.0.0.1", gateway.port), timeout=10) as raw:
-        peer = h2.connection.H2Connection(h2.config.H2Configuration(client_side=True, header_encoding="utf-8"))
+        peer = h2.connection.H2Connection(
+            h2.config.H2Configuration(client_side=True, header_encoding="utf-8")
+        )
         peer.initiate_connection()
-        peer.send_headers(1, [(":method", "POST"), (":scheme", "http"), (":path", "/model/both/converse"),
-                              (":authority", "gateway"), ("authorization", "Bearer wrong")])
+        peer.send_headers(
+            1,
+            [
+                (":method", "POST"),
+                (":scheme", "http"),
+                (":path", "/model/both/converse"),
+                (":authority", "gateway"),
+                ("authorization", "Bearer wrong"),
+            ],
+        )
         raw.sendall(peer.data_to_send())
         status, body, reset = None, b"", None
         for event in peer.receive_data(everything(raw, silence=8)):
@@ -115,30 +164,80 @@ def test_a_refusal_over_http2_is_whole_though_the_body_never_comes(gateway, bedr
 # Paths.
 
 
-@pytest.mark.parametrize("path", [
-    b"/model/../model/both/converse", b"/model/both/../both/converse", b"/model/./both/converse",
-    b"/model/%2e%2e/converse", b"/model/%2E%2e%2fboth/converse", b"/model/both%2f..%2fboth/converse",
-    b"/model/both%5c..%5cboth/converse", b"/model/both\\converse", b"/model\\both\\converse", b"/model/both%00/converse",
-    b"/model/both%0a/converse", b"/model/both%7f/converse", b"/model/both%/converse", b"/model/both%4/converse",
-    b"/model/both%zz/converse", b"/model/both%ff/converse", b"/model//converse", b"/model//both/converse",
-    b"//model//both/converse", b"/model/both//converse", b"/model/both/converse/", b"/model/both/converse/more",
-    b"/model/both/Converse", b"/model/BOTH/converse", b"/model/both", b"/model/", b"/model", b"/bedrock", b"/bedrock/",
-    b"/bedrock/bedrock/model/both/converse", b"/bedrockmodel/both/converse", b"/model/both/converse%2f",
-    b"/model/both/%63onverse", b"/%6dodel/both/converse", b"/model/" + b"a" * 3000 + b"/converse", b"/model/both/async-invoke",
-    b"/model/both%20/converse", b"/model/both;x/converse", b"/guardrail/x/version/1/apply", b"/admin", b"/stats", b"/",
-    b"/metrics", b"/config_dump", b"/quitquitquit", b"*", b"/model/both/converse#fragment", b"/health", b"/model/b%6fth%2F/converse",
-])
+@pytest.mark.parametrize(
+    "path",
+    [
+        b"/model/../model/both/converse",
+        b"/model/both/../both/converse",
+        b"/model/./both/converse",
+        b"/model/%2e%2e/converse",
+        b"/model/%2E%2e%2fboth/converse",
+        b"/model/both%2f..%2fboth/converse",
+        b"/model/both%5c..%5cboth/converse",
+        b"/model/both\\converse",
+        b"/model\\both\\converse",
+        b"/model/both%00/converse",
+        b"/model/both%0a/converse",
+        b"/model/both%7f/converse",
+        b"/model/both%/converse",
+        b"/model/both%4/converse",
+        b"/model/both%zz/converse",
+        b"/model/both%ff/converse",
+        b"/model//converse",
+        b"/model//both/converse",
+        b"//model//both/converse",
+        b"/model/both//converse",
+        b"/model/both/converse/",
+        b"/model/both/converse/more",
+        b"/model/both/Converse",
+        b"/model/BOTH/converse",
+        b"/model/both",
+        b"/model/",
+        b"/model",
+        b"/bedrock",
+        b"/bedrock/",
+        b"/bedrock/bedrock/model/both/converse",
+        b"/bedrockmodel/both/converse",
+        b"/model/both/converse%2f",
+        b"/model/both/%63onverse",
+        b"/%6dodel/both/converse",
+        b"/model/" + b"a" * 3000 + b"/converse",
+        b"/model/both/async-invoke",
+        b"/model/both%20/converse",
+        b"/model/both;x/converse",
+        b"/guardrail/x/version/1/apply",
+        b"/admin",
+        b"/stats",
+        b"/",
+        b"/metrics",
+        b"/config_dump",
+        b"/quitquitquit",
+        b"*",
+        b"/model/both/converse#fragment",
+        b"/health",
+        b"/model/b%6fth%2F/converse",
+    ],
+)
 def test_no_other_path_leads_anywhere(over_http, bedrock, path):
     answer = first(over_http, request(path))
     assert answer.status in (400, 404) and is_in_both_forms(answer), (answer.status, answer.body)
     assert bedrock.quiet_log() == []
 
 
-@pytest.mark.parametrize("path", [
-    b"/model/both/converse", b"/bedrock/model/both/converse", b"/model/b%6Fth/converse", b"/model/both/converse?x=/../",
-    b"/model/team/alias:1/converse", b"/model/team%2Falias%3A1/converse", b"/model/team%2falias%3a1/converse",
-    b"http://elsewhere.example/model/both/converse", b"http://169.254.169.254:1/bedrock/model/both/converse",
-])
+@pytest.mark.parametrize(
+    "path",
+    [
+        b"/model/both/converse",
+        b"/bedrock/model/both/converse",
+        b"/model/b%6Fth/converse",
+        b"/model/both/converse?x=/../",
+        b"/model/team/alias:1/converse",
+        b"/model/team%2Falias%3A1/converse",
+        b"/model/team%2falias%3a1/converse",
+        b"http://elsewhere.example/model/both/converse",
+        b"http://169.254.169.254:1/bedrock/model/both/converse",
+    ],
+)
 def test_every_spelling_of_an_alias_is_that_alias(over_http, bedrock, path):
     """An absolute target too: its host says nothing about where the request goes."""
     assert first(over_http, request(path)).status == 200
@@ -146,7 +245,10 @@ def test_every_spelling_of_an_alias_is_that_alias(over_http, bedrock, path):
     assert entry["path"] == "/model/us.anthropic.claude-3-5-sonnet-20240620-v1%3A0/converse"
 
 
-@pytest.mark.parametrize("method", [b"GET", b"HEAD", b"PUT", b"PATCH", b"DELETE", b"OPTIONS", b"TRACE", b"BREW", b"CONNECT"])
+@pytest.mark.parametrize(
+    "method",
+    [b"GET", b"HEAD", b"PUT", b"PATCH", b"DELETE", b"OPTIONS", b"TRACE", b"BREW", b"CONNECT"],
+)
 def test_no_other_method_leads_anywhere(over_http, bedrock, method):
     answer = first(over_http, request(method=method))
     assert 400 <= answer.status < 500
@@ -156,31 +258,61 @@ def test_no_other_method_leads_anywhere(over_http, bedrock, method):
 # HTTP that is not quite HTTP.
 
 
-SMUGGLED = b"POST /model/both/converse HTTP/1.1\r\nhost: gateway\r\n" + AUTH + b"content-length: 0\r\n\r\n"
+SMUGGLED = (
+    b"POST /model/both/converse HTTP/1.1\r\nhost: gateway\r\n" + AUTH + b"content-length: 0\r\n\r\n"
+)
 
 
-@pytest.mark.parametrize("raw", [
-    request(headers=AUTH + LENGTH + b"transfer-encoding: chunked\r\n", body=b"0\r\n\r\n" + SMUGGLED),
-    request(headers=AUTH + b"content-length: 5\r\ncontent-length: 6\r\n"),
-    request(headers=AUTH + b"content-length: 5, 6\r\n"), request(headers=AUTH + b"content-length: +5\r\n"),
-    request(headers=AUTH + b"content-length: -1\r\n"), request(headers=AUTH + b"content-length: 0x10\r\n"),
-    request(headers=AUTH + b"content-length: 99999999999999999999\r\n"),
-    request(headers=AUTH + b"content-length : 5\r\n"), request(headers=AUTH + b"transfer-encoding : chunked\r\n"),
-    request(headers=AUTH + b"transfer-encoding: xchunked\r\n"), request(headers=AUTH + b"transfer-encoding: identity\r\n"),
-    request(headers=AUTH + b"transfer-encoding: chunked, identity\r\n"),
-    request(headers=AUTH + b"transfer-encoding: chunked\r\n", body=b"zz\r\nhello\r\n0\r\n\r\n"),
-    request(headers=AUTH + b"transfer-encoding: chunked\r\n", body=b"5\r\nhelloXX0\r\n\r\n"),
-    request(headers=AUTH + b"transfer-encoding: chunked\r\n", body=b"fffffffffffffffff\r\nx\r\n0\r\n\r\n"),
-    request(headers=AUTH + LENGTH + b"x-null: a\0b\r\n"), request(headers=AUTH + LENGTH + b"x\0y: a\r\n"),
-    request(headers=AUTH + LENGTH + b": empty name\r\n"), request(headers=AUTH + LENGTH + b"no colon\r\n"),
-    request(headers=AUTH + LENGTH + b"bad name: x\r\n"), request(path=b"/model/both/converse\0"),
-    request(path=b"/model/bo\xc3\xb6th/converse"), request(path=b"/model/both/con verse"), request(path=b"model/both/converse"),
-    request(path=b"ftp://gateway/model/both/converse", host=b""), request(host=b""), request(host=b"host: a b\r\n"),
-    request(version=b"HTTP/1.1 x"), request(version=b"HTTP/3.0"), request(version=b"HTTP/0.9"), request(version=b"http/1.1"),
-    request(headers=AUTH + b"upgrade: websocket\r\nconnection: upgrade\r\n" + LENGTH, method=b"GET"),
-    b"\0\1\2\3", b"\r\n" * 5000 + b"x\r\n\r\n", b"GET\r\n\r\n", b"\x16\x03\x01\x02\x00\x01\x00", b"PRI * HTTP/2.0\r\n\r\nXX\r\n\r\n",
-    b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\xff" * 64,
-])
+@pytest.mark.parametrize(
+    "raw",
+    [
+        request(
+            headers=AUTH + LENGTH + b"transfer-encoding: chunked\r\n", body=b"0\r\n\r\n" + SMUGGLED
+        ),
+        request(headers=AUTH + b"content-length: 5\r\ncontent-length: 6\r\n"),
+        request(headers=AUTH + b"content-length: 5, 6\r\n"),
+        request(headers=AUTH + b"content-length: +5\r\n"),
+        request(headers=AUTH + b"content-length: -1\r\n"),
+        request(headers=AUTH + b"content-length: 0x10\r\n"),
+        request(headers=AUTH + b"content-length: 99999999999999999999\r\n"),
+        request(headers=AUTH + b"content-length : 5\r\n"),
+        request(headers=AUTH + b"transfer-encoding : chunked\r\n"),
+        request(headers=AUTH + b"transfer-encoding: xchunked\r\n"),
+        request(headers=AUTH + b"transfer-encoding: identity\r\n"),
+        request(headers=AUTH + b"transfer-encoding: chunked, identity\r\n"),
+        request(headers=AUTH + b"transfer-encoding: chunked\r\n", body=b"zz\r\nhello\r\n0\r\n\r\n"),
+        request(headers=AUTH + b"transfer-encoding: chunked\r\n", body=b"5\r\nhelloXX0\r\n\r\n"),
+        request(
+            headers=AUTH + b"transfer-encoding: chunked\r\n",
+            body=b"fffffffffffffffff\r\nx\r\n0\r\n\r\n",
+        ),
+        request(headers=AUTH + LENGTH + b"x-null: a\0b\r\n"),
+        request(headers=AUTH + LENGTH + b"x\0y: a\r\n"),
+        request(headers=AUTH + LENGTH + b": empty name\r\n"),
+        request(headers=AUTH + LENGTH + b"no colon\r\n"),
+        request(headers=AUTH + LENGTH + b"bad name: x\r\n"),
+        request(path=b"/model/both/converse\0"),
+        request(path=b"/model/bo\xc3\xb6th/converse"),
+        request(path=b"/model/both/con verse"),
+        request(path=b"model/both/converse"),
+        request(path=b"ftp://gateway/model/both/converse", host=b""),
+        request(host=b""),
+        request(host=b"host: a b\r\n"),
+        request(version=b"HTTP/1.1 x"),
+        request(version=b"HTTP/3.0"),
+        request(version=b"HTTP/0.9"),
+        request(version=b"http/1.1"),
+        request(
+            headers=AUTH + b"upgrade: websocket\r\nconnection: upgrade\r\n" + LENGTH, method=b"GET"
+        ),
+        b"\0\1\2\3",
+        b"\r\n" * 5000 + b"x\r\n\r\n",
+        b"GET\r\n\r\n",
+        b"\x16\x03\x01\x02\x00\x01\x00",
+        b"PRI * HTTP/2.0\r\n\r\nXX\r\n\r\n",
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\xff" * 64,
+    ],
+)
 def test_malformed_requests_go_nowhere(over_http, bedrock, raw):
     answer = exchange(over_http, raw)
     # Garbage in place of HTTP/2 has no stream to answer on, and some of Envoy's refusals have no body.
@@ -204,8 +336,11 @@ def test_requests_sent_in_a_row_are_answered_in_a_row(gateway, bedrock):
 
 
 def test_slow_headers_and_bodies_in_pieces_are_one_request(gateway, bedrock):
-    whole = request(headers=AUTH + b"transfer-encoding: chunked\r\n", body=b"%x;ext=1\r\n%s\r\n0\r\nx-trailer: 1\r\n\r\n" % (len(BODY), BODY))
-    pieces = [whole[i:i + 40] for i in range(0, len(whole), 40)]
+    whole = request(
+        headers=AUTH + b"transfer-encoding: chunked\r\n",
+        body=b"%x;ext=1\r\n%s\r\n0\r\nx-trailer: 1\r\n\r\n" % (len(BODY), BODY),
+    )
+    pieces = [whole[i : i + 40] for i in range(0, len(whole), 40)]
     assert answers(speak(gateway, *pieces, pause=0.005))[0].status == 200
     (entry,) = bedrock.quiet_log()
     assert entry["body_bytes"] == len(BODY) and "x-trailer" not in dict(entry["headers"])
@@ -217,7 +352,10 @@ def test_http_1_0_is_not_spoken(gateway, bedrock):
     assert bedrock.quiet_log() == []
 
 
-@pytest.mark.parametrize("headers", [b"x-large: " + b"a" * 70_000 + b"\r\n", b"".join(b"x-%d: 1\r\n" % n for n in range(200))])
+@pytest.mark.parametrize(
+    "headers",
+    [b"x-large: " + b"a" * 70_000 + b"\r\n", b"".join(b"x-%d: 1\r\n" % n for n in range(200))],
+)
 def test_too_many_headers_are_told_in_json(gateway, bedrock, headers):
     answer = first(gateway, request(headers=AUTH + LENGTH + headers))
     assert answer.status == 431 and is_in_both_forms(answer)
@@ -228,7 +366,9 @@ def test_a_body_that_never_ends_goes_nowhere(gateway, bedrock):
     with socket.create_connection(("127.0.0.1", gateway.port)) as raw:
         raw.sendall(request(headers=AUTH + b"content-length: 1000\r\n", body=b"half"))
     with socket.create_connection(("127.0.0.1", gateway.port)) as raw:
-        raw.sendall(request(headers=AUTH + b"transfer-encoding: chunked\r\n", body=b"4\r\nhalf\r\n"))
+        raw.sendall(
+            request(headers=AUTH + b"transfer-encoding: chunked\r\n", body=b"4\r\nhalf\r\n")
+        )
     assert post(gateway, "both").status == 200
     assert len(bedrock.quiet_log()) == 1
 
@@ -244,6 +384,14 @@ def test_the_health_of_the_gateway_needs_no_key(gateway):
 def test_bedrocks_answers_have_no_header_of_envoys(gateway, bedrock):
     bedrock.fault("status", status=429, region=WEST)
     bedrock.fault("status", status=429, region=EAST, count=1)
-    for model, operation in [("both", "converse"), ("both", "converse-stream"), ("nobody", "converse")]:
+    for model, operation in [
+        ("both", "converse"),
+        ("both", "converse-stream"),
+        ("nobody", "converse"),
+    ]:
         answer = post(gateway, model, operation)
-        assert not [name for name in answer.headers if name.lower().startswith(("x-envoy", "x-eb-", "server"))]
+        assert not [
+            name
+            for name in answer.headers
+            if name.lower().startswith(("x-envoy", "x-eb-", "server"))
+        ]

@@ -21,15 +21,25 @@ def panels() -> list:
     return [panel for panel in found if panel["type"] != "row"]
 
 
-def substituted(expression: str, model_group=".*", region=".*", range="1m", rate_interval="15s") -> str:
+def substituted(
+    expression: str, model_group=".*", region=".*", range="1m", rate_interval="15s"
+) -> str:
     """With the values of Grafana's variables in their places; fails on one that is not known here."""
-    values = {"model_group": model_group, "region": region, "__range": range, "__rate_interval": rate_interval}
+    values = {
+        "model_group": model_group,
+        "region": region,
+        "__range": range,
+        "__rate_interval": rate_interval,
+    }
     return re.sub(r"\$(\w+)", lambda match: values[match[1]], expression)
 
 
 def queries(**variables) -> list:
-    return [Query(panel["title"], substituted(target["expr"], **variables), target["legendFormat"])
-            for panel in panels() for target in panel["targets"]]
+    return [
+        Query(panel["title"], substituted(target["expr"], **variables), target["legendFormat"])
+        for panel in panels()
+        for target in panel["targets"]
+    ]
 
 
 def variable_queries() -> list:

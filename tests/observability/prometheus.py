@@ -19,22 +19,32 @@ START_SECONDS = 30
 def program(name: str) -> str:
     """The path of `prometheus` or `promtool`. A missing one is a failure, never a skip."""
     if (path := shutil.which(name)) is None:
-        raise FileNotFoundError(f"expected the command {name}, but found none: `make observability-test` gets "
-                                "Debian's; or install Prometheus")
+        raise FileNotFoundError(
+            f"expected the command {name}, but found none: `make observability-test` gets "
+            "Debian's; or install Prometheus"
+        )
     return path
 
 
 def promtool(*arguments, given=None) -> subprocess.CompletedProcess:
-    return subprocess.run([program("promtool"), *map(str, arguments)], input=given, capture_output=True, text=True,
-                          timeout=60)
+    return subprocess.run(
+        [program("promtool"), *map(str, arguments)],
+        input=given,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
 
 
 def configuration(targets, interval: str) -> str:
     """The shipped file with other targets and another pace."""
     text = (SHIPPED / "prometheus.yml").read_text(encoding="utf-8")
     quoted = ", ".join(f'"{target}"' for target in targets)
-    for shipped, wanted in [('"envoy:9902"', quoted), ("_interval: 15s", f"_interval: {interval}"),
-                            ("rules/*.yml", f"{SHIPPED}/rules/*.yml")]:
+    for shipped, wanted in [
+        ('"envoy:9902"', quoted),
+        ("_interval: 15s", f"_interval: {interval}"),
+        ("rules/*.yml", f"{SHIPPED}/rules/*.yml"),
+    ]:
         if shipped not in text:
             raise RuntimeError(f"expected {shipped} in prometheus.yml")
         text = text.replace(shipped, wanted)
@@ -52,8 +62,15 @@ class Prometheus:
         self.log = folder / "log"
         with open(self.log, "wb") as log:
             self.process = subprocess.Popen(
-                [program("prometheus"), f"--config.file={folder}/prometheus.yml", f"--storage.tsdb.path={folder}/data",
-                 f"--web.listen-address=127.0.0.1:{self.port}"], stdout=log, stderr=log)
+                [
+                    program("prometheus"),
+                    f"--config.file={folder}/prometheus.yml",
+                    f"--storage.tsdb.path={folder}/data",
+                    f"--web.listen-address=127.0.0.1:{self.port}",
+                ],
+                stdout=log,
+                stderr=log,
+            )
         self.session = requests.Session()
         self.session.trust_env = False
 
@@ -71,7 +88,10 @@ class Prometheus:
 
     def is_ready(self) -> bool:
         try:
-            return self.session.get(f"http://127.0.0.1:{self.port}/-/ready", timeout=5).status_code == 200
+            return (
+                self.session.get(f"http://127.0.0.1:{self.port}/-/ready", timeout=5).status_code
+                == 200
+            )
         except requests.RequestException:
             return False
 
@@ -83,10 +103,14 @@ class Prometheus:
                 return answer
             time.sleep(0.1)
         tail = self.log.read_text(errors="replace")[-3000:]
-        raise TimeoutError(f"expected Prometheus {what} within {seconds} s, but found it was not:\n{tail}")
+        raise TimeoutError(
+            f"expected Prometheus {what} within {seconds} s, but found it was not:\n{tail}"
+        )
 
     def call(self, path: str, **params):
-        answer = self.session.get(f"http://127.0.0.1:{self.port}/api/v1/{path}", params=params, timeout=30).json()
+        answer = self.session.get(
+            f"http://127.0.0.1:{self.port}/api/v1/{path}", params=params, timeout=30
+        ).json()
         if answer["status"] != "success":
             raise RuntimeError(f"{path} {params}: {answer['error']}")
         return answer["data"]
@@ -94,9 +118,19 @@ class Prometheus:
     def query(self, expression: str, **params) -> list:
         """(labels, value) of each sample that is a number."""
         data = self.call("query", query=expression, **params)
-        pairs = [data["result"]] if data["resultType"] == "scalar" else [each["value"] for each in data["result"]]
-        labels = [{}] if data["resultType"] == "scalar" else [each["metric"] for each in data["result"]]
-        return [(names, float(value)) for names, (_, value) in zip(labels, pairs) if not math.isnan(float(value))]
+        pairs = (
+            [data["result"]]
+            if data["resultType"] == "scalar"
+            else [each["value"] for each in data["result"]]
+        )
+        labels = (
+            [{}] if data["resultType"] == "scalar" else [each["metric"] for each in data["result"]]
+        )
+        return [
+            (names, float(value))
+            for names, (_, value) in zip(labels, pairs)
+            if not math.isnan(float(value))
+        ]
 
     def number(self, expression: str) -> float:
         """The value of an expression that has one, or 0."""

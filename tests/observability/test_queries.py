@@ -8,7 +8,9 @@ from dashboard import queries, variable_queries
 from prometheus import SHIPPED
 
 DATA_SECONDS = 90
-RULES = "\n".join(path.read_text(encoding="utf-8") for path in sorted((SHIPPED / "rules").glob("*.yml")))
+RULES = "\n".join(
+    path.read_text(encoding="utf-8") for path in sorted((SHIPPED / "rules").glob("*.yml"))
+)
 RECORDS = re.findall(r"- record: (\S+)", RULES)
 ALERTS = re.findall(r"- alert: (\S+)", RULES)
 
@@ -20,12 +22,18 @@ def test_both_targets_are_seen_for_what_they_are(prometheus):
 
 @pytest.mark.parametrize("query", queries(), ids=lambda query: f"{query.panel}: {query.legend}")
 def test_every_query_of_the_dashboard_returns_data(prometheus, query):
-    found = prometheus.wait(lambda: prometheus.query(query.expression), f"to answer {query.expression}", DATA_SECONDS)
+    found = prometheus.wait(
+        lambda: prometheus.query(query.expression), f"to answer {query.expression}", DATA_SECONDS
+    )
     labels = set(re.findall(r"{{(\w+)}}", query.legend))
-    assert all(labels <= set(names) for names, _ in found), "the legend names a label that is not there"
+    assert all(labels <= set(names) for names, _ in found), (
+        "the legend names a label that is not there"
+    )
 
 
-@pytest.mark.parametrize("query", queries(model_group="claude|nova", region="us-east-1"), ids=lambda query: query.panel)
+@pytest.mark.parametrize(
+    "query", queries(model_group="claude|nova", region="us-east-1"), ids=lambda query: query.panel
+)
 def test_the_variables_choose(prometheus, query):
     """A choice is a subset; what has no model or region does not care."""
     for names, _ in prometheus.query(query.expression):
@@ -46,7 +54,9 @@ def test_every_recording_rule_returns_data(prometheus, record):
 @pytest.mark.parametrize("alert", ALERTS)
 def test_every_alert_fires_at_its_fault(prometheus, alert):
     """Its condition holds; that it waits for as long as it should is a matter of promtool's tests."""
-    prometheus.wait(lambda: alert in prometheus.alerts(), f"to see the condition of {alert}", DATA_SECONDS)
+    prometheus.wait(
+        lambda: alert in prometheus.alerts(), f"to see the condition of {alert}", DATA_SECONDS
+    )
 
 
 def test_no_rule_has_an_error(prometheus):

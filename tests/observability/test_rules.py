@@ -19,7 +19,9 @@ def test_the_configuration_is_valid():
 
 
 def test_every_file_of_rules_has_unit_tests():
-    assert [path.name for path in UNIT_TESTS] == [path.name for path in sorted((SHIPPED / "rules").glob("*.yml"))]
+    assert [path.name for path in UNIT_TESTS] == [
+        path.name for path in sorted((SHIPPED / "rules").glob("*.yml"))
+    ]
 
 
 @pytest.mark.parametrize("path", UNIT_TESTS, ids=lambda path: path.stem)
@@ -29,7 +31,9 @@ def test_the_rules_pass_their_unit_tests(path):
 
 
 def test_every_alert_has_a_unit_test_and_says_what_is_needed():
-    alerts = re.split(r"\n      - alert: ", (SHIPPED / "rules/alerts.yml").read_text(encoding="utf-8"))[1:]
+    alerts = re.split(
+        r"\n      - alert: ", (SHIPPED / "rules/alerts.yml").read_text(encoding="utf-8")
+    )[1:]
     tested = (UNIT_TESTS[0].parent / "alerts.yml").read_text(encoding="utf-8")
     assert len(alerts) >= 5
     for text in alerts:
@@ -45,8 +49,12 @@ def test_no_panel_is_without_a_query_a_unit_or_a_title_of_its_own():
     assert len({panel["title"] for panel in shown}) == len(shown) >= 20
     for panel in shown:
         units = [panel["fieldConfig"]["defaults"].get("unit")]
-        units += [each["value"] for override in panel["fieldConfig"]["overrides"]
-                  for each in override["properties"] if each["id"] == "unit"]
+        units += [
+            each["value"]
+            for override in panel["fieldConfig"]["overrides"]
+            for each in override["properties"]
+            if each["id"] == "unit"
+        ]
         assert panel["targets"] and any(units), panel["title"]
 
 
@@ -58,7 +66,10 @@ def test_panels_do_not_overlap():
     taken = set()
     for panel in json.loads(DASHBOARD.read_text(encoding="utf-8"))["panels"]:
         place = panel["gridPos"]
-        cells = {(x, y) for x in range(place["x"], place["x"] + place["w"])
-                 for y in range(place["y"], place["y"] + place["h"])}
+        cells = {
+            (x, y)
+            for x in range(place["x"], place["x"] + place["w"])
+            for y in range(place["y"], place["y"] + place["h"])
+        }
         assert place["x"] + place["w"] <= 24 and not cells & taken, panel["title"]
         taken |= cells

@@ -44,16 +44,38 @@ def test_the_page_is_where_envoy_and_litellm_have_it(gateway, path):
     assert answer.status == 200 and "# TYPE envoy_bedrock_deployment_info gauge" in answer.text
 
 
-@pytest.mark.parametrize("method, path", [
-    ("GET", "/"), ("GET", "/stats"), ("GET", "/config_dump"), ("GET", "/certs"), ("GET", "/server_info"),
-    ("GET", "/help"), ("POST", "/quitquitquit"), ("POST", "/drain_listeners"), ("POST", "/logging?level=trace"),
-    ("POST", "/metrics"), ("HEAD", "/metrics"), ("PUT", "/stats/prometheus"), ("GET", "/stats/prometheus?usedonly"),
-    ("GET", "/metrics?filter=(a*)*"),
-    ("GET", "/metrics?"), ("GET", "/metrics/../config_dump"), ("GET", "/metrics/config_dump"), ("GET", "/metrics//"),
-    ("GET", "//metrics"), ("GET", "/metrics%2f"), ("GET", "/stats/prometheus/../../config_dump"),
-    ("GET", "/stats/prometheus%3fformat=json"), ("GET", "/METRICS"), ("GET", "http://127.0.0.1/config_dump"),
-    ("GET", "/stats/prometheus;x"), ("GET", "/metrics\\..\\config_dump"), ("OPTIONS", "*"),
-])
+@pytest.mark.parametrize(
+    "method, path",
+    [
+        ("GET", "/"),
+        ("GET", "/stats"),
+        ("GET", "/config_dump"),
+        ("GET", "/certs"),
+        ("GET", "/server_info"),
+        ("GET", "/help"),
+        ("POST", "/quitquitquit"),
+        ("POST", "/drain_listeners"),
+        ("POST", "/logging?level=trace"),
+        ("POST", "/metrics"),
+        ("HEAD", "/metrics"),
+        ("PUT", "/stats/prometheus"),
+        ("GET", "/stats/prometheus?usedonly"),
+        ("GET", "/metrics?filter=(a*)*"),
+        ("GET", "/metrics?"),
+        ("GET", "/metrics/../config_dump"),
+        ("GET", "/metrics/config_dump"),
+        ("GET", "/metrics//"),
+        ("GET", "//metrics"),
+        ("GET", "/metrics%2f"),
+        ("GET", "/stats/prometheus/../../config_dump"),
+        ("GET", "/stats/prometheus%3fformat=json"),
+        ("GET", "/METRICS"),
+        ("GET", "http://127.0.0.1/config_dump"),
+        ("GET", "/stats/prometheus;x"),
+        ("GET", "/metrics\\..\\config_dump"),
+        ("OPTIONS", "*"),
+    ],
+)
 def test_nothing_else_of_the_admin_interface_can_be_reached(gateway, method, path):
     answer = ask(gateway.metrics_port, method, path)
     assert answer.status in (400, 404), answer.text[:200]
@@ -65,9 +87,12 @@ def test_a_smuggled_second_request_is_one_of_the_same_kind(gateway):
     """What follows a body of unclear length is refused or judged like any other request."""
     gateway_port, gateway.port = gateway.port, gateway.metrics_port
     try:
-        received = clients.speak(gateway, b"GET /metrics HTTP/1.1\r\nhost: h\r\ncontent-length: 4\r\n"
-                                 b"transfer-encoding: chunked\r\n\r\n0\r\n\r\n"
-                                 b"GET /config_dump HTTP/1.1\r\nhost: h\r\n\r\n")
+        received = clients.speak(
+            gateway,
+            b"GET /metrics HTTP/1.1\r\nhost: h\r\ncontent-length: 4\r\n"
+            b"transfer-encoding: chunked\r\n\r\n0\r\n\r\n"
+            b"GET /config_dump HTTP/1.1\r\nhost: h\r\n\r\n",
+        )
     finally:
         gateway.port = gateway_port
     assert b"bootstrap" not in received and b"static_resources" not in received
@@ -99,12 +124,24 @@ def test_no_client_makes_a_series(gateway):
 def hostile(gateway, word):
     """What a client can choose, chosen to be seen."""
     mark = f"hostile-{word}"
-    headers = {"x-litellm-tags": f"{mark},b", "x-litellm-customer-id": mark, "x-litellm-end-user-id": mark,
-               "x-litellm-call-id": mark, "user-agent": mark, "x-litellm-model-group": mark, "x-litellm-model-id": mark,
-               "x-litellm-spend-logs-metadata": f'{{"a":"{mark}"}}', "x-amzn-trace-id": mark, "host": mark,
-               "x-eb-cluster": mark, "x-eb-route": mark, "x-forwarded-for": mark, "x-amzn-bedrock-trace": mark}
+    headers = {
+        "x-litellm-tags": f"{mark},b",
+        "x-litellm-customer-id": mark,
+        "x-litellm-end-user-id": mark,
+        "x-litellm-call-id": mark,
+        "user-agent": mark,
+        "x-litellm-model-group": mark,
+        "x-litellm-model-id": mark,
+        "x-litellm-spend-logs-metadata": f'{{"a":"{mark}"}}',
+        "x-amzn-trace-id": mark,
+        "host": mark,
+        "x-eb-cluster": mark,
+        "x-eb-route": mark,
+        "x-forwarded-for": mark,
+        "x-amzn-bedrock-trace": mark,
+    }
     wild = [f"wild/{mark}", f"wild/{mark};status_class=2xx;new=1"]
-    for model in ["claude", *wild, mark, f"{mark};region=x", f"{mark}=\"\\"]:
+    for model in ["claude", *wild, mark, f"{mark};region=x", f'{mark}="\\']:
         for operation in ["converse", "converse-stream"]:
             clients.post(gateway, model, operation, headers=headers)
     clients.post(gateway, "claude", mark, headers=headers)
@@ -120,9 +157,13 @@ def settled(gateway) -> set:
 
 
 def is_settled(gateway):
-    if gateway.stats("^http.gateway.downstream_rq_active$") != {"http.gateway.downstream_rq_active": 0}:
+    if gateway.stats("^http.gateway.downstream_rq_active$") != {
+        "http.gateway.downstream_rq_active": 0
+    }:
         return None
     page = gateway.metrics()
-    counted, measured = (sum(map(int, re.findall(rf"^{name}{{.*}} (\d+)$", page, re.MULTILINE)))
-                         for name in ["envoy_bedrock_requests_total", "envoy_bedrock_overhead_microseconds_count"])
+    counted, measured = (
+        sum(map(int, re.findall(rf"^{name}{{.*}} (\d+)$", page, re.MULTILINE)))
+        for name in ["envoy_bedrock_requests_total", "envoy_bedrock_overhead_microseconds_count"]
+    )
     return True if counted == measured > 0 else None

@@ -21,26 +21,39 @@ UNPRICED = f"arn:aws:bedrock:{EAST}:123456789012:application-inference-profile/a
 
 def configuration(bedrock) -> str:
     def at(region, model, **params):
-        return {"model": f"bedrock/{model}", "aws_region_name": region,
-                "aws_bedrock_runtime_endpoint": bedrock.url(region), **params}
+        return {
+            "model": f"bedrock/{model}",
+            "aws_region_name": region,
+            "aws_bedrock_runtime_endpoint": bedrock.url(region),
+            **params,
+        }
 
     price = {"input_cost_per_token": 1, "output_cost_per_token": 2}
-    return config([
-        ("claude", at(WEST, CLAUDE, order=1)), ("claude", at(EAST, CLAUDE, order=2)),
-        ("nova", at(FAR, NOVA, order=1)), ("nova", at(EAST, NOVA, order=2)),
-        ("costly", at(EAST, COSTLY, **price)),
-        ("unpriced", at(EAST, UNPRICED)),
-        ("exception", at(EAST, EXCEPTION)), ("corrupt", at(EAST, CORRUPT)), ("cut", at(EAST, CUT)),
-        ("silent", at(EAST, SILENT)), ("barred", at(EAST, BARRED)),
-        ("wild/*", at(EAST, "*")),
-    ])
+    return config(
+        [
+            ("claude", at(WEST, CLAUDE, order=1)),
+            ("claude", at(EAST, CLAUDE, order=2)),
+            ("nova", at(FAR, NOVA, order=1)),
+            ("nova", at(EAST, NOVA, order=2)),
+            ("costly", at(EAST, COSTLY, **price)),
+            ("unpriced", at(EAST, UNPRICED)),
+            ("exception", at(EAST, EXCEPTION)),
+            ("corrupt", at(EAST, CORRUPT)),
+            ("cut", at(EAST, CUT)),
+            ("silent", at(EAST, SILENT)),
+            ("barred", at(EAST, BARRED)),
+            ("wild/*", at(EAST, "*")),
+        ]
+    )
 
 
 def troubles(bedrock):
     """The west throttles, the far region fails, and some models have their ways."""
     bedrock.fault("status", status=429, region=WEST, rate=0.7)
     bedrock.fault("status", status=503, region=FAR)
-    bedrock.fault("exception", model=EXCEPTION, after_events=2, error_type="modelStreamErrorException")
+    bedrock.fault(
+        "exception", model=EXCEPTION, after_events=2, error_type="modelStreamErrorException"
+    )
     bedrock.fault("corrupt_frame", model=CORRUPT, after_events=2)
     bedrock.fault("cut", model=CUT, after_events=3)
     bedrock.fault("hang", model=SILENT)

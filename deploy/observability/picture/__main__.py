@@ -24,33 +24,51 @@ from prometheus import Prometheus  # noqa: E402
 
 SECONDS = 300
 SCRAPE_SECONDS, RATE_SECONDS = 2, 20
-NOTE = ("The queries of deploy/observability/grafana, answered by Prometheus about five minutes of emulated load "
-        "(us-west-2 throttles in the middle). Drawn by matplotlib; Grafana shows the same panels in its own style.")
+NOTE = (
+    "The queries of deploy/observability/grafana, answered by Prometheus about five minutes of emulated load "
+    "(us-west-2 throttles in the middle). Drawn by matplotlib; Grafana shows the same panels in its own style."
+)
 
 
 def answers(prometheus, panel, start, end) -> list:
     """(legend, [(time, value)]) of each series of a panel; of one moment where the panel shows one."""
     found = []
     for target in panel["targets"]:
-        query = substituted(target["expr"], range=f"{int(end - start)}s", rate_interval=f"{RATE_SECONDS}s")
+        query = substituted(
+            target["expr"], range=f"{int(end - start)}s", rate_interval=f"{RATE_SECONDS}s"
+        )
         if target["instant"]:
-            found += [(target, names, [(end, value)]) for names, value in prometheus.query(query, time=end)]
+            found += [
+                (target, names, [(end, value)])
+                for names, value in prometheus.query(query, time=end)
+            ]
             continue
-        data = prometheus.call("query_range", query=query, start=start, end=end, step=SCRAPE_SECONDS)
+        data = prometheus.call(
+            "query_range", query=query, start=start, end=end, step=SCRAPE_SECONDS
+        )
         for series in data["result"]:
-            found.append((target, series["metric"], [(at, float(value)) for at, value in series["values"]]))
+            found.append(
+                (target, series["metric"], [(at, float(value)) for at, value in series["values"]])
+            )
     return found
 
 
 def main():
-    with Emulator(REGIONS, *CREDENTIALS) as bedrock, Gateway(configuration(bedrock), metrics=True) as gateway:
+    with (
+        Emulator(REGIONS, *CREDENTIALS) as bedrock,
+        Gateway(configuration(bedrock), metrics=True) as gateway,
+    ):
         with Prometheus([f"127.0.0.1:{gateway.metrics_port}"], f"{SCRAPE_SECONDS}s") as prometheus:
             start = time.time()
             with Load(gateway, bedrock, SECONDS) as load:
                 load.wait()
                 end = time.time()
                 panels = json.loads(DASHBOARD.read_text(encoding="utf-8"))["panels"]
-                drawn = [(panel, answers(prometheus, panel, start, end)) for panel in panels if panel["type"] != "row"]
+                drawn = [
+                    (panel, answers(prometheus, panel, start, end))
+                    for panel in panels
+                    if panel["type"] != "row"
+                ]
     rows = [panel for panel in panels if panel["type"] == "row"]
     picture(ROOT / "docs/dashboard.png", NOTE, rows, drawn, start, end)
 

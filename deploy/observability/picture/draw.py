@@ -12,7 +12,18 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator  # noqa: E402
 from PIL import Image  # noqa: E402
 
 BACKGROUND, PANEL, TEXT, DIM, GRID = "#111217", "#181b1f", "#d8d9da", "#8e9297", "#2c3235"
-COLOURS = ["#73bf69", "#f2cc0c", "#5794f2", "#ff9830", "#f2495c", "#b877d9", "#37872d", "#e0b400", "#1f60c4", "#fa6400"]
+COLOURS = [
+    "#73bf69",
+    "#f2cc0c",
+    "#5794f2",
+    "#ff9830",
+    "#f2495c",
+    "#b877d9",
+    "#37872d",
+    "#e0b400",
+    "#1f60c4",
+    "#fa6400",
+]
 STAT = "#6ea6ff"
 # Pixels of a column and of a row of Grafana's grid, margins around a panel and its plot, and the colours of the file.
 COLUMN, ROW, GAP = 62, 30, 5
@@ -30,19 +41,43 @@ def picture(path, note, rows, drawn, start, end):
     def place(panel):
         """Left, bottom, width and height in pixels."""
         at = panel["gridPos"]
-        return at["x"] * COLUMN, high - 34 - (at["y"] + at["h"]) * ROW, at["w"] * COLUMN, at["h"] * ROW
+        return (
+            at["x"] * COLUMN,
+            high - 34 - (at["y"] + at["h"]) * ROW,
+            at["w"] * COLUMN,
+            at["h"] * ROW,
+        )
 
     for row in rows:
         left, bottom, _, _ = place(row)
-        figure.text((left + 8) / wide, (bottom + 9) / high, row["title"], color=TEXT, fontsize=10.5, weight="bold")
+        figure.text(
+            (left + 8) / wide,
+            (bottom + 9) / high,
+            row["title"],
+            color=TEXT,
+            fontsize=10.5,
+            weight="bold",
+        )
     for panel, series in drawn:
         left, bottom, width, tall = place(panel)
         left, bottom, width, tall = left + GAP, bottom + GAP, width - 2 * GAP, tall - 2 * GAP
-        figure.patches.append(Rectangle((left / wide, bottom / high), width / wide, tall / high, facecolor=PANEL,
-                                        transform=figure.transFigure, zorder=-1))
-        figure.text((left + 8) / wide, (bottom + tall - 17) / high, panel["title"], color=TEXT, fontsize=8.5)
+        figure.patches.append(
+            Rectangle(
+                (left / wide, bottom / high),
+                width / wide,
+                tall / high,
+                facecolor=PANEL,
+                transform=figure.transFigure,
+                zorder=-1,
+            )
+        )
+        figure.text(
+            (left + 8) / wide, (bottom + tall - 17) / high, panel["title"], color=TEXT, fontsize=8.5
+        )
         inside = [(left + 52) / wide, (bottom + 48) / high, (width - 66) / wide, (tall - 76) / high]
-        {"stat": stat, "table": table, "timeseries": graph}[panel["type"]](figure, panel, series, inside, start)
+        {"stat": stat, "table": table, "timeseries": graph}[panel["type"]](
+            figure, panel, series, inside, start
+        )
     figure.savefig(path, facecolor=BACKGROUND)
     plt.close(figure)
     Image.open(path).convert("RGB").quantize(PALETTE).save(path, optimize=True)
@@ -52,22 +87,48 @@ def stat(figure, panel, series, inside, _):
     defaults = panel["fieldConfig"]["defaults"]
     value = series[0][2][-1][1] if series else 0.0
     text = shown(value, defaults["unit"], defaults.get("decimals"))
-    steps = [step for step in defaults["thresholds"]["steps"] if step["value"] is None or value >= step["value"]]
-    colour = {"blue": STAT, "green": "#73bf69", "orange": "#ff9830", "red": "#f2495c"}[steps[-1]["color"]]
+    steps = [
+        step
+        for step in defaults["thresholds"]["steps"]
+        if step["value"] is None or value >= step["value"]
+    ]
+    colour = {"blue": STAT, "green": "#73bf69", "orange": "#ff9830", "red": "#f2495c"}[
+        steps[-1]["color"]
+    ]
     left, bottom, width, tall = inside
-    figure.text(left + width / 2, bottom + tall * 0.2, text, color=colour, fontsize=20, ha="center", va="center")
+    figure.text(
+        left + width / 2,
+        bottom + tall * 0.2,
+        text,
+        color=colour,
+        fontsize=20,
+        ha="center",
+        va="center",
+    )
 
 
 def graph(figure, panel, series, inside, start):
     axes = figure.add_axes(inside, facecolor=PANEL)
     unit = panel["fieldConfig"]["defaults"]["unit"]
-    named = [(legend(target, names), [((at - start) / 60, value) for at, value in points if value == value])
-             for target, names, points in series]
+    named = [
+        (
+            legend(target, names),
+            [((at - start) / 60, value) for at, value in points if value == value],
+        )
+        for target, names, points in series
+    ]
     named = [(name, points) for name, points in sorted(named, key=lambda each: each[0]) if points]
     if panel["fieldConfig"]["defaults"]["custom"]["stacking"]["mode"] == "normal":
         moments = sorted({at for _, points in named for at, _ in points})
         layers = [[dict(points).get(at, 0.0) for at in moments] for _, points in named]
-        axes.stackplot(moments, layers, labels=[name for name, _ in named], colors=COLOURS, alpha=0.75, linewidth=0)
+        axes.stackplot(
+            moments,
+            layers,
+            labels=[name for name, _ in named],
+            colors=COLOURS,
+            alpha=0.75,
+            linewidth=0,
+        )
     else:
         for (name, points), colour in zip(named, COLOURS * 3):
             axes.plot(*zip(*points), label=name, color=colour, linewidth=1.1)
@@ -83,9 +144,17 @@ def graph(figure, panel, series, inside, start):
     for spine in axes.spines.values():
         spine.set_visible(False)
     if named:
-        axes.legend(loc="upper left", bbox_to_anchor=(-48 / (inside[2] * 24 * COLUMN), -0.11), labelcolor=TEXT, fontsize=6.5,
-                    ncol=columns([name for name, _ in named], inside), frameon=False, handlelength=1, columnspacing=1,
-                    handletextpad=0.4)
+        axes.legend(
+            loc="upper left",
+            bbox_to_anchor=(-48 / (inside[2] * 24 * COLUMN), -0.11),
+            labelcolor=TEXT,
+            fontsize=6.5,
+            ncol=columns([name for name, _ in named], inside),
+            frameon=False,
+            handlelength=1,
+            columnspacing=1,
+            handletextpad=0.4,
+        )
 
 
 def table(figure, panel, series, inside, _):
@@ -95,17 +164,28 @@ def table(figure, panel, series, inside, _):
         row = values.setdefault((names["key_alias"], names["model_group"], names["region"]), {})
         row[target["refId"]] = points[-1][1]
     rows = sorted(values.items(), key=lambda each: -each[1].get("A", 0))[:6]
-    cells = [[*names, shown(row.get("A", 0), "currencyUSD", 4), shown(row.get("B", 0), "short")] for names, row in rows]
+    cells = [
+        [*names, shown(row.get("A", 0), "currencyUSD", 4), shown(row.get("B", 0), "short")]
+        for names, row in rows
+    ]
     left, bottom, width, tall = inside
     top = bottom + tall * 0.96
     for number, line in enumerate([["Key", "Model", "Region", "Spend", "Tokens"], *cells]):
         for column, text in enumerate(line):
-            figure.text(left - 0.029 + width * 1.02 * column / 5, top - number * tall * 0.18, text, fontsize=8,
-                        va="center", color=DIM if number == 0 else TEXT)
+            figure.text(
+                left - 0.029 + width * 1.02 * column / 5,
+                top - number * tall * 0.18,
+                text,
+                fontsize=8,
+                va="center",
+                color=DIM if number == 0 else TEXT,
+            )
 
 
 def legend(target, names) -> str:
-    return re.sub(r"{{(\w+)}}", lambda match: names.get(match[1], ""), target["legendFormat"]).strip()
+    return re.sub(
+        r"{{(\w+)}}", lambda match: names.get(match[1], ""), target["legendFormat"]
+    ).strip()
 
 
 def columns(names, inside) -> int:
@@ -115,6 +195,7 @@ def columns(names, inside) -> int:
 
 def shown(value, unit, decimals=None) -> str:
     """As Grafana writes it, more or less."""
+
     def number(value, places):
         text = f"{value:,.{places if decimals is None else decimals}f}"
         return text.rstrip("0").rstrip(".") if "." in text and decimals is None else text

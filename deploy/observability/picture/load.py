@@ -27,14 +27,20 @@ SEED = 3
 
 def configuration(bedrock) -> str:
     def at(region, model):
-        return {"model": f"bedrock/{model}", "aws_region_name": region,
-                "aws_bedrock_runtime_endpoint": bedrock.url(region)}
+        return {
+            "model": f"bedrock/{model}",
+            "aws_region_name": region,
+            "aws_bedrock_runtime_endpoint": bedrock.url(region),
+        }
 
-    return config([
-        *[("claude-sonnet", at(region, SONNET)) for region in (WEST, EAST, EUROPE)],
-        *[("claude-haiku", at(region, HAIKU)) for region in (WEST, EAST)],
-        ("nova-lite", at(EAST, NOVA)), ("team-profile", at(EAST, PROFILE)),
-    ])
+    return config(
+        [
+            *[("claude-sonnet", at(region, SONNET)) for region in (WEST, EAST, EUROPE)],
+            *[("claude-haiku", at(region, HAIKU)) for region in (WEST, EAST)],
+            ("nova-lite", at(EAST, NOVA)),
+            ("team-profile", at(EAST, PROFILE)),
+        ]
+    )
 
 
 class Load:
@@ -44,11 +50,18 @@ class Load:
         self._gateway, self._bedrock, self._seconds = gateway, bedrock, seconds
         self._over = threading.Event()
         self._random = random.Random(SEED)
-        self._threads = [threading.Thread(target=self._application, args=each) for each in APPLICATIONS]
+        self._threads = [
+            threading.Thread(target=self._application, args=each) for each in APPLICATIONS
+        ]
         self._threads += [threading.Thread(target=self._strangers)]
 
     def __enter__(self):
-        for model, latency, interval in [(SONNET, 250, 20), (HAIKU, 90, 8), (NOVA, 140, 10), (PROFILE, 300, 10)]:
+        for model, latency, interval in [
+            (SONNET, 250, 20),
+            (HAIKU, 90, 8),
+            (NOVA, 140, 10),
+            (PROFILE, 300, 10),
+        ]:
             self._bedrock.pace(events=40, latency_ms=latency, interval_ms=interval, model=model)
         for thread in self._threads:
             thread.start()
@@ -63,8 +76,13 @@ class Load:
         """Lets the time pass, with what goes wrong in it."""
         third = self._seconds / 3
         self._bedrock.fault("status", status=503, rate=0.02, region=EAST)
-        self._bedrock.fault("exception", rate=0.03, model=HAIKU, after_events=5,
-                            error_type="modelStreamErrorException")
+        self._bedrock.fault(
+            "exception",
+            rate=0.03,
+            model=HAIKU,
+            after_events=5,
+            error_type="modelStreamErrorException",
+        )
         self._bedrock.fault("cut", rate=0.02, model=SONNET, after_events=9)
         time.sleep(third)
         throttling = self._bedrock.fault("status", status=429, rate=0.6, region=WEST)
@@ -93,5 +111,8 @@ class Load:
         """What the gateway refuses."""
         while not self._over.wait(self._random.expovariate(0.7)):
             kind = self._random.choice(["key", "key", "no key", "model"])
-            clients.post(self._gateway, "gpt-4o" if kind == "model" else "nova-lite",
-                         key={"key": "sk-guessed", "no key": None}.get(kind, clients.KEY))
+            clients.post(
+                self._gateway,
+                "gpt-4o" if kind == "model" else "nova-lite",
+                key={"key": "sk-guessed", "no key": None}.get(kind, clients.KEY),
+            )

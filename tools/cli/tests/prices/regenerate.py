@@ -35,20 +35,50 @@ HAIKU = "anthropic.claude-haiku-4-5-20251001-v1:0"
 CASES = [
     # model, region, key in LiteLLM's list (None: its own lookup decides), tiers, usages
     (SONNET, "us-west-2", None, [None], [PLAIN, CACHED, HOUR, ODD, *around(200_000)]),
-    ("us." + SONNET, "us-west-2", None, [None, "default"], [PLAIN, CACHED, HOUR, ODD, *around(200_000)]),
+    (
+        "us." + SONNET,
+        "us-west-2",
+        None,
+        [None, "default"],
+        [PLAIN, CACHED, HOUR, ODD, *around(200_000)],
+    ),
     ("global." + SONNET, "us-west-2", None, [None, "reserved"], [CACHED, HOUR]),
     ("eu." + SONNET, "eu-central-1", None, [None], [CACHED]),
-    ("arn:aws:bedrock:us-east-1:123456789012:inference-profile/us." + SONNET, "us-east-1", "us." + SONNET, [None], [HOUR]),
+    (
+        "arn:aws:bedrock:us-east-1:123456789012:inference-profile/us." + SONNET,
+        "us-east-1",
+        "us." + SONNET,
+        [None],
+        [HOUR],
+    ),
     ("arn:aws:bedrock:us-east-1::foundation-model/" + SONNET, "us-east-1", SONNET, [None], [HOUR]),
     # No entry with its prefix: the base id's.
-    ("apac.anthropic.claude-3-5-haiku-20241022-v1:0", "ap-south-1", None, [None], [PLAIN, CACHED, HOUR]),
+    (
+        "apac.anthropic.claude-3-5-haiku-20241022-v1:0",
+        "ap-south-1",
+        None,
+        [None],
+        [PLAIN, CACHED, HOUR],
+    ),
     ("us.openai.gpt-oss-120b-1:0", "us-east-1", None, [None, "flex"], [PLAIN, HOUR]),
-    ("meta.llama3-8b-instruct-v1:0", "eu-west-2", "bedrock/eu-west-2/meta.llama3-8b-instruct-v1:0", [None], [PLAIN, HOUR]),
+    (
+        "meta.llama3-8b-instruct-v1:0",
+        "eu-west-2",
+        "bedrock/eu-west-2/meta.llama3-8b-instruct-v1:0",
+        [None],
+        [PLAIN, HOUR],
+    ),
     ("meta.llama3-8b-instruct-v1:0", "us-west-9", "meta.llama3-8b-instruct-v1:0", [None], [PLAIN]),
     (HAIKU, "us-gov-west-1", "bedrock/us-gov-west-1/" + HAIKU, [None], [CACHED]),
     ("moonshotai.kimi-k2.5", "us-east-9", "bedrock/moonshotai.kimi-k2.5", [None], [PLAIN]),
     # Service tiers, with and without rates of their own for the cache.
-    ("amazon.nova-pro-v1:0", "us-east-1", None, [None, "priority", "flex", "fast", "balanced", "ultrafast"], [PLAIN, CACHED]),
+    (
+        "amazon.nova-pro-v1:0",
+        "us-east-1",
+        None,
+        [None, "priority", "flex", "fast", "balanced", "ultrafast"],
+        [PLAIN, CACHED],
+    ),
     ("us.amazon.nova-2-lite-v1:0", "us-east-1", None, [None, "priority", "flex"], [CACHED]),
     ("openai.gpt-oss-120b-1:0", "us-east-1", None, [None, "priority", "flex"], [PLAIN]),
     ("amazon.titan-embed-text-v2:0", "us-east-1", None, [None], [(4096, 0, 0, 0, 0)]),
@@ -61,13 +91,25 @@ def every_shape_of_entry():
     for key, entry in sorted(litellm.model_cost.items()):
         if entry.get("litellm_provider") not in ("bedrock", "bedrock_converse") or "/" in key:
             continue
-        names = frozenset(name for name in entry if "_cost" in name and "_token" in name and "batches" not in name)
+        names = frozenset(
+            name for name in entry if "_cost" in name and "_token" in name and "batches" not in name
+        )
         if "input_cost_per_token" not in names or names in seen:
             continue
         seen.add(names)
-        thresholds = sorted({int(n.split("_above_")[-1].split("k_tokens")[0]) * 1000 for n in names if "k_tokens" in n})
+        thresholds = sorted(
+            {
+                int(n.split("_above_")[-1].split("k_tokens")[0]) * 1000
+                for n in names
+                if "k_tokens" in n
+            }
+        )
         usages = [HOUR] + [usage for threshold in thresholds for usage in around(threshold)]
-        tiers = [None] + [tier for tier in ("flex", "priority", "ultrafast") if any(n.endswith("_" + tier) for n in names)]
+        tiers = [None] + [
+            tier
+            for tier in ("flex", "priority", "ultrafast")
+            if any(n.endswith("_" + tier) for n in names)
+        ]
         if thresholds:
             # A tier without rates of its own above a threshold.
             tiers = list(dict.fromkeys(tiers + ["priority"]))
@@ -94,7 +136,9 @@ def cost(key, tier, usage):
         cache_creation_input_tokens=write,
         cache_read_input_tokens=read,
     )
-    return generic_cost_per_token(model=key, usage=block, custom_llm_provider="bedrock", service_tier=tier)
+    return generic_cost_per_token(
+        model=key, usage=block, custom_llm_provider="bedrock", service_tier=tier
+    )
 
 
 def main():

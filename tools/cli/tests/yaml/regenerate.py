@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """What PyYAML makes of each case here, written beside it: needs PyYAML, and only to add a case or to change one.
 
-    python3 -m venv pyyaml && pyyaml/bin/pip install pyyaml==6.0.3 && pyyaml/bin/python regenerate.py
+python3 -m venv pyyaml && pyyaml/bin/pip install pyyaml==6.0.3 && pyyaml/bin/python regenerate.py
 """
 
 import json
