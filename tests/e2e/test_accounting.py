@@ -1,9 +1,4 @@
-"""Whether all surfaces tell the same story of five hundred requests, to the last token and pico-dollar.
-
-What is asked for is in accounting_scenarios, accounting_models and accounting_requests, how the clients behave in
-accounting_clients, what the rows have to say in accounting_expectations and accounting_prices, and how two surfaces are
-compared in accounting_surfaces and accounting_metrics.
-"""
+"""Whether all surfaces tell the same story of five hundred requests, to the last token and pico-dollar."""
 
 import copy
 import dataclasses
@@ -11,14 +6,13 @@ import decimal
 
 import pytest
 
-import accounting_metrics as metrics
-import accounting_surfaces as surfaces
 import direct
-from accounting_clients import Crowd, Seen
-from accounting_expectations import Expectations
-from accounting_models import configuration, deployments, extra_models
-from accounting_requests import asks as all_asks
-from accounting_scenarios import GONE, OPERATIONS, REGIONS, TOGETHER, TOTAL, prepare
+from accounting import metrics, surfaces
+from accounting.clients import Crowd, Seen
+from accounting.expectations import Expectations
+from accounting.models import configuration, deployments, extra_models
+from accounting.requests import asks as all_asks
+from accounting.scenarios import GONE, OPERATIONS, REGIONS, TOGETHER, TOTAL, prepare
 from gateway import Gateway
 
 SHOWN = 20

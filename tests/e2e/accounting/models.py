@@ -4,7 +4,7 @@ import dataclasses
 import json
 import re
 
-from accounting_scenarios import (
+from .scenarios import (
     CENTRAL,
     COUNT,
     EAST,

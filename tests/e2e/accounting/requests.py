@@ -7,7 +7,10 @@ import json
 import random
 import urllib.parse
 
-from accounting_scenarios import (
+from clients import anthropic, messages, question
+from gateway import KEY
+
+from .scenarios import (
     CONVERSE,
     COUNT,
     INVOKE,
@@ -19,8 +22,6 @@ from accounting_scenarios import (
     STREAMS,
     Scenario,
 )
-from clients import anthropic, messages, question
-from gateway import KEY
 
 TIERS = (None, "flex", None, "priority", "default", None, "reserved")
 LATENCIES = (None, None, "optimized", None, None, None, "standard", None, None)

@@ -12,11 +12,12 @@ import threading
 import time
 import urllib.parse
 
-from accounting_expectations import OF_THE_MOMENT, Expectations, reported
-from accounting_requests import Ask
-from accounting_scenarios import COUNT
 from clients import connection
 from gateway import KEY, command_line
+
+from .expectations import OF_THE_MOMENT, Expectations, reported
+from .requests import Ask
+from .scenarios import COUNT
 
 LOG_SECONDS = 20
 # By what a request can be looked up.

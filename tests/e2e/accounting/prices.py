@@ -4,9 +4,10 @@ import dataclasses
 import decimal
 import json
 
-from accounting_models import Deployment
-from accounting_requests import Ask
 from emulator import ROOT
+
+from .models import Deployment
+from .requests import Ask
 
 CATALOGUE = ROOT / "tools" / "cli" / "data" / "bedrock-prices.json"
 GEOGRAPHIES = ("us.", "eu.", "apac.", "global.")

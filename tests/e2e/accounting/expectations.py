@@ -3,12 +3,13 @@
 import hashlib
 import math
 
-from accounting_clients import Seen
-from accounting_models import Deployment
-from accounting_prices import Cost, Prices, Tokens
-from accounting_requests import Ask
-from accounting_scenarios import INVOKE, INVOKE_STREAM
 from gateway import KEY
+
+from .clients import Seen
+from .models import Deployment
+from .prices import Cost, Prices, Tokens
+from .requests import Ask
+from .scenarios import INVOKE, INVOKE_STREAM
 
 KEY_HASH = hashlib.sha256(KEY.encode()).hexdigest()
 CHARACTERS_PER_TOKEN = 4

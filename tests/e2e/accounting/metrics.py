@@ -7,8 +7,8 @@ import time
 
 import requests
 
-from accounting_scenarios import GONE, OPERATIONS
-from accounting_surfaces import Story, differences, is_asked
+from .scenarios import GONE, OPERATIONS
+from .surfaces import Story, differences, is_asked
 
 REQUESTS = "envoy_bedrock_requests_total"
 FAILED = "envoy_bedrock_failed_requests_total"

@@ -11,10 +11,11 @@ import time
 
 import botocore.eventstream
 
-from accounting_models import BODY_LIMIT_MEGABYTES
-from accounting_requests import Ask
-from accounting_scenarios import STREAMS, TOGETHER
 from clients import connection
+
+from .models import BODY_LIMIT_MEGABYTES
+from .requests import Ask
+from .scenarios import STREAMS, TOGETHER
 
 ARRIVAL_SECONDS = 60
 PIECE_BYTES = 65_536
