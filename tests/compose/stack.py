@@ -133,6 +133,6 @@ class Control:
         return self._call("GET", "/log")["entries"]
 
     def _call(self, method, path, body=None):
-        answer = requests.request(method, self._url + path, json=body, timeout=10)
-        answer.raise_for_status()
-        return answer.json()
+        response = requests.request(method, self._url + path, json=body, timeout=10)
+        response.raise_for_status()
+        return response.json()

@@ -81,8 +81,8 @@ def assert_all_verified(entries):
 
 
 def test_curl_converses(control):
-    answer = json.loads(curl("converse"))
-    assert answer["output"]["message"]["role"] == "assistant"
+    response = json.loads(curl("converse"))
+    assert response["output"]["message"]["role"] == "assistant"
     assert_all_verified(control.log())
 
 
@@ -98,10 +98,10 @@ def test_boto3_converses(control, bedrock):
 
 
 def test_boto3_receives_a_stream(control, bedrock):
-    answer = bedrock.converse_stream(
+    response = bedrock.converse_stream(
         modelId=MODEL, messages=[{"role": "user", "content": [{"text": "Hello"}]}]
     )
-    kinds = [kind for event in answer["stream"] for kind in event]
+    kinds = [kind for event in response["stream"] for kind in event]
     assert kinds[0] == "messageStart" and "messageStop" in kinds and kinds[-1] == "metadata"
     assert_all_verified(control.log())
 

@@ -22,18 +22,18 @@ def stack(engine):
 
 
 def query(expression: str) -> list:
-    answer = requests.get(
+    response = requests.get(
         "http://127.0.0.1:9090/api/v1/query", params={"query": expression}, timeout=10
     )
-    return answer.json()["data"]["result"]
+    return response.json()["data"]["result"]
 
 
 def wait(question, what: str):
     end = time.monotonic() + DATA_SECONDS
     while time.monotonic() < end:
         try:
-            if answer := question():
-                return answer
+            if response := question():
+                return response
         except requests.RequestException:
             pass
         time.sleep(0.5)
@@ -44,13 +44,13 @@ def test_prometheus_scrapes_the_gateway_and_evaluates_the_rules(stack):
     (up,) = wait(lambda: query('up{job="envoy-bedrock"} == 1'), "Prometheus to scrape the gateway")
     assert up["metric"]["instance"] == "envoy:9902"
     body = {"messages": [{"role": "user", "content": [{"text": "Hello"}]}]}
-    answer = requests.post(
+    response = requests.post(
         "http://127.0.0.1:4000/bedrock/model/my-bedrock-model/converse",
         json=body,
         timeout=30,
         headers={"Authorization": "Bearer sk-1234"},
     )
-    assert answer.status_code == 200
+    assert response.status_code == 200
     wait(lambda: query("sum(litellm_spend_metric_total) > 0"), "Prometheus to record the spend")
 
 

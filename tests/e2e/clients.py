@@ -51,8 +51,8 @@ def boto(gateway, *, key=KEY, read_timeout=20, prefix="/bedrock"):
     )
 
 
-def text_of(answer: dict) -> str:
-    return answer["output"]["message"]["content"][0]["text"]
+def text_of(response: dict) -> str:
+    return response["output"]["message"]["content"][0]["text"]
 
 
 def streamed_text(events) -> str:
@@ -67,7 +67,7 @@ def streamed_text(events) -> str:
 
 
 @dataclasses.dataclass
-class Answer:
+class Response:
     status: int
     headers: http.client.HTTPMessage
     body: bytes
@@ -88,7 +88,7 @@ def connection(url: str, timeout=30) -> http.client.HTTPConnection:
 def send(
     open_connection, model, operation="converse", body=None, *, key=KEY, headers=None, prefix=""
 ):
-    """Sends a request and returns the open answer."""
+    """Sends a request and returns the open response."""
     name = urllib.parse.quote(model, safe="")
     given = {
         "content-type": "application/json",
@@ -101,12 +101,12 @@ def send(
     return open_connection.getresponse()
 
 
-def post(gateway, model, operation="converse", body=None, *, timeout=30, **options) -> Answer:
+def post(gateway, model, operation="converse", body=None, *, timeout=30, **options) -> Response:
     """A request on a connection of its own."""
     with_connection = connection(gateway.url, timeout)
     try:
-        answer = send(with_connection, model, operation, body, **options)
-        return Answer(answer.status, answer.headers, answer.read())
+        response = send(with_connection, model, operation, body, **options)
+        return Response(response.status, response.headers, response.read())
     finally:
         with_connection.close()
 
@@ -123,14 +123,14 @@ def speak(gateway, *pieces: bytes, pause=0.05, timeout=10) -> bytes:
         return everything(raw, silence=0.5)
 
 
-def exchange(gateway, sent: bytes, timeout=2) -> Answer | None:
-    """The first answer to these bytes, or None if the connection is closed, stays silent or speaks something else."""
+def exchange(gateway, sent: bytes, timeout=2) -> Response | None:
+    """The first response to these bytes, or None if the connection is closed, stays silent or speaks something else."""
     with socket.create_connection(("127.0.0.1", gateway.port), timeout=timeout) as raw:
         try:
             raw.sendall(sent)
-            answer = http.client.HTTPResponse(raw, method=sent.split(b" ")[0].decode("latin-1"))
-            answer.begin()
-            return Answer(answer.status, answer.headers, answer.read())
+            response = http.client.HTTPResponse(raw, method=sent.split(b" ")[0].decode("latin-1"))
+            response.begin()
+            return Response(response.status, response.headers, response.read())
         except (http.client.HTTPException, OSError):
             return None
 
@@ -146,8 +146,8 @@ def everything(raw: socket.socket, silence: float) -> bytes:
     return received
 
 
-def answers(received: bytes) -> list:
-    """The HTTP/1.1 answers in `received` that have a content-length, one after the other."""
+def responses(received: bytes) -> list:
+    """The HTTP/1.1 responses in `received` that have a content-length, one after the other."""
     found = []
     while received:
         head, _, rest = received.partition(b"\r\n\r\n")
@@ -156,7 +156,7 @@ def answers(received: bytes) -> list:
         for name, _, value in (field.partition(":") for field in fields):
             headers[name] = value.strip()
         length = int(headers["content-length"] or 0)
-        found.append(Answer(int(line.split()[1]), headers, rest[:length]))
+        found.append(Response(int(line.split()[1]), headers, rest[:length]))
         received = rest[length:]
     return found
 

@@ -1,4 +1,4 @@
-"""The emulator's own answer to a request that is signed as a gateway should, to compare a gateway's answer with."""
+"""The emulator's own response to a request that is signed as a gateway should, to compare a gateway's response with."""
 
 import http.client
 import urllib.parse
@@ -7,13 +7,13 @@ import botocore.auth
 import botocore.awsrequest
 import botocore.credentials
 
-from clients import Answer, question
+from clients import Response, question
 from emulator import DEMO_ACCESS_KEY_ID, DEMO_SECRET_ACCESS_KEY
 
 CREDENTIALS = botocore.credentials.Credentials(DEMO_ACCESS_KEY_ID, DEMO_SECRET_ACCESS_KEY)
 
 
-def ask(emulator, region, model, operation="converse", body=None) -> Answer:
+def ask(emulator, region, model, operation="converse", body=None) -> Response:
     """Nothing but what has to be sent: an SDK would add headers that no gateway may send."""
     path = f"/model/{urllib.parse.quote(model, safe='')}/{operation}"
     body = question("hello") if body is None else body
@@ -24,7 +24,7 @@ def ask(emulator, region, model, operation="converse", body=None) -> Answer:
     connection = http.client.HTTPConnection(emulator.address(region), timeout=20)
     try:
         connection.request("POST", path, body, dict(request.headers))
-        answer = connection.getresponse()
-        return Answer(answer.status, answer.headers, answer.read())
+        response = connection.getresponse()
+        return Response(response.status, response.headers, response.read())
     finally:
         connection.close()

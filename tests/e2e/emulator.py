@@ -135,7 +135,7 @@ class Emulator:
         self._call("DELETE", "/faults", params={k: v for k, v in params.items() if v is not None})
 
     def pace(self, *, events=None, interval_ms=0, response_bytes=None, latency_ms=0, **match):
-        """Sets how fast and long answers are, until `clear_pace`."""
+        """Sets how fast and long responses are, until `clear_pace`."""
         pace = {
             "events": events,
             "interval_ms": interval_ms,
@@ -181,9 +181,9 @@ class Emulator:
         return self._call("GET", "/summary")
 
     def _call(self, method, path, body=None, params=None):
-        answer = self._session.request(
+        response = self._session.request(
             method, self.control + path, json=body, params=params, timeout=10
         )
-        if answer.status_code != 200:
-            raise RuntimeError(f"{method} {path}: {answer.text}")
-        return answer.json()
+        if response.status_code != 200:
+            raise RuntimeError(f"{method} {path}: {response.text}")
+        return response.json()

@@ -226,11 +226,11 @@ class Gateway:
     # How it gets ready.
 
     def wait(self, question):
-        """The first answer of `question` that is not None."""
+        """The first response of `question` that is not None."""
         end = time.monotonic() + START_SECONDS
         while time.monotonic() < end and self.process.poll() is None:
-            if (answer := question()) is not None:
-                return answer
+            if (response := question()) is not None:
+                return response
             time.sleep(0.02)
         raise RuntimeError(f"expected {question.__name__} of Envoy, but found:\n{self.log_tail()}")
 
@@ -241,10 +241,10 @@ class Gateway:
     def listeners(self):
         """Ports by name of listener, once there are any."""
         try:
-            answer = requests.get(f"{self.admin}/listeners?format=json", timeout=5).json()
+            response = requests.get(f"{self.admin}/listeners?format=json", timeout=5).json()
         except requests.RequestException:
             return None
-        found = answer.get("listener_statuses", [])
+        found = response.get("listener_statuses", [])
         ports = {
             each["name"]: each["local_address"]["socket_address"]["port_value"] for each in found
         }
@@ -277,10 +277,10 @@ class Gateway:
 
     def stats(self, pattern: str) -> dict:
         """Counters and gauges whose names match `pattern`."""
-        answer = requests.get(
+        response = requests.get(
             f"{self.admin}/stats", params={"filter": pattern, "format": "json"}, timeout=5
         ).json()
-        return {each["name"]: each["value"] for each in answer["stats"] if "value" in each}
+        return {each["name"]: each["value"] for each in response["stats"] if "value" in each}
 
     def metrics(self) -> str:
         """The page that Prometheus gets."""

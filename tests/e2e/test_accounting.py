@@ -63,12 +63,12 @@ def story(emulator_for):
 
 
 def halves(emulator, asks, entries) -> dict:
-    """What the emulator sent of the answers that broke off while the gateway held them: the first half. It gives equal
-    answers to equal requests, so it is asked again."""
+    """What the emulator sent of the responses that broke off while the gateway held them: the first half. It gives equal
+    responses to equal requests, so it is asked again."""
     emulator.clear_faults()
     found = {}
     for ask in asks:
-        if ask.scenario.name == "cut-answer":
+        if ask.scenario.name == "cut-response":
             (entry,) = (
                 each for each in entries if ["user-agent", ask.user_agent] in each["headers"]
             )
@@ -197,7 +197,7 @@ def add_to(story, name: str, amount: int):
 
 
 def reported_row(story) -> dict:
-    """Of a request whose answer was one document, so that its client knows its cost."""
+    """Of a request whose response was one document, so that its client knows its cost."""
     return next(
         row
         for row in story.rows

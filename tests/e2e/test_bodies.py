@@ -1,4 +1,4 @@
-"""Bodies and answers reach the other side byte for byte, also on the second attempt."""
+"""Bodies and responses reach the other side byte for byte, also on the second attempt."""
 
 import hashlib
 import os
@@ -27,8 +27,8 @@ def digest(body: bytes) -> str:
 def test_a_large_body_is_sent_again_to_the_next_region(gateway, bedrock, size):
     bedrock.fault("status", status=429, region=WEST)
     body = question(os.urandom(size // 2).hex())
-    answer = post(gateway, "west-first", body=body)
-    assert answer.status == 200
+    response = post(gateway, "west-first", body=body)
+    assert response.status == 200
     seen = bedrock.quiet_log()
     assert [(entry["region"], entry["status"]) for entry in seen] == [(WEST, 429), (EAST, 200)]
     assert {entry["body_sha256"] for entry in seen} == {digest(body)} and all(
@@ -63,9 +63,9 @@ def test_the_gateways_limit_is_told_in_json(gateway, bedrock, chunked):
     else:
         sender.putheader("content-length", str(LIMIT_BYTES + 1))
         sender.endheaders(b"x" * (LIMIT_BYTES + 1))
-    answer = sender.getresponse()
-    assert (answer.status, answer.headers["x-amzn-errortype"]) == (413, "ValidationException")
-    assert b'"code":"413"' in answer.read()
+    response = sender.getresponse()
+    assert (response.status, response.headers["x-amzn-errortype"]) == (413, "ValidationException")
+    assert b'"code":"413"' in response.read()
     sender.close()
     assert bedrock.quiet_log() == []
 
@@ -102,23 +102,23 @@ def test_answers_are_bedrocks_byte_for_byte(gateway, bedrock, operation, body):
     # Tokens are counted for the model behind the inference profile.
     model = CLAUDE.removeprefix("us.") if operation == "count-tokens" else CLAUDE
     expected = direct.ask(bedrock, WEST, model, operation, body)
-    answer = post(gateway, "west-first", operation, body)
-    assert (answer.status, answer.error_type, answer.body) == (
+    response = post(gateway, "west-first", operation, body)
+    assert (response.status, response.error_type, response.body) == (
         expected.status,
         expected.error_type,
         expected.body,
     )
     first, second = bedrock.quiet_log()
     assert first["body_sha256"] == second["body_sha256"] == digest(body)
-    assert answer.headers["x-amzn-requestid"] == second["request_id"]
+    assert response.headers["x-amzn-requestid"] == second["request_id"]
     names = {name.lower() for name in expected.headers} - {
         "connection",
         "transfer-encoding",
         "content-length",
     }
-    assert names <= {name.lower() for name in answer.headers}
+    assert names <= {name.lower() for name in response.headers}
     for name in SEEN[1:]:
-        assert answer.headers[name] == expected.headers[name]
+        assert response.headers[name] == expected.headers[name]
 
 
 def test_a_large_answer_and_a_long_stream_are_whole(gateway, bedrock):
@@ -154,8 +154,8 @@ def test_only_what_bedrock_needs_of_the_headers_goes_upstream(gateway, bedrock):
         "x-eb-rejected": "1",
         "x-eb-retry": "1",
     }
-    answer = post(gateway, "west-first", headers=sent)
-    assert answer.status == 200
+    response = post(gateway, "west-first", headers=sent)
+    assert response.status == 200
     (entry,) = bedrock.quiet_log()
     found = dict(entry["headers"])
     for name in ["accept", "x-amzn-bedrock-trace", "x-amzn-trace-id", "traceparent", "user-agent"]:
@@ -189,8 +189,8 @@ def test_one_connection_serves_many_requests_of_every_kind(gateway, bedrock):
     kept = connection(gateway.url)
     for n in range(20):
         for operation in ["converse", "converse-stream", "nonsense"]:
-            answer = send(kept, "both", operation, question(f"turn {n:02}."))
-            text = answer.read()
-            assert answer.status == 404 if operation == "nonsense" else b"turn" in text
+            response = send(kept, "both", operation, question(f"turn {n:02}."))
+            text = response.read()
+            assert response.status == 404 if operation == "nonsense" else b"turn" in text
     kept.close()
     assert len(bedrock.quiet_log()) == 40

@@ -86,8 +86,8 @@ def test_an_arn_is_signed_as_one_segment(caller, bedrock):
 
 
 def test_embeddings_and_temporary_credentials_and_api_keys_work(caller, bedrock):
-    answer = caller.invoke_model(modelId="titan", body=json.dumps({"inputText": "embed me"}))
-    assert len(json.loads(answer["body"].read())["embedding"]) == 32
+    response = caller.invoke_model(modelId="titan", body=json.dumps({"inputText": "embed me"}))
+    assert len(json.loads(response["body"].read())["embedding"]) == 32
     caller.converse(modelId="temporary", messages=messages("x"))
     caller.converse(modelId="api-key", messages=messages("x"))
     assert [entry["reason"] for entry in bedrock.quiet_log()] == [
@@ -98,13 +98,13 @@ def test_embeddings_and_temporary_credentials_and_api_keys_work(caller, bedrock)
 
 
 def test_service_tier_and_latency_reach_bedrock(caller, bedrock):
-    answer = caller.converse(
+    response = caller.converse(
         modelId="both",
         messages=messages("x"),
         serviceTier={"type": "priority"},
         performanceConfig={"latency": "optimized"},
     )
-    assert answer["serviceTier"] == {"type": "priority"} and answer["performanceConfig"] == {
+    assert response["serviceTier"] == {"type": "priority"} and response["performanceConfig"] == {
         "latency": "optimized"
     }
     assert (
@@ -146,10 +146,10 @@ def test_an_unknown_model_is_a_validation_exception(caller, bedrock):
 
 
 def test_an_unknown_model_is_told_how_it_would_be_allowed(gateway, bedrock):
-    answer = post(gateway, CLAUDE)
-    assert (answer.status, answer.error_type) == (400, "ValidationException")
+    response = post(gateway, CLAUDE)
+    assert (response.status, response.error_type) == (400, "ValidationException")
     for word in [CLAUDE, "model_list", 'model_name "*"', "us.anthropic.*", "bedrock/*"]:
-        assert word in answer.json["message"]
+        assert word in response.json["message"]
     assert bedrock.quiet_log() == []
 
 
@@ -159,8 +159,8 @@ def test_an_unknown_model_is_told_how_it_would_be_allowed(gateway, bedrock):
 def test_what_the_refusal_of_an_unknown_model_advises_works(shared_emulator, bedrock, name, model):
     at = Region(shared_emulator)
     with Gateway(config([(name, {**at(WEST), "model": model})])) as running:
-        answer = boto(running).converse(modelId=CLAUDE, messages=messages("x"))
-    assert f"{CLAUDE} in {WEST}" in text_of(answer)
+        response = boto(running).converse(modelId=CLAUDE, messages=messages("x"))
+    assert f"{CLAUDE} in {WEST}" in text_of(response)
 
 
 def test_too_large_a_body_is_a_validation_exception(gateway, bedrock):
@@ -224,5 +224,5 @@ def test_an_endpoint_with_a_slash_at_its_end_works(gateway, bedrock, prefix):
 
 
 def test_the_path_without_bedrock_works_too(gateway):
-    answer = boto(gateway, prefix="").converse(modelId="east-first", messages=messages("x"))
-    assert f"in {EAST}" in text_of(answer)
+    response = boto(gateway, prefix="").converse(modelId="east-first", messages=messages("x"))
+    assert f"in {EAST}" in text_of(response)

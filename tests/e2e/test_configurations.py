@@ -65,7 +65,7 @@ def test_an_unmodified_configuration_works(emulator_for, name, regions, expected
         emulator_for(regions) as emulator,
         Gateway(text, upstreams=emulator, env=ENVIRONMENT) as running,
     ):
-        for model, answer in expected.items():
+        for model, response in expected.items():
             for operation in ["converse", "converse-stream", "invoke", "count-tokens"]:
                 body = (
                     b'{"input":{"converse":{"messages":[]}}}'
@@ -74,11 +74,11 @@ def test_an_unmodified_configuration_works(emulator_for, name, regions, expected
                 )
                 if operation == "invoke":
                     body = b'{"anthropic_version":"bedrock-2023-05-31","max_tokens":9,"messages":[{"role":"user","content":"x"}]}'
-                    if "nova" in answer:
+                    if "nova" in response:
                         continue
                 found = post(running, model, operation, body)
                 assert found.status == 200, (model, operation, found.body)
-            assert answer.encode() in post(running, model).body
+            assert response.encode() in post(running, model).body
         assert post(running, "gpt-4o").status == 400
         assert "tops3cret" not in running.rendered() + running.log() + running.notes
         assert all(entry["verified"] for entry in emulator.quiet_log())
@@ -111,8 +111,8 @@ def test_the_region_of_the_environment_is_the_one_that_is_asked_and_signed_for(
         emulator_for([region]) as emulator,
         Gateway(text, upstreams=emulator, env={**ENVIRONMENT, **variables}) as running,
     ):
-        answer = post(running, "m")
-        assert (answer.status, answer.headers["x-litellm-model-region"]) == (200, region)
+        response = post(running, "m")
+        assert (response.status, response.headers["x-litellm-model-region"]) == (200, region)
         assert [(entry["region"], entry["verified"]) for entry in emulator.quiet_log()] == [
             (region, True)
         ]

@@ -40,10 +40,10 @@ EXPECTED = {
 
 
 def test_the_printed_commands_work(gateway, bedrock):
-    answer = json.loads(
+    response = json.loads(
         curl("-X", "POST", f"{gateway.url}/bedrock/model/both/converse", *AS_PRINTED).stdout
     )
-    assert answer["output"]["message"]["content"][0]["text"].endswith("Hello, how are you?")
+    assert response["output"]["message"]["content"][0]["text"].endswith("Hello, how are you?")
     stream = curl(
         "-X", "POST", f"{gateway.url}/bedrock/model/both/converse-stream", *AS_PRINTED
     ).stdout
@@ -54,10 +54,10 @@ def test_the_printed_commands_work(gateway, bedrock):
 @pytest.mark.parametrize("version", EXPECTED)
 def test_every_version_of_http_is_spoken(gateway, bedrock, ca_file, version):
     arguments, base = versions(gateway, ca_file)[version]
-    answer = curl(
+    response = curl(
         *arguments, "-w", "\n%{http_version}", f"{base}/model/both/converse", *AS_PRINTED
     ).stdout
-    body, _, spoken = answer.rpartition(b"\n")
+    body, _, spoken = response.rpartition(b"\n")
     assert json.loads(body)["output"] and spoken.decode() == EXPECTED[version]
     curl(*arguments, "--fail", f"{base}/model/both/converse-stream", *AS_PRINTED)
     refused = curl(

@@ -76,8 +76,8 @@ def converse(emulator, text="hello", model=CLAUDE, **options):
 
 
 def stream(emulator, text="hello", model=CLAUDE, **options):
-    answer = client(emulator, **options).converse_stream(modelId=model, messages=messages(text))
-    return answer["stream"]
+    response = client(emulator, **options).converse_stream(modelId=model, messages=messages(text))
+    return response["stream"]
 
 
 def error_of(call):
@@ -106,10 +106,10 @@ def anthropic(text):
 
 @pytest.mark.parametrize("tls", [False, True])
 def test_converse_answers_with_echo_region_and_model(emulator, tls):
-    answer = converse(emulator, "what is up", tls=tls)
-    text = answer["output"]["message"]["content"][0]["text"]
+    response = converse(emulator, "what is up", tls=tls)
+    text = response["output"]["message"]["content"][0]["text"]
     assert "what is up" in text and WEST in text and CLAUDE in text
-    usage = answer["usage"]
+    usage = response["usage"]
     cached = usage.get("cacheReadInputTokens", 0) + usage.get("cacheWriteInputTokens", 0)
     assert usage["totalTokens"] == usage["inputTokens"] + usage["outputTokens"] + cached
     (entry,) = emulator.quiet_log()
@@ -134,23 +134,23 @@ def test_converse_stream_has_every_event_in_its_order(emulator):
 
 
 def test_invoke_answers_in_anthropics_form_with_counts_in_headers(emulator):
-    answer = client(emulator).invoke_model(
+    response = client(emulator).invoke_model(
         modelId=CLAUDE, body=anthropic("ping"), serviceTier="flex"
     )
-    body = json.loads(answer["body"].read())
-    headers = answer["ResponseMetadata"]["HTTPHeaders"]
+    body = json.loads(response["body"].read())
+    headers = response["ResponseMetadata"]["HTTPHeaders"]
     assert body["content"][0]["text"].endswith("ping")
     assert body["usage"]["input_tokens"] == int(headers["x-amzn-bedrock-input-token-count"])
     assert body["usage"]["output_tokens"] == int(headers["x-amzn-bedrock-output-token-count"])
-    assert answer["serviceTier"] == "flex"
+    assert response["serviceTier"] == "flex"
 
 
 def test_invoke_stream_is_anthropics_events_in_chunks(emulator):
-    answer = client(emulator).invoke_model_with_response_stream(
+    response = client(emulator).invoke_model_with_response_stream(
         modelId=CLAUDE, body=anthropic("ping")
     )
-    events = [json.loads(event["chunk"]["bytes"]) for event in answer["body"]]
-    assert answer["contentType"] == "application/json"
+    events = [json.loads(event["chunk"]["bytes"]) for event in response["body"]]
+    assert response["contentType"] == "application/json"
     assert [events[0]["type"], events[-1]["type"]] == ["message_start", "message_stop"]
     text = "".join(
         event["delta"]["text"] for event in events if event["type"] == "content_block_delta"
@@ -171,10 +171,10 @@ def test_count_tokens_counts(emulator):
 
 
 def test_embeddings_report_their_tokens(emulator):
-    answer = client(emulator).invoke_model(
+    response = client(emulator).invoke_model(
         modelId="amazon.titan-embed-text-v2:0", body=json.dumps({"inputText": "embed me"})
     )
-    assert len(json.loads(answer["body"].read())["embedding"]) == 32
+    assert len(json.loads(response["body"].read())["embedding"]) == 32
 
 
 @pytest.mark.parametrize("arn", ARNS)
@@ -185,22 +185,22 @@ def test_every_kind_of_arn_is_signed_and_served(emulator, arn):
 
 
 def test_service_tier_and_latency_come_back_when_asked_for(emulator):
-    answer = client(emulator).converse(
+    response = client(emulator).converse(
         modelId=CLAUDE,
         messages=messages("x"),
         serviceTier={"type": "priority"},
         performanceConfig={"latency": "optimized"},
     )
-    assert answer["serviceTier"] == {"type": "priority"} and answer["performanceConfig"] == {
+    assert response["serviceTier"] == {"type": "priority"} and response["performanceConfig"] == {
         "latency": "optimized"
     }
 
 
 def test_max_tokens_ends_the_answer(emulator):
-    answer = client(emulator).converse(
+    response = client(emulator).converse(
         modelId=CLAUDE, messages=messages("x"), inferenceConfig={"maxTokens": 2}
     )
-    assert answer["stopReason"] == "max_tokens" and answer["usage"]["outputTokens"] == 2
+    assert response["stopReason"] == "max_tokens" and response["usage"]["outputTokens"] == 2
 
 
 def test_usage_varies_from_request_to_request(emulator):
@@ -224,9 +224,9 @@ def test_concurrent_requests_each_get_their_own_answer(emulator):
 
 def test_the_digest_of_the_body_is_in_log_and_header(emulator):
     body = anthropic("x" * 1_000_000)
-    answer = client(emulator).invoke_model(modelId=CLAUDE, body=body)
+    response = client(emulator).invoke_model(modelId=CLAUDE, body=body)
     digest = hashlib.sha256(body.encode()).hexdigest()
-    assert answer["ResponseMetadata"]["HTTPHeaders"]["x-emulator-body-sha256"] == digest
+    assert response["ResponseMetadata"]["HTTPHeaders"]["x-emulator-body-sha256"] == digest
     assert emulator.quiet_log()[0]["body_sha256"] == digest
 
 
@@ -325,12 +325,12 @@ def test_an_unsigned_request_is_refused(emulator):
     emulator.mode(hostile=True)
     connection = http.client.HTTPConnection(emulator.address(WEST))
     connection.request("POST", f"/model/{CLAUDE}/converse", "{}")
-    answer = connection.getresponse()
-    assert (answer.status, answer.headers["x-amzn-errortype"]) == (
+    response = connection.getresponse()
+    assert (response.status, response.headers["x-amzn-errortype"]) == (
         403,
         "MissingAuthenticationTokenException",
     )
-    assert answer.headers["x-amzn-requestid"] and json.loads(answer.read())["Message"]
+    assert response.headers["x-amzn-requestid"] and json.loads(response.read())["Message"]
 
 
 def test_sdk_headers_are_violations_and_refused_when_strict(emulator):

@@ -59,8 +59,8 @@ def test_a_status_that_may_pass_elsewhere_costs_the_client_nothing(
     gateway, bedrock, region, operation, status
 ):
     bedrock.fault("status", status=status, region=region)
-    answer = post(gateway, FIRST[region], operation)
-    assert answer.status == 200 and OTHER[region].encode() in answer.body
+    response = post(gateway, FIRST[region], operation)
+    assert response.status == 200 and OTHER[region].encode() in response.body
     assert attempts(bedrock) == [(region, status), (OTHER[region], 200)]
 
 
@@ -72,8 +72,8 @@ def test_a_status_that_is_the_clients_fault_is_passed_on_at_once(
     expected = direct.ask(bedrock, region, CLAUDE, operation)
     bedrock.quiet_log()
     bedrock.clear_log()
-    answer = post(gateway, FIRST[region], operation)
-    assert (answer.status, answer.error_type, answer.body) == (
+    response = post(gateway, FIRST[region], operation)
+    assert (response.status, response.error_type, response.body) == (
         status,
         expected.error_type,
         expected.body,
@@ -86,9 +86,9 @@ def test_a_deployment_that_cannot_be_used_costs_the_client_nothing(
     gateway, bedrock, region, status, error_type
 ):
     bedrock.fault("status", status=status, error_type=error_type, region=region)
-    answer = post(gateway, FIRST[region])
-    assert answer.status == 200 and OTHER[region].encode() in answer.body
-    assert answer.headers["x-litellm-model-region"] == OTHER[region]
+    response = post(gateway, FIRST[region])
+    assert response.status == 200 and OTHER[region].encode() in response.body
+    assert response.headers["x-litellm-model-region"] == OTHER[region]
     assert attempts(bedrock) == [(region, status), (OTHER[region], 200)]
 
 
@@ -102,11 +102,11 @@ def test_when_no_deployment_can_be_used_each_is_asked_once_and_the_last_answer_i
     bedrock.fault(
         "status", status=status, error_type=error_type, region=EAST, message="said by the last"
     )
-    answer = post(gateway, "west-first", operation)
-    assert (answer.status, answer.error_type or "") == (
+    response = post(gateway, "west-first", operation)
+    assert (response.status, response.error_type or "") == (
         status,
         error_type,
-    ) and b"said by the last" in answer.body
+    ) and b"said by the last" in response.body
     assert attempts(bedrock) == [(WEST, status), (EAST, status)]
     bedrock.clear_log()
     assert post(gateway, "only-west", operation).status == status
@@ -165,8 +165,8 @@ def test_a_throttled_answer_is_not_replaced_by_the_refusal_of_an_expired_key(
 ):
     bedrock.fault("status", status=403, error_type="ExpiredTokenException", region=WEST)
     bedrock.fault("status", status=429, region=EAST)
-    answer = post(gateway, "west-first", operation)
-    assert (answer.status, answer.error_type) == (429, "ThrottlingException")
+    response = post(gateway, "west-first", operation)
+    assert (response.status, response.error_type) == (429, "ThrottlingException")
     assert attempts(bedrock) == [(WEST, 403), (EAST, 429)]
 
 
@@ -208,12 +208,12 @@ def test_when_all_fail_the_last_answer_is_the_clients(gateway, bedrock, region, 
         error_type="ModelErrorException",
         message="the last word",
     )
-    answer = post(gateway, FIRST[region], operation)
-    assert (answer.status, answer.error_type) == (424, "ModelErrorException")
+    response = post(gateway, FIRST[region], operation)
+    assert (response.status, response.error_type) == (424, "ModelErrorException")
     assert attempts(bedrock) == [(region, 429), (OTHER[region], 503), (region, 424)]
     expected = direct.ask(bedrock, region, CLAUDE, operation)
-    assert answer.body == expected.body and b"the last word" in answer.body
-    assert "x-eb-retry" not in answer.headers
+    assert response.body == expected.body and b"the last word" in response.body
+    assert "x-eb-retry" not in response.headers
 
 
 def test_a_model_with_one_region_is_tried_there_again(gateway, bedrock, operation):
@@ -279,9 +279,9 @@ def test_a_stream_that_breaks_off_is_an_aborted_transfer(gateway, bedrock, regio
 def test_an_answer_that_breaks_off_is_a_typed_error(gateway, bedrock, region):
     """Its headers are held for the cost until it has ended, so the client has seen nothing of it yet."""
     bedrock.fault("cut", region=region)
-    answer = post(gateway, FIRST[region])
-    assert answer.status in (502, 503) and answer.error_type == "ServiceUnavailableException"
-    assert answer.json["error"]["code"] == str(answer.status)
+    response = post(gateway, FIRST[region])
+    assert response.status in (502, 503) and response.error_type == "ServiceUnavailableException"
+    assert response.json["error"]["code"] == str(response.status)
     assert attempts(bedrock) == [(region, 200)], (
         "Bedrock has worked for it, so it is not asked again"
     )
@@ -301,8 +301,8 @@ def test_what_is_wrong_inside_a_stream_is_passed_on_as_it_is(gateway, bedrock, r
     expected = direct.ask(bedrock, region, CLAUDE, "converse-stream")
     bedrock.quiet_log()
     bedrock.clear_log()
-    answer = post(gateway, FIRST[region], "converse-stream")
-    assert answer.body == expected.body and len(answer.body) > 200
+    response = post(gateway, FIRST[region], "converse-stream")
+    assert response.body == expected.body and len(response.body) > 200
     assert attempts(bedrock) == [(region, 200)]
 
 
@@ -327,9 +327,9 @@ def test_a_client_that_gives_up_ends_its_upstream_request(
 def test_a_client_that_leaves_in_mid_stream_ends_its_upstream_request(gateway, bedrock):
     bedrock.pace(events=1000, interval_ms=20, operation="converse-stream")
     leaving = connection(gateway.url)
-    answer = send(leaving, "both", "converse-stream")
-    assert answer.read(200)
-    answer.close()
+    response = send(leaving, "both", "converse-stream")
+    assert response.read(200)
+    response.close()
     leaving.close()
     gone_ms = time.time() * 1000
     (entry,) = bedrock.quiet_log()
@@ -366,8 +366,8 @@ def test_a_region_that_refuses_connections_costs_milliseconds(refused, bedrock, 
     took = []
     for _ in range(20):
         started = time.monotonic()
-        answer = send(kept, FIRST[region], operation)
-        assert answer.status == 200 and OTHER[region].encode() in answer.read()
+        response = send(kept, FIRST[region], operation)
+        assert response.status == 200 and OTHER[region].encode() in response.read()
         took.append(time.monotonic() - started)
     kept.close()
     # Two seconds are the bound of a connection attempt, 50 ms that of the pause before the next.
@@ -379,13 +379,13 @@ def test_when_every_region_refuses_the_client_gets_a_typed_503(refused, bedrock,
     running, _ = refused
     bedrock.fault("refused", region=WEST)
     bedrock.fault("refused", region=EAST)
-    answer = post(running, "both", operation)
-    assert (answer.status, answer.error_type) == (503, "ServiceUnavailableException")
+    response = post(running, "both", operation)
+    assert (response.status, response.error_type) == (503, "ServiceUnavailableException")
     assert (
-        answer.json["error"]["code"] == "503"
-        and answer.json["message"] == answer.json["error"]["message"]
+        response.json["error"]["code"] == "503"
+        and response.json["message"] == response.json["error"]["message"]
     )
-    assert answer.headers["content-type"] == "application/json"
+    assert response.headers["content-type"] == "application/json"
 
 
 def test_a_request_that_takes_too_long_is_a_typed_504(shared_emulator, bedrock):
@@ -394,7 +394,7 @@ def test_a_request_that_takes_too_long_is_a_typed_504(shared_emulator, bedrock):
         config(deployments(Region(shared_emulator)), litellm_settings={"request_timeout": 1})
     ) as impatient:
         for operation in ["converse", "converse-stream"]:
-            answer = post(impatient, "both", operation)
-            assert (answer.status, answer.error_type) == (504, "ModelTimeoutException")
-            assert answer.json["error"]["code"] == "504"
+            response = post(impatient, "both", operation)
+            assert (response.status, response.error_type) == (504, "ModelTimeoutException")
+            assert response.json["error"]["code"] == "504"
         assert len(bedrock.quiet_log()) == 2

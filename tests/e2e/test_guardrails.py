@@ -209,13 +209,13 @@ def test_a_large_edited_body_is_sent_again(guarded, bedrock):
 )
 @pytest.mark.parametrize("operation", ["converse", "converse-stream"])
 def test_a_body_that_is_no_json_object_is_refused(guarded, bedrock, body, operation):
-    answer = post(guarded, "guarded", operation, body)
-    assert (answer.status, answer.error_type, answer.json["error"]["code"]) == (
+    response = post(guarded, "guarded", operation, body)
+    assert (response.status, response.error_type, response.json["error"]["code"]) == (
         400,
         "ValidationException",
         "400",
     )
-    assert "Expected a JSON object" in answer.json["message"]
+    assert "Expected a JSON object" in response.json["message"]
     assert bedrock.quiet_log() == []
 
 
@@ -270,8 +270,8 @@ def test_a_body_in_chunks_is_edited(guarded, bedrock):
         {"authorization": f"Bearer {KEY}"},
         encode_chunked=True,
     )
-    answer = sender.getresponse()
-    assert (answer.status, len(answer.read()) > 0) == (200, True)
+    response = sender.getresponse()
+    assert (response.status, len(response.read()) > 0) == (200, True)
     sender.close()
     assert only(bedrock)["body_sha256"] == digest(with_ours(body))
 

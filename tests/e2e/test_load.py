@@ -28,10 +28,10 @@ def test_every_client_gets_its_own_answer(gateway, bedrock, operation):
         together.wait(timeout=30)
         streams = n % 2 if operation == "mixed" else operation == "converse-stream"
         body = question(f"number {n:03}")
-        answer = post(gateway, "both", "converse-stream" if streams else "converse", body)
-        own = answer.headers["x-emulator-body-sha256"] == hashlib.sha256(body).hexdigest()
+        response = post(gateway, "both", "converse-stream" if streams else "converse", body)
+        own = response.headers["x-emulator-body-sha256"] == hashlib.sha256(body).hexdigest()
         # A stream may have the number in pieces; the digest of what was asked is whole in either case.
-        return answer.status, own, streams or f"number {n:03}" in answer.body.decode()
+        return response.status, own, streams or f"number {n:03}" in response.body.decode()
 
     with concurrent.futures.ThreadPoolExecutor(TOGETHER) as pool:
         found = list(pool.map(ask, range(TOGETHER)))
@@ -71,13 +71,13 @@ class Load:
             kept = connection(self.gateway.url)
         word = f"load-{n}."
         try:
-            answer = send(kept, self.model, operation, question(word))
-            body = answer.read()
+            response = send(kept, self.model, operation, question(word))
+            body = response.read()
             whole = b"metadata" in body if n % 2 else word.encode() in body
-            if answer.status == 200 and whole:
+            if response.status == 200 and whole:
                 self.idle.append(kept)
                 return True
-            self.errors.append((n, operation, answer.status, body[:200]))
+            self.errors.append((n, operation, response.status, body[:200]))
         except (OSError, http.client.HTTPException) as error:
             self.errors.append((n, operation, repr(error)))
         return False
@@ -87,7 +87,7 @@ class Load:
 def test_no_client_notices_that_a_region_is_throttled_then_gone_then_back(
     shared_emulator, bedrock, upstream, region
 ):
-    """`refused` also resets the connections that are open. An answer that has begun cannot be saved then, neither here
+    """`refused` also resets the connections that are open. A response that has begun cannot be saved then, neither here
     nor anywhere: the client has its first half. Answers here are short, and each is in one piece on the wire, so that
     practically none is caught in its middle; one that were would be an aborted transfer, and fail this test."""
     at = Region(shared_emulator if upstream == "http" else None)

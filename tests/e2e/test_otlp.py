@@ -58,14 +58,14 @@ def milliseconds(text: str) -> int:
 
 
 def until(question):
-    """The first true answer."""
+    """The first true response."""
     end = time.monotonic() + WAIT_SECONDS
     while time.monotonic() < end:
-        if answer := question():
-            return answer
+        if response := question():
+            return response
         time.sleep(0.05)
     raise AssertionError(
-        f"expected an answer to {question.__name__} within {WAIT_SECONDS} s, but found none"
+        f"expected a response to {question.__name__} within {WAIT_SECONDS} s, but found none"
     )
 
 
@@ -141,7 +141,7 @@ def test_a_collector_that_comes_late_gets_what_comes_after_it(bedrock, protocol)
         pass
     with gateway_with(gone, bedrock) as gateway:
         early = [post(gateway, "both") for _ in range(20)]
-        assert [answer.status for answer in early] == [200] * 20
+        assert [response.status for response in early] == [200] * 20
 
         def refused():
             name = "cluster.otlp.upstream_cx_connect_fail"
@@ -149,7 +149,7 @@ def test_a_collector_that_comes_late_gets_what_comes_after_it(bedrock, protocol)
 
         until(refused)
         with Collector(protocol, port=gone.port) as collector:
-            sent = {answer.headers["x-litellm-call-id"] for answer in early}
+            sent = {response.headers["x-litellm-call-id"] for response in early}
 
             def arrived():
                 """Asks once more."""
@@ -187,9 +187,9 @@ def probes(gateway, count: int):
     probing = connection(gateway.url)
     for _ in range(count):
         probing.request("GET", "/health/liveliness")
-        answer = probing.getresponse()
-        answer.read()
-        assert answer.status == 200
+        response = probing.getresponse()
+        response.read()
+        assert response.status == 200
     probing.close()
 
 

@@ -97,11 +97,11 @@ def send_by_httpx(gateway, ca_file, headers, method, path, size, *, has_length=T
     ) as client:
         # In pieces either way: httpcore copies what is left of a piece with each frame.
         length = {"content-length": str(size * MEGABYTE)} if has_length else {}
-        answer = client.request(
+        response = client.request(
             method, gateway.tls_url + path, content=chunks_of(size), headers={**headers, **length}
         )
-        assert answer.http_version == "HTTP/2"
-        return answer.status_code, answer.headers["x-amzn-errortype"], answer.content
+        assert response.http_version == "HTTP/2"
+        return response.status_code, response.headers["x-amzn-errortype"], response.content
 
 
 def send_by_httpx_without_a_length(*arguments):
@@ -163,8 +163,8 @@ def send_all_then_read(gateway, _, headers, method, path, size):
     sender = connection(gateway.url, READ_SECONDS)
     try:
         sender.request(method, path, body_of(size), headers)
-        answer = sender.getresponse()
-        return answer.status, answer.headers["x-amzn-errortype"], answer.read()
+        response = sender.getresponse()
+        return response.status, response.headers["x-amzn-errortype"], response.read()
     finally:
         sender.close()
 
@@ -173,8 +173,8 @@ def send_chunks_then_read(gateway, _, headers, method, path, size):
     sender = connection(gateway.url, READ_SECONDS)
     try:
         sender.request(method, path, chunks_of(size), headers, encode_chunked=True)
-        answer = sender.getresponse()
-        return answer.status, answer.headers["x-amzn-errortype"], answer.read()
+        response = sender.getresponse()
+        return response.status, response.headers["x-amzn-errortype"], response.read()
     finally:
         sender.close()
 
@@ -267,26 +267,29 @@ def test_a_connection_serves_on_after_a_refused_upload(over_http, bedrock):
     kept = connection(over_http.url, READ_SECONDS)
     for headers, method, path, status, _ in (CASES["wrong key"], CASES["wrong method"], TOO_LARGE):
         kept.request(method, path, body_of(40), headers)
-        answer = kept.getresponse()
-        assert (answer.status, answer.headers["connection"]) == (status, None) and answer.read()
+        response = kept.getresponse()
+        assert (response.status, response.headers["connection"]) == (
+            status,
+            None,
+        ) and response.read()
         kept.request("POST", "/model/both/converse", question("hello"), BEARER)
-        answer = kept.getresponse()
-        assert answer.read() and answer.status == 200
+        response = kept.getresponse()
+        assert response.read() and response.status == 200
     kept.close()
     assert len(bedrock.quiet_log()) == 3
 
 
 def test_a_stalled_upload_is_refused_nevertheless(over_http, bedrock):
-    """The client waits for an answer before it goes on, as one does that streams in both directions."""
+    """The client waits for a response before it goes on, as one does that streams in both directions."""
     id = call_id()
     with socket.create_connection(("127.0.0.1", over_http.port), timeout=READ_SECONDS) as raw:
         raw.sendall(
             b"POST /model/both/invoke HTTP/1.1\r\nhost: gateway\r\ntransfer-encoding: chunked\r\n"
             b"x-litellm-call-id: " + id.encode() + b"\r\n\r\n5\r\nhello\r\n"
         )
-        answer = http.client.HTTPResponse(raw, method="POST")
-        answer.begin()
-        assert answer.status == 401 and json.loads(answer.read())["error"]["code"] == "401"
+        response = http.client.HTTPResponse(raw, method="POST")
+        response.begin()
+        assert response.status == 401 and json.loads(response.read())["error"]["code"] == "401"
     assert_one_row(over_http, id, 401, "UnrecognizedClientException")
     assert bedrock.quiet_log() == []
 

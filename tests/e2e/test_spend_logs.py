@@ -32,11 +32,11 @@ def row(gateway, id: str) -> dict | None:
 
 
 def test_a_request_is_found_by_both_of_its_ids(gateway, bedrock):
-    answer = post(gateway, "both", headers={"x-litellm-call-id": "spend-1"})
+    response = post(gateway, "both", headers={"x-litellm-call-id": "spend-1"})
     found = row(gateway, "spend-1")
-    assert found["x_amzn_requestid"] == answer.headers["x-amzn-requestid"]
+    assert found["x_amzn_requestid"] == response.headers["x-amzn-requestid"]
     assert found["http_status"] == 200 and found["total_tokens"] > 0
-    assert row(gateway, answer.headers["x-amzn-requestid"]) == found
+    assert row(gateway, response.headers["x-amzn-requestid"]) == found
 
 
 def test_an_id_that_has_to_be_encoded_is_found(gateway, bedrock):
@@ -96,8 +96,8 @@ def test_refused_requests_are_told_apart_by_what_they_asked_for(gateway, bedrock
         ("told-7", f"/model/{'x' * 3000}/converse", KEY, f"/model/{'x' * 249}…", None),
     ]:
         headers = {"authorization": f"Bearer {key}", "x-litellm-call-id": id}
-        answer = requests.post(gateway.url + path, data=b"{}", headers=headers, timeout=10)
-        assert answer.status_code in (400, 401, 404), path
+        response = requests.post(gateway.url + path, data=b"{}", headers=headers, timeout=10)
+        assert response.status_code in (400, 401, 404), path
         found = row(gateway, id)
         assert (found["path"], found["requested_model"], found["model_group"]) == (
             expected,
@@ -114,13 +114,13 @@ def test_only_who_has_the_key_hears_anything(gateway, bedrock):
     assert row(gateway, "spend-secret")
     for headers in ({}, {"authorization": "Bearer sk-wrong"}, {"cookie": KEY}):
         for method in ("GET", "POST", "HEAD"):
-            answer = requests.request(
+            response = requests.request(
                 method,
                 f"{gateway.url}/spend/logs?request_id=spend-secret",
                 headers=headers,
                 timeout=10,
             )
-            assert answer.status_code == 401 and "spend-secret" not in answer.text, (
+            assert response.status_code == 401 and "spend-secret" not in response.text, (
                 method,
                 headers,
             )
@@ -133,10 +133,10 @@ def test_what_is_no_question_is_told_so(gateway, bedrock):
         "/spend/logs?request_id=a&request_id=b",
         "/spend/logs?api_key=a",
     ):
-        answer = requests.get(gateway.url + path, headers=BEARER, timeout=10)
-        assert answer.status_code == 400 and "request_id" in answer.json()["message"], path
-    answer = requests.post(f"{gateway.url}/spend/logs?request_id=a", headers=BEARER, timeout=10)
-    assert (answer.status_code, answer.headers["allow"]) == (405, "GET")
+        response = requests.get(gateway.url + path, headers=BEARER, timeout=10)
+        assert response.status_code == 400 and "request_id" in response.json()["message"], path
+    response = requests.post(f"{gateway.url}/spend/logs?request_id=a", headers=BEARER, timeout=10)
+    assert (response.status_code, response.headers["allow"]) == (405, "GET")
     assert requests.get(f"{gateway.url}/spend/keys", headers=BEARER, timeout=10).status_code == 404
 
 

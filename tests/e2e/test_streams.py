@@ -15,16 +15,16 @@ from gateway import KEY
 TYPICAL_MS, WORST_MS = 100, 1000
 EVENTS, INTERVAL_MS = 30, 30
 BROKEN = (botocore.exceptions.HTTPClientError, urllib3.exceptions.HTTPError)
-# 18: a part of the answer is missing, 56: the connection was reset, 92: the HTTP/2 stream was.
+# 18: a part of the response is missing, 56: the connection was reset, 92: the HTTP/2 stream was.
 ABORTED = (18, 56, 92)
 
 
 def test_every_event_arrives_when_it_is_sent(gateway, bedrock):
     bedrock.pace(events=EVENTS, interval_ms=INTERVAL_MS, operation="converse-stream")
     kept = connection(gateway.url)
-    answer = send(kept, "both", "converse-stream")
+    response = send(kept, "both", "converse-stream")
     arrived_ms, received, pending = [], b"", b""
-    while chunk := answer.read1(65_536):
+    while chunk := response.read1(65_536):
         now_ms = time.time() * 1000
         received += chunk
         pending += chunk
@@ -44,13 +44,13 @@ def test_every_event_arrives_when_it_is_sent(gateway, bedrock):
 def test_the_headers_of_a_stream_do_not_wait_for_its_events(gateway, bedrock):
     bedrock.fault("silent_start", delay_ms=1500)
     kept = connection(gateway.url)
-    answer = send(kept, "both", "converse-stream")
+    response = send(kept, "both", "converse-stream")
     headers_ms = time.time() * 1000
     assert (
-        answer.status == 200
-        and answer.headers["content-type"] == "application/vnd.amazon.eventstream"
+        response.status == 200
+        and response.headers["content-type"] == "application/vnd.amazon.eventstream"
     )
-    answer.read()
+    response.read()
     kept.close()
     assert headers_ms < bedrock.quiet_log()[0]["frames_unix_ms"][0]
 

@@ -26,11 +26,13 @@ def trapping(request, shared_emulator):
 
 def outcome(ask) -> str:
     try:
-        answer = ask()
+        response = ask()
     except (http.client.HTTPException, ConnectionError):
         return ABORTED
     return (
-        SAVED if answer.status == 200 else f"{answer.status} {answer.headers['x-amzn-errortype']}"
+        SAVED
+        if response.status == 200
+        else f"{response.status} {response.headers['x-amzn-errortype']}"
     )
 
 
@@ -66,13 +68,15 @@ def test_a_trap_costs_what_its_worker_had_under_way_and_nothing_after_it(trappin
             time.sleep(0.5)
             assert post(trapping, "both", headers=TRAP).status == 503
             for _ in range(20):
-                answer = post(
+                response = post(
                     trapping,
                     "west-first",
                     "count-tokens",
                     b'{"input":{"converse":{"messages":[]}}}',
                 )
-                assert answer.status == 200, "what comes after a trap meets a new VM, in both roles"
+                assert response.status == 200, (
+                    "what comes after a trap meets a new VM, in both roles"
+                )
             found = {kind: [each.result() for each in futures] for kind, futures in started.items()}
         lost = {"waiting": {UNAVAILABLE}, "streaming": {ABORTED}, "uploading": {UNAVAILABLE}}
         for kind, outcomes in found.items():

@@ -30,8 +30,8 @@ def chi_square(found: dict, shares: dict) -> float:
 def test_requests_on_one_connection_are_spread_by_weight(over_http, bedrock, model, west):
     kept = connection(over_http.url)
     for _ in range(REQUESTS):
-        answer = send(kept, model, "count-tokens", b'{"input":{"converse":{"messages":[]}}}')
-        answer.read()
+        response = send(kept, model, "count-tokens", b'{"input":{"converse":{"messages":[]}}}')
+        response.read()
     kept.close()
     found = spread(bedrock)
     assert sum(found.values()) == REQUESTS

@@ -8,7 +8,7 @@ import h2.connection
 import h2.events
 import pytest
 
-from clients import Answer, answers, connection, everything, exchange, post, question, speak
+from clients import Response, responses, connection, everything, exchange, post, question, speak
 from conftest import EAST, WEST
 from gateway import KEY
 
@@ -29,23 +29,23 @@ def request(
     return method + b" " + path + b" " + version + b"\r\n" + host + headers + b"\r\n" + body
 
 
-def is_in_both_forms(answer: Answer) -> bool:
+def is_in_both_forms(response: Response) -> bool:
     """AWS's world reads `message` and the error type, LiteLLM's reads `error`."""
-    error = answer.json["error"]
+    error = response.json["error"]
     return (
-        answer.error_type.endswith("Exception")
-        and answer.headers["content-type"] == "application/json"
-        and error["code"] == str(answer.status)
-        and error["message"] == answer.json["message"]
+        response.error_type.endswith("Exception")
+        and response.headers["content-type"] == "application/json"
+        and error["code"] == str(response.status)
+        and error["message"] == response.json["message"]
         and error["type"]
         and error["param"] is None
     )
 
 
-def first(gateway, sent: bytes) -> Answer:
-    answer = exchange(gateway, sent)
-    assert answer, "expected an answer, but found none"
-    return answer
+def first(gateway, sent: bytes) -> Response:
+    response = exchange(gateway, sent)
+    assert response, "expected a response, but found none"
+    return response
 
 
 def test_the_plain_request_that_the_others_are_made_of_works(gateway, bedrock):
@@ -84,12 +84,12 @@ def test_the_plain_request_that_the_others_are_made_of_works(gateway, bedrock):
     "path", [b"/model/both/converse", b"/bedrock/model/nobody/converse-stream", b"/model/x"]
 )
 def test_who_has_no_key_is_refused_before_anything_else(over_http, bedrock, headers, path):
-    answer = first(over_http, request(path, headers + LENGTH))
-    assert (answer.status, answer.error_type) == (
+    response = first(over_http, request(path, headers + LENGTH))
+    assert (response.status, response.error_type) == (
         401,
         "UnrecognizedClientException",
-    ) and is_in_both_forms(answer)
-    assert KEY.encode() not in answer.body and b"nobody" not in answer.body
+    ) and is_in_both_forms(response)
+    assert KEY.encode() not in response.body and b"nobody" not in response.body
     assert bedrock.quiet_log() == []
 
 
@@ -130,7 +130,7 @@ def test_100_continue_is_said_before_the_key_is_looked_at(gateway, bedrock):
 
 
 def test_a_refusal_over_http2_is_whole_though_the_body_never_comes(gateway, bedrock):
-    """RFC 9113 §8.1: a complete answer, then RST_STREAM with NO_ERROR for the rest of the body. It comes when the
+    """RFC 9113 §8.1: a complete response, then RST_STREAM with NO_ERROR for the rest of the body. It comes when the
     client has been silent for a while."""
     with socket.create_connection(("127.0.0.1", gateway.port), timeout=10) as raw:
         peer = h2.connection.H2Connection(
@@ -219,8 +219,11 @@ def test_a_refusal_over_http2_is_whole_though_the_body_never_comes(gateway, bedr
     ],
 )
 def test_no_other_path_leads_anywhere(over_http, bedrock, path):
-    answer = first(over_http, request(path))
-    assert answer.status in (400, 404) and is_in_both_forms(answer), (answer.status, answer.body)
+    response = first(over_http, request(path))
+    assert response.status in (400, 404) and is_in_both_forms(response), (
+        response.status,
+        response.body,
+    )
     assert bedrock.quiet_log() == []
 
 
@@ -250,8 +253,8 @@ def test_every_spelling_of_an_alias_is_that_alias(over_http, bedrock, path):
     [b"GET", b"HEAD", b"PUT", b"PATCH", b"DELETE", b"OPTIONS", b"TRACE", b"BREW", b"CONNECT"],
 )
 def test_no_other_method_leads_anywhere(over_http, bedrock, method):
-    answer = first(over_http, request(method=method))
-    assert 400 <= answer.status < 500
+    response = first(over_http, request(method=method))
+    assert 400 <= response.status < 500
     assert bedrock.quiet_log() == []
 
 
@@ -314,10 +317,10 @@ SMUGGLED = (
     ],
 )
 def test_malformed_requests_go_nowhere(over_http, bedrock, raw):
-    answer = exchange(over_http, raw)
+    response = exchange(over_http, raw)
     # Garbage in place of HTTP/2 has no stream to answer on, and some of Envoy's refusals have no body.
-    assert answer is None or answer.status == 501 or 400 <= answer.status < 500
-    assert answer is None or not answer.body or is_in_both_forms(answer)
+    assert response is None or response.status == 501 or 400 <= response.status < 500
+    assert response is None or not response.body or is_in_both_forms(response)
     assert bedrock.quiet_log() == [] and post(over_http, "both").status == 200
 
 
@@ -326,13 +329,13 @@ def test_what_follows_a_refusal_is_no_request(gateway, bedrock):
     hidden = request()
     headers = b"authorization: Bearer wrong\r\ncontent-length: %d\r\n" % len(hidden)
     received = speak(gateway, request(headers=headers, body=hidden))
-    assert [answer.status for answer in answers(received)] == [401]
+    assert [response.status for response in responses(received)] == [401]
     assert bedrock.quiet_log() == []
 
 
 def test_requests_sent_in_a_row_are_answered_in_a_row(gateway, bedrock):
     received = speak(gateway, request() + request(b"/model/nobody/converse") + request(), pause=0.3)
-    assert [answer.status for answer in answers(received)] in ([200, 400, 200], [200, 400])
+    assert [response.status for response in responses(received)] in ([200, 400, 200], [200, 400])
 
 
 def test_slow_headers_and_bodies_in_pieces_are_one_request(gateway, bedrock):
@@ -341,14 +344,14 @@ def test_slow_headers_and_bodies_in_pieces_are_one_request(gateway, bedrock):
         body=b"%x;ext=1\r\n%s\r\n0\r\nx-trailer: 1\r\n\r\n" % (len(BODY), BODY),
     )
     pieces = [whole[i : i + 40] for i in range(0, len(whole), 40)]
-    assert answers(speak(gateway, *pieces, pause=0.005))[0].status == 200
+    assert responses(speak(gateway, *pieces, pause=0.005))[0].status == 200
     (entry,) = bedrock.quiet_log()
     assert entry["body_bytes"] == len(BODY) and "x-trailer" not in dict(entry["headers"])
 
 
 def test_http_1_0_is_not_spoken(gateway, bedrock):
-    answer = first(gateway, request(version=b"HTTP/1.0"))
-    assert answer.status == 426 and is_in_both_forms(answer)
+    response = first(gateway, request(version=b"HTTP/1.0"))
+    assert response.status == 426 and is_in_both_forms(response)
     assert bedrock.quiet_log() == []
 
 
@@ -357,8 +360,8 @@ def test_http_1_0_is_not_spoken(gateway, bedrock):
     [b"x-large: " + b"a" * 70_000 + b"\r\n", b"".join(b"x-%d: 1\r\n" % n for n in range(200))],
 )
 def test_too_many_headers_are_told_in_json(gateway, bedrock, headers):
-    answer = first(gateway, request(headers=AUTH + LENGTH + headers))
-    assert answer.status == 431 and is_in_both_forms(answer)
+    response = first(gateway, request(headers=AUTH + LENGTH + headers))
+    assert response.status == 431 and is_in_both_forms(response)
     assert bedrock.quiet_log() == []
 
 
@@ -389,9 +392,9 @@ def test_bedrocks_answers_have_no_header_of_envoys(gateway, bedrock):
         ("both", "converse-stream"),
         ("nobody", "converse"),
     ]:
-        answer = post(gateway, model, operation)
+        response = post(gateway, model, operation)
         assert not [
             name
-            for name in answer.headers
+            for name in response.headers
             if name.lower().startswith(("x-envoy", "x-eb-", "server"))
         ]

@@ -96,11 +96,11 @@ class Prometheus:
             return False
 
     def wait(self, question, what: str, seconds: float):
-        """The first answer of `question` that is true."""
+        """The first response of `question` that is true."""
         end = time.monotonic() + seconds
         while time.monotonic() < end and self.process.poll() is None:
-            if answer := question():
-                return answer
+            if response := question():
+                return response
             time.sleep(0.1)
         tail = self.log.read_text(errors="replace")[-3000:]
         raise TimeoutError(
@@ -108,12 +108,12 @@ class Prometheus:
         )
 
     def call(self, path: str, **params):
-        answer = self.session.get(
+        response = self.session.get(
             f"http://127.0.0.1:{self.port}/api/v1/{path}", params=params, timeout=30
         ).json()
-        if answer["status"] != "success":
-            raise RuntimeError(f"{path} {params}: {answer['error']}")
-        return answer["data"]
+        if response["status"] != "success":
+            raise RuntimeError(f"{path} {params}: {response['error']}")
+        return response["data"]
 
     def query(self, expression: str, **params) -> list:
         """(labels, value) of each sample that is a number."""

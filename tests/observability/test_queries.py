@@ -1,4 +1,4 @@
-"""A real Prometheus with the shipped files, beside a real Envoy: nothing that is asked remains without an answer."""
+"""A real Prometheus with the shipped files, beside a real Envoy: nothing that is asked remains without a response."""
 
 import re
 

@@ -31,17 +31,17 @@ def ask(port, method, path) -> http.client.HTTPResponse:
     try:
         connection.putrequest(method, path, skip_accept_encoding=True)
         connection.endheaders()
-        answer = connection.getresponse()
-        answer.text = answer.read().decode()
-        return answer
+        response = connection.getresponse()
+        response.text = response.read().decode()
+        return response
     finally:
         connection.close()
 
 
 @pytest.mark.parametrize("path", ["/stats/prometheus", "/metrics", "/metrics/"])
 def test_the_page_is_where_envoy_and_litellm_have_it(gateway, path):
-    answer = ask(gateway.metrics_port, "GET", path)
-    assert answer.status == 200 and "# TYPE envoy_bedrock_deployment_info gauge" in answer.text
+    response = ask(gateway.metrics_port, "GET", path)
+    assert response.status == 200 and "# TYPE envoy_bedrock_deployment_info gauge" in response.text
 
 
 @pytest.mark.parametrize(
@@ -77,9 +77,9 @@ def test_the_page_is_where_envoy_and_litellm_have_it(gateway, path):
     ],
 )
 def test_nothing_else_of_the_admin_interface_can_be_reached(gateway, method, path):
-    answer = ask(gateway.metrics_port, method, path)
-    assert answer.status in (400, 404), answer.text[:200]
-    assert not answer.text or answer.text.startswith("Expected GET and /stats/prometheus")
+    response = ask(gateway.metrics_port, method, path)
+    assert response.status in (400, 404), response.text[:200]
+    assert not response.text or response.text.startswith("Expected GET and /stats/prometheus")
     assert gateway.process.poll() is None
 
 

@@ -23,7 +23,7 @@ PIECE_BYTES = 65_536
 
 @dataclasses.dataclass
 class Seen:
-    """What a client got: nothing but `None`s if it left, or was left, before the answer began."""
+    """What a client got: nothing but `None`s if it left, or was left, before the response began."""
 
     status: int | None = None
     headers: dict = dataclasses.field(default_factory=dict)
@@ -48,7 +48,7 @@ class Seen:
         return found
 
     def characters(self, operation: str) -> int:
-        """Characters of the answer's text that came."""
+        """Characters of the response's text that came."""
         if operation in STREAMS:
             deltas = (content.get("delta", {}) for _, content in self.events(operation))
             return sum(len(delta.get("text", "")) for delta in deltas)
@@ -56,7 +56,7 @@ class Seen:
         return len(text[1].decode(errors="ignore")) if text else 0
 
     def told(self, member: str) -> str | None:
-        """What an answer of Converse told behind `member`, as far as it came."""
+        """What a response of Converse told behind `member`, as far as it came."""
         found = re.search(re.escape(member).encode() + rb'"([^"]*)"', self.body)
         return found[1].decode() if found else None
 
@@ -64,7 +64,7 @@ class Seen:
 class Crowd:
     """Sends all requests, `TOGETHER` of them at once.
 
-    Who leaves before an answer does so when all of them have reached the emulator: it counts whom its fault `hang` has
+    Who leaves before a response does so when all of them have reached the emulator: it counts whom its fault `hang` has
     hit, and a request that had not arrived would be another kind of request.
     """
 
@@ -109,12 +109,12 @@ class Crowd:
     # The acts.
 
     def read(self, ask: Ask) -> Seen:
-        """Reads all that comes. The connection is kept for the next if the answer was as it should be."""
+        """Reads all that comes. The connection is kept for the next if the response was as it should be."""
         kept = getattr(self.kept, "connection", None) or connection(self.gateway.url, 60)
         kept.request(ask.method, ask.path, ask.body, ask.headers)
-        answer = kept.getresponse()
-        seen = rest_of(answer)
-        is_reusable = seen.is_whole and seen.status == 200 and not answer.will_close
+        response = kept.getresponse()
+        seen = rest_of(response)
+        is_reusable = seen.is_whole and seen.status == 200 and not response.will_close
         self.kept.connection = kept if is_reusable else kept.close()
         return seen
 
@@ -130,22 +130,22 @@ class Crowd:
     def leave_at_headers(self, ask: Ask) -> Seen:
         leaving = connection(self.gateway.url, 60)
         leaving.request(ask.method, ask.path, ask.body, ask.headers)
-        answer = leaving.getresponse()
-        leave(leaving, answer)
-        return Seen(answer.status, lower(answer))
+        response = leaving.getresponse()
+        leave(leaving, response)
+        return Seen(response.status, lower(response))
 
     def leave_in_stream(self, ask: Ask) -> Seen:
         leaving = connection(self.gateway.url, 60)
         leaving.request(ask.method, ask.path, ask.body, ask.headers)
-        answer = leaving.getresponse()
-        seen = Seen(answer.status, lower(answer))
+        response = leaving.getresponse()
+        seen = Seen(response.status, lower(response))
         while len(seen.events(ask.operation)) < ask.scenario.keeps:
-            piece = answer.read1(PIECE_BYTES)
+            piece = response.read1(PIECE_BYTES)
             assert piece, (
                 f"expected {ask.scenario.keeps} events, but found the end behind {seen.body}"
             )
             seen.body += piece
-        leave(leaving, answer)
+        leave(leaving, response)
         return seen
 
     def leave_uploading(self, ask: Ask) -> Seen:
@@ -178,32 +178,32 @@ class Crowd:
 
 
 def answer_of(opened) -> Seen:
-    """The answer to a request that was sent by hand."""
-    answer = http.client.HTTPResponse(opened.sock, method="POST")
-    answer.begin()
-    seen = rest_of(answer)
+    """The response to a request that was sent by hand."""
+    response = http.client.HTTPResponse(opened.sock, method="POST")
+    response.begin()
+    seen = rest_of(response)
     opened.close()
     return seen
 
 
-def rest_of(answer) -> Seen:
-    """The answer, as far as it comes."""
-    seen = Seen(answer.status, lower(answer))
+def rest_of(response) -> Seen:
+    """The response, as far as it comes."""
+    seen = Seen(response.status, lower(response))
     try:
-        while piece := answer.read1(PIECE_BYTES):
+        while piece := response.read1(PIECE_BYTES):
             seen.body += piece
-        # `read1` takes the end of the connection for that of the answer.
-        seen.is_whole = answer.isclosed() and not answer.length
+        # `read1` takes the end of the connection for that of the response.
+        seen.is_whole = response.isclosed() and not response.length
     except (http.client.HTTPException, OSError):
         pass
     return seen
 
 
-def lower(answer) -> dict:
-    return {name.lower(): value for name, value in answer.getheaders()}
+def lower(response) -> dict:
+    return {name.lower(): value for name, value in response.getheaders()}
 
 
-def leave(opened, answer):
+def leave(opened, response):
     """Closes the connection: both objects have to be, as each holds the socket."""
-    answer.close()
+    response.close()
     opened.close()

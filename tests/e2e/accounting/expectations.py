@@ -58,7 +58,7 @@ def estimated(ask: Ask, seen: Seen) -> Tokens:
 
 
 class Expectations:
-    """`entries`: the emulator's log. `unseen`: by call id, what it sent of answers that no client saw, because they
+    """`entries`: the emulator's log. `unseen`: by call id, what it sent of responses that no client saw, because they
     broke off while the gateway held them."""
 
     def __init__(self, deployments: list, entries: list, unseen: dict):
@@ -95,7 +95,7 @@ class Expectations:
         return Tokens()
 
     def served(self, ask: Ask, seen: Seen, asked: str | None, member: str) -> str | None:
-        """The tier or the latency of an answer. Invoke says so in its headers, Converse in its answer."""
+        """The tier or the latency of a response. Invoke says so in its headers, Converse in its response."""
         arrived = self.arrived(ask)
         if ask.scenario.source is None or not arrived or arrived[-1]["status"] != 200:
             return None

@@ -83,7 +83,7 @@ class Prices:
         tier: str | None,
         latency: str | None,
     ) -> Cost | None:
-        """`None`: it is not known. `tier` and `latency`: what the answer says it was served by."""
+        """`None`: it is not known. `tier` and `latency`: what the response says it was served by."""
         prices = self.find(ask, deployment)
         if prices is None or (latency == "optimized" and not deployment.prices):
             return None

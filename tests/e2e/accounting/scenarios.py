@@ -19,7 +19,7 @@ CONVERSE, STREAM, INVOKE, INVOKE_STREAM, COUNT = OPERATIONS = (
 )
 STREAMS = (STREAM, INVOKE_STREAM)
 OLD_HAIKU, UNPRICED = "anthropic.claude-3-haiku-20240307-v1:0", "acme.frontier-v1:0"
-# Above the longest answer whose headers wait for its cost (1 MiB).
+# Above the longest response whose headers wait for its cost (1 MiB).
 LONG_ANSWER_BYTES = 3_000_000
 
 
@@ -137,7 +137,7 @@ SCENARIOS = [
     Scenario("embedded", 12, ("titan",), (INVOKE,), source="headers"),
     Scenario("reranked", 6, ("reranker",), (INVOKE,), source="headers"),
     Scenario("long-prompt", 3, operations=(CONVERSE, STREAM, INVOKE)),
-    Scenario("long-answer", 3, ("long-answer",), (CONVERSE, INVOKE)),
+    Scenario("long-response", 3, ("long-response",), (CONVERSE, INVOKE)),
     caller("invalid", 12, 400, VALIDATION),
     caller(
         "denied",
@@ -207,9 +207,9 @@ SCENARIOS = [
     in_stream("cut-at-headers", 4, *everywhere("cut", after_events=0), error_class="Cut"),
     # These were held for their cost, so Envoy can still answer something else.
     Scenario(
-        "cut-answer",
+        "cut-response",
         5,
-        ("cut-answer",),
+        ("cut-response",),
         (CONVERSE,),
         faults=everywhere("cut"),
         http_status=503,
@@ -227,9 +227,9 @@ SCENARIOS = [
         source="headers",
     ),
     Scenario(
-        "cut-long-answer",
+        "cut-long-response",
         2,
-        ("cut-long-answer",),
+        ("cut-long-response",),
         (CONVERSE,),
         faults=everywhere("cut"),
         error_class="Cut",
@@ -268,11 +268,11 @@ OTHER_NAMES = {"fast": "haiku"}
 
 
 def prepare(emulator):
-    """Sets all faults, and lets every answer take long enough for the requests to be many at once."""
+    """Sets all faults, and lets every response take long enough for the requests to be many at once."""
     emulator.pace(latency_ms=40)
     for scenario in SCENARIOS:
         model = f"proof.{scenario.name}-v1:0"
-        if "long-answer" in scenario.name:
+        if "long-response" in scenario.name:
             emulator.pace(response_bytes=LONG_ANSWER_BYTES, model=model)
         for each in scenario.faults:
             emulator.fault(model=model, **each)

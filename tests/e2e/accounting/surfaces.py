@@ -134,9 +134,9 @@ def lookups_of(gateway, rows: list) -> dict:
             f"/spend/logs?request_id={urllib.parse.quote(id, safe='')}",
             headers={"authorization": f"Bearer {KEY}"},
         )
-        answer = kept.connection.getresponse()
-        body = answer.read()
-        assert answer.status == 200, (id, answer.status, body)
+        response = kept.connection.getresponse()
+        body = response.read()
+        assert response.status == 200, (id, response.status, body)
         return json.loads(body, parse_float=decimal.Decimal)
 
     ids = [row[name] for row in rows if is_asked(row) for name in IDS if row[name]]
@@ -229,7 +229,7 @@ def estimates_are_marked_and_not_zero(story: Story) -> list:
 
 
 def headers_are_the_rows(story: Story) -> list:
-    """What clients were told, if they got an answer, is what the log says. Times go on after they are told."""
+    """What clients were told, if they got a response, is what the log says. Times go on after they are told."""
     told, logged = {}, {}
     for ask in story.asks:
         seen, row = story.seen[ask.call_id], story.row_of(ask)
@@ -265,15 +265,17 @@ def headers_are_the_rows(story: Story) -> list:
 
 
 def is_replaced(ask: Ask) -> bool:
-    """Whether its answer broke off while the gateway held it: Envoy then answers itself, past all filters."""
-    return ask.scenario.name in ("cut-answer", "cut-invoke")
+    """Whether its response broke off while the gateway held it: Envoy then answers itself, past all filters."""
+    return ask.scenario.name in ("cut-response", "cut-invoke")
 
 
 def tells_cost(ask: Ask) -> bool:
-    """Whether the headers of an answer can tell its cost: they wait for the end of one that is not too long."""
+    """Whether the headers of a response can tell its cost: they wait for the end of one that is not too long."""
     is_one_document = not ask.is_stream and ask.operation != COUNT
     return (
-        is_one_document and ask.scenario.error_class is None and ask.scenario.name != "long-answer"
+        is_one_document
+        and ask.scenario.error_class is None
+        and ask.scenario.name != "long-response"
     )
 
 
@@ -316,10 +318,10 @@ def lookups_are_the_rows(story: Story) -> list:
     found, logged = {}, {}
     for row in story.rows:
         for id in (row[name] for name in IDS if is_asked(row) and row[name]):
-            answers = story.lookups.get(id, [])
-            found[f"rows found by {id}"], logged[f"rows found by {id}"] = len(answers), 1
-            for answer in answers:
-                found |= {f"{name} found by {id}": value for name, value in answer.items()}
+            responses = story.lookups.get(id, [])
+            found[f"rows found by {id}"], logged[f"rows found by {id}"] = len(responses), 1
+            for response in responses:
+                found |= {f"{name} found by {id}": value for name, value in response.items()}
             logged |= {
                 f"{name} found by {id}": value for name, value in row.items() if name not in ENVOYS
             }
