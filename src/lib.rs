@@ -1,47 +1,44 @@
 //! A proxy-wasm filter that makes a stock Envoy an Amazon Bedrock gateway.
 //!
-//! The core decides: it takes plain values and the time, and returns plain values. `shell/` (built for WebAssembly
-//! only) is the one place that talks to Envoy. DESIGN.md tells why it is cut this way.
+//! From the top down:
+//!
+//! 1. `shell`: the one room that talks to Envoy. It gathers values, calls the core and applies its steps.
+//! 2. [`stream`]: one request from its first header to its last byte, as a state machine.
+//! 3. [`admission`]: who may pass. The proxy key, the path, the probes, and every way to be refused.
+//! 4. [`routing`]: where a request goes. Models, deployments, the plan, and each attempt's signature.
+//! 5. [`guardrail`]: the guardrail that a model adds to its requests.
+//! 6. [`records`]: what is left of a request. Its row in the spend log, the history, the metrics.
+//! 7. [`usage`] and [`pricing`]: the tokens that a response reports, and what they cost.
+//! 8. [`sigv4`], [`eventstream`], [`bedrock`]: AWS's formats. They know nothing of the gateway.
+//! 9. [`contract`]: what the rendered Envoy configuration and the filter agree on.
+//!
+//! Only `shell` is built for WebAssembly alone; all the rest is a core without host, clock or
+//! randomness, which takes plain values and the time and returns plain values. DESIGN.md says why.
 
 // An overflow in a test fails the test, as it should.
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects))]
 // The benchmark's build leaves callers out.
 #![cfg_attr(feature = "unaccounted", allow(dead_code))]
 
-pub mod balance;
+pub mod admission;
+pub mod bedrock;
 #[cfg(any(test, fuzzing))]
 pub mod checks;
-pub mod config;
-mod course;
-pub mod deployment;
-mod digits;
-pub mod drain;
+pub mod contract;
+pub mod encoding;
 pub mod eventstream;
 mod excerpt;
-pub mod exchange;
-pub mod gateway;
 pub mod guardrail;
 pub mod headers;
-pub mod health;
 mod json;
-pub mod keys;
-pub mod ledger;
-pub mod metrics;
-pub mod model_id;
-pub mod models;
-pub mod pairs;
-pub mod percent;
-pub mod plan;
 pub mod pricing;
 pub mod random;
-pub mod reject;
-pub mod route;
+pub mod records;
+pub mod routing;
 pub mod secret;
 #[cfg(target_arch = "wasm32")]
 mod shell;
 pub mod sigv4;
-pub mod spend_logs;
+pub mod stream;
 pub mod time;
 pub mod usage;
-pub mod verdict;
-pub mod wiring;

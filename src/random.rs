@@ -1,6 +1,6 @@
 //! A small generator for balancing: splitmix64 (Steele, Lea, Flood 2014). Not for anything secret.
 
-use crate::digits::push_hexadecimal;
+use crate::encoding::decimal::push_hexadecimal;
 
 /// A stream of 64-bit values that depends on its seed alone.
 #[derive(Clone, Debug)]

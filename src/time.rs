@@ -148,8 +148,9 @@ fn ascii(bytes: &[u8]) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use proptest::prelude::*;
+
+    use super::*;
 
     fn at(seconds: u64) -> AmzDate {
         UnixTime::from_nanoseconds(seconds.saturating_mul(NANOSECONDS_PER_SECOND)).amz_date()

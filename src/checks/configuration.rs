@@ -4,12 +4,13 @@ use std::rc::Rc;
 
 use serde_json::{Value, json};
 
-use crate::config::{ConfigError, Settings};
-use crate::exchange::{Departure, Exchange};
-use crate::gateway::Gateway;
+use crate::contract::settings::Settings;
 use crate::headers::Headers;
 use crate::pricing::Cost;
 use crate::random::Random;
+use crate::routing::active_config::Gateway;
+use crate::routing::config_error::ConfigError;
+use crate::stream::request::{Departure, Exchange};
 use crate::time::UnixTime;
 use crate::usage::{ServiceTier, Usage};
 

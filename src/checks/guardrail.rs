@@ -2,10 +2,10 @@
 
 use serde_json::{Map, Value};
 
-use super::cut;
-use crate::config::GuardrailSettings;
+use crate::checks::cut;
+use crate::contract::operation::Operation;
+use crate::contract::settings::GuardrailSettings;
 use crate::guardrail::{BodyFault, Editor, Guardrail};
-use crate::route::Operation;
 use crate::sigv4::PayloadHash;
 
 const OURS: &str = "ours";
@@ -28,7 +28,11 @@ pub fn guardrail(data: &[u8]) {
         (Ok(_), Ok(other)) => panic!("expected an object, but found {other}"),
         // The grammar allows lone surrogates in values, and numbers that no f64 can hold.
         (Ok(sent), Err(error)) => {
-            assert!(super::tolerated(&error), "{error}: {}", body.escape_ascii());
+            assert!(
+                crate::checks::tolerated(&error),
+                "{error}: {}",
+                body.escape_ascii()
+            );
             assert!(std::str::from_utf8(&sent).is_ok());
         }
         (Err(BodyFault::BadName | BodyFault::TooManyGuardrails), _) => {}

@@ -1,6 +1,7 @@
 //! The state machine: bytes in any split, messages out.
 
-use super::{Crc32, Head};
+use crate::eventstream::crc::Crc32;
+use crate::eventstream::header::Head;
 
 /// Largest block of headers: 128 KiB, the limit of AWS's own SDKs. Bedrock sends about 100 bytes.
 pub const MAX_HEADERS_BYTES: u32 = 128 * 1024;

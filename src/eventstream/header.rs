@@ -1,6 +1,6 @@
 //! The headers of one message.
 
-use super::DecodeError;
+use crate::eventstream::decoder::DecodeError;
 
 /// Whether a message is content, a modelled exception or an error outside the model (`:message-type`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

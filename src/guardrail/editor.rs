@@ -15,8 +15,8 @@
 
 use std::ops::Range;
 
-use super::MEMBER;
-use super::edit::Edit;
+use crate::guardrail::config::MEMBER;
+use crate::guardrail::edit::Edit;
 use crate::json::{Tokenizer, Tokens};
 use crate::sigv4::{PayloadHash, PayloadHasher};
 

@@ -1,9 +1,11 @@
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
+use super::config::MEMBER;
 use super::*;
 use crate::checks::guarded;
-use crate::config::StreamProcessingMode;
+use crate::contract::operation::Operation;
+use crate::contract::settings::{GuardrailSettings, GuardrailTrace, StreamProcessingMode};
 use crate::json::MAX_DEPTH;
 
 const OURS: &str = r#""guardrailConfig":{"guardrailIdentifier":"gr1","guardrailVersion":"1"}"#;

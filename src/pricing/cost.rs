@@ -1,7 +1,7 @@
 //! The formula.
 
-use super::rates::Resolved;
-use super::{PicoUsd, Rate, RateTier, Rates};
+use crate::pricing::rates::{Rate, RateTier, Rates, Resolved};
+use crate::pricing::usd::PicoUsd;
 use crate::usage::{LatencyTier, ServiceTier, Usage};
 
 /// What a request cost, in the parts that LiteLLM's headers name. They sum to [`Cost::total`] exactly.

@@ -4,16 +4,16 @@
 //! nano-USD. So a cost is exact, its parts sum to the whole, and nothing is rounded but for show and for rates that
 //! somebody wrote with more than twelve decimals ([`PicoUsd::rounded`] and [`PicoUsd::parse`] share one function).
 
+mod catalogue_id;
 mod cost;
-mod listed;
-mod model_id;
+mod lookup;
 mod rates;
 #[cfg(test)]
 mod tests;
 mod usd;
 
+pub use catalogue_id::price_ids;
 pub use cost::Cost;
-pub use listed::{listed, regional_key};
-pub use model_id::price_ids;
+pub use lookup::{listed, regional_key};
 pub use rates::{Rate, RateSet, RateTier, RateVariant, Rates};
 pub use usd::{DECIMALS, Parsed, PicoUsd, UsdError};

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::digits::{push_decimal, push_padded};
+use crate::encoding::decimal::{push_decimal, push_padded};
 
 /// Decimals of a pico-USD.
 pub const DECIMALS: u32 = 12;

@@ -4,10 +4,11 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 
 use super::host;
-use crate::gateway::Gateway;
-use crate::ledger::{Row, history};
-use crate::metrics::{Kind, Meters, Registry};
-use crate::wiring::PROPERTY_ROW;
+use crate::contract::names::PROPERTY_ROW;
+use crate::records::history;
+use crate::records::metrics::{Kind, Meters, Registry};
+use crate::records::row::Row;
+use crate::routing::active_config::Gateway;
 
 /// The books of a worker.
 pub(super) struct Books {

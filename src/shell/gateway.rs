@@ -8,17 +8,17 @@ use super::books::Books;
 use super::host::HostError;
 use super::refusal::{Refusal, Upload};
 use super::{Action, body, host, plans};
-use crate::drain::{Drain, Uploader};
-use crate::exchange::Exchange;
-use crate::gateway::Gateway;
-use crate::headers::{Header, Headers};
-use crate::ledger::{Account, HEADER_PREFIX};
-use crate::pairs;
+use crate::admission::reject::{Reject, Reply};
+use crate::contract::names::{HEADER_CLUSTER, HEADER_ROUTE, PROPERTY_PLAN};
+use crate::headers::{Header, Headers, pairs};
 use crate::random::Random;
-use crate::reject::{Reject, Reply};
-use crate::spend_logs;
+use crate::records::lookup;
+use crate::routing::active_config::Gateway;
+use crate::stream::Account;
+use crate::stream::drain::{Drain, Uploader};
+use crate::stream::headers::PREFIX as HEADER_PREFIX;
+use crate::stream::request::Exchange;
 use crate::time::UnixTime;
-use crate::wiring::{HEADER_CLUSTER, HEADER_ROUTE, PROPERTY_PLAN};
 
 /// Longest answer whose headers wait for its end. A longer one goes as it comes, without its cost in the headers.
 const HELD_MAX_BYTES: usize = 1024 * 1024;
@@ -281,11 +281,9 @@ impl GatewayStream {
         let id = self.service.random.borrow_mut().uuid();
         let open = || Account::open(Headers(&parsed), id, now);
         self.account = cfg!(not(feature = "unaccounted")).then(open);
-        if let Some(asked) = spend_logs::asked(&self.service.gateway, Headers(&parsed)) {
+        if let Some(asked) = lookup::asked(&self.service.gateway, Headers(&parsed)) {
             let id = asked.map_err(|reject| refused(reject.reply()))?;
-            return Err(refused(spend_logs::answer(
-                self.service.books.find(&id).as_deref(),
-            )));
+            return Err(refused(lookup::answer(self.service.books.find(&id).as_deref())));
         }
         let exchange =
             Exchange::begin(Rc::clone(&self.service.gateway), Headers(&parsed)).map_err(refused)?;

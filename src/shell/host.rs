@@ -131,7 +131,7 @@ pub(super) fn now_nanoseconds() -> Result<u64, HostError> {
     Ok(time)
 }
 
-/// The request's headers in the ABI's serialised form ([`crate::pairs`]).
+/// The request's headers in the ABI's serialised form ([`crate::headers::pairs`]).
 pub(super) fn request_headers() -> Result<Vec<u8>, HostError> {
     headers(MAP_REQUEST_HEADERS)
 }
@@ -161,7 +161,7 @@ pub(super) fn set_response_headers(pairs: &[u8]) -> Result<(), HostError> {
 
 /// Removes all of the request's trailers.
 pub(super) fn clear_request_trailers() -> Result<(), HostError> {
-    let none = crate::pairs::serialise([].into_iter());
+    let none = crate::headers::pairs::serialise([].into_iter());
     // SAFETY: the slice outlives the call.
     checked(unsafe { proxy_set_header_map_pairs(MAP_REQUEST_TRAILERS, none.as_ptr(), none.len()) })
 }

@@ -5,7 +5,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use crate::plan::Plan;
+use crate::routing::plan::Plan;
 
 thread_local! {
     static PLANS: RefCell<BTreeMap<u64, Planned>> = RefCell::default();

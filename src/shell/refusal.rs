@@ -1,10 +1,10 @@
 //! A refusal on its way to a client that may still be uploading: discards the rest of the upload, then replies.
-//! [`crate::drain`] says why, and for how long.
+//! [`crate::stream::drain`] says why, and for how long.
 
 use super::host::HostError;
 use super::{Action, host, reply, ticker};
-use crate::drain::Drain;
-use crate::reject::Reply;
+use crate::admission::reject::Reply;
+use crate::stream::drain::Drain;
 use crate::time::UnixTime;
 
 /// A reply to a request that does not go upstream.

@@ -1,9 +1,9 @@
 //! Ends a request with a reply of the gateway's own.
 
 use super::{Action, host};
-use crate::pairs;
-use crate::reject::Reply;
-use crate::wiring::HEADER_REJECTED;
+use crate::admission::reject::Reply;
+use crate::contract::names::HEADER_REJECTED;
+use crate::headers::pairs;
 
 /// Sends `reply`, marked so that Envoy's `local_reply_config` leaves its body alone. When Envoy does not take it the
 /// request stays paused and ends with the stream: it never goes on.

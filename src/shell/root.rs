@@ -8,9 +8,9 @@ use super::host;
 use super::signer::SignerStream;
 use super::unconfigured::Unconfigured;
 use super::vm::Stream;
-use crate::gateway::Gateway;
+use crate::contract::names::{ROOT_GATEWAY, ROOT_SIGNER};
 use crate::random::Random;
-use crate::wiring::{ROOT_GATEWAY, ROOT_SIGNER};
+use crate::routing::active_config::Gateway;
 
 /// One of the two roles, or neither as long as no configuration was accepted.
 #[derive(Default)]

@@ -4,11 +4,11 @@ use std::rc::Rc;
 
 use super::host::HostError;
 use super::{Action, host, plans, reply};
-use crate::pairs;
-use crate::plan::Plan;
-use crate::reject::{HEADER_ERROR_TYPE, Reject};
+use crate::admission::reject::{HEADER_ERROR_TYPE, Reject};
+use crate::contract::names::{HEADER_RETRY, PROPERTY_PLAN};
+use crate::headers::pairs;
+use crate::routing::plan::Plan;
 use crate::time::UnixTime;
-use crate::wiring::{HEADER_RETRY, PROPERTY_PLAN};
 
 /// Property of the attempt's number: u64, little endian, the first is 1.
 const PROPERTY_ATTEMPT: &str = "upstream\0request_attempt_count";

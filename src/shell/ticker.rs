@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 
 use super::host::{self, HostError};
-use crate::drain::TICK_MILLISECONDS;
+use crate::stream::drain::TICK_MILLISECONDS;
 
 thread_local! {
     /// Root contexts whose timer runs. Setting a period again would start it anew, so that it might never fire.

@@ -2,8 +2,8 @@
 
 use super::refusal::{Refusal, Upload};
 use super::{Action, host};
-use crate::drain::{Drain, Uploader};
-use crate::reject::Reject;
+use crate::admission::reject::Reject;
+use crate::stream::drain::{Drain, Uploader};
 use crate::time::UnixTime;
 
 pub(super) struct Unconfigured {

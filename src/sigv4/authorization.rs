@@ -2,10 +2,9 @@
 
 use std::fmt;
 
-use super::ALGORITHM;
-use super::canonical::CanonicalRequest;
-use super::key::SigningKey;
-use super::scope::{Scope, StringToSign};
+use crate::sigv4::canonical::CanonicalRequest;
+use crate::sigv4::key::SigningKey;
+use crate::sigv4::scope::{ALGORITHM, Scope, StringToSign};
 
 /// Longest access key id that AWS has: 128 characters.
 const ACCESS_KEY_ID_MAX_BYTES: usize = 128;

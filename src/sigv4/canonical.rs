@@ -4,11 +4,11 @@ use std::fmt;
 
 use sha2::{Digest, Sha256};
 
-use super::headers::SignedHeaders;
-use super::payload::PayloadHash;
-use super::query::write_query;
-use super::sink::{Sink, as_text, hexadecimal};
-use super::uri::{PathNormalization, UriEncoding, write_uri};
+use crate::sigv4::headers::SignedHeaders;
+use crate::sigv4::payload::PayloadHash;
+use crate::sigv4::query::write_query;
+use crate::sigv4::sink::{Sink, as_text, hexadecimal};
+use crate::sigv4::uri::{PathNormalization, UriEncoding, write_uri};
 
 /// In what services differ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -135,9 +135,10 @@ pub(super) enum Disclosure {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::sigv4::Header;
     use proptest::prelude::*;
+
+    use super::*;
+    use crate::sigv4::headers::Header;
 
     #[test]
     fn the_redacted_form_keeps_all_but_credentials() {

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use super::canonical::Disclosure;
-use super::sink::Sink;
+use crate::sigv4::canonical::Disclosure;
+use crate::sigv4::sink::Sink;
 
 /// Headers whose values may be shown in a log. All others could hold a credential: a session token, a cookie, a key.
 const SHOWN: [&str; 5] = [

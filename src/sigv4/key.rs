@@ -5,9 +5,9 @@ use std::fmt;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 
-use super::scope::{Scope, StringToSign, TERMINATION};
-use super::sink::{as_text, hexadecimal};
 use crate::secret::Secret;
+use crate::sigv4::scope::{Scope, StringToSign, TERMINATION};
+use crate::sigv4::sink::{as_text, hexadecimal};
 
 /// SHA-256's block: the length to which HMAC pads its keys.
 const BLOCK_BYTES: usize = 64;
@@ -21,7 +21,7 @@ pub struct SigningKey(Hmac<Sha256>);
 
 impl SigningKey {
     /// The specification's chain: secret → day → region → service → `aws4_request`. It costs twice what a
-    /// signature does: keep it in [`SigningKeys`](super::SigningKeys).
+    /// signature does: keep it in [`SigningKeys`](crate::sigv4::SigningKeys).
     pub fn derive(secret: &Secret, scope: &Scope<'_>) -> Self {
         let day = scope.date.day();
         let links = [day.as_str(), scope.region, scope.service, TERMINATION];
@@ -90,8 +90,9 @@ impl fmt::Debug for Signature {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use proptest::prelude::*;
+
+    use super::*;
 
     #[test]
     fn the_longest_key_of_one_block_and_its_neighbours_are_keyed_as_hmac_says() {

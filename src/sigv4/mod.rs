@@ -45,7 +45,7 @@ mod authorization;
 mod canonical;
 mod headers;
 mod key;
-mod keys;
+mod key_cache;
 mod payload;
 mod query;
 mod scope;
@@ -56,10 +56,7 @@ pub use authorization::{AccessKeyId, InvalidAccessKeyId, authorize};
 pub use canonical::{CanonicalRequest, RedactedRequest, RequestHash, Settings};
 pub use headers::{Header, SignedHeaders};
 pub use key::{Signature, SigningKey};
-pub use keys::{CredentialId, SIGNING_KEYS_MAX, SigningKeys};
+pub use key_cache::{CredentialId, SIGNING_KEYS_MAX, SigningKeys};
 pub use payload::{PayloadHash, PayloadHasher};
 pub use scope::{BEDROCK, Scope, StringToSign};
 pub use uri::{PathNormalization, UriEncoding};
-
-/// Name of the algorithm, in the string to sign and in the authorization header.
-pub const ALGORITHM: &str = "AWS4-HMAC-SHA256";

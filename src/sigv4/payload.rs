@@ -4,7 +4,7 @@ use std::fmt;
 
 use sha2::{Digest, Sha256};
 
-use super::sink::{as_text, hexadecimal};
+use crate::sigv4::sink::{as_text, hexadecimal};
 
 /// Hashes a body chunk by chunk. How it is cut makes no difference.
 #[derive(Clone, Default)]
@@ -57,8 +57,9 @@ impl fmt::Debug for PayloadHash {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use proptest::prelude::*;
+
+    use super::*;
 
     #[test]
     fn known_bodies_have_their_published_hashes() {

@@ -1,8 +1,8 @@
 //! The canonical query string. The gateway sends none upstream; a signature to verify may cover one.
 
-use super::canonical::Disclosure;
-use super::sink::Sink;
-use super::uri::percent_encode;
+use crate::sigv4::canonical::Disclosure;
+use crate::sigv4::sink::Sink;
+use crate::sigv4::uri::percent_encode;
 
 /// Writes the canonical form of `query` (as on the wire, without `?`): pairs decoded, encoded once, and sorted.
 ///

@@ -2,9 +2,11 @@
 
 use std::fmt;
 
-use super::ALGORITHM;
-use super::canonical::RequestHash;
-use super::sink::Sink;
+/// Name of the algorithm, in the string to sign and in the authorization header.
+pub(super) const ALGORITHM: &str = "AWS4-HMAC-SHA256";
+
+use crate::sigv4::canonical::RequestHash;
+use crate::sigv4::sink::Sink;
 use crate::time::AmzDate;
 
 /// Service name of every Bedrock endpoint's signatures.

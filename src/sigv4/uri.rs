@@ -1,6 +1,6 @@
 //! The canonical URI: the path, as the server computes it from what it received.
 
-use super::sink::Sink;
+use crate::sigv4::sink::Sink;
 
 /// How often the canonical URI has been percent-encoded, counting the encoding of the path on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,11 +1,13 @@
 //! The observer of an answer that is one document.
 
-use super::estimate::estimate;
-use super::fields::{BODY, Field};
-use super::reading::Reading;
-use super::scan::Scanner;
-use super::{Ending, HeaderUsage, Observation, Unread, UsageSource};
 use crate::json::Malformed;
+use crate::usage::estimate::estimate;
+use crate::usage::fields::{BODY, Field};
+use crate::usage::headers::HeaderUsage;
+use crate::usage::observe::{Ending, Observation, Unread};
+use crate::usage::reading::Reading;
+use crate::usage::scan::Scanner;
+use crate::usage::tokens::UsageSource;
 
 /// Reads an answer that is one JSON document: Converse, InvokeModel. Memory: itself, under a kilobyte.
 ///

@@ -1,11 +1,11 @@
 //! The content of a streaming Invoke's events: the model's own JSON, in base64, in a JSON document, in a frame.
 
-use super::Unread;
-use super::base64::Base64;
-use super::fields::{Field, MODEL_EVENT};
-use super::reading::Reading;
-use super::scan::{Scanner, Visit};
+use crate::encoding::base64::Base64;
 use crate::json::Malformed;
+use crate::usage::fields::{Field, MODEL_EVENT};
+use crate::usage::observe::Unread;
+use crate::usage::reading::Reading;
+use crate::usage::scan::{Scanner, Visit};
 
 /// The content of a `chunk` event, decoded as it comes.
 #[derive(Clone, Debug)]

@@ -2,9 +2,9 @@
 //!
 //! AWS bills a request whose client has left, so a zero would be a lie that looks exact. The rule of thumb is the one
 //! that model vendors publish for English: a token is about four characters. It is coarse on purpose (no tokenizer runs
-//! at the edge) and always marked as [`super::UsageSource::Estimated`].
+//! at the edge) and always marked as [`crate::usage::UsageSource::Estimated`].
 
-use super::Usage;
+use crate::usage::tokens::Usage;
 
 /// Characters of an answer per token.
 pub const CHARACTERS_PER_TOKEN: u64 = 4;

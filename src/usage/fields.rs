@@ -3,7 +3,7 @@
 //! Converse counts in camel case, Anthropic's own format (InvokeModel) in snake case, and the last chunk of a streaming
 //! Invoke of any model carries Bedrock's `amazon-bedrock-invocationMetrics`.
 
-use super::scan::Node;
+use crate::usage::scan::Node;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Field {

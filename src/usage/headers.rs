@@ -1,7 +1,8 @@
 //! The token counts that InvokeModel answers with in headers: the only account of models that report none in their
 //! body, such as embeddings.
 
-use super::{LatencyTier, ServiceTier, Usage};
+use crate::usage::tokens::Usage;
+use crate::usage::words::{LatencyTier, ServiceTier};
 
 /// What the response headers say.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -1,7 +1,9 @@
 //! What an observer is told and what it finds.
 
-use super::{HeaderUsage, LatencyTier, ServiceTier, StopReason, StreamException, Usage, UsageSource};
 use crate::eventstream::DecodeError;
+use crate::usage::headers::HeaderUsage;
+use crate::usage::tokens::{Usage, UsageSource};
+use crate::usage::words::{LatencyTier, ServiceTier, StopReason, StreamException};
 
 /// How an answer ended, as the caller saw it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

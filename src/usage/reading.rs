@@ -1,9 +1,10 @@
 //! What was read from one document.
 
-use super::fields::{Count, Field, Style};
-use super::observe::Told;
-use super::scan::{Visit, Word};
-use super::{LatencyTier, ServiceTier, StopReason, Usage};
+use crate::usage::fields::{Count, Field, Style};
+use crate::usage::observe::Told;
+use crate::usage::scan::{Visit, Word};
+use crate::usage::tokens::Usage;
+use crate::usage::words::{LatencyTier, ServiceTier, StopReason};
 
 /// An object of counts, as far as it was there.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -1,13 +1,15 @@
 //! The observer of an answer that is an event stream.
 
-use super::chunk::Chunk;
-use super::estimate::estimate;
-use super::fields::{CHUNK, CONVERSE_EVENT, Field};
-use super::observe::Told;
-use super::reading::{Counts, Reading};
-use super::scan::Scanner;
-use super::{Ending, HeaderUsage, Observation, StreamException, Unread, Usage, UsageSource};
 use crate::eventstream::{DecodeError, Decoder, Head, MessageKind, Sink};
+use crate::usage::chunk::Chunk;
+use crate::usage::estimate::estimate;
+use crate::usage::fields::{CHUNK, CONVERSE_EVENT, Field};
+use crate::usage::headers::HeaderUsage;
+use crate::usage::observe::{Ending, Observation, Told, Unread};
+use crate::usage::reading::{Counts, Reading};
+use crate::usage::scan::Scanner;
+use crate::usage::tokens::{Usage, UsageSource};
+use crate::usage::words::StreamException;
 
 /// Which operation's stream it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

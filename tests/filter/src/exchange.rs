@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use envoy_bedrock::wiring::{METADATA_CLUSTER, METADATA_NAMESPACE, ROOT_GATEWAY, ROOT_SIGNER};
+use envoy_bedrock::contract::names::{METADATA_CLUSTER, METADATA_NAMESPACE, ROOT_GATEWAY, ROOT_SIGNER};
 
 use crate::flow::Direction::{Request as Upward, Response as Downward};
 use crate::flow::{Flow, Message};

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use envoy_bedrock::config::{EnvName, Settings};
+use envoy_bedrock::contract::settings::{EnvName, Settings};
 
 use crate::litellm::{Environment, Note};
 

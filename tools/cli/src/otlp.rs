@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
-use envoy_bedrock::config::EnvName;
+use envoy_bedrock::contract::settings::EnvName;
 use http::{HeaderName, HeaderValue};
 
 use crate::blueprint::Secret;

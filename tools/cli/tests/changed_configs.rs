@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use envoy_bedrock::gateway::Gateway;
+use envoy_bedrock::routing::active_config::Gateway;
 use envoy_bedrock_cli::check::{self, Format};
 use envoy_bedrock_cli::litellm::{self, Environment, Secrets};
 use proptest::prelude::*;

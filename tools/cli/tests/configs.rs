@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use envoy_bedrock::config::EnvName;
-use envoy_bedrock::gateway::Gateway;
+use envoy_bedrock::contract::settings::EnvName;
+use envoy_bedrock::routing::active_config::Gateway;
 use envoy_bedrock_cli::check::{self, Format};
 use envoy_bedrock_cli::litellm::{self, Environment, Secrets};
 

@@ -1,6 +1,6 @@
 //! Every host call of a whole exchange fails in every way, and clients go away at every point.
 
-use envoy_bedrock::wiring::{HEADER_CLUSTER, HEADER_RETRY};
+use envoy_bedrock::contract::names::{HEADER_CLUSTER, HEADER_RETRY};
 use filter_tests::{Exchange, Headers, Outcome, Plan, Reach, Response, StartError, Trap, sweep};
 
 use crate::oracle::assert_signed;

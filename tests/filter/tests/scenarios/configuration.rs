@@ -1,6 +1,6 @@
 //! Configurations that are refused, and what goes on meanwhile.
 
-use envoy_bedrock::wiring::{ROOT_GATEWAY, ROOT_SIGNER};
+use envoy_bedrock::contract::names::{ROOT_GATEWAY, ROOT_SIGNER};
 use filter_tests::{Response, StartError, Vm};
 use serde_json::{Value, json};
 

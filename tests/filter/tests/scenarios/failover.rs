@@ -1,6 +1,6 @@
 //! Attempts: where each goes, which answers are worth another, and what never leaves.
 
-use envoy_bedrock::wiring::HEADER_RETRY;
+use envoy_bedrock::contract::names::HEADER_RETRY;
 use filter_tests::{Fault, Headers, Message, Outcome, Plan, Response, Status};
 
 use crate::oracle::assert_signed;

@@ -1,7 +1,7 @@
 //! Paths: which lead somewhere, and that no other goes upstream.
 
-use envoy_bedrock::route::ALIAS_MAX_BYTES;
-use envoy_bedrock::wiring::{HEADER_ROUTE, ROUTE_STREAM, ROUTE_UNARY};
+use envoy_bedrock::admission::path::ALIAS_MAX_BYTES;
+use envoy_bedrock::contract::names::{HEADER_ROUTE, ROUTE_STREAM, ROUTE_UNARY};
 use filter_tests::Response;
 
 use crate::oracle::assert_signed;

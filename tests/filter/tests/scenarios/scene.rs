@@ -2,7 +2,7 @@
 
 use std::ops::Deref;
 
-use envoy_bedrock::wiring::{HEADER_CLUSTER, HEADER_RETRY, ROOT_GATEWAY, ROOT_SIGNER};
+use envoy_bedrock::contract::names::{HEADER_CLUSTER, HEADER_RETRY, ROOT_GATEWAY, ROOT_SIGNER};
 use filter_tests::{
     Answer, Exchange, Headers, Message, Outcome, Plan, Request, Response, StartError, Trap, Vm, filter,
 };

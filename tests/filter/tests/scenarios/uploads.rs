@@ -2,8 +2,8 @@
 
 use std::cell::Cell;
 
-use envoy_bedrock::drain::TICK_MILLISECONDS;
-use envoy_bedrock::wiring::ROOT_GATEWAY;
+use envoy_bedrock::contract::names::ROOT_GATEWAY;
+use envoy_bedrock::stream::drain::TICK_MILLISECONDS;
 use filter_tests::{Exchange, Fault, Headers, Outcome, Plan, Reach, Status, sweep};
 use serde_json::{Value, json};
 

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use envoy_bedrock::wiring::{HEADER_CLUSTER, HEADER_REJECTED, HEADER_RETRY, HEADER_ROUTE, ROUTE_UNARY};
+use envoy_bedrock::contract::names::{
+    HEADER_CLUSTER, HEADER_REJECTED, HEADER_RETRY, HEADER_ROUTE, ROUTE_UNARY,
+};
 use filter_tests::{Headers, Response};
 
 use crate::oracle::assert_signed;

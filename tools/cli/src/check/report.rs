@@ -1,6 +1,8 @@
 //! What `check` has to tell, in the shape of its JSON. Keys are only ever added; no value is a secret.
 
-use envoy_bedrock::config::{CredentialSettings, DeploymentSettings, GuardrailSettings, ModelSettings};
+use envoy_bedrock::contract::settings::{
+    CredentialSettings, DeploymentSettings, GuardrailSettings, ModelSettings,
+};
 use envoy_bedrock::pricing::Rates;
 use serde::Serialize;
 

@@ -4,7 +4,7 @@
 //! environment, where `AWS_BEARER_TOKEN_BEDROCK` wins over access keys as in the AWS SDKs. LiteLLM lets that variable
 //! win over everything; here a deployment with keys of its own keeps them.
 
-use envoy_bedrock::config::{CredentialSettings, EnvName};
+use envoy_bedrock::contract::settings::{CredentialSettings, EnvName};
 use envoy_bedrock::sigv4::{AccessKeyId, InvalidAccessKeyId};
 
 use super::aws_variables;

@@ -1,7 +1,7 @@
 //! One entry of `model_list`.
 
-use envoy_bedrock::config::{CredentialSettings, DeploymentSettings};
-use envoy_bedrock::model_id::Referent;
+use envoy_bedrock::bedrock::model_id::Referent;
+use envoy_bedrock::contract::settings::{CredentialSettings, DeploymentSettings};
 use sha2::{Digest, Sha256};
 
 use super::credential_list::Credentials;

@@ -32,7 +32,7 @@ pub(crate) fn foreign_to<'a>(model: &'a str, region: &str) -> Option<&'a str> {
 
 #[cfg(test)]
 mod tests {
-    use envoy_bedrock::model_id::GEOGRAPHIES;
+    use envoy_bedrock::bedrock::model_id::GEOGRAPHIES;
 
     use super::*;
 

@@ -3,7 +3,7 @@
 //! It protects, so it is never passed over: what is wrong with it is an error, and so is one that stands where LiteLLM
 //! does not look or under another name.
 
-use envoy_bedrock::config::{GuardrailSettings, GuardrailTrace, StreamProcessingMode};
+use envoy_bedrock::contract::settings::{GuardrailSettings, GuardrailTrace, StreamProcessingMode};
 use envoy_bedrock::guardrail::{IDENTIFIER_EXPECTED, VERSION_EXPECTED, is_identifier, is_version};
 
 use super::alike::most_alike;

@@ -1,6 +1,6 @@
 //! The key that clients present: `general_settings.master_key`, else the variable `LITELLM_MASTER_KEY`.
 
-use envoy_bedrock::config::EnvName;
+use envoy_bedrock::contract::settings::EnvName;
 
 use super::environment::Secrets;
 use super::error::{Place, Problem};

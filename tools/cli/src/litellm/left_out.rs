@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use envoy_bedrock::config::ModelSettings;
+use envoy_bedrock::contract::settings::ModelSettings;
 
 use super::deployment;
 use super::document::Document;

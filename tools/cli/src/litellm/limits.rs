@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use envoy_bedrock::config::BODY_LIMIT_DEFAULT_BYTES;
+use envoy_bedrock::contract::settings::BODY_LIMIT_DEFAULT_BYTES;
 
 use super::field::{Field, Section};
 use super::reader::Reader;

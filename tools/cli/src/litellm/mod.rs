@@ -44,7 +44,7 @@ mod tests;
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use envoy_bedrock::config::{
+use envoy_bedrock::contract::settings::{
     CredentialSettings, DeploymentSettings, EnvName, HISTORY_DEFAULT_ROWS, ModelSettings, Settings,
 };
 

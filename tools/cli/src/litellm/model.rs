@@ -1,7 +1,7 @@
 //! What `litellm_params.model` says: the provider, the id to ask AWS for, and now and then a region.
 
-use envoy_bedrock::model_id::GEOGRAPHIES;
-use envoy_bedrock::percent;
+use envoy_bedrock::bedrock::model_id::GEOGRAPHIES;
+use envoy_bedrock::encoding::percent;
 
 use super::region;
 

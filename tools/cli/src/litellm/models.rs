@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use envoy_bedrock::config::ModelSettings;
+use envoy_bedrock::contract::settings::ModelSettings;
 
 use super::deployment::Deployment;
 use super::error::Problem;

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use envoy_bedrock::config::ModelSettings;
-use envoy_bedrock::model_id::{Referent, without_geography};
+use envoy_bedrock::bedrock::model_id::{Referent, without_geography};
+use envoy_bedrock::contract::settings::ModelSettings;
 use envoy_bedrock::pricing::Rates;
 
 use super::deployments_of;

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
-use envoy_bedrock::config::EnvName;
+use envoy_bedrock::contract::settings::EnvName;
 
 use super::environment::{Environment, Secrets};
 use super::error::{ConfigError, Place, Problem};

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use envoy_bedrock::config::{CredentialSettings, DeploymentSettings, EnvName};
+use envoy_bedrock::contract::settings::{CredentialSettings, DeploymentSettings, EnvName};
 
 use super::*;
 

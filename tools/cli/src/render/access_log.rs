@@ -1,6 +1,6 @@
 //! The spend log: one line of JSON for each request.
 
-use envoy_bedrock::wiring::PROPERTY_ROW;
+use envoy_bedrock::contract::names::PROPERTY_ROW;
 
 use super::options::{AccessLog, Options};
 use super::otlp;

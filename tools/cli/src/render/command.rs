@@ -5,8 +5,8 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use envoy_bedrock::config::{EnvName, HISTORY_DEFAULT_ROWS};
-use envoy_bedrock::gateway::HISTORY_MAX_ROWS;
+use envoy_bedrock::contract::settings::{EnvName, HISTORY_DEFAULT_ROWS};
+use envoy_bedrock::routing::active_config::HISTORY_MAX_ROWS;
 
 use super::options::{AccessLog, HostPort, Listeners, Options, Tls};
 use crate::litellm::{self, Environment, Secrets, Tolerance};

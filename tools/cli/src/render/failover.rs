@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use envoy_bedrock::balance::{Balance, failover_cluster};
-use envoy_bedrock::config::Settings;
+use envoy_bedrock::contract::settings::Settings;
+use envoy_bedrock::routing::balance::{Balance, failover_cluster};
 
 use super::bootstrap::buffer_bytes;
 use super::options::Options;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use envoy_bedrock::drain::UPLOAD_SECONDS;
+use envoy_bedrock::stream::drain::UPLOAD_SECONDS;
 
 use super::bootstrap::buffer_bytes;
 use super::duration::{duration, seconds};
@@ -59,7 +59,7 @@ pub(crate) fn connection_manager(blueprint: &Blueprint, failovers: &[Failover], 
                     "name" => "bedrock",
                     "domains" => list!["*"],
                     "request_body_buffer_limit" => buffer_bytes(blueprint),
-                    "response_headers_to_remove" => list![envoy_bedrock::wiring::HEADER_RETRY],
+                    "response_headers_to_remove" => list![envoy_bedrock::contract::names::HEADER_RETRY],
                     "routes" => routes::routes(blueprint, failovers),
                 }],
             },

@@ -1,7 +1,7 @@
-//! Errors that Envoy makes itself, in the form of the gateway's own: `envoy_bedrock::reject` tells why it is that one.
+//! Errors that Envoy makes itself, in the form of the gateway's own: `envoy_bedrock::admission::reject` tells why it is that one.
 
-use envoy_bedrock::reject::{CONTENT_TYPE, HEADER_ERROR_TYPE};
-use envoy_bedrock::wiring::HEADER_REJECTED;
+use envoy_bedrock::admission::reject::{CONTENT_TYPE, HEADER_ERROR_TYPE};
+use envoy_bedrock::contract::names::HEADER_REJECTED;
 use serde_json::json;
 
 use super::yaml::{Node, list, map};

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use envoy_bedrock::wiring::{METADATA_CLUSTER, METADATA_NAMESPACE};
+use envoy_bedrock::contract::names::{METADATA_CLUSTER, METADATA_NAMESPACE};
 
 use super::bootstrap::{buffer_bytes, socket_address};
 use super::duration::seconds;

@@ -1,6 +1,6 @@
 //! How a request that the filter has admitted is sent: which time limits hold, and how it is tried again.
 
-use envoy_bedrock::wiring::{HEADER_CLUSTER, HEADER_RETRY, HEADER_ROUTE, ROUTE_STREAM, ROUTE_UNARY};
+use envoy_bedrock::contract::names::{HEADER_CLUSTER, HEADER_RETRY, HEADER_ROUTE, ROUTE_STREAM, ROUTE_UNARY};
 
 use super::duration::{duration, milliseconds, seconds};
 use super::failover::Failover;

@@ -1,9 +1,10 @@
 //! How Envoy's stats become metrics with labels and buckets that fit what they measure.
 //!
-//! The labels are a part of a stat's name (`envoy_bedrock::metrics` tells why), and Envoy's buckets are by default those of
+//! The labels are a part of a stat's name (`envoy_bedrock::contract::metrics` tells why), and Envoy's buckets are by default those of
 //! its own milliseconds.
 
-use envoy_bedrock::metrics::{HISTOGRAMS, LABELS, NAMESPACE, names};
+use envoy_bedrock::contract::metrics as names;
+use envoy_bedrock::contract::metrics::{HISTOGRAMS, LABELS, NAMESPACE};
 
 use super::yaml::{Node, map};
 

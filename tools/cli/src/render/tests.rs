@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use envoy_bedrock::balance::Balance;
+use envoy_bedrock::routing::balance::Balance;
 
 use super::*;
 use crate::litellm::{self, Environment, Secrets};
@@ -294,11 +294,11 @@ fn no_literal_secret_is_in_the_text() {
 fn every_label_is_lifted_and_every_histogram_has_its_own_buckets() {
     let models = model("m", "aws_region_name: us-west-2");
     let text = text(&blueprint(&format!("model_list:\n{models}")), &Options::default());
-    for label in envoy_bedrock::metrics::LABELS {
+    for label in envoy_bedrock::contract::metrics::LABELS {
         let tag = format!("{{tag_name: {label}, regex: \"(;{label}=([^;]*))\"}}");
         assert_eq!(text.matches(&tag).count(), 1, "{tag}");
     }
-    for histogram in envoy_bedrock::metrics::HISTOGRAMS {
+    for histogram in envoy_bedrock::contract::metrics::HISTOGRAMS {
         let matcher = format!("match: {{prefix: wasmcustom.{histogram}}}");
         assert_eq!(text.matches(&matcher).count(), 1, "{matcher}");
     }

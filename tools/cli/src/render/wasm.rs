@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use envoy_bedrock::config::{CredentialSettings, EnvName, Settings};
-use envoy_bedrock::wiring;
+use envoy_bedrock::contract::names;
+use envoy_bedrock::contract::settings::{CredentialSettings, EnvName, Settings};
 
 use super::duration::milliseconds;
 use super::options::Options;
@@ -16,12 +16,12 @@ const RELOAD_MILLISECONDS: u64 = 10;
 pub(crate) fn gateway(settings: &Settings, options: &Options) -> Node {
     // Settings hold nothing that JSON cannot say.
     let configuration = serde_json::to_string_pretty(settings).unwrap_or_default();
-    role(wiring::ROOT_GATEWAY, configuration, settings, options)
+    role(names::ROOT_GATEWAY, configuration, settings, options)
 }
 
 /// The role in the failover clusters: it finds its plan in the memory that it shares with the gateway.
 pub(crate) fn signer(settings: &Settings, options: &Options) -> Node {
-    role(wiring::ROOT_SIGNER, String::new(), settings, options)
+    role(names::ROOT_SIGNER, String::new(), settings, options)
 }
 
 /// Envoy makes one VM of both roles because `vm_id`, code and environment are the same in both.

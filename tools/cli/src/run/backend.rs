@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use envoy_bedrock::config::{CredentialSettings, EnvName};
+use envoy_bedrock::contract::settings::{CredentialSettings, EnvName};
 
 use super::options::Bedrock;
 use crate::blueprint::Blueprint;

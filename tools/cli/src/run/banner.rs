@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 use anstyle::{AnsiColor, Style};
-use envoy_bedrock::config::Settings;
+use envoy_bedrock::contract::settings::Settings;
 
 use super::backend::{Backend, Reason};
 use crate::blueprint::Blueprint;

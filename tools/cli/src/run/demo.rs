@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use bedrock_emulator::config::{DEMO_ACCESS_KEY_ID, DEMO_API_KEY, DEMO_SECRET_ACCESS_KEY};
 use bedrock_emulator::{Config, Credential, Emulator, RegionConfig, TlsConfig};
-use envoy_bedrock::config::{CredentialSettings, DeploymentSettings, EnvName};
+use envoy_bedrock::contract::settings::{CredentialSettings, DeploymentSettings, EnvName};
 
 use crate::blueprint::{Blueprint, Endpoint};
 use crate::litellm::Environment;

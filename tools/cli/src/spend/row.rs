@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use envoy_bedrock::ledger::CALL_TYPE_INTERNAL;
 use envoy_bedrock::pricing::PicoUsd;
+use envoy_bedrock::records::row::CALL_TYPE_INTERNAL;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, Visitor};
 use serde_json::value::RawValue;

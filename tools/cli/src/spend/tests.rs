@@ -1,8 +1,8 @@
 use std::io::Write;
 
 use envoy_bedrock::headers::Headers;
-use envoy_bedrock::ledger::Account;
 use envoy_bedrock::pricing::PicoUsd;
+use envoy_bedrock::stream::Account;
 use envoy_bedrock::time::UnixTime;
 use flate2::Compression;
 use flate2::write::GzEncoder;

@@ -1,0 +1,309 @@
+//! The gateway's own answers: the one place that knows status codes and the JSON of errors.
+//!
+//! The body suits both kinds of client: AWS SDKs read `x-amzn-errortype` and `message`, clients written for LiteLLM
+//! read `error`. Envoy's own errors get the same form from the rendered `local_reply_config`.
+
+use std::borrow::Cow;
+
+use serde_json::json;
+
+use crate::admission::path::{ALIAS_MAX_BYTES, PathError};
+use crate::admission::proxy_key::NoKey;
+use crate::excerpt::excerpt;
+use crate::guardrail::BodyFault;
+use crate::json::MAX_DEPTH;
+
+/// Why a request is not passed on. Nothing in it repeats a secret of the request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reject {
+    /// No key, or none in a form that is understood.
+    NoKey(NoKey),
+    /// A key that nobody has.
+    WrongKey,
+    /// A path outside the grammar.
+    Path(PathError),
+    /// A known path with another method than this one.
+    Method(&'static str),
+    /// A question for the spend log that is none.
+    SpendQuery,
+    /// A model that is not configured, by the name that the client gave.
+    UnknownModel(String),
+    /// A body that cannot get the guardrail of its model.
+    Body(BodyFault),
+    /// CountTokens for an inference profile whose foundation model is not configured, by the id of its deployment.
+    Uncountable(String),
+    /// More body than allowed, in bytes.
+    BodyTooLarge(u64),
+    /// The request cannot be signed: its plan is gone, or Envoy chose another endpoint than planned.
+    Unsignable,
+    /// Envoy did not do what the gateway asked it to.
+    Host,
+}
+
+/// A reply of the gateway, ready to be sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reply {
+    /// HTTP status code.
+    pub status: u16,
+    /// Its headers.
+    pub headers: Vec<(&'static str, &'static str)>,
+    /// JSON.
+    pub body: Vec<u8>,
+    /// Why it is a refusal, in a word for counters; `None` if it is none.
+    pub reason: Option<&'static str>,
+}
+
+impl Reply {
+    /// A reply in JSON.
+    pub fn json(status: u16, body: &serde_json::Value) -> Self {
+        let headers = vec![("content-type", CONTENT_TYPE)];
+        Self {
+            status,
+            headers,
+            body: body.to_string().into_bytes(),
+            reason: None,
+        }
+    }
+}
+
+/// `content-type` of every [`Reply`].
+pub const CONTENT_TYPE: &str = "application/json";
+/// Header of the AWS error type.
+pub const HEADER_ERROR_TYPE: &str = "x-amzn-errortype";
+
+/// Bytes of an unknown model's name that are repeated to the client.
+const NAME_SHOWN_MAX_BYTES: usize = 200;
+
+impl Reject {
+    /// What the client is told.
+    pub fn reply(&self) -> Reply {
+        let (status, error_type, kind) = self.classify();
+        let message = self.message();
+        let body = json!({
+            "message": message,
+            "error": { "message": message, "type": kind, "param": null, "code": status.to_string() },
+        });
+        let mut reply = Reply::json(status, &body);
+        reply.reason = Some(self.reason());
+        reply.headers.push((HEADER_ERROR_TYPE, error_type));
+        match self {
+            Self::NoKey(_) | Self::WrongKey => reply.headers.push(("www-authenticate", "Bearer")),
+            Self::Method(allowed) => reply.headers.push(("allow", allowed)),
+            _ => {}
+        }
+        reply
+    }
+
+    /// A word for counters.
+    pub const fn reason(&self) -> &'static str {
+        match self {
+            Self::NoKey(NoKey::Missing) => "no_key",
+            Self::NoKey(NoKey::Malformed) => "malformed_key",
+            Self::WrongKey => "wrong_key",
+            Self::Path(PathError::UnknownOperation) => "unknown_operation",
+            Self::Path(_) => "bad_path",
+            Self::Method(_) => "method",
+            Self::SpendQuery => "spend_query",
+            Self::UnknownModel(_) => "unknown_model",
+            Self::Body(_) => "bad_body",
+            Self::Uncountable(_) => "uncountable",
+            Self::BodyTooLarge(_) => "body_too_large",
+            Self::Unsignable => "unsignable",
+            Self::Host => "host",
+        }
+    }
+
+    /// Status code, AWS error type, LiteLLM error type.
+    const fn classify(&self) -> (u16, &'static str, &'static str) {
+        match self {
+            Self::NoKey(_) => (401, "UnrecognizedClientException", "auth_error"),
+            Self::WrongKey => (401, "UnrecognizedClientException", "token_not_found_in_db"),
+            Self::Path(PathError::UnknownOperation) => (404, "UnknownOperationException", "not_found_error"),
+            Self::Path(_)
+            | Self::UnknownModel(_)
+            | Self::Uncountable(_)
+            | Self::SpendQuery
+            | Self::Body(_) => (400, "ValidationException", "invalid_request_error"),
+            Self::Method(_) => (405, "UnknownOperationException", "invalid_request_error"),
+            Self::BodyTooLarge(_) => (413, "ValidationException", "invalid_request_error"),
+            Self::Unsignable | Self::Host => {
+                (503, "ServiceUnavailableException", "service_unavailable_error")
+            }
+        }
+    }
+
+    fn message(&self) -> String {
+        match self {
+            Self::NoKey(NoKey::Missing) => "Authentication Error, No api key passed in.".into(),
+            Self::NoKey(NoKey::Malformed) => "Authentication Error, Malformed API Key passed in. \
+                 Expected 'Authorization: Bearer <key>' once, or the key as the access key id."
+                .into(),
+            Self::WrongKey => "Authentication Error, Invalid API key provided.".into(),
+            Self::Path(PathError::UnknownOperation) => "Unknown operation. Expected POST \
+                 [/bedrock]/model/{modelId}/{converse|converse-stream|invoke|invoke-with-response-stream|count-tokens}."
+                .into(),
+            Self::Path(PathError::BadByte) => {
+                "The path holds a byte that has to be percent-encoded, or a '%' without two hexadecimal digits.".into()
+            }
+            Self::Path(PathError::BadAlias) => {
+                "The model identifier is not UTF-8, or holds a control character or a backslash.".into()
+            }
+            Self::Path(PathError::BadSegment) => {
+                "The model identifier holds an empty, '.' or '..' segment.".into()
+            }
+            Self::Path(PathError::TooLong) => {
+                format!("The model identifier is longer than {ALIAS_MAX_BYTES} bytes.")
+            }
+            Self::Method(allowed) => format!("Method not allowed. Expected {allowed}."),
+            Self::SpendQuery => "Expected GET /spend/logs?request_id=<x-litellm-call-id or x-amzn-requestid of a request>.".into(),
+            Self::UnknownModel(name) => {
+                let shown = excerpt(name.as_bytes(), NAME_SHOWN_MAX_BYTES);
+                format!(
+                    "Invalid model name passed in model={shown}. No model_name in the gateway's model_list matches it. \
+                     To allow model ids of Bedrock as they are, add an entry such as \
+                     {{model_name: \"us.anthropic.*\", litellm_params: {{model: \"bedrock/us.anthropic.*\"}}}}, \
+                     or one with model_name \"*\" and model \"bedrock/*\"."
+                )
+            }
+            Self::Body(fault) => {
+                let found = body_found(*fault);
+                format!("The gateway adds a guardrail to the requests of this model. Expected a JSON object, but found {found}.")
+            }
+            Self::Uncountable(id) => format!(
+                "CountTokens takes foundation models only, and the foundation model of the inference profile in \
+                 deployment {id} is not configured. Set model_info.base_model of that deployment."
+            ),
+            Self::BodyTooLarge(limit) => format!("Request body is too large. The limit is {limit} bytes."),
+            Self::Unsignable => "The request could not be signed for its upstream. Please try again.".into(),
+            Self::Host => "The gateway could not process the request. Please try again.".into(),
+        }
+    }
+}
+
+fn body_found(fault: BodyFault) -> Cow<'static, str> {
+    Cow::from(match fault {
+        BodyFault::Empty => "an empty body",
+        BodyFault::NotAnObject => "another JSON value",
+        BodyFault::Malformed => {
+            return format!("malformed JSON, or more than {MAX_DEPTH} levels of nesting").into();
+        }
+        BodyFault::Incomplete => "a body that ends before the object does",
+        BodyFault::NotUtf8 => "bytes that are not UTF-8",
+        BodyFault::BadName => "a member whose name holds a NUL or an unpaired surrogate",
+        BodyFault::TooManyGuardrails => "guardrailConfig in too many places",
+    })
+}
+
+impl From<NoKey> for Reject {
+    fn from(error: NoKey) -> Self {
+        Self::NoKey(error)
+    }
+}
+
+impl From<PathError> for Reject {
+    fn from(error: PathError) -> Self {
+        Self::Path(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn every_reject() -> Vec<Reject> {
+        use PathError::*;
+        let paths = [UnknownOperation, BadByte, BadAlias, BadSegment, TooLong].map(Reject::Path);
+        let mut all = vec![
+            Reject::NoKey(NoKey::Missing),
+            Reject::NoKey(NoKey::Malformed),
+            Reject::WrongKey,
+            Reject::Method("POST"),
+            Reject::SpendQuery,
+            Reject::UnknownModel("a \"b\"\u{1}".into()),
+            Reject::Uncountable("claude-eu".into()),
+            Reject::BodyTooLarge(5),
+            Reject::Unsignable,
+            Reject::Host,
+        ];
+        all.extend(paths);
+        let faults = [
+            BodyFault::Empty,
+            BodyFault::NotAnObject,
+            BodyFault::Malformed,
+            BodyFault::Incomplete,
+            BodyFault::NotUtf8,
+            BodyFault::BadName,
+            BodyFault::TooManyGuardrails,
+        ];
+        all.extend(faults.map(Reject::Body));
+        all
+    }
+
+    #[test]
+    fn every_reply_reads_in_both_worlds() {
+        for reject in every_reject() {
+            let reply = reject.reply();
+            let body: serde_json::Value = serde_json::from_slice(&reply.body).unwrap();
+            let message = body["message"].as_str().unwrap();
+            assert!(message.ends_with('.') && !message.contains("  "), "{message:?}");
+            assert_eq!(body["error"]["message"], message);
+            assert_eq!(body["error"]["code"], reply.status.to_string());
+            assert!(body["error"]["param"].is_null());
+            assert!(body["error"]["type"].is_string());
+        }
+    }
+
+    #[test]
+    fn status_and_error_type_belong_together() {
+        for reject in every_reject() {
+            let reply = reject.reply();
+            let expected = match reply.status {
+                400 | 413 => "ValidationException",
+                401 => "UnrecognizedClientException",
+                404 | 405 => "UnknownOperationException",
+                503 => "ServiceUnavailableException",
+                status => panic!("no error type for {status}"),
+            };
+            assert!(
+                reply.headers.contains(&("x-amzn-errortype", expected)),
+                "{reject:?}: {:?}",
+                reply.headers
+            );
+        }
+    }
+
+    #[test]
+    fn an_unknown_model_is_told_how_it_would_be_allowed() {
+        let reply = Reject::UnknownModel("us.anthropic.claude\u{202e}-v1:0".into()).reply();
+        let body: serde_json::Value = serde_json::from_slice(&reply.body).unwrap();
+        assert_eq!(
+            body["message"],
+            "Invalid model name passed in model=us.anthropic.claude\u{fffd}-v1:0. No model_name in the gateway's \
+             model_list matches it. To allow model ids of Bedrock as they are, add an entry such as {model_name: \
+             \"us.anthropic.*\", litellm_params: {model: \"bedrock/us.anthropic.*\"}}, or one with model_name \"*\" \
+             and model \"bedrock/*\"."
+        );
+    }
+
+    #[test]
+    fn an_endless_model_name_is_not_repeated() {
+        for (length, shown) in [(199, 199), (200, 200), (201, 200), (2048, 200)] {
+            let reply = Reject::UnknownModel("x".repeat(length)).reply();
+            let body: serde_json::Value = serde_json::from_slice(&reply.body).unwrap();
+            let message = body["message"].as_str().unwrap();
+            let run = message.split(|c| c != 'x').map(str::len).max();
+            assert_eq!(run, Some(shown), "{message}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_for_the_key_is_worded_like_this() {
+        let body = String::from_utf8(Reject::WrongKey.reply().body).unwrap();
+        assert_eq!(
+            body,
+            "{\"error\":{\"code\":\"401\",\"message\":\"Authentication Error, Invalid API key provided.\",\
+             \"param\":null,\"type\":\"token_not_found_in_db\"},\"message\":\"Authentication Error, Invalid API key \
+             provided.\"}"
+        );
+    }
+}

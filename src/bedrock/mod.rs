@@ -1,0 +1,3 @@
+//! Facts about Amazon Bedrock.
+
+pub mod model_id;

@@ -1,0 +1,138 @@
+//! Base64 (RFC 4648, the standard alphabet) in any split, a few bytes at a time.
+
+/// A character outside the alphabet, or behind the padding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct NotBase64;
+
+/// A resumable decoder. It does not insist on padding: only the content counts here.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Base64 {
+    /// Bits that do not make a byte yet.
+    bits: u32,
+    /// How many characters they came from: 0 to 3.
+    characters: u8,
+    padding: bool,
+}
+
+impl Base64 {
+    /// Bytes decoded per call of `output`.
+    const BLOCK_BYTES: usize = 192;
+
+    /// Decodes the next characters and hands on what they are, in pieces; before an error, what stands in front of it.
+    pub(crate) fn push(&mut self, text: &[u8], mut output: impl FnMut(&[u8])) -> Result<(), NotBase64> {
+        let mut block = [0; Self::BLOCK_BYTES];
+        // Four characters make three bytes, so this many fit with what is left from before.
+        for piece in text.chunks(Self::BLOCK_BYTES) {
+            let mut room = block.iter_mut();
+            let mut length: usize = 0;
+            let mut outcome = Ok(());
+            for &character in piece {
+                let Some(value) = value(character).filter(|_| !self.padding) else {
+                    if character == b'=' {
+                        self.padding = true;
+                        continue;
+                    }
+                    outcome = Err(NotBase64);
+                    break;
+                };
+                self.bits = (self.bits << 6) | u32::from(value);
+                self.characters = self.characters.saturating_add(1);
+                let byte = match self.characters {
+                    2 => self.bits >> 4,
+                    3 => self.bits >> 2,
+                    4 => {
+                        self.characters = 0;
+                        self.bits
+                    }
+                    _ => continue,
+                };
+                let [.., byte] = byte.to_be_bytes();
+                if let Some(room) = room.next() {
+                    *room = byte;
+                    length = length.saturating_add(1);
+                }
+            }
+            if let Some(decoded) = block.get(..length).filter(|decoded| !decoded.is_empty()) {
+                output(decoded);
+            }
+            outcome?;
+        }
+        Ok(())
+    }
+}
+
+static VALUES: [u8; 256] = values();
+const OUTSIDE: u8 = 0xFF;
+
+#[expect(
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "runs in the compiler: a mistake fails the build"
+)]
+const fn values() -> [u8; 256] {
+    let alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut values = [OUTSIDE; 256];
+    let mut value = 0;
+    while value < 64 {
+        values[alphabet[value] as usize] = value as u8;
+        value += 1;
+    }
+    values
+}
+
+fn value(character: u8) -> Option<u8> {
+    VALUES
+        .get(usize::from(character))
+        .copied()
+        .filter(|&value| value != OUTSIDE)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn decode<'a>(pieces: impl IntoIterator<Item = &'a str>) -> Result<Vec<u8>, NotBase64> {
+        let (mut decoder, mut bytes) = (Base64::default(), Vec::new());
+        for piece in pieces {
+            decoder.push(piece.as_bytes(), |decoded| bytes.extend_from_slice(decoded))?;
+        }
+        Ok(bytes)
+    }
+
+    #[test]
+    fn the_vectors_of_the_rfc_are_decoded() {
+        for (text, bytes) in [
+            ("", ""),
+            ("Zg==", "f"),
+            ("Zm8=", "fo"),
+            ("Zm9v", "foo"),
+            ("Zm9vYg==", "foob"),
+            ("Zm9vYmE=", "fooba"),
+            ("Zm9vYmFy", "foobar"),
+        ] {
+            assert_eq!(decode([text]), Ok(bytes.as_bytes().to_vec()), "{text}");
+        }
+        assert_eq!(decode(["+/+/"]), Ok(vec![0xFB, 0xFF, 0xBF]));
+    }
+
+    #[test]
+    fn what_is_not_base64_is_refused() {
+        for text in ["Zg-_", "Z g", "Zg==Zg", "\u{e9}"] {
+            assert_eq!(decode([text]), Err(NotBase64), "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_come_back_in_any_split(
+            bytes in proptest::collection::vec(any::<u8>(), 0..600),
+            cut in any::<prop::sample::Index>(),
+        ) {
+            let text = aws_smithy_types::base64::encode(&bytes);
+            let (left, right) = text.split_at(cut.index(text.len() + 1));
+            prop_assert_eq!(decode([left, right]), Ok(bytes));
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! `GET /spend/logs?request_id=…`: what a request cost, asked for after its end; for streams the only way to hear it from the
+//! gateway. The path and the form of the answer are LiteLLM's.
+
+use crate::admission::reject::{CONTENT_TYPE, Reject, Reply};
+use crate::encoding::percent;
+use crate::headers::Headers;
+use crate::routing::active_config::Gateway;
+
+const PATH: &[u8] = b"/spend/logs";
+const METHOD: &[u8] = b"GET";
+const PARAMETER: &[u8] = b"request_id";
+/// Longest id that is looked for; longer ones are kept nowhere.
+const ID_MAX_BYTES: usize = 256;
+
+/// The id that a request asks for: `x-litellm-call-id` or `x-amzn-requestid` of another. `None` if it asks for something else.
+///
+/// # Errors
+/// The key comes first, so that nobody without one learns anything; then the method and the question.
+pub fn asked(gateway: &Gateway, headers: Headers<'_>) -> Option<Result<String, Reject>> {
+    let path = headers.all(":path").next()?;
+    let mut parts = path.splitn(2, |byte| *byte == b'?');
+    if parts.next() != Some(PATH) {
+        return None;
+    }
+    let query = parts.next().unwrap_or_default();
+    Some(gateway.admit(headers).and_then(|()| {
+        if headers.all(":method").next() != Some(METHOD) {
+            return Err(Reject::Method("GET"));
+        }
+        request_id(query).ok_or(Reject::SpendQuery)
+    }))
+}
+
+/// The answer: the row (the inside of an object, with a comma at its end) in a list, or an empty list.
+pub fn answer(row: Option<&str>) -> Reply {
+    let mut body = String::from("[");
+    if let Some(row) = row {
+        body.push('{');
+        body.push_str(row.trim_end_matches(','));
+        body.push('}');
+    }
+    body.push(']');
+    Reply {
+        status: 200,
+        headers: vec![("content-type", CONTENT_TYPE), ("cache-control", "no-store")],
+        body: body.into_bytes(),
+        reason: None,
+    }
+}
+
+/// The only `request_id` of a query string, if it is text of a sensible length.
+fn request_id(query: &[u8]) -> Option<String> {
+    let mut ids = query.split(|byte| *byte == b'&').filter_map(|pair| {
+        let mut parts = pair.splitn(2, |byte| *byte == b'=');
+        (parts.next() == Some(PARAMETER)).then(|| parts.next().unwrap_or_default())
+    });
+    let id = ids.next()?;
+    if ids.next().is_some() {
+        return None;
+    }
+    // As forms are encoded: a plus is a space.
+    let id = percent::decode(id, |byte| Some(if byte == b'+' { b' ' } else { byte }))?;
+    let id = String::from_utf8(id).ok()?;
+    (1..=ID_MAX_BYTES).contains(&id.len()).then_some(id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SETTINGS: &str = r#"{"master_key": "K", "attempts": 1, "body_limit_bytes": 1, "models": []}"#;
+
+    fn ask(method: &str, path: &str, key: &str) -> Option<Result<String, Reject>> {
+        let gateway = Gateway::new(SETTINGS.as_bytes(), |_| Some("sk-1".into())).unwrap();
+        let authorization = format!("Bearer {key}");
+        let headers = [
+            (":method", method),
+            (":path", path),
+            ("authorization", &authorization),
+        ]
+        .map(|(name, value)| (name.as_bytes(), value.as_bytes()));
+        asked(&gateway, Headers(&headers))
+    }
+
+    #[test]
+    fn a_question_names_one_request() {
+        for (query, id) in [
+            ("request_id=a-1", "a-1"),
+            ("x=1&request_id=a%2F1+b&request_idx=2", "a/1 b"),
+        ] {
+            let path = format!("/spend/logs?{query}");
+            assert_eq!(ask("GET", &path, "sk-1"), Some(Ok(id.into())), "{path}");
+        }
+        let long = format!("request_id={}", "a".repeat(257));
+        for query in [
+            "",
+            "request_id",
+            "request_id=",
+            "request_id=a&request_id=b",
+            "request_id=%4",
+            "request_id=%ff",
+            &long,
+        ] {
+            let path = format!("/spend/logs?{query}");
+            assert_eq!(ask("GET", &path, "sk-1"), Some(Err(Reject::SpendQuery)), "{path}");
+        }
+        assert_eq!(ask("GET", "/spend/logs", "sk-1"), Some(Err(Reject::SpendQuery)));
+    }
+
+    #[test]
+    fn the_key_comes_before_everything_else_and_other_paths_are_not_ours() {
+        for path in ["/spend/logs", "/spend/logs?request_id=a"] {
+            assert_eq!(ask("POST", path, "sk-2"), Some(Err(Reject::WrongKey)));
+        }
+        assert_eq!(
+            ask("POST", "/spend/logs?request_id=a", "sk-1"),
+            Some(Err(Reject::Method("GET")))
+        );
+        for path in ["/spend", "/spend/logs/", "/spend/logsx", "/model/spend/logs"] {
+            assert_eq!(ask("GET", path, "sk-1"), None, "{path}");
+        }
+    }
+
+    #[test]
+    fn the_answer_is_a_list_of_at_most_one_row() {
+        assert_eq!(answer(None).body, b"[]");
+        assert_eq!(answer(Some("\"a\":1,\"b\":2,")).body, b"[{\"a\":1,\"b\":2}]");
+    }
+}

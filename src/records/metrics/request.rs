@@ -1,0 +1,161 @@
+//! The metrics of the requests that share their labels.
+
+use std::cell::OnceCell;
+
+use crate::contract::metrics as names;
+use crate::contract::operation::Operation;
+use crate::records::metrics::class::StatusClass;
+use crate::records::metrics::series::Name;
+use crate::records::metrics::{Kind, Registry};
+use crate::records::row::Row;
+use crate::routing::active_config::KEY_ALIAS;
+use crate::routing::deployment::Deployment;
+use crate::routing::model::Model;
+
+/// What of a request is measured in every one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Metric {
+    Requests,
+    Cost,
+    CostUnknown,
+    Duration,
+    FirstToken,
+    PerToken,
+    Input,
+    Output,
+    CacheRead,
+    CacheCreation,
+    InputPerRequest,
+    OutputPerRequest,
+}
+
+/// How many there are.
+const METRICS: usize = 12;
+
+impl Metric {
+    /// What it is, its name, and what it counts if there are several of that name.
+    const fn describe(self) -> (Kind, &'static str, Option<&'static str>) {
+        use Kind::{Counter, Histogram};
+        match self {
+            Self::Requests => (Counter, names::REQUESTS, None),
+            Self::Cost => (Counter, names::COST, None),
+            Self::CostUnknown => (Counter, names::COST_UNKNOWN, None),
+            Self::Duration => (Histogram, names::DURATION, None),
+            Self::FirstToken => (Histogram, names::FIRST_TOKEN, None),
+            Self::PerToken => (Histogram, names::PER_TOKEN, None),
+            Self::Input => (Counter, names::TOKENS, Some("input")),
+            Self::Output => (Counter, names::TOKENS, Some("output")),
+            Self::CacheRead => (Counter, names::TOKENS, Some("cache_read")),
+            Self::CacheCreation => (Counter, names::TOKENS, Some("cache_creation")),
+            Self::InputPerRequest => (Histogram, names::TOKENS_PER_REQUEST, Some("input")),
+            Self::OutputPerRequest => (Histogram, names::TOKENS_PER_REQUEST, Some("output")),
+        }
+    }
+}
+
+/// The metrics of one combination of labels, each made when it is first needed.
+#[derive(Debug)]
+pub(super) struct Request {
+    /// Its labels, as they stand in a name.
+    labels: String,
+    /// The host's numbers; `None` where it did not take a metric.
+    ids: [OnceCell<Option<u32>>; METRICS],
+}
+
+impl Request {
+    pub(super) fn new(
+        model: &Model,
+        attempt: Option<&Deployment>,
+        operation: Operation,
+        status: StatusClass,
+    ) -> Self {
+        let labels = Name::new("")
+            .with("model_group", &model.name)
+            .with("deployment", attempt.map_or("none", |deployment| &deployment.id))
+            .with("region", attempt.map_or("none", |deployment| &deployment.region))
+            .with("operation", operation.segment())
+            .with("status_class", status.as_str())
+            .with("key_alias", KEY_ALIAS);
+        Self {
+            labels: labels.as_str().to_owned(),
+            ids: Default::default(),
+        }
+    }
+
+    /// The name of a metric with these labels.
+    pub(super) fn name(&self, metric: &str) -> Name {
+        Name::new(metric).and(&self.labels)
+    }
+
+    /// Counts a request.
+    pub(super) fn count(&self, row: &Row<'_>, registry: &impl Registry) {
+        let report = |metric, value| self.report(metric, value, registry);
+        report(Metric::Requests, 1);
+        report(Metric::Duration, row.duration_ms());
+        if row.is_spend_unknown() {
+            report(Metric::CostUnknown, 1);
+        }
+        if let Some(cost) = row.cost() {
+            report(
+                Metric::Cost,
+                u64::try_from(cost.total().pico()).unwrap_or(u64::MAX),
+            );
+        }
+        let usage = row.observation().and_then(|seen| seen.usage);
+        if let Some(usage) = usage {
+            let input = usage.prompt().unwrap_or_default();
+            report(Metric::Input, input);
+            report(Metric::Output, usage.output);
+            report(Metric::CacheRead, usage.cache_read);
+            report(Metric::CacheCreation, usage.cache_write().unwrap_or_default());
+            report(Metric::InputPerRequest, input);
+            report(Metric::OutputPerRequest, usage.output);
+        }
+        if row.is_stream() {
+            if let Some(first) = row.first_content_ms() {
+                report(Metric::FirstToken, first);
+            }
+            let tokens = usage.and_then(|usage| usage.output.checked_sub(1)).unwrap_or(0);
+            let content = row.content_ms().map(|time| time.saturating_mul(1000));
+            if let Some(time) = content.and_then(|time| time.checked_div(tokens)) {
+                report(Metric::PerToken, time);
+            }
+        }
+    }
+
+    /// Makes the counters that nearly every request of an `operation` counts in.
+    pub(super) fn announce(&self, operation: Operation, registry: &impl Registry) {
+        let counters: &[Metric] = match operation {
+            Operation::CountTokens => &[Metric::Requests],
+            _ => &[Metric::Requests, Metric::Cost, Metric::Input, Metric::Output],
+        };
+        for metric in counters {
+            self.id(*metric, registry);
+        }
+    }
+
+    /// Counts `value`. Adding nothing to a counter would only make it appear.
+    fn report(&self, metric: Metric, value: u64, registry: &impl Registry) {
+        let (kind, ..) = metric.describe();
+        if kind == Kind::Counter && value == 0 {
+            return;
+        }
+        match (self.id(metric, registry), kind) {
+            (Some(id), Kind::Counter) => registry.add(id, value),
+            (Some(id), Kind::Histogram | Kind::Gauge) => registry.record(id, value),
+            (None, _) => {}
+        }
+    }
+
+    fn id(&self, metric: Metric, registry: &impl Registry) -> Option<u32> {
+        *self.ids.get(metric as usize)?.get_or_init(|| {
+            let (kind, name, token_type) = metric.describe();
+            let name = self.name(name);
+            let name = match token_type {
+                Some(word) => name.with("gen_ai_token_type", word),
+                None => name,
+            };
+            registry.define(kind, name.as_str())
+        })
+    }
+}

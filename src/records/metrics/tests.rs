@@ -1,0 +1,310 @@
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use super::*;
+use crate::checks::{event_headers, frame};
+use crate::contract::metrics::LABELS;
+use crate::headers::{Header, Headers};
+use crate::random::Random;
+use crate::stream::Account;
+use crate::stream::request::Exchange;
+use crate::time::UnixTime;
+
+const SECOND: u64 = 1_000_000_000;
+
+#[derive(Default)]
+struct Fake {
+    names: RefCell<Vec<(Kind, String)>>,
+    values: RefCell<BTreeMap<String, u64>>,
+}
+
+impl Fake {
+    fn put(&self, id: u32, value: u64) {
+        let name = self.names.borrow()[id as usize].1.clone();
+        *self.values.borrow_mut().entry(name).or_default() += value;
+    }
+
+    /// The values of the metrics whose names begin with `prefix`, by the rest of the name.
+    fn of(&self, prefix: &str) -> Vec<(String, u64)> {
+        let values = self.values.borrow();
+        let found = values
+            .iter()
+            .filter_map(|(name, value)| Some((name.strip_prefix(prefix)?, *value)));
+        found.map(|(rest, value)| (rest.to_owned(), value)).collect()
+    }
+}
+
+impl Registry for Fake {
+    fn define(&self, kind: Kind, name: &str) -> Option<u32> {
+        let mut names = self.names.borrow_mut();
+        if let Some(id) = names.iter().position(|(_, known)| known == name) {
+            return Some(id as u32);
+        }
+        names.push((kind, name.to_owned()));
+        Some(names.len() as u32 - 1)
+    }
+
+    fn add(&self, id: u32, amount: u64) {
+        assert_eq!(self.names.borrow()[id as usize].0, Kind::Counter);
+        self.put(id, amount);
+    }
+
+    fn record(&self, id: u32, value: u64) {
+        assert_ne!(self.names.borrow()[id as usize].0, Kind::Counter);
+        self.put(id, value);
+    }
+}
+
+fn gateway() -> Rc<Gateway> {
+    let settings = r#"{"master_key": "MASTER", "attempts": 2, "body_limit_bytes": 100, "models": [
+        {"name": "a;b", "deployments": [{"id": "d", "model": "a:0", "region": "west", "cluster": "west",
+         "authority": "west.test", "weight": 1, "credentials": {"bearer": {"api_key": "API"}},
+         "rates": {"base": {"input": 3000000, "output": 15000000, "cache_read": 300000}}}]},
+        {"name": "us.*", "deployments": [{"id": "w", "model": "us.*", "region": "east", "cluster": "east",
+         "authority": "east.test", "weight": 1, "credentials": {"bearer": {"api_key": "API"}}}]}]}"#;
+    Rc::new(Gateway::new(settings.as_bytes(), |_| Some("sk-secret".into())).unwrap())
+}
+
+fn headers<'a>(pairs: &[(&'a str, &'a str)]) -> Vec<Header<'a>> {
+    pairs
+        .iter()
+        .map(|(name, value)| (name.as_bytes(), value.as_bytes()))
+        .collect()
+}
+
+/// An account of a request whose attempts were answered with `statuses`, the last one to the client.
+fn account(gateway: &Rc<Gateway>, path: &str, statuses: &[u16], body: &[u8]) -> Account {
+    let request = headers(&[
+        (":method", "POST"),
+        (":path", path),
+        ("authorization", "Bearer sk-secret"),
+    ]);
+    let mut account = Account::open(
+        Headers(&request),
+        "call".into(),
+        UnixTime::from_nanoseconds(SECOND),
+    );
+    let exchange = match Exchange::begin(Rc::clone(gateway), Headers(&request)) {
+        Ok(exchange) => exchange,
+        Err(reply) => {
+            account.refused(&reply);
+            return account;
+        }
+    };
+    let plan = Rc::new(exchange.depart(&mut Random::new(1)).unwrap().plan);
+    account.departed(Rc::clone(&plan));
+    account.spend(30_000);
+    for (number, status) in (1..).zip(statuses) {
+        let cluster = if path.contains("us.") { "east" } else { "west" };
+        plan.request(number, cluster.as_bytes(), UnixTime::from_nanoseconds(SECOND))
+            .unwrap();
+        plan.signed_for(12_999);
+        plan.answered(number, *status, None);
+    }
+    if let Some(status) = statuses.last().filter(|status| **status != 0) {
+        account.answered(Headers(&headers(&[(":status", &status.to_string())])));
+        account.read(body, || Some(UnixTime::from_nanoseconds(2 * SECOND)));
+        account.ended();
+    }
+    account
+}
+
+fn count(meters: &mut Meters, fake: &Fake, account: &Account) {
+    meters.count(&account.close(UnixTime::from_nanoseconds(5 * SECOND)), fake);
+}
+
+const USAGE: &[u8] = br#"{"output":{},"usage":{"inputTokens":100,"outputTokens":10,"totalTokens":1110,"cacheReadInputTokens":1000}}"#;
+const LABELS_OF_REQUEST: &str =
+    ";model_group=a%3Bb;deployment=d;region=west;operation=converse;status_class=2xx;key_alias=master_key";
+
+#[test]
+fn two_requests_are_the_sum_of_both_under_one_set_of_labels() {
+    let (gateway, fake, mut meters) = (gateway(), Fake::default(), Meters::default());
+    for statuses in [&[429, 200][..], &[200]] {
+        count(
+            &mut meters,
+            &fake,
+            &account(&gateway, "/model/a;b/converse", statuses, USAGE),
+        );
+    }
+    let one = |metric: &str| fake.of(&format!("{metric}{LABELS_OF_REQUEST}"));
+    assert_eq!(one(names::REQUESTS), [(String::new(), 2)]);
+    assert_eq!(one(names::COST), [(String::new(), 2 * 750_000_000)]);
+    assert_eq!(one(names::DURATION), [(String::new(), 2 * 4000)]);
+    let word = |word: &str, value| (format!(";gen_ai_token_type={word}"), value);
+    assert_eq!(
+        one(names::TOKENS),
+        [word("cache_read", 2000), word("input", 2200), word("output", 20)]
+    );
+    let histogram = format!("{}{LABELS_OF_REQUEST}", names::TOKENS_PER_REQUEST);
+    assert_eq!(fake.of(&histogram), [word("input", 2200), word("output", 20)]);
+    let outcome = |word: &str, value| {
+        (
+            format!(";model_group=a%3Bb;deployment=d;region=west;outcome={word}"),
+            value,
+        )
+    };
+    assert_eq!(
+        fake.of(names::ATTEMPTS),
+        [outcome("2xx", 2), outcome("throttled", 1)]
+    );
+    assert_eq!(
+        fake.of(names::OVERHEAD),
+        [(";operation=converse".into(), 55 + 42)]
+    );
+    for metric in [
+        names::FAILED,
+        names::REFUSALS,
+        names::UNREAD,
+        names::COST_UNKNOWN,
+        names::FIRST_TOKEN,
+        names::PER_TOKEN,
+    ] {
+        assert_eq!(fake.of(metric), [], "{metric}");
+    }
+}
+
+#[test]
+fn attempts_are_counted_by_what_the_answer_says_about_the_deployment() {
+    let (gateway, fake, mut meters) = (gateway(), Fake::default(), Meters::default());
+    for status in [400, 403, 404, 429, 503] {
+        count(
+            &mut meters,
+            &fake,
+            &account(&gateway, "/model/a;b/converse", &[status], b""),
+        );
+    }
+    let outcome = |word: &str, value| {
+        (
+            format!(";model_group=a%3Bb;deployment=d;region=west;outcome={word}"),
+            value,
+        )
+    };
+    let expected =
+        [("4xx", 1), ("5xx", 1), ("throttled", 1), ("unusable", 2)].map(|(word, value)| outcome(word, value));
+    assert_eq!(fake.of(names::ATTEMPTS), expected);
+}
+
+#[test]
+fn what_went_wrong_is_counted_by_words_that_are_known_beforehand() {
+    let (gateway, fake, mut meters) = (gateway(), Fake::default(), Meters::default());
+    for path in ["/model/us.one/converse-stream", "/model/us.two/converse-stream"] {
+        count(&mut meters, &fake, &account(&gateway, path, &[0], b""));
+        count(&mut meters, &fake, &account(&gateway, path, &[500], b""));
+        count(&mut meters, &fake, &account(&gateway, path, &[], b""));
+    }
+    for path in ["/model/a/converse", "/model/b/converse"] {
+        count(&mut meters, &fake, &account(&gateway, path, &[], b""));
+    }
+    let labels = |deployment: &str, region: &str, status: &str, rest: &str| {
+        format!(
+            ";model_group=us.*;deployment={deployment};region={region};operation=converse-stream;\
+             status_class={status};key_alias=master_key{rest}"
+        )
+    };
+    assert_eq!(
+        fake.of(names::REQUESTS),
+        [
+            (labels("none", "none", "none", ""), 2),
+            (labels("w", "east", "5xx", ""), 2),
+            (labels("w", "east", "none", ""), 2),
+        ]
+    );
+    assert_eq!(
+        fake.of(names::FAILED),
+        [
+            (labels("none", "none", "none", ";error_class=Cut"), 2),
+            (labels("w", "east", "5xx", ";error_class=other"), 2),
+            (labels("w", "east", "none", ";error_class=Cut"), 2),
+        ]
+    );
+    assert_eq!(
+        fake.of(names::UNREAD),
+        [(labels("w", "east", "none", ";reason=cut"), 2)]
+    );
+    assert_eq!(
+        fake.of(names::COST_UNKNOWN),
+        [(labels("w", "east", "none", ""), 2)]
+    );
+    assert_eq!(fake.of(names::REFUSALS), [(";reason=unknown_model".into(), 2)]);
+}
+
+#[test]
+fn a_stream_tells_its_time_to_the_first_token_and_between_tokens() {
+    let (gateway, fake, mut meters) = (gateway(), Fake::default(), Meters::default());
+    let delta: &[u8] = br#"{"delta":{"text":"x"}}"#;
+    let metadata: &[u8] = br#"{"usage":{"inputTokens":1,"outputTokens":5,"totalTokens":6}}"#;
+    let event = |name, payload| frame(&event_headers(name), payload);
+    let stream = [event("contentBlockDelta", delta), event("metadata", metadata)].concat();
+    count(
+        &mut meters,
+        &fake,
+        &account(&gateway, "/model/a;b/converse-stream", &[200], &stream),
+    );
+    let value = |metric: &str| fake.of(&format!("{metric};"))[0].1;
+    assert_eq!(value(names::FIRST_TOKEN), 1000);
+    assert_eq!(value(names::PER_TOKEN), 3_000_000 / 4);
+}
+
+#[test]
+fn every_deployment_is_described_once() {
+    let fake = Fake::default();
+    Meters::open(&gateway(), &fake);
+    assert_eq!(
+        fake.of(names::DEPLOYMENT),
+        [
+            (";model_group=a%3Bb;deployment=d;region=west;model=a:0".into(), 1),
+            (";model_group=us.*;deployment=w;region=east;model=us.*".into(), 1),
+        ]
+    );
+}
+
+#[test]
+fn what_will_be_counted_is_there_before_it_is() {
+    let fake = Fake::default();
+    let mut meters = Meters::open(&gateway(), &fake);
+    let announced = fake.names.borrow().len();
+    // Two deployments, each with a gauge and requests, cost, input and output; counting tokens has no cost.
+    assert_eq!(announced, 2 * (1 + 4 * 4 + 1));
+    let gauges = |(kind, _): &&(Kind, String)| *kind == Kind::Gauge;
+    assert_eq!(fake.names.borrow().iter().filter(gauges).count(), 2);
+    count(
+        &mut meters,
+        &fake,
+        &account(&gateway(), "/model/a;b/converse", &[200], USAGE),
+    );
+    let made: Vec<_> = fake.names.borrow()[announced..].to_vec();
+    let of_requests = |name: &str| made.iter().any(|(_, made)| made.starts_with(name));
+    assert!(
+        !of_requests(names::REQUESTS) && !of_requests(names::COST),
+        "{made:?}"
+    );
+}
+
+#[test]
+fn every_label_in_a_name_is_one_that_is_lifted_out() {
+    let (gateway, fake, mut meters) = (gateway(), Fake::default(), Meters::default());
+    Meters::open(&gateway, &fake);
+    for statuses in [&[][..], &[0], &[200], &[429, 500]] {
+        count(
+            &mut meters,
+            &fake,
+            &account(&gateway, "/model/a;b/converse", statuses, b"?"),
+        );
+    }
+    for (_, name) in fake.names.borrow().iter() {
+        let mut parts = name.split(';');
+        let metric = parts.next().unwrap();
+        assert!(
+            metric
+                .bytes()
+                .all(|byte| byte.is_ascii_lowercase() || byte == b'_'),
+            "{name}"
+        );
+        for label in parts {
+            let label = label.split('=').next().unwrap();
+            assert!(LABELS.contains(&label), "{label} of {name}");
+        }
+    }
+}

@@ -1,0 +1,313 @@
+//! A configuration at work: everything that the requests of one VM share.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap};
+use std::rc::Rc;
+
+use crate::admission::proxy_key;
+use crate::admission::proxy_key::KeyHash;
+use crate::admission::reject::Reject;
+use crate::contract::settings::{CredentialSettings, EnvName, ModelSettings, Settings};
+use crate::guardrail::Guardrail;
+use crate::headers::Headers;
+use crate::pricing::Rates;
+use crate::routing::balance::Balance;
+use crate::routing::config_error::ConfigError;
+use crate::routing::deployment::{Credentials, Deployment};
+use crate::routing::model::{Model, Models};
+use crate::secret::Secret;
+use crate::sigv4::{AccessKeyId, CredentialId, SigningKeys};
+
+/// Most attempts of a request: each is a sub-cluster in every failover cluster.
+pub const ATTEMPTS_MAX: u32 = 11;
+/// What the record calls the only key that there is.
+pub const KEY_ALIAS: &str = "master_key";
+/// Most rows that a worker remembers: about a kilobyte each.
+pub const HISTORY_MAX_ROWS: u32 = 100_000;
+
+/// What a VM knows of its configuration, its secrets resolved.
+#[derive(Debug)]
+pub struct Gateway {
+    /// The key that clients have to present.
+    pub master_key: KeyHash,
+    /// What the record calls that key by: the digits of its hash, as LiteLLM's tables do.
+    pub key_name: String,
+    /// Largest request body, in bytes.
+    pub body_limit_bytes: u64,
+    /// How many requests of a worker `GET /spend/logs` remembers.
+    pub history_rows: u32,
+    /// The models that clients can name.
+    pub models: Models,
+    /// Prices of what a wildcard can stand for.
+    pub catalogue: BTreeMap<String, Rates>,
+    /// Derived signing keys. They live as long as this configuration, so new secrets never meet old keys.
+    pub signing_keys: RefCell<SigningKeys>,
+}
+
+impl Gateway {
+    /// Parses a plugin configuration and resolves its secrets through `variable`.
+    ///
+    /// # Errors
+    /// [`ConfigError`] names the field, what was expected and what was found; never the value of a secret.
+    pub fn new(json: &[u8], variable: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        let settings: Settings =
+            serde_json::from_slice(json).map_err(|error| ConfigError::Malformed(error.to_string()))?;
+        if !(1..=ATTEMPTS_MAX).contains(&settings.attempts) {
+            return Err(ConfigError::OutOfBounds {
+                field: "attempts".into(),
+                expected: "a number from 1 to 11",
+                found: settings.attempts.to_string(),
+            });
+        }
+        if settings.history_rows > HISTORY_MAX_ROWS {
+            return Err(ConfigError::OutOfBounds {
+                field: "history_rows".into(),
+                expected: "a number from 0 to 100000",
+                found: settings.history_rows.to_string(),
+            });
+        }
+        let mut secrets = Secrets {
+            variable,
+            ids: HashMap::new(),
+        };
+        let master_key = KeyHash::of(secrets.resolve("master_key", &settings.master_key)?.as_bytes());
+        let models = (0..).zip(&settings.models);
+        let models = models.map(|(index, model)| secrets.model(index, model, settings.attempts));
+        Ok(Self {
+            key_name: master_key.hexadecimal(),
+            master_key,
+            body_limit_bytes: settings.body_limit_bytes,
+            history_rows: settings.history_rows,
+            models: Models::new(
+                models.collect::<Result<_, _>>()?,
+                settings.aliases,
+                &settings.withheld,
+            ),
+            catalogue: settings.catalogue,
+            signing_keys: RefCell::default(),
+        })
+    }
+
+    /// Checks the key of a request.
+    ///
+    /// # Errors
+    /// [`Reject::NoKey`] or [`Reject::WrongKey`].
+    pub fn admit(&self, headers: Headers<'_>) -> Result<(), Reject> {
+        let key = proxy_key::offered(headers)?;
+        if self.master_key.matches(&KeyHash::of(key)) {
+            Ok(())
+        } else {
+            Err(Reject::WrongKey)
+        }
+    }
+}
+
+/// Reads secrets, and numbers the credentials: deployments with the same ones share their signing keys.
+struct Secrets<V> {
+    variable: V,
+    ids: HashMap<(EnvName, EnvName), u32>,
+}
+
+impl<V: Fn(&str) -> Option<String>> Secrets<V> {
+    fn model(&mut self, index: u32, settings: &ModelSettings, attempts: u32) -> Result<Model, ConfigError> {
+        let field = format!("models[{index}]");
+        if settings.deployments.is_empty() {
+            return Err(ConfigError::OutOfBounds {
+                field: format!("{field}.deployments"),
+                expected: "at least one deployment",
+                found: "none".into(),
+            });
+        }
+        let deployments = (0..).zip(settings.deployments.iter().enumerate());
+        let deployments = deployments.map(|(index, (place, deployment))| {
+            let field = format!("{field}.deployments[{index}].credentials");
+            let credentials = self.credentials(&field, &deployment.credentials)?;
+            let twin = settings.twin(place);
+            Ok(Rc::new(Deployment::new(index, twin, deployment, credentials)))
+        });
+        let guardrail = settings.guardrail.as_ref();
+        let guardrail = guardrail.map(|guardrail| Guardrail::new(&format!("{field}.guardrail"), guardrail));
+        Ok(Model {
+            index,
+            name: settings.name.clone(),
+            deployments: deployments.collect::<Result<_, _>>()?,
+            balance: Balance::new(settings, attempts),
+            guardrail: guardrail.transpose()?,
+        })
+    }
+
+    fn credentials(
+        &mut self,
+        field: &str,
+        settings: &CredentialSettings,
+    ) -> Result<Credentials, ConfigError> {
+        Ok(match settings {
+            CredentialSettings::Bearer { api_key } => {
+                let api_key = self.resolve(&format!("{field}.bearer.api_key"), api_key)?;
+                Credentials::Bearer(Secret::new(format!("Bearer {api_key}")))
+            }
+            CredentialSettings::Sigv4 {
+                access_key_id,
+                secret_access_key,
+                session_token,
+            } => Credentials::Sigv4 {
+                id: self.credential_id(access_key_id, secret_access_key),
+                access_key_id: self.access_key_id(&format!("{field}.sigv4.access_key_id"), access_key_id)?,
+                secret_access_key: Secret::new(
+                    self.resolve(&format!("{field}.sigv4.secret_access_key"), secret_access_key)?,
+                ),
+                session_token: session_token
+                    .as_ref()
+                    .and_then(|name| self.value(name))
+                    .map(Secret::new),
+            },
+        })
+    }
+
+    fn credential_id(&mut self, access_key_id: &EnvName, secret_access_key: &EnvName) -> CredentialId {
+        let next = u32::try_from(self.ids.len()).unwrap_or(u32::MAX);
+        CredentialId(
+            *self
+                .ids
+                .entry((access_key_id.clone(), secret_access_key.clone()))
+                .or_insert(next),
+        )
+    }
+
+    fn access_key_id(&self, field: &str, name: &EnvName) -> Result<AccessKeyId, ConfigError> {
+        AccessKeyId::new(self.resolve(field, name)?).map_err(|error| ConfigError::BadVariable {
+            field: field.into(),
+            name: name.0.clone(),
+            error,
+        })
+    }
+
+    fn resolve(&self, field: &str, name: &EnvName) -> Result<String, ConfigError> {
+        self.value(name).ok_or_else(|| ConfigError::MissingVariable {
+            field: field.into(),
+            name: name.0.clone(),
+        })
+    }
+
+    fn value(&self, name: &EnvName) -> Option<String> {
+        (self.variable)(&name.0).filter(|value| !value.is_empty())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SETTINGS: &str = r#"{
+        "master_key": "LITELLM_MASTER_KEY", "attempts": 2, "body_limit_bytes": 10,
+        "models": [{ "name": "m", "deployments": [{
+            "id": "d", "model": "a:0", "region": "us-west-2", "cluster": "us-west-2", "authority": "h", "weight": 1,
+            "credentials": {"sigv4": {"access_key_id": "ID", "secret_access_key": "SECRET", "session_token": "TOKEN"}}
+        }] }]
+    }"#;
+
+    fn variable(name: &str) -> Option<String> {
+        ["LITELLM_MASTER_KEY", "ID", "SECRET", "TOKEN"]
+            .contains(&name)
+            .then(|| format!("value-of-{name}"))
+    }
+
+    fn error(json: &str, variable: impl Fn(&str) -> Option<String>) -> String {
+        Gateway::new(json.as_bytes(), variable).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_complete_configuration_is_accepted_and_shows_no_secret() {
+        let gateway = Gateway::new(SETTINGS.as_bytes(), variable).unwrap();
+        assert!(
+            gateway
+                .master_key
+                .matches(&KeyHash::of(b"value-of-LITELLM_MASTER_KEY"))
+        );
+        let shown = format!("{gateway:?}");
+        assert!(
+            !shown.contains("value-of-SECRET") && !shown.contains("value-of-TOKEN"),
+            "{shown}"
+        );
+    }
+
+    #[test]
+    fn a_missing_or_empty_variable_is_named_with_its_field() {
+        let without = |gone: &'static str| move |name: &str| variable(name).filter(|_| name != gone);
+        for (gone, field) in [
+            ("LITELLM_MASTER_KEY", "master_key"),
+            ("ID", "models[0].deployments[0].credentials.sigv4.access_key_id"),
+            (
+                "SECRET",
+                "models[0].deployments[0].credentials.sigv4.secret_access_key",
+            ),
+        ] {
+            let expected =
+                format!("{field}: expected the environment variable {gone} to be set, but found none");
+            assert_eq!(error(SETTINGS, without(gone)), expected);
+            assert_eq!(
+                error(SETTINGS, |name| variable(name).map(|v| if name == gone {
+                    String::new()
+                } else {
+                    v
+                })),
+                expected
+            );
+        }
+    }
+
+    #[test]
+    fn a_session_token_that_is_not_set_is_none() {
+        for token in [None, Some(String::new())] {
+            let variable = |name: &str| {
+                if name == "TOKEN" {
+                    token.clone()
+                } else {
+                    variable(name)
+                }
+            };
+            let gateway = Gateway::new(SETTINGS.as_bytes(), variable).unwrap();
+            let model = gateway.models.find("m").unwrap().model;
+            let credentials = &model.deployments[0].credentials;
+            assert!(
+                matches!(
+                    credentials,
+                    Credentials::Sigv4 {
+                        session_token: None,
+                        ..
+                    }
+                ),
+                "{credentials:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn settings_out_of_bounds_are_refused() {
+        for (from, to, expected) in [
+            (
+                "\"attempts\": 2",
+                "\"attempts\": 0",
+                "attempts: expected a number from 1 to 11, but found 0",
+            ),
+            (
+                "\"attempts\": 2",
+                "\"attempts\": 12",
+                "attempts: expected a number from 1 to 11, but found 12",
+            ),
+            (
+                "\"attempts\": 2",
+                "\"atempts\": 2",
+                "expected the settings of envoy-bedrock, but found unknown field",
+            ),
+        ] {
+            let error = error(&SETTINGS.replace(from, to), variable);
+            assert!(error.starts_with(expected), "{error}");
+        }
+        let json = r#"{"master_key": "ID", "attempts": 1, "body_limit_bytes": 1, "models": [{"name": "m", "deployments": []}]}"#;
+        assert_eq!(
+            error(json, variable),
+            "models[0].deployments: expected at least one deployment, but found none"
+        );
+    }
+}

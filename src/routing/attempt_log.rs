@@ -1,0 +1,100 @@
+//! What has come of a plan so far: written by the signer, read by the gateway.
+
+use std::array;
+use std::cell::Cell;
+
+use crate::routing::active_config::ATTEMPTS_MAX;
+use crate::routing::verdict::Verdict;
+
+/// Attempts that are recorded: as many as a request may make.
+const PLACES: usize = ATTEMPTS_MAX as usize;
+
+/// The attempts that were made, and the time that signing them took.
+#[derive(Debug)]
+pub(crate) struct Course {
+    /// Attempts made.
+    attempted: Cell<u64>,
+    attempts: [Cell<Attempt>; PLACES],
+    /// Time that signing has taken, in nanoseconds.
+    signing: Cell<u64>,
+}
+
+/// One attempt.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Attempt {
+    /// Index of its deployment in the plan's list.
+    pub(crate) place: usize,
+    /// Status of the answer, 0 where none came.
+    pub(crate) status: u16,
+    /// What the answer says about further attempts.
+    pub(crate) verdict: Verdict,
+}
+
+impl Default for Course {
+    fn default() -> Self {
+        let planned = |place| Attempt {
+            place,
+            status: 0,
+            verdict: Verdict::Final,
+        };
+        Self {
+            attempted: Cell::default(),
+            attempts: array::from_fn(|index| Cell::new(planned(index))),
+            signing: Cell::default(),
+        }
+    }
+}
+
+impl Course {
+    /// Attempt `number` (the first is 1) goes to the deployment at `place` of the plan's list.
+    pub(crate) fn begin(&self, number: u64, place: usize) {
+        self.attempted.set(number);
+        self.update(number, |attempt| Attempt { place, ..attempt });
+    }
+
+    /// Attempt `number` was answered.
+    pub(crate) fn answer(&self, number: u64, status: u16, verdict: Verdict) {
+        self.update(number, |attempt| Attempt {
+            status,
+            verdict,
+            ..attempt
+        });
+    }
+
+    /// Attempts made so far.
+    pub(crate) const fn attempted(&self) -> u64 {
+        self.attempted.get()
+    }
+
+    /// Attempt `number`, or `None` if no request can make so many.
+    pub(crate) fn attempt(&self, number: u64) -> Option<Attempt> {
+        self.attempts.get(index(number)?).map(Cell::get)
+    }
+
+    /// The attempts made so far, in their order.
+    pub(crate) fn attempts(&self) -> impl Iterator<Item = Attempt> {
+        let made = usize::try_from(self.attempted()).unwrap_or(usize::MAX);
+        self.attempts.iter().take(made).map(Cell::get)
+    }
+
+    /// Signing has taken so much more time, in nanoseconds.
+    pub(crate) fn signed_for(&self, nanoseconds: u64) {
+        self.signing.set(self.signing.get().saturating_add(nanoseconds));
+    }
+
+    /// Time that the signing of all attempts has taken, in nanoseconds.
+    pub(crate) const fn signing(&self) -> u64 {
+        self.signing.get()
+    }
+
+    fn update(&self, number: u64, change: impl FnOnce(Attempt) -> Attempt) {
+        if let Some(attempt) = index(number).and_then(|index| self.attempts.get(index)) {
+            attempt.set(change(attempt.get()));
+        }
+    }
+}
+
+/// Attempts are counted from 1.
+fn index(number: u64) -> Option<usize> {
+    usize::try_from(number.checked_sub(1)?).ok()
+}

@@ -1,0 +1,223 @@
+//! Which deployment a request tries first, and which next.
+//!
+//! The first attempt is drawn as LiteLLM's simple-shuffle does: by weight among the deployments of the lowest
+//! `order`. Each further attempt goes to one that has not been tried, and again from the start when all have been.
+//! Entries that are the same deployment count as one here: all different ones come before one is tried twice.
+//!
+//! Envoy's composite cluster sends attempt *n* to its *n*-th sub-cluster, so every sequence of region clusters that
+//! can be drawn has to exist as a cluster. [`Balance::sequences`] lists them for the rendered configuration and
+//! [`Balance::draw`] stays within them, because both ask the same [`Balance::candidates`]. When the sequences would
+//! be too many, only the first attempt is drawn and the others follow in the order of the configuration.
+
+use std::collections::BTreeSet;
+
+use crate::contract::names::FAILOVER_SEPARATOR;
+use crate::contract::settings::ModelSettings;
+use crate::random::Random;
+
+/// Sequences a model may have before its order becomes a rotation: every order of four regions at three attempts.
+/// A failover cluster costs each Envoy worker memory, and the first attempt's weights are kept in any case.
+pub const SEQUENCES_MAX: usize = 24;
+
+/// Draws examined before giving up on listing: many deployments on few clusters have few sequences and many draws.
+const DRAWS_EXAMINED_MAX: usize = 20_000;
+
+/// How the requests of one model are spread.
+#[derive(Clone, Debug)]
+pub struct Balance {
+    shares: Vec<Share>,
+    attempts: usize,
+    order: Order,
+    sequences: Vec<Vec<String>>,
+}
+
+#[derive(Clone, Debug)]
+struct Share {
+    cluster: String,
+    weight: u64,
+    tier: i64,
+    /// Index of the first share of the same deployment.
+    twin: usize,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Order {
+    Drawn,
+    Rotation,
+}
+
+impl Balance {
+    /// The spread of `model`'s requests, each of which may make `attempts` attempts (at least 1).
+    pub fn new(model: &ModelSettings, attempts: u32) -> Self {
+        let deployments = model.deployments.iter().enumerate();
+        let shares = deployments.map(|(index, deployment)| Share {
+            cluster: deployment.cluster.clone(),
+            weight: deployment.weight,
+            tier: deployment.order,
+            twin: model.twin(index),
+        });
+        let attempts = usize::try_from(attempts).unwrap_or(usize::MAX).max(1);
+        let mut balance = Self {
+            shares: shares.collect(),
+            attempts,
+            order: Order::Drawn,
+            sequences: Vec::new(),
+        };
+        balance.sequences = balance.list().unwrap_or_else(|| {
+            balance.order = Order::Rotation;
+            balance.list().unwrap_or_default()
+        });
+        balance
+    }
+
+    /// The sequences of region clusters that requests can take, each as long as there are attempts.
+    pub fn sequences(&self) -> &[Vec<String>] {
+        &self.sequences
+    }
+
+    /// The deployments that one request tries, as indices into the model's list: one for each attempt.
+    pub fn draw(&self, random: &mut Random) -> Vec<usize> {
+        let mut chosen = Vec::with_capacity(self.attempts);
+        for _ in 0..self.picks() {
+            let candidates = self.candidates(&chosen);
+            match self.pick(&candidates, random) {
+                Some(next) => chosen.push(next),
+                None => break,
+            }
+        }
+        self.repeat(chosen)
+    }
+
+    /// Name of the failover cluster that tries the clusters of `deployments` one after the other.
+    pub fn cluster(&self, deployments: &[usize]) -> String {
+        failover_cluster(self.shares_of(deployments).map(|share| share.cluster.as_str()))
+    }
+
+    /// Draws that differ: beyond the number of different deployments the sequence repeats.
+    fn picks(&self) -> usize {
+        let first = |(index, share): &(usize, &Share)| share.twin == *index;
+        self.attempts
+            .min(self.shares.iter().enumerate().filter(first).count())
+    }
+
+    fn repeat(&self, chosen: Vec<usize>) -> Vec<usize> {
+        chosen.iter().copied().cycle().take(self.attempts).collect()
+    }
+
+    fn pick(&self, candidates: &[usize], random: &mut Random) -> Option<usize> {
+        let weight = |&index: &usize| self.shares.get(index).map_or(0, |share| share.weight);
+        let total = candidates.iter().map(weight).fold(0u64, u64::saturating_add);
+        if total == 0 {
+            let any = random.below(u64::try_from(candidates.len()).unwrap_or(0));
+            return candidates.get(usize::try_from(any).ok()?).copied();
+        }
+        let mut left = random.below(total);
+        for index in candidates {
+            match left.checked_sub(weight(index)) {
+                Some(rest) => left = rest,
+                None => return Some(*index),
+            }
+        }
+        candidates.last().copied()
+    }
+
+    /// What may come after `chosen`: of the untried deployments those of the lowest order, of these the ones with a
+    /// weight, of these the ones in a region not yet tried. Never empty while a deployment is untried.
+    fn candidates(&self, chosen: &[usize]) -> Vec<usize> {
+        let tried: BTreeSet<usize> = self.shares_of(chosen).map(|share| share.twin).collect();
+        let shares = || {
+            self.shares
+                .iter()
+                .enumerate()
+                .filter(|(_, share)| !tried.contains(&share.twin))
+        };
+        let Some(tier) = shares().map(|(_, share)| share.tier).min() else {
+            return Vec::new();
+        };
+        let mut candidates: Vec<usize> = shares()
+            .filter(|(_, share)| share.tier == tier)
+            .map(|(index, _)| index)
+            .collect();
+        self.prefer(&mut candidates, |share| share.weight > 0);
+        let tried: BTreeSet<&str> = self
+            .shares_of(chosen)
+            .map(|share| share.cluster.as_str())
+            .collect();
+        self.prefer(&mut candidates, |share| !tried.contains(share.cluster.as_str()));
+        if self.order == Order::Rotation
+            && let Some(&last) = chosen.last()
+        {
+            let next = candidates
+                .iter()
+                .find(|&&index| index > last)
+                .or(candidates.first())
+                .copied();
+            return next.into_iter().collect();
+        }
+        candidates
+    }
+
+    /// Keeps the candidates that `wanted` holds for, if there are any.
+    fn prefer(&self, candidates: &mut Vec<usize>, wanted: impl Fn(&Share) -> bool) {
+        let is_wanted = |index: &usize| self.shares.get(*index).is_some_and(&wanted);
+        if candidates.iter().any(is_wanted) {
+            candidates.retain(is_wanted);
+        }
+    }
+
+    /// Every sequence that can be drawn, or `None` if they are too many.
+    fn list(&self) -> Option<Vec<Vec<String>>> {
+        let mut sequences = Vec::new();
+        let mut examined = 0usize;
+        let mut open: Vec<Vec<usize>> = vec![Vec::new()];
+        while let Some(chosen) = open.pop() {
+            examined = examined.saturating_add(1);
+            if chosen.len() < self.picks() {
+                for next in self.candidates(&chosen).into_iter().rev() {
+                    let mut longer = chosen.clone();
+                    longer.push(next);
+                    open.push(longer);
+                }
+            } else {
+                let sequence = self.clusters(&self.repeat(chosen));
+                if !sequences.contains(&sequence) {
+                    sequences.push(sequence);
+                }
+            }
+            let too_many = sequences.len() > SEQUENCES_MAX || examined > DRAWS_EXAMINED_MAX;
+            if too_many && self.order == Order::Drawn {
+                return None;
+            }
+        }
+        Some(sequences)
+    }
+
+    fn clusters(&self, deployments: &[usize]) -> Vec<String> {
+        self.shares_of(deployments)
+            .map(|share| share.cluster.clone())
+            .collect()
+    }
+
+    fn shares_of(&self, deployments: &[usize]) -> impl Iterator<Item = &Share> {
+        deployments.iter().filter_map(|&index| self.shares.get(index))
+    }
+}
+
+/// Name of the failover cluster that tries `clusters` one after the other: `us-west-2+us-east-1`. That of a single
+/// attempt is `us-west-2+`, since `us-west-2` is the region cluster.
+pub fn failover_cluster<'a>(clusters: impl IntoIterator<Item = &'a str>) -> String {
+    let mut name = String::new();
+    for cluster in clusters {
+        if !name.is_empty() {
+            name.push(FAILOVER_SEPARATOR);
+        }
+        name.push_str(cluster);
+    }
+    if !name.contains(FAILOVER_SEPARATOR) {
+        name.push(FAILOVER_SEPARATOR);
+    }
+    name
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,193 @@
+use super::*;
+use crate::contract::settings::{CredentialSettings, DeploymentSettings, EnvName};
+
+fn deployment(cluster: &str, weight: u64, order: i64) -> DeploymentSettings {
+    DeploymentSettings {
+        id: String::new(),
+        model: "anthropic.claude-v2".into(),
+        region: "us-west-2".into(),
+        cluster: cluster.into(),
+        authority: "localhost".into(),
+        base_path: String::new(),
+        credentials: CredentialSettings::Bearer {
+            api_key: EnvName("KEY".into()),
+        },
+        weight,
+        order,
+        rates: None,
+        base_model: None,
+    }
+}
+
+/// Deployments that all have credentials of their own.
+fn balance(deployments: &[(&str, u64, i64)], attempts: u32) -> Balance {
+    let deployments = deployments.iter().enumerate();
+    let deployments = deployments.map(|(index, &(cluster, weight, order))| {
+        let api_key = EnvName(format!("KEY_{index}"));
+        DeploymentSettings {
+            credentials: CredentialSettings::Bearer { api_key },
+            ..deployment(cluster, weight, order)
+        }
+    });
+    balance_of(deployments, attempts)
+}
+
+fn balance_of(deployments: impl IntoIterator<Item = DeploymentSettings>, attempts: u32) -> Balance {
+    Balance::new(
+        &ModelSettings {
+            guardrail: None,
+            name: "m".into(),
+            deployments: deployments.into_iter().collect(),
+        },
+        attempts,
+    )
+}
+
+fn names(balance: &Balance) -> Vec<String> {
+    let join = |clusters: &Vec<String>| failover_cluster(clusters.iter().map(String::as_str));
+    balance.sequences().iter().map(join).collect()
+}
+
+/// Draws many requests, checks that each is a listed sequence, and returns how often each deployment was first.
+fn first_attempts(balance: &Balance, deployments: usize, requests: u64) -> Vec<u64> {
+    let listed = names(balance);
+    let mut random = Random::new(42);
+    let mut first = vec![0; deployments];
+    for _ in 0..requests {
+        let drawn = balance.draw(&mut random);
+        assert_eq!(drawn.len(), balance.attempts);
+        assert!(
+            listed.contains(&balance.cluster(&drawn)),
+            "{drawn:?} is not among {listed:?}"
+        );
+        first[drawn[0]] += 1;
+    }
+    first
+}
+
+#[test]
+fn two_regions_are_tried_in_both_orders() {
+    let balance = balance(&[("west", 1, 0), ("east", 1, 0)], 3);
+    assert_eq!(names(&balance), ["west+east+west", "east+west+east"]);
+}
+
+#[test]
+fn one_region_is_tried_as_often_as_there_are_attempts() {
+    assert_eq!(names(&balance(&[("west", 1, 0)], 3)), ["west+west+west"]);
+    assert_eq!(names(&balance(&[("west", 1, 0)], 1)), ["west+"]);
+}
+
+#[test]
+fn another_region_comes_before_another_account_of_the_same() {
+    let balance = balance(&[("west", 1, 0), ("west", 1, 0), ("east", 1, 0)], 3);
+    assert_eq!(names(&balance), ["west+east+west", "east+west+west"]);
+}
+
+#[test]
+fn a_request_tries_every_deployment_before_one_twice() {
+    let balance = balance(&[("a", 5, 0), ("a", 1, 0), ("b", 0, 0), ("c", 1, 1)], 6);
+    let mut random = Random::new(3);
+    for _ in 0..200 {
+        let drawn = balance.draw(&mut random);
+        let mut once = drawn[..4].to_vec();
+        once.sort_unstable();
+        assert_eq!(once, [0, 1, 2, 3]);
+        assert_eq!(drawn[4..], drawn[..2]);
+    }
+}
+
+#[test]
+fn entries_of_the_same_deployment_are_one_deployment_with_the_sum_of_their_weights() {
+    let (west, east) = (deployment("west", 1, 0), deployment("east", 1, 0));
+    let spread = balance_of([west.clone(), west.clone(), east], 3);
+    assert_eq!(names(&spread), ["west+east+west", "east+west+east"]);
+    let first = first_attempts(&spread, 3, 9_000);
+    for share in first {
+        assert!((2_800..3_200).contains(&share), "{share}");
+    }
+    assert_eq!(names(&balance_of([west.clone(), west], 2)), ["west+west"]);
+}
+
+#[test]
+fn every_different_deployment_comes_before_one_twice_within_a_region_too() {
+    let account = |name: &str| DeploymentSettings {
+        credentials: CredentialSettings::Bearer {
+            api_key: EnvName(name.into()),
+        },
+        ..deployment("west", 1, 0)
+    };
+    // Places 0, 1 and 3 are one deployment.
+    let spread = balance_of(["a", "a", "b", "a", "c"].map(account), 4);
+    let mut random = Random::new(5);
+    for _ in 0..200 {
+        let kinds: Vec<usize> = spread
+            .draw(&mut random)
+            .iter()
+            .map(|&i| spread.shares[i].twin)
+            .collect();
+        let mut once = kinds[..3].to_vec();
+        once.sort_unstable();
+        assert_eq!(once, [0, 2, 4], "{kinds:?}");
+        assert_eq!(kinds[3], kinds[0]);
+    }
+}
+
+#[test]
+fn first_attempts_follow_the_weights() {
+    let spread = balance(&[("west", 9, 0), ("east", 1, 0)], 2);
+    let first = first_attempts(&spread, 2, 10_000);
+    assert!((8_850..9_150).contains(&first[0]), "{first:?}");
+}
+
+#[test]
+fn deployments_without_any_weight_are_drawn_alike() {
+    let spread = balance(&[("a", 0, 0), ("b", 0, 0), ("c", 0, 0)], 2);
+    for share in first_attempts(&spread, 3, 9_000) {
+        assert!((2_800..3_200).contains(&share), "{share}");
+    }
+}
+
+#[test]
+fn a_deployment_of_weight_zero_is_only_tried_after_a_weighted_one() {
+    let spread = balance(&[("west", 3, 0), ("east", 0, 0)], 2);
+    assert_eq!(first_attempts(&spread, 2, 500), [500, 0]);
+    assert_eq!(names(&spread), ["west+east"]);
+}
+
+#[test]
+fn a_higher_order_is_only_tried_after_a_lower_one() {
+    let spread = balance(&[("late", 9, 2), ("a", 1, 1), ("b", 1, 1)], 3);
+    assert_eq!(names(&spread), ["a+b+late", "b+a+late"]);
+}
+
+#[test]
+fn many_regions_become_rotations_that_keep_the_weights_of_the_first_attempt() {
+    let regions: Vec<String> = (0..10).map(|n| format!("r{n}")).collect();
+    let deployments: Vec<(&str, u64, i64)> = regions.iter().map(|name| (name.as_str(), 1, 0)).collect();
+    let spread = balance(&deployments, 3);
+    assert_eq!(spread.sequences().len(), 10);
+    assert!(names(&spread).contains(&"r9+r0+r1".to_string()));
+    for share in first_attempts(&spread, 10, 10_000) {
+        assert!((850..1_150).contains(&share), "{share}");
+    }
+}
+
+#[test]
+fn all_orders_of_four_regions_are_kept_and_of_five_are_not() {
+    let four = balance(&[("a", 1, 0), ("b", 1, 0), ("c", 1, 0), ("d", 1, 0)], 3);
+    assert_eq!(four.sequences().len(), SEQUENCES_MAX);
+    let five = balance(
+        &[("a", 1, 0), ("b", 1, 0), ("c", 1, 0), ("d", 1, 0), ("e", 1, 0)],
+        3,
+    );
+    assert_eq!(five.sequences().len(), 5);
+}
+
+#[test]
+fn many_accounts_in_few_regions_are_listed_in_bounded_time() {
+    let deployments: Vec<(&str, u64, i64)> = (0..40)
+        .map(|n| (if n % 2 == 0 { "west" } else { "east" }, 1, 0))
+        .collect();
+    let spread = balance(&deployments, 11);
+    first_attempts(&spread, 40, 200);
+}

@@ -1,0 +1,11 @@
+//! Where a request goes: the models that clients can name, their deployments, and the plan of its attempts.
+
+pub mod active_config;
+pub(crate) mod attempt_log;
+pub mod balance;
+pub mod config_error;
+pub mod deployment;
+pub mod model;
+pub mod plan;
+pub mod verdict;
+pub mod wildcard;

@@ -1,0 +1,252 @@
+//! What was decided about a request: its attempts, and the upstream request that each of them makes.
+//!
+//! The gateway role makes the plan once; the signer role asks it for the request of each attempt. Envoy hands every
+//! attempt the headers that the one before has changed, so a request is always built whole from the plan.
+
+use std::borrow::Cow;
+use std::rc::Rc;
+
+use crate::admission::reject::Reject;
+use crate::contract::operation::Operation;
+use crate::headers::Header;
+use crate::pricing::{Rates, listed};
+use crate::routing::active_config::Gateway;
+use crate::routing::attempt_log::Course;
+use crate::routing::deployment::{Credentials, Deployment};
+use crate::routing::model::Model;
+use crate::routing::verdict::Verdict;
+use crate::secret::Secret;
+use crate::sigv4;
+use crate::sigv4::{BEDROCK, CanonicalRequest, PayloadHash, Scope, SignedHeaders};
+use crate::time::{AmzDate, UnixTime};
+
+/// A request on its way.
+#[derive(Debug)]
+pub struct Plan {
+    /// The configuration that it was made under.
+    pub(crate) gateway: Rc<Gateway>,
+    /// The deployment that each attempt is planned for.
+    pub(crate) attempts: Vec<Rc<Deployment>>,
+    /// The model that the client named.
+    pub(crate) model: Rc<Model>,
+    /// What the wildcards of its name stand for.
+    pub(crate) captures: Vec<String>,
+    /// What Bedrock is asked to do.
+    pub(crate) operation: Operation,
+    /// The client's headers that Bedrock may see.
+    pub(crate) headers: Vec<(Vec<u8>, Vec<u8>)>,
+    /// SHA-256 of the body.
+    pub(crate) payload: PayloadHash,
+    /// Length of the body, in decimal.
+    pub(crate) content_length: String,
+    /// What has come of it so far.
+    pub(crate) course: Course,
+}
+
+impl Plan {
+    /// The request of attempt `number` (the first is 1) to the endpoint in `cluster`, signed at `now`.
+    ///
+    /// # Errors
+    /// [`Reject::Unsignable`] when Envoy is about to connect to another endpoint than this attempt was planned for:
+    /// a signature for the wrong host or region must not leave.
+    pub fn request(&self, number: u64, cluster: &[u8], now: UnixTime) -> Result<UpstreamRequest<'_>, Reject> {
+        let place = self.choose(number).ok_or(Reject::Unsignable)?;
+        let deployment = self.attempts.get(place).ok_or(Reject::Unsignable)?;
+        if deployment.cluster.as_bytes() != cluster {
+            return Err(Reject::Unsignable);
+        }
+        let date = now.amz_date();
+        let path = deployment.path(self.operation, &self.captures);
+        let (authorization, signed) = match &deployment.credentials {
+            Credentials::Bearer(value) => (Cow::from(value.expose()), None),
+            Credentials::Sigv4 { session_token, .. } => {
+                let authorization = self.sign(deployment, &path, date).ok_or(Reject::Unsignable)?;
+                (Cow::from(authorization), Some((date, session_token.as_ref())))
+            }
+        };
+        self.course.begin(number, place);
+        Ok(UpstreamRequest {
+            plan: self,
+            deployment,
+            path,
+            authorization,
+            signed,
+        })
+    }
+
+    /// Attempt `number` was answered with `status` and this `x-amzn-errortype`.
+    pub fn answered(&self, number: u64, status: u16, error_type: Option<&[u8]>) {
+        self.course
+            .answer(number, status, Verdict::of(status, error_type));
+    }
+
+    /// Whether the answer to attempt `number` is worth another attempt: it is not final, and one of the attempts that are
+    /// left can go to a deployment that has not been found unusable.
+    pub fn is_retried(&self, number: u64) -> bool {
+        let verdict = self.course.attempt(number).map(|attempt| attempt.verdict);
+        let is_final = verdict.is_none_or(|verdict| verdict == Verdict::Final);
+        let next = usize::try_from(number).unwrap_or(usize::MAX);
+        !is_final && (next..self.attempts.len()).any(|place| self.usable(place).is_some())
+    }
+
+    /// Attempts made so far.
+    pub const fn attempted(&self) -> u64 {
+        self.course.attempted()
+    }
+
+    /// The attempts made so far, in their order: where to, the status of the answer (0 where none came), and what it says.
+    pub fn answers(&self) -> impl Iterator<Item = (&Deployment, u16, Verdict)> {
+        self.course.attempts().filter_map(|attempt| {
+            let deployment = self.attempts.get(attempt.place)?;
+            Some((&**deployment, attempt.status, attempt.verdict))
+        })
+    }
+
+    /// Signing has taken so much time, in nanoseconds.
+    pub fn signed_for(&self, nanoseconds: u64) {
+        self.course.signed_for(nanoseconds);
+    }
+
+    /// Time that the signing of all attempts has taken, in nanoseconds.
+    pub const fn signing(&self) -> u64 {
+        self.course.signing()
+    }
+
+    /// The deployment of the last attempt that was made.
+    pub fn attempt(&self) -> Option<&Deployment> {
+        let attempt = self.course.attempt(self.attempted())?;
+        self.attempts.get(attempt.place).map(|deployment| &**deployment)
+    }
+
+    /// Bedrock's id of the model in the last attempt that was made.
+    pub fn upstream_model(&self) -> Option<Cow<'_, str>> {
+        self.attempt()
+            .map(|deployment| deployment.asked_model(self.operation, &self.captures))
+    }
+
+    /// What the tokens of the last attempt that was made cost, if that is known.
+    pub fn rates(&self) -> Option<&Rates> {
+        let deployment = self.attempt()?;
+        let listed = || {
+            listed(
+                &self.gateway.catalogue,
+                &deployment.region,
+                &deployment.model(&self.captures),
+            )
+        };
+        match &deployment.rates {
+            Some(rates) => Some(rates),
+            None if deployment.is_wildcard() => listed(),
+            None => None,
+        }
+    }
+
+    /// Length of the body.
+    pub fn request_bytes(&self) -> u64 {
+        self.content_length.parse().unwrap_or_default()
+    }
+
+    /// Place of the deployment that attempt `number` goes to: the planned one, or one in its stead.
+    fn choose(&self, number: u64) -> Option<usize> {
+        let planned = usize::try_from(number.checked_sub(1)?).ok()?;
+        Some(self.usable(planned).unwrap_or(planned))
+    }
+
+    /// The deployment planned at `planned`, unless an attempt has found it unusable. Then another one behind the same
+    /// cluster, since Envoy goes to that cluster in any case; the ones planned for later come first.
+    fn usable(&self, planned: usize) -> Option<usize> {
+        let cluster = &self.attempts.get(planned)?.cluster;
+        let mut places = (planned..self.attempts.len()).chain(0..planned);
+        places.find(|&place| {
+            let deployment = self.attempts.get(place);
+            deployment.is_some_and(|it| it.cluster == *cluster && !self.is_unusable(it))
+        })
+    }
+
+    /// Whether an attempt has found this deployment, or one that is the same, unusable.
+    fn is_unusable(&self, deployment: &Deployment) -> bool {
+        let mut answers = self.answers();
+        answers.any(|(tried, _, verdict)| verdict == Verdict::Unusable && tried.twin == deployment.twin)
+    }
+
+    /// The authorization header, or `None` for a deployment whose requests are not signed.
+    fn sign(&self, deployment: &Deployment, path: &str, date: AmzDate) -> Option<String> {
+        let Credentials::Sigv4 {
+            id,
+            access_key_id,
+            secret_access_key,
+            session_token,
+        } = &deployment.credentials
+        else {
+            return None;
+        };
+        let scope = Scope {
+            date,
+            region: &deployment.region,
+            service: BEDROCK,
+        };
+        let key = self
+            .gateway
+            .signing_keys
+            .borrow_mut()
+            .key(*id, secret_access_key, &scope);
+        let host = sigv4::Header::new("host", deployment.authority.as_bytes());
+        let date = sigv4::Header::new("x-amz-date", date.as_bytes());
+        let token = session_token.as_ref().map(|token| token.expose().as_bytes());
+        let token = token.map(|token| sigv4::Header::new("x-amz-security-token", token));
+        let headers: &mut [sigv4::Header<'_>] = match token {
+            Some(token) => &mut [host, date, token],
+            None => &mut [host, date],
+        };
+        let request = CanonicalRequest {
+            method: METHOD,
+            path: path.as_bytes(),
+            query: b"",
+            headers: SignedHeaders::sort(headers),
+            payload: &self.payload,
+            settings: sigv4::Settings::BEDROCK,
+        };
+        Some(sigv4::authorize(&key, access_key_id, &scope, &request))
+    }
+}
+
+/// Method of every upstream request.
+pub(crate) const METHOD: &str = "POST";
+
+/// The request of one attempt.
+pub struct UpstreamRequest<'a> {
+    plan: &'a Plan,
+    deployment: &'a Deployment,
+    path: String,
+    authorization: Cow<'a, str>,
+    /// What the signature covers besides the host.
+    signed: Option<(AmzDate, Option<&'a Secret>)>,
+}
+
+impl UpstreamRequest<'_> {
+    /// All of its headers: nothing else of what Envoy holds for this request may leave.
+    pub fn headers(&self) -> Vec<Header<'_>> {
+        let mut headers: Vec<Header<'_>> = Vec::with_capacity(self.plan.headers.len().saturating_add(8));
+        headers.push((b":method", METHOD.as_bytes()));
+        headers.push((b":scheme", b"https"));
+        headers.push((b":authority", self.deployment.authority.as_bytes()));
+        headers.push((b":path", self.path.as_bytes()));
+        headers.push((b"content-length", self.plan.content_length.as_bytes()));
+        headers.push((b"authorization", self.authorization.as_bytes()));
+        if let Some((date, session_token)) = &self.signed {
+            headers.push((b"x-amz-date", date.as_bytes()));
+            headers
+                .extend(session_token.map(|token| (&b"x-amz-security-token"[..], token.expose().as_bytes())));
+        }
+        headers.extend(
+            self.plan
+                .headers
+                .iter()
+                .map(|(name, value)| (name.as_slice(), value.as_slice())),
+        );
+        headers
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,159 @@
+use super::*;
+use crate::headers::Headers;
+use crate::random::Random;
+use crate::stream::request::Exchange;
+
+const NOW: UnixTime = UnixTime::from_nanoseconds(1_795_357_174_000_000_000);
+/// No `x-amzn-errortype`.
+const NONE: Option<&[u8]> = None;
+const EXPIRED: Option<&[u8]> = Some(b"ExpiredTokenException");
+
+/// A plan whose deployments are tried in this order: (cluster, model id, variable of the API key).
+fn plan(attempts: u32, deployments: &[(&str, &str, &str)]) -> Plan {
+    let deployments = (0..).zip(deployments).map(|(order, (cluster, model, key))| {
+        format!(
+            r#"{{"id": "d{order}", "model": "{model}", "region": "{cluster}", "cluster": "{cluster}",
+                "authority": "{cluster}.test", "weight": 1, "order": {order}, "credentials": {{"bearer": {{"api_key": "{key}"}}}}}}"#
+        )
+    });
+    let deployments = deployments.collect::<Vec<_>>().join(",");
+    let json = format!(
+        r#"{{"master_key": "K", "attempts": {attempts}, "body_limit_bytes": 1, "models": [{{"name": "m", "deployments": [{deployments}]}}]}}"#
+    );
+    let gateway = Gateway::new(json.as_bytes(), |name| Some(format!("value-of-{name}"))).unwrap();
+    let headers = [
+        (":method", "POST"),
+        (":path", "/model/m/converse"),
+        ("authorization", "Bearer value-of-K"),
+    ]
+    .map(|(name, value)| (name.as_bytes(), value.as_bytes()));
+    let exchange = Exchange::begin(Rc::new(gateway), Headers(&headers)).unwrap();
+    exchange.depart(&mut Random::new(1)).unwrap().plan
+}
+
+/// Makes attempts until one is not worth another, each answered by `answer`, which gets the deployment's id. Returns the
+/// ids in their order, and how many attempts the plan still had.
+fn run(plan: &Plan, answer: impl Fn(&str) -> (u16, Option<&'static [u8]>)) -> (Vec<String>, usize) {
+    let mut tried = Vec::new();
+    for (number, planned) in (1..).zip(&plan.attempts) {
+        plan.request(number, planned.cluster.as_bytes(), NOW).unwrap();
+        let id = plan.attempt().unwrap().id.clone();
+        let (status, error_type) = answer(&id);
+        tried.push(id);
+        plan.answered(number, status, error_type);
+        if !plan.is_retried(number) {
+            break;
+        }
+    }
+    let left = plan.attempts.len() - tried.len();
+    (tried, left)
+}
+
+const WEST: (&str, &str, &str) = ("west", "a:0", "A");
+const EAST: (&str, &str, &str) = ("east", "a:0", "A");
+const WEST_OTHER_ACCOUNT: (&str, &str, &str) = ("west", "a:0", "B");
+const WEST_OTHER_MODEL: (&str, &str, &str) = ("west", "b:0", "A");
+
+#[test]
+fn transient_failures_are_retried_as_long_as_there_are_attempts() {
+    for status in [408, 424, 429, 500, 503, 599] {
+        let plan = plan(3, &[WEST]);
+        assert_eq!(run(&plan, |_| (status, NONE)).0, ["d0", "d0", "d0"], "{status}");
+    }
+    let throttled = Some(&b"ThrottlingException:http://internal.amazon.com/coral/"[..]);
+    assert_eq!(run(&plan(3, &[WEST]), |_| (400, throttled)).0.len(), 3);
+}
+
+#[test]
+fn answers_of_the_caller_are_final() {
+    for status in [200, 400, 409, 413, 415, 422] {
+        assert_eq!(
+            run(&plan(3, &[WEST, EAST]), |_| (status, NONE)).0,
+            ["d0"],
+            "{status}"
+        );
+    }
+}
+
+#[test]
+fn an_unusable_deployment_is_followed_by_another_one() {
+    for other in [EAST, WEST_OTHER_ACCOUNT, WEST_OTHER_MODEL] {
+        for status in [401, 403, 404] {
+            let plan = plan(3, &[WEST, other]);
+            let (tried, _) = run(&plan, |id| if id == "d0" { (status, NONE) } else { (200, NONE) });
+            assert_eq!(tried, ["d0", "d1"], "{other:?} {status}");
+        }
+    }
+}
+
+#[test]
+fn each_unusable_deployment_is_asked_once() {
+    for deployments in [
+        &[WEST][..],
+        &[WEST, EAST],
+        &[WEST, WEST_OTHER_ACCOUNT],
+        &[WEST, WEST, WEST, EAST],
+    ] {
+        let plan = plan(11, deployments);
+        let (tried, left) = run(&plan, |_| (403, EXPIRED));
+        let different: std::collections::BTreeSet<_> = deployments.iter().collect();
+        assert_eq!(tried.len(), different.len(), "{deployments:?}");
+        assert_eq!(left, 11 - tried.len());
+    }
+}
+
+#[test]
+fn after_a_transient_failure_the_same_deployment_may_still_be_found_unusable() {
+    // West is throttled, east unusable: west is worth its second attempt.
+    let plan = plan(4, &[WEST, EAST]);
+    let (tried, _) = run(&plan, |id| if id == "d0" { (429, NONE) } else { (403, EXPIRED) });
+    assert_eq!(tried, ["d0", "d1", "d0"], "the fourth would be east's");
+}
+
+#[test]
+fn a_throttled_answer_is_not_replaced_by_the_refusal_of_an_unusable_deployment() {
+    let plan = plan(3, &[WEST, EAST]);
+    let (tried, left) = run(&plan, |id| if id == "d0" { (403, EXPIRED) } else { (429, NONE) });
+    assert_eq!(
+        (tried.as_slice(), left),
+        (&["d0".to_owned(), "d1".to_owned()][..], 1)
+    );
+}
+
+#[test]
+fn an_attempt_planned_for_an_unusable_deployment_goes_to_another_behind_the_same_cluster() {
+    let answer = |id: &str| if id == "d0" { (403, EXPIRED) } else { (429, NONE) };
+    let two = plan(4, &[WEST, WEST_OTHER_ACCOUNT]);
+    assert_eq!(run(&two, answer).0, ["d0", "d1", "d1", "d1"]);
+    // The row and the metrics are about the deployment that was asked, with its credentials.
+    let asked: Vec<_> = two
+        .answers()
+        .map(|(deployment, status, _)| (deployment.id.as_str(), status))
+        .collect();
+    assert_eq!(asked, [("d0", 403), ("d1", 429), ("d1", 429), ("d1", 429)]);
+    let request = two.request(3, b"west", NOW).unwrap();
+    assert!(
+        request
+            .headers()
+            .contains(&(b"authorization", b"Bearer value-of-B"))
+    );
+    // Never to another cluster: Envoy goes where the plan says.
+    let three = plan(4, &[WEST, EAST, WEST_OTHER_ACCOUNT]);
+    assert_eq!(run(&three, answer).0, ["d0", "d1", "d2", "d2"]);
+}
+
+#[test]
+fn an_unusable_deployment_in_between_does_not_hide_a_usable_one_behind_it() {
+    let plan = plan(5, &[WEST, EAST, ("north", "a:0", "A")]);
+    let (tried, _) = run(&plan, |id| if id == "d0" { (403, EXPIRED) } else { (503, NONE) });
+    assert_eq!(tried, ["d0", "d1", "d2", "d0", "d1"]);
+}
+
+#[test]
+fn without_an_answer_nothing_is_asked_for() {
+    let plan = plan(3, &[WEST, EAST]);
+    plan.request(1, b"west", NOW).unwrap();
+    for number in [0, 1, 3, 12, u64::MAX] {
+        assert!(!plan.is_retried(number), "{number}");
+    }
+}
