@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use envoy_bedrock::contract::settings::{EnvName, Settings};
 
-use crate::litellm::{Environment, Note};
+use crate::environment::{Environment, SecretValue};
+use crate::litellm::note::Note;
 
 /// A gateway as configured.
 #[derive(Clone, Debug)]
@@ -17,7 +18,7 @@ pub struct Blueprint {
     /// Bound of a whole request that answers with one body, and of silence on a stream (`request_timeout`).
     pub request_timeout: Duration,
     /// Literal secrets of the file, moved to variables of the Envoy process so that none is ever rendered.
-    pub secrets: BTreeMap<EnvName, Secret>,
+    pub secrets: BTreeMap<EnvName, SecretValue>,
     /// Variables of secrets that are not set, where the reader was told to tolerate it. An emulator's caller sets them.
     pub missing: BTreeSet<EnvName>,
     /// OpenTelemetry's variables that are set, for [`crate::otlp::read`]. Their values may be secret.
@@ -37,14 +38,4 @@ pub struct Endpoint {
     pub port: u16,
     /// TLS server name (checked against the certificate), or `None` for plain HTTP.
     pub server_name: Option<String>,
-}
-
-/// A secret value on its way into the environment of the Envoy process.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(pub String);
-
-impl std::fmt::Debug for Secret {
-    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        out.write_str("[redacted]")
-    }
 }

@@ -7,7 +7,8 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use crate::litellm::{self, ConfigError, Environment, Problem, Secrets, Tolerance};
+use crate::environment::{Environment, SecretPolicy};
+use crate::litellm::{self, Problem, ReadError, Tolerance};
 use crate::prices::Catalogue;
 use report::Report;
 
@@ -59,9 +60,9 @@ pub struct Outcome {
 /// Runs the command; the exit codes are those of its help.
 pub fn run(arguments: &Arguments, environment: &Environment) -> ExitCode {
     let mode = if arguments.secrets_later {
-        Secrets::MayComeLater
+        SecretPolicy::MayComeLater
     } else {
-        Secrets::MustExist
+        SecretPolicy::MustExist
     };
     let columns = terminal_size::terminal_size().map(|(terminal_size::Width(columns), _)| columns);
     let format = if arguments.json {
@@ -100,7 +101,7 @@ pub fn run(arguments: &Arguments, environment: &Environment) -> ExitCode {
 }
 
 /// The report about the configuration at `config`. No secret is ever in it.
-pub fn outcome(config: &Path, environment: &Environment, mode: Secrets, format: Format) -> Outcome {
+pub fn outcome(config: &Path, environment: &Environment, mode: SecretPolicy, format: Format) -> Outcome {
     outcome_priced(config, environment, mode, Catalogue::built_in(), format)
 }
 
@@ -108,7 +109,7 @@ pub fn outcome(config: &Path, environment: &Environment, mode: Secrets, format: 
 pub fn outcome_priced(
     config: &Path,
     environment: &Environment,
-    mode: Secrets,
+    mode: SecretPolicy,
     prices: &Catalogue,
     format: Format,
 ) -> Outcome {
@@ -119,7 +120,7 @@ pub fn outcome_priced(
 pub fn outcome_tolerant(
     config: &Path,
     environment: &Environment,
-    mode: Secrets,
+    mode: SecretPolicy,
     prices: &Catalogue,
     tolerance: &Tolerance,
     format: Format,
@@ -129,7 +130,7 @@ pub fn outcome_tolerant(
         Ok(_) => Vec::new(),
         Err(errors) => litellm::remedies(config, environment, mode, prices, tolerance, errors),
     };
-    let about_secrets = |error: &ConfigError| {
+    let about_secrets = |error: &ReadError| {
         matches!(
             error.problem,
             Problem::VariableNotSet { .. } | Problem::NoCredentials { .. } | Problem::NoMasterKey

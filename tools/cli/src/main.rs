@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use envoy_bedrock_cli::litellm::Environment;
+use envoy_bedrock_cli::environment::Environment;
 use envoy_bedrock_cli::{check, prices, render, run, spend};
 
 /// Amazon Bedrock behind Envoy, configured by LiteLLM's config.yaml.

@@ -16,8 +16,8 @@ use std::time::Duration;
 use envoy_bedrock::contract::settings::EnvName;
 use http::{HeaderName, HeaderValue};
 
-use crate::blueprint::Secret;
-use crate::litellm::{Address, Environment};
+use crate::address::Address;
+use crate::environment::{Environment, SecretValue};
 
 /// Every variable that is read here.
 pub const VARIABLES: [&str; 20] = [
@@ -105,7 +105,7 @@ pub(crate) struct Header {
     /// In lower case.
     pub(crate) name: String,
     pub(crate) variable: EnvName,
-    pub(crate) value: Secret,
+    pub(crate) value: SecretValue,
 }
 
 impl fmt::Display for Collector {
@@ -268,7 +268,7 @@ fn headers(variables: &Environment) -> Result<Vec<Header>, String> {
         headers.push(Header {
             name,
             variable,
-            value: Secret(value),
+            value: SecretValue(value),
         });
     }
     Ok(headers)

@@ -21,7 +21,7 @@ pub use supervisor::Child;
 use std::io::Write;
 use std::process::ExitCode;
 
-use crate::litellm::Environment;
+use crate::environment::Environment;
 use prepare::Prepared;
 
 /// Runs the gateway until it is told to stop. The exit codes are those of the command's help.

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 
 use envoy_bedrock::routing::active_config::Gateway;
 use envoy_bedrock_cli::check::{self, Format};
-use envoy_bedrock_cli::litellm::{self, Environment, Secrets};
+use envoy_bedrock_cli::environment::{Environment, SecretPolicy};
+use envoy_bedrock_cli::litellm;
 use proptest::prelude::*;
 use proptest::sample::Index;
 
@@ -124,7 +125,7 @@ fn environment() -> Environment {
 }
 
 /// What holds for any file.
-fn holds(config: &Path, mode: Secrets) {
+fn holds(config: &Path, mode: SecretPolicy) {
     let text = fs::read_to_string(config).unwrap();
     let outcome = check::outcome(config, &environment(), mode, Format::Text { columns: Some(80) });
     assert!(
@@ -165,7 +166,7 @@ proptest! {
         let config = folder.path().join("config.yaml");
         let sample = fs::read_to_string(sample.get(&samples())).unwrap();
         fs::write(&config, changed(&sample, &changes)).unwrap();
-        for mode in [Secrets::MustExist, Secrets::Demo] {
+        for mode in [SecretPolicy::MustExist, SecretPolicy::Demo] {
             holds(&config, mode);
         }
     }

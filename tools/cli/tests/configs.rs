@@ -8,13 +8,18 @@ use std::path::{Path, PathBuf};
 use envoy_bedrock::contract::settings::EnvName;
 use envoy_bedrock::routing::active_config::Gateway;
 use envoy_bedrock_cli::check::{self, Format};
-use envoy_bedrock_cli::litellm::{self, Environment, Secrets};
+use envoy_bedrock_cli::environment::{Environment, SecretPolicy};
+use envoy_bedrock_cli::litellm;
 
 const VALID: &str = "tests/configs";
 const INVALID: &str = "tests/configs/invalid";
 /// In every secret of the fixtures and of the environment, in this or another case.
 const MARK: &str = "tops3cret";
-const MODES: [Secrets; 3] = [Secrets::MustExist, Secrets::MayComeLater, Secrets::Demo];
+const MODES: [SecretPolicy; 3] = [
+    SecretPolicy::MustExist,
+    SecretPolicy::MayComeLater,
+    SecretPolicy::Demo,
+];
 
 const VARIABLES: [(&str, &str); 13] = [
     ("AWS_ACCESS_KEY_ID", "AKIATOPS3CRETPROCESS"),
@@ -104,7 +109,7 @@ fn difference(expected: &str, actual: &str) -> String {
 fn every_valid_configuration_means_what_its_snapshot_says() {
     assert!(configs(VALID).len() >= 14);
     compare(VALID, "json", |config| {
-        let outcome = check::outcome(config, &environment(), Secrets::MustExist, Format::Json);
+        let outcome = check::outcome(config, &environment(), SecretPolicy::MustExist, Format::Json);
         assert!(outcome.valid, "{}: {}", config.display(), outcome.output);
         outcome.output
     });
@@ -117,7 +122,7 @@ fn every_invalid_configuration_fails_with_the_errors_of_its_snapshot() {
         let outcome = check::outcome(
             config,
             &environment(),
-            Secrets::MustExist,
+            SecretPolicy::MustExist,
             Format::Text { columns: None },
         );
         assert!(!outcome.valid, "{}: {}", config.display(), outcome.output);
@@ -164,7 +169,7 @@ fn no_output_about_any_configuration_contains_a_secret() {
 #[test]
 fn the_filter_takes_what_every_valid_configuration_means() {
     for config in configs(VALID) {
-        let blueprint = litellm::read(&config, &environment(), Secrets::MustExist).unwrap();
+        let blueprint = litellm::read(&config, &environment(), SecretPolicy::MustExist).unwrap();
         let json = serde_json::to_vec(&blueprint.settings).unwrap();
         let variable = |name: &str| {
             let moved = blueprint
@@ -183,7 +188,8 @@ fn the_filter_takes_what_every_valid_configuration_means() {
 #[test]
 fn reading_twice_gives_the_same() {
     for config in configs(VALID) {
-        let json = || check::outcome(&config, &environment(), Secrets::MayComeLater, Format::Json).output;
+        let json =
+            || check::outcome(&config, &environment(), SecretPolicy::MayComeLater, Format::Json).output;
         assert_eq!(json(), json(), "{}", config.display());
     }
 }

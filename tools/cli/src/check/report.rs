@@ -7,7 +7,7 @@ use envoy_bedrock::pricing::Rates;
 use serde::Serialize;
 
 use crate::blueprint::{Blueprint, Endpoint};
-use crate::litellm::{ConfigError, Group, Note, grouped};
+use crate::litellm::{Note, NoteGroup, ReadError, grouped};
 use crate::prices::RatesJson;
 
 /// The whole.
@@ -24,7 +24,7 @@ pub(crate) struct Report {
     pub remedies: Vec<String>,
     /// The errors, for the text.
     #[serde(skip)]
-    pub faults: Vec<ConfigError>,
+    pub faults: Vec<ReadError>,
     /// What it means; absent if it is not valid.
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     pub meaning: Option<Meaning>,
@@ -188,11 +188,7 @@ pub(crate) struct Upstream {
 
 impl Report {
     /// What the outcome of reading `file` says.
-    pub(crate) fn of(
-        file: &str,
-        outcome: &Result<Blueprint, Vec<ConfigError>>,
-        remedies: Vec<String>,
-    ) -> Self {
+    pub(crate) fn of(file: &str, outcome: &Result<Blueprint, Vec<ReadError>>, remedies: Vec<String>) -> Self {
         let (faults, meaning) = match outcome {
             Ok(blueprint) => (Vec::new(), Some(Meaning::of(blueprint))),
             Err(errors) => (errors.clone(), None),
@@ -215,11 +211,11 @@ impl Report {
 }
 
 impl Fault {
-    fn of(error: &ConfigError) -> Self {
+    fn of(error: &ReadError) -> Self {
         Fault {
-            file: error.place.file.to_string(),
-            line: error.place.line,
-            path: error.place.path.clone(),
+            file: error.location.file.to_string(),
+            line: error.location.line,
+            path: error.location.path.clone(),
             class: if error.is_unprotected() {
                 "protects"
             } else {
@@ -231,8 +227,8 @@ impl Fault {
 }
 
 impl Remark {
-    fn of(group: &Group<'_>) -> Option<Self> {
-        let mut spots = group.places.iter().map(|place| Spot {
+    fn of(group: &NoteGroup<'_>) -> Option<Self> {
+        let mut spots = group.locations.iter().map(|place| Spot {
             file: place.file.to_string(),
             line: place.line,
             field: place.path.clone(),

@@ -12,7 +12,7 @@ router_settings: {model_group_alias: {gpt-4: claude}}
 litellm_settings: {drop_params: true}
 ";
 
-fn outcome_of(text: &str, environment: &[(&str, &str)], mode: Secrets, format: Format) -> Outcome {
+fn outcome_of(text: &str, environment: &[(&str, &str)], mode: SecretPolicy, format: Format) -> Outcome {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("config.yaml");
     std::fs::write(&path, text).unwrap();
@@ -36,7 +36,12 @@ fn assert_snapshot(name: &str, actual: &str) {
 
 #[test]
 fn the_text_shows_all_that_was_understood() {
-    let outcome = outcome_of(CONFIG, &[], Secrets::MayComeLater, Format::Text { columns: None });
+    let outcome = outcome_of(
+        CONFIG,
+        &[],
+        SecretPolicy::MayComeLater,
+        Format::Text { columns: None },
+    );
     assert!(outcome.valid);
     assert_snapshot("expected.txt", &plain(&outcome));
 }
@@ -52,7 +57,7 @@ fn a_file_with_a_hundred_settings_fits_on_a_screen() {
     let outcome = outcome_of(
         text,
         &environment,
-        Secrets::MustExist,
+        SecretPolicy::MustExist,
         Format::Text { columns: Some(120) },
     );
     assert_snapshot("hundred.txt", &plain(&outcome));
@@ -68,7 +73,12 @@ fn deployments_that_look_alike_are_one_line_of_the_table() {
             "  - {{model_name: m, litellm_params: {{model: bedrock/amazon.nova-pro-v1:0, aws_region_name: {region}}}}}\n"
         );
     }
-    let outcome = outcome_of(&text, &[], Secrets::MayComeLater, Format::Text { columns: None });
+    let outcome = outcome_of(
+        &text,
+        &[],
+        SecretPolicy::MayComeLater,
+        Format::Text { columns: None },
+    );
     let shown = plain(&outcome);
     let rows: Vec<&str> = shown.lines().filter(|line| line.contains("nova-pro")).collect();
     assert_eq!(rows.len(), 3, "{rows:#?}");
@@ -99,7 +109,12 @@ fn the_text_shows_each_guardrail_once_with_its_models() {
         guarded("c", "1"),
         guarded("c", "'1'")
     );
-    let outcome = outcome_of(&text, &[], Secrets::MayComeLater, Format::Text { columns: None });
+    let outcome = outcome_of(
+        &text,
+        &[],
+        SecretPolicy::MayComeLater,
+        Format::Text { columns: None },
+    );
     let shown = plain(&outcome);
     let lines: Vec<&str> = shown.lines().filter(|line| line.contains("gr1")).collect();
     assert_eq!(
@@ -116,7 +131,7 @@ fn a_narrow_terminal_gets_narrow_lines() {
     let outcome = outcome_of(
         CONFIG,
         &[],
-        Secrets::MayComeLater,
+        SecretPolicy::MayComeLater,
         Format::Text { columns: Some(100) },
     );
     let table = plain(&outcome);
@@ -129,7 +144,7 @@ fn a_narrow_terminal_gets_narrow_lines() {
 fn what_is_refused_comes_with_its_class_and_the_flags_that_help() {
     let text = CONFIG.replace("weight: 3", "max_parallel_requests: 3")
         + "general_settings: {allowed_ips: [10.0.0.1]}\n";
-    let outcome = outcome_of(&text, &[], Secrets::MayComeLater, Format::Json);
+    let outcome = outcome_of(&text, &[], SecretPolicy::MayComeLater, Format::Json);
     let json: serde_json::Value = serde_json::from_str(&outcome.output).unwrap();
     let part =
         |error: &serde_json::Value| (error["line"].as_u64(), error["class"].as_str().map(str::to_owned));
@@ -148,7 +163,7 @@ fn what_is_refused_comes_with_its_class_and_the_flags_that_help() {
 #[test]
 fn notes_have_file_line_field_class_and_message() {
     let text = format!("{CONFIG}general_settings: {{alerting: [slack]}}\n");
-    let outcome = outcome_of(&text, &[], Secrets::MayComeLater, Format::Json);
+    let outcome = outcome_of(&text, &[], SecretPolicy::MayComeLater, Format::Json);
     let json: serde_json::Value = serde_json::from_str(&outcome.output).unwrap();
     let mut notes = json["notes"].as_array().unwrap().clone();
     notes.retain(|note| note["class"] == "no_effect");
@@ -169,16 +184,16 @@ fn notes_have_file_line_field_class_and_message() {
 #[test]
 fn only_missing_secrets_are_told_apart_from_other_errors() {
     let format = Format::Text { columns: None };
-    let unset = outcome_of(CONFIG, &[], Secrets::MustExist, format);
+    let unset = outcome_of(CONFIG, &[], SecretPolicy::MustExist, format);
     assert!(!unset.valid && unset.only_secrets_missing, "{}", unset.output);
     let wrong = outcome_of(
         &CONFIG.replace("weight: 3", "weight: x"),
         &[],
-        Secrets::MustExist,
+        SecretPolicy::MustExist,
         format,
     );
     assert!(!wrong.valid && !wrong.only_secrets_missing, "{}", wrong.output);
-    let valid = outcome_of(CONFIG, &[], Secrets::MayComeLater, format);
+    let valid = outcome_of(CONFIG, &[], SecretPolicy::MayComeLater, format);
     assert!(valid.valid && !valid.only_secrets_missing);
 }
 
@@ -187,7 +202,7 @@ fn errors_have_their_parts_in_the_json() {
     let outcome = outcome_of(
         "model_list: 3\n",
         &[("LITELLM_MASTER_KEY", "sk-x")],
-        Secrets::MustExist,
+        SecretPolicy::MustExist,
         Format::Json,
     );
     let json: serde_json::Value = serde_json::from_str(&outcome.output).unwrap();
@@ -209,7 +224,12 @@ fn errors_have_their_parts_in_the_json() {
 fn the_flags_that_are_offered_are_enough() {
     let remedies = |first: &str, more: &str| {
         let text = CONFIG.replace("weight: 3", first) + more;
-        let outcome = outcome_of(&text, &[], Secrets::MayComeLater, Format::Text { columns: None });
+        let outcome = outcome_of(
+            &text,
+            &[],
+            SecretPolicy::MayComeLater,
+            Format::Text { columns: None },
+        );
         let shown = plain(&outcome);
         let lines = shown.lines().filter(|line| line.starts_with("to start"));
         lines.map(str::to_owned).collect::<Vec<_>>()
@@ -235,7 +255,7 @@ fn the_flags_that_are_offered_are_enough() {
     let outcome = outcome_of(
         &only_one("max_budget: 3"),
         &[],
-        Secrets::MayComeLater,
+        SecretPolicy::MayComeLater,
         Format::Text { columns: None },
     );
     let shown = plain(&outcome);
@@ -259,7 +279,12 @@ fn the_flags_that_are_offered_are_enough() {
 #[test]
 fn leaving_deployments_out_is_not_offered_where_it_would_not_help() {
     let text = CONFIG.to_owned() + "general_settings: {allowed_ips: [10.0.0.1]}\n";
-    let outcome = outcome_of(&text, &[], Secrets::MayComeLater, Format::Text { columns: None });
+    let outcome = outcome_of(
+        &text,
+        &[],
+        SecretPolicy::MayComeLater,
+        Format::Text { columns: None },
+    );
     let shown = plain(&outcome);
     let remedies: Vec<&str> = shown
         .lines()

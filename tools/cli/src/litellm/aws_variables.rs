@@ -1,8 +1,9 @@
 //! Variables of AWS's tools and of LiteLLM that are set and that this gateway does not use: each is named, so that
 //! nobody believes in a setting that has no effect.
 
-use super::error::{self, Place};
+use super::error;
 use super::reader::Reader;
+use crate::document::location::Location;
 
 /// Variables by which LiteLLM takes settings from the environment that `litellm_params` must not have here.
 const REFUSED: [&str; 5] = [
@@ -47,12 +48,12 @@ pub(crate) fn unusable(reader: &Reader<'_>) -> Vec<&'static str> {
 }
 
 /// Notes why there is a demonstration where somebody may have expected AWS.
-pub(crate) fn note_unusable(place: &Place, reader: &mut Reader<'_>) {
+pub(crate) fn note_unusable(location: &Location, reader: &mut Reader<'_>) {
     let names = unusable(reader);
     if !names.is_empty() {
         let names = names.join(", ");
         reader.note(
-            place,
+            location,
             format!(
                 "AWS is not asked: the environment has only {names}, {}",
                 error::UNUSABLE
@@ -62,11 +63,11 @@ pub(crate) fn note_unusable(place: &Place, reader: &mut Reader<'_>) {
 }
 
 /// Notes what is set and has no effect.
-pub(crate) fn note_unused(place: &Place, reader: &mut Reader<'_>) {
+pub(crate) fn note_unused(location: &Location, reader: &mut Reader<'_>) {
     for name in REFUSED {
         if reader.variables.value(name).is_some() {
             reader.note(
-                place,
+                location,
                 format!("the environment variable {name} is set, but not supported yet: it is ignored"),
             );
         }
@@ -80,7 +81,7 @@ pub(crate) fn note_unused(place: &Place, reader: &mut Reader<'_>) {
                 "the environment variable {name} is set, but LiteLLM does not use it, and neither does this gateway: \
                  set {ENDPOINT} to send requests there"
             );
-            reader.note(place, text);
+            reader.note(location, text);
         }
     }
 }

@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use super::document::Document;
-use super::error::{Place, Problem};
-use super::field::{Field, Section, quoted};
+use super::error::Problem;
 use super::reader::Reader;
 use super::slips;
-use super::yaml::Value;
+use crate::document::field::{Section, YamlField, quoted};
+use crate::document::location::Location;
+use crate::document::yaml::YamlValue;
 
 /// The entries.
 pub(crate) struct Credentials {
@@ -20,7 +21,7 @@ pub(crate) struct Credentials {
 pub(crate) struct Credential {
     entry: Section,
     values: Section,
-    faults: Vec<(Place, Problem)>,
+    faults: Vec<(Location, Problem)>,
     used: Cell<bool>,
 }
 
@@ -31,7 +32,7 @@ impl Credential {
     }
 
     /// Why a deployment that names it would be served with other rights than the file says.
-    pub(crate) fn faults(&self) -> &[(Place, Problem)] {
+    pub(crate) fn faults(&self) -> &[(Location, Problem)] {
         &self.faults
     }
 }
@@ -47,10 +48,10 @@ impl Credentials {
             };
             if let Some(first) = first_places.get(&name).cloned() {
                 let what = format!("credential_name {}", quoted(&name));
-                reader.wrong::<()>(&element.place, Problem::Duplicate { what, first });
+                reader.wrong::<()>(&element.location, Problem::Duplicate { what, first });
                 continue;
             }
-            first_places.insert(name.clone(), element.place.path.clone());
+            first_places.insert(name.clone(), element.location.path.clone());
             named.push((name, Rc::new(credential)));
         }
         Credentials { named }
@@ -66,9 +67,9 @@ impl Credentials {
     /// Notes the faults of credentials that no deployment uses.
     pub(crate) fn note_faults(&self, reader: &mut Reader<'_>) {
         let unused = self.named.iter().filter(|(_, credential)| !credential.used.get());
-        for (place, problem) in unused.flat_map(|(_, credential)| &credential.faults) {
+        for (location, problem) in unused.flat_map(|(_, credential)| &credential.faults) {
             reader.note(
-                place,
+                location,
                 format!("no deployment uses this credential, and none could: {problem}"),
             );
         }
@@ -89,11 +90,11 @@ impl Credentials {
     }
 }
 
-fn entry(element: &Field, reader: &mut Reader<'_>) -> Option<(String, Credential)> {
+fn entry(element: &YamlField, reader: &mut Reader<'_>) -> Option<(String, Credential)> {
     let section = reader.section(element)?;
     let Some(name) = section.field("credential_name") else {
         return reader.wrong(
-            &element.place,
+            &element.location,
             Problem::Missing {
                 expected: "a credential_name",
             },
@@ -107,7 +108,7 @@ fn entry(element: &Field, reader: &mut Reader<'_>) -> Option<(String, Credential
     let info = section.field("credential_info").and_then(|field| field.section());
     let faults = faults(&section, values.as_ref(), info.as_ref());
     let credential = Credential {
-        values: values.unwrap_or_else(|| Section::empty(element.place.field("credential_values"))),
+        values: values.unwrap_or_else(|| Section::empty(element.location.field("credential_values"))),
         entry: section,
         faults,
         used: Cell::new(false),
@@ -115,7 +116,7 @@ fn entry(element: &Field, reader: &mut Reader<'_>) -> Option<(String, Credential
     Some((name, credential))
 }
 
-fn faults(entry: &Section, values: Option<&Section>, info: Option<&Section>) -> Vec<(Place, Problem)> {
+fn faults(entry: &Section, values: Option<&Section>, info: Option<&Section>) -> Vec<(Location, Problem)> {
     const OWN: [&str; 3] = ["credential_name", "credential_values", "credential_info"];
     let mut faults = Vec::new();
     let misplaced = |name: &str| Problem::Misplaced {
@@ -123,21 +124,24 @@ fn faults(entry: &Section, values: Option<&Section>, info: Option<&Section>) -> 
         belongs: "credential_values",
     };
     for (name, field) in entry.present().filter(|(name, _)| !OWN.contains(name)) {
-        if values.is_none() && matches!(field.node.value, Value::Mapping(_)) {
+        if values.is_none() && matches!(field.node.value, YamlValue::Mapping(_)) {
             let (found, meant) = (quoted(name), "credential_values");
-            faults.push((field.place.clone(), Problem::Slip { found, meant }));
+            faults.push((field.location.clone(), Problem::Slip { found, meant }));
         } else if slips::decides(name) {
-            faults.push((field.place.clone(), misplaced(name)));
+            faults.push((field.location.clone(), misplaced(name)));
         }
     }
     let in_info = info.into_iter().flat_map(Section::present);
     // LiteLLM's own use of credential_info: for which provider it is.
     for (name, field) in in_info.filter(|(name, _)| *name != "custom_llm_provider" && slips::decides(name)) {
-        faults.push((field.place.clone(), misplaced(name)));
+        faults.push((field.location.clone(), misplaced(name)));
     }
     if faults.is_empty() && values.is_none_or(|values| values.present().next().is_none()) {
         let expected = "credential_values with the keys, such as aws_access_key_id and aws_secret_access_key";
-        faults.push((entry.place_of("credential_values"), Problem::Missing { expected }));
+        faults.push((
+            entry.location_of("credential_values"),
+            Problem::Missing { expected },
+        ));
     }
     faults
 }

@@ -8,12 +8,12 @@ use envoy_bedrock::contract::settings::{CredentialSettings, EnvName};
 use envoy_bedrock::sigv4::{AccessKeyId, InvalidAccessKeyId};
 
 use super::aws_variables;
-use super::environment::Secrets;
 use super::error::Problem;
-use super::field::Field;
 use super::parameters::Parameters;
 use super::reader::Reader;
-use super::variables::Origin;
+use crate::document::field::YamlField;
+use crate::document::variables::Origin;
+use crate::environment::SecretPolicy;
 
 const ACCESS_KEY_ID: (&str, &str) = ("aws_access_key_id", "AWS_ACCESS_KEY_ID");
 const SECRET_ACCESS_KEY: (&str, &str) = ("aws_secret_access_key", "AWS_SECRET_ACCESS_KEY");
@@ -43,7 +43,7 @@ pub(crate) fn credentials(parameters: &Parameters, reader: &mut Reader<'_>) -> O
     for (name, field) in &refused {
         let setting = (*name).to_owned();
         reader.wrong::<()>(
-            &field.place,
+            &field.location,
             Problem::Unsupported {
                 setting,
                 instead: INSTEAD,
@@ -57,7 +57,7 @@ pub(crate) fn credentials(parameters: &Parameters, reader: &mut Reader<'_>) -> O
     if let Some(api_key) = api_key(parameters) {
         for (name, _) in [ACCESS_KEY_ID, SECRET_ACCESS_KEY, SESSION_TOKEN] {
             if let Some(field) = parameters.field(name) {
-                reader.note(&field.place, "not used: api_key goes before it");
+                reader.note(&field.location, "not used: api_key goes before it");
             }
         }
         return Some(CredentialSettings::Bearer {
@@ -66,24 +66,24 @@ pub(crate) fn credentials(parameters: &Parameters, reader: &mut Reader<'_>) -> O
     }
     let has_own = keys.access_key_id.is_some() || keys.secret_access_key.is_some();
     if !has_own && reader.variables.value(BEARER_TOKEN).is_some() {
-        let api_key = reader.secret_variable(&parameters.place, BEARER_TOKEN)?;
+        let api_key = reader.secret_variable(&parameters.location, BEARER_TOKEN)?;
         return Some(CredentialSettings::Bearer { api_key });
     }
     let in_environment = |reader: &Reader<'_>, name| reader.variables.value(name).is_some();
     if !has_own && !in_environment(reader, ACCESS_KEY_ID.1) && !in_environment(reader, SECRET_ACCESS_KEY.1) {
-        if reader.mode == Secrets::MustExist {
+        if reader.mode == SecretPolicy::MustExist {
             let unusable = aws_variables::unusable(reader);
-            return reader.wrong(&parameters.place, Problem::NoCredentials { unusable });
+            return reader.wrong(&parameters.location, Problem::NoCredentials { unusable });
         }
-        if reader.mode == Secrets::Demo {
-            aws_variables::note_unusable(&parameters.place.whole_file(), reader);
+        if reader.mode == SecretPolicy::Demo {
+            aws_variables::note_unusable(&parameters.location.whole_file(), reader);
         }
     }
     signing(keys, parameters, reader)
 }
 
 /// The deployment's own API key, else its credential's, unless the deployment has access keys of its own.
-fn api_key(parameters: &Parameters) -> Option<Field> {
+fn api_key(parameters: &Parameters) -> Option<YamlField> {
     let shared = parameters.shared("api_key");
     let has_keys = [ACCESS_KEY_ID, SECRET_ACCESS_KEY]
         .iter()
@@ -93,9 +93,9 @@ fn api_key(parameters: &Parameters) -> Option<Field> {
 
 /// The keys of the file, which belong together.
 struct Keys {
-    access_key_id: Option<Field>,
-    secret_access_key: Option<Field>,
-    session_token: Option<Field>,
+    access_key_id: Option<YamlField>,
+    secret_access_key: Option<YamlField>,
+    session_token: Option<YamlField>,
 }
 
 impl Keys {
@@ -166,7 +166,7 @@ fn signing(keys: Keys, parameters: &Parameters, reader: &mut Reader<'_>) -> Opti
     reason = "outside: an error was reported; inside: there is no token"
 )]
 fn session_token_of_file(
-    field: &Field,
+    field: &YamlField,
     access_key_id: &EnvName,
     reader: &mut Reader<'_>,
 ) -> Option<Option<EnvName>> {
@@ -176,9 +176,9 @@ fn session_token_of_file(
         .secret_value(access_key_id)
         .is_some_and(|id| id.starts_with(TEMPORARY));
     match unset {
-        Some(name) if reader.mode == Secrets::MustExist && !is_temporary => {
+        Some(name) if reader.mode == SecretPolicy::MustExist && !is_temporary => {
             let text = format!("{name} is not set: requests are signed without a session token");
-            reader.note(&field.place, text);
+            reader.note(&field.location, text);
             Some(None)
         }
         _ => reader.secret(field).map(Some),
@@ -188,7 +188,7 @@ fn session_token_of_file(
 /// An access key id that the filter will take; its value is not quoted, since it may be another secret by mistake.
 fn well_formed(
     name: EnvName,
-    field: Option<&Field>,
+    field: Option<&YamlField>,
     parameters: &Parameters,
     reader: &mut Reader<'_>,
 ) -> Option<EnvName> {
@@ -198,7 +198,7 @@ fn well_formed(
         Some(Err(_)) => "another character in it",
     };
     reader.unexpected(
-        field.map_or(&parameters.place, |field| &field.place),
+        field.map_or(&parameters.location, |field| &field.location),
         "an access key id of up to 128 letters, digits, underscores and hyphens",
         found,
     )
@@ -207,9 +207,9 @@ fn well_formed(
 /// One of the two keys: the file's, else the environment's. LiteLLM takes each from where it finds it. Here a key of the
 /// file goes with one of the environment only where the file's refers to the environment's other half.
 fn half(
-    field: Option<&Field>,
+    field: Option<&YamlField>,
     (name, variable): (&'static str, &str),
-    other: Option<&Field>,
+    other: Option<&YamlField>,
     (_, others_variable): (&str, &str),
     parameters: &Parameters,
     reader: &mut Reader<'_>,
@@ -219,7 +219,7 @@ fn half(
     }
     match other {
         Some(other) if other.text() != Some(&format!("os.environ/{others_variable}")) => reader.wrong(
-            &other.place,
+            &other.location,
             Problem::Missing {
                 expected: match name {
                     "aws_access_key_id" => "an aws_access_key_id beside this aws_secret_access_key",
@@ -227,7 +227,7 @@ fn half(
                 },
             },
         ),
-        _ => reader.secret_variable(&parameters.place, variable),
+        _ => reader.secret_variable(&parameters.location, variable),
     }
 }
 
@@ -253,10 +253,10 @@ fn session_token_of_environment(
     );
     match reader.variables.origin(SESSION_TOKEN.1) {
         Some(Origin::Process { .. }) if keys_in_file => Some(None),
-        None if keys_in_file || reader.mode != Secrets::MayComeLater => Some(None),
+        None if keys_in_file || reader.mode != SecretPolicy::MayComeLater => Some(None),
         None => Some(Some(EnvName(SESSION_TOKEN.1.to_owned()))),
         Some(_) => reader
-            .secret_variable(&parameters.place, SESSION_TOKEN.1)
+            .secret_variable(&parameters.location, SESSION_TOKEN.1)
             .map(Some),
     }
 }

@@ -4,11 +4,11 @@ use envoy_bedrock::bedrock::model_id::Referent;
 use envoy_bedrock::contract::settings::{CredentialSettings, DeploymentSettings};
 use sha2::{Digest, Sha256};
 
+use super::clusters::Clusters;
 use super::credential_list::Credentials;
 use super::credentials::credentials;
-use super::endpoint::{Address, Clusters};
-use super::error::{Place, Problem};
-use super::field::{Field, Section, quoted};
+use super::endpoint;
+use super::error::Problem;
 use super::geography;
 use super::guardrail;
 use super::known;
@@ -17,11 +17,14 @@ use super::note::{Class, ELSEWHERE};
 use super::parameters::Parameters;
 use super::price::{self, Configured};
 use super::reader::Reader;
-use super::region;
 use super::slips;
 use super::unused;
 use super::weights::{RATE_MAX, Rates};
+use crate::address::Address;
+use crate::document::field::{Section, YamlField, quoted};
+use crate::document::location::Location;
 use crate::prices::Catalogue;
+use crate::region;
 
 /// Longest `model_info.id`: it is a header value of every answer and a label of metrics.
 const ID_MAX_CHARS: usize = 256;
@@ -31,7 +34,7 @@ const REGION_DEFAULT: &str = "us-west-2";
 /// A deployment of Bedrock's before its group has given it a share.
 pub(crate) struct Deployment {
     /// Where its entry stands.
-    pub place: Place,
+    pub location: Location,
     /// The name of its group.
     pub model_name: String,
     /// What it says about its share.
@@ -65,14 +68,14 @@ fn without_parameters(entry: &Section, reader: &mut Reader<'_>) -> Option<Entry>
     let beside = entry.present().into_iter().find(|(name, _)| is_one(name));
     let Some((name, field)) = beside else {
         let expected = "litellm_params";
-        return reader.wrong(&entry.place, Problem::Missing { expected });
+        return reader.wrong(&entry.location, Problem::Missing { expected });
     };
     let found = format!(
         "{} beside model_name: indent it under litellm_params",
         quoted(name)
     );
     reader.unexpected(
-        &field.place,
+        &field.location,
         "litellm_params with the settings of the deployment",
         found,
     )
@@ -80,7 +83,7 @@ fn without_parameters(entry: &Section, reader: &mut Reader<'_>) -> Option<Entry>
 
 /// Reads an entry. What is wrong is left with `reader`, and a note where it is left out.
 pub(crate) fn read(
-    element: &Field,
+    element: &YamlField,
     shared: &Credentials,
     prices: &Catalogue,
     clusters: &mut Clusters,
@@ -89,7 +92,7 @@ pub(crate) fn read(
     let entry = reader.section(element)?;
     let info = match entry.field("model_info") {
         Some(info) => reader.section(&info)?,
-        None => Section::empty(element.place.field("model_info")),
+        None => Section::empty(element.location.field("model_info")),
     };
     let model_name = model_name(&entry, reader);
     let parameters = match entry.field("litellm_params") {
@@ -100,7 +103,7 @@ pub(crate) fn read(
         Target::Bedrock { id, region } => (id, region),
         Target::Elsewhere(who) => {
             let text = format!("{ELSEWHERE}{who}");
-            reader.note_of(Class::Skipped, &element.place, text, "");
+            reader.note_of(Class::Skipped, &element.location, text, "");
             return model_name.map(|model_name| Entry::LeftOut {
                 model_name,
                 provider: Some(who),
@@ -108,7 +111,12 @@ pub(crate) fn read(
         }
     };
     if info.field("blocked").and_then(|field| reader.flag(&field)) == Some(true) {
-        reader.note_of(Class::Skipped, &element.place, "its model_info says blocked", "");
+        reader.note_of(
+            Class::Skipped,
+            &element.location,
+            "its model_info says blocked",
+            "",
+        );
         return model_name.map(|model_name| Entry::LeftOut {
             model_name,
             provider: None,
@@ -132,7 +140,7 @@ pub(crate) fn read(
     let region = region.filter(|region| slips::check_region_name(&parameters, region, reader).is_some());
     let address = match endpoint_url(&parameters, reader) {
         Ok(Some(address)) => Some(address),
-        Ok(None) => match (region.as_deref(), region::variant(&parameters.place, reader)) {
+        Ok(None) => match (region.as_deref(), endpoint::variant(&parameters.location, reader)) {
             (Some(region), Some(variant)) => Some(Address::of_region(region, variant)),
             _ => None,
         },
@@ -153,11 +161,11 @@ pub(crate) fn read(
     check_wildcards(&model_name, &model, &parameters, reader)?;
     note_geography(&model, &region, &parameters, reader);
     let configured = configured?;
-    let price = price::price(&configured, &region, &model, prices, &element.place, reader);
+    let price = price::price(&configured, &region, &model, prices, &element.location, reader);
     let base_model = configured.foundation_model(&model);
     if base_model.is_none() && Referent::of(&model) == Referent::ApplicationProfile {
         reader.note(
-            &element.place,
+            &element.location,
             "CountTokens is refused, since the foundation model of the inference profile is unknown: set \
              model_info.base_model",
         );
@@ -180,9 +188,9 @@ pub(crate) fn read(
     };
     let (has_own_id, has_order) = (own_id.is_some(), order.is_some());
     settings.id = own_id.unwrap_or_else(|| Some(digest(&model_name, &settings)))?;
-    let (place, rates, guardrail) = (element.place.clone(), rates?, guardrail?);
+    let (location, rates, guardrail) = (element.location.clone(), rates?, guardrail?);
     Some(Entry::Bedrock(Box::new(Deployment {
-        place,
+        location,
         model_name,
         rates,
         has_own_id,
@@ -195,7 +203,7 @@ pub(crate) fn read(
 /// What an entry that cannot be served says about its group: the name, its share and its order, as far as they can be
 /// read. Complains about what cannot.
 pub(crate) fn outline(
-    element: &Field,
+    element: &YamlField,
     reader: &mut Reader<'_>,
 ) -> (Option<String>, Option<Rates>, Option<i64>) {
     let section = |name| element.section()?.field(name)?.section();
@@ -211,7 +219,7 @@ pub(crate) fn outline(
 fn model_name(entry: &Section, reader: &mut Reader<'_>) -> Option<String> {
     let Some(field) = entry.field("model_name") else {
         return reader.wrong(
-            &entry.place,
+            &entry.location,
             Problem::Missing {
                 expected: "a model_name",
             },
@@ -222,7 +230,7 @@ fn model_name(entry: &Section, reader: &mut Reader<'_>) -> Option<String> {
         None => Some(name),
         Some(found) => {
             let expected = format!("a name of 1 to {} printable characters", model::LENGTH_MAX);
-            reader.unexpected(&field.place, expected, found)
+            reader.unexpected(&field.location, expected, found)
         }
     }
 }
@@ -232,9 +240,12 @@ fn target(entry: &Section, parameters: &Parameters, reader: &mut Reader<'_>) -> 
         let _ = parameters.check_credential(reader);
         if entry.present().any(|(name, _)| name == "model") {
             let (setting, belongs) = (quoted("model"), "litellm_params");
-            return reader.wrong(&entry.place_of("model"), Problem::Misplaced { setting, belongs });
+            return reader.wrong(
+                &entry.location_of("model"),
+                Problem::Misplaced { setting, belongs },
+            );
         }
-        return reader.wrong(&parameters.place, Problem::Missing { expected: "a model" });
+        return reader.wrong(&parameters.location, Problem::Missing { expected: "a model" });
     };
     let written = reader.text(&field)?;
     let provider = match parameters.field("custom_llm_provider") {
@@ -257,7 +268,7 @@ fn upstream_id(id: String, parameters: &Parameters, reader: &mut Reader<'_>) -> 
         None => Some(id),
         Some(found) => {
             let expected = format!("a model id of 1 to {} printable characters", model::LENGTH_MAX);
-            reader.unexpected(&field.place, expected, found)
+            reader.unexpected(&field.location, expected, found)
         }
     }
 }
@@ -272,43 +283,43 @@ fn region_of(
     let in_model = prefix.or_else(|| region::of_arn(id).map(str::to_owned));
     if let Some(field) = parameters.field("aws_region_name") {
         if let Some(region) = region::of_arn(id).filter(|region| !region::is_region(region)) {
-            let place = parameters
+            let location = parameters
                 .field("model_id")
                 .or_else(|| parameters.field("model"))?
-                .place;
+                .location;
             let expected = "an AWS region such as us-east-1 in the ARN";
-            return valid_region(region.to_owned(), &place, expected, reader);
+            return valid_region(region.to_owned(), &location, expected, reader);
         }
         let region = reader.text(&field)?;
         if let Some(other) = in_model.filter(|other| *other != region) {
             let other = quoted(&other);
             reader.note(
-                &field.place,
+                &field.location,
                 format!("is used instead of the region {other} in the model"),
             );
         }
-        return valid_region(region, &field.place, "an AWS region such as us-east-1", reader);
+        return valid_region(region, &field.location, "an AWS region such as us-east-1", reader);
     }
     if let Some(region) = in_model {
-        let place = parameters
+        let location = parameters
             .field("model_id")
             .or_else(|| parameters.field("model"))?
-            .place;
+            .location;
         return valid_region(
             region,
-            &place,
+            &location,
             "an AWS region such as us-east-1 in the model",
             reader,
         );
     }
-    for variable in region::VARIABLES {
+    for variable in endpoint::REGION_VARIABLES {
         if let Some(region) = reader.variables.value(variable).map(str::to_owned) {
             let expected = format!("an AWS region such as us-east-1 in the environment variable {variable}");
-            return valid_region(region, &parameters.place, expected, reader);
+            return valid_region(region, &parameters.location, expected, reader);
         }
     }
     reader.note(
-        &parameters.place,
+        &parameters.location,
         format!("no region is given, so {REGION_DEFAULT} is used"),
     );
     Some(REGION_DEFAULT.to_owned())
@@ -324,20 +335,20 @@ fn note_geography(model: &str, region: &str, parameters: &Parameters, reader: &m
             "AWS has no {geography}. profiles in {region}, so requests will fail: choose another region, or another \
              profile such as global."
         );
-        reader.note(&field.place, text);
+        reader.note(&field.location, text);
     }
 }
 
 fn valid_region(
     region: String,
-    place: &Place,
+    location: &Location,
     expected: impl Into<std::borrow::Cow<'static, str>>,
     reader: &mut Reader<'_>,
 ) -> Option<String> {
     if region::is_region(&region) {
         return Some(region);
     }
-    reader.unexpected(place, expected, quoted(&region))
+    reader.unexpected(location, expected, quoted(&region))
 }
 
 /// The URL that the configuration gives, if it gives one; an error was reported if it cannot be used.
@@ -347,13 +358,13 @@ fn endpoint_url(parameters: &Parameters, reader: &mut Reader<'_>) -> Result<Opti
         parameters.field("aws_bedrock_runtime_endpoint"),
     );
     if let (Some(_), Some(endpoint)) = (&api_base, &endpoint) {
-        reader.note(&endpoint.place, "not used: api_base goes before it");
+        reader.note(&endpoint.location, "not used: api_base goes before it");
     }
-    let (place, url) = match api_base.or(endpoint) {
-        Some(field) => (field.place.clone(), reader.text(&field).ok_or(())?),
+    let (location, url) = match api_base.or(endpoint) {
+        Some(field) => (field.location.clone(), reader.text(&field).ok_or(())?),
         None => match reader.variables.value("AWS_BEDROCK_RUNTIME_ENDPOINT") {
             Some(url) => (
-                parameters.place.field("AWS_BEDROCK_RUNTIME_ENDPOINT"),
+                parameters.location.field("AWS_BEDROCK_RUNTIME_ENDPOINT"),
                 url.to_owned(),
             ),
             None => return Ok(None),
@@ -361,12 +372,12 @@ fn endpoint_url(parameters: &Parameters, reader: &mut Reader<'_>) -> Result<Opti
     };
     match Address::parse(&url) {
         Ok(address) => {
-            region::note_variant_not_used(&address.host, &place, reader);
+            endpoint::note_variant_not_used(&address.host, &location, reader);
             Ok(Some(address))
         }
         Err(found) => {
             let expected = "a URL such as https://bedrock.example.com:8443/path";
-            reader.unexpected::<()>(&place, expected, found);
+            reader.unexpected::<()>(&location, expected, found);
             Err(())
         }
     }
@@ -378,7 +389,7 @@ fn rates(parameters: &Parameters, reader: &mut Reader<'_>) -> Option<Rates> {
         Some(field) => match reader.number(&field)? {
             value if (0.0..=RATE_MAX).contains(&value) => Some(Some(value)),
             value => reader.unexpected(
-                &field.place,
+                &field.location,
                 format!("a number from 0 to {RATE_MAX}"),
                 value.to_string(),
             ),
@@ -393,7 +404,7 @@ fn rates(parameters: &Parameters, reader: &mut Reader<'_>) -> Option<Rates> {
 }
 
 /// `model_info.id`: text, or (as LiteLLM converts it) a number.
-fn own_id(field: &Field, reader: &mut Reader<'_>) -> Option<String> {
+fn own_id(field: &YamlField, reader: &mut Reader<'_>) -> Option<String> {
     let id = match reader.whole_number(field) {
         Some(number) => number.to_string(),
         None => reader.text(field)?,
@@ -402,7 +413,7 @@ fn own_id(field: &Field, reader: &mut Reader<'_>) -> Option<String> {
         return Some(id);
     }
     let expected = format!("an id of 1 to {ID_MAX_CHARS} printable characters without spaces");
-    reader.unexpected(&field.place, expected, quoted(&id))
+    reader.unexpected(&field.location, expected, quoted(&id))
 }
 
 /// Every `*` of the id stands for one of the name.
@@ -415,7 +426,7 @@ fn check_wildcards(name: &str, id: &str, parameters: &Parameters, reader: &mut R
         .field("model_id")
         .or_else(|| parameters.field("model"))?;
     let expected = format!("no * or as many as the model_name has ({in_name})");
-    reader.unexpected(&field.place, expected, in_id.to_string())
+    reader.unexpected(&field.location, expected, in_id.to_string())
 }
 
 /// 16 hexadecimal digits of what the deployment is, so that it keeps its id when the file is reordered.

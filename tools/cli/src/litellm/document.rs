@@ -6,12 +6,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use super::error::{Place, Problem};
-use super::field::Field;
+use super::error::Problem;
 use super::misplaced;
 use super::reader::Reader;
-use super::scalar::Scalar;
-use super::yaml::{self, Node, Value};
+use crate::document::field::YamlField;
+use crate::document::location::Location;
+use crate::document::scalar::Scalar;
+use crate::document::yaml::{self, YamlNode, YamlValue};
 
 /// Largest file: LiteLLM's largest examples have some ten kilobytes.
 const FILE_MAX_BYTES: u64 = 4 * 1024 * 1024;
@@ -24,20 +25,20 @@ const DUPLICATES_MAX: usize = 100;
 /// The sections of a configuration, in the order of their first appearance.
 pub(crate) struct Document {
     /// The file that was named, as a place.
-    pub place: Place,
-    sections: Vec<(String, Vec<Field>)>,
+    pub location: Location,
+    sections: Vec<(String, Vec<YamlField>)>,
 }
 
 impl Document {
     /// Reads `path` and its includes. What is wrong is left with `reader`.
     pub(crate) fn read(path: &Path, reader: &mut Reader<'_>) -> Document {
-        let place = Place::file(&path.display().to_string());
+        let location = Location::file(&path.display().to_string());
         let mut document = Document {
-            place: place.clone(),
+            location: location.clone(),
             sections: Vec::new(),
         };
         let mut loaded = BTreeSet::from([identity(path)]);
-        let mut pending = document.merge_file(path, &place, &place, reader);
+        let mut pending = document.merge_file(path, &location, &location, reader);
         pending.reverse();
         let mut files = 1;
         while let Some(include) = pending.pop() {
@@ -46,15 +47,15 @@ impl Document {
                 continue;
             }
             if files == FILES_MAX {
-                reader.unexpected::<()>(&include.place, format!("at most {FILES_MAX} files"), "more");
+                reader.unexpected::<()>(&include.location, format!("at most {FILES_MAX} files"), "more");
                 break;
             }
-            let included = Place {
+            let included = Location {
                 file_index: files,
-                ..Place::file(&file.display().to_string())
+                ..Location::file(&file.display().to_string())
             };
             files += 1;
-            let further = document.merge_file(&file, &included, &include.place, reader);
+            let further = document.merge_file(&file, &included, &include.location, reader);
             // LiteLLM reads breadth first: what a file includes comes after its siblings.
             pending.splice(0..0, further.into_iter().rev());
         }
@@ -62,13 +63,13 @@ impl Document {
     }
 
     /// The one value of a section, unless it is absent or null.
-    pub(crate) fn section(&self, name: &str) -> Option<Field> {
+    pub(crate) fn section(&self, name: &str) -> Option<YamlField> {
         let (_, fields) = self.sections.iter().find(|(known, _)| known == name)?;
         fields.last().filter(|field| !field.is_null()).cloned()
     }
 
     /// The elements of a list of all files together.
-    pub(crate) fn list(&self, name: &str, reader: &mut Reader<'_>) -> Vec<Field> {
+    pub(crate) fn list(&self, name: &str, reader: &mut Reader<'_>) -> Vec<YamlField> {
         let fields = self
             .sections
             .iter()
@@ -79,7 +80,7 @@ impl Document {
             match field.elements() {
                 Some(more) => elements.extend(more),
                 None => {
-                    reader.wrong::<()>(&field.place, field.not("a list"));
+                    reader.wrong::<()>(&field.location, field.not("a list"));
                 }
             }
         }
@@ -87,7 +88,7 @@ impl Document {
     }
 
     /// The names of all sections and where each stands.
-    pub(crate) fn names(&self) -> impl Iterator<Item = (&str, &Field)> {
+    pub(crate) fn names(&self) -> impl Iterator<Item = (&str, &YamlField)> {
         self.sections
             .iter()
             .filter_map(|(name, fields)| Some((name.as_str(), fields.last()?)))
@@ -97,15 +98,15 @@ impl Document {
     fn merge_file(
         &mut self,
         file: &Path,
-        place: &Place,
-        asked_at: &Place,
+        location: &Location,
+        asked_at: &Location,
         reader: &mut Reader<'_>,
     ) -> Vec<Include> {
-        let Some(root) = load(file, place, asked_at, reader) else {
+        let Some(root) = load(file, location, asked_at, reader) else {
             return Vec::new();
         };
-        let root = Field {
-            place: place.clone(),
+        let root = YamlField {
+            location: location.clone(),
             node: root,
         };
         let Some(section) = reader.section(&root) else {
@@ -122,12 +123,12 @@ impl Document {
         includes
     }
 
-    fn merge(&mut self, name: String, field: Field) {
+    fn merge(&mut self, name: String, field: YamlField) {
         let Some((_, known)) = self.sections.iter_mut().find(|(known, _)| *known == name) else {
             self.sections.push((name, vec![field]));
             return;
         };
-        let is_list = |field: &Field| matches!(field.node.value, Value::Sequence(_));
+        let is_list = |field: &YamlField| matches!(field.node.value, YamlValue::Sequence(_));
         if !(is_list(&field) && known.iter().all(is_list)) {
             known.clear();
         }
@@ -137,7 +138,7 @@ impl Document {
 
 /// An entry of `include`.
 struct Include {
-    place: Place,
+    location: Location,
     name: String,
     declared_in: PathBuf,
 }
@@ -156,33 +157,38 @@ impl Include {
     }
 }
 
-fn entries(field: &Field, file: &Path, reader: &mut Reader<'_>) -> Vec<Include> {
+fn entries(field: &YamlField, file: &Path, reader: &mut Reader<'_>) -> Vec<Include> {
     let Some(elements) = field.elements() else {
-        reader.wrong::<()>(&field.place, field.not("a list of files"));
+        reader.wrong::<()>(&field.location, field.not("a list of files"));
         return Vec::new();
     };
     let mut includes = Vec::new();
     for element in elements {
-        if let Value::Scalar(Scalar::Text(name)) = &element.node.value {
-            let (place, name) = (element.place.clone(), name.clone());
+        if let YamlValue::Scalar(Scalar::Text(name)) = &element.node.value {
+            let (location, name) = (element.location.clone(), name.clone());
             includes.push(Include {
-                place,
+                location,
                 name,
                 declared_in: file.to_owned(),
             });
         } else {
-            reader.wrong::<()>(&element.place, element.not("the name of a file"));
+            reader.wrong::<()>(&element.location, element.not("the name of a file"));
         }
     }
     includes
 }
 
-fn load(file: &Path, place: &Place, asked_at: &Place, reader: &mut Reader<'_>) -> Option<Rc<Node>> {
+fn load(
+    file: &Path,
+    location: &Location,
+    asked_at: &Location,
+    reader: &mut Reader<'_>,
+) -> Option<Rc<YamlNode>> {
     let unreadable = |why: String| {
-        let why = if place == asked_at {
+        let why = if location == asked_at {
             why
         } else {
-            format!("{why} ({})", place.file)
+            format!("{why} ({})", location.file)
         };
         Problem::Unreadable(why)
     };
@@ -201,13 +207,13 @@ fn load(file: &Path, place: &Place, asked_at: &Place, reader: &mut Reader<'_>) -
     match yaml::parse(&text) {
         Ok((root, duplicates)) => {
             for duplicate in duplicates.into_iter().take(DUPLICATES_MAX) {
-                let place = Place {
+                let location = Location {
                     path: String::new(),
-                    ..place.clone().on_line(duplicate.line)
+                    ..location.clone().on_line(duplicate.line)
                 };
-                let key = super::field::quoted(&duplicate.key);
+                let key = crate::document::field::quoted(&duplicate.key);
                 reader.note(
-                    &place,
+                    &location,
                     format!("the key {key} is there twice: the last one counts"),
                 );
             }
@@ -218,7 +224,7 @@ fn load(file: &Path, place: &Place, asked_at: &Place, reader: &mut Reader<'_>) -
                 column: error.column,
                 found: error.found + misplaced::hint(&text, error.line),
             };
-            reader.wrong(&place.clone().on_line(error.line), problem)
+            reader.wrong(&location.clone().on_line(error.line), problem)
         }
     }
 }

@@ -2,93 +2,22 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::sync::Arc;
+
+use crate::document::location::{Location, without_indices};
 
 /// Most errors that say the same about the same field and are shown one by one.
 const ALIKE_MAX: usize = 3;
 
-/// A place in a configuration file.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
-    /// The file, as the caller named it, or as `include` did.
-    pub file: Arc<str>,
-    /// The file's position among those that were read: the order in which places are reported.
-    pub file_index: usize,
-    /// Line, from 1; `None` where the whole file is meant.
-    pub line: Option<usize>,
-    /// The field: `model_list[1].litellm_params.model`, or nothing for the whole file.
-    pub path: String,
-}
-
-impl Place {
-    /// A whole file.
-    pub fn file(name: &str) -> Self {
-        Place {
-            file: Arc::from(name),
-            file_index: 0,
-            line: None,
-            path: String::new(),
-        }
-    }
-
-    /// The field `name` of this mapping, on the line of the mapping until its own is known.
-    pub fn field(&self, name: &str) -> Self {
-        let separator = if self.path.is_empty() { "" } else { "." };
-        Place {
-            path: format!("{}{separator}{name}", self.path),
-            ..self.clone()
-        }
-    }
-
-    /// The element `index` of this list.
-    pub fn element(&self, index: usize) -> Self {
-        Place {
-            path: format!("{}[{index}]", self.path),
-            ..self.clone()
-        }
-    }
-
-    /// The whole of the file that this is in.
-    pub(crate) fn whole_file(&self) -> Self {
-        Place {
-            line: None,
-            path: String::new(),
-            ..self.clone()
-        }
-    }
-
-    /// The same field, known to stand on `line`.
-    pub fn on_line(self, line: usize) -> Self {
-        Place {
-            line: Some(line),
-            ..self
-        }
-    }
-}
-
-impl fmt::Display for Place {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str(&self.file)?;
-        if let Some(line) = self.line {
-            write!(out, ":{line}")?;
-        }
-        if !self.path.is_empty() {
-            write!(out, ": {}", self.path)?;
-        }
-        Ok(())
-    }
-}
-
 /// One reason why a configuration cannot be used. `Display` is one line: `file:line: field: expected X, but found Y`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ConfigError {
+pub struct ReadError {
     /// Where.
-    pub place: Place,
+    pub location: Location,
     /// What.
     pub problem: Problem,
 }
 
-impl ConfigError {
+impl ReadError {
     /// Whether it is about a setting that protects and does not work here.
     pub(crate) fn is_unprotected(&self) -> bool {
         matches!(self.problem, Problem::Unprotected { .. })
@@ -181,7 +110,7 @@ pub enum Problem {
     /// A deployment has another guardrail than its group.
     OtherGuardrail {
         /// Where the group's stands.
-        first: Place,
+        first: Location,
         /// What the deployment has.
         found: &'static str,
     },
@@ -267,21 +196,21 @@ impl fmt::Display for Problem {
     }
 }
 
-impl fmt::Display for ConfigError {
+impl fmt::Display for ReadError {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "{}: {}", self.place, self.problem)
+        write!(out, "{}: {}", self.location, self.problem)
     }
 }
 
-impl std::error::Error for ConfigError {}
+impl std::error::Error for ReadError {}
 
 /// A line for each error; of many that say the same about the same field of several list elements, the first ones and
 /// how many more there are.
-pub fn error_lines(errors: &[ConfigError]) -> Vec<String> {
+pub fn error_lines(errors: &[ReadError]) -> Vec<String> {
     let mut kinds: Vec<(String, &Problem, usize)> = Vec::new();
     let mut lines = Vec::new();
     for error in errors {
-        let pattern = without_indices(&error.place.path);
+        let pattern = without_indices(&error.location.path);
         let known = kinds
             .iter_mut()
             .find(|(path, problem, _)| *path == pattern && **problem == error.problem);
@@ -304,17 +233,6 @@ pub fn error_lines(errors: &[ConfigError]) -> Vec<String> {
         lines.push(format!("{path}: {more} more like this: {problem}"));
     }
     lines
-}
-
-/// `model_list[3].model_name` → `model_list[].model_name`.
-pub(crate) fn without_indices(path: &str) -> String {
-    let mut is_index = false;
-    path.chars()
-        .filter(|&c| {
-            is_index = (is_index && c != ']') || c == '[';
-            c == '[' || !is_index
-        })
-        .collect()
 }
 
 #[cfg(test)]
@@ -423,7 +341,7 @@ mod tests {
             ),
             (
                 Problem::OtherGuardrail {
-                    first: Place::file("config.yaml").field("model_list").on_line(3),
+                    first: Location::file("config.yaml").field("model_list").on_line(3),
                     found: "none",
                 },
                 "expected the same guardrailConfig as at config.yaml:3: model_list, because all deployments of a \
@@ -458,8 +376,8 @@ mod tests {
 
     #[test]
     fn many_errors_that_are_alike_are_a_few_lines() {
-        let error = |index: usize| ConfigError {
-            place: Place::file("c")
+        let error = |index: usize| ReadError {
+            location: Location::file("c")
                 .field("model_list")
                 .element(index)
                 .field("model_name")
@@ -472,18 +390,6 @@ mod tests {
         assert_eq!(
             lines(50).last().unwrap(),
             "model_list[].model_name: 47 more like this: expected a name, but found nothing"
-        );
-    }
-
-    #[test]
-    fn a_place_is_file_line_and_field_as_far_as_they_are_known() {
-        let file = Place::file("config.yaml");
-        assert_eq!(file.to_string(), "config.yaml");
-        let field = file.field("model_list").element(1).field("model_name");
-        assert_eq!(field.to_string(), "config.yaml: model_list[1].model_name");
-        assert_eq!(
-            field.on_line(7).to_string(),
-            "config.yaml:7: model_list[1].model_name"
         );
     }
 }

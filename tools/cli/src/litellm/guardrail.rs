@@ -8,11 +8,12 @@ use envoy_bedrock::guardrail::{IDENTIFIER_EXPECTED, VERSION_EXPECTED, is_identif
 
 use super::alike::most_alike;
 use super::deployment::Deployment;
-use super::error::{Place, Problem};
-use super::field::{Field, Section, quoted};
+use super::error::Problem;
 use super::parameters::Parameters;
 use super::reader::Reader;
-use super::region;
+use crate::document::field::{Section, YamlField, quoted};
+use crate::document::location::Location;
+use crate::region;
 
 /// Its name in `litellm_params`.
 const NAME: &str = "guardrailConfig";
@@ -40,7 +41,7 @@ const SIMILAR: f64 = 0.8;
 /// A deployment's guardrail and where it stands.
 #[derive(Debug)]
 pub(crate) struct Configured {
-    place: Place,
+    location: Location,
     settings: GuardrailSettings,
 }
 
@@ -60,8 +61,8 @@ pub(crate) fn read(parameters: &Parameters, reader: &mut Reader<'_>) -> Option<O
     }
     let [identifier, version, trace, mode] = members;
     // All members are read before any failure counts, so that one run names all of them.
-    let identifier = identifier_of(identifier, &field.place, reader);
-    let version = version_of(version, &field.place, reader);
+    let identifier = identifier_of(identifier, &field.location, reader);
+    let version = version_of(version, &field.location, reader);
     let traces = GuardrailTrace::ALL.map(|trace| (trace.word(), trace));
     let trace = one_of(trace, &traces, "enabled, disabled or enabled_full", reader);
     let modes = StreamProcessingMode::ALL.map(|mode| (mode.word(), mode));
@@ -73,29 +74,29 @@ pub(crate) fn read(parameters: &Parameters, reader: &mut Reader<'_>) -> Option<O
         stream_processing_mode: mode?,
     };
     (is_known && !had_slips).then_some(Some(Configured {
-        place: field.place,
+        location: field.location,
         settings,
     }))
 }
 
-fn refuse_member(name: &str, field: &Field, reader: &mut Reader<'_>) {
+fn refuse_member(name: &str, field: &YamlField, reader: &mut Reader<'_>) {
     let likeness = |member: &str| strsim::jaro_winkler(&member.to_lowercase(), &name.to_lowercase());
     let meant = most_alike(MEMBERS.into_iter(), SIMILAR, likeness);
     let mut found = quoted(name);
     if let Some(meant) = meant {
         found.push_str(&format!(" (did you mean {meant}?)"));
     }
-    reader.unexpected::<()>(&field.place, format!("one of {}", MEMBERS.join(", ")), found);
+    reader.unexpected::<()>(&field.location, format!("one of {}", MEMBERS.join(", ")), found);
 }
 
-fn identifier_of(field: Option<Field>, config: &Place, reader: &mut Reader<'_>) -> Option<String> {
+fn identifier_of(field: Option<YamlField>, config: &Location, reader: &mut Reader<'_>) -> Option<String> {
     let expected = "guardrailIdentifier, the guardrail's id or ARN";
     let Some(field) = field else {
         return reader.wrong(config, Problem::Missing { expected });
     };
     let identifier = reader.text(&field)?;
     if !is_identifier(&identifier) {
-        return reader.unexpected(&field.place, IDENTIFIER_EXPECTED, quoted(&identifier));
+        return reader.unexpected(&field.location, IDENTIFIER_EXPECTED, quoted(&identifier));
     }
     let is_id = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
     if !identifier.starts_with("arn:") && !identifier.chars().all(is_id) {
@@ -103,13 +104,13 @@ fn identifier_of(field: Option<Field>, config: &Place, reader: &mut Reader<'_>) 
         let text = format!(
             "{shown} is neither an ARN nor an id (lower-case letters and digits): AWS will probably refuse every request"
         );
-        reader.note(&field.place, text);
+        reader.note(&field.location, text);
     }
     Some(identifier)
 }
 
 /// Text, or (as YAML reads a bare version) a whole number.
-fn version_of(field: Option<Field>, config: &Place, reader: &mut Reader<'_>) -> Option<String> {
+fn version_of(field: Option<YamlField>, config: &Location, reader: &mut Reader<'_>) -> Option<String> {
     let expected = "guardrailVersion, DRAFT or a version number";
     let Some(field) = field else {
         return reader.wrong(config, Problem::Missing { expected });
@@ -121,12 +122,12 @@ fn version_of(field: Option<Field>, config: &Place, reader: &mut Reader<'_>) -> 
     if is_version(&version) {
         return Some(version);
     }
-    reader.unexpected(&field.place, VERSION_EXPECTED, quoted(&version))
+    reader.unexpected(&field.location, VERSION_EXPECTED, quoted(&version))
 }
 
 /// The value of one of `words`, if the field is there.
 fn one_of<T: Copy>(
-    field: Option<Field>,
+    field: Option<YamlField>,
     words: &[(&str, T)],
     expected: &'static str,
     reader: &mut Reader<'_>,
@@ -137,7 +138,7 @@ fn one_of<T: Copy>(
     let found = reader.text(&field)?;
     match words.iter().find(|(word, _)| *word == found) {
         Some((_, value)) => Some(Some(*value)),
-        None => reader.unexpected(&field.place, expected, quoted(&found)),
+        None => reader.unexpected(&field.location, expected, quoted(&found)),
     }
 }
 
@@ -148,18 +149,18 @@ fn refuse_slips(parameters: &Section, reader: &mut Reader<'_>) -> bool {
         if looks_like_guardrail(&name) {
             had_slips = true;
             let expected = format!("{NAME} with {} and {}", MEMBERS[0], MEMBERS[1]);
-            reader.unexpected::<()>(&field.place, expected, quoted(&name));
+            reader.unexpected::<()>(&field.location, expected, quoted(&name));
         }
     }
     had_slips
 }
 
 /// Refuses what looks like a guardrail and does not stand in a deployment's `litellm_params`: it would have no effect.
-pub(crate) fn refuse_misplaced(unused: Vec<(String, Field)>, reader: &mut Reader<'_>) {
+pub(crate) fn refuse_misplaced(unused: Vec<(String, YamlField)>, reader: &mut Reader<'_>) {
     for (name, field) in unused {
         if looks_like_guardrail(&name) {
             let expected = format!("{NAME} in the litellm_params of each deployment");
-            reader.unexpected::<()>(&field.place, expected, format!("{} here", quoted(&name)));
+            reader.unexpected::<()>(&field.location, expected, format!("{} here", quoted(&name)));
         }
     }
 }
@@ -180,13 +181,13 @@ fn looks_like_guardrail(name: &str) -> bool {
 pub(crate) fn of_group(group: &[Deployment], reader: &mut Reader<'_>) -> Option<GuardrailSettings> {
     let first = group.iter().find_map(|one| one.guardrail.as_ref())?;
     for deployment in group {
-        let (place, found) = match &deployment.guardrail {
+        let (location, found) = match &deployment.guardrail {
             Some(other) if other.settings == first.settings => continue,
-            Some(other) => (&other.place, "another one"),
-            None => (&deployment.place, "none"),
+            Some(other) => (&other.location, "another one"),
+            None => (&deployment.location, "none"),
         };
-        let first = first.place.clone();
-        reader.wrong::<()>(place, Problem::OtherGuardrail { first, found });
+        let first = first.location.clone();
+        reader.wrong::<()>(location, Problem::OtherGuardrail { first, found });
     }
     note_regions(group, first, reader);
     Some(first.settings.clone())
@@ -218,5 +219,5 @@ fn note_regions(group: &[Deployment], guardrail: &Configured, reader: &mut Reade
         }
         _ => return,
     };
-    reader.note(&guardrail.place, text);
+    reader.note(&guardrail.location, text);
 }

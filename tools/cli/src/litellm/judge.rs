@@ -1,14 +1,15 @@
 //! Settings whose value decides what becomes of them.
 
-use super::error::{Place, Problem};
-use super::field::Field;
+use super::error::Problem;
 use super::known::{self, AFFINITY, Fate, HEADERS, SERVICE, TOOLS, Table};
 use super::note::Class;
 use super::reader::Reader;
-use super::scalar::Scalar;
 use super::slips;
 use super::unused::{self, OFF};
-use super::yaml::Value;
+use crate::document::field::YamlField;
+use crate::document::location::Location;
+use crate::document::scalar::Scalar;
+use crate::document::yaml::YamlValue;
 
 /// Settings that have their effect when they are false.
 const MEANT_WHEN_FALSE: [&str; 1] = ["ssl_verify"];
@@ -45,21 +46,21 @@ fn is_checking(name: &str) -> bool {
 }
 
 /// Whether a setting says that it is not to work.
-pub(crate) fn is_off(table: &Table, name: &str, field: &Field, reader: &Reader<'_>) -> bool {
+pub(crate) fn is_off(table: &Table, name: &str, field: &YamlField, reader: &Reader<'_>) -> bool {
     if MEANT_WHEN_FALSE.contains(&name) {
         return false;
     }
     match &field.node.value {
-        Value::Scalar(Scalar::Null | Scalar::Bool(false)) => true,
+        YamlValue::Scalar(Scalar::Null | Scalar::Bool(false)) => true,
         // LiteLLM asks whether the budget of the whole proxy is above 0.
-        Value::Scalar(Scalar::Integer(0)) => table.name == "litellm_settings" && name == "max_budget",
-        Value::Scalar(Scalar::Float(number)) => {
+        YamlValue::Scalar(Scalar::Integer(0)) => table.name == "litellm_settings" && name == "max_budget",
+        YamlValue::Scalar(Scalar::Float(number)) => {
             *number == 0.0 && table.name == "litellm_settings" && name == "max_budget"
         }
-        Value::Scalar(Scalar::Text(text)) => is_false(&reader.variables.resolved(text)),
-        Value::Sequence(elements) => elements.is_empty(),
-        Value::Mapping(entries) => entries.is_empty(),
-        Value::Scalar(_) => false,
+        YamlValue::Scalar(Scalar::Text(text)) => is_false(&reader.variables.resolved(text)),
+        YamlValue::Sequence(elements) => elements.is_empty(),
+        YamlValue::Mapping(entries) => entries.is_empty(),
+        YamlValue::Scalar(_) => false,
     }
 }
 
@@ -71,7 +72,7 @@ fn is_false(text: &str) -> bool {
 }
 
 /// Says something about a setting of which [`Fate::ByValue`] is true.
-pub(crate) fn by_value(table: &Table, name: &str, field: &Field, reader: &mut Reader<'_>) {
+pub(crate) fn by_value(table: &Table, name: &str, field: &YamlField, reader: &mut Reader<'_>) {
     match name {
         "guardrails" => each(field, reader, |element, reader| guardrail(table, element, reader)),
         "callbacks" | "success_callback" | "failure_callback" => {
@@ -89,10 +90,10 @@ pub(crate) fn by_value(table: &Table, name: &str, field: &Field, reader: &mut Re
 }
 
 /// The elements of a list; what is no list counts as one.
-fn each(field: &Field, reader: &mut Reader<'_>, mut tell: impl FnMut(&Field, &mut Reader<'_>)) {
+fn each(field: &YamlField, reader: &mut Reader<'_>, mut tell: impl FnMut(&YamlField, &mut Reader<'_>)) {
     let elements = field.elements().unwrap_or_else(|| vec![field.clone()]);
     if elements.is_empty() {
-        reader.note_of(Class::NotNeeded, &field.place, OFF, "");
+        reader.note_of(Class::NotNeeded, &field.location, OFF, "");
     }
     for element in elements.iter().filter(|element| !element.is_null()) {
         tell(element, reader);
@@ -100,88 +101,88 @@ fn each(field: &Field, reader: &mut Reader<'_>, mut tell: impl FnMut(&Field, &mu
 }
 
 /// An entry of `guardrails`, in its form of today (settings in `litellm_params`) or of old (under the guardrail's name).
-fn guardrail(table: &Table, element: &Field, reader: &mut Reader<'_>) {
+fn guardrail(table: &Table, element: &YamlField, reader: &mut Reader<'_>) {
     let mut parts = vec![element.clone()];
     for (_, part) in element.section().iter().flat_map(|entry| entry.fields()) {
         parts.push(part);
     }
     let value = |name: &str| parts.iter().find_map(|part| part.section()?.field(name));
-    let is_on = |field: &Field| match &field.node.value {
-        Value::Scalar(Scalar::Text(text)) => !is_false(&reader.variables.resolved(text)),
-        value => !matches!(value, Value::Scalar(Scalar::Bool(false))),
+    let is_on = |field: &YamlField| match &field.node.value {
+        YamlValue::Scalar(Scalar::Text(text)) => !is_false(&reader.variables.resolved(text)),
+        value => !matches!(value, YamlValue::Scalar(Scalar::Bool(false))),
     };
     let mode = value("mode");
-    let is_logging = |mode: &Field| matches!(&mode.node.value, Value::Scalar(Scalar::Text(mode)) if mode == "logging_only");
+    let is_logging = |mode: &YamlField| matches!(&mode.node.value, YamlValue::Scalar(Scalar::Text(mode)) if mode == "logging_only");
     let is_for_logs = mode.is_some_and(|mode| is_logging(&mode))
         || value("logging_only").is_some_and(|field| is_on(&field));
-    let place = &element.place;
+    let location = &element.location;
     if is_for_logs {
-        reader.note_of(Class::NotNeeded, place, LOGGING_ONLY, "");
+        reader.note_of(Class::NotNeeded, location, LOGGING_ONLY, "");
     } else if value("default_on").is_some_and(|field| is_on(&field)) {
-        reader.protects(table.name, "guardrails", place, GUARDRAIL);
+        reader.protects(table.name, "guardrails", location, GUARDRAIL);
     } else {
-        reader.note_of(Class::NoEffect, place, GUARDRAIL_ON_DEMAND, "");
+        reader.note_of(Class::NoEffect, location, GUARDRAIL_ON_DEMAND, "");
     }
 }
 
-fn callback(table: &Table, setting: &str, element: &Field, reader: &mut Reader<'_>) {
+fn callback(table: &Table, setting: &str, element: &YamlField, reader: &mut Reader<'_>) {
     let path = element
-        .place
+        .location
         .path
         .split('[')
         .next()
         .unwrap_or_default()
         .to_owned();
-    let place = &Place {
+    let location = &Location {
         path,
-        ..element.place.clone()
+        ..element.location.clone()
     };
     let name = match &element.node.value {
-        Value::Scalar(Scalar::Text(name)) => name,
+        YamlValue::Scalar(Scalar::Text(name)) => name,
         // A callback with its parameters.
-        Value::Mapping(entries) if entries.len() == 1 => entries.first().map_or("", |(name, _)| name),
-        _ => return reader.note_of(Class::NoEffect, place, SERVICE, ""),
+        YamlValue::Mapping(entries) if entries.len() == 1 => entries.first().map_or("", |(name, _)| name),
+        _ => return reader.note_of(Class::NoEffect, location, SERVICE, ""),
     };
     match reader.variables.resolved(name).as_str() {
-        "prometheus" => reader.note_of(Class::NoEffect, place, PROMETHEUS, ""),
-        "otel" if reader.variables.has_collector() => reader.note_of(Class::NotNeeded, place, OTEL, ""),
-        "otel" => reader.note_of(Class::NoEffect, place, OTEL, ""),
+        "prometheus" => reader.note_of(Class::NoEffect, location, PROMETHEUS, ""),
+        "otel" if reader.variables.has_collector() => reader.note_of(Class::NotNeeded, location, OTEL, ""),
+        "otel" => reader.note_of(Class::NoEffect, location, OTEL, ""),
         name if is_checking(name) => {
-            reader.protects(table.name, setting, &element.place, CHECKING_CALLBACK);
+            reader.protects(table.name, setting, &element.location, CHECKING_CALLBACK);
         }
-        name if name.contains('.') => reader.note_of(Class::NoEffect, place, OWN_CODE, ""),
+        name if name.contains('.') => reader.note_of(Class::NoEffect, location, OWN_CODE, ""),
         "websearch_interception" | "code_interpreter_interception" => {
-            reader.note_of(Class::NoEffect, place, TOOLS, "");
+            reader.note_of(Class::NoEffect, location, TOOLS, "");
         }
         name => {
-            let name = super::field::quoted(name);
-            reader.note_of(Class::NoEffect, place, SERVICE, name);
+            let name = crate::document::field::quoted(name);
+            reader.note_of(Class::NoEffect, location, SERVICE, name);
         }
     }
 }
 
-fn pre_call_check(table: &Table, setting: &str, element: &Field, reader: &mut Reader<'_>) {
-    let place = &element.place;
+fn pre_call_check(table: &Table, setting: &str, element: &YamlField, reader: &mut Reader<'_>) {
+    let location = &element.location;
     let name = match &element.node.value {
-        Value::Scalar(Scalar::Text(name)) => name.as_str(),
+        YamlValue::Scalar(Scalar::Text(name)) => name.as_str(),
         _ => "",
     };
     let (class, text) = match name {
         "enforce_model_rate_limits" => {
             let lost = "it makes rpm and tpm limits; here they only say how requests are spread";
-            return reader.protects(table.name, setting, place, lost);
+            return reader.protects(table.name, setting, location, lost);
         }
         "router_budget_limiting" => (Class::NoEffect, "it belongs to budgets, which are not kept here"),
         "forward_client_headers_by_model_group" => (Class::NoEffect, HEADERS),
         _ => (Class::NoEffect, AFFINITY),
     };
-    reader.note_of(class, place, text, "");
+    reader.note_of(class, location, text, "");
 }
 
 /// `default_litellm_params`, which LiteLLM gives to every deployment. Here only those without effect are harmless.
-fn default_parameters(field: &Field, reader: &mut Reader<'_>) {
+fn default_parameters(field: &YamlField, reader: &mut Reader<'_>) {
     let Some(section) = field.section() else {
-        return reader.note_of(Class::NoEffect, &field.place, "it is not a mapping", "");
+        return reader.note_of(Class::NoEffect, &field.location, "it is not a mapping", "");
     };
     for (name, field) in section.fields() {
         // Those that decide whom to ask and with what rights are refused by `slips`.
@@ -191,7 +192,7 @@ fn default_parameters(field: &Field, reader: &mut Reader<'_>) {
         if let Some(Fate::Used(_) | Fate::Refused(_)) = known::LITELLM_PARAMS.fate(&name) {
             let instead = "it in the litellm_params of each deployment";
             let setting = "it in default_litellm_params".to_owned();
-            reader.wrong::<()>(&field.place, Problem::Unsupported { setting, instead });
+            reader.wrong::<()>(&field.location, Problem::Unsupported { setting, instead });
         } else {
             unused::setting(&known::LITELLM_PARAMS, &name, &field, reader);
         }

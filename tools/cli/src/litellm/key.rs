@@ -2,11 +2,12 @@
 
 use envoy_bedrock::contract::settings::EnvName;
 
-use super::environment::Secrets;
-use super::error::{Place, Problem};
-use super::field::Section;
+use super::error::Problem;
 use super::reader::Reader;
-use crate::blueprint::Secret;
+use crate::document::field::Section;
+use crate::document::location::Location;
+use crate::environment::SecretPolicy;
+use crate::environment::SecretValue;
 
 const VARIABLE: &str = "LITELLM_MASTER_KEY";
 /// LiteLLM's documentation uses it everywhere, so the whole world knows it.
@@ -15,20 +16,20 @@ const DEMO_KEY: &str = "sk-1234";
 const PREFIX: &str = "sk-";
 
 /// The variable that holds the key.
-pub(crate) fn master_key(general: &Section, document: &Place, reader: &mut Reader<'_>) -> Option<EnvName> {
+pub(crate) fn master_key(general: &Section, document: &Location, reader: &mut Reader<'_>) -> Option<EnvName> {
     let permits_weak = match general.field("dangerously_permit_weak_or_unset_master_key") {
         Some(field) => reader.flag(&field)?,
         None => false,
     };
-    let (place, name) = match general.field("master_key") {
-        Some(field) => (field.place.clone(), reader.secret(&field)?),
-        None if reader.mode == Secrets::MustExist && reader.variables.value(VARIABLE).is_none() => {
-            return reader.wrong(&general.place_of("master_key"), Problem::NoMasterKey);
+    let (location, name) = match general.field("master_key") {
+        Some(field) => (field.location.clone(), reader.secret(&field)?),
+        None if reader.mode == SecretPolicy::MustExist && reader.variables.value(VARIABLE).is_none() => {
+            return reader.wrong(&general.location_of("master_key"), Problem::NoMasterKey);
         }
         None => (document.clone(), reader.secret_variable(document, VARIABLE)?),
     };
     if reader.missing.contains(&name) {
-        supply(&place, &name, reader);
+        supply(&location, &name, reader);
     }
     let Some(value) = reader.secret_value(&name).map(str::to_owned) else {
         return Some(name);
@@ -37,27 +38,29 @@ pub(crate) fn master_key(general: &Section, document: &Place, reader: &mut Reade
         let text = format!(
             "the key of the clients does not start with {PREFIX} as LiteLLM's keys do: it works all the same"
         );
-        reader.note(&place, text);
+        reader.note(&location, text);
     }
-    if value == DEMO_KEY && reader.mode != Secrets::Demo && !permits_weak {
+    if value == DEMO_KEY && reader.mode != SecretPolicy::Demo && !permits_weak {
         let text = "the key of the clients is the publicly known sk-1234: choose another before anybody can reach it";
-        reader.note(&place, text);
+        reader.note(&location, text);
     }
     Some(name)
 }
 
 /// What becomes of a key that is not there.
-fn supply(place: &Place, name: &EnvName, reader: &mut Reader<'_>) {
-    if reader.mode == Secrets::Demo {
+fn supply(location: &Location, name: &EnvName, reader: &mut Reader<'_>) {
+    if reader.mode == SecretPolicy::Demo {
         reader.missing.remove(name);
-        reader.secrets.insert(name.clone(), Secret(DEMO_KEY.to_owned()));
+        reader
+            .secrets
+            .insert(name.clone(), SecretValue(DEMO_KEY.to_owned()));
         reader.note(
-            place,
+            location,
             format!("the key of the clients is {DEMO_KEY}, for this demonstration only"),
         );
     } else {
         reader.note(
-            place,
+            location,
             format!("the key of the clients is expected in the variable {}", name.0),
         );
     }

@@ -95,14 +95,14 @@ pub(crate) fn homes(name: &str, except: &str) -> Vec<(String, bool)> {
         .filter(|table| table.name != except && table.name != ENVIRONMENT_VARIABLES.name);
     let mut homes: Vec<&Table> = others.filter(|table| table.fate(name).is_some()).collect();
     homes.sort_by_key(|table| is_of_deployment(table.name) != is_of_deployment(except));
-    let place = |table: &Table| match table.name {
+    let location = |table: &Table| match table.name {
         "" => "at the top of the file".to_owned(),
         name => format!("in {name}"),
     };
     let works = |table: &Table| !matches!(table.fate(name), Some(NoEffect(_) | NotNeeded(_)));
     homes
         .into_iter()
-        .map(|table| (place(table), works(table)))
+        .map(|table| (location(table), works(table)))
         .collect()
 }
 

@@ -10,11 +10,11 @@ use envoy_bedrock::contract::settings::ModelSettings;
 
 use super::deployment;
 use super::document::Document;
-use super::error::{ConfigError, Problem};
-use super::field::Field;
+use super::error::{Problem, ReadError};
 use super::note::Class;
 use super::reader::{Mark, Reader};
 use super::weights::Rates;
+use crate::document::field::YamlField;
 
 /// Everything that is not served.
 #[derive(Default)]
@@ -26,7 +26,7 @@ pub(crate) struct LeftOut {
     /// Those that cannot be served, for the shares of their siblings.
     ghosts: Vec<Ghost>,
     /// Why, in case nothing is left.
-    errors: Vec<ConfigError>,
+    errors: Vec<ReadError>,
 }
 
 /// What a deployment that cannot be served says about its group.
@@ -57,7 +57,7 @@ impl LeftOut {
     }
 
     /// An entry that cannot be served, for the errors since `mark`. They become notes.
-    pub(crate) fn unsupported(&mut self, element: &Field, mark: Mark, reader: &mut Reader<'_>) {
+    pub(crate) fn unsupported(&mut self, element: &YamlField, mark: Mark, reader: &mut Reader<'_>) {
         let errors = reader.take_back(mark);
         let (model_name, rates, order) = deployment::outline(element, reader);
         reader.take_back(mark);
@@ -79,15 +79,15 @@ impl LeftOut {
     }
 
     /// Says why the deployment `element` is left out.
-    pub(crate) fn because(&mut self, error: ConfigError, element: &Field, reader: &mut Reader<'_>) {
-        let place = &element.place;
-        let rest = error.place.path.strip_prefix(&place.path);
-        let is_within = error.place.file_index == place.file_index
+    pub(crate) fn because(&mut self, error: ReadError, element: &YamlField, reader: &mut Reader<'_>) {
+        let location = &element.location;
+        let rest = error.location.path.strip_prefix(&location.path);
+        let is_within = error.location.file_index == location.file_index
             && rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']));
         if is_within {
-            reader.note_of(Class::LeftOut, &error.place, error.problem.to_string(), "");
+            reader.note_of(Class::LeftOut, &error.location, error.problem.to_string(), "");
         } else {
-            reader.note_of(Class::LeftOut, place, error.to_string(), "");
+            reader.note_of(Class::LeftOut, location, error.to_string(), "");
         }
         self.errors.push(error);
     }
@@ -100,12 +100,12 @@ impl LeftOut {
     /// The file has nothing to serve: that is an error, with the reasons.
     pub(crate) fn nothing_is_left<T>(self, document: &Document, reader: &mut Reader<'_>) -> Option<T> {
         let left_out = !self.errors.is_empty();
-        for ConfigError { place, problem } in self.errors {
-            reader.wrong::<()>(&place, problem);
+        for ReadError { location, problem } in self.errors {
+            reader.wrong::<()>(&location, problem);
         }
         let others = self.providers.into_iter().collect();
         reader.wrong(
-            &document.place.field("model_list"),
+            &document.location.field("model_list"),
             Problem::NoDeployments { others, left_out },
         )
     }

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use envoy_bedrock::contract::settings::BODY_LIMIT_DEFAULT_BYTES;
 
-use super::field::{Field, Section};
 use super::reader::Reader;
+use crate::document::field::{Section, YamlField};
 
 /// LiteLLM's default.
 const RETRIES_DEFAULT: u32 = 2;
@@ -30,7 +30,7 @@ pub(crate) fn attempts(router: &Section, litellm: &Section, reader: &mut Reader<
     let retries = reader.number(&field)?;
     if retries.fract() != 0.0 || !(0.0..=RETRIES_MAX).contains(&retries) {
         let expected = format!("a whole number from 0 to {RETRIES_MAX}");
-        return reader.unexpected(&field.place, expected, retries.to_string());
+        return reader.unexpected(&field.location, expected, retries.to_string());
     }
     Some(retries as u32 + 1)
 }
@@ -42,30 +42,30 @@ pub(crate) fn request_timeout(
     general: &Section,
     reader: &mut Reader<'_>,
 ) -> Option<Duration> {
-    let places = [
+    let locations = [
         litellm.field("request_timeout"),
         router.field("timeout"),
         general.field("pass_through_request_timeout"),
     ];
-    let Some(field) = first(places, reader) else {
+    let Some(field) = first(locations, reader) else {
         return Some(REQUEST_TIMEOUT_DEFAULT);
     };
     let seconds = reader.number(&field)?;
     if !(0.001..=REQUEST_TIMEOUT_MAX_SECONDS).contains(&seconds) {
         let expected = format!("a time of 0.001 to {REQUEST_TIMEOUT_MAX_SECONDS} seconds");
-        return reader.unexpected(&field.place, expected, seconds.to_string());
+        return reader.unexpected(&field.location, expected, seconds.to_string());
     }
     Some(Duration::from_secs_f64(seconds))
 }
 
 /// The first field that is there; a note at each of the others.
-fn first<const N: usize>(fields: [Option<Field>; N], reader: &mut Reader<'_>) -> Option<Field> {
+fn first<const N: usize>(fields: [Option<YamlField>; N], reader: &mut Reader<'_>) -> Option<YamlField> {
     let mut present = fields.into_iter().flatten();
     let first = present.next()?;
     for other in present {
         reader.note(
-            &other.place,
-            format!("not used: {} goes before it", first.place.path),
+            &other.location,
+            format!("not used: {} goes before it", first.location.path),
         );
     }
     Some(first)
@@ -80,7 +80,7 @@ pub(crate) fn body_limit(general: &Section, reader: &mut Reader<'_>) -> Option<u
     let bytes = (megabytes * BYTES_PER_MEGABYTE).floor();
     if bytes < 1.0 || megabytes > BODY_LIMIT_MAX_MEGABYTES {
         let expected = format!("a size above 0 and up to {BODY_LIMIT_MAX_MEGABYTES} megabytes");
-        return reader.unexpected(&field.place, expected, megabytes.to_string());
+        return reader.unexpected(&field.location, expected, megabytes.to_string());
     }
     Some(bytes as u64)
 }

@@ -2,10 +2,10 @@
 
 use super::document::Document;
 use super::error::Problem;
-use super::field::Field;
 use super::reader::Reader;
-use super::scalar::Scalar;
-use super::yaml::Value;
+use crate::document::field::YamlField;
+use crate::document::scalar::Scalar;
+use crate::document::yaml::YamlValue;
 
 /// How deep the configuration is looked for: deeper than any chart has it, and no file makes it slow.
 const DEPTH_MAX: usize = 8;
@@ -25,7 +25,7 @@ pub(crate) fn check(document: &Document, reader: &mut Reader<'_>) {
         } else {
             "a Helm values file or another file around it"
         };
-        reader.wrong::<()>(&field.place, Problem::Nested { seems, path });
+        reader.wrong::<()>(&field.location, Problem::Nested { seems, path });
     }
 }
 
@@ -47,15 +47,15 @@ pub(crate) fn hint(text: &str, line: usize) -> &'static str {
 }
 
 /// The mapping or text at or below `field` that holds a `model_list`, and its path as `yq` takes it.
-fn find(field: &Field, path: String, depth: usize) -> Option<(Field, String)> {
+fn find(field: &YamlField, path: String, depth: usize) -> Option<(YamlField, String)> {
     let depth = depth.checked_sub(1)?;
     match &field.node.value {
-        Value::Scalar(Scalar::Text(text)) => holds_list(text).then(|| (field.clone(), path)),
-        Value::Scalar(_) => None,
-        Value::Sequence(_) => (0..)
+        YamlValue::Scalar(Scalar::Text(text)) => holds_list(text).then(|| (field.clone(), path)),
+        YamlValue::Scalar(_) => None,
+        YamlValue::Sequence(_) => (0..)
             .zip(field.elements()?)
             .find_map(|(index, element): (usize, _)| find(&element, format!("{path}[{index}]"), depth)),
-        Value::Mapping(_) => {
+        YamlValue::Mapping(_) => {
             let section = field.section()?;
             if section
                 .field("model_list")

@@ -6,14 +6,13 @@
 
 mod alike;
 mod aws_variables;
+mod clusters;
 mod credential_list;
 mod credentials;
 mod deployment;
 mod document;
 mod endpoint;
-mod environment;
-mod error;
-mod field;
+pub(crate) mod error;
 mod geography;
 mod guardrail;
 mod judge;
@@ -24,19 +23,15 @@ mod limits;
 mod misplaced;
 mod model;
 mod models;
-mod note;
+pub(crate) mod note;
 mod parameters;
 mod price;
 mod reader;
-mod region;
 mod remedy;
-mod scalar;
 mod slips;
 mod tolerance;
 mod unused;
-mod variables;
 mod weights;
-mod yaml;
 
 #[cfg(test)]
 mod tests;
@@ -48,29 +43,29 @@ use envoy_bedrock::contract::settings::{
     CredentialSettings, DeploymentSettings, EnvName, HISTORY_DEFAULT_ROWS, ModelSettings, Settings,
 };
 
-pub(crate) use endpoint::Address;
-pub use environment::{Environment, Secrets};
-pub use error::{ConfigError, Place, Problem, error_lines};
+pub use error::{Problem, ReadError, error_lines};
 pub(crate) use note::lines as note_lines;
-pub use note::{Class, Group, Note, grouped, tell};
-pub(crate) use region::of_arn as region_of_arn;
+pub use note::{Class, Note, NoteGroup, grouped, tell};
 pub use remedy::{read_or_explain, remedies};
 pub use tolerance::Tolerance;
 
 use crate::blueprint::Blueprint;
+use crate::document::field::{self, Section, YamlField};
+use crate::document::location::Location;
+use crate::document::scalar::Scalar;
+use crate::document::variables::Assigned;
+use crate::document::yaml::YamlValue;
+use crate::environment::{Environment, SecretPolicy};
 use crate::otlp;
 use crate::prices::Catalogue;
+use clusters::Clusters;
 use credential_list::Credentials;
 use deployment::Entry;
 use document::Document;
-use endpoint::Clusters;
-use field::{Field, Section};
+
 use known::Fate;
 use left_out::LeftOut;
 use reader::Reader;
-use scalar::Scalar;
-use variables::Assigned;
-use yaml::Value;
 
 /// Reads the configuration at `path` with all that it includes.
 ///
@@ -80,7 +75,11 @@ use yaml::Value;
 /// # Errors
 ///
 /// Everything that was found wrong, in the order of the files.
-pub fn read(path: &Path, environment: &Environment, secrets: Secrets) -> Result<Blueprint, Vec<ConfigError>> {
+pub fn read(
+    path: &Path,
+    environment: &Environment,
+    secrets: SecretPolicy,
+) -> Result<Blueprint, Vec<ReadError>> {
     read_priced(path, environment, secrets, Catalogue::built_in())
 }
 
@@ -92,9 +91,9 @@ pub fn read(path: &Path, environment: &Environment, secrets: Secrets) -> Result<
 pub fn read_priced(
     path: &Path,
     environment: &Environment,
-    secrets: Secrets,
+    secrets: SecretPolicy,
     prices: &Catalogue,
-) -> Result<Blueprint, Vec<ConfigError>> {
+) -> Result<Blueprint, Vec<ReadError>> {
     read_tolerant(path, environment, secrets, prices, &Tolerance::default())
 }
 
@@ -106,10 +105,10 @@ pub fn read_priced(
 pub fn read_tolerant(
     path: &Path,
     environment: &Environment,
-    secrets: Secrets,
+    secrets: SecretPolicy,
     prices: &Catalogue,
     tolerance: &Tolerance,
-) -> Result<Blueprint, Vec<ConfigError>> {
+) -> Result<Blueprint, Vec<ReadError>> {
     let mut reader = Reader::new(environment, secrets, tolerance);
     let document = Document::read(path, &mut reader);
     misplaced::check(&document, &mut reader);
@@ -133,7 +132,7 @@ fn blueprint(document: &Document, prices: &Catalogue, reader: &mut Reader<'_>) -
     let router = settings_section(document, "router_settings", reader);
     let mut clusters = Clusters::default();
 
-    let master_key = key::master_key(&general, &document.place, reader);
+    let master_key = key::master_key(&general, &document.location, reader);
     let attempts = limits::attempts(&router, &litellm, reader);
     let request_timeout = limits::request_timeout(&router, &litellm, &general, reader);
     let body_limit_bytes = limits::body_limit(&general, reader);
@@ -178,7 +177,7 @@ fn blueprint(document: &Document, prices: &Catalogue, reader: &mut Reader<'_>) -
     };
 
     let telemetry = telemetry(reader);
-    aws_variables::note_unused(&document.place, reader);
+    aws_variables::note_unused(&document.location, reader);
     unused::tell(&general, &known::GENERAL_SETTINGS, reader);
     unused::tell(&litellm, &known::LITELLM_SETTINGS, reader);
     unused::tell(&router, &known::ROUTER_SETTINGS, reader);
@@ -253,7 +252,7 @@ fn secret_names(settings: &Settings) -> BTreeSet<EnvName> {
 /// A section of settings; an empty one where there is none or where it is no mapping.
 fn settings_section(document: &Document, name: &str, reader: &mut Reader<'_>) -> Section {
     let section = document.section(name).and_then(|field| reader.section(&field));
-    section.unwrap_or_else(|| Section::empty(document.place.field(name)))
+    section.unwrap_or_else(|| Section::empty(document.location.field(name)))
 }
 
 /// Takes `environment_variables`, which LiteLLM exports before it reads the rest.
@@ -272,27 +271,27 @@ fn assign_variables(document: &Document, reader: &mut Reader<'_>) {
     }
 }
 
-fn assigned(field: &Field, reader: &mut Reader<'_>) -> Option<Assigned> {
-    let place = field.place.clone();
+fn assigned(field: &YamlField, reader: &mut Reader<'_>) -> Option<Assigned> {
+    let location = field.location.clone();
     let value = match &field.node.value {
-        Value::Scalar(Scalar::Null) => return None,
-        Value::Scalar(Scalar::Text(text)) => match text.strip_prefix("os.environ/") {
+        YamlValue::Scalar(Scalar::Null) => return None,
+        YamlValue::Scalar(Scalar::Text(text)) => match text.strip_prefix("os.environ/") {
             Some(name) => {
                 return Some(Assigned::Reference {
-                    place,
+                    location,
                     name: name.to_owned(),
                 });
             }
             None => text.clone(),
         },
         // As Python's `str` writes them.
-        Value::Scalar(Scalar::Bool(true)) => "True".to_owned(),
-        Value::Scalar(Scalar::Bool(false)) => "False".to_owned(),
-        Value::Scalar(Scalar::Integer(number)) => number.to_string(),
-        Value::Scalar(Scalar::Float(number)) => format!("{number:?}"),
-        _ => return reader.wrong(&place, field.not("a string")),
+        YamlValue::Scalar(Scalar::Bool(true)) => "True".to_owned(),
+        YamlValue::Scalar(Scalar::Bool(false)) => "False".to_owned(),
+        YamlValue::Scalar(Scalar::Integer(number)) => number.to_string(),
+        YamlValue::Scalar(Scalar::Float(number)) => format!("{number:?}"),
+        _ => return reader.wrong(&location, field.not("a string")),
     };
-    Some(Assigned::Literal { place, value })
+    Some(Assigned::Literal { location, value })
 }
 
 /// LiteLLM's `otel` callback takes these from the environment, to which it adds `environment_variables`.
@@ -314,7 +313,7 @@ fn note_strategy(router: &Section, reader: &mut Reader<'_>) {
     if strategy != "simple-shuffle" {
         let strategy = field::quoted(&strategy);
         reader.note(
-            &field.place,
+            &field.location,
             format!(
                 "{strategy} is not supported yet: simple-shuffle is used, where rpm and tpm are no limits"
             ),
@@ -346,17 +345,17 @@ fn note_unused_sections(document: &Document, reader: &mut Reader<'_>) {
 }
 
 fn note_unused_variables(reader: &mut Reader<'_>) {
-    let named = |(name, place): (&str, &Place)| (name.to_owned(), place.clone());
+    let named = |(name, location): (&str, &Location)| (name.to_owned(), location.clone());
     let unused: Vec<_> = reader.variables.unused().into_iter().map(named).collect();
-    for (name, place) in unused {
+    for (name, location) in unused {
         match known::ENVIRONMENT_VARIABLES.fate(&name) {
-            Some(Fate::NoEffect(lost)) => reader.note_of(Class::NoEffect, &place, lost, ""),
+            Some(Fate::NoEffect(lost)) => reader.note_of(Class::NoEffect, &location, lost, ""),
             _ if name.starts_with("AWS_") => {
                 let text =
                     "no deployment uses it: they have other credentials or settings, or it is not read here";
-                reader.note_of(Class::NoEffect, &place, text, "");
+                reader.note_of(Class::NoEffect, &location, text, "");
             }
-            _ => reader.note_of(Class::NotNeeded, &place, "nothing here reads the variable", ""),
+            _ => reader.note_of(Class::NotNeeded, &location, "nothing here reads the variable", ""),
         }
     }
 }

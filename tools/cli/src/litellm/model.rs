@@ -3,7 +3,7 @@
 use envoy_bedrock::bedrock::model_id::GEOGRAPHIES;
 use envoy_bedrock::encoding::percent;
 
-use super::region;
+use crate::region;
 
 /// Longest model id that Bedrock takes.
 pub(crate) const LENGTH_MAX: usize = 2048;

@@ -6,7 +6,6 @@ use envoy_bedrock::contract::settings::ModelSettings;
 
 use super::deployment::Deployment;
 use super::error::Problem;
-use super::field::{Field, Section, quoted};
 use super::guardrail;
 use super::left_out::{Ghost, LeftOut};
 use super::model;
@@ -14,6 +13,7 @@ use super::note::Class;
 use super::reader::Reader;
 use super::unused::nearest;
 use super::weights::{self, Rates, Share};
+use crate::document::field::{Section, YamlField, quoted};
 
 /// The models, in the order in which their names first appear. A group without deployments is left out.
 pub(crate) fn models(
@@ -56,12 +56,12 @@ fn distinct_ids(deployments: &mut [Deployment], reader: &mut Reader<'_>) {
         let id = &deployment.settings.id;
         if let Some(first) = first_places.get(id).cloned() {
             let what = format!("model_info.id {}", quoted(id));
-            let place = deployment.place.field("model_info").field("id");
-            reader.wrong::<()>(&place, Problem::Duplicate { what, first });
+            let location = deployment.location.field("model_info").field("id");
+            reader.wrong::<()>(&location, Problem::Duplicate { what, first });
         }
         first_places
             .entry(id.clone())
-            .or_insert_with(|| deployment.place.path.clone());
+            .or_insert_with(|| deployment.location.path.clone());
     }
     for deployment in deployments.iter_mut().filter(|deployment| !deployment.has_own_id) {
         let id = deployment.settings.id.clone();
@@ -73,11 +73,11 @@ fn distinct_ids(deployments: &mut [Deployment], reader: &mut Reader<'_>) {
         }
         if let Some(first) = first_places.get(&id) {
             reader.note(
-                &deployment.place,
+                &deployment.location,
                 format!("says the same as {first}; both are used"),
             );
         }
-        first_places.insert(free.clone(), deployment.place.path.clone());
+        first_places.insert(free.clone(), deployment.location.path.clone());
         deployment.settings.id = free;
     }
 }
@@ -105,7 +105,7 @@ fn with_orders(
     for deployment in group.iter_mut().filter(|one| !one.has_order) {
         deployment.settings.order = last;
         reader.note(
-            &deployment.place,
+            &deployment.location,
             "has no order and siblings have: it is tried after all of them",
         );
     }
@@ -131,17 +131,17 @@ fn with_shares(group: Vec<Deployment>, ghosts: &[(i64, Rates)], reader: &mut Rea
     }
     let mut kept = Vec::new();
     for (mut deployment, share) in group.into_iter().zip(shares) {
-        let place = deployment.place.clone();
+        let location = deployment.location.clone();
         match share {
             Some(Share::Drawn(weight)) => deployment.settings.weight = weight,
             Some(Share::Drained(metric)) => {
                 let text = format!("left out: its {metric} is 0 and a sibling's is not");
-                reader.note_of(Class::Skipped, &place, text, "");
+                reader.note_of(Class::Skipped, &location, text, "");
                 continue;
             }
             Some(Share::Standby(metric)) => {
                 reader.note(
-                    &place,
+                    &location,
                     format!("used only after another has failed: a sibling has a {metric}, it has none"),
                 );
             }
@@ -176,16 +176,16 @@ pub(crate) fn aliases(
         }
         let is_served = |name: &str| models.iter().any(|model| model.name == name);
         if let Some(found) = model::name_fault(&alias) {
-            reader.unexpected::<()>(&field.place, "an alias of printable characters", found);
+            reader.unexpected::<()>(&field.location, "an alias of printable characters", found);
         } else if alias.contains('*') {
-            reader.unexpected::<()>(&field.place, "an alias without *", quoted(&alias));
+            reader.unexpected::<()>(&field.location, "an alias without *", quoted(&alias));
         } else if is_served(&alias) {
-            reader.unexpected::<()>(&field.place, "an alias that is no model_name", quoted(&alias));
+            reader.unexpected::<()>(&field.location, "an alias that is no model_name", quoted(&alias));
         } else if is_served(&target) {
             aliases.insert(alias, target);
         } else {
             let (text, detail) = why_not(&target, models, left_out);
-            reader.note_with(&field.place, text, detail);
+            reader.note_with(&field.location, text, detail);
             left_out.name(&alias);
         }
     }
@@ -230,13 +230,13 @@ fn matches(pattern: &str, name: &str) -> bool {
 }
 
 /// A name, or a mapping with one (its `hidden` is about a list of models that this gateway does not serve).
-fn alias_target(field: &Field, reader: &mut Reader<'_>) -> Option<String> {
+fn alias_target(field: &YamlField, reader: &mut Reader<'_>) -> Option<String> {
     let Some(item) = field.section() else {
         return reader.text(field);
     };
     match item.field("model") {
         Some(model) => reader.text(&model),
-        None => reader.wrong(&field.place, Problem::Missing { expected: "a model" }),
+        None => reader.wrong(&field.location, Problem::Missing { expected: "a model" }),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io::Write as _;
 
-use super::error::{Place, without_indices};
+use crate::document::location::{Location, without_indices};
 
 /// Most places of one field that a line of text shows; the others are counted.
 const PLACES_MAX: usize = 3;
@@ -71,7 +71,7 @@ impl Class {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Note {
     /// Where.
-    pub place: Place,
+    pub location: Location,
     /// Of what kind.
     pub class: Class,
     /// What it says. Notes with the same text are told together.
@@ -82,28 +82,28 @@ pub struct Note {
 
 /// Notes of one class and text.
 #[derive(Clone, Debug)]
-pub struct Group<'a> {
+pub struct NoteGroup<'a> {
     /// Their class.
     pub class: Class,
     text: &'a str,
     details: Vec<&'a str>,
     /// Their places, in the order of the files; never empty.
-    pub places: Vec<&'a Place>,
+    pub locations: Vec<&'a Location>,
 }
 
 /// The notes by class and text, in the order in which each text first appears.
-pub fn grouped(notes: &[Note]) -> Vec<Group<'_>> {
-    let mut groups: Vec<Group<'_>> = Vec::new();
+pub fn grouped(notes: &[Note]) -> Vec<NoteGroup<'_>> {
+    let mut groups: Vec<NoteGroup<'_>> = Vec::new();
     for note in notes {
-        let same = |group: &&mut Group<'_>| group.class == note.class && group.text == note.text;
+        let same = |group: &&mut NoteGroup<'_>| group.class == note.class && group.text == note.text;
         let group = match groups.iter_mut().find(same) {
             Some(group) => group,
             None => {
-                groups.push(Group {
+                groups.push(NoteGroup {
                     class: note.class,
                     text: &note.text,
                     details: Vec::new(),
-                    places: Vec::new(),
+                    locations: Vec::new(),
                 });
                 let last = groups.len() - 1;
                 &mut groups[last]
@@ -112,8 +112,8 @@ pub fn grouped(notes: &[Note]) -> Vec<Group<'_>> {
         if !note.detail.is_empty() && !group.details.contains(&note.detail.as_str()) {
             group.details.push(&note.detail);
         }
-        if !group.places.contains(&&note.place) {
-            group.places.push(&note.place);
+        if !group.locations.contains(&&note.location) {
+            group.locations.push(&note.location);
         }
     }
     groups.sort_by_key(|group| group.class);
@@ -139,7 +139,7 @@ pub(crate) fn lines(notes: &[Note]) -> Vec<(Class, String)> {
         groups.iter().partition(|group| group.class == Class::NotNeeded);
     let no_effect = others.iter().filter(|group| group.class == Class::NoEffect);
     let is_long = no_effect.count() > FULL_PLACES_MAX;
-    let elsewhere: Vec<&Group<'_>> = others
+    let elsewhere: Vec<&NoteGroup<'_>> = others
         .iter()
         .copied()
         .filter(|group| group.provider().is_some())
@@ -147,7 +147,7 @@ pub(crate) fn lines(notes: &[Note]) -> Vec<(Class, String)> {
     let mut lines = Vec::new();
     for group in others {
         let line = match group.class {
-            Class::NoEffect if is_long => format!("{}: {}", named(&group.places), group.message()),
+            Class::NoEffect if is_long => format!("{}: {}", named(&group.locations), group.message()),
             Class::Skipped if elsewhere.len() > SKIPPED_MAX && group.provider().is_some() => {
                 if elsewhere.first().map(|first| first.text) != Some(group.text) {
                     continue;
@@ -161,8 +161,12 @@ pub(crate) fn lines(notes: &[Note]) -> Vec<(Class, String)> {
     if needless.len() <= REASONS_MAX {
         lines.extend(needless.iter().map(|group| (group.class, group.line())));
     } else {
-        let places: Vec<&Place> = needless.iter().flat_map(|group| &group.places).copied().collect();
-        let names = named(&places);
+        let locations: Vec<&Location> = needless
+            .iter()
+            .flat_map(|group| &group.locations)
+            .copied()
+            .collect();
+        let names = named(&locations);
         let text = format!("{names} (the reasons: --json, or docs/litellm-settings.md)");
         lines.push((Class::NotNeeded, text));
     }
@@ -170,13 +174,13 @@ pub(crate) fn lines(notes: &[Note]) -> Vec<(Class, String)> {
 }
 
 /// One line for all deployments of other providers: `not for Bedrock's runtime: azure:3…, openai:9`.
-fn providers(groups: &[&Group<'_>]) -> String {
-    let name = |group: &&Group<'_>| {
-        let more = if group.places.len() > 1 { "…" } else { "" };
+fn providers(groups: &[&NoteGroup<'_>]) -> String {
+    let name = |group: &&NoteGroup<'_>| {
+        let more = if group.locations.len() > 1 { "…" } else { "" };
         let line = group
-            .places
+            .locations
             .first()
-            .and_then(|place| line(place))
+            .and_then(|location| line(location))
             .unwrap_or_default();
         format!("{}:{line}{more}", group.provider().unwrap_or_default())
     };
@@ -184,7 +188,7 @@ fn providers(groups: &[&Group<'_>]) -> String {
     format!("not for Bedrock's runtime: {}", names.join(", "))
 }
 
-impl Group<'_> {
+impl NoteGroup<'_> {
     /// Whom its deployments are for, if not for Bedrock's runtime.
     fn provider(&self) -> Option<&str> {
         self.text.strip_prefix(ELSEWHERE)
@@ -205,29 +209,32 @@ impl Group<'_> {
 
     /// One line of text: the places, then the message.
     pub fn line(&self) -> String {
-        let places = match self.class {
+        let locations = match self.class {
             // Each deployment that is left out is named, wherever in it the reason is.
-            Class::LeftOut => left_out(&self.places),
-            _ => shown(&self.places, PLACES_MAX),
+            Class::LeftOut => left_out(&self.locations),
+            _ => shown(&self.locations, PLACES_MAX),
         };
         let message = self.message();
-        if places.is_empty() {
+        if locations.is_empty() {
             return message;
         }
-        format!("{places}: {message}")
+        format!("{locations}: {message}")
     }
 }
 
 /// Each place; where many are the same field of different deployments, that is named once.
-fn left_out(places: &[&Place]) -> String {
-    let field = |place: &Place| place.path.split_once("].").map(|(_, field)| field.to_owned());
-    let first = places.first().and_then(|place| field(place));
-    let is_shared = places.len() > PLACES_MAX && places.iter().all(|place| field(place) == first);
-    let name = |place: &Place| match place.path.split_once("].") {
+fn left_out(locations: &[&Location]) -> String {
+    let field = |location: &Location| location.path.split_once("].").map(|(_, field)| field.to_owned());
+    let first = locations.first().and_then(|location| field(location));
+    let is_shared = locations.len() > PLACES_MAX && locations.iter().all(|location| field(location) == first);
+    let name = |location: &Location| match location.path.split_once("].") {
         Some((entry, _)) if is_shared => format!("{entry}]"),
-        _ => place.path.clone(),
+        _ => location.path.clone(),
     };
-    let all: Vec<String> = places.iter().map(|place| located(&name(place), place)).collect();
+    let all: Vec<String> = locations
+        .iter()
+        .map(|location| located(&name(location), location))
+        .collect();
     match first {
         Some(field) if is_shared => format!("{field} of {}", all.join(", ")),
         _ => all.join(", "),
@@ -235,16 +242,16 @@ fn left_out(places: &[&Place]) -> String {
 }
 
 /// Each field once, with its first lines: `cache (line 3), fallbacks (lines 7, 9)`.
-fn shown(places: &[&Place], limit: usize) -> String {
-    let mut fields: Vec<(String, Vec<&Place>)> = Vec::new();
-    for place in places {
-        let pattern = without_indices(short(&place.path));
+fn shown(locations: &[&Location], limit: usize) -> String {
+    let mut fields: Vec<(String, Vec<&Location>)> = Vec::new();
+    for location in locations {
+        let pattern = without_indices(short(&location.path));
         match fields.iter_mut().find(|(known, _)| *known == pattern) {
-            Some((_, places)) => places.push(place),
-            None => fields.push((pattern, vec![place])),
+            Some((_, locations)) => locations.push(location),
+            None => fields.push((pattern, vec![location])),
         }
     }
-    let texts = fields.iter().map(|(_, places)| field(places, limit));
+    let texts = fields.iter().map(|(_, locations)| field(locations, limit));
     texts
         .filter(|text| !text.is_empty())
         .collect::<Vec<_>>()
@@ -252,19 +259,19 @@ fn shown(places: &[&Place], limit: usize) -> String {
 }
 
 /// Each field once, as shortly as possible: `drop_params:16, mode:21…` is there in line 16, and in 21 and others.
-fn named(places: &[&Place]) -> String {
-    let mut fields: Vec<(String, &Place, bool)> = Vec::new();
-    for place in places {
-        let mut name = without_indices(short(&place.path));
+fn named(locations: &[&Location]) -> String {
+    let mut fields: Vec<(String, &Location, bool)> = Vec::new();
+    for location in locations {
+        let mut name = without_indices(short(&location.path));
         if name.ends_with("[]") {
             name.truncate(name.len() - "[]".len());
         }
         match fields.iter_mut().find(|(known, ..)| *known == name) {
-            Some((_, first, has_more)) => *has_more |= first != place,
-            None => fields.push((name, place, false)),
+            Some((_, first, has_more)) => *has_more |= first != location,
+            None => fields.push((name, location, false)),
         }
     }
-    let name = |(name, first, has_more): &(String, &Place, bool)| {
+    let name = |(name, first, has_more): &(String, &Location, bool)| {
         let more = if *has_more { "…" } else { "" };
         line(first).map_or_else(|| name.clone(), |line| format!("{name}:{line}{more}"))
     };
@@ -272,32 +279,32 @@ fn named(places: &[&Place]) -> String {
 }
 
 /// One field: `cache (lines 3, 9)`, or `model_list[0] (line 2), model_list[4] (line 9) and 7 more`.
-fn field(places: &[&Place], limit: usize) -> String {
-    let Some(first) = places.first() else {
+fn field(locations: &[&Location], limit: usize) -> String {
+    let Some(first) = locations.first() else {
         return String::new();
     };
     let name = short(&first.path);
     if name.contains('[') {
-        let shown = places.iter().take(limit);
-        let more = match places.len().saturating_sub(limit) {
+        let shown = locations.iter().take(limit);
+        let more = match locations.len().saturating_sub(limit) {
             0 => String::new(),
             more => format!(" and {more} more"),
         };
         return shown
-            .map(|place| located(short(&place.path), place))
+            .map(|location| located(short(&location.path), location))
             .collect::<Vec<_>>()
             .join(", ")
             + &more;
     }
-    let (shown, more) = if places.len() > limit {
+    let (shown, more) = if locations.len() > limit {
         (
-            places.get(..1).unwrap_or_default(),
-            format!(" and {} more", places.len() - 1),
+            locations.get(..1).unwrap_or_default(),
+            format!(" and {} more", locations.len() - 1),
         )
     } else {
-        (places, String::new())
+        (locations, String::new())
     };
-    let mut lines: Vec<String> = shown.iter().filter_map(|place| line(place)).collect();
+    let mut lines: Vec<String> = shown.iter().filter_map(|location| line(location)).collect();
     lines.dedup();
     let what = if lines.len() > 1 { "lines" } else { "line" };
     match (name, lines.as_slice()) {
@@ -310,11 +317,11 @@ fn field(places: &[&Place], limit: usize) -> String {
 }
 
 /// The line, with the file's name where it is not the main one.
-fn line(place: &Place) -> Option<String> {
-    match (place.file_index, place.line) {
+fn line(location: &Location) -> Option<String> {
+    match (location.file_index, location.line) {
         (0, line) => line.map(|line| line.to_string()),
-        (_, None) => Some(place.file.to_string()),
-        (_, Some(line)) => Some(format!("{}:{line}", place.file)),
+        (_, None) => Some(location.file.to_string()),
+        (_, Some(line)) => Some(format!("{}:{line}", location.file)),
     }
 }
 
@@ -337,10 +344,10 @@ fn short(path: &str) -> &str {
 }
 
 /// `model_list[0] (line 3)`.
-fn located(name: &str, place: &Place) -> String {
-    match line(place) {
+fn located(name: &str, location: &Location) -> String {
+    match line(location) {
         None => name.to_owned(),
-        Some(line) if place.file_index == 0 => format!("{name} (line {line})"),
+        Some(line) if location.file_index == 0 => format!("{name} (line {line})"),
         Some(line) => format!("{name} ({line})"),
     }
 }
@@ -350,7 +357,7 @@ impl fmt::Display for Note {
         out.write_str(
             &grouped(std::slice::from_ref(self))
                 .first()
-                .map_or_else(String::new, Group::line),
+                .map_or_else(String::new, NoteGroup::line),
         )
     }
 }

@@ -3,18 +3,19 @@
 use std::rc::Rc;
 
 use super::credential_list::{Credential, Credentials};
-use super::error::{Place, Problem};
-use super::field::{Field, Section, quoted};
+use super::error::Problem;
 use super::reader::Reader;
+use crate::document::field::{Section, YamlField, quoted};
+use crate::document::location::Location;
 
 /// What a deployment is configured with.
 pub(crate) struct Parameters {
     /// Where `litellm_params` stands.
-    pub place: Place,
+    pub location: Location,
     own: Section,
     credential: Option<Rc<Credential>>,
     /// That there is no such credential.
-    fault: Option<(Place, Problem)>,
+    fault: Option<(Location, Problem)>,
 }
 
 impl Parameters {
@@ -29,11 +30,11 @@ impl Parameters {
                     expected: "the name of a credential in credential_list".into(),
                     found: quoted(&name),
                 };
-                fault = Some((field.place, problem));
+                fault = Some((field.location, problem));
             }
         }
         Some(Parameters {
-            place: own.place.clone(),
+            location: own.location.clone(),
             own,
             credential,
             fault,
@@ -43,7 +44,7 @@ impl Parameters {
     /// Takes `own` by itself.
     pub(crate) fn of_own(own: Section) -> Self {
         Parameters {
-            place: own.place.clone(),
+            location: own.location.clone(),
             own,
             credential: None,
             fault: None,
@@ -54,25 +55,25 @@ impl Parameters {
     pub(crate) fn check_credential(&self, reader: &mut Reader<'_>) -> Option<()> {
         let faults = self.credential.iter().flat_map(|credential| credential.faults());
         let mut sound = Some(());
-        for (place, problem) in faults.chain(&self.fault) {
-            sound = reader.wrong(place, problem.clone());
+        for (location, problem) in faults.chain(&self.fault) {
+            sound = reader.wrong(location, problem.clone());
         }
         sound
     }
 
     /// A parameter: the deployment's own, else its credential's.
-    pub(crate) fn field(&self, name: &str) -> Option<Field> {
+    pub(crate) fn field(&self, name: &str) -> Option<YamlField> {
         let shared = self.shared(name);
         self.own.field(name).or(shared)
     }
 
     /// A parameter of the credential.
-    pub(crate) fn shared(&self, name: &str) -> Option<Field> {
+    pub(crate) fn shared(&self, name: &str) -> Option<YamlField> {
         self.credential.as_ref()?.values().field(name)
     }
 
     /// A parameter, as [`Self::field`] gives it, that is not used because of this.
-    pub(crate) fn peek(&self, name: &str) -> Option<&Field> {
+    pub(crate) fn peek(&self, name: &str) -> Option<&YamlField> {
         self.sections()
             .find_map(|section| section.present().find(|(known, _)| *known == name))
             .map(|(_, field)| field)

@@ -7,13 +7,13 @@ use envoy_bedrock::contract::settings::ModelSettings;
 use envoy_bedrock::pricing::Rates;
 
 use super::deployments_of;
-use super::error::Place;
-use super::field::{Field, Section, quoted};
 use super::model::{self, Target};
 use super::parameters::Parameters;
 use super::reader::Reader;
-use super::scalar::Scalar;
-use super::yaml::Value;
+use crate::document::field::{Section, YamlField, quoted};
+use crate::document::location::Location;
+use crate::document::scalar::Scalar;
+use crate::document::yaml::YamlValue;
 use crate::prices::{
     Catalogue, Explicit, NoPrice, PriceProblem, Pricing, RateField, explicit, is_other_unit,
 };
@@ -59,7 +59,7 @@ impl Configured {
         // Each alone was read already.
         let explicit = explicit(named).ok()?;
         if let Some(explicit) = explicit.as_ref().filter(|explicit| !explicit.rates.unmeasured) {
-            note_unpriced(&explicit.rates, &parameters.place, reader);
+            note_unpriced(&explicit.rates, &parameters.location, reader);
         }
         let written = parameters.field("model");
         Some(Self {
@@ -101,9 +101,9 @@ fn foundation_model(name: &str) -> Option<String> {
 }
 
 /// Whether `model` names a commitment to provisioned throughput: `bedrock/us-west-2/1-month-commitment/…`.
-fn is_committed(model: &Field) -> bool {
+fn is_committed(model: &YamlField) -> bool {
     match &model.node.value {
-        Value::Scalar(Scalar::Text(text)) => {
+        YamlValue::Scalar(Scalar::Text(text)) => {
             !text.contains("arn:") && text.split('/').any(model::is_commitment)
         }
         _ => false,
@@ -111,13 +111,13 @@ fn is_committed(model: &Field) -> bool {
 }
 
 /// The decimal that a price is written as, once it is known to be a price.
-fn price_text(name: &str, field: &Field, reader: &mut Reader<'_>) -> Option<String> {
+fn price_text(name: &str, field: &YamlField, reader: &mut Reader<'_>) -> Option<String> {
     let text = match &field.node.value {
-        Value::Scalar(Scalar::Integer(number)) => number.to_string(),
+        YamlValue::Scalar(Scalar::Integer(number)) => number.to_string(),
         // The shortest decimal that makes this float, which for up to 15 digits is the one that was written.
-        Value::Scalar(Scalar::Float(number)) => format!("{number:?}"),
-        Value::Scalar(Scalar::Text(_)) => reader.text(field)?,
-        _ => return reader.wrong(&field.place, field.not("a price in USD")),
+        YamlValue::Scalar(Scalar::Float(number)) => format!("{number:?}"),
+        YamlValue::Scalar(Scalar::Text(_)) => reader.text(field)?,
+        _ => return reader.wrong(&field.location, field.not("a price in USD")),
     };
     let Err(error) = explicit([(name, text.as_str())]) else {
         return Some(text);
@@ -129,18 +129,18 @@ fn price_text(name: &str, field: &Field, reader: &mut Reader<'_>) -> Option<Stri
         PriceProblem::TooLarge(_) => "a price below 18 million USD per token",
         _ => "a price in USD",
     };
-    reader.unexpected(&field.place, expected, quoted(&text))
+    reader.unexpected(&field.location, expected, quoted(&text))
 }
 
 /// As in LiteLLM, prices of the file replace those of the list altogether.
-fn note_unpriced(rates: &Rates, place: &Place, reader: &mut Reader<'_>) {
+fn note_unpriced(rates: &Rates, location: &Location, reader: &mut Reader<'_>) {
     for (rate, name) in [
         (rates.base.input, "input_cost_per_token"),
         (rates.base.output, "output_cost_per_token"),
     ] {
         if rate.is_none() {
             reader.note(
-                place,
+                location,
                 format!(
                     "sets prices without {name}, so the cost of requests with such tokens is unknown; set it to 0 if \
                      they are free"
@@ -157,7 +157,7 @@ pub(crate) fn price(
     region: &str,
     model: &str,
     prices: &Catalogue,
-    place: &Place,
+    location: &Location,
     reader: &mut Reader<'_>,
 ) -> Option<Rates> {
     let Configured {
@@ -186,7 +186,7 @@ pub(crate) fn price(
     match found {
         Ok(found) => Some(found.rates),
         Err(error) => {
-            reader.note_with(place, "cost unknown", error.to_string());
+            reader.note_with(location, "cost unknown", error.to_string());
             is_wildcard.then(|| Rates {
                 unmeasured: true,
                 ..Rates::default()

@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use super::error::{ConfigError, error_lines};
+use super::error::{ReadError, error_lines};
 use super::tolerance::{Tolerance, unprotected};
-use super::{Environment, Secrets, read_tolerant};
+use super::{Environment, SecretPolicy, read_tolerant};
 use crate::blueprint::Blueprint;
 use crate::prices::Catalogue;
 
@@ -16,7 +16,7 @@ use crate::prices::Catalogue;
 pub fn read_or_explain(
     path: &Path,
     environment: &Environment,
-    secrets: Secrets,
+    secrets: SecretPolicy,
     prices: &Catalogue,
     tolerance: &Tolerance,
 ) -> Result<Blueprint, Vec<String>> {
@@ -37,10 +37,10 @@ pub fn read_or_explain(
 pub fn remedies(
     path: &Path,
     environment: &Environment,
-    secrets: Secrets,
+    secrets: SecretPolicy,
     prices: &Catalogue,
     tolerance: &Tolerance,
-    errors: &[ConfigError],
+    errors: &[ReadError],
 ) -> Vec<String> {
     let read = |tolerance: &Tolerance| read_tolerant(path, environment, secrets, prices, tolerance);
     let accepted = protecting(errors);
@@ -57,7 +57,7 @@ pub fn remedies(
     let left_out = leaving_out(tolerance);
     let remaining = match read(&left_out) {
         Ok(_) => Some(Vec::new()),
-        Err(errors) => Some(protecting(&errors)).filter(|_| errors.iter().all(ConfigError::is_unprotected)),
+        Err(errors) => Some(protecting(&errors)).filter(|_| errors.iter().all(ReadError::is_unprotected)),
     };
     let remaining = remaining.filter(|names| read(&accepting(&left_out, names)).is_ok());
     match remaining {
@@ -89,7 +89,7 @@ pub fn remedies(
 }
 
 /// The names of the settings that protect which `errors` are about, each once.
-fn protecting(errors: &[ConfigError]) -> Vec<String> {
+fn protecting(errors: &[ReadError]) -> Vec<String> {
     unprotected(errors.iter().map(|error| &error.problem))
         .into_iter()
         .collect()

@@ -5,12 +5,12 @@
 use super::alike::most_alike;
 use super::credentials;
 use super::error::Problem;
-use super::field::{Field, Section, quoted};
 use super::known;
 use super::parameters::Parameters;
 use super::reader::Reader;
-use super::region;
-use super::yaml::Value;
+use crate::document::field::{Section, YamlField, quoted};
+use crate::document::yaml::YamlValue;
+use crate::region;
 
 /// How alike a name has to be (0 to 1) to be taken for a misspelling.
 const SIMILAR: f64 = 0.94;
@@ -209,7 +209,7 @@ pub(crate) fn check(parameters: &Parameters, reader: &mut Reader<'_>) -> Option<
                     slip(name, setting)
                 }
             };
-            sound = reader.wrong(&field.place, found);
+            sound = reader.wrong(&field.location, found);
         }
     }
     sound
@@ -241,7 +241,7 @@ pub(crate) fn check_region_name(
     };
     match field.text() {
         Some(text) if region::is_region(text) && text != region => reader.wrong(
-            &field.place,
+            &field.location,
             Problem::Slip {
                 found: quoted("region_name"),
                 meant: "aws_region_name",
@@ -280,18 +280,18 @@ pub(crate) fn check_settings(section: &Section, reader: &mut Reader<'_>) {
 }
 
 /// Looks for a setting of deployments among the sections themselves.
-pub(crate) fn check_section(name: &str, field: &Field, reader: &mut Reader<'_>) {
+pub(crate) fn check_section(name: &str, field: &YamlField, reader: &mut Reader<'_>) {
     if OF_AWS.contains(&name) {
         misplaced(name, field, EACH_DEPLOYMENT, reader);
     }
 }
 
 /// Looks for a setting among `environment_variables`, whose names are variables, so in capitals.
-pub(crate) fn check_variable(name: &str, field: &Field, reader: &mut Reader<'_>) {
+pub(crate) fn check_variable(name: &str, field: &YamlField, reader: &mut Reader<'_>) {
     let variable = VARIABLES.into_iter().find(|(setting, _)| *setting == name);
     if let Some((_, variable)) = variable.filter(|_| !field.is_null()) {
         reader.wrong::<()>(
-            &field.place,
+            &field.location,
             Problem::Slip {
                 found: quoted(name),
                 meant: variable,
@@ -314,13 +314,13 @@ pub(crate) fn check_defaults(router: &Section, reader: &mut Reader<'_>) {
 }
 
 /// Says where the setting belongs. Always `None`.
-fn misplaced(name: &str, field: &Field, belongs: &'static str, reader: &mut Reader<'_>) -> Option<()> {
+fn misplaced(name: &str, field: &YamlField, belongs: &'static str, reader: &mut Reader<'_>) -> Option<()> {
     let setting = quoted(name);
-    reader.wrong(&field.place, Problem::Misplaced { setting, belongs })
+    reader.wrong(&field.location, Problem::Misplaced { setting, belongs })
 }
 
-fn is_same(one: &Field, other: &Field) -> bool {
-    matches!((&one.node.value, &other.node.value), (Value::Scalar(one), Value::Scalar(other)) if one == other)
+fn is_same(one: &YamlField, other: &YamlField) -> bool {
+    matches!((&one.node.value, &other.node.value), (YamlValue::Scalar(one), YamlValue::Scalar(other)) if one == other)
 }
 
 #[cfg(test)]

@@ -23,7 +23,11 @@ fn name(name: &str) -> EnvName {
     EnvName(name.to_owned())
 }
 
-fn read_text(text: &str, environment: &[(&str, &str)], mode: Secrets) -> Result<Blueprint, Vec<ConfigError>> {
+fn read_text(
+    text: &str,
+    environment: &[(&str, &str)],
+    mode: SecretPolicy,
+) -> Result<Blueprint, Vec<ReadError>> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("config.yaml");
     std::fs::write(&path, text).unwrap();
@@ -31,14 +35,14 @@ fn read_text(text: &str, environment: &[(&str, &str)], mode: Secrets) -> Result<
 }
 
 /// The only deployment of `text`.
-fn deployment(text: &str, environment: &[(&str, &str)], mode: Secrets) -> DeploymentSettings {
+fn deployment(text: &str, environment: &[(&str, &str)], mode: SecretPolicy) -> DeploymentSettings {
     let mut blueprint = read_text(text, environment, mode).unwrap();
     let mut deployments = blueprint.settings.models.remove(0).deployments;
     assert_eq!(deployments.len(), 1);
     deployments.remove(0)
 }
 
-fn problems(text: &str, environment: &[(&str, &str)], mode: Secrets) -> Vec<Problem> {
+fn problems(text: &str, environment: &[(&str, &str)], mode: SecretPolicy) -> Vec<Problem> {
     let errors = read_text(text, environment, mode).unwrap_err();
     errors.into_iter().map(|error| error.problem).collect()
 }
@@ -59,7 +63,7 @@ fn with<'a>(more: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
 fn the_sample_is_one_model_in_two_regions() {
     let sample = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../config.yaml");
     let environment = Environment::default();
-    let blueprint = read(&sample, &environment, Secrets::Demo).unwrap();
+    let blueprint = read(&sample, &environment, SecretPolicy::Demo).unwrap();
     let [model] = blueprint.settings.models.as_slice() else {
         panic!("{:?}", blueprint.settings.models)
     };
@@ -102,7 +106,7 @@ fn the_sample_is_one_model_in_two_regions() {
 
 #[test]
 fn the_region_comes_from_the_environment_where_the_file_has_none() {
-    let region = |more: &[_]| deployment(BARE, &with(more), Secrets::MustExist).region;
+    let region = |more: &[_]| deployment(BARE, &with(more), SecretPolicy::MustExist).region;
     assert_eq!(region(&[]), "us-west-2");
     assert_eq!(region(&[("AWS_REGION", "eu-west-1")]), "eu-west-1");
     assert_eq!(region(&[("AWS_REGION", "")]), "us-west-2");
@@ -110,7 +114,11 @@ fn the_region_comes_from_the_environment_where_the_file_has_none() {
         region(&[("AWS_REGION", "eu-west-1"), ("AWS_REGION_NAME", "us-east-2")]),
         "us-east-2"
     );
-    let found = problems(BARE, &with(&[("AWS_REGION", "Frankfurt")]), Secrets::MustExist);
+    let found = problems(
+        BARE,
+        &with(&[("AWS_REGION", "Frankfurt")]),
+        SecretPolicy::MustExist,
+    );
     let [Problem::Unexpected { expected, .. }] = found.as_slice() else {
         panic!("{found:?}")
     };
@@ -125,7 +133,11 @@ fn the_region_of_the_environment_is_the_first_that_is_set_of_three_variables() {
     for first in 0..names.len() {
         let mut environment = with(&all[first..]);
         environment.extend(names[..first].iter().map(|name| (*name, "")));
-        for mode in [Secrets::MustExist, Secrets::MayComeLater, Secrets::Demo] {
+        for mode in [
+            SecretPolicy::MustExist,
+            SecretPolicy::MayComeLater,
+            SecretPolicy::Demo,
+        ] {
             let blueprint = read_text(BARE, &environment, mode).unwrap();
             assert_eq!(
                 blueprint.settings.models[0].deployments[0].region, values[first],
@@ -137,7 +149,7 @@ fn the_region_of_the_environment_is_the_first_that_is_set_of_three_variables() {
             );
         }
         let wrong = with(&[(names[first], "eu_north_1")]);
-        let found = problems(BARE, &wrong, Secrets::MayComeLater);
+        let found = problems(BARE, &wrong, SecretPolicy::MayComeLater);
         assert!(
             matches!(found.as_slice(), [Problem::Unexpected { expected, .. }] if expected.contains(names[first])),
             "{found:?}"
@@ -145,19 +157,19 @@ fn the_region_of_the_environment_is_the_first_that_is_set_of_three_variables() {
     }
     let in_file = BARE.replace("v1:0}", "v1:0, aws_region_name: us-east-2}");
     assert_eq!(
-        deployment(&in_file, &with(&all), Secrets::MustExist).region,
+        deployment(&in_file, &with(&all), SecretPolicy::MustExist).region,
         "us-east-2"
     );
     let by_file = format!("{BARE}environment_variables: {{AWS_DEFAULT_REGION: ca-central-1}}\n");
     assert_eq!(
-        deployment(&by_file, &KEYS, Secrets::MustExist).region,
+        deployment(&by_file, &KEYS, SecretPolicy::MustExist).region,
         "ca-central-1"
     );
 }
 
 #[test]
 fn the_environment_chooses_among_awss_hosts_of_a_region() {
-    let host = |more: &[_]| deployment(BARE, &with(more), Secrets::MustExist).authority;
+    let host = |more: &[_]| deployment(BARE, &with(more), SecretPolicy::MustExist).authority;
     let (fips, dual_stack) = ("AWS_USE_FIPS_ENDPOINT", "AWS_USE_DUALSTACK_ENDPOINT");
     assert_eq!(
         host(&[(fips, "true")]),
@@ -172,7 +184,7 @@ fn the_environment_chooses_among_awss_hosts_of_a_region() {
         assert_eq!(host(&[(fips, off)]), "bedrock-runtime.us-west-2.amazonaws.com");
     }
     for neither in ["1", "yes", "tru"] {
-        let found = problems(BARE, &with(&[(fips, neither)]), Secrets::MustExist);
+        let found = problems(BARE, &with(&[(fips, neither)]), SecretPolicy::MustExist);
         assert!(
             matches!(found.as_slice(), [Problem::Unexpected { expected, .. }] if expected.contains(fips)),
             "{found:?}"
@@ -187,7 +199,9 @@ fn an_endpoint_of_the_file_that_is_not_a_fips_endpoint_is_noted_where_fips_is_as
         let environment = with(&[("AWS_USE_FIPS_ENDPOINT", "true"), ("AWS_REGION", "us-east-1")]);
         format!(
             "{:?}",
-            read_text(&text, &environment, Secrets::MustExist).unwrap().notes
+            read_text(&text, &environment, SecretPolicy::MustExist)
+                .unwrap()
+                .notes
         )
     };
     assert!(notes("https://bedrock-runtime.us-east-1.amazonaws.com").contains("AWS_USE_FIPS_ENDPOINT"));
@@ -205,7 +219,9 @@ fn an_endpoint_that_only_aws_sdks_take_from_the_environment_is_noted() {
     let notes = |more: &[_]| {
         format!(
             "{:?}",
-            read_text(BARE, &with(more), Secrets::MustExist).unwrap().notes
+            read_text(BARE, &with(more), SecretPolicy::MustExist)
+                .unwrap()
+                .notes
         )
     };
     for name in ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_BEDROCK_RUNTIME"] {
@@ -221,7 +237,7 @@ fn an_endpoint_that_only_aws_sdks_take_from_the_environment_is_noted() {
 
 #[test]
 fn the_default_region_is_noted() {
-    let notes = read_text(BARE, &KEYS, Secrets::MustExist).unwrap().notes;
+    let notes = read_text(BARE, &KEYS, SecretPolicy::MustExist).unwrap().notes;
     let notes: Vec<String> = notes.iter().map(ToString::to_string).collect();
     assert_eq!(
         notes,
@@ -232,7 +248,7 @@ fn the_default_region_is_noted() {
 #[test]
 fn the_endpoint_of_the_environment_goes_behind_the_files() {
     let environment = with(&[("AWS_BEDROCK_RUNTIME_ENDPOINT", "http://localhost:9101/x")]);
-    let found = deployment(BARE, &environment, Secrets::MustExist);
+    let found = deployment(BARE, &environment, SecretPolicy::MustExist);
     assert_eq!(
         (found.authority.as_str(), found.base_path.as_str()),
         ("localhost:9101", "/x")
@@ -240,7 +256,7 @@ fn the_endpoint_of_the_environment_goes_behind_the_files() {
     assert_eq!(found.cluster, "localhost-9101");
     let own = BARE.replace("v1:0}", "v1:0, api_base: \"https://own.example\"}");
     assert_eq!(
-        deployment(&own, &environment, Secrets::MustExist).authority,
+        deployment(&own, &environment, SecretPolicy::MustExist).authority,
         "own.example"
     );
 }
@@ -257,7 +273,7 @@ fn a_percent_encoded_id_is_decoded_wherever_it_stands() {
         format!("model: '{encoded}', custom_llm_provider: bedrock"),
     ] {
         let text = format!("model_list: [{{model_name: m, litellm_params: {{{parameters}}}}}]\n");
-        let deployment = deployment(&text, &KEYS, Secrets::MustExist);
+        let deployment = deployment(&text, &KEYS, SecretPolicy::MustExist);
         assert_eq!(
             (deployment.model.as_str(), deployment.region.as_str()),
             (arn, "eu-west-3"),
@@ -265,13 +281,13 @@ fn a_percent_encoded_id_is_decoded_wherever_it_stands() {
         );
     }
     let text = BARE.replace("model: bedrock", "model_id: 'a%3', model: bedrock");
-    let problems = problems(&text, &KEYS, Secrets::MustExist);
+    let problems = problems(&text, &KEYS, SecretPolicy::MustExist);
     assert!(format!("{problems:?}").contains("a % in it"), "{problems:?}");
 }
 
 #[test]
 fn keys_come_from_the_environment_together_with_their_session_token() {
-    let credentials = |more: &[_]| deployment(BARE, &with(more), Secrets::MustExist).credentials;
+    let credentials = |more: &[_]| deployment(BARE, &with(more), SecretPolicy::MustExist).credentials;
     assert_eq!(
         credentials(&[]),
         sigv4("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", None)
@@ -305,7 +321,7 @@ fn a_deployment_with_keys_of_its_own_heeds_neither_token_of_the_environment() {
         ("AWS_BEARER_TOKEN_BEDROCK", "b"),
     ]);
     assert_eq!(
-        deployment(&text, &environment, Secrets::MustExist).credentials,
+        deployment(&text, &environment, SecretPolicy::MustExist).credentials,
         sigv4("ID", "S", None)
     );
 }
@@ -313,14 +329,14 @@ fn a_deployment_with_keys_of_its_own_heeds_neither_token_of_the_environment() {
 #[test]
 fn no_credentials_at_all_is_one_error_and_half_of_them_another() {
     assert_eq!(
-        problems(BARE, &[KEY], Secrets::MustExist),
+        problems(BARE, &[KEY], SecretPolicy::MustExist),
         [Problem::NoCredentials { unusable: Vec::new() }]
     );
     let half = [KEY, ("AWS_ACCESS_KEY_ID", "AKIA")];
     let unset = Problem::VariableNotSet {
         name: "AWS_SECRET_ACCESS_KEY".to_owned(),
     };
-    assert_eq!(problems(BARE, &half, Secrets::MustExist), [unset]);
+    assert_eq!(problems(BARE, &half, SecretPolicy::MustExist), [unset]);
 }
 
 #[test]
@@ -336,7 +352,7 @@ fn no_credentials_names_the_variables_that_are_set_and_cannot_be_used() {
         "AWS_SECRET_KEY",
     ] {
         let environment = [KEY, (name, "tops3cret")];
-        let errors = read_text(BARE, &environment, Secrets::MustExist).unwrap_err();
+        let errors = read_text(BARE, &environment, SecretPolicy::MustExist).unwrap_err();
         let [error] = errors.as_slice() else {
             panic!("{errors:?}")
         };
@@ -347,12 +363,12 @@ fn no_credentials_names_the_variables_that_are_set_and_cannot_be_used() {
             "{text}"
         );
         // The demonstration starts instead of a gateway to AWS, and says why.
-        let notes = read_text(BARE, &environment, Secrets::Demo).unwrap().notes;
+        let notes = read_text(BARE, &environment, SecretPolicy::Demo).unwrap().notes;
         assert!(
             format!("{notes:?}").contains(&format!("only {name}, which cannot be used")),
             "{notes:?}"
         );
-        let quiet = read_text(BARE, &with(&[(name, "x")]), Secrets::MustExist)
+        let quiet = read_text(BARE, &with(&[(name, "x")]), SecretPolicy::MustExist)
             .unwrap()
             .notes;
         assert!(!format!("{quiet:?}").contains(name), "{quiet:?}");
@@ -363,7 +379,7 @@ fn no_credentials_names_the_variables_that_are_set_and_cannot_be_used() {
 fn repeated_keys_are_noted_up_to_a_limit() {
     let noted = |repeats: usize| {
         let text = format!("{BARE}{}", "litellm_settings: {}\n".repeat(repeats + 1));
-        let notes = read_text(&text, &KEYS, Secrets::MustExist).unwrap().notes;
+        let notes = read_text(&text, &KEYS, SecretPolicy::MustExist).unwrap().notes;
         notes
             .iter()
             .filter(|note| format!("{note:?}").contains("twice"))
@@ -383,7 +399,7 @@ fn a_file_in_another_encoding_is_refused_with_the_remedy() {
     let latin1 = [BARE.as_bytes(), b"# caf\xe9\n"].concat();
     for (bytes, expected) in [(marked, "UTF-16"), (latin1, "not UTF-8 in line 2")] {
         std::fs::write(&path, bytes).unwrap();
-        let errors = read(&path, &KEYS.into_iter().collect(), Secrets::MustExist).unwrap_err();
+        let errors = read(&path, &KEYS.into_iter().collect(), SecretPolicy::MustExist).unwrap_err();
         assert!(errors[0].to_string().contains(expected), "{errors:?}");
         assert!(errors[0].to_string().contains("save it as UTF-8"), "{errors:?}");
     }
@@ -391,7 +407,7 @@ fn a_file_in_another_encoding_is_refused_with_the_remedy() {
 
 #[test]
 fn secrets_that_may_come_later_are_named_without_an_environment() {
-    let blueprint = read_text(BARE, &[], Secrets::MayComeLater).unwrap();
+    let blueprint = read_text(BARE, &[], SecretPolicy::MayComeLater).unwrap();
     let credentials = &blueprint.settings.models[0].deployments[0].credentials;
     assert_eq!(
         *credentials,
@@ -409,15 +425,24 @@ fn secrets_that_may_come_later_are_named_without_an_environment() {
 
 #[test]
 fn what_may_come_later_does_not_depend_on_which_keys_are_there() {
-    let without = read_text(BARE, &[], Secrets::MayComeLater).unwrap();
-    let with = read_text(BARE, &with(&[("AWS_SESSION_TOKEN", "t")]), Secrets::MayComeLater).unwrap();
+    let without = read_text(BARE, &[], SecretPolicy::MayComeLater).unwrap();
+    let with = read_text(
+        BARE,
+        &with(&[("AWS_SESSION_TOKEN", "t")]),
+        SecretPolicy::MayComeLater,
+    )
+    .unwrap();
     assert_eq!(without.settings, with.settings);
 }
 
 #[test]
 fn a_variable_that_is_no_secret_has_to_be_there_in_every_mode() {
     let text = BARE.replace("v1:0}", "v1:0, aws_region_name: os.environ/NO_REGION}");
-    for mode in [Secrets::MustExist, Secrets::MayComeLater, Secrets::Demo] {
+    for mode in [
+        SecretPolicy::MustExist,
+        SecretPolicy::MayComeLater,
+        SecretPolicy::Demo,
+    ] {
         let unset = Problem::VariableNotSet {
             name: "NO_REGION".to_owned(),
         };
@@ -428,24 +453,27 @@ fn a_variable_that_is_no_secret_has_to_be_there_in_every_mode() {
 #[test]
 fn without_a_key_for_the_clients_only_the_demonstration_starts() {
     let aws = &KEYS[1..];
-    assert_eq!(problems(BARE, aws, Secrets::MustExist), [Problem::NoMasterKey]);
-    let demo = read_text(BARE, aws, Secrets::Demo).unwrap();
+    assert_eq!(
+        problems(BARE, aws, SecretPolicy::MustExist),
+        [Problem::NoMasterKey]
+    );
+    let demo = read_text(BARE, aws, SecretPolicy::Demo).unwrap();
     assert_eq!(demo.secrets[&demo.settings.master_key].0, "sk-1234");
     assert!(demo.missing.is_empty());
     let referring = format!("{BARE}general_settings: {{master_key: os.environ/MY_KEY}}\n");
-    let demo = read_text(&referring, aws, Secrets::Demo).unwrap();
+    let demo = read_text(&referring, aws, SecretPolicy::Demo).unwrap();
     assert_eq!(demo.settings.master_key, name("MY_KEY"));
     assert_eq!(demo.secrets[&name("MY_KEY")].0, "sk-1234");
     let unset = Problem::VariableNotSet {
         name: "MY_KEY".to_owned(),
     };
-    assert_eq!(problems(&referring, &KEYS, Secrets::MustExist), [unset]);
+    assert_eq!(problems(&referring, &KEYS, SecretPolicy::MustExist), [unset]);
 }
 
 #[test]
 fn a_key_of_the_file_goes_before_the_environments() {
     let own = format!("{BARE}general_settings: {{master_key: sk-own}}\n");
-    let blueprint = read_text(&own, &KEYS, Secrets::Demo).unwrap();
+    let blueprint = read_text(&own, &KEYS, SecretPolicy::Demo).unwrap();
     assert_eq!(blueprint.secrets[&blueprint.settings.master_key].0, "sk-own");
 }
 
@@ -456,18 +484,18 @@ fn the_publicly_known_key_is_warned_about_unless_that_is_permitted() {
         let notes = read_text(&text, &KEYS, mode).unwrap().notes;
         notes.iter().any(|note| note.text.contains("publicly known"))
     };
-    assert!(warns("", Secrets::MustExist));
-    assert!(!warns("", Secrets::Demo));
+    assert!(warns("", SecretPolicy::MustExist));
+    assert!(!warns("", SecretPolicy::Demo));
     assert!(!warns(
         ", dangerously_permit_weak_or_unset_master_key: true",
-        Secrets::MustExist
+        SecretPolicy::MustExist
     ));
 }
 
 #[test]
 fn a_key_without_sk_is_noted_and_works_wherever_it_is_from() {
     let noted = |text: &str, environment: &[_]| {
-        let blueprint = read_text(text, environment, Secrets::MustExist).unwrap();
+        let blueprint = read_text(text, environment, SecretPolicy::MustExist).unwrap();
         blueprint
             .notes
             .iter()
@@ -487,7 +515,7 @@ fn variables_that_would_mean_other_rights_are_noted() {
     let notes = read_text(
         BARE,
         &with(&[("AWS_ROLE_NAME", "arn:tops3cret")]),
-        Secrets::MustExist,
+        SecretPolicy::MustExist,
     )
     .unwrap()
     .notes;
@@ -499,7 +527,7 @@ fn variables_that_would_mean_other_rights_are_noted() {
 fn a_moved_secret_takes_no_name_that_is_taken() {
     let text = BARE.replace("v1:0}", "v1:0, api_key: one}");
     let taken = with(&[("ENVOY_BEDROCK_MODEL_LIST_0_API_KEY", "another")]);
-    let found = deployment(&text, &taken, Secrets::MustExist).credentials;
+    let found = deployment(&text, &taken, SecretPolicy::MustExist).credentials;
     assert_eq!(
         found,
         CredentialSettings::Bearer {
@@ -512,16 +540,16 @@ fn a_moved_secret_takes_no_name_that_is_taken() {
 fn limits_hold_at_their_edges() {
     let retries = |count: u32| format!("{BARE}router_settings: {{num_retries: {count}}}\n");
     assert_eq!(
-        read_text(&retries(10), &KEYS, Secrets::MustExist)
+        read_text(&retries(10), &KEYS, SecretPolicy::MustExist)
             .unwrap()
             .settings
             .attempts,
         11
     );
-    assert!(read_text(&retries(11), &KEYS, Secrets::MustExist).is_err());
+    assert!(read_text(&retries(11), &KEYS, SecretPolicy::MustExist).is_err());
     let size = |megabytes: &str| {
         let text = format!("{BARE}general_settings: {{max_request_size_mb: {megabytes}}}\n");
-        read_text(&text, &KEYS, Secrets::MustExist).map(|blueprint| blueprint.settings.body_limit_bytes)
+        read_text(&text, &KEYS, SecretPolicy::MustExist).map(|blueprint| blueprint.settings.body_limit_bytes)
     };
     assert_eq!(size("1024"), Ok(1 << 30));
     assert_eq!(size("0.5"), Ok(1 << 19));
@@ -536,7 +564,7 @@ fn the_foundation_model_behind_an_arn_is_the_one_that_is_named() {
         let text = format!(
             "model_list: [{{model_name: m, litellm_params: {{aws_region_name: us-east-1, {params}}}, model_info: {{{info}}}}}]"
         );
-        deployment(&text, &[], Secrets::MayComeLater).base_model
+        deployment(&text, &[], SecretPolicy::MayComeLater).base_model
     };
     let beside = |model: &str, resource: &str| format!("model: '{model}', model_id: '{ARN}:{resource}'");
     let (profile, haiku) = (
@@ -612,7 +640,7 @@ fn an_id_does_not_depend_on_the_place_in_the_file() {
     };
     let ids = |first: &str, second: &str| {
         let text = format!("model_list:\n{}{}", entry(first), entry(second));
-        let models = read_text(&text, &KEYS, Secrets::MustExist)
+        let models = read_text(&text, &KEYS, SecretPolicy::MustExist)
             .unwrap()
             .settings
             .models;
@@ -644,7 +672,7 @@ fn a_file_that_is_cut_anywhere_is_refused_or_read_and_never_a_panic() {
         // A step that is prime to the indentation, so that cuts fall everywhere in a line.
         for (end, _) in text.char_indices().step_by(7) {
             std::fs::write(&cut, &text[..end]).unwrap();
-            if let Err(errors) = read(&cut, &environment, Secrets::Demo) {
+            if let Err(errors) = read(&cut, &environment, SecretPolicy::Demo) {
                 assert!(!errors.is_empty(), "{name} cut at {end}");
             }
         }
@@ -657,7 +685,7 @@ fn a_drained_deployment_leaves_neither_cluster_nor_secret_behind() {
   - {model_name: m, litellm_params: {model: bedrock/x.y, aws_region_name: us-east-1, weight: 0, api_key: tops3cret}}
   - {model_name: m, litellm_params: {model: bedrock/x.y, aws_region_name: us-west-2, weight: 1}}
 ";
-    let blueprint = read_text(text, &KEYS, Secrets::MustExist).unwrap();
+    let blueprint = read_text(text, &KEYS, SecretPolicy::MustExist).unwrap();
     let clusters: Vec<&str> = blueprint
         .endpoints
         .iter()

@@ -4,12 +4,13 @@ use std::collections::BTreeSet;
 
 use clap::builder::FalseyValueParser;
 
-use super::error::{Place, Problem};
-use super::field::quoted;
+use super::error::Problem;
 use super::known::{Fate, TABLES};
 use super::note::Class;
 use super::reader::Reader;
 use super::unused::nearest;
+use crate::document::field::quoted;
+use crate::document::location::Location;
 
 /// Where the names stand that are accepted.
 const FLAG: &str = "--accept-unprotected";
@@ -40,33 +41,33 @@ impl Tolerance {
     }
 
     /// The entry that accepts the setting `name` of `section` at `place`.
-    pub(crate) fn accepting(&self, section: &str, name: &str, place: &Place) -> Option<&str> {
+    pub(crate) fn accepting(&self, section: &str, name: &str, location: &Location) -> Option<&str> {
         let accepts = |entry: &&str| {
             let qualified = entry.rsplit_once('.');
-            *entry == name || *entry == place.path || qualified == Some((section, name))
+            *entry == name || *entry == location.path || qualified == Some((section, name))
         };
         self.names().find(accepts)
     }
 
     /// Checks the names that nothing in the file asked for. `used` are the others.
     pub(crate) fn check(&self, used: &BTreeSet<String>, reader: &mut Reader<'_>) {
-        let place = Place {
+        let location = Location {
             file_index: usize::MAX,
-            ..Place::file(FLAG)
+            ..Location::file(FLAG)
         };
         for entry in self.names().filter(|entry| !used.contains(*entry)) {
             let name = entry.rsplit('.').next().unwrap_or_default();
             let name = name.split('[').next().unwrap_or_default();
             if protecting().any(|known| known == name) {
                 let text = format!("{entry} protects nothing in this file: leave it out of {FLAG}");
-                reader.note_of(Class::General, &place, text, "");
+                reader.note_of(Class::General, &location, text, "");
                 continue;
             }
             let mut found = quoted(entry);
             if let Some(nearest) = nearest(name, protecting()) {
                 found.push_str(&format!(" (did you mean {nearest}?)"));
             }
-            reader.unexpected::<()>(&place, "the name of a setting that protects", found);
+            reader.unexpected::<()>(&location, "the name of a setting that protects", found);
         }
     }
 }

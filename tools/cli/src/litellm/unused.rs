@@ -1,12 +1,12 @@
 //! What is said about the settings that nothing here reads.
 
 use super::alike::most_alike;
-use super::error::Place;
-use super::field::{Field, Section};
 use super::judge;
 use super::known::{self, Fate, Table};
 use super::note::Class;
 use super::reader::Reader;
+use crate::document::field::{Section, YamlField};
+use crate::document::location::Location;
 
 /// How alike two names are (0 to 1) before one is taken for a slip of the other.
 const SIMILAR: f64 = 0.92;
@@ -37,48 +37,48 @@ pub(crate) fn tell(section: &Section, table: &Table, reader: &mut Reader<'_>) {
 }
 
 /// Says something about one setting.
-pub(crate) fn setting(table: &Table, name: &str, field: &Field, reader: &mut Reader<'_>) {
-    let place = &field.place;
+pub(crate) fn setting(table: &Table, name: &str, field: &YamlField, reader: &mut Reader<'_>) {
+    let location = &field.location;
     match table.fate(name) {
-        None => unknown(table, name, place, reader),
-        Some(Fate::NotNeeded(why)) => reader.note_of(Class::NotNeeded, place, why, ""),
+        None => unknown(table, name, location, reader),
+        Some(Fate::NotNeeded(why)) => reader.note_of(Class::NotNeeded, location, why, ""),
         Some(Fate::NoEffect(_) | Fate::Protects(_)) if judge::is_off(table, name, field, reader) => {
-            reader.note_of(Class::NotNeeded, place, OFF, "");
+            reader.note_of(Class::NotNeeded, location, OFF, "");
         }
-        Some(Fate::NoEffect(lost)) => reader.note_of(Class::NoEffect, place, lost, ""),
-        Some(Fate::Protects(lost)) => reader.protects(table.name, name, place, lost),
+        Some(Fate::NoEffect(lost)) => reader.note_of(Class::NoEffect, location, lost, ""),
+        Some(Fate::Protects(lost)) => reader.protects(table.name, name, location, lost),
         Some(Fate::ByValue(_)) => judge::by_value(table, name, field, reader),
         // Of a credential that no deployment names.
-        Some(Fate::Used(_) | Fate::Refused(_)) => reader.note(place, "nothing reads it"),
+        Some(Fate::Used(_) | Fate::Refused(_)) => reader.note(location, "nothing reads it"),
     }
 }
 
 /// A name that LiteLLM does not have there either.
-fn unknown(table: &Table, name: &str, place: &Place, reader: &mut Reader<'_>) {
+fn unknown(table: &Table, name: &str, location: &Location, reader: &mut Reader<'_>) {
     if let Some((home, works)) = known::homes(name, table.name).into_iter().next() {
         let text = if works {
             format!("LiteLLM does not read it there: it belongs {home}")
         } else {
             format!("LiteLLM reads it {home}, where it has no effect here either")
         };
-        return reader.note_of(Class::Unknown, place, text, "");
+        return reader.note_of(Class::Unknown, location, text, "");
     }
     if table.name == known::SECTIONS.name && is_holder(name) {
-        return reader.note_of(Class::NotNeeded, place, HOLDER, "");
+        return reader.note_of(Class::NotNeeded, location, HOLDER, "");
     }
     if let Some(nearest) = nearest(name, table.names()) {
-        return reader.note_of(Class::Unknown, place, format!("did you mean {nearest}?"), "");
+        return reader.note_of(Class::Unknown, location, format!("did you mean {nearest}?"), "");
     }
     if table.name == known::MODEL_INFO.name {
         let text = "it only describes the deployment";
-        return reader.note_of(Class::NotNeeded, place, text, "");
+        return reader.note_of(Class::NotNeeded, location, text, "");
     }
     let text = if table.name == known::LITELLM_PARAMS.name {
         "LiteLLM would add it to a request's body, and nothing is added here"
     } else {
         "LiteLLM has no such setting"
     };
-    reader.note_of(Class::Unknown, place, text, "");
+    reader.note_of(Class::Unknown, location, text, "");
 }
 
 /// The name that `name` is probably a slip of.

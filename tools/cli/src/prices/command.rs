@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use super::source::import_file;
 use super::{Catalogue, Pricing, show};
-use crate::litellm::region_of_arn;
+use crate::region;
 
 /// List Bedrock's prices, look a model's up, or import a newer list of LiteLLM's.
 #[derive(Debug, clap::Args)]
@@ -80,7 +80,7 @@ fn shown(arguments: &Arguments) -> Result<ExitCode, String> {
         return Ok(ExitCode::SUCCESS);
     }
     let models = arguments.models.iter().map(|model| {
-        let own = region_of_arn(model);
+        let own = region::of_arn(model);
         let region = arguments.region.as_deref().or(own).unwrap_or(REGION_DEFAULT);
         let pricing = Pricing {
             explicit: None,

@@ -9,7 +9,8 @@ use envoy_bedrock::contract::settings::{EnvName, HISTORY_DEFAULT_ROWS};
 use envoy_bedrock::routing::active_config::HISTORY_MAX_ROWS;
 
 use super::options::{AccessLog, HostPort, Listeners, Options, Tls};
-use crate::litellm::{self, Environment, Secrets, Tolerance};
+use crate::environment::{Environment, SecretPolicy};
+use crate::litellm::{self, Tolerance};
 use crate::otlp::{self, Collector};
 use crate::prices::Catalogue;
 
@@ -146,7 +147,7 @@ fn rendered(arguments: &Arguments, environment: &Environment) -> Result<(), Vec<
     let mut blueprint = litellm::read_or_explain(
         &arguments.config,
         environment,
-        Secrets::MayComeLater,
+        SecretPolicy::MayComeLater,
         &prices,
         &arguments.tolerance,
     )?;

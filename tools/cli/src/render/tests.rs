@@ -5,13 +5,14 @@ use std::time::Duration;
 use envoy_bedrock::routing::balance::Balance;
 
 use super::*;
-use crate::litellm::{self, Environment, Secrets};
+use crate::environment::{Environment, SecretPolicy};
+use crate::litellm;
 
 fn blueprint(text: &str) -> Blueprint {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("config.yaml");
     std::fs::write(&path, text).unwrap();
-    litellm::read(&path, &Environment::default(), Secrets::MayComeLater).unwrap()
+    litellm::read(&path, &Environment::default(), SecretPolicy::MayComeLater).unwrap()
 }
 
 fn model(name: &str, rest: &str) -> String {

@@ -6,7 +6,8 @@ use envoy_bedrock::contract::settings::{CredentialSettings, EnvName};
 
 use super::options::Bedrock;
 use crate::blueprint::Blueprint;
-use crate::litellm::{self, Environment, Secrets, Tolerance};
+use crate::environment::{Environment, SecretPolicy};
+use crate::litellm::{self, Tolerance};
 use crate::prices::Catalogue;
 
 /// What answers the requests.
@@ -37,12 +38,12 @@ pub(super) fn choose(
 ) -> Result<(Blueprint, Backend), Vec<String>> {
     let read = |secrets| litellm::read_or_explain(config, environment, secrets, prices, tolerance);
     match bedrock {
-        Bedrock::Aws => Ok((read(Secrets::MustExist)?, Backend::Aws)),
-        Bedrock::Emulator => Ok((read(Secrets::Demo)?, Backend::Emulator(Reason::Asked))),
+        Bedrock::Aws => Ok((read(SecretPolicy::MustExist)?, Backend::Aws)),
+        Bedrock::Emulator => Ok((read(SecretPolicy::Demo)?, Backend::Emulator(Reason::Asked))),
         Bedrock::Auto => {
-            let demo = read(Secrets::Demo)?;
+            let demo = read(SecretPolicy::Demo)?;
             if has_credentials(&demo) {
-                return Ok((read(Secrets::MustExist)?, Backend::Aws));
+                return Ok((read(SecretPolicy::MustExist)?, Backend::Aws));
             }
             Ok((demo, Backend::Emulator(Reason::NoCredentials)))
         }

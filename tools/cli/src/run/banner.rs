@@ -9,7 +9,7 @@ use envoy_bedrock::contract::settings::Settings;
 
 use super::backend::{Backend, Reason};
 use crate::blueprint::Blueprint;
-use crate::litellm::Environment;
+use crate::environment::Environment;
 use crate::otlp::Collector;
 use crate::render::AccessLog;
 

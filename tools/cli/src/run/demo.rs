@@ -8,7 +8,7 @@ use bedrock_emulator::{Config, Credential, Emulator, RegionConfig, TlsConfig};
 use envoy_bedrock::contract::settings::{CredentialSettings, DeploymentSettings, EnvName};
 
 use crate::blueprint::{Blueprint, Endpoint};
-use crate::litellm::Environment;
+use crate::environment::Environment;
 use crate::render::HostPort;
 
 /// Session token of a deployment that has to have one.
@@ -225,13 +225,14 @@ fn demo_access_key_id(name: &EnvName) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::litellm::{self, Secrets};
+    use crate::environment::SecretPolicy;
+    use crate::litellm;
 
     fn blueprint(text: &str, environment: &Environment) -> Blueprint {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("config.yaml");
         std::fs::write(&path, text).unwrap();
-        litellm::read(&path, environment, Secrets::Demo).unwrap()
+        litellm::read(&path, environment, SecretPolicy::Demo).unwrap()
     }
 
     const TWO_ACCOUNTS: &str = "model_list:

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::litellm::Environment;
+use crate::environment::Environment;
 
 /// The first version with composite clusters.
 const VERSION_MIN: (u32, u32) = (1, 37);

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use std::path::PathBuf;
 
 use super::*;
-use crate::litellm::{Environment, Secrets, read};
+use crate::litellm::{Environment, SecretPolicy, read};
 
 /// Every setting that is used, with a value that can be used.
 const USED: &str = "
@@ -99,7 +99,7 @@ fn every_setting_that_a_table_calls_used_is_read() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("config.yaml");
     std::fs::write(&path, USED).unwrap();
-    let blueprint = read(&path, &Environment::default(), Secrets::MayComeLater).unwrap();
+    let blueprint = read(&path, &Environment::default(), SecretPolicy::MayComeLater).unwrap();
     let notes: Vec<String> = blueprint.notes.iter().map(ToString::to_string).collect();
     assert!(
         !notes.iter().any(|note| note.contains("nothing reads it")),

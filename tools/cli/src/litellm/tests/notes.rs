@@ -3,7 +3,7 @@
 use super::*;
 
 fn notes(text: &str) -> Vec<String> {
-    let blueprint = read_text(text, &KEYS, Secrets::MustExist).unwrap();
+    let blueprint = read_text(text, &KEYS, SecretPolicy::MustExist).unwrap();
     grouped(&blueprint.notes)
         .iter()
         .map(|group| format!("{}: {}", group.class.name(), group.line()))
@@ -149,7 +149,7 @@ fn a_configuration_inside_another_file_is_found() {
             3,
         ),
     ] {
-        let errors = read_text(&text, &[], Secrets::MustExist).unwrap_err();
+        let errors = read_text(&text, &[], SecretPolicy::MustExist).unwrap_err();
         let [error] = errors.as_slice() else {
             panic!("{errors:?}")
         };
@@ -157,7 +157,7 @@ fn a_configuration_inside_another_file_is_found() {
             panic!("{error}")
         };
         assert_eq!(found, path);
-        assert_eq!(error.place.line, Some(line), "{path}");
+        assert_eq!(error.location.line, Some(line), "{path}");
     }
 }
 
@@ -176,10 +176,10 @@ fn a_template_and_a_manifest_of_several_documents_are_recognised() {
             "the text under data in its ConfigMap",
         ),
     ] {
-        let errors = read_text(&text, &KEYS, Secrets::MustExist).unwrap_err();
+        let errors = read_text(&text, &KEYS, SecretPolicy::MustExist).unwrap_err();
         assert!(errors[0].to_string().contains(expected), "{errors:?}");
     }
-    let plain = read_text("a: b\n---\na: b\n", &KEYS, Secrets::MustExist).unwrap_err();
+    let plain = read_text("a: b\n---\na: b\n", &KEYS, SecretPolicy::MustExist).unwrap_err();
     assert!(
         plain[0].to_string().ends_with("a second document (---)"),
         "{plain:?}"
@@ -189,11 +189,11 @@ fn a_template_and_a_manifest_of_several_documents_are_recognised() {
 #[test]
 fn a_file_with_a_model_list_is_taken_as_it_is() {
     let text = format!("{BARE}prompts: {{x: \"model_list:\\n\"}}\n");
-    assert!(read_text(&text, &KEYS, Secrets::MustExist).is_ok());
+    assert!(read_text(&text, &KEYS, SecretPolicy::MustExist).is_ok());
     let none = read_text(
         "general_settings: {master_key: sk-x}\n",
         &KEYS,
-        Secrets::MustExist,
+        SecretPolicy::MustExist,
     )
     .unwrap_err();
     assert!(
@@ -221,7 +221,7 @@ fn where_many_settings_have_no_effect_each_reason_is_a_short_line() {
     let shown = |more: &str| {
         let text = BARE.replace("v1:0", "v1:0, aws_region_name: us-east-1")
             + &format!("litellm_settings: {{{}{more}}}\n", reasons.join(", "));
-        let blueprint = read_text(&text, &KEYS, Secrets::MustExist).unwrap();
+        let blueprint = read_text(&text, &KEYS, SecretPolicy::MustExist).unwrap();
         note_lines(&blueprint.notes)
             .into_iter()
             .map(|(_, line)| line)
@@ -252,20 +252,20 @@ fn a_token_of_an_unset_variable_is_only_needed_by_temporary_keys() {
         CredentialSettings::Sigv4 { session_token, .. } => session_token.clone(),
         CredentialSettings::Bearer { .. } => panic!("a bearer token"),
     };
-    let lasting = read("AKIAEXAMPLE", Secrets::MustExist).unwrap();
+    let lasting = read("AKIAEXAMPLE", SecretPolicy::MustExist).unwrap();
     assert_eq!(token(&lasting), None);
     assert!(lasting.notes.iter().any(|note| {
         note.to_string()
             .starts_with("aws_session_token (line 1): TOKEN is not set")
     }));
-    let errors = read("ASIAEXAMPLE", Secrets::MustExist).unwrap_err();
+    let errors = read("ASIAEXAMPLE", SecretPolicy::MustExist).unwrap_err();
     assert!(
         errors[0]
             .to_string()
             .contains("expected the environment variable TOKEN to be set"),
         "{errors:?}"
     );
-    let later = read("AKIAEXAMPLE", Secrets::MayComeLater).unwrap();
+    let later = read("AKIAEXAMPLE", SecretPolicy::MayComeLater).unwrap();
     assert_eq!(token(&later).unwrap().0, "TOKEN");
 }
 
@@ -280,7 +280,7 @@ fn a_placeholder_is_not_taken_for_a_secret() {
     ] {
         let text = BARE.replace("v1:0", "v1:0, aws_region_name: us-east-1")
             + &format!("general_settings: {{master_key: \"{value}\"}}\n");
-        let errors = read_text(&text, &KEYS, Secrets::MustExist).unwrap_err();
+        let errors = read_text(&text, &KEYS, SecretPolicy::MustExist).unwrap_err();
         assert_eq!(errors.len(), 1);
         assert!(
             errors[0].to_string().ends_with(&format!(
@@ -303,7 +303,10 @@ fn a_placeholder_is_not_taken_for_a_secret() {
     ] {
         let text = BARE.replace("v1:0", "v1:0, aws_region_name: us-east-1")
             + &format!("general_settings: {{master_key: \"{value}\"}}\n");
-        assert!(read_text(&text, &KEYS, Secrets::MustExist).is_ok(), "{value}");
+        assert!(
+            read_text(&text, &KEYS, SecretPolicy::MustExist).is_ok(),
+            "{value}"
+        );
     }
 }
 
@@ -336,7 +339,7 @@ fn many_deployments_that_are_skipped_or_left_out_take_few_lines() {
     let blueprint = read_tolerant(
         &path,
         &environment,
-        Secrets::MustExist,
+        SecretPolicy::MustExist,
         Catalogue::built_in(),
         &tolerance,
     )
@@ -361,7 +364,7 @@ fn many_deployments_that_are_skipped_or_left_out_take_few_lines() {
 #[test]
 fn a_placeholder_for_a_region_is_named_as_one() {
     let text = BARE.replace("v1:0", "v1:0, aws_region_name: '${AWS_REGION}'");
-    let errors = read_text(&text, &KEYS, Secrets::MustExist).unwrap_err();
+    let errors = read_text(&text, &KEYS, SecretPolicy::MustExist).unwrap_err();
     assert!(
         errors[0]
             .to_string()
@@ -375,7 +378,7 @@ fn a_placeholder_for_a_region_is_named_as_one() {
 fn settings_beside_their_section_are_said_to_be_indented_too_little() {
     let text =
         "model_list:\n  - model_name: m\n    litellm_params:\n    model: bedrock/amazon.nova-lite-v1:0\n";
-    let errors = read_text(text, &KEYS, Secrets::MustExist).unwrap_err();
+    let errors = read_text(text, &KEYS, SecretPolicy::MustExist).unwrap_err();
     assert!(
         errors[0].to_string().ends_with(
             ":4: model_list[0].model: expected litellm_params with the settings of the deployment, but found \"model\" \
@@ -390,10 +393,10 @@ fn settings_beside_their_section_are_said_to_be_indented_too_little() {
 fn a_callback_that_checks_requests_is_refused_by_its_own_place() {
     let text = BARE.replace("v1:0", "v1:0, aws_region_name: us-east-1")
         + "litellm_settings: {callbacks: [prometheus, presidio, parallel_request_limiter_v3, s3]}\n";
-    let errors = read_text(&text, &KEYS, Secrets::MustExist).unwrap_err();
-    let places: Vec<&str> = errors.iter().map(|error| error.place.path.as_str()).collect();
+    let errors = read_text(&text, &KEYS, SecretPolicy::MustExist).unwrap_err();
+    let locations: Vec<&str> = errors.iter().map(|error| error.location.path.as_str()).collect();
     assert_eq!(
-        places,
+        locations,
         ["litellm_settings.callbacks[1]", "litellm_settings.callbacks[2]"]
     );
 }
@@ -401,14 +404,14 @@ fn a_callback_that_checks_requests_is_refused_by_its_own_place() {
 #[test]
 fn an_alias_of_itself_is_harmless() {
     let text = BARE.replace("v1:0", "v1:0, aws_region_name: us-east-1");
-    let name = read_text(&text, &KEYS, Secrets::MustExist)
+    let name = read_text(&text, &KEYS, SecretPolicy::MustExist)
         .unwrap()
         .settings
         .models[0]
         .name
         .clone();
     let text = format!("{text}router_settings: {{model_group_alias: {{{name}: {name}}}}}\n");
-    let blueprint = read_text(&text, &KEYS, Secrets::MustExist).unwrap();
+    let blueprint = read_text(&text, &KEYS, SecretPolicy::MustExist).unwrap();
     assert!(blueprint.settings.aliases.is_empty());
     assert_eq!(blueprint.notes.len(), 0, "{:?}", blueprint.notes);
 }
@@ -458,7 +461,7 @@ fn the_region_of_an_arn_is_checked_also_where_another_is_used() {
         "v1:0}",
         &format!("v1:0, model_id: \"{arn}\", aws_region_name: us-east-1}}"),
     );
-    let found = problems(&text, &KEYS, Secrets::MustExist);
+    let found = problems(&text, &KEYS, SecretPolicy::MustExist);
     assert!(
         matches!(found.as_slice(), [Problem::Unexpected { expected, found }]
             if expected.contains("in the ARN") && found.contains("YOUR_REGION")),

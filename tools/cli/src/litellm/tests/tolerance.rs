@@ -8,7 +8,7 @@ model_list:
   - {model_name: b, litellm_params: {model: bedrock/amazon.nova-pro-v1:0, aws_region_name: us-east-1}}
 ";
 
-fn read_with(text: &str, tolerance: &Tolerance) -> Result<Blueprint, Vec<ConfigError>> {
+fn read_with(text: &str, tolerance: &Tolerance) -> Result<Blueprint, Vec<ReadError>> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("config.yaml");
     std::fs::write(&path, text).unwrap();
@@ -16,7 +16,7 @@ fn read_with(text: &str, tolerance: &Tolerance) -> Result<Blueprint, Vec<ConfigE
     read_tolerant(
         &path,
         &environment,
-        Secrets::MustExist,
+        SecretPolicy::MustExist,
         Catalogue::built_in(),
         tolerance,
     )
@@ -39,7 +39,7 @@ fn leaving_out() -> Tolerance {
 /// The names of settings that protect, of which the file is refused.
 fn refused(text: &str) -> Vec<String> {
     let errors = read_with(text, &Tolerance::default()).map_or_else(|errors| errors, |_| Vec::new());
-    let name = |error: &ConfigError| match &error.problem {
+    let name = |error: &ReadError| match &error.problem {
         Problem::Unprotected { name, .. } => name.clone(),
         other => panic!("{other}"),
     };
@@ -197,7 +197,7 @@ fn default_parameters_that_say_whom_to_ask_are_refused_for_good() {
         panic!("{errors:?}")
     };
     assert_eq!(
-        error.place.path,
+        error.location.path,
         "router_settings.default_litellm_params.aws_region_name"
     );
 }
@@ -246,8 +246,8 @@ fn deployments_that_cannot_be_served_are_left_out_each_with_its_reason() {
             .collect();
         assert!(!notes.is_empty(), "{broken}");
         for note in notes {
-            assert!(note.place.path.starts_with("model_list[0]"), "{note}");
-            assert_eq!(note.place.line, Some(2), "{note}");
+            assert!(note.location.path.starts_with("model_list[0]"), "{note}");
+            assert_eq!(note.location.line, Some(2), "{note}");
         }
     }
 }
@@ -258,7 +258,7 @@ fn each_deployment_says_why_it_is_left_out_even_for_one_missing_variable() {
         + "  - {model_name: c, litellm_params: {model: bedrock/amazon.nova-pro-v1:0}}\n";
     let blueprint = read_with(&text, &leaving_out()).unwrap();
     let left_out = blueprint.notes.iter().filter(|note| note.class == Class::LeftOut);
-    let lines: Vec<_> = left_out.map(|note| note.place.line).collect();
+    let lines: Vec<_> = left_out.map(|note| note.location.line).collect();
     assert_eq!(lines, [Some(2), Some(3)]);
 }
 
@@ -286,7 +286,7 @@ fn errors_outside_of_deployments_still_stop_it() {
     let [error] = errors.as_slice() else {
         panic!("{errors:?}")
     };
-    assert_eq!(error.place.path, "general_settings.max_request_size_mb");
+    assert_eq!(error.location.path, "general_settings.max_request_size_mb");
 }
 
 /// Otherwise the wildcard would serve the name with other credentials or in another region.

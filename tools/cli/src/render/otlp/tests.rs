@@ -1,6 +1,7 @@
 use super::super::{Listeners, Options, Tls, render};
 use crate::blueprint::Blueprint;
-use crate::litellm::{self, Environment, Secrets};
+use crate::environment::{Environment, SecretPolicy};
+use crate::litellm;
 use crate::otlp;
 
 const SECRET: &str = "secret-of-the-collector";
@@ -11,7 +12,7 @@ fn blueprint(more: &str) -> Blueprint {
     let model =
         "model_list:\n- {model_name: m, litellm_params: {model: bedrock/a.b, aws_region_name: us-west-2}}\n";
     std::fs::write(&path, format!("{model}{more}")).unwrap();
-    litellm::read(&path, &Environment::default(), Secrets::MayComeLater).unwrap()
+    litellm::read(&path, &Environment::default(), SecretPolicy::MayComeLater).unwrap()
 }
 
 /// The text with a collector at `endpoint`.

@@ -11,7 +11,7 @@ pub struct Environment {
 
 /// What it means that a secret's variable is not set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Secrets {
+pub enum SecretPolicy {
     /// An error: the gateway is about to start with these variables.
     MustExist,
     /// Nothing: the result is for another process (`render`), whose environment is not known here.
@@ -51,5 +51,15 @@ impl<N: Into<String>, V: Into<String>> FromIterator<(N, V)> for Environment {
 impl fmt::Debug for Environment {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.debug_set().entries(self.variables.keys()).finish()
+    }
+}
+
+/// A secret value on its way into the environment of the Envoy process.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SecretValue(pub String);
+
+impl fmt::Debug for SecretValue {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("[redacted]")
     }
 }

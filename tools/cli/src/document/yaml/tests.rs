@@ -7,21 +7,21 @@ use super::builder::MERGED_MAX;
 use super::*;
 
 /// The tree in JSON's shape, without lines.
-fn shown(node: &Node) -> String {
+fn shown(node: &YamlNode) -> String {
     match &node.value {
-        Value::Scalar(Scalar::Null) => "null".to_owned(),
-        Value::Scalar(Scalar::Bool(value)) => value.to_string(),
-        Value::Scalar(Scalar::Integer(value)) => value.to_string(),
-        Value::Scalar(Scalar::Float(value)) => value.to_string(),
-        Value::Scalar(Scalar::Text(text)) => format!("'{text}'"),
-        Value::Sequence(nodes) => {
+        YamlValue::Scalar(Scalar::Null) => "null".to_owned(),
+        YamlValue::Scalar(Scalar::Bool(value)) => value.to_string(),
+        YamlValue::Scalar(Scalar::Integer(value)) => value.to_string(),
+        YamlValue::Scalar(Scalar::Float(value)) => value.to_string(),
+        YamlValue::Scalar(Scalar::Text(text)) => format!("'{text}'"),
+        YamlValue::Sequence(nodes) => {
             format!(
                 "[{}]",
                 nodes.iter().map(|node| shown(node)).collect::<Vec<_>>().join(",")
             )
         }
-        Value::Mapping(entries) => {
-            let entry = |(name, node): &(String, Rc<Node>)| format!("{name}:{}", shown(node));
+        YamlValue::Mapping(entries) => {
+            let entry = |(name, node): &(String, Rc<YamlNode>)| format!("{name}:{}", shown(node));
             format!("{{{}}}", entries.iter().map(entry).collect::<Vec<_>>().join(","))
         }
     }
@@ -113,10 +113,10 @@ fn an_alias_of_what_is_not_complete_is_an_error() {
 #[test]
 fn lines_and_columns_count_from_one() {
     let (root, _) = parse("# x\na:\n  - b\n").unwrap();
-    let Value::Mapping(entries) = &root.value else {
+    let YamlValue::Mapping(entries) = &root.value else {
         panic!()
     };
-    let Value::Sequence(nodes) = &entries[0].1.value else {
+    let YamlValue::Sequence(nodes) = &entries[0].1.value else {
         panic!()
     };
     assert_eq!(nodes[0].line, 3);
@@ -129,15 +129,15 @@ fn folder() -> PathBuf {
 }
 
 /// The tree as JSON.
-fn json(node: &Node) -> serde_json::Value {
+fn json(node: &YamlNode) -> serde_json::Value {
     match &node.value {
-        Value::Scalar(Scalar::Null) => serde_json::Value::Null,
-        Value::Scalar(Scalar::Bool(value)) => (*value).into(),
-        Value::Scalar(Scalar::Integer(value)) => (*value).into(),
-        Value::Scalar(Scalar::Float(value)) => (*value).into(),
-        Value::Scalar(Scalar::Text(text)) => text.as_str().into(),
-        Value::Sequence(nodes) => nodes.iter().map(|node| json(node)).collect(),
-        Value::Mapping(entries) => {
+        YamlValue::Scalar(Scalar::Null) => serde_json::Value::Null,
+        YamlValue::Scalar(Scalar::Bool(value)) => (*value).into(),
+        YamlValue::Scalar(Scalar::Integer(value)) => (*value).into(),
+        YamlValue::Scalar(Scalar::Float(value)) => (*value).into(),
+        YamlValue::Scalar(Scalar::Text(text)) => text.as_str().into(),
+        YamlValue::Sequence(nodes) => nodes.iter().map(|node| json(node)).collect(),
+        YamlValue::Mapping(entries) => {
             let entries = entries.iter().map(|(name, node)| (name.clone(), json(node)));
             serde_json::Value::Object(entries.collect())
         }
@@ -205,7 +205,7 @@ fn merge_keys_bring_in_a_limited_number_of_entries() {
 fn a_mapping_with_many_keys_is_read_in_one_pass() {
     let keys: String = (0..100_000).map(|key| format!("key{key}: 1\n")).collect();
     let (root, duplicates) = parse(&format!("{keys}key5: 2\n")).unwrap();
-    let Value::Mapping(entries) = &root.value else {
+    let YamlValue::Mapping(entries) = &root.value else {
         panic!()
     };
     assert_eq!(entries.len(), 100_000);

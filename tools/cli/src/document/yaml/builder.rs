@@ -5,9 +5,9 @@ use std::rc::Rc;
 
 use granit_parser::{Event, ScalarStyle, Span, Tag};
 
-use super::super::scalar::Scalar;
-use super::tag::{self, Known};
-use super::{DEPTH_MAX, DuplicateKey, Node, SyntaxError, Value};
+use super::tag::{self, KnownTag};
+use super::{DEPTH_MAX, DuplicateKey, SyntaxError, YamlNode, YamlValue};
+use crate::document::scalar::Scalar;
 
 /// Most entries that all merge keys of a file bring in: they are copied, so a small file could multiply itself.
 pub(super) const MERGED_MAX: usize = 100_000;
@@ -17,45 +17,45 @@ const UNKNOWN_TAG: &str = "a tag (!name) that no setting takes: text that starts
 /// The state of one reading.
 #[derive(Default)]
 pub(super) struct Builder {
-    root: Option<Rc<Node>>,
-    open: Vec<Open>,
-    anchors: HashMap<usize, Rc<Node>>,
+    root: Option<Rc<YamlNode>>,
+    open: Vec<OpenNode>,
+    anchors: HashMap<usize, Rc<YamlNode>>,
     duplicates: Vec<DuplicateKey>,
     merged: usize,
 }
 
 /// A list or mapping whose end has not come yet.
-struct Open {
+struct OpenNode {
     line: usize,
     anchor: usize,
-    content: Content,
+    content: OpenContent,
 }
 
-enum Content {
-    Sequence(Vec<Rc<Node>>),
+enum OpenContent {
+    Sequence(Vec<Rc<YamlNode>>),
     Mapping {
-        key: Option<Key>,
+        key: Option<PendingKey>,
         /// What each merge key names.
-        merges: Vec<Vec<Rc<Node>>>,
-        entries: Entries,
+        merges: Vec<Vec<Rc<YamlNode>>>,
+        entries: MappingEntries,
     },
 }
 
-enum Key {
+enum PendingKey {
     Merge,
     Named(String, usize),
 }
 
 /// The entries of a mapping in order, each key once.
 #[derive(Default)]
-struct Entries {
-    list: Vec<(String, Rc<Node>)>,
+struct MappingEntries {
+    list: Vec<(String, Rc<YamlNode>)>,
     positions: HashMap<String, usize>,
 }
 
-impl Entries {
+impl MappingEntries {
     /// Adds an entry, or replaces the one with the same key, and says whether it replaced one.
-    fn put(&mut self, name: String, node: Rc<Node>) -> bool {
+    fn put(&mut self, name: String, node: Rc<YamlNode>) -> bool {
         let known = self.positions.get(&name).copied();
         match known.and_then(|position| self.list.get_mut(position)) {
             Some(entry) => entry.1 = node,
@@ -75,15 +75,15 @@ impl Builder {
     }
 
     /// The document and the keys that it has twice.
-    pub(super) fn finish(self) -> (Rc<Node>, Vec<DuplicateKey>) {
-        let empty = || Node {
+    pub(super) fn finish(self) -> (Rc<YamlNode>, Vec<DuplicateKey>) {
+        let empty = || YamlNode {
             line: 1,
-            value: Value::Mapping(Vec::new()),
+            value: YamlValue::Mapping(Vec::new()),
             height: 1,
         };
         let root = self
             .root
-            .filter(|root| !matches!(root.value, Value::Scalar(Scalar::Null)))
+            .filter(|root| !matches!(root.value, YamlValue::Scalar(Scalar::Null)))
             .unwrap_or_else(|| Rc::new(empty()));
         (root, self.duplicates)
     }
@@ -102,17 +102,17 @@ impl Builder {
                 None => Err(SyntaxError::at(span, "an alias of what is not complete")),
             },
             Event::SequenceStart(_, anchor, tag) => match known_tag(tag.as_deref(), span)? {
-                Known::No | Known::Lone | Known::Sequence => {
-                    self.open(anchor, Content::Sequence(Vec::new()), span)
+                KnownTag::No | KnownTag::Lone | KnownTag::Sequence => {
+                    self.open(anchor, OpenContent::Sequence(Vec::new()), span)
                 }
                 _ => Err(SyntaxError::at(span, "a list with the tag of something else")),
             },
             Event::MappingStart(_, anchor, tag) => match known_tag(tag.as_deref(), span)? {
-                Known::No | Known::Lone | Known::Mapping => {
-                    let content = Content::Mapping {
+                KnownTag::No | KnownTag::Lone | KnownTag::Mapping => {
+                    let content = OpenContent::Mapping {
                         key: None,
                         merges: Vec::new(),
-                        entries: Entries::default(),
+                        entries: MappingEntries::default(),
                     };
                     self.open(anchor, content, span)
                 }
@@ -128,30 +128,30 @@ impl Builder {
         text: &str,
         style: ScalarStyle,
         anchor: usize,
-        tag: Known,
+        tag: KnownTag,
         span: &Span,
     ) -> Result<(), SyntaxError> {
         let line = span.start.line();
         let node = tag::typed(text, style, tag).map(|value| {
-            Rc::new(Node {
+            Rc::new(YamlNode {
                 line,
-                value: Value::Scalar(value),
+                value: YamlValue::Scalar(value),
                 height: 1,
             })
         });
-        if let Some(Open {
-            content: Content::Mapping { key: key @ None, .. },
+        if let Some(OpenNode {
+            content: OpenContent::Mapping { key: key @ None, .. },
             ..
         }) = self.open.last_mut()
         {
-            let is_merge =
-                tag == Known::Merge || (text == "<<" && style == ScalarStyle::Plain && tag == Known::No);
+            let is_merge = tag == KnownTag::Merge
+                || (text == "<<" && style == ScalarStyle::Plain && tag == KnownTag::No);
             *key = Some(if is_merge {
-                Key::Merge
+                PendingKey::Merge
             } else if text.is_empty() && style == ScalarStyle::Plain {
-                Key::Named("~".to_owned(), line)
+                PendingKey::Named("~".to_owned(), line)
             } else {
-                Key::Named(text.to_owned(), line)
+                PendingKey::Named(text.to_owned(), line)
             });
             if let (Some(node), true) = (node, anchor != 0) {
                 self.anchors.insert(anchor, node);
@@ -164,9 +164,9 @@ impl Builder {
         }
     }
 
-    fn open(&mut self, anchor: usize, content: Content, span: &Span) -> Result<(), SyntaxError> {
-        if let Some(Open {
-            content: Content::Mapping { key: None, .. },
+    fn open(&mut self, anchor: usize, content: OpenContent, span: &Span) -> Result<(), SyntaxError> {
+        if let Some(OpenNode {
+            content: OpenContent::Mapping { key: None, .. },
             ..
         }) = self.open.last()
         {
@@ -175,7 +175,7 @@ impl Builder {
         if self.open.len() >= DEPTH_MAX {
             return Err(SyntaxError::at(span, "too deep a nesting"));
         }
-        self.open.push(Open {
+        self.open.push(OpenNode {
             line: span.start.line(),
             anchor,
             content,
@@ -184,7 +184,7 @@ impl Builder {
     }
 
     fn close(&mut self, span: &Span) -> Result<(), SyntaxError> {
-        let Some(Open {
+        let Some(OpenNode {
             line,
             anchor,
             content,
@@ -193,20 +193,20 @@ impl Builder {
             return Ok(());
         };
         let value = match content {
-            Content::Sequence(nodes) => Value::Sequence(nodes),
-            Content::Mapping { merges, entries, .. } => {
-                Value::Mapping(self.with_merged(entries, &merges, span)?)
+            OpenContent::Sequence(nodes) => YamlValue::Sequence(nodes),
+            OpenContent::Mapping { merges, entries, .. } => {
+                YamlValue::Mapping(self.with_merged(entries, &merges, span)?)
             }
         };
         let height = children(&value).map(|child| child.height).max().unwrap_or(0) + 1;
         if height > DEPTH_MAX {
             return Err(SyntaxError::at(span, "too deep a nesting"));
         }
-        self.finished(Rc::new(Node { line, value, height }), anchor, span)
+        self.finished(Rc::new(YamlNode { line, value, height }), anchor, span)
     }
 
     /// Puts a complete node where it belongs: into the list or mapping that is open, else at the root.
-    fn finished(&mut self, node: Rc<Node>, anchor: usize, span: &Span) -> Result<(), SyntaxError> {
+    fn finished(&mut self, node: Rc<YamlNode>, anchor: usize, span: &Span) -> Result<(), SyntaxError> {
         if anchor != 0 {
             self.anchors.insert(anchor, Rc::clone(&node));
         }
@@ -215,14 +215,14 @@ impl Builder {
             return Ok(());
         };
         match &mut open.content {
-            Content::Sequence(nodes) => nodes.push(node),
-            Content::Mapping { key, merges, entries } => match key.take() {
-                Some(Key::Named(name, line)) => {
+            OpenContent::Sequence(nodes) => nodes.push(node),
+            OpenContent::Mapping { key, merges, entries } => match key.take() {
+                Some(PendingKey::Named(name, line)) => {
                     if entries.put(name.clone(), node) {
                         self.duplicates.push(DuplicateKey { key: name, line });
                     }
                 }
-                Some(Key::Merge) => match mergeable(&node) {
+                Some(PendingKey::Merge) => match mergeable(&node) {
                     Some(mappings) => merges.push(mappings),
                     None => {
                         let found = "a merge key (<<) with neither a mapping nor a list of them";
@@ -231,10 +231,10 @@ impl Builder {
                 },
                 // An alias as a key.
                 None => match &node.value {
-                    Value::Scalar(Scalar::Text(name)) => {
-                        *key = Some(Key::Named(name.clone(), span.start.line()))
+                    YamlValue::Scalar(Scalar::Text(name)) => {
+                        *key = Some(PendingKey::Named(name.clone(), span.start.line()))
                     }
-                    Value::Scalar(_) => {
+                    YamlValue::Scalar(_) => {
                         return Err(SyntaxError::at(span, "an alias as a key that is not of a string"));
                     }
                     _ => return Err(SyntaxError::at(span, "a list or mapping as a key")),
@@ -248,12 +248,12 @@ impl Builder {
     /// earlier one, and within the list of one key an earlier mapping before a later.
     fn with_merged(
         &mut self,
-        mut entries: Entries,
-        merges: &[Vec<Rc<Node>>],
+        mut entries: MappingEntries,
+        merges: &[Vec<Rc<YamlNode>>],
         span: &Span,
-    ) -> Result<Vec<(String, Rc<Node>)>, SyntaxError> {
+    ) -> Result<Vec<(String, Rc<YamlNode>)>, SyntaxError> {
         for node in merges.iter().rev().flatten() {
-            let Value::Mapping(additions) = &node.value else {
+            let YamlValue::Mapping(additions) = &node.value else {
                 continue;
             };
             self.merged = self.merged.saturating_add(additions.len());
@@ -273,26 +273,26 @@ impl Builder {
     }
 }
 
-fn known_tag(tag: Option<&Tag>, span: &Span) -> Result<Known, SyntaxError> {
+fn known_tag(tag: Option<&Tag>, span: &Span) -> Result<KnownTag, SyntaxError> {
     tag::known(tag).ok_or_else(|| SyntaxError::at(span, UNKNOWN_TAG))
 }
 
-fn children(value: &Value) -> Box<dyn Iterator<Item = &Rc<Node>> + '_> {
+fn children(value: &YamlValue) -> Box<dyn Iterator<Item = &Rc<YamlNode>> + '_> {
     match value {
-        Value::Scalar(_) => Box::new(std::iter::empty()),
-        Value::Sequence(nodes) => Box::new(nodes.iter()),
-        Value::Mapping(entries) => Box::new(entries.iter().map(|(_, node)| node)),
+        YamlValue::Scalar(_) => Box::new(std::iter::empty()),
+        YamlValue::Sequence(nodes) => Box::new(nodes.iter()),
+        YamlValue::Mapping(entries) => Box::new(entries.iter().map(|(_, node)| node)),
     }
 }
 
 /// The mappings that a merge key brings in.
-fn mergeable(node: &Rc<Node>) -> Option<Vec<Rc<Node>>> {
+fn mergeable(node: &Rc<YamlNode>) -> Option<Vec<Rc<YamlNode>>> {
     match &node.value {
-        Value::Mapping(_) => Some(vec![Rc::clone(node)]),
-        Value::Sequence(nodes) => nodes
+        YamlValue::Mapping(_) => Some(vec![Rc::clone(node)]),
+        YamlValue::Sequence(nodes) => nodes
             .iter()
-            .all(|node| matches!(node.value, Value::Mapping(_)))
+            .all(|node| matches!(node.value, YamlValue::Mapping(_)))
             .then(|| nodes.clone()),
-        Value::Scalar(_) => None,
+        YamlValue::Scalar(_) => None,
     }
 }

@@ -3,8 +3,8 @@
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::environment::Environment;
-use super::error::Place;
+use crate::document::location::Location;
+use crate::environment::Environment;
 
 /// Longest chain of references: `A: os.environ/B`, `B: os.environ/C` …
 const CHAIN_MAX: usize = 16;
@@ -21,14 +21,14 @@ pub(crate) enum Assigned {
     /// A value.
     Literal {
         /// Where it stands.
-        place: Place,
+        location: Location,
         /// Possibly a secret.
         value: String,
     },
     /// `os.environ/…`: what another variable has.
     Reference {
         /// Where it stands.
-        place: Place,
+        location: Location,
         /// That variable.
         name: String,
     },
@@ -46,7 +46,7 @@ pub(crate) enum Origin<'a> {
     /// In the file.
     File {
         /// Where it stands.
-        place: &'a Place,
+        location: &'a Location,
         /// Its value.
         value: &'a str,
     },
@@ -78,8 +78,8 @@ impl<'a> Variables<'a> {
     pub(crate) fn origin(&self, name: &str) -> Option<Origin<'_>> {
         let behind = self.behind(name);
         match self.assigned.get(&behind) {
-            Some(Assigned::Literal { place, value }) if !value.is_empty() => {
-                Some(Origin::File { place, value })
+            Some(Assigned::Literal { location, value }) if !value.is_empty() => {
+                Some(Origin::File { location, value })
             }
             Some(Assigned::Literal { .. }) => None,
             _ => {
@@ -121,13 +121,15 @@ impl<'a> Variables<'a> {
     }
 
     /// The names that the file assigns and nobody asked for.
-    pub(crate) fn unused(&self) -> Vec<(&str, &Place)> {
+    pub(crate) fn unused(&self) -> Vec<(&str, &Location)> {
         let used = self.used.borrow();
         self.assigned
             .iter()
             .filter(|(name, _)| !used.contains(*name))
             .map(|(name, assigned)| match assigned {
-                Assigned::Literal { place, .. } | Assigned::Reference { place, .. } => (name.as_str(), place),
+                Assigned::Literal { location, .. } | Assigned::Reference { location, .. } => {
+                    (name.as_str(), location)
+                }
             })
             .collect()
     }

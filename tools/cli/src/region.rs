@@ -1,15 +1,5 @@
 //! AWS regions: how they are written, and which host Bedrock's runtime has in each partition.
 
-use super::error::Place;
-use super::reader::Reader;
-
-/// The variables that name a region, the first that is set first: LiteLLM's own, then those of the AWS SDKs, of which
-/// LiteLLM reads the last through boto3.
-pub(crate) const VARIABLES: [&str; 3] = ["AWS_REGION_NAME", "AWS_REGION", "AWS_DEFAULT_REGION"];
-
-const FIPS: &str = "AWS_USE_FIPS_ENDPOINT";
-const DUAL_STACK: &str = "AWS_USE_DUALSTACK_ENDPOINT";
-
 /// Longest name that is taken for a region; the longest of today has 16 characters.
 const LENGTH_MAX: usize = 32;
 
@@ -65,42 +55,6 @@ pub(crate) fn is_region(name: &str) -> bool {
         && words.iter().all(is_word)
         && matches!(number.len(), 1..=2)
         && number.chars().all(|c| c.is_ascii_digit())
-}
-
-/// The variant that the environment asks for, on behalf of the deployment at `place`.
-pub(crate) fn variant(place: &Place, reader: &mut Reader<'_>) -> Option<Variant> {
-    let (fips, dual_stack) = (is_on(FIPS, place, reader), is_on(DUAL_STACK, place, reader));
-    Some(Variant {
-        fips: fips?,
-        dual_stack: dual_stack?,
-    })
-}
-
-/// The AWS SDKs disagree about other values than these two, so a mistake must not turn FIPS off.
-fn is_on(variable: &'static str, place: &Place, reader: &mut Reader<'_>) -> Option<bool> {
-    match reader
-        .variables
-        .value(variable)
-        .map(str::to_ascii_lowercase)
-        .as_deref()
-    {
-        Some("true") => Some(true),
-        None | Some("false") => Some(false),
-        Some(_) => {
-            let expected = format!("true or false in the environment variable {variable}");
-            reader.unexpected(place, expected, "another value")
-        }
-    }
-}
-
-/// Notes that a URL of the configuration goes before what the environment asks for.
-pub(crate) fn note_variant_not_used(host: &str, place: &Place, reader: &mut Reader<'_>) {
-    if !host.contains("-fips.") && is_on(FIPS, place, reader) == Some(true) {
-        reader.note(
-            place,
-            format!("goes before {FIPS}, so this deployment does not use AWS's FIPS endpoint"),
-        );
-    }
 }
 
 /// The host of Bedrock's runtime in `region`.

@@ -17,30 +17,30 @@ use std::rc::Rc;
 use granit_parser::{ErrorKind, Event, Options, Parser, ScanError, Span, options};
 
 use self::builder::Builder;
-use super::scalar::Scalar;
+use crate::document::scalar::Scalar;
 
 /// Deepest nesting: LiteLLM's own files stay below 10, and the tree is dropped recursively.
 const DEPTH_MAX: usize = 64;
 
 /// A node and the line it starts on.
 #[derive(Debug)]
-pub(crate) struct Node {
+pub(crate) struct YamlNode {
     /// Line, from 1.
     pub line: usize,
     /// The value.
-    pub value: Value,
+    pub value: YamlValue,
     height: usize,
 }
 
 /// A value.
 #[derive(Debug)]
-pub(crate) enum Value {
+pub(crate) enum YamlValue {
     /// Neither list nor mapping.
     Scalar(Scalar),
     /// A list.
-    Sequence(Vec<Rc<Node>>),
+    Sequence(Vec<Rc<YamlNode>>),
     /// A mapping in the order of the file, each key once.
-    Mapping(Vec<(String, Rc<Node>)>),
+    Mapping(Vec<(String, Rc<YamlNode>)>),
 }
 
 /// A key that a mapping has twice.
@@ -74,7 +74,7 @@ impl SyntaxError {
 }
 
 /// Reads the only document of `text`; an empty one is an empty mapping.
-pub(crate) fn parse(text: &str) -> Result<(Rc<Node>, Vec<DuplicateKey>), SyntaxError> {
+pub(crate) fn parse(text: &str) -> Result<(Rc<YamlNode>, Vec<DuplicateKey>), SyntaxError> {
     let text = with_plain_line_breaks(text.strip_prefix('\u{feff}').unwrap_or(text));
     let mut builder = Builder::default();
     for event in Parser::new_from_str_with_options(&text, as_pyyaml()) {
