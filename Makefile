@@ -14,8 +14,6 @@ CARGO  ?= cargo
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 CLI    := $(TARGET)/debug/envoy-bedrock
 WASM   := dist/envoy-bedrock.wasm
-TRAP   := dist/envoy-bedrock-trap.wasm
-BARE   := dist/envoy-bedrock-unaccounted.wasm
 VENV   := .venv
 STAMP  := $(VENV)/.requirements-installed
 
@@ -53,7 +51,7 @@ unit: filter $(STAMP) ## cargo test, with the compiled filter and Envoy at hand
 	@echo "==> cargo test"
 	@$(CARGO) test --quiet --workspace
 
-e2e: cli emulator filter $(TRAP) $(STAMP) ## Real Envoy, emulator, boto3 and curl
+e2e: cli emulator filter $(STAMP) ## Real Envoy, emulator, boto3 and curl
 	@echo "==> pytest tests/e2e"
 	@$(VENV)/bin/python -m pytest -q tests/e2e $(PYTEST_ARGS)
 
@@ -78,18 +76,6 @@ $(WASM): $(FILTER_SOURCES) | rust-target
 	@mkdir -p dist
 	@cp $(TARGET)/wasm32-wasip1/filter/envoy_bedrock.wasm $@.new && mv $@.new $@
 	@echo "    $@: $$(wc -c < $@) bytes"
-
-# For one test: the filter with a trap in it. After the filter, since both have one name in target/.
-$(TRAP): $(FILTER_SOURCES) $(WASM)
-	@echo "==> the filter with a trap, for its test"
-	@$(CARGO) rustc --quiet --package envoy-bedrock --lib --crate-type cdylib --profile filter --target wasm32-wasip1 --features trap
-	@cp $(TARGET)/wasm32-wasip1/filter/envoy_bedrock.wasm $@.new && mv $@.new $@
-
-# For the benchmark: the filter without accounting.
-$(BARE): $(FILTER_SOURCES) $(WASM)
-	@echo "==> the filter without accounting, for the benchmark"
-	@$(CARGO) rustc --quiet --package envoy-bedrock --lib --crate-type cdylib --profile filter --target wasm32-wasip1 --features unaccounted
-	@cp $(TARGET)/wasm32-wasip1/filter/envoy_bedrock.wasm $@.new && mv $@.new $@
 
 cli: ## The command: envoy-bedrock
 	@echo "==> the command (the first build takes some minutes)"
@@ -116,7 +102,7 @@ $(STAMP): tests/e2e/requirements.txt
 	@$(VENV)/bin/pip install --quiet --disable-pip-version-check --requirement $<
 	@touch $@
 
-bench: cli filter $(BARE) $(STAMP) ## Compare with bare Envoy and its native signing filter (BENCH_ARGS=--help)
+bench: cli filter $(STAMP) ## Compare with bare Envoy and its native signing filter (BENCH_ARGS=--help)
 	@bench/run $(BENCH_ARGS)
 
 fmt: ## Format the Rust code

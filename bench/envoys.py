@@ -97,8 +97,8 @@ def native(gateway, unary_port, streams_port):
     return bare(gateway, unary_port, streams_port, [signing])
 
 
-def unaccounted(gateway, module):
-    """The gateway with a module that was built without accounting."""
+def baseline(gateway, module):
+    """The gateway with another build of the filter."""
     envoy = json.loads(json.dumps(gateway).replace(filter_of(gateway), str(module)))
     port = envoy["static_resources"]["listeners"][0]["address"]["socket_address"]["port_value"] = (
         free_port()

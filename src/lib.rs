@@ -17,8 +17,6 @@
 
 // An overflow in a test fails the test, as it should.
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects))]
-// The benchmark's build leaves callers out.
-#![cfg_attr(feature = "unaccounted", allow(dead_code))]
 
 pub mod admission;
 pub mod bedrock;

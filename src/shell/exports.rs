@@ -73,21 +73,18 @@ extern "C" fn proxy_on_response_headers(context_id: u32, _count: u32, ends: u32)
 }
 
 /// `size` bytes of the answer's body are here since some were last passed on, and with `ends` they are the last.
-#[cfg(not(feature = "unaccounted"))]
 #[unsafe(no_mangle)]
 extern "C" fn proxy_on_response_body(context_id: u32, size: usize, ends: u32) -> u32 {
     vm::response(context_id, |stream| stream.response_body(size, ends != 0)) as u32
 }
 
 /// The answer ends with trailers instead of its body.
-#[cfg(not(feature = "unaccounted"))]
 #[unsafe(no_mangle)]
 extern "C" fn proxy_on_response_trailers(context_id: u32, _count: u32) -> u32 {
     vm::response(context_id, vm::Stream::response_trailers) as u32
 }
 
 /// Envoy is about to write the access log, for the stream in the listener only.
-#[cfg(not(feature = "unaccounted"))]
 #[unsafe(no_mangle)]
 extern "C" fn proxy_on_log(context_id: u32) {
     vm::log(context_id);

