@@ -2,12 +2,10 @@
 everything that any emulator saw from a gateway."""
 
 import json
-import pathlib
 
 import pytest
 import trustme
 
-from clients import KEY
 from emulator import Emulator, judge
 from gateway import CREDENTIALS, Gateway, config
 

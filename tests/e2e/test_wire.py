@@ -8,7 +8,7 @@ import h2.connection
 import h2.events
 import pytest
 
-from clients import Response, responses, connection, everything, exchange, post, question, speak
+from clients import Response, connection, everything, exchange, post, question, responses, speak
 from conftest import EAST, WEST
 from gateway import KEY
 

@@ -1,7 +1,7 @@
-"""Five hundred requests, and what each place that reports usage or cost must say about them.
+"""Five hundred requests, and checks that every surface reports the same usage and cost for them.
 
-- `scenarios`, `models` and `requests` define what is sent.
-- `clients` sends it and keeps what came back.
-- `expectations` and `prices` compute the expected spend log.
-- `surfaces` and `metrics` compare the places with each other.
+- `scenarios`, `models` and `calls` define the requests and the configuration that serves them.
+- `clients` sends the requests and keeps the responses.
+- `expectations` and `prices` compute the expected rows of the spend log.
+- `surfaces` and `metrics` compare the surfaces with each other.
 """

@@ -1,4 +1,4 @@
-"""How the clients of the proof of accounting behave, and what they saw."""
+"""How the clients of the accounting tests behave, and what they received."""
 
 import base64
 import concurrent.futures
@@ -13,25 +13,25 @@ import botocore.eventstream
 
 from clients import connection
 
+from .calls import Call
 from .models import BODY_LIMIT_MEGABYTES
-from .requests import Ask
-from .scenarios import STREAMS, TOGETHER
+from .scenarios import CONCURRENT_CLIENTS, STREAMS
 
 ARRIVAL_SECONDS = 60
 PIECE_BYTES = 65_536
 
 
 @dataclasses.dataclass
-class Seen:
-    """What a client got: nothing but `None`s if it left, or was left, before the response began."""
+class Received:
+    """What a client received. The status is `None` if the response never began."""
 
     status: int | None = None
     headers: dict = dataclasses.field(default_factory=dict)
     body: bytes = b""
-    is_whole: bool = False
+    is_complete: bool = False
 
     def events(self, operation: str) -> list:
-        """(name, content) of the events of a stream, up to the first that is damaged or not whole."""
+        """(name, content) of a stream's events, up to the first damaged or incomplete one."""
         if operation not in STREAMS:
             return []
         buffer, found = botocore.eventstream.EventStreamBuffer(), []
@@ -48,24 +48,25 @@ class Seen:
         return found
 
     def characters(self, operation: str) -> int:
-        """Characters of the response's text that came."""
+        """The number of characters of response text that arrived."""
         if operation in STREAMS:
             deltas = (content.get("delta", {}) for _, content in self.events(operation))
             return sum(len(delta.get("text", "")) for delta in deltas)
         text = re.search(rb'"text":"([^"]*)', self.body)
         return len(text[1].decode(errors="ignore")) if text else 0
 
-    def told(self, member: str) -> str | None:
-        """What a response of Converse told behind `member`, as far as it came."""
+    def string_after(self, member: str) -> str | None:
+        """The string that follows `member` in a Converse response, if it arrived."""
         found = re.search(re.escape(member).encode() + rb'"([^"]*)"', self.body)
         return found[1].decode() if found else None
 
 
-class Crowd:
-    """Sends all requests, `TOGETHER` of them at once.
+class ClientPool:
+    """Sends all calls, `CONCURRENT_CLIENTS` of them at once.
 
-    Who leaves before a response does so when all of them have reached the emulator: it counts whom its fault `hang` has
-    hit, and a request that had not arrived would be another kind of request.
+    A client that disconnects before its response waits until all such requests have reached the
+    emulator, which counts the requests hit by its `hang` fault. A request that disconnects earlier
+    would be recorded differently.
     """
 
     def __init__(self, gateway, emulator, waiting: int):
@@ -74,14 +75,16 @@ class Crowd:
         self.lock, self.active, self.most_active = threading.Lock(), 0, 0
         self.kept = threading.local()
 
-    def run(self, asks: list) -> dict:
-        """What was seen, by call id."""
+    def run(self, calls: list) -> dict:
+        """What each call received, by call id."""
         watcher = threading.Thread(target=self.watch)
         watcher.start()
-        with concurrent.futures.ThreadPoolExecutor(TOGETHER) as pool:
-            seen = dict(zip([ask.call_id for ask in asks], pool.map(self.send, asks)))
+        with concurrent.futures.ThreadPoolExecutor(CONCURRENT_CLIENTS) as pool:
+            received = dict(
+                zip([call.call_id for call in calls], pool.map(self.send, calls), strict=True)
+            )
         watcher.join()
-        return seen
+        return received
 
     def watch(self):
         end = time.monotonic() + ARRIVAL_SECONDS
@@ -96,114 +99,114 @@ class Crowd:
                 return
             time.sleep(0.05)
 
-    def send(self, ask: Ask) -> Seen:
+    def send(self, call: Call) -> Received:
         with self.lock:
             self.active += 1
             self.most_active = max(self.most_active, self.active)
         try:
-            return getattr(self, ask.scenario.act)(ask)
+            return getattr(self, call.scenario.action)(call)
         finally:
             with self.lock:
                 self.active -= 1
 
-    # The acts.
+    # The actions.
 
-    def read(self, ask: Ask) -> Seen:
-        """Reads all that comes. The connection is kept for the next if the response was as it should be."""
+    def read(self, call: Call) -> Received:
+        """Reads the whole response. Keeps the connection for the next call if all went well."""
         kept = getattr(self.kept, "connection", None) or connection(self.gateway.url, 60)
-        kept.request(ask.method, ask.path, ask.body, ask.headers)
+        kept.request(call.method, call.path, call.body, call.headers)
         response = kept.getresponse()
-        seen = rest_of(response)
-        is_reusable = seen.is_whole and seen.status == 200 and not response.will_close
+        received = body_of(response)
+        is_reusable = received.is_complete and received.status == 200 and not response.will_close
         self.kept.connection = kept if is_reusable else kept.close()
-        return seen
+        return received
 
-    def leave_unanswered(self, ask: Ask) -> Seen:
+    def leave_unanswered(self, call: Call) -> Received:
         leaving = connection(self.gateway.url, 60)
-        leaving.request(ask.method, ask.path, ask.body, ask.headers)
+        leaving.request(call.method, call.path, call.body, call.headers)
         assert self.arrived.wait(ARRIVAL_SECONDS), (
-            f"expected {self.waiting} requests at the emulator"
+            f"fewer than {self.waiting} requests reached the emulator"
         )
         leaving.close()
-        return Seen()
+        return Received()
 
-    def leave_at_headers(self, ask: Ask) -> Seen:
+    def leave_at_headers(self, call: Call) -> Received:
         leaving = connection(self.gateway.url, 60)
-        leaving.request(ask.method, ask.path, ask.body, ask.headers)
+        leaving.request(call.method, call.path, call.body, call.headers)
         response = leaving.getresponse()
-        leave(leaving, response)
-        return Seen(response.status, lower(response))
+        disconnect(leaving, response)
+        return Received(response.status, lowercase_headers(response))
 
-    def leave_in_stream(self, ask: Ask) -> Seen:
+    def leave_in_stream(self, call: Call) -> Received:
         leaving = connection(self.gateway.url, 60)
-        leaving.request(ask.method, ask.path, ask.body, ask.headers)
+        leaving.request(call.method, call.path, call.body, call.headers)
         response = leaving.getresponse()
-        seen = Seen(response.status, lower(response))
-        while len(seen.events(ask.operation)) < ask.scenario.keeps:
+        received = Received(response.status, lowercase_headers(response))
+        while len(received.events(call.operation)) < call.scenario.events_read:
             piece = response.read1(PIECE_BYTES)
             assert piece, (
-                f"expected {ask.scenario.keeps} events, but found the end behind {seen.body}"
+                f"the stream ended before {call.scenario.events_read} events: {received.body}"
             )
-            seen.body += piece
-        leave(leaving, response)
-        return seen
+            received.body += piece
+        disconnect(leaving, response)
+        return received
 
-    def leave_uploading(self, ask: Ask) -> Seen:
-        """Envoy tells it to continue when the filter has had its headers."""
+    def leave_uploading(self, call: Call) -> Received:
+        """Disconnects once Envoy sends 100 Continue: by then the filter has the headers."""
         leaving = connection(self.gateway.url, 60)
-        self.begin(leaving, ask, **{"expect": "100-continue", "content-length": "100000"})
+        self.begin(leaving, call, **{"expect": "100-continue", "content-length": "100000"})
         assert leaving.sock.recv(PIECE_BYTES).startswith(b"HTTP/1.1 100 ")
-        leaving.sock.sendall(ask.body)
+        leaving.sock.sendall(call.body)
         leaving.close()
-        return Seen()
+        return Received()
 
-    def declare_too_much(self, ask: Ask) -> Seen:
-        with_too_much = connection(self.gateway.url, 60)
-        self.begin(with_too_much, ask, **{"content-length": "40000000"})
-        with_too_much.sock.sendall(b"x" * 40_000_000)
-        return answer_of(with_too_much)
+    def declare_too_much(self, call: Call) -> Received:
+        sender = connection(self.gateway.url, 60)
+        self.begin(sender, call, **{"content-length": "40000000"})
+        sender.sock.sendall(b"x" * 40_000_000)
+        return response_to(sender)
 
-    def send_too_much(self, ask: Ask) -> Seen:
-        with_too_much = connection(self.gateway.url, 60)
-        self.begin(with_too_much, ask, **{"transfer-encoding": "chunked"})
+    def send_too_much(self, call: Call) -> Received:
+        sender = connection(self.gateway.url, 60)
+        self.begin(sender, call, **{"transfer-encoding": "chunked"})
         size = BODY_LIMIT_MEGABYTES * 1024 * 1024 + 1
-        with_too_much.sock.sendall(b"%x\r\n" % size + b"x" * size + b"\r\n0\r\n\r\n")
-        return answer_of(with_too_much)
+        sender.sock.sendall(b"%x\r\n" % size + b"x" * size + b"\r\n0\r\n\r\n")
+        return response_to(sender)
 
-    def begin(self, opened, ask: Ask, **more):
-        opened.putrequest(ask.method, ask.path)
-        for name, value in {**ask.headers, **more}.items():
+    def begin(self, opened, call: Call, **more):
+        opened.putrequest(call.method, call.path)
+        for name, value in {**call.headers, **more}.items():
             opened.putheader(name, value)
         opened.endheaders()
 
 
-def answer_of(opened) -> Seen:
-    """The response to a request that was sent by hand."""
+def response_to(opened) -> Received:
+    """The response to a request written to the socket by hand."""
     response = http.client.HTTPResponse(opened.sock, method="POST")
     response.begin()
-    seen = rest_of(response)
+    received = body_of(response)
     opened.close()
-    return seen
+    return received
 
 
-def rest_of(response) -> Seen:
-    """The response, as far as it comes."""
-    seen = Seen(response.status, lower(response))
+def body_of(response) -> Received:
+    """The response, as much of it as arrives."""
+    received = Received(response.status, lowercase_headers(response))
     try:
         while piece := response.read1(PIECE_BYTES):
-            seen.body += piece
-        # `read1` takes the end of the connection for that of the response.
-        seen.is_whole = response.isclosed() and not response.length
+            received.body += piece
+        # `read1` also returns nothing when the connection breaks off.
+        received.is_complete = response.isclosed() and not response.length
     except (http.client.HTTPException, OSError):
         pass
-    return seen
+    return received
 
 
-def lower(response) -> dict:
+def lowercase_headers(response) -> dict:
     return {name.lower(): value for name, value in response.getheaders()}
 
 
-def leave(opened, response):
-    """Closes the connection: both objects have to be, as each holds the socket."""
+def disconnect(opened, response):
+    """Closes the connection and the response. Each of them holds the socket."""
     response.close()
     opened.close()

@@ -1,20 +1,20 @@
-"""What the row of each request has to say, from what was asked, what the client saw and what the emulator did."""
+"""The expected row of each call, from its request, its response and the emulator's log."""
 
 import hashlib
 import math
 
 from gateway import KEY
 
-from .clients import Seen
+from .calls import Call
+from .clients import Received
 from .models import Deployment
 from .prices import Cost, Prices, Tokens
-from .requests import Ask
 from .scenarios import INVOKE, INVOKE_STREAM
 
 KEY_HASH = hashlib.sha256(KEY.encode()).hexdigest()
 CHARACTERS_PER_TOKEN = 4
-# Fields of a row that are of the moment, and those that Envoy adds.
-OF_THE_MOMENT = {
+# Times, and the fields that Envoy adds.
+VARIABLE_FIELDS = {
     "startTime",
     "completionStartTime",
     "endTime",
@@ -25,7 +25,7 @@ OF_THE_MOMENT = {
 
 
 def reported(usage: dict) -> Tokens:
-    """A usage in Converse's form."""
+    """The tokens of a usage object in Converse's form."""
     hour = sum(each["inputTokens"] for each in usage.get("cacheDetails", []) if each["ttl"] == "1h")
     return Tokens(
         usage["inputTokens"],
@@ -36,16 +36,16 @@ def reported(usage: dict) -> Tokens:
     )
 
 
-def estimated(ask: Ask, seen: Seen) -> Tokens:
-    """A token for four characters, unless the stream began with its own count."""
-    output = math.ceil(seen.characters(ask.operation) / CHARACTERS_PER_TOKEN)
+def estimated(call: Call, received: Received) -> Tokens:
+    """One token per four characters, unless the stream began with a count of the input."""
+    output = math.ceil(received.characters(call.operation) / CHARACTERS_PER_TOKEN)
     starts = [
         content["message"]["usage"]
-        for _, content in seen.events(ask.operation)
+        for _, content in received.events(call.operation)
         if content.get("type") == "message_start"
     ]
     if not starts:
-        return Tokens(math.ceil(len(ask.body) / CHARACTERS_PER_TOKEN), output)
+        return Tokens(math.ceil(len(call.body) / CHARACTERS_PER_TOKEN), output)
     (usage,) = starts
     creation = usage.get("cache_creation", {})
     return Tokens(
@@ -58,11 +58,14 @@ def estimated(ask: Ask, seen: Seen) -> Tokens:
 
 
 class Expectations:
-    """`entries`: the emulator's log. `unseen`: by call id, what it sent of responses that no client saw, because they
-    broke off while the gateway held them."""
+    """Computes the expected rows.
 
-    def __init__(self, deployments: list, entries: list, unseen: dict):
-        self.unseen = unseen
+    `entries` is the emulator's log. `undelivered` holds, by call id, the responses that broke off while
+    the gateway held them, so that no client received them.
+    """
+
+    def __init__(self, deployments: list, entries: list, undelivered: dict):
+        self.undelivered = undelivered
         self.deployments = {(each.group, each.region): each for each in deployments}
         self.prices = Prices()
         self.attempts: dict = {}
@@ -70,73 +73,81 @@ class Expectations:
             agent = next((value for name, value in entry["headers"] if name == "user-agent"), None)
             self.attempts.setdefault(agent, []).append(entry)
 
-    def arrived(self, ask: Ask) -> list:
-        """The attempts that reached the emulator, in their order."""
-        return self.attempts.get(ask.user_agent, [])
+    def arrived(self, call: Call) -> list:
+        """The attempts that reached the emulator, in order."""
+        return self.attempts.get(call.user_agent, [])
 
-    def deployment(self, ask: Ask) -> Deployment | None:
-        """Where the last attempt went."""
-        if ask.scenario.is_refused:
+    def deployment(self, call: Call) -> Deployment | None:
+        """The deployment of the last attempt."""
+        if call.scenario.is_refused:
             return None
-        if not (arrived := self.arrived(ask)):
-            return next(each for (group, _), each in self.deployments.items() if group == ask.group)
-        return self.deployments[ask.group, arrived[-1]["region"]]
+        if not (arrived := self.arrived(call)):
+            return next(
+                each for (group, _), each in self.deployments.items() if group == call.group
+            )
+        return self.deployments[call.group, arrived[-1]["region"]]
 
-    def tokens(self, ask: Ask, seen: Seen) -> Tokens:
-        match ask.scenario.source:
+    def tokens(self, call: Call, received: Received) -> Tokens:
+        match call.scenario.source:
             case "reported":
-                return reported(self.arrived(ask)[-1]["usage"])
+                return reported(self.arrived(call)[-1]["usage"])
             case "headers":
-                # They do not tell for how long a cache was written.
-                told = reported(self.arrived(ask)[-1]["usage"])
-                return Tokens(told.input, told.output, told.cache_read, told.cache_write, 0)
+                # The headers do not say how long a cache entry lives.
+                tokens = reported(self.arrived(call)[-1]["usage"])
+                return Tokens(tokens.input, tokens.output, tokens.cache_read, tokens.cache_write, 0)
             case "estimated":
-                return estimated(ask, self.unseen.get(ask.call_id, seen))
+                return estimated(call, self.undelivered.get(call.call_id, received))
         return Tokens()
 
-    def served(self, ask: Ask, seen: Seen, asked: str | None, member: str) -> str | None:
-        """The tier or the latency of a response. Invoke says so in its headers, Converse in its response."""
-        arrived = self.arrived(ask)
-        if ask.scenario.source is None or not arrived or arrived[-1]["status"] != 200:
+    def served(
+        self, call: Call, received: Received, requested: str | None, member: str
+    ) -> str | None:
+        """The tier or latency that a response reports: Invoke in headers, Converse in the body."""
+        arrived = self.arrived(call)
+        if call.scenario.source is None or not arrived or arrived[-1]["status"] != 200:
             return None
-        if ask.operation in (INVOKE, INVOKE_STREAM) or ask.scenario.source == "reported":
-            return asked
-        # In a stream it comes beside the usage.
-        return None if ask.is_stream else self.unseen.get(ask.call_id, seen).told(member)
+        if call.operation in (INVOKE, INVOKE_STREAM) or call.scenario.source == "reported":
+            return requested
+        # A stream reports it together with the usage.
+        return (
+            None
+            if call.is_stream
+            else self.undelivered.get(call.call_id, received).string_after(member)
+        )
 
-    def row(self, ask: Ask, seen: Seen) -> dict:
-        """All of a row but what is of the moment."""
-        scenario, deployment = ask.scenario, self.deployment(ask)
-        arrived = self.arrived(ask)
+    def row(self, call: Call, received: Received) -> dict:
+        """The expected row, without `VARIABLE_FIELDS`."""
+        scenario, deployment = call.scenario, self.deployment(call)
+        arrived = self.arrived(call)
         is_answered = bool(arrived) and arrived[-1]["status"] is not None
-        tokens = self.tokens(ask, seen)
-        tier = self.served(ask, seen, ask.tier, '"serviceTier":{"type":')
-        latency = self.served(ask, seen, ask.latency, '"performanceConfig":{"latency":')
+        tokens = self.tokens(call, received)
+        tier = self.served(call, received, call.tier, '"serviceTier":{"type":')
+        latency = self.served(call, received, call.latency, '"performanceConfig":{"latency":')
         is_counted = scenario.source in ("reported", "headers", "estimated")
-        cost = self.prices.cost(ask, deployment, tokens, tier, latency) if is_counted else None
-        # What used nothing costs nothing.
+        cost = self.prices.cost(call, deployment, tokens, tier, latency) if is_counted else None
+        # No usage, no cost.
         parts = cost if scenario.source else Cost()
         failed = scenario.error_class is not None or scenario.http_status is None
-        asked = (
-            {"path": ask.path, "requested_model": ask.requested_model}
+        refused_path = (
+            {"path": call.path, "requested_model": call.requested_model}
             if scenario.is_refused
             else {}
         )
         return {
-            **asked,
-            "request_id": ask.call_id,
-            "call_type": ask.operation if deployment else None,
+            **refused_path,
+            "request_id": call.call_id,
+            "call_type": call.operation if deployment else None,
             "api_key": KEY_HASH if deployment else None,
             "key_alias": "master_key" if deployment else None,
             "model_group": deployment and deployment.group,
-            "model": deployment and deployment.asked(ask.captured, ask.operation),
+            "model": deployment and deployment.model_for(call.captured, call.operation),
             "model_id": deployment and deployment.id,
             "model_region": deployment and deployment.region,
             "api_base": deployment and deployment.api_base,
-            "request_tags": list(ask.tags),
-            "end_user": ask.end_user,
-            "metadata": ask.metadata,
-            "user_agent": ask.user_agent,
+            "request_tags": list(call.tags),
+            "end_user": call.end_user,
+            "metadata": call.metadata,
+            "user_agent": call.user_agent,
             "requester_ip_address": "127.0.0.1",
             "spend": parts and parts.total,
             "input_cost": parts and parts.input,
@@ -156,6 +167,6 @@ class Expectations:
             "http_status": scenario.http_status,
             "error_class": scenario.error_class,
             "attempted_retries": scenario.retries,
-            "stream": ask.is_stream and deployment is not None,
+            "stream": call.is_stream and deployment is not None,
             "x_amzn_requestid": arrived[-1]["request_id"] if is_answered else None,
         }

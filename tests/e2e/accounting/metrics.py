@@ -1,4 +1,4 @@
-"""What Prometheus sees, against the rows of the log and the emulator's count of attempts."""
+"""Compares the Prometheus metrics with the spend log and the emulator's log."""
 
 import collections
 import decimal
@@ -7,8 +7,8 @@ import time
 
 import requests
 
-from .scenarios import GONE, OPERATIONS
-from .surfaces import Story, differences, is_asked
+from .scenarios import OPERATIONS, UNREACHABLE
+from .surfaces import Story, differences, is_from_a_call
 
 REQUESTS = "envoy_bedrock_requests_total"
 FAILED = "envoy_bedrock_failed_requests_total"
@@ -58,7 +58,7 @@ UNREAD = {"estimated": "cut", "unknown": "absent"}
 
 
 def metrics_of(gateway, histograms: int) -> dict:
-    """Value by name and labels, once the histograms have as many requests as they should."""
+    """The values by name and labels, once the histograms count `histograms` requests."""
     end = time.monotonic() + HISTOGRAM_SECONDS
     while True:
         page = requests.get(f"{gateway.admin}/stats/prometheus", timeout=10).text
@@ -66,7 +66,7 @@ def metrics_of(gateway, histograms: int) -> dict:
         for name, labels, value in SAMPLE.findall(page):
             if name.startswith(OURS):
                 key = series(name, **dict(LABEL.findall(labels)))
-                assert key not in samples, f"{key} is there twice"
+                assert key not in samples, f"{key} appears twice"
                 samples[key] = int(decimal.Decimal(value))
         merged = sum(value for key, value in samples.items() if key.startswith(f"{DURATION}_count"))
         if merged >= histograms or time.monotonic() > end:
@@ -79,7 +79,7 @@ def series(name: str, **labels) -> str:
 
 
 def requests_labels(row: dict) -> dict:
-    """The labels of every metric of requests."""
+    """The labels that all request metrics share."""
     status = row["http_status"]
     return {
         "model_group": escaped(row["model_group"]),
@@ -95,8 +95,8 @@ def escaped(value: str) -> str:
     return value.replace(";", "%3B")
 
 
-def metrics_are_the_rows(story: Story) -> list:
-    """Every counter, and how many requests are in every histogram."""
+def metrics_match_the_rows(story: Story) -> list:
+    """Every counter, and the number of requests in every histogram."""
     counted = collections.Counter()
     for row in filter(is_admitted, story.rows):
         labels = requests_labels(row)
@@ -123,49 +123,47 @@ def metrics_are_the_rows(story: Story) -> list:
                 counted[series(f"{PER_REQUEST}_count", **labels, gen_ai_token_type=kind)] += 1
         if row["stream"] and row["completionStartTime"]:
             counted[series(f"{FIRST_TOKEN}_count", **labels)] += 1
-    for ask in story.asks:
-        if reason := REFUSALS.get(ask.scenario.name):
+    for call in story.calls:
+        if reason := REFUSALS.get(call.scenario.name):
             counted[series(REFUSED, reason=reason)] += 1
     names = {key.split(" ")[0] for key in counted}
-    # A counter that nothing was added to may be there or not.
-    told = {
+    # A counter of zero may be present or absent.
+    exported = {
         key: value for key, value in story.metrics.items() if value and key.split(" ")[0] in names
     }
     return differences(
-        "the metrics", told, "the log", {key: value for key, value in counted.items() if value}
+        "the metrics", exported, "the log", {key: value for key, value in counted.items() if value}
     )
 
 
-def attempts_are_the_emulators(story: Story) -> list:
-    """By deployment and outcome. What went to the region that takes no connections, only the requests can tell."""
+def attempts_match_the_emulator(story: Story) -> list:
+    """By deployment and outcome. The emulator cannot log attempts at the unreachable region."""
     arrived = collections.Counter()
     deployments = story.expectations.deployments.values()
     places = {
-        (each.asked("*", operation), each.region, operation): each
+        (each.model_for("*", operation), each.region, operation): each
         for each in deployments
         for operation in OPERATIONS
     }
     wildcard = next(each for each in deployments if "*" in each.model)
     for entry in story.entries:
         place = places.get((entry["model"], entry["region"], entry["operation"]), wildcard)
-        is_throttled = (
-            entry["status"] == 429
-            or entry["model"] == "proof.throttled-400-v1:0"
-            and entry["status"] == 400
+        is_throttled = entry["status"] == 429 or (
+            entry["model"] == "proof.throttled-400-v1:0" and entry["status"] == 400
         )
         arrived[attempt(place, "throttled" if is_throttled else outcome(entry["status"]))] += 1
-    for ask in story.asks:
-        if ask.scenario.name in ("gone", "all-gone"):
-            place = story.expectations.deployments[ask.group, GONE]
+    for call in story.calls:
+        if call.scenario.name in ("unreachable", "all-unreachable"):
+            place = story.expectations.deployments[call.group, UNREACHABLE]
             arrived[attempt(place, "none")] += (
-                1 if ask.scenario.name == "gone" else ask.scenario.retries + 1
+                1 if call.scenario.name == "unreachable" else call.scenario.retries + 1
             )
-    told = {key: value for key, value in story.metrics.items() if key.startswith(ATTEMPTS)}
-    return differences("the metrics", told, "the emulator", arrived)
+    exported = {key: value for key, value in story.metrics.items() if key.startswith(ATTEMPTS)}
+    return differences("the metrics", exported, "the emulator", arrived)
 
 
 def deployments_are_described(story: Story) -> list:
-    told = {key: value for key, value in story.metrics.items() if key.startswith(DEPLOYMENT)}
+    exported = {key: value for key, value in story.metrics.items() if key.startswith(DEPLOYMENT)}
     configured = {
         series(
             DEPLOYMENT,
@@ -176,17 +174,19 @@ def deployments_are_described(story: Story) -> list:
         ): 1
         for each in story.expectations.deployments.values()
     }
-    return differences("the metrics", told, "the configuration", configured)
+    return differences("the metrics", exported, "the configuration", configured)
 
 
-def names_are_those_that_are_documented(story: Story) -> list:
+def metric_names_are_the_documented_ones(story: Story) -> list:
     parts = [f"{name}_{part}" for name in HISTOGRAMS for part in ("bucket", "sum", "count")]
-    told = {key.split(" ")[0]: "there" for key in story.metrics}
-    return differences("the metrics", told, "expected", dict.fromkeys([*NUMBERS, *parts], "there"))
+    exported = {key.split(" ")[0]: "present" for key in story.metrics}
+    return differences(
+        "the metrics", exported, "expected", dict.fromkeys([*NUMBERS, *parts], "present")
+    )
 
 
 def is_admitted(row: dict) -> bool:
-    return is_asked(row) and row["call_type"] is not None
+    return is_from_a_call(row) and row["call_type"] is not None
 
 
 def attempt(place, outcome: str) -> str:

@@ -1,4 +1,4 @@
-"""The configuration that serves the requests of the proof of accounting."""
+"""The configuration that serves the calls of the accounting tests."""
 
 import dataclasses
 import json
@@ -8,16 +8,16 @@ from .scenarios import (
     CENTRAL,
     COUNT,
     EAST,
-    GONE,
+    GROUP_ALIASES,
     OLD_HAIKU,
-    OTHER_NAMES,
     SCENARIOS,
     UNPRICED,
+    UNREACHABLE,
     WEST,
 )
 
 BODY_LIMIT_MEGABYTES = 2
-# Far above what any request needs that is answered at all.
+# Far longer than any successful request takes.
 TIMEOUT_SECONDS = 10
 SONNET = "anthropic.claude-sonnet-4-5-20250929-v1:0"
 HAIKU = "anthropic.claude-haiku-4-5-20251001-v1:0"
@@ -28,7 +28,7 @@ OPUS = "anthropic.claude-opus-4-1-20250805-v1:0"
 NAMED_PROFILE = f"arn:aws:bedrock:{WEST}:123456789012:application-inference-profile/abc123def457"
 PROVISIONED = f"arn:aws:bedrock:{EAST}:123456789012:provisioned-model/abc123def458"
 RERANK = "cohere.rerank-v3-5:0"
-# The digits of a price that somebody negotiated: no float holds them all.
+# Negotiated prices with more digits than a float holds.
 OWN_PRICE = {
     "input_cost_per_token": "0.000001234567",
     "output_cost_per_token": "0.000007654321",
@@ -49,8 +49,8 @@ class Deployment:
     base_model: str | None = None
     model_id: str | None = None
 
-    def asked(self, captured: str, operation: str) -> str:
-        """Bedrock's id of the model that a request goes to. Tokens are counted by the foundation model."""
+    def model_for(self, captured: str, operation: str) -> str:
+        """The Bedrock model id in the upstream path. CountTokens takes the foundation model."""
         model = (self.model_id or self.model).replace("*", captured)
         if operation != COUNT:
             return model
@@ -79,7 +79,7 @@ class Deployment:
 
 
 def deployments() -> list:
-    """The models of `PLAIN`, and one for each scenario that has its own. No two have one model in one region."""
+    """The models of `PLAIN` and of each scenario. No two share both model and region."""
     own = [
         Deployment("sonnet", WEST, f"us.{SONNET}"),
         Deployment("sonnet", EAST, f"us.{SONNET}"),
@@ -97,9 +97,11 @@ def deployments() -> list:
         Deployment("reranker", EAST, RERANK),
     ]
     for scenario in SCENARIOS:
-        (name, *others), model = scenario.asked, f"proof.{scenario.name}-v1:0"
+        (name, *others), model = scenario.aliases, f"proof.{scenario.name}-v1:0"
         if name == scenario.name and not others:
-            regions = {"gone": (GONE, EAST), "all-gone": (GONE,)}.get(name, (WEST, EAST))
+            regions = {"unreachable": (UNREACHABLE, EAST), "all-unreachable": (UNREACHABLE,)}.get(
+                name, (WEST, EAST)
+            )
             own += [
                 Deployment(name, region, model, order, base_model=f"us.{(SONNET, HAIKU)[order]}")
                 for order, region in enumerate(regions)
@@ -113,14 +115,14 @@ def configuration() -> str:
             "model_list": [deployment.entry() for deployment in deployments()],
             "litellm_settings": {"request_timeout": TIMEOUT_SECONDS},
             "general_settings": {"max_request_size_mb": BODY_LIMIT_MEGABYTES},
-            "router_settings": {"model_group_alias": OTHER_NAMES},
+            "router_settings": {"model_group_alias": GROUP_ALIASES},
         },
         indent=1,
     )
 
 
 def extra_models() -> list:
-    """What the emulator has to serve besides the models that it knows."""
+    """The models that the emulator does not know by itself."""
     return sorted(
         {each.model for each in deployments() if each.model.startswith(("proof.", "acme."))}
     )

@@ -1,4 +1,4 @@
-"""What requests cost, worked out without the gateway: LiteLLM's formula over the price list, in decimals."""
+"""The cost of a call, computed independently by LiteLLM's formula over the price list."""
 
 import dataclasses
 import decimal
@@ -6,22 +6,22 @@ import json
 
 from emulator import ROOT
 
+from .calls import Call
 from .models import Deployment
-from .requests import Ask
 
 CATALOGUE = ROOT / "tools" / "cli" / "data" / "bedrock-prices.json"
 GEOGRAPHIES = ("us.", "eu.", "apac.", "global.")
 PRICED_TIERS = ("flex", "priority")
-# Above so many tokens of a prompt, cached ones included, other prices hold.
-STEP, STEP_NAME = 200_000, "_above_200k_tokens"
-# Units of the models that are asked, besides tokens.
+# Prompts with more tokens than this, cached ones included, have other prices.
+LONG_PROMPT_TOKENS, LONG_PROMPT_SUFFIX = 200_000, "_above_200k_tokens"
+# Units other than tokens that the models of these tests are priced in.
 OTHER_UNITS = ("input_cost_per_query",)
 ZERO = decimal.Decimal(0)
 
 
 @dataclasses.dataclass(frozen=True)
 class Tokens:
-    """Those of one request; the parts of the prompt do not overlap."""
+    """The tokens of one call. The parts of the prompt do not overlap."""
 
     input: int = 0
     output: int = 0
@@ -58,13 +58,13 @@ class Prices:
             CATALOGUE.read_text(encoding="utf-8"), parse_float=decimal.Decimal
         )
 
-    def find(self, ask: Ask, deployment: Deployment) -> dict | None:
-        """The prices of a deployment: its own, those of its base model, or those of its model."""
+    def find(self, call: Call, deployment: Deployment) -> dict | None:
+        """The prices of a deployment: its own, or those of its base model or model."""
         if deployment.prices:
             return {name: decimal.Decimal(price) for name, price in deployment.prices.items()}
         if "provisioned-model" in (deployment.model_id or "") and not deployment.base_model:
             return None
-        model = deployment.base_model or deployment.model.replace("*", ask.captured)
+        model = deployment.base_model or deployment.model.replace("*", call.captured)
         for name in [
             model,
             *(model.removeprefix(each) for each in GEOGRAPHIES if model.startswith(each)),
@@ -77,14 +77,14 @@ class Prices:
 
     def cost(
         self,
-        ask: Ask,
+        call: Call,
         deployment: Deployment,
         tokens: Tokens,
         tier: str | None,
         latency: str | None,
     ) -> Cost | None:
-        """`None`: it is not known. `tier` and `latency`: what the response says it was served by."""
-        prices = self.find(ask, deployment)
+        """The cost, or `None` if unknown. `tier` and `latency` are as the response reports them."""
+        prices = self.find(call, deployment)
         if prices is None or (latency == "optimized" and not deployment.prices):
             return None
 
@@ -92,9 +92,11 @@ class Prices:
             names = [name]
             if tier in PRICED_TIERS:
                 names.insert(0, f"{name}_{tier}")
-            # As in LiteLLM, the one-hour rate of a tier does not pass to the standard one above the step.
-            if tokens.prompt > STEP and not (tier in PRICED_TIERS and name.endswith("_above_1hr")):
-                names.insert(0, name + STEP_NAME)
+            # As in LiteLLM, a tier's one-hour rate has no rate for long prompts.
+            if tokens.prompt > LONG_PROMPT_TOKENS and not (
+                tier in PRICED_TIERS and name.endswith("_above_1hr")
+            ):
+                names.insert(0, name + LONG_PROMPT_SUFFIX)
             return next((decimal.Decimal(prices[each]) for each in names if each in prices), None)
 
         def first(*names: str) -> decimal.Decimal:

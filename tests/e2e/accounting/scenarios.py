@@ -1,15 +1,14 @@
-"""What the proof of accounting asks for: requests of every kind that a price has to be found for, and what goes wrong
-with them.
+"""The scenarios of the accounting tests: every kind of priced request, and every kind of failure.
 
-Whatever goes wrong does so by the model that is asked for: the emulator's faults match Bedrock's model ids, so that
-the same requests meet the same faults in every run, whatever their order.
+Each failure belongs to a model: the emulator's faults match Bedrock model ids, so the same requests
+meet the same faults in every run, whatever their order.
 """
 
 import dataclasses
 
-WEST, EAST, CENTRAL, GONE = "us-west-2", "us-east-1", "eu-central-1", "ap-south-1"
-REGIONS = (WEST, EAST, CENTRAL, GONE)
-TOTAL, TOGETHER = 500, 64
+WEST, EAST, CENTRAL, UNREACHABLE = "us-west-2", "us-east-1", "eu-central-1", "ap-south-1"
+REGIONS = (WEST, EAST, CENTRAL, UNREACHABLE)
+TOTAL, CONCURRENT_CLIENTS = 500, 64
 CONVERSE, STREAM, INVOKE, INVOKE_STREAM, COUNT = OPERATIONS = (
     "converse",
     "converse-stream",
@@ -19,20 +18,20 @@ CONVERSE, STREAM, INVOKE, INVOKE_STREAM, COUNT = OPERATIONS = (
 )
 STREAMS = (STREAM, INVOKE_STREAM)
 OLD_HAIKU, UNPRICED = "anthropic.claude-3-haiku-20240307-v1:0", "acme.frontier-v1:0"
-# Above the longest response whose headers wait for its cost (1 MiB).
+# Longer than the longest response that the gateway holds for its cost (1 MiB).
 LONG_ANSWER_BYTES = 3_000_000
 
 
 @dataclasses.dataclass(frozen=True)
 class Scenario:
-    """Requests of one kind, what is to go wrong with them, and what their rows have to say of it."""
+    """Requests of one kind, the faults that they meet, and the expected outcome in their rows."""
 
     name: str
     count: int
-    asked: tuple = ("sonnet",)
+    aliases: tuple = ("sonnet",)
     operations: tuple = (CONVERSE, STREAM, INVOKE, INVOKE_STREAM)
-    act: str = "read"
-    keeps: int = 0  # `leave_in_stream`: events that the client reads
+    action: str = "read"
+    events_read: int = 0  # by `leave_in_stream`
     faults: tuple = ()
     http_status: int | None = 200
     error_class: str | None = None
@@ -42,8 +41,8 @@ class Scenario:
 
     @property
     def is_refused(self) -> bool:
-        """Whether it never became a request to Bedrock."""
-        return self.name.startswith("refused") or self.act == "leave_uploading"
+        """Whether the request never went upstream."""
+        return self.name.startswith("refused") or self.action == "leave_uploading"
 
 
 def fault(kind, region=WEST, **more) -> dict:
@@ -71,7 +70,7 @@ def failed(name, count, status, error_class, retries=2, faults=()) -> Scenario:
     )
 
 
-def caller(name, count, status, error_class, faults=(), **more) -> Scenario:
+def client_error(name, count, status, error_class, faults=(), **more) -> Scenario:
     return Scenario(
         name, count, faults=faults, http_status=status, error_class=error_class, source=None, **more
     )
@@ -83,9 +82,14 @@ def in_stream(name, count, *faults, error_class=None, source="estimated", **more
     )
 
 
-def refused(name, count, status, error_class, act="read") -> Scenario:
+def refused(name, count, status, error_class, action="read") -> Scenario:
     return Scenario(
-        f"refused-{name}", count, act=act, http_status=status, error_class=error_class, source=None
+        f"refused-{name}",
+        count,
+        action=action,
+        http_status=status,
+        error_class=error_class,
+        source=None,
     )
 
 
@@ -93,19 +97,19 @@ UNAVAILABLE, VALIDATION = "ServiceUnavailableException", "ValidationException"
 UNKNOWN_CLIENT, UNKNOWN_OPERATION = "UnrecognizedClientException", "UnknownOperationException"
 
 SCENARIOS = [
-    # Those who wait for others come first, so that the others are there.
+    # These wait for each other, so they come first.
     Scenario(
         "left-unanswered",
         10,
         ("left-unanswered",),
         (CONVERSE, STREAM, INVOKE, INVOKE_STREAM),
-        act="leave_unanswered",
+        action="leave_unanswered",
         faults=everywhere("hang"),
         http_status=None,
         error_class="Cut",
         source="estimated",
     ),
-    # These are hung up on by the gateway, while Bedrock still works for them.
+    # The gateway gives up on these while Bedrock is still working.
     Scenario(
         "timed-out",
         6,
@@ -116,17 +120,21 @@ SCENARIOS = [
         source="estimated",
     ),
     in_stream(
-        "left-at-headers", 6, *everywhere("silent_start"), error_class="Cut", act="leave_at_headers"
+        "left-at-headers",
+        6,
+        *everywhere("silent_start"),
+        error_class="Cut",
+        action="leave_at_headers",
     ),
     in_stream(
         "left-in-stream",
         14,
         *everywhere("stall", after_events=4),
         error_class="Cut",
-        act="leave_in_stream",
-        keeps=4,
+        action="leave_in_stream",
+        events_read=4,
     ),
-    Scenario("left-uploading", 5, act="leave_uploading", http_status=None, source=None),
+    Scenario("left-uploading", 5, action="leave_uploading", http_status=None, source=None),
     Scenario(
         "counted",
         20,
@@ -138,23 +146,23 @@ SCENARIOS = [
     Scenario("reranked", 6, ("reranker",), (INVOKE,), source="headers"),
     Scenario("long-prompt", 3, operations=(CONVERSE, STREAM, INVOKE)),
     Scenario("long-response", 3, ("long-response",), (CONVERSE, INVOKE)),
-    caller("invalid", 12, 400, VALIDATION),
-    caller(
+    client_error("invalid", 12, 400, VALIDATION),
+    client_error(
         "denied",
         6,
         403,
         "AccessDeniedException",
         everywhere("status", status=403),
-        asked=("denied",),
+        aliases=("denied",),
         retries=1,
     ),
-    caller(
+    client_error(
         "missing",
         4,
         404,
         "ResourceNotFoundException",
         everywhere("status", status=404),
-        asked=("missing",),
+        aliases=("missing",),
         retries=1,
     ),
     retried("throttled", 16, fault("status", status=429)),
@@ -164,7 +172,7 @@ SCENARIOS = [
     retried("failing-408", 4, fault("status", status=408)),
     retried("reset", 8, fault("reset")),
     retried("reset-early", 4, fault("reset_after_request_headers")),
-    retried("gone", 8),
+    retried("unreachable", 8),
     retried("expired", 6, fault("status", status=403, error_type="ExpiredTokenException")),
     retried("withdrawn", 4, fault("status", status=404)),
     retried("throttled-400", 4, fault("status", status=400, error_type="ThrottlingException")),
@@ -175,7 +183,7 @@ SCENARIOS = [
         "all-failing", 4, 500, "InternalServerException", faults=everywhere("status", status=500)
     ),
     failed("all-reset", 4, 503, UNAVAILABLE, faults=everywhere("reset")),
-    failed("all-gone", 4, 503, UNAVAILABLE),
+    failed("all-unreachable", 4, 503, UNAVAILABLE),
     in_stream(
         "exception-late",
         8,
@@ -205,7 +213,7 @@ SCENARIOS = [
     ),
     in_stream("cut", 10, *everywhere("cut", after_events=4), error_class="Cut"),
     in_stream("cut-at-headers", 4, *everywhere("cut", after_events=0), error_class="Cut"),
-    # These were held for their cost, so Envoy can still answer something else.
+    # The gateway held these for their cost, so Envoy can still replace the response.
     Scenario(
         "cut-response",
         5,
@@ -242,8 +250,8 @@ SCENARIOS = [
     refused("unknown-operation", 4, 404, UNKNOWN_OPERATION),
     refused("bad-path", 3, 400, VALIDATION),
     refused("method", 4, 405, UNKNOWN_OPERATION),
-    refused("too-large", 4, 413, VALIDATION, act="declare_too_much"),
-    refused("too-long", 3, 413, VALIDATION, act="send_too_much"),
+    refused("too-large", 4, 413, VALIDATION, action="declare_too_much"),
+    refused("too-long", 3, 413, VALIDATION, action="send_too_much"),
 ]
 PLAIN = Scenario(
     "plain",
@@ -264,11 +272,11 @@ PLAIN = Scenario(
         f"any/{UNPRICED}",
     ),
 )
-OTHER_NAMES = {"fast": "haiku"}
+GROUP_ALIASES = {"fast": "haiku"}
 
 
 def prepare(emulator):
-    """Sets all faults, and lets every response take long enough for the requests to be many at once."""
+    """Sets all faults. Slows every response down enough for the requests to overlap."""
     emulator.pace(latency_ms=40)
     for scenario in SCENARIOS:
         model = f"proof.{scenario.name}-v1:0"
@@ -276,4 +284,4 @@ def prepare(emulator):
             emulator.pace(response_bytes=LONG_ANSWER_BYTES, model=model)
         for each in scenario.faults:
             emulator.fault(model=model, **each)
-    emulator.fault("refused", region=GONE)
+    emulator.fault("refused", region=UNREACHABLE)

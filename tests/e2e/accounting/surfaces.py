@@ -1,5 +1,7 @@
-"""The surfaces on which the gateway says what requests used and cost, each brought into the same form: a number or a
-word for each fact, and the fact in words. So any two can be compared, and a difference reads as a sentence.
+"""The surfaces on which the gateway reports usage and cost: log, headers, lookups and `spend`.
+
+Each is reduced to a dictionary from a fact in words to a value. So any two can be compared, and a
+difference reads as a sentence.
 """
 
 import collections
@@ -15,15 +17,15 @@ import urllib.parse
 from clients import connection
 from gateway import KEY, command_line
 
-from .expectations import OF_THE_MOMENT, Expectations, reported
-from .requests import Ask
+from .calls import Call
+from .expectations import VARIABLE_FIELDS, Expectations, reported
 from .scenarios import COUNT
 
 LOG_SECONDS = 20
-# By what a request can be looked up.
+# A call can be looked up by either of these.
 IDS = ("request_id", "x_amzn_requestid")
-# What Envoy itself adds to a line.
-ENVOYS = ("requester_ip_address", "envoy")
+# Fields that Envoy adds to a line of the log.
+ENVOY_FIELDS = ("requester_ip_address", "envoy")
 ABSENT = "nothing"
 COUNTED = ("reported", "headers")
 GROUPINGS = (
@@ -56,10 +58,10 @@ DEPLOYMENT_HEADERS = {
 
 @dataclasses.dataclass
 class Story:
-    """What all sides say about the same requests."""
+    """What every side reports about the same calls."""
 
-    asks: list
-    seen: dict
+    calls: list
+    received: dict
     entries: list
     summary: dict
     rows: list
@@ -68,46 +70,46 @@ class Story:
     metrics: dict
     expectations: Expectations
 
-    def row_of(self, ask: Ask) -> dict:
-        return next((row for row in self.rows if row["request_id"] == ask.call_id), {})
+    def row_of(self, call: Call) -> dict:
+        return next((row for row in self.rows if row["request_id"] == call.call_id), {})
 
 
 def differences(left_name: str, left: dict, right_name: str, right: dict) -> list:
-    """Where two surfaces do not tell the same, in words."""
+    """The facts on which two surfaces differ, as sentences."""
     facts = sorted(left.keys() | right.keys())
-    told = [(fact, left.get(fact, ABSENT), right.get(fact, ABSENT)) for fact in facts]
+    values = [(fact, left.get(fact, ABSENT), right.get(fact, ABSENT)) for fact in facts]
     return [
         f"{fact}: {left_name} {ours}, {right_name} {theirs}"
-        for fact, ours, theirs in told
+        for fact, ours, theirs in values
         if ours != theirs
     ]
 
 
-# Reading.
+# Collecting.
 
 
 def rows_of(gateway, count: int) -> list:
-    """The lines of the spend log, once it has `count` requests that have a call id of the proof's."""
+    """The rows of the spend log, once it holds those of `count` calls."""
     end = time.monotonic() + LOG_SECONDS
     while True:
         lines = gateway.access_log().split("\n")
         rows = [json.loads(line, parse_float=decimal.Decimal) for line in lines[:-1]]
-        if sum(is_asked(row) for row in rows) >= count or time.monotonic() > end:
+        if sum(is_from_a_call(row) for row in rows) >= count or time.monotonic() > end:
             return rows
         time.sleep(0.05)
 
 
-def is_asked(row: dict) -> bool:
+def is_from_a_call(row: dict) -> bool:
     return row.get("request_id", "").startswith("proof-")
 
 
 def is_internal(row: dict) -> bool:
-    """A probe or a question for the spend log, which are no spending."""
+    """Whether the row is that of a probe or a lookup, which cost nothing."""
     return row["call_type"] == "internal"
 
 
 def spend_of(gateway) -> dict:
-    """What `envoy-bedrock spend` adds up to, by grouping."""
+    """The output of `envoy-bedrock spend`, by grouping."""
 
     def run(by: str) -> dict:
         done = subprocess.run(
@@ -123,7 +125,7 @@ def spend_of(gateway) -> dict:
 
 
 def lookups_of(gateway, rows: list) -> dict:
-    """What `GET /spend/logs` says of each request, by each of its ids."""
+    """The rows that `GET /spend/logs` returns, by each id of each call."""
     kept = threading.local()
 
     def look_up(id: str) -> list:
@@ -139,46 +141,46 @@ def lookups_of(gateway, rows: list) -> dict:
         assert response.status == 200, (id, response.status, body)
         return json.loads(body, parse_float=decimal.Decimal)
 
-    ids = [row[name] for row in rows if is_asked(row) for name in IDS if row[name]]
+    ids = [row[name] for row in rows if is_from_a_call(row) for name in IDS if row[name]]
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
-        return dict(zip(ids, pool.map(look_up, ids)))
+        return dict(zip(ids, pool.map(look_up, ids), strict=True))
 
 
-# Facts.
+# Comparisons.
 
 
-def one_row_for_each(story: Story) -> list:
-    """A row for each request, none twice, and no others but those of the readiness probes."""
-    asked = {f"rows of {ask.call_id}": 1 for ask in story.asks}
+def each_call_has_one_row(story: Story) -> list:
+    """No other rows either, except those of readiness probes."""
+    expected = {f"rows of {call.call_id}": 1 for call in story.calls}
     found = collections.Counter(
         f"rows of {row['request_id']}"
         for row in story.rows
-        if is_asked(row) or not is_internal(row)
+        if is_from_a_call(row) or not is_internal(row)
     )
-    return differences("the log", found, "expected", asked)
+    return differences("the log", found, "expected", expected)
 
 
-def rows_tell_what_happened(story: Story) -> list:
-    """Every field of every row but the times."""
+def rows_match_the_expectations(story: Story) -> list:
+    """Every field of every row, except the times."""
     expected, found = {}, {}
-    for ask in story.asks:
-        fields = story.expectations.row(ask, story.seen[ask.call_id])
-        expected |= {f"{name} of {ask.call_id}": value for name, value in fields.items()}
-        expected[f"Envoy's attempts of {ask.call_id}"] = (
-            str(ask.scenario.retries + 1) if fields["call_type"] else "0"
+    for call in story.calls:
+        fields = story.expectations.row(call, story.received[call.call_id])
+        expected |= {f"{name} of {call.call_id}": value for name, value in fields.items()}
+        expected[f"Envoy's attempts of {call.call_id}"] = (
+            str(call.scenario.retries + 1) if fields["call_type"] else "0"
         )
-        row = story.row_of(ask)
-        found[f"Envoy's attempts of {ask.call_id}"] = row.get("envoy", {}).get("attempts")
+        row = story.row_of(call)
+        found[f"Envoy's attempts of {call.call_id}"] = row.get("envoy", {}).get("attempts")
         found |= {
-            f"{name} of {ask.call_id}": value
+            f"{name} of {call.call_id}": value
             for name, value in row.items()
-            if name not in OF_THE_MOMENT
+            if name not in VARIABLE_FIELDS
         }
     return differences("the log", found, "expected", expected)
 
 
-def tokens_are_the_emulators(story: Story) -> list:
-    """Sums by model, region and operation of what was reported. Behind a damaged frame nothing can be read."""
+def tokens_match_the_emulator(story: Story) -> list:
+    """Sums by model, region and operation. The gateway reads nothing after a damaged frame."""
     rows, account = collections.Counter(), collections.Counter()
     for row in story.rows:
         if row["usage_source"] in COUNTED:
@@ -190,8 +192,8 @@ def tokens_are_the_emulators(story: Story) -> list:
     return differences("the log", rows, "the emulator", account)
 
 
-def regions_sum_to_the_summary(story: Story) -> list:
-    """The emulator's own sums of each region, to which what could not be read belongs too."""
+def region_totals_match_the_emulator_summary(story: Story) -> list:
+    """The emulator's sums include the usage that the gateway could not read."""
     names = {
         "input": "input_tokens",
         "output": "output_tokens",
@@ -214,11 +216,11 @@ def regions_sum_to_the_summary(story: Story) -> list:
     )
 
 
-def estimates_are_marked_and_not_zero(story: Story) -> list:
+def estimates_are_marked_and_nonzero(story: Story) -> list:
     expected = {
-        f"estimate of {ask.call_id}": True
-        for ask in story.asks
-        if ask.scenario.source == "estimated"
+        f"estimate of {call.call_id}": True
+        for call in story.calls
+        if call.scenario.source == "estimated"
     }
     found = {
         f"estimate of {row['request_id']}": row["prompt_tokens"] > 0 and row["spend"] != 0
@@ -228,76 +230,76 @@ def estimates_are_marked_and_not_zero(story: Story) -> list:
     return differences("the log", found, "expected", expected)
 
 
-def headers_are_the_rows(story: Story) -> list:
-    """What clients were told, if they got a response, is what the log says. Times go on after they are told."""
-    told, logged = {}, {}
-    for ask in story.asks:
-        seen, row = story.seen[ask.call_id], story.row_of(ask)
-        if seen.status is None or not row:
+def headers_match_the_rows(story: Story) -> list:
+    """What clients received equals what the log says. Durations keep growing after the headers."""
+    in_headers, in_log = {}, {}
+    for call in story.calls:
+        received, row = story.received[call.call_id], story.row_of(call)
+        if received.status is None or not row:
             continue
-        told[f"status of {ask.call_id}"] = str(seen.status)
-        logged[f"status of {ask.call_id}"] = row["envoy"]["response_code"]
-        if is_replaced(ask):
+        in_headers[f"status of {call.call_id}"] = str(received.status)
+        in_log[f"status of {call.call_id}"] = row["envoy"]["response_code"]
+        if is_replaced_by_envoy(call):
             continue
         fields = {"x-litellm-call-id": "request_id"}
         durations = {"x-litellm-response-duration-ms": "request_duration_ms"}
         if row["call_type"]:
             fields |= DEPLOYMENT_HEADERS
             durations["x-litellm-overhead-duration-ms"] = "litellm_overhead_time_ms"
-        if tells_cost(ask) and row["spend"] is not None:
+        if has_cost_headers(call) and row["spend"] is not None:
             fields |= COST_HEADERS
-        of = f"of {ask.call_id}"
-        told |= {
+        of = f"of {call.call_id}"
+        in_headers |= {
             f"{name} {of}": value
-            for name, value in seen.headers.items()
+            for name, value in received.headers.items()
             if name.startswith("x-litellm-") and not name.endswith("duration-ms")
         }
-        logged |= {f"{name} {of}": str(row[field]) for name, field in fields.items()}
+        in_log |= {f"{name} {of}": str(row[field]) for name, field in fields.items()}
         for name, field in durations.items():
-            told[f"{name} {of} is at most the row's"] = (
-                decimal.Decimal(seen.headers.get(name, "Infinity")) <= row[field]
+            in_headers[f"{name} {of} is at most the row's"] = (
+                decimal.Decimal(received.headers.get(name, "Infinity")) <= row[field]
             )
-            logged[f"{name} {of} is at most the row's"] = True
-    told = {fact: plain(value) for fact, value in told.items()}
+            in_log[f"{name} {of} is at most the row's"] = True
+    in_headers = {fact: plain(value) for fact, value in in_headers.items()}
     return differences(
-        "the headers", told, "the log", {fact: plain(value) for fact, value in logged.items()}
+        "the headers", in_headers, "the log", {fact: plain(value) for fact, value in in_log.items()}
     )
 
 
-def is_replaced(ask: Ask) -> bool:
-    """Whether its response broke off while the gateway held it: Envoy then answers itself, past all filters."""
-    return ask.scenario.name in ("cut-response", "cut-invoke")
+def is_replaced_by_envoy(call: Call) -> bool:
+    """Whether the response broke off while held: Envoy then replies itself, past all filters."""
+    return call.scenario.name in ("cut-response", "cut-invoke")
 
 
-def tells_cost(ask: Ask) -> bool:
-    """Whether the headers of a response can tell its cost: they wait for the end of one that is not too long."""
-    is_one_document = not ask.is_stream and ask.operation != COUNT
+def has_cost_headers(call: Call) -> bool:
+    """Whether the headers state the cost: the gateway holds responses that are short enough."""
+    is_one_document = not call.is_stream and call.operation != COUNT
     return (
         is_one_document
-        and ask.scenario.error_class is None
-        and ask.scenario.name != "long-response"
+        and call.scenario.error_class is None
+        and call.scenario.name != "long-response"
     )
 
 
 def plain(value):
-    """Amounts by their value, whatever zeros they are written with."""
+    """Amounts without trailing zeros."""
     try:
         return decimal.Decimal(value).normalize()
     except (decimal.InvalidOperation, TypeError, ValueError):
         return value
 
 
-def totals_are_the_sums(story: Story) -> list:
-    """What `envoy-bedrock spend` says of every group, and in all."""
-    told, summed = {}, {}
+def spend_totals_match_the_rows(story: Story) -> list:
+    """For every group and in total."""
+    totals, summed = {}, {}
     for by in GROUPINGS:
         report = story.spend[by]
         for group in report["groups"]:
             label = group["group"][by]
-            told |= {
+            totals |= {
                 f"{name} of {by} {label}": value for name, value in group.items() if name != "group"
             }
-        told |= {f"{name} of all by {by}": value for name, value in report["total"].items()}
+        totals |= {f"{name} of all by {by}": value for name, value in report["total"].items()}
         groups = collections.defaultdict(collections.Counter)
         for row in story.rows:
             if is_internal(row):
@@ -305,30 +307,32 @@ def totals_are_the_sums(story: Story) -> list:
             for where in (f"{by} {label_of(row, by)}", f"all by {by}"):
                 groups[where].update(sums_of(row))
         for where, sums in groups.items():
-            # Nothing but unknown costs is not nothing.
+            # If every cost is unknown, the sum is unknown.
             spend = sums["spend"] if sums["spend"] or not sums["unknown_spend"] else None
             summed |= {
                 f"{name} of {where}": value for name, value in (sums | {"spend": spend}).items()
             }
-    return differences("spend", told, "the log", summed)
+    return differences("spend", totals, "the log", summed)
 
 
-def lookups_are_the_rows(story: Story) -> list:
-    """Each row is found by each of its ids, and is all that the filter itself had to say."""
-    found, logged = {}, {}
+def lookups_match_the_rows(story: Story) -> list:
+    """Each row is found by each of its ids, with all fields but Envoy's."""
+    found, in_log = {}, {}
     for row in story.rows:
-        for id in (row[name] for name in IDS if is_asked(row) and row[name]):
+        for id in (row[name] for name in IDS if is_from_a_call(row) and row[name]):
             responses = story.lookups.get(id, [])
-            found[f"rows found by {id}"], logged[f"rows found by {id}"] = len(responses), 1
+            found[f"rows found by {id}"], in_log[f"rows found by {id}"] = len(responses), 1
             for response in responses:
                 found |= {f"{name} found by {id}": value for name, value in response.items()}
-            logged |= {
-                f"{name} found by {id}": value for name, value in row.items() if name not in ENVOYS
+            in_log |= {
+                f"{name} found by {id}": value
+                for name, value in row.items()
+                if name not in ENVOY_FIELDS
             }
-    return differences("/spend/logs", found, "the log", logged)
+    return differences("/spend/logs", found, "the log", in_log)
 
 
-# Parts of them.
+# Parts of the comparisons.
 
 
 def named(where: str, counts: dict) -> collections.Counter:

@@ -1,4 +1,4 @@
-"""The five hundred requests of the proof of accounting, each with a call id of its own."""
+"""The five hundred requests of the accounting tests. Each has its own call id."""
 
 import base64
 import dataclasses
@@ -13,9 +13,9 @@ from gateway import KEY
 from .scenarios import (
     CONVERSE,
     COUNT,
+    GROUP_ALIASES,
     INVOKE,
     INVOKE_STREAM,
-    OTHER_NAMES,
     PLAIN,
     SCENARIOS,
     STREAM,
@@ -25,17 +25,17 @@ from .scenarios import (
 
 TIERS = (None, "flex", None, "priority", "default", None, "reserved")
 LATENCIES = (None, None, "optimized", None, None, None, "standard", None, None)
-# Prompts of more than 200,000 tokens have a price of their own.
+# Prompts of more than 200,000 tokens have their own prices.
 LONG_PROMPT_BYTES = 900_000
 
 
 @dataclasses.dataclass(frozen=True)
-class Ask:
+class Call:
     """One request."""
 
     number: int
     scenario: Scenario
-    asked: str
+    alias: str
     operation: str
     tier: str | None
     latency: str | None
@@ -49,7 +49,7 @@ class Ask:
 
     @property
     def user_agent(self) -> str:
-        """Reaches Bedrock, so the emulator's log can be told apart by it."""
+        """Identifies the call in the emulator's log: this header reaches Bedrock."""
         return f"proof/{self.number:03}"
 
     @property
@@ -58,14 +58,14 @@ class Ask:
 
     @property
     def group(self) -> str:
-        if self.asked.startswith("any/"):
+        if self.alias.startswith("any/"):
             return "any/*"
-        return OTHER_NAMES.get(self.asked, self.asked)
+        return GROUP_ALIASES.get(self.alias, self.alias)
 
     @property
     def captured(self) -> str:
-        """What the wildcard stands for."""
-        return self.asked.removeprefix("any/")
+        """The part of the alias that the wildcard matches."""
+        return self.alias.removeprefix("any/")
 
     @property
     def method(self) -> str:
@@ -73,7 +73,7 @@ class Ask:
 
     @property
     def path(self) -> str:
-        model, operation = urllib.parse.quote(self.asked, safe=""), self.operation
+        model, operation = urllib.parse.quote(self.alias, safe=""), self.operation
         match self.scenario.name:
             case "refused-unknown-model":
                 model = "nobody"
@@ -85,13 +85,13 @@ class Ask:
 
     @property
     def requested_model(self) -> str | None:
-        """The model in the path, if the path is one."""
+        """The model in the path, if the path names one."""
         match self.scenario.name:
             case "refused-unknown-model":
                 return "nobody"
             case "refused-unknown-operation" | "refused-bad-path":
                 return None
-        return self.asked
+        return self.alias
 
     @property
     def headers(self) -> dict:
@@ -149,30 +149,32 @@ class Ask:
         return anthropic(text)
 
 
-def asks() -> list:
-    """All of them; those that wait for others are the first, and the rest are well mixed."""
+def calls() -> list:
+    """All calls: first those that wait for others, then the rest in random order."""
     numbers = itertools.count()
     first, mixed = [], []
     for scenario in [*SCENARIOS, PLAIN]:
         for index in range(scenario.count):
             number = next(numbers)
-            operation = scenario.operations[index // len(scenario.asked) % len(scenario.operations)]
-            ask = Ask(
+            operation = scenario.operations[
+                index // len(scenario.aliases) % len(scenario.operations)
+            ]
+            call = Call(
                 number,
                 scenario,
-                scenario.asked[index % len(scenario.asked)],
+                scenario.aliases[index % len(scenario.aliases)],
                 operation,
                 TIERS[number % len(TIERS)],
                 LATENCIES[number % len(LATENCIES)],
                 **details(number),
             )
-            (first if scenario.name in ("left-unanswered", "timed-out") else mixed).append(ask)
+            (first if scenario.name in ("left-unanswered", "timed-out") else mixed).append(call)
     random.Random(500).shuffle(mixed)
     return first + mixed
 
 
 def details(number: int) -> dict:
-    """What clients say about their requests; many say nothing."""
+    """Tags, end user and metadata. Many calls have none."""
     tags = [(), ("team-a",), ("team-a", "batch"), ("=SUM(A1)", "batch"), ()][number % 5]
     return {
         "tags": tags,
