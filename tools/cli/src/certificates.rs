@@ -25,7 +25,7 @@ const CLOCK_SLACK: Duration = Duration::days(1);
 
 /// Where the files are.
 #[derive(Clone, Debug)]
-pub struct Local {
+pub struct LocalCertificate {
     /// What clients have to trust, in PEM.
     pub ca: PathBuf,
     /// The listener's certificate, in PEM.
@@ -36,7 +36,7 @@ pub struct Local {
 
 /// What the files were made for; kept beside them, so that nothing has to be parsed.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Record {
+struct CertificateRecord {
     names: Vec<String>,
     expires_unix_seconds: i64,
 }
@@ -47,18 +47,22 @@ struct Record {
 /// # Errors
 ///
 /// One line, when the files cannot be made.
-pub fn ensure(directory: &Path) -> Result<Local, String> {
+pub fn ensure(directory: &Path) -> Result<LocalCertificate, String> {
     let host_name = gethostname::gethostname().into_string().ok();
     ensure_at(directory, host_name, OffsetDateTime::from(SystemTime::now()))
 }
 
-fn ensure_at(directory: &Path, host_name: Option<String>, now: OffsetDateTime) -> Result<Local, String> {
-    let local = Local {
+fn ensure_at(
+    directory: &Path,
+    host_name: Option<String>,
+    now: OffsetDateTime,
+) -> Result<LocalCertificate, String> {
+    let local = LocalCertificate {
         ca: directory.join("ca.pem"),
         certificate: directory.join("certificate.pem"),
         key: directory.join("key.pem"),
     };
-    let record = Record {
+    let record = CertificateRecord {
         names: names(host_name),
         expires_unix_seconds: (now + VALIDITY).unix_timestamp(),
     };
@@ -90,9 +94,9 @@ fn record_path(directory: &Path) -> PathBuf {
     directory.join("made-for.json")
 }
 
-fn is_usable(directory: &Path, local: &Local, names: &[String], now: OffsetDateTime) -> bool {
+fn is_usable(directory: &Path, local: &LocalCertificate, names: &[String], now: OffsetDateTime) -> bool {
     let record = std::fs::read(record_path(directory)).ok();
-    let record: Option<Record> = record.and_then(|json| serde_json::from_slice(&json).ok());
+    let record: Option<CertificateRecord> = record.and_then(|json| serde_json::from_slice(&json).ok());
     record.is_some_and(|record| {
         record.names == names && record.expires_unix_seconds >= (now + VALIDITY_LEFT_MIN).unix_timestamp()
     }) && [&local.ca, &local.certificate, &local.key]
@@ -102,8 +106,8 @@ fn is_usable(directory: &Path, local: &Local, names: &[String], now: OffsetDateT
 
 fn make(
     directory: &Path,
-    local: &Local,
-    record: &Record,
+    local: &LocalCertificate,
+    record: &CertificateRecord,
     now: OffsetDateTime,
 ) -> Result<(), Box<dyn std::error::Error>> {
     let valid = |params: &mut CertificateParams| {

@@ -10,14 +10,14 @@ use std::process::ExitCode;
 use crate::environment::{Environment, SecretPolicy};
 use crate::litellm::{self, Problem, ReadError, Tolerance};
 use crate::prices::Catalogue;
-use report::Report;
+use report::CheckReport;
 
 /// Validate a LiteLLM config.yaml and print what it means.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Exit codes: 0 the configuration is valid, 1 it is not (or a file cannot be read), 2 wrong usage."
 )]
-pub struct Arguments {
+pub struct CheckArguments {
     /// The configuration, with everything that it includes.
     #[arg(value_name = "CONFIG")]
     config: PathBuf,
@@ -48,7 +48,7 @@ pub enum Format {
 
 /// What there is to say about a configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Outcome {
+pub struct CheckOutcome {
     /// Whether it can be used.
     pub valid: bool,
     /// Whether all that is wrong is that secrets are not there.
@@ -58,7 +58,7 @@ pub struct Outcome {
 }
 
 /// Runs the command; the exit codes are those of its help.
-pub fn run(arguments: &Arguments, environment: &Environment) -> ExitCode {
+pub fn run(arguments: &CheckArguments, environment: &Environment) -> ExitCode {
     let mode = if arguments.secrets_later {
         SecretPolicy::MayComeLater
     } else {
@@ -101,7 +101,7 @@ pub fn run(arguments: &Arguments, environment: &Environment) -> ExitCode {
 }
 
 /// The report about the configuration at `config`. No secret is ever in it.
-pub fn outcome(config: &Path, environment: &Environment, mode: SecretPolicy, format: Format) -> Outcome {
+pub fn outcome(config: &Path, environment: &Environment, mode: SecretPolicy, format: Format) -> CheckOutcome {
     outcome_priced(config, environment, mode, Catalogue::built_in(), format)
 }
 
@@ -112,7 +112,7 @@ pub fn outcome_priced(
     mode: SecretPolicy,
     prices: &Catalogue,
     format: Format,
-) -> Outcome {
+) -> CheckOutcome {
     outcome_tolerant(config, environment, mode, prices, &Tolerance::default(), format)
 }
 
@@ -124,7 +124,7 @@ pub fn outcome_tolerant(
     prices: &Catalogue,
     tolerance: &Tolerance,
     format: Format,
-) -> Outcome {
+) -> CheckOutcome {
     let read = litellm::read_tolerant(config, environment, mode, prices, tolerance);
     let remedies = match &read {
         Ok(_) => Vec::new(),
@@ -139,12 +139,12 @@ pub fn outcome_tolerant(
     let only_secrets_missing = read
         .as_ref()
         .is_err_and(|errors| errors.iter().all(about_secrets));
-    let report = Report::of(&config.display().to_string(), &read, remedies);
+    let report = CheckReport::of(&config.display().to_string(), &read, remedies);
     let output = match format {
         Format::Json => report.json(),
         Format::Text { columns } => text::render(&report, columns),
     };
-    Outcome {
+    CheckOutcome {
         valid: read.is_ok(),
         only_secrets_missing,
         output,

@@ -9,25 +9,25 @@ use envoy_bedrock_cli::{check, prices, render, run, spend};
 /// Amazon Bedrock behind Envoy, configured by LiteLLM's config.yaml.
 #[derive(Debug, Parser)]
 #[command(name = "envoy-bedrock", version, arg_required_else_help = true)]
-struct Arguments {
+struct CommandLine {
     #[command(subcommand)]
     command: Command,
 }
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
-    Run(run::Arguments),
-    Check(check::Arguments),
-    Prices(prices::Arguments),
-    Render(render::Arguments),
-    Spend(spend::Arguments),
+    Run(run::RunArguments),
+    Check(check::CheckArguments),
+    Prices(prices::PricesArguments),
+    Render(render::RenderArguments),
+    Spend(spend::SpendArguments),
     #[command(hide = true)]
-    EnvoyChild(run::Child),
+    EnvoyChild(run::EnvoyChild),
 }
 
 fn main() -> ExitCode {
     let environment = Environment::of_this_process();
-    match Arguments::parse().command {
+    match CommandLine::parse().command {
         Command::Run(arguments) => run::run(&arguments, &environment),
         Command::Check(arguments) => check::run(&arguments, &environment),
         Command::Prices(arguments) => prices::run(&arguments),

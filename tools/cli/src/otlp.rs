@@ -62,10 +62,9 @@ const OWN_HEADERS: [&str; 6] = [
     "transfer-encoding",
 ];
 
-/// A collector by OTLP, on the command line. Clap's group of these would have the same name as that around it.
+/// A collector by OTLP, on the command line.
 #[derive(Clone, Debug, Default, clap::Args)]
-#[group(skip)]
-pub struct Arguments {
+pub struct CollectorArguments {
     /// Send the spend log to an OpenTelemetry collector, too, with this base URL; OTEL_EXPORTER_OTLP_ENDPOINT, with all
     /// that goes with it, if not given.
     #[arg(long, value_name = "URL")]
@@ -81,7 +80,7 @@ pub struct Collector {
     pub(crate) address: Address,
     pub(crate) protocol: Protocol,
     /// Headers of every request to it, none of them twice.
-    pub(crate) headers: Vec<Header>,
+    pub(crate) headers: Vec<CollectorHeader>,
     /// What all records share, as OpenTelemetry names it.
     pub(crate) resource: BTreeMap<String, String>,
     /// Time for one batch.
@@ -101,7 +100,7 @@ pub(crate) enum Protocol {
 
 /// A header whose value, likely a secret, is in a variable of the Envoy process and never in a rendered file.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Header {
+pub(crate) struct CollectorHeader {
     /// In lower case.
     pub(crate) name: String,
     pub(crate) variable: EnvName,
@@ -135,7 +134,7 @@ impl Collector {
 ///
 /// The variable or option, what was expected and what was found; never a value that may be secret.
 pub fn read(
-    arguments: &Arguments,
+    arguments: &CollectorArguments,
     variables: &Environment,
     system_ca: impl FnOnce() -> Result<String, String>,
 ) -> Result<Option<Collector>, String> {
@@ -174,7 +173,7 @@ pub fn read(
 
 /// The endpoint, where it is from, and whether its path is the whole one.
 fn endpoint<'a>(
-    arguments: &'a Arguments,
+    arguments: &'a CollectorArguments,
     variables: &'a Environment,
 ) -> Option<(&'static str, &'a str, bool)> {
     if let Some(url) = &arguments.otlp_endpoint {
@@ -215,7 +214,7 @@ fn path(given: &str, is_whole: bool) -> String {
     format!("{base}{LOGS_PATH}")
 }
 
-fn is_grpc(arguments: &Arguments, variables: &Environment) -> Result<bool, String> {
+fn is_grpc(arguments: &CollectorArguments, variables: &Environment) -> Result<bool, String> {
     let option = arguments.otlp_protocol.as_deref();
     let names = [
         "OTEL_EXPORTER_OTLP_LOGS_PROTOCOL",
@@ -238,7 +237,7 @@ fn is_grpc(arguments: &Arguments, variables: &Environment) -> Result<bool, Strin
     }
 }
 
-fn headers(variables: &Environment) -> Result<Vec<Header>, String> {
+fn headers(variables: &Environment) -> Result<Vec<CollectorHeader>, String> {
     let names = [
         "OTEL_EXPORTER_OTLP_LOGS_HEADERS",
         "OTEL_EXPORTER_OTLP_HEADERS",
@@ -248,7 +247,7 @@ fn headers(variables: &Environment) -> Result<Vec<Header>, String> {
         return Ok(Vec::new());
     };
     let wrong = |expected: &str, found: &str| format!("{source}: expected {expected}, but found {found}");
-    let mut headers: Vec<Header> = Vec::new();
+    let mut headers: Vec<CollectorHeader> = Vec::new();
     for (key, value) in pairs::read(source, text)? {
         let name = HeaderName::from_bytes(key.as_bytes())
             .map_err(|_| wrong("names of HTTP headers", "another character in one"))?
@@ -265,7 +264,7 @@ fn headers(variables: &Environment) -> Result<Vec<Header>, String> {
         if headers.iter().any(|known| known.variable == variable) {
             return Err(wrong("each header once", &format!("{name} again")));
         }
-        headers.push(Header {
+        headers.push(CollectorHeader {
             name,
             variable,
             value: SecretValue(value),

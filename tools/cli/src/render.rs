@@ -23,13 +23,13 @@ mod yaml;
 #[cfg(test)]
 mod tests;
 
-pub use command::{Arguments, run};
-pub use options::{AccessLog, HostPort, Listeners, Options, Tls};
+pub use command::{RenderArguments, run};
+pub use options::{AccessLog, HostPort, Listeners, RenderOptions, Tls};
 
 use crate::blueprint::Blueprint;
 
 /// The Envoy configuration of `blueprint`, with `header` as comment lines on top.
-pub fn render(blueprint: &Blueprint, options: &Options, header: &str) -> String {
+pub fn render(blueprint: &Blueprint, options: &RenderOptions, header: &str) -> String {
     let comment: String = header.lines().map(|line| format!("# {line}\n")).collect();
     comment + &yaml::document(&bootstrap::bootstrap(blueprint, options))
 }

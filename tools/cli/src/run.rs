@@ -15,8 +15,8 @@ mod ports;
 mod prepare;
 mod supervisor;
 
-pub use options::Arguments;
-pub use supervisor::Child;
+pub use options::RunArguments;
+pub use supervisor::EnvoyChild;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -25,7 +25,7 @@ use crate::environment::Environment;
 use prepare::Prepared;
 
 /// Runs the gateway until it is told to stop. The exit codes are those of the command's help.
-pub fn run(arguments: &Arguments, environment: &Environment) -> ExitCode {
+pub fn run(arguments: &RunArguments, environment: &Environment) -> ExitCode {
     let outcome = prepare::prepare(arguments, environment).and_then(|prepared| serve(arguments, prepared));
     match outcome {
         Ok(code) => code,
@@ -39,7 +39,7 @@ pub fn run(arguments: &Arguments, environment: &Environment) -> ExitCode {
     }
 }
 
-fn serve(arguments: &Arguments, prepared: Prepared) -> Result<ExitCode, Vec<String>> {
+fn serve(arguments: &RunArguments, prepared: Prepared) -> Result<ExitCode, Vec<String>> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

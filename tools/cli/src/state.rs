@@ -5,11 +5,11 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 /// An existing state directory.
-pub(crate) struct State {
+pub(crate) struct StateDirectory {
     directory: PathBuf,
 }
 
-impl State {
+impl StateDirectory {
     /// Makes the directory if it is not there.
     pub(crate) fn open(directory: &Path) -> Result<Self, String> {
         let wrong = |error: std::io::Error| {
@@ -74,7 +74,7 @@ mod tests {
     #[test]
     fn files_and_directories_are_for_this_user_alone() {
         let root = tempfile::tempdir().unwrap();
-        let state = State::open(&root.path().join("a/b")).unwrap();
+        let state = StateDirectory::open(&root.path().join("a/b")).unwrap();
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
         fs::write(state.path("f"), "old").unwrap();
         let file = state.write("f", "new").unwrap();

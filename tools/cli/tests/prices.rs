@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use envoy_bedrock::pricing::{Cost, PicoUsd, Rate, Rates, listed, price_ids};
 use envoy_bedrock::usage::{ServiceTier, Usage};
 use envoy_bedrock_cli::prices::{
-    Catalogue, Found, NoPrice, Price, Pricing, RateField, Source, explicit, import,
+    Catalogue, Found, ListedPrice, NoPrice, Pricing, RateField, Source, explicit, import,
 };
 use serde::Deserialize;
 
@@ -13,7 +13,7 @@ const CASES: &str = include_str!("prices/cases.jsonl");
 const BUILT_IN: &str = include_str!("../data/bedrock-prices.json");
 
 #[derive(Debug, Deserialize)]
-struct Case {
+struct PriceCase {
     model: String,
     region: String,
     key: String,
@@ -42,7 +42,7 @@ fn key(found: Result<Found, NoPrice>) -> String {
 
 #[test]
 fn every_case_costs_what_litellm_says_to_the_pico_dollar() {
-    let cases: Vec<Case> = CASES
+    let cases: Vec<PriceCase> = CASES
         .lines()
         .map(|line| serde_json::from_str(line).unwrap())
         .collect();
@@ -90,7 +90,7 @@ fn every_case_costs_what_litellm_says_to_the_pico_dollar() {
         ["amazon.nova-2-5-sonic"],
         "all others are priced"
     );
-    let of = |what: &dyn Fn(&Case) -> bool| cases.iter().filter(|case| what(case)).count();
+    let of = |what: &dyn Fn(&PriceCase) -> bool| cases.iter().filter(|case| what(case)).count();
     for (what, count) in [
         (
             "above a threshold",
@@ -303,7 +303,7 @@ fn every_entry_with_a_price_in_another_unit_is_known_not_to_be_priced_by_tokens(
         };
         if fields.keys().filter(unit).any(is_other) {
             let entry = Catalogue::built_in().entry(key).unwrap();
-            assert!(matches!(entry.price, Price::OtherUnit(_)), "{key}");
+            assert!(matches!(entry.price, ListedPrice::OtherUnit(_)), "{key}");
             others += 1;
         }
     }
@@ -514,7 +514,7 @@ fn modes_are_told_for_lists() {
     );
     let by_tokens = catalogue
         .entries()
-        .filter(|(_, entry)| matches!(entry.price, Price::Tokens(_)))
+        .filter(|(_, entry)| matches!(entry.price, ListedPrice::Tokens(_)))
         .count();
     assert!(by_tokens >= 470, "{by_tokens}");
 }

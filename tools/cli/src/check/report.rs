@@ -12,13 +12,13 @@ use crate::prices::RatesJson;
 
 /// The whole.
 #[derive(Debug, Serialize)]
-pub(crate) struct Report {
+pub(crate) struct CheckReport {
     /// The file, as it was named.
     pub file: String,
     /// Whether it can be used.
     pub valid: bool,
     /// Why not, in the order of the file; empty if it is valid.
-    pub errors: Vec<Fault>,
+    pub errors: Vec<ErrorReport>,
     /// How it can be used all the same.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub remedies: Vec<String>,
@@ -32,7 +32,7 @@ pub(crate) struct Report {
 
 /// One reason why a configuration cannot be used.
 #[derive(Debug, Serialize)]
-pub(crate) struct Fault {
+pub(crate) struct ErrorReport {
     /// The file in which it is.
     pub file: String,
     /// The line, from 1; null if the whole file is meant.
@@ -49,9 +49,9 @@ pub(crate) struct Fault {
 #[derive(Debug, Serialize)]
 pub(crate) struct Meaning {
     /// The models that clients can name, in the order of the file.
-    pub models: Vec<Model>,
+    pub models: Vec<ModelReport>,
     /// The clusters that Envoy connects to.
-    pub endpoints: Vec<Upstream>,
+    pub endpoints: Vec<EndpointReport>,
     /// Most attempts of a request.
     pub attempts: u32,
     /// Time limit of an answer that does not stream, in seconds.
@@ -65,7 +65,7 @@ pub(crate) struct Meaning {
     /// Variables of secrets that are not set (only with `--secrets-later`).
     pub missing_secrets: Vec<String>,
     /// What is ignored, skipped or replaced; the same finding at several places is one note.
-    pub notes: Vec<Remark>,
+    pub notes: Vec<NoteReport>,
     /// The same, for the text.
     #[serde(skip)]
     pub remarks: Vec<Note>,
@@ -73,21 +73,21 @@ pub(crate) struct Meaning {
 
 /// One finding.
 #[derive(Debug, Serialize)]
-pub(crate) struct Remark {
+pub(crate) struct NoteReport {
     /// Where it was found first.
     #[serde(flatten)]
-    pub at: Spot,
+    pub at: PlaceReport,
     /// What kind of finding it is: accepted, left_out, skipped, unknown, no_effect, not_needed or note.
     pub class: &'static str,
     /// What it says.
     pub message: String,
     /// Where else it was found.
-    pub also: Vec<Spot>,
+    pub also: Vec<PlaceReport>,
 }
 
 /// A place in a file.
 #[derive(Debug, Serialize)]
-pub(crate) struct Spot {
+pub(crate) struct PlaceReport {
     /// The file.
     pub file: String,
     /// The line, from 1; null if the whole file is meant.
@@ -98,7 +98,7 @@ pub(crate) struct Spot {
 
 /// A name for clients and what is behind it.
 #[derive(Debug, Serialize)]
-pub(crate) struct Model {
+pub(crate) struct ModelReport {
     /// The name; a `*` matches any run of characters.
     pub name: String,
     /// Other names for it.
@@ -107,12 +107,12 @@ pub(crate) struct Model {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub guardrail: Option<GuardrailSettings>,
     /// Where its requests can go, in the order of the file.
-    pub deployments: Vec<Deployment>,
+    pub deployments: Vec<DeploymentReport>,
 }
 
 /// A model id in one place with one set of credentials.
 #[derive(Debug, Serialize)]
-pub(crate) struct Deployment {
+pub(crate) struct DeploymentReport {
     /// Its id in headers and logs.
     pub id: String,
     /// Bedrock's model id.
@@ -130,15 +130,15 @@ pub(crate) struct Deployment {
     /// The same in percent, with two decimals. 0: only after another has failed.
     pub share_percent: f64,
     /// What its tokens cost.
-    pub price: Price,
+    pub price: PriceReport,
     /// How requests are authenticated.
-    pub credentials: Credentials,
+    pub credentials: CredentialReport,
 }
 
 /// What tokens cost.
 #[derive(Debug, Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
-pub(crate) enum Price {
+pub(crate) enum PriceReport {
     /// This.
     Known {
         /// The rates.
@@ -156,7 +156,7 @@ pub(crate) enum Price {
 /// Names of variables, none of their values.
 #[derive(Debug, Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
-pub(crate) enum Credentials {
+pub(crate) enum CredentialReport {
     /// Requests are signed.
     Sigv4 {
         /// Variable of the access key id.
@@ -175,7 +175,7 @@ pub(crate) enum Credentials {
 
 /// An address that Envoy connects to.
 #[derive(Debug, Serialize)]
-pub(crate) struct Upstream {
+pub(crate) struct EndpointReport {
     /// Name of the Envoy cluster.
     pub cluster: String,
     /// Host.
@@ -186,17 +186,17 @@ pub(crate) struct Upstream {
     pub tls: bool,
 }
 
-impl Report {
+impl CheckReport {
     /// What the outcome of reading `file` says.
     pub(crate) fn of(file: &str, outcome: &Result<Blueprint, Vec<ReadError>>, remedies: Vec<String>) -> Self {
         let (faults, meaning) = match outcome {
             Ok(blueprint) => (Vec::new(), Some(Meaning::of(blueprint))),
             Err(errors) => (errors.clone(), None),
         };
-        Report {
+        CheckReport {
             file: file.to_owned(),
             valid: outcome.is_ok(),
-            errors: faults.iter().map(Fault::of).collect(),
+            errors: faults.iter().map(ErrorReport::of).collect(),
             remedies,
             faults,
             meaning,
@@ -210,9 +210,9 @@ impl Report {
     }
 }
 
-impl Fault {
+impl ErrorReport {
     fn of(error: &ReadError) -> Self {
-        Fault {
+        ErrorReport {
             file: error.location.file.to_string(),
             line: error.location.line,
             path: error.location.path.clone(),
@@ -226,14 +226,14 @@ impl Fault {
     }
 }
 
-impl Remark {
+impl NoteReport {
     fn of(group: &NoteGroup<'_>) -> Option<Self> {
-        let mut spots = group.locations.iter().map(|place| Spot {
+        let mut spots = group.locations.iter().map(|place| PlaceReport {
             file: place.file.to_string(),
             line: place.line,
             field: place.path.clone(),
         });
-        Some(Remark {
+        Some(NoteReport {
             at: spots.next()?,
             class: group.class.name(),
             message: group.message(),
@@ -249,17 +249,17 @@ impl Meaning {
             let of_name = settings.aliases.iter().filter(|(_, target)| *target == name);
             of_name.map(|(alias, _)| alias.clone()).collect()
         };
-        let model = |model: &ModelSettings| Model {
+        let model = |model: &ModelSettings| ModelReport {
             name: model.name.clone(),
             aliases: aliases_of(&model.name),
             guardrail: model.guardrail.clone(),
             deployments: model
                 .deployments
                 .iter()
-                .map(|deployment| Deployment::of(deployment, model, &blueprint.endpoints))
+                .map(|deployment| DeploymentReport::of(deployment, model, &blueprint.endpoints))
                 .collect(),
         };
-        let endpoint = |endpoint: &Endpoint| Upstream {
+        let endpoint = |endpoint: &Endpoint| EndpointReport {
             cluster: endpoint.cluster.clone(),
             host: endpoint.host.clone(),
             port: endpoint.port,
@@ -274,13 +274,16 @@ impl Meaning {
             master_key: settings.master_key.0.clone(),
             moved_secrets: blueprint.secrets.keys().map(|name| name.0.clone()).collect(),
             missing_secrets: blueprint.missing.iter().map(|name| name.0.clone()).collect(),
-            notes: grouped(&blueprint.notes).iter().filter_map(Remark::of).collect(),
+            notes: grouped(&blueprint.notes)
+                .iter()
+                .filter_map(NoteReport::of)
+                .collect(),
             remarks: blueprint.notes.clone(),
         }
     }
 }
 
-impl Deployment {
+impl DeploymentReport {
     fn of(settings: &DeploymentSettings, model: &ModelSettings, endpoints: &[Endpoint]) -> Self {
         let endpoint = endpoints
             .iter()
@@ -290,7 +293,7 @@ impl Deployment {
         } else {
             "http"
         };
-        Deployment {
+        DeploymentReport {
             id: settings.id.clone(),
             model: settings.model.clone(),
             region: settings.region.clone(),
@@ -299,22 +302,22 @@ impl Deployment {
             order: settings.order,
             weight: settings.weight,
             share_percent: share_percent(settings, model),
-            price: Price::of(settings),
-            credentials: Credentials::of(&settings.credentials),
+            price: PriceReport::of(settings),
+            credentials: CredentialReport::of(&settings.credentials),
         }
     }
 }
 
-impl Price {
+impl PriceReport {
     fn of(settings: &DeploymentSettings) -> Self {
         match &settings.rates {
-            Some(rates) if rates.unmeasured => Price::Unknown,
-            Some(rates) => Price::Known {
+            Some(rates) if rates.unmeasured => PriceReport::Unknown,
+            Some(rates) => PriceReport::Known {
                 usd_per_million_tokens: Box::new(RatesJson::of(rates)),
                 rates: Box::new(rates.clone()),
             },
-            None if settings.model.contains('*') => Price::ByModel,
-            None => Price::Unknown,
+            None if settings.model.contains('*') => PriceReport::ByModel,
+            None => PriceReport::Unknown,
         }
     }
 }
@@ -331,19 +334,19 @@ fn share_percent(of: &DeploymentSettings, model: &ModelSettings) -> f64 {
     (of.weight as f64 / total as f64 * 10_000.0).round() / 100.0
 }
 
-impl Credentials {
+impl CredentialReport {
     fn of(settings: &CredentialSettings) -> Self {
         match settings {
             CredentialSettings::Sigv4 {
                 access_key_id,
                 secret_access_key,
                 session_token,
-            } => Credentials::Sigv4 {
+            } => CredentialReport::Sigv4 {
                 access_key_id: access_key_id.0.clone(),
                 secret_access_key: secret_access_key.0.clone(),
                 session_token: session_token.as_ref().map(|name| name.0.clone()),
             },
-            CredentialSettings::Bearer { api_key } => Credentials::Bearer {
+            CredentialSettings::Bearer { api_key } => CredentialReport::Bearer {
                 api_key: api_key.0.clone(),
             },
         }

@@ -12,7 +12,7 @@ router_settings: {model_group_alias: {gpt-4: claude}}
 litellm_settings: {drop_params: true}
 ";
 
-fn outcome_of(text: &str, environment: &[(&str, &str)], mode: SecretPolicy, format: Format) -> Outcome {
+fn outcome_of(text: &str, environment: &[(&str, &str)], mode: SecretPolicy, format: Format) -> CheckOutcome {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("config.yaml");
     std::fs::write(&path, text).unwrap();
@@ -21,7 +21,7 @@ fn outcome_of(text: &str, environment: &[(&str, &str)], mode: SecretPolicy, form
     outcome
 }
 
-fn plain(outcome: &Outcome) -> String {
+fn plain(outcome: &CheckOutcome) -> String {
     anstream::adapter::strip_str(&outcome.output).to_string()
 }
 

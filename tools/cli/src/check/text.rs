@@ -6,7 +6,7 @@ use std::fmt::Write;
 use anstyle::{AnsiColor, Style};
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, presets};
 
-use super::report::{Credentials, Deployment, Meaning, Price, Report};
+use super::report::{CheckReport, CredentialReport, DeploymentReport, Meaning, PriceReport};
 use crate::litellm::{Note, error_lines, note_lines};
 use crate::prices::per_million;
 
@@ -17,7 +17,7 @@ const REMARK_COLUMNS: usize = 120;
 const HEADING: Style = Style::new().bold();
 
 /// The text, at most `width` columns wide where that is known.
-pub(crate) fn render(report: &Report, width: Option<u16>) -> String {
+pub(crate) fn render(report: &CheckReport, width: Option<u16>) -> String {
     let mut out = String::new();
     // Writing to a string cannot fail.
     let _ = match &report.meaning {
@@ -27,7 +27,7 @@ pub(crate) fn render(report: &Report, width: Option<u16>) -> String {
     out
 }
 
-fn invalid(out: &mut String, report: &Report) -> std::fmt::Result {
+fn invalid(out: &mut String, report: &CheckReport) -> std::fmt::Result {
     for error in error_lines(&report.faults) {
         writeln!(out, "{BAD}error{BAD:#}: {error}")?;
     }
@@ -152,8 +152,8 @@ fn table(meaning: &Meaning, width: Option<u16>) -> Table {
 }
 
 /// The deployments that look different in the table, each with how many look like it, in the order of the file.
-fn alike(deployments: &[Deployment]) -> Vec<(&Deployment, usize)> {
-    let look = |of: &Deployment| {
+fn alike(deployments: &[DeploymentReport]) -> Vec<(&DeploymentReport, usize)> {
+    let look = |of: &DeploymentReport| {
         (
             of.order,
             share(of),
@@ -165,7 +165,7 @@ fn alike(deployments: &[Deployment]) -> Vec<(&Deployment, usize)> {
         )
     };
     let mut positions = HashMap::new();
-    let mut all: Vec<(&Deployment, usize)> = Vec::new();
+    let mut all: Vec<(&DeploymentReport, usize)> = Vec::new();
     for deployment in deployments {
         let position = *positions.entry(look(deployment)).or_insert(all.len());
         match all.get_mut(position) {
@@ -177,7 +177,7 @@ fn alike(deployments: &[Deployment]) -> Vec<(&Deployment, usize)> {
 }
 
 /// Whether requests go to the region's own host, which needs no mention.
-fn is_regional(deployment: &Deployment) -> bool {
+fn is_regional(deployment: &DeploymentReport) -> bool {
     let has_path = deployment
         .url
         .split("://")
@@ -210,7 +210,7 @@ fn guardrails(meaning: &Meaning) -> Vec<(String, Vec<&str>)> {
     all
 }
 
-fn share(deployment: &Deployment) -> String {
+fn share(deployment: &DeploymentReport) -> String {
     match deployment.weight {
         0 => "standby".to_owned(),
         _ => format!("{} %", deployment.share_percent),
@@ -218,23 +218,23 @@ fn share(deployment: &Deployment) -> String {
 }
 
 /// USD per million tokens of the prompt and of the answer.
-fn price(price: &Price) -> String {
+fn price(price: &PriceReport) -> String {
     let shown = |rate| per_million(rate).to_string();
     match price {
-        Price::Known { rates, .. } => {
+        PriceReport::Known { rates, .. } => {
             let [input, output] =
                 [rates.base.input, rates.base.output].map(|rate| rate.map_or("?".to_owned(), shown));
             format!("{input}, {output}")
         }
-        Price::ByModel => "by model".to_owned(),
-        Price::Unknown => "unknown".to_owned(),
+        PriceReport::ByModel => "by model".to_owned(),
+        PriceReport::Unknown => "unknown".to_owned(),
     }
 }
 
-fn credentials(credentials: &Credentials) -> Vec<String> {
+fn credentials(credentials: &CredentialReport) -> Vec<String> {
     match credentials {
-        Credentials::Bearer { api_key } => vec![format!("API key in {api_key}")],
-        Credentials::Sigv4 {
+        CredentialReport::Bearer { api_key } => vec![format!("API key in {api_key}")],
+        CredentialReport::Sigv4 {
             access_key_id,
             secret_access_key,
             session_token,

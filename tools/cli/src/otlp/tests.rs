@@ -6,14 +6,14 @@ fn environment(variables: &[(&str, &str)]) -> Environment {
     variables.iter().copied().collect()
 }
 
-fn read_all(arguments: &Arguments, variables: &[(&str, &str)]) -> Result<Option<Collector>, String> {
+fn read_all(arguments: &CollectorArguments, variables: &[(&str, &str)]) -> Result<Option<Collector>, String> {
     read(arguments, &environment(variables), || {
         Ok("system-ca.pem".to_owned())
     })
 }
 
 fn collector(variables: &[(&str, &str)]) -> Option<Collector> {
-    read_all(&Arguments::default(), variables).unwrap()
+    read_all(&CollectorArguments::default(), variables).unwrap()
 }
 
 fn shown(variables: &[(&str, &str)]) -> Option<String> {
@@ -25,7 +25,7 @@ fn refusal(variable: &'static str, value: &str) -> String {
         ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector:4318"),
         (variable, value),
     ];
-    read_all(&Arguments::default(), &variables).unwrap_err()
+    read_all(&CollectorArguments::default(), &variables).unwrap_err()
 }
 
 #[test]
@@ -46,7 +46,7 @@ fn the_more_special_endpoint_wins() {
     assert_eq!(shown(&[litellm]), given("http://litellm:1/v1/logs"));
     assert_eq!(shown(&[litellm, all]), given("http://all:2/v1/logs"));
     assert_eq!(shown(&[litellm, all, logs]), given("http://logs:3/here"));
-    let arguments = Arguments {
+    let arguments = CollectorArguments {
         otlp_endpoint: Some("http://option:4".to_owned()),
         otlp_protocol: Some("grpc".to_owned()),
     };

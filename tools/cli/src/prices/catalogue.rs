@@ -15,21 +15,21 @@ const BUILT_IN: &str = include_str!("../../data/bedrock-prices.json");
 /// A price list.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Catalogue {
-    entries: BTreeMap<String, Entry>,
+    entries: BTreeMap<String, CatalogueEntry>,
 }
 
 /// One model of a price list.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Entry {
+pub struct CatalogueEntry {
     /// What the model does: `chat`, `embedding`, `image_generation` … Empty if the list does not say.
     pub mode: String,
     /// Its price.
-    pub price: Price,
+    pub price: ListedPrice,
 }
 
 /// How a model is priced.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Price {
+pub enum ListedPrice {
     /// By tokens.
     Tokens(Rates),
     /// By something that a request's token counts do not tell: images, seconds, queries. Names of the list's fields; none
@@ -63,7 +63,7 @@ impl Catalogue {
     /// The first defect, with its place.
     pub fn parse(text: &str) -> Result<Self, PriceError> {
         let entries = parse_file(text)?.into_iter().map(|(key, fields)| {
-            let entry = Entry::parse(&key, &fields)?;
+            let entry = CatalogueEntry::parse(&key, &fields)?;
             Ok((key, entry))
         });
         Ok(Self {
@@ -72,17 +72,17 @@ impl Catalogue {
     }
 
     /// The entry of exactly this key.
-    pub fn entry(&self, key: &str) -> Option<&Entry> {
+    pub fn entry(&self, key: &str) -> Option<&CatalogueEntry> {
         self.entries.get(key)
     }
 
     /// All entries, by key.
-    pub fn entries(&self) -> impl Iterator<Item = (&str, &Entry)> {
+    pub fn entries(&self) -> impl Iterator<Item = (&str, &CatalogueEntry)> {
         self.entries.iter().map(|(key, entry)| (key.as_str(), entry))
     }
 }
 
-impl Entry {
+impl CatalogueEntry {
     fn parse(key: &str, fields: &BTreeMap<String, Box<RawValue>>) -> Result<Self, PriceError> {
         let named = rates(
             key,
@@ -95,9 +95,9 @@ impl Entry {
         // A video model whose answer alone is priced by tokens would come out far too cheap, and so would a reranker
         // whose tokens are free beside its queries.
         let price = if named.rates.base.input.is_some() && named.other_units.is_empty() {
-            Price::Tokens(named.rates)
+            ListedPrice::Tokens(named.rates)
         } else {
-            Price::OtherUnit(named.other_units)
+            ListedPrice::OtherUnit(named.other_units)
         };
         Ok(Self { mode, price })
     }

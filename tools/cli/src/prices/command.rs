@@ -20,7 +20,7 @@ Examples:
 Prices are in USD per million tokens, exact.
 
 Exit codes: 0 all is well, 1 a model has no price (or a file cannot be used), 2 wrong usage.")]
-pub struct Arguments {
+pub struct PricesArguments {
     /// Model ids, inference profile ids or ARNs to look up; without any, the whole list.
     #[arg(value_name = "MODEL")]
     models: Vec<String>,
@@ -45,7 +45,7 @@ pub struct Arguments {
 const REGION_DEFAULT: &str = "us-west-2";
 
 /// Runs the command; the exit codes are those of its help.
-pub fn run(arguments: &Arguments) -> ExitCode {
+pub fn run(arguments: &PricesArguments) -> ExitCode {
     let result = match &arguments.import {
         Some(file) => imported(file, arguments.output.as_deref()),
         None => shown(arguments),
@@ -69,7 +69,7 @@ fn imported(file: &Path, output: Option<&Path>) -> Result<ExitCode, String> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn shown(arguments: &Arguments) -> Result<ExitCode, String> {
+fn shown(arguments: &PricesArguments) -> Result<ExitCode, String> {
     let catalogue = Catalogue::of_file(arguments.catalogue.as_deref())?;
     if arguments.models.is_empty() {
         print(&if arguments.json {

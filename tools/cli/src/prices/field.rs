@@ -9,7 +9,7 @@ use super::{PriceError, PriceProblem};
 /// What the name of a price means: `cache_read_input_token_cost_above_200k_tokens_priority`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RateField {
-    kind: Kind,
+    kind: RateKind,
     /// The service tier that it is for.
     pub tier: Option<RateTier>,
     /// It is for prompts of more tokens than this.
@@ -17,7 +17,7 @@ pub struct RateField {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
+enum RateKind {
     Input,
     Output,
     CacheRead,
@@ -26,12 +26,15 @@ enum Kind {
 }
 
 /// The longer of two names that begin alike comes first.
-const NAMES: [(&str, Kind); 5] = [
-    ("input_cost_per_token", Kind::Input),
-    ("output_cost_per_token", Kind::Output),
-    ("cache_read_input_token_cost", Kind::CacheRead),
-    ("cache_creation_input_token_cost_above_1hr", Kind::CacheWrite1h),
-    ("cache_creation_input_token_cost", Kind::CacheWrite),
+const NAMES: [(&str, RateKind); 5] = [
+    ("input_cost_per_token", RateKind::Input),
+    ("output_cost_per_token", RateKind::Output),
+    ("cache_read_input_token_cost", RateKind::CacheRead),
+    (
+        "cache_creation_input_token_cost_above_1hr",
+        RateKind::CacheWrite1h,
+    ),
+    ("cache_creation_input_token_cost", RateKind::CacheWrite),
 ];
 
 const TIERS: [(&str, RateTier); 4] = [
@@ -68,11 +71,11 @@ impl RateField {
 
     fn slot(self, rates: &mut RateSet) -> &mut Option<Rate> {
         match self.kind {
-            Kind::Input => &mut rates.input,
-            Kind::Output => &mut rates.output,
-            Kind::CacheRead => &mut rates.cache_read,
-            Kind::CacheWrite => &mut rates.cache_write,
-            Kind::CacheWrite1h => &mut rates.cache_write_1h,
+            RateKind::Input => &mut rates.input,
+            RateKind::Output => &mut rates.output,
+            RateKind::CacheRead => &mut rates.cache_read,
+            RateKind::CacheWrite => &mut rates.cache_write,
+            RateKind::CacheWrite1h => &mut rates.cache_write_1h,
         }
     }
 }
@@ -95,7 +98,7 @@ pub fn is_other_unit(name: &str) -> bool {
 
 /// What named prices make.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Named {
+pub(super) struct NamedRates {
     /// The rates of tokens. They are marked as [`Rates::unmeasured`] if there are other units.
     pub(super) rates: Rates,
     /// Names of prices in other units, in their order. A price of 0 needs no measuring and is left out.
@@ -109,7 +112,7 @@ pub(super) struct Named {
 pub(super) fn rates<'a>(
     entry: &str,
     prices: impl IntoIterator<Item = (&'a str, &'a str)>,
-) -> Result<Named, PriceError> {
+) -> Result<NamedRates, PriceError> {
     let mut base = RateSet::default();
     let mut variants: BTreeMap<(Option<u64>, Option<RateTier>), RateSet> = BTreeMap::new();
     let mut others: Vec<(&str, Rate)> = Vec::new();
@@ -145,7 +148,7 @@ pub(super) fn rates<'a>(
         })
         .collect();
     others.retain(|(name, rate)| *rate != Rate(0) && !is_counted(name, *rate, &base));
-    Ok(Named {
+    Ok(NamedRates {
         rates: Rates {
             base,
             variants,
@@ -197,26 +200,26 @@ mod tests {
     fn names_are_taken_apart() {
         let parse = |name| RateField::parse(name).map(|field| (field.kind, field.above_tokens, field.tier));
         for (name, expected) in [
-            ("input_cost_per_token", Some((Kind::Input, None, None))),
+            ("input_cost_per_token", Some((RateKind::Input, None, None))),
             (
                 "output_cost_per_token_flex",
-                Some((Kind::Output, None, Some(RateTier::Flex))),
+                Some((RateKind::Output, None, Some(RateTier::Flex))),
             ),
             (
                 "cache_creation_input_token_cost_above_1hr",
-                Some((Kind::CacheWrite1h, None, None)),
+                Some((RateKind::CacheWrite1h, None, None)),
             ),
             (
                 "cache_creation_input_token_cost_above_1hr_above_200k_tokens",
-                Some((Kind::CacheWrite1h, Some(200_000), None)),
+                Some((RateKind::CacheWrite1h, Some(200_000), None)),
             ),
             (
                 "cache_read_input_token_cost_above_272k_tokens_ultrafast",
-                Some((Kind::CacheRead, Some(272_000), Some(RateTier::Ultrafast))),
+                Some((RateKind::CacheRead, Some(272_000), Some(RateTier::Ultrafast))),
             ),
             (
                 "input_cost_per_token_above_128_tokens",
-                Some((Kind::Input, Some(128), None)),
+                Some((RateKind::Input, Some(128), None)),
             ),
             ("input_cost_per_token_batches", None),
             ("input_cost_per_token_above_100k_tokens_batches", None),
@@ -250,7 +253,7 @@ mod tests {
         );
         assert_eq!(
             rates("", [("input_cost_per_token", "null")]),
-            Ok(Named::default())
+            Ok(NamedRates::default())
         );
         assert_eq!(
             rates("", [("input_cost_per_token", "\"3e-6\"")])

@@ -7,8 +7,8 @@ use std::sync::LazyLock;
 use envoy_bedrock::bedrock::model_id::Referent;
 use envoy_bedrock::pricing::{Rates, price_ids, regional_key};
 
-use super::field::{Named, rates};
-use super::{Catalogue, Price, PriceError};
+use super::field::{NamedRates, rates};
+use super::{Catalogue, ListedPrice, PriceError};
 
 /// The rates of what is not paid for by tokens.
 static UNMEASURED: LazyLock<Rates> = LazyLock::new(|| Rates {
@@ -117,7 +117,7 @@ impl fmt::Display for NoPrice {
 pub fn explicit<'a>(
     parameters: impl IntoIterator<Item = (&'a str, &'a str)>,
 ) -> Result<Option<Explicit>, PriceError> {
-    let Named { rates, other_units } = rates("", parameters)?;
+    let NamedRates { rates, other_units } = rates("", parameters)?;
     Ok((rates != Rates::default()).then_some(Explicit {
         rates: Rates {
             any_latency: true,
@@ -178,8 +178,8 @@ impl Catalogue {
         let priced = ids.filter(|id| !id.contains('/')).filter_map(|id| {
             let entry = self.entry(&self.key(region, id)?)?;
             match &entry.price {
-                Price::Tokens(rates) => Some((id, rates)),
-                Price::OtherUnit(_) => Some((id, &*UNMEASURED)),
+                ListedPrice::Tokens(rates) => Some((id, rates)),
+                ListedPrice::OtherUnit(_) => Some((id, &*UNMEASURED)),
             }
         });
         priced.collect()
@@ -224,11 +224,11 @@ impl Catalogue {
 
     fn found(&self, key: &str) -> Result<Found, NoPrice> {
         match self.entry(key).map(|entry| &entry.price) {
-            Some(Price::Tokens(rates)) => Ok(Found {
+            Some(ListedPrice::Tokens(rates)) => Ok(Found {
                 rates: rates.clone(),
                 source: Source::Catalogue(key.to_owned()),
             }),
-            Some(Price::OtherUnit(units)) => Err(NoPrice::OtherUnit(key.to_owned(), units.clone())),
+            Some(ListedPrice::OtherUnit(units)) => Err(NoPrice::OtherUnit(key.to_owned(), units.clone())),
             None => Err(NoPrice::NotListed(key.to_owned())),
         }
     }

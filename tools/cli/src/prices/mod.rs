@@ -13,8 +13,8 @@ mod per_million;
 mod show;
 mod source;
 
-pub use catalogue::{Catalogue, Entry, Price};
-pub use command::{Arguments, run};
+pub use catalogue::{Catalogue, CatalogueEntry, ListedPrice};
+pub use command::{PricesArguments, run};
 pub use error::{PriceError, PriceProblem};
 pub use field::{RateField, is_other_unit};
 pub use import::import;

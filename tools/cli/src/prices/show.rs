@@ -8,7 +8,7 @@ use envoy_bedrock::pricing::Rates;
 use serde::Serialize;
 
 use super::per_million::{HEADINGS, RatesJson, condition, row};
-use super::{Catalogue, Found, NoPrice, Price, Source};
+use super::{Catalogue, Found, ListedPrice, NoPrice, Source};
 
 const HEADING: Style = Style::new().bold();
 
@@ -27,8 +27,8 @@ pub(super) fn list_text(catalogue: &Catalogue) -> String {
     let mut table = table(&["MODEL", "MODE"]);
     for (key, entry) in catalogue.entries() {
         match &entry.price {
-            Price::Tokens(rates) => add_rates(&mut table, [key, &entry.mode], rates),
-            Price::OtherUnit(units) => {
+            ListedPrice::Tokens(rates) => add_rates(&mut table, [key, &entry.mode], rates),
+            ListedPrice::OtherUnit(units) => {
                 table.add_row([key, &entry.mode, &format!("not by tokens: {}", units.join(", "))]);
             }
         }
@@ -146,8 +146,8 @@ struct EntryJson<'a> {
 pub(super) fn list_json(catalogue: &Catalogue) -> String {
     let entries = catalogue.entries().map(|(key, entry)| {
         let (rates, other_units): (_, &[String]) = match &entry.price {
-            Price::Tokens(rates) => (Some(RatesJson::of(rates)), &[]),
-            Price::OtherUnit(units) => (None, units),
+            ListedPrice::Tokens(rates) => (Some(RatesJson::of(rates)), &[]),
+            ListedPrice::OtherUnit(units) => (None, units),
         };
         EntryJson {
             entry: key,

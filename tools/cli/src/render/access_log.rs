@@ -2,12 +2,12 @@
 
 use envoy_bedrock::contract::names::PROPERTY_ROW;
 
-use super::options::{AccessLog, Options};
+use super::options::{AccessLog, RenderOptions};
 use super::otlp;
 use super::yaml::{Node, map};
 
 /// The logger on this machine and, with a collector, a second one: what it misses has not gone.
-pub(crate) fn access_logs(options: &Options) -> Vec<Node> {
+pub(crate) fn access_logs(options: &RenderOptions) -> Vec<Node> {
     let collector = options.collector.as_ref().map(otlp::access_logger);
     std::iter::once(access_log(&options.access_log))
         .chain(collector)

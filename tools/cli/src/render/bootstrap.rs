@@ -1,6 +1,6 @@
 //! The whole file.
 
-use super::options::Options;
+use super::options::RenderOptions;
 use super::yaml::{Node, list, map};
 use super::{failover, listeners, metrics, otlp, region, stats};
 use crate::blueprint::Blueprint;
@@ -11,7 +11,7 @@ const DOWNSTREAM_CONNECTIONS_MAX: u64 = 10_000;
 /// What is added to the body limit for the buffers it has to fit in.
 const BUFFER_HEADROOM_BYTES: u64 = 1024 * 1024;
 
-pub(crate) fn bootstrap(blueprint: &Blueprint, options: &Options) -> Node {
+pub(crate) fn bootstrap(blueprint: &Blueprint, options: &RenderOptions) -> Node {
     let failovers = failover::failovers(&blueprint.settings);
     let regions = blueprint.endpoints.iter().map(|endpoint| {
         region::cluster(

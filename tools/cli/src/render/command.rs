@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use envoy_bedrock::contract::settings::{EnvName, HISTORY_DEFAULT_ROWS};
 use envoy_bedrock::routing::active_config::HISTORY_MAX_ROWS;
 
-use super::options::{AccessLog, HostPort, Listeners, Options, Tls};
+use super::options::{AccessLog, HostPort, Listeners, RenderOptions, Tls};
 use crate::environment::{Environment, SecretPolicy};
 use crate::litellm::{self, Tolerance};
 use crate::otlp::{self, Collector};
@@ -25,7 +25,7 @@ Examples:
 No secret is in the result: Envoy's process needs the environment variables that it lists.
 
 Exit codes: 0 rendered, 1 the configuration cannot be used or the result not be written, 2 wrong usage.")]
-pub struct Arguments {
+pub struct RenderArguments {
     /// The configuration.
     #[arg(value_name = "CONFIG")]
     config: PathBuf,
@@ -67,7 +67,7 @@ pub struct Arguments {
     #[arg(long, value_name = "PATH", default_value = "-")]
     access_log: String,
     #[command(flatten)]
-    collector: otlp::Arguments,
+    collector: otlp::CollectorArguments,
     /// How many requests of each worker thread GET /spend/logs remembers; 0 for none.
     #[arg(long, value_name = "ROWS", default_value_t = HISTORY_DEFAULT_ROWS,
           value_parser = clap::value_parser!(u32).range(0..=i64::from(HISTORY_MAX_ROWS)))]
@@ -89,10 +89,10 @@ fn emulator(text: &str) -> Result<(String, HostPort), String> {
     Ok((region.to_owned(), address.parse()?))
 }
 
-impl Arguments {
-    fn options(&self, collector: Option<Collector>) -> Options {
+impl RenderArguments {
+    fn options(&self, collector: Option<Collector>) -> RenderOptions {
         let tls = self.tls_cert.clone().zip(self.tls_key.clone());
-        Options {
+        RenderOptions {
             filter: self.filter.clone(),
             listeners: Listeners {
                 bind: self.bind,
@@ -124,7 +124,7 @@ impl AccessLog {
 }
 
 /// Runs the command; the exit codes are those of its help.
-pub fn run(arguments: &Arguments, environment: &Environment) -> ExitCode {
+pub fn run(arguments: &RenderArguments, environment: &Environment) -> ExitCode {
     let mut stderr = anstream::stderr();
     let errors = match rendered(arguments, environment) {
         Ok(()) => return ExitCode::SUCCESS,
@@ -136,7 +136,7 @@ pub fn run(arguments: &Arguments, environment: &Environment) -> ExitCode {
     ExitCode::from(1)
 }
 
-fn rendered(arguments: &Arguments, environment: &Environment) -> Result<(), Vec<String>> {
+fn rendered(arguments: &RenderArguments, environment: &Environment) -> Result<(), Vec<String>> {
     if arguments.metrics_port.is_some() && arguments.admin_port == 0 {
         return Err(vec![
             "--metrics-port: expected a fixed --admin-port, since the metrics come from there, but found 0"

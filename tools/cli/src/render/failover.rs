@@ -6,7 +6,7 @@ use envoy_bedrock::contract::settings::Settings;
 use envoy_bedrock::routing::balance::{Balance, failover_cluster};
 
 use super::bootstrap::buffer_bytes;
-use super::options::Options;
+use super::options::RenderOptions;
 use super::region::circuit_breakers;
 use super::yaml::{Node, list, map};
 use super::{duration, wasm};
@@ -47,7 +47,7 @@ pub(crate) fn failovers(settings: &Settings) -> Vec<Failover> {
 }
 
 /// The composite cluster of a sequence, with the signer in front of its upstream codec.
-pub(crate) fn cluster(failover: &Failover, blueprint: &Blueprint, options: &Options) -> Node {
+pub(crate) fn cluster(failover: &Failover, blueprint: &Blueprint, options: &RenderOptions) -> Node {
     let regions: Vec<Node> = failover
         .sequence
         .iter()

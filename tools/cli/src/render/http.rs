@@ -7,7 +7,7 @@ use envoy_bedrock::stream::drain::UPLOAD_SECONDS;
 use super::bootstrap::buffer_bytes;
 use super::duration::{duration, seconds};
 use super::failover::Failover;
-use super::options::Options;
+use super::options::RenderOptions;
 use super::yaml::{Node, list, map};
 use super::{access_log, local_replies, routes, wasm};
 use crate::blueprint::Blueprint;
@@ -25,7 +25,11 @@ const WINDOW_MAX_BYTES: u64 = (1 << 31) - 1;
 /// What a client may send on all streams of a connection before it hears back.
 const CONNECTION_WINDOW_BYTES: u64 = 8 * 1024 * 1024;
 
-pub(crate) fn connection_manager(blueprint: &Blueprint, failovers: &[Failover], options: &Options) -> Node {
+pub(crate) fn connection_manager(
+    blueprint: &Blueprint,
+    failovers: &[Failover],
+    options: &RenderOptions,
+) -> Node {
     map! {
         "name" => "envoy.filters.network.http_connection_manager",
         "typed_config" => map! {

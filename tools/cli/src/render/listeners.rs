@@ -2,12 +2,12 @@
 
 use super::bootstrap::{buffer_bytes, socket_address};
 use super::failover::Failover;
-use super::options::{Options, Tls};
+use super::options::{RenderOptions, Tls};
 use super::yaml::{Node, list, map};
 use super::{http, metrics};
 use crate::blueprint::Blueprint;
 
-pub(crate) fn listeners(blueprint: &Blueprint, failovers: &[Failover], options: &Options) -> Vec<Node> {
+pub(crate) fn listeners(blueprint: &Blueprint, failovers: &[Failover], options: &RenderOptions) -> Vec<Node> {
     let listener = |name: &str, port: u16, tls: Option<&Tls>| {
         map! {
             "name" => name,

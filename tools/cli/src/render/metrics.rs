@@ -6,7 +6,7 @@
 use super::bootstrap::socket_address;
 use super::duration::seconds;
 use super::http;
-use super::options::Options;
+use super::options::RenderOptions;
 use super::yaml::{Node, list, map};
 
 /// Envoy's own path, and those of LiteLLM's proxy.
@@ -20,7 +20,7 @@ const CONNECTIONS_MAX: u32 = 64;
 /// For everything: headers, silence, an unused connection.
 const TIMEOUT_SECONDS: u64 = 60;
 
-pub(crate) fn listener(port: u16, options: &Options) -> Node {
+pub(crate) fn listener(port: u16, options: &RenderOptions) -> Node {
     map! {
         "name" => "metrics",
         "address" => socket_address(&options.listeners.bind.to_string(), port),
@@ -30,7 +30,7 @@ pub(crate) fn listener(port: u16, options: &Options) -> Node {
 }
 
 /// Where the page comes from.
-pub(crate) fn cluster(options: &Options) -> Node {
+pub(crate) fn cluster(options: &RenderOptions) -> Node {
     map! {
         "name" => CLUSTER,
         "type" => "STATIC",

@@ -9,7 +9,7 @@ use crate::otlp::Collector;
 
 /// The surroundings of one Envoy. Paths are written as they are, so Envoy resolves them in its working directory.
 #[derive(Clone, Debug)]
-pub struct Options {
+pub struct RenderOptions {
     /// The compiled filter.
     pub filter: String,
     /// Where clients connect.
@@ -59,7 +59,7 @@ pub enum AccessLog {
     File(String),
 }
 
-impl Default for Options {
+impl Default for RenderOptions {
     /// What `render` assumes: the layout of the repository, and Debian's CA certificates.
     fn default() -> Self {
         Self {

@@ -7,7 +7,7 @@ use envoy_bedrock::contract::names::{METADATA_CLUSTER, METADATA_NAMESPACE};
 use super::bootstrap::{buffer_bytes, socket_address};
 use super::duration::seconds;
 use super::failover::Failover;
-use super::options::{HostPort, Options};
+use super::options::{HostPort, RenderOptions};
 use super::yaml::{Node, list, map};
 use crate::blueprint::{Blueprint, Endpoint};
 
@@ -37,7 +37,7 @@ pub(crate) fn cluster(
     endpoint: &Endpoint,
     replaceable: bool,
     blueprint: &Blueprint,
-    options: &Options,
+    options: &RenderOptions,
 ) -> Node {
     map! {
         "name" => endpoint.cluster.as_str(),

@@ -13,7 +13,7 @@ const RETRY_ON: &str = "connect-failure,refused-stream,reset,retriable-headers";
 
 /// How long to wait before the next attempt.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Pace {
+enum RetryPace {
     /// It goes elsewhere, so hardly at all.
     Elsewhere,
     /// It goes where the last one failed, so time is what may help.
@@ -29,13 +29,13 @@ pub(crate) fn routes(blueprint: &Blueprint, failovers: &[Failover]) -> Vec<Node>
     if !all_patient {
         // Exact names, because Envoy bounds the size of regular expressions.
         for failover in patient {
-            routes.extend(kinds.map(|kind| route(kind, Some(failover), Pace::SamePlace, blueprint)));
+            routes.extend(kinds.map(|kind| route(kind, Some(failover), RetryPace::SamePlace, blueprint)));
         }
     }
     let pace = if all_patient {
-        Pace::SamePlace
+        RetryPace::SamePlace
     } else {
-        Pace::Elsewhere
+        RetryPace::Elsewhere
     };
     routes.extend(kinds.map(|kind| route(kind, None, pace, blueprint)));
     // What the filter has not admitted. The body is the one of `local_reply_config`.
@@ -46,7 +46,7 @@ pub(crate) fn routes(blueprint: &Blueprint, failovers: &[Failover]) -> Vec<Node>
     routes
 }
 
-fn route(kind: &'static str, only: Option<&Failover>, pace: Pace, blueprint: &Blueprint) -> Node {
+fn route(kind: &'static str, only: Option<&Failover>, pace: RetryPace, blueprint: &Blueprint) -> Node {
     let mut headers = vec![exact(HEADER_ROUTE, kind)];
     headers.extend(only.map(|failover| exact(HEADER_CLUSTER, &failover.name)));
     let limit = duration(blueprint.request_timeout);
@@ -70,11 +70,11 @@ fn exact(header: &'static str, value: &str) -> Node {
     map! { "name" => header, "string_match" => map! { "exact" => value } }
 }
 
-fn retry_policy(attempts: u32, pace: Pace) -> Option<Node> {
+fn retry_policy(attempts: u32, pace: RetryPace) -> Option<Node> {
     let retries = attempts.checked_sub(1).filter(|&retries| retries > 0)?;
     let (base, most) = match pace {
-        Pace::Elsewhere => (10, 50),
-        Pace::SamePlace => (250, 4_000),
+        RetryPace::Elsewhere => (10, 50),
+        RetryPace::SamePlace => (250, 4_000),
     };
     Some(map! {
         "retry_on" => RETRY_ON,

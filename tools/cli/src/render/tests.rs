@@ -19,7 +19,7 @@ fn model(name: &str, rest: &str) -> String {
     format!("- {{model_name: {name}, litellm_params: {{model: bedrock/a.b, {rest}}}}}\n")
 }
 
-fn text(blueprint: &Blueprint, options: &Options) -> String {
+fn text(blueprint: &Blueprint, options: &RenderOptions) -> String {
     render(blueprint, options, "header")
 }
 
@@ -37,7 +37,10 @@ fn part<'a>(text: &'a str, start: &str) -> &'a str {
 fn the_same_blueprint_gives_the_same_text() {
     let text_of = || {
         let models = model("m", "aws_region_name: us-west-2") + &model("m", "aws_region_name: us-east-1");
-        text(&blueprint(&format!("model_list:\n{models}")), &Options::default())
+        text(
+            &blueprint(&format!("model_list:\n{models}")),
+            &RenderOptions::default(),
+        )
     };
     assert_eq!(text_of(), text_of());
     assert!(text_of().starts_with("# header\nnode:"));
@@ -58,7 +61,7 @@ fn every_sequence_that_can_be_drawn_is_a_cluster_of_as_many_attempts() {
     let blueprint = blueprint(&format!(
         "model_list:\n{models}litellm_settings: {{num_retries: 3}}\n"
     ));
-    let text = text(&blueprint, &Options::default());
+    let text = text(&blueprint, &RenderOptions::default());
     let balance = Balance::new(&blueprint.settings.models[0], 4);
     assert!(!balance.sequences().is_empty());
     for sequence in balance.sequences() {
@@ -84,7 +87,7 @@ fn both_roles_share_one_vm() {
             "model_list:\n{}",
             model("m", "aws_region_name: us-west-2")
         )),
-        &Options::default(),
+        &RenderOptions::default(),
     );
     let vms: Vec<String> = text
         .split("vm_config:\n")
@@ -116,7 +119,7 @@ fn one_attempt_has_no_retry_policy() {
         &blueprint(&format!(
             "model_list:\n{models}litellm_settings: {{num_retries: 0}}\n"
         )),
-        &Options::default(),
+        &RenderOptions::default(),
     );
     assert!(!text.contains("retry_policy"));
     // Its failover cluster is another than the region's.
@@ -131,7 +134,10 @@ fn retries_at_the_same_place_wait_longer_than_those_elsewhere() {
     let gentle = "retry_back_off: {base_interval: 0.250s, max_interval: 4s}";
     let quick = "retry_back_off: {base_interval: 0.010s, max_interval: 0.050s}";
     let counts = |models: &str| {
-        let text = text(&blueprint(&format!("model_list:\n{models}")), &Options::default());
+        let text = text(
+            &blueprint(&format!("model_list:\n{models}")),
+            &RenderOptions::default(),
+        );
         (
             text.matches(gentle).count(),
             text.matches(quick).count(),
@@ -150,7 +156,7 @@ fn only_a_region_with_an_alternative_has_an_address_that_refuses() {
     let pair = model("pair", "aws_region_name: us-west-2") + &model("pair", "aws_region_name: us-east-1");
     let text = text(
         &blueprint(&format!("model_list:\n{alone}{pair}")),
-        &Options::default(),
+        &RenderOptions::default(),
     );
     assert!(!part(&text, "  - name: us-west-1\n").contains("port_value: 1}"));
     for region in ["us-west-2", "us-east-1"] {
@@ -177,7 +183,7 @@ fn an_emulator_replaces_the_address_and_nothing_else() {
     ));
     // As long as the real one, so that no line is broken elsewhere.
     let host = "e".repeat("bedrock-runtime.us-west-2.amazonaws.com".len());
-    let mut options = Options::default();
+    let mut options = RenderOptions::default();
     let real = text(&blueprint, &options);
     options
         .emulators
@@ -195,7 +201,7 @@ fn an_emulator_replaces_the_address_and_nothing_else() {
 fn plain_endpoints_have_no_tls_and_addresses_no_server_name() {
     let models = model("m", "api_base: 'http://10.0.0.1:8080'") + &model("n", "api_base: 'https://10.0.0.2'");
     let blueprint = blueprint(&format!("model_list:\n{models}"));
-    let text = text(&blueprint, &Options::default());
+    let text = text(&blueprint, &RenderOptions::default());
     let plain = part(
         &text,
         &format!("  - name: \"{}\"\n", blueprint.endpoints[0].cluster),
@@ -220,7 +226,7 @@ fn time_limits_bound_answers_and_the_silence_of_streams() {
     let models = model("m", "aws_region_name: us-west-2");
     let mut blueprint = blueprint(&format!("model_list:\n{models}"));
     blueprint.request_timeout = Duration::from_millis(1_500);
-    let text = text(&blueprint, &Options::default());
+    let text = text(&blueprint, &RenderOptions::default());
     let limits = |name: &str| {
         let route = part(&text, &format!("              - name: {name}\n")).to_owned();
         let line = |key: &str| {
@@ -248,7 +254,7 @@ fn buffers_are_above_the_body_limit() {
     let models = model("m", "aws_region_name: us-west-2");
     let mut blueprint = blueprint(&format!("model_list:\n{models}"));
     blueprint.settings.body_limit_bytes = 5_000_000;
-    let text = text(&blueprint, &Options::default());
+    let text = text(&blueprint, &RenderOptions::default());
     assert_eq!(text.matches("buffer_limit_bytes: 6048576").count(), 3);
     assert_eq!(text.matches("request_body_buffer_limit: 6048576").count(), 1);
 }
@@ -259,7 +265,7 @@ fn a_certificate_adds_a_listener_with_alpn() {
         "model_list:\n{}",
         model("m", "aws_region_name: us-west-2")
     ));
-    let mut options = Options::default();
+    let mut options = RenderOptions::default();
     assert!(!text(&blueprint, &options).contains("- name: tls\n"));
     options.listeners.tls = Some(Tls {
         port: 4443,
@@ -281,7 +287,7 @@ fn no_literal_secret_is_in_the_text() {
     let blueprint = blueprint(&format!(
         "model_list:\n{models}general_settings: {{master_key: sk-literal}}\n"
     ));
-    let text = text(&blueprint, &Options::default());
+    let text = text(&blueprint, &RenderOptions::default());
     for literal in ["AKIALITERAL", "literal-secret", "literal-token", "sk-literal"] {
         assert!(!text.contains(literal), "{literal} in\n{text}");
     }
@@ -294,7 +300,10 @@ fn no_literal_secret_is_in_the_text() {
 #[test]
 fn every_label_is_lifted_and_every_histogram_has_its_own_buckets() {
     let models = model("m", "aws_region_name: us-west-2");
-    let text = text(&blueprint(&format!("model_list:\n{models}")), &Options::default());
+    let text = text(
+        &blueprint(&format!("model_list:\n{models}")),
+        &RenderOptions::default(),
+    );
     for label in envoy_bedrock::contract::metrics::LABELS {
         let tag = format!("{{tag_name: {label}, regex: \"(;{label}=([^;]*))\"}}");
         assert_eq!(text.matches(&tag).count(), 1, "{tag}");
@@ -309,7 +318,7 @@ fn every_label_is_lifted_and_every_histogram_has_its_own_buckets() {
 fn the_listener_for_prometheus_is_made_where_it_is_asked_for_and_logs_nothing() {
     let models = model("m", "aws_region_name: us-west-2");
     let blueprint = blueprint(&format!("model_list:\n{models}"));
-    let mut options = Options::default();
+    let mut options = RenderOptions::default();
     let without = text(&blueprint, &options);
     assert!(!without.contains("- name: metrics\n") && !without.contains("- name: envoy-admin\n"));
     options.metrics_port = Some(9902);

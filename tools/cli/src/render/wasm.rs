@@ -6,26 +6,26 @@ use envoy_bedrock::contract::names;
 use envoy_bedrock::contract::settings::{CredentialSettings, EnvName, Settings};
 
 use super::duration::milliseconds;
-use super::options::Options;
+use super::options::RenderOptions;
 use super::yaml::{Node, map};
 
 /// Time after which a VM that has trapped is replaced. Until then its worker answers 503: for a second by Envoy's default.
 const RELOAD_MILLISECONDS: u64 = 10;
 
 /// The role in the listener: it alone needs the settings.
-pub(crate) fn gateway(settings: &Settings, options: &Options) -> Node {
+pub(crate) fn gateway(settings: &Settings, options: &RenderOptions) -> Node {
     // Settings hold nothing that JSON cannot say.
     let configuration = serde_json::to_string_pretty(settings).unwrap_or_default();
     role(names::ROOT_GATEWAY, configuration, settings, options)
 }
 
 /// The role in the failover clusters: it finds its plan in the memory that it shares with the gateway.
-pub(crate) fn signer(settings: &Settings, options: &Options) -> Node {
+pub(crate) fn signer(settings: &Settings, options: &RenderOptions) -> Node {
     role(names::ROOT_SIGNER, String::new(), settings, options)
 }
 
 /// Envoy makes one VM of both roles because `vm_id`, code and environment are the same in both.
-fn role(root: &'static str, configuration: String, settings: &Settings, options: &Options) -> Node {
+fn role(root: &'static str, configuration: String, settings: &Settings, options: &RenderOptions) -> Node {
     map! {
         "name" => format!("envoy-bedrock.{root}"),
         "typed_config" => map! {

@@ -24,7 +24,7 @@ pub(super) struct Demo {
 }
 
 /// What one emulator stands in for.
-struct Part<'a> {
+struct DemoPart<'a> {
     base_path: &'a str,
     endpoints: Vec<(&'a Endpoint, &'a str)>,
 }
@@ -32,7 +32,7 @@ struct Part<'a> {
 impl Demo {
     /// Starts emulators for every endpoint of `blueprint`.
     pub(super) async fn start(blueprint: &Blueprint, environment: &Environment) -> Result<Self, String> {
-        let keys = Keys::of(blueprint, environment)?;
+        let keys = DemoKeys::of(blueprint, environment)?;
         let mut demo = Demo {
             emulators: Vec::new(),
             addresses: BTreeMap::new(),
@@ -79,8 +79,8 @@ impl Demo {
     }
 }
 
-impl Part<'_> {
-    fn config(&self, blueprint: &Blueprint, keys: &Keys) -> Config {
+impl DemoPart<'_> {
+    fn config(&self, blueprint: &Blueprint, keys: &DemoKeys) -> Config {
         let regions: BTreeSet<&str> = self.endpoints.iter().map(|(_, region)| *region).collect();
         let region = |name: &str| RegionConfig {
             name: name.to_owned(),
@@ -115,8 +115,8 @@ fn deployments(blueprint: &Blueprint) -> impl Iterator<Item = &DeploymentSetting
         .flat_map(|model| &model.deployments)
 }
 
-fn parts(blueprint: &Blueprint) -> Result<Vec<Part<'_>>, String> {
-    let mut parts: Vec<Part<'_>> = Vec::new();
+fn parts(blueprint: &Blueprint) -> Result<Vec<DemoPart<'_>>, String> {
+    let mut parts: Vec<DemoPart<'_>> = Vec::new();
     for endpoint in &blueprint.endpoints {
         let places: BTreeSet<(&str, &str)> = deployments(blueprint)
             .filter(|deployment| deployment.cluster == endpoint.cluster)
@@ -132,7 +132,7 @@ fn parts(blueprint: &Blueprint) -> Result<Vec<Part<'_>>, String> {
         };
         match parts.iter_mut().find(|part| part.base_path == base_path) {
             Some(part) => part.endpoints.push((endpoint, region)),
-            None => parts.push(Part {
+            None => parts.push(DemoPart {
                 base_path,
                 endpoints: vec![(endpoint, region)],
             }),
@@ -143,15 +143,15 @@ fn parts(blueprint: &Blueprint) -> Result<Vec<Part<'_>>, String> {
 
 /// The credentials that the emulator knows: the user's where there are some, made-up ones for the rest.
 #[derive(Default)]
-struct Keys {
+struct DemoKeys {
     credentials: BTreeMap<String, Credential>,
     api_keys: BTreeSet<String>,
     variables: BTreeMap<String, String>,
 }
 
-impl Keys {
+impl DemoKeys {
     fn of(blueprint: &Blueprint, environment: &Environment) -> Result<Self, String> {
-        let mut keys = Keys::default();
+        let mut keys = DemoKeys::default();
         let known = |name: &EnvName| {
             let literal = blueprint.secrets.get(name).map(|secret| secret.0.clone());
             literal.or_else(|| environment.value(&name.0).map(str::to_owned))
@@ -245,7 +245,7 @@ mod tests {
     #[test]
     fn keys_that_are_set_stay_and_the_others_are_made_up() {
         let environment: Environment = [("A_ID", "AKIAMINE"), ("A_SECRET", "mine")].into_iter().collect();
-        let keys = Keys::of(&blueprint(TWO_ACCOUNTS, &environment), &environment).unwrap();
+        let keys = DemoKeys::of(&blueprint(TWO_ACCOUNTS, &environment), &environment).unwrap();
         assert_eq!(keys.variables.keys().collect::<Vec<_>>(), ["B_ID", "B_SECRET"]);
         assert_eq!(keys.credentials["AKIAMINE"].secret_access_key, "mine");
         assert_eq!(

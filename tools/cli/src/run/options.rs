@@ -15,7 +15,7 @@ Examples:
   BEDROCK=emulator envoy-bedrock run
 
 Exit codes: 0 stopped by Ctrl-C or SIGTERM, 1 not started, 2 wrong usage; when Envoy ends by itself, its code.")]
-pub struct Arguments {
+pub struct RunArguments {
     /// The configuration.
     #[arg(value_name = "CONFIG", default_value = "config.yaml")]
     pub(super) config: PathBuf,
@@ -56,7 +56,7 @@ pub struct Arguments {
     #[arg(long, value_name = "PATH")]
     pub(super) access_log: Option<String>,
     #[command(flatten)]
-    pub(super) collector: otlp::Arguments,
+    pub(super) collector: otlp::CollectorArguments,
     /// Price list to use instead of the built-in one: LiteLLM's own file or one that `prices --import` wrote.
     #[arg(long, value_name = "FILE")]
     pub(super) prices: Option<PathBuf>,

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::backend::{self, Backend};
 use super::envoy;
-use super::options::Arguments;
+use super::options::RunArguments;
 use super::ports;
 use crate::blueprint::Blueprint;
 use crate::certificates;
@@ -13,7 +13,7 @@ use crate::litellm;
 use crate::otlp::{self, Collector};
 use crate::prices::Catalogue;
 use crate::render::{AccessLog, Tls};
-use crate::state::State;
+use crate::state::StateDirectory;
 
 /// Where the systems that Envoy runs on keep their CA certificates.
 const CA_BUNDLES: [&str; 5] = [
@@ -31,7 +31,7 @@ pub(super) struct Prepared {
     pub(super) environment: Environment,
     pub(super) envoy: PathBuf,
     pub(super) filter: String,
-    pub(super) state: State,
+    pub(super) state: StateDirectory,
     pub(super) tls: Tls,
     /// Where each request leaves a line.
     pub(super) spend_log: AccessLog,
@@ -41,7 +41,7 @@ pub(super) struct Prepared {
     pub(super) client_ca: Option<PathBuf>,
 }
 
-pub(super) fn prepare(arguments: &Arguments, environment: &Environment) -> Result<Prepared, Vec<String>> {
+pub(super) fn prepare(arguments: &RunArguments, environment: &Environment) -> Result<Prepared, Vec<String>> {
     let one = |error: String| vec![error];
     let prices = Catalogue::of_file(arguments.prices.as_deref()).map_err(one)?;
     let (blueprint, backend) = backend::choose(
@@ -64,7 +64,7 @@ pub(super) fn prepare(arguments: &Arguments, environment: &Environment) -> Resul
             arguments.port
         )]);
     }
-    let state = State::open(&arguments.state).map_err(one)?;
+    let state = StateDirectory::open(&arguments.state).map_err(one)?;
     let (tls, client_ca) = tls(arguments, &state).map_err(one)?;
     let spend_log = spend_log(arguments, &state).map_err(one)?;
     Ok(Prepared {
@@ -93,7 +93,7 @@ fn filter(path: &Path) -> Result<String, String> {
     text(&path.canonicalize().map_err(missing)?)
 }
 
-fn spend_log(arguments: &Arguments, state: &State) -> Result<AccessLog, String> {
+fn spend_log(arguments: &RunArguments, state: &StateDirectory) -> Result<AccessLog, String> {
     let path = match &arguments.access_log {
         Some(path) => path.clone(),
         None => text(&state.path("spend.jsonl"))?,
@@ -101,7 +101,7 @@ fn spend_log(arguments: &Arguments, state: &State) -> Result<AccessLog, String> 
     Ok(AccessLog::of_argument(&path))
 }
 
-fn tls(arguments: &Arguments, state: &State) -> Result<(Tls, Option<PathBuf>), String> {
+fn tls(arguments: &RunArguments, state: &StateDirectory) -> Result<(Tls, Option<PathBuf>), String> {
     let (certificate, key, client_ca) = match arguments.tls_cert.clone().zip(arguments.tls_key.clone()) {
         Some((certificate, key)) => (certificate, key, None),
         None => {
@@ -118,7 +118,7 @@ fn tls(arguments: &Arguments, state: &State) -> Result<(Tls, Option<PathBuf>), S
 }
 
 /// The CA certificates for AWS.
-pub(super) fn upstream_ca(arguments: &Arguments, environment: &Environment) -> Result<String, String> {
+pub(super) fn upstream_ca(arguments: &RunArguments, environment: &Environment) -> Result<String, String> {
     match &arguments.upstream_ca {
         Some(path) => existing(path),
         None => system_ca(environment),

@@ -16,9 +16,9 @@ use super::backend::Backend;
 use super::banner::Banner;
 use super::demo::Demo;
 use super::log::{self, Started};
-use super::options::Arguments;
+use super::options::RunArguments;
 use super::prepare::{self, Prepared};
-use crate::render::{self, Listeners, Options};
+use crate::render::{self, Listeners, RenderOptions};
 
 /// Time for Envoy to start. Resolving names may take some of it.
 const START_MAX: Duration = Duration::from_secs(90);
@@ -31,7 +31,7 @@ const POLL: Duration = Duration::from_millis(50);
 /// It asks the kernel to be killed with its parent and then turns into Envoy. Done here, in a process of its own, it
 /// needs no code between fork and exec.
 #[derive(Debug, clap::Args)]
-pub struct Child {
+pub struct EnvoyChild {
     /// The process to end with.
     #[arg(long)]
     parent: i32,
@@ -40,7 +40,7 @@ pub struct Child {
     command: Vec<OsString>,
 }
 
-impl Child {
+impl EnvoyChild {
     /// Turns into the program. Returns only when that fails.
     pub fn run(&self) -> ExitCode {
         use std::os::unix::process::CommandExt;
@@ -63,10 +63,10 @@ impl Child {
 }
 
 /// Serves until a signal, or until Envoy ends.
-pub(super) async fn serve(arguments: &Arguments, prepared: Prepared) -> Result<ExitCode, Vec<String>> {
+pub(super) async fn serve(arguments: &RunArguments, prepared: Prepared) -> Result<ExitCode, Vec<String>> {
     let one = |error: String| vec![error];
     let mut stop =
-        Stop::new().map_err(|error| one(format!("expected to handle signals, but found: {error}")))?;
+        StopSignals::new().map_err(|error| one(format!("expected to handle signals, but found: {error}")))?;
     let demo = match prepared.backend {
         Backend::Aws => None,
         Backend::Emulator(_) => Some(
@@ -76,7 +76,7 @@ pub(super) async fn serve(arguments: &Arguments, prepared: Prepared) -> Result<E
         ),
     };
     let configuration = configuration(arguments, &prepared, demo.as_ref()).map_err(one)?;
-    let mut envoy = Envoy::start(arguments, &prepared, demo.as_ref(), &configuration).map_err(one)?;
+    let mut envoy = EnvoyProcess::start(arguments, &prepared, demo.as_ref(), &configuration).map_err(one)?;
     let outcome = watch(&mut envoy, &prepared, demo.as_ref(), &mut stop).await;
     envoy.stop(&mut stop).await;
     if let Some(demo) = demo {
@@ -87,10 +87,10 @@ pub(super) async fn serve(arguments: &Arguments, prepared: Prepared) -> Result<E
 }
 
 async fn watch(
-    envoy: &mut Envoy,
+    envoy: &mut EnvoyProcess,
     prepared: &Prepared,
     demo: Option<&Demo>,
-    stop: &mut Stop,
+    stop: &mut StopSignals,
 ) -> Result<ExitCode, Vec<String>> {
     let admin = tokio::select! {
         ready = envoy.ready() => ready?,
@@ -133,7 +133,11 @@ async fn watch(
 }
 
 /// Draws the configuration into the state directory.
-fn configuration(arguments: &Arguments, prepared: &Prepared, demo: Option<&Demo>) -> Result<PathBuf, String> {
+fn configuration(
+    arguments: &RunArguments,
+    prepared: &Prepared,
+    demo: Option<&Demo>,
+) -> Result<PathBuf, String> {
     let (upstream_ca, emulators) = match demo {
         Some(demo) => {
             let path = prepared.state.write("emulator-ca.pem", &demo.ca_pem())?;
@@ -144,7 +148,7 @@ fn configuration(arguments: &Arguments, prepared: &Prepared, demo: Option<&Demo>
             Default::default(),
         ),
     };
-    let options = Options {
+    let options = RenderOptions {
         filter: prepared.filter.clone(),
         listeners: Listeners {
             bind: arguments.bind,
@@ -166,16 +170,16 @@ fn configuration(arguments: &Arguments, prepared: &Prepared, demo: Option<&Demo>
 }
 
 /// The running child.
-struct Envoy {
+struct EnvoyProcess {
     child: tokio::process::Child,
     admin_address: PathBuf,
     started: Started,
     log: Option<tokio::task::JoinHandle<Vec<String>>>,
 }
 
-impl Envoy {
+impl EnvoyProcess {
     fn start(
-        arguments: &Arguments,
+        arguments: &RunArguments,
         prepared: &Prepared,
         demo: Option<&Demo>,
         configuration: &Path,
@@ -272,7 +276,7 @@ impl Envoy {
     }
 
     /// Ends Envoy: politely, then not.
-    async fn stop(&mut self, stop: &mut Stop) {
+    async fn stop(&mut self, stop: &mut StopSignals) {
         let _ = std::fs::remove_file(&self.admin_address);
         let Some(id) = self.child.id() else { return };
         let process = i32::try_from(id).ok().and_then(rustix::process::Pid::from_raw);
@@ -288,11 +292,11 @@ impl Envoy {
 }
 
 /// The signals by which a user ends this process.
-struct Stop {
+struct StopSignals {
     signals: [Signal; 3],
 }
 
-impl Stop {
+impl StopSignals {
     fn new() -> std::io::Result<Self> {
         let of = |kind| signal(kind);
         let signals = [

@@ -1,6 +1,6 @@
 //! What requests are grouped by.
 
-use super::row::Row;
+use super::row::SpendRow;
 
 /// A property of requests that groups them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -46,7 +46,7 @@ impl By {
     }
 
     /// Appends what `row` has to the key of its group, so that different labels never make the same bytes.
-    pub(super) fn write(self, row: &Row<'_>, key: &mut Vec<u8>) {
+    pub(super) fn write(self, row: &SpendRow<'_>, key: &mut Vec<u8>) {
         match self {
             By::Key => write(row.key_alias().or(row.api_key()), key),
             By::Model => write(row.model(), key),

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use super::by::By;
-use super::summary::{GROUPS_MAX, Summary};
-use super::window::{Instant, Window};
+use super::summary::{GROUPS_MAX, SpendSummary};
+use super::window::{UtcTime, Window};
 use super::{report, source, text};
 
 /// Add up spend logs: what each key, model, region, day or tag cost.
@@ -24,7 +24,7 @@ the sums; ESTIMATED those whose tokens were estimated, as the client or the upst
 Lines that are no rows of the spend log are counted on standard error, and are no failure.
 
 Exit codes: 0 added up, 1 a file cannot be read, 2 wrong usage.")]
-pub struct Arguments {
+pub struct SpendArguments {
     /// Spend logs, gzipped or not; '-' for standard input.
     #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
@@ -33,10 +33,10 @@ pub struct Arguments {
     by: Vec<By>,
     /// Only requests that began at this date or time (UTC unless it says otherwise) or later.
     #[arg(long, value_name = "TIME")]
-    since: Option<Instant>,
+    since: Option<UtcTime>,
     /// Only requests that began before this date or time.
     #[arg(long, value_name = "TIME")]
-    until: Option<Instant>,
+    until: Option<UtcTime>,
     /// Only requests that have this tag.
     #[arg(long)]
     tag: Option<String>,
@@ -50,7 +50,7 @@ pub struct Arguments {
 }
 
 /// Runs the command; the exit codes are those of its help.
-pub fn run(arguments: &Arguments) -> ExitCode {
+pub fn run(arguments: &SpendArguments) -> ExitCode {
     match summed(arguments) {
         Ok(output) => {
             print(&output, arguments);
@@ -64,7 +64,7 @@ pub fn run(arguments: &Arguments) -> ExitCode {
 }
 
 /// A reader that has seen enough (`| head`) is no failure.
-fn print(output: &str, arguments: &Arguments) {
+fn print(output: &str, arguments: &SpendArguments) {
     let _ = if !arguments.json && !arguments.csv {
         anstream::stdout().write_all(output.as_bytes())
     } else if std::io::stdout().is_terminal() {
@@ -76,12 +76,12 @@ fn print(output: &str, arguments: &Arguments) {
     };
 }
 
-fn summed(arguments: &Arguments) -> Result<String, String> {
+fn summed(arguments: &SpendArguments) -> Result<String, String> {
     let window = Window {
         since: arguments.since,
         until: arguments.until,
     };
-    let mut summary = Summary::new(&arguments.by, window, arguments.tag.as_deref());
+    let mut summary = SpendSummary::new(&arguments.by, window, arguments.tag.as_deref());
     let files: Vec<&Path> = arguments.files.iter().map(PathBuf::as_path).collect();
     let bar = source::bar(&files);
     let (mut notes, mut foreign, mut torn) = (Vec::new(), 0, 0);

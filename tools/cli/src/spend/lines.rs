@@ -7,7 +7,7 @@ pub(super) const LINE_MAX_BYTES: usize = 1 << 20;
 
 /// A line without its end.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Line<'a> {
+pub(super) enum RawLine<'a> {
     /// A whole one.
     Whole(&'a [u8]),
     /// The last one, if it does not end.
@@ -32,7 +32,7 @@ impl<R: BufRead> Lines<R> {
     ///
     /// # Errors
     /// Those of the reader.
-    pub(super) fn next(&mut self) -> io::Result<Option<Line<'_>>> {
+    pub(super) fn next(&mut self) -> io::Result<Option<RawLine<'_>>> {
         self.buffer.clear();
         let limit = LINE_MAX_BYTES as u64 + 1;
         let read = Read::take(&mut self.reader, limit).read_until(b'\n', &mut self.buffer)?;
@@ -41,13 +41,13 @@ impl<R: BufRead> Lines<R> {
         }
         if self.buffer.last() == Some(&b'\n') {
             self.buffer.pop();
-            return Ok(Some(Line::Whole(&self.buffer)));
+            return Ok(Some(RawLine::Whole(&self.buffer)));
         }
         if read <= LINE_MAX_BYTES {
-            return Ok(Some(Line::Last(&self.buffer)));
+            return Ok(Some(RawLine::Last(&self.buffer)));
         }
         self.reader.skip_until(b'\n')?;
-        Ok(Some(Line::TooLong))
+        Ok(Some(RawLine::TooLong))
     }
 }
 
@@ -66,14 +66,14 @@ mod tests {
             let text = format!("{long}\nnext\n{long}");
             let mut lines = Lines::new(text.as_bytes());
             let expected = match fits {
-                true => Line::Whole(long.as_bytes()),
-                false => Line::TooLong,
+                true => RawLine::Whole(long.as_bytes()),
+                false => RawLine::TooLong,
             };
             assert_eq!(lines.next().unwrap(), Some(expected));
-            assert_eq!(lines.next().unwrap(), Some(Line::Whole(b"next")));
+            assert_eq!(lines.next().unwrap(), Some(RawLine::Whole(b"next")));
             let expected = match fits {
-                true => Line::Last(long.as_bytes()),
-                false => Line::TooLong,
+                true => RawLine::Last(long.as_bytes()),
+                false => RawLine::TooLong,
             };
             assert_eq!(lines.next().unwrap(), Some(expected));
             assert_eq!(lines.next().unwrap(), None);

@@ -18,7 +18,7 @@ mod totals;
 mod window;
 
 pub use by::By;
-pub use command::{Arguments, run};
-pub use summary::{GROUPS_MAX, Group, Line, Summary};
+pub use command::{SpendArguments, run};
+pub use summary::{GROUPS_MAX, LineOutcome, SpendGroup, SpendSummary};
 pub use totals::Totals;
-pub use window::{Instant, Window};
+pub use window::{UtcTime, Window};

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::summary::{Group, Summary};
+use super::summary::{SpendGroup, SpendSummary};
 use super::totals::Totals;
 use crate::prices::number;
 
@@ -42,10 +42,10 @@ pub(super) fn values(totals: &Totals) -> [String; 9] {
 }
 
 /// The groups, and behind them those beyond the limit as one.
-pub(super) fn all_groups(summary: &Summary) -> Vec<Group> {
+pub(super) fn all_groups(summary: &SpendSummary) -> Vec<SpendGroup> {
     let mut groups = summary.groups();
     if let Some(totals) = summary.others() {
-        groups.push(Group {
+        groups.push(SpendGroup {
             labels: vec![Some(OTHERS.to_owned()); summary.by().len()],
             totals: *totals,
         });
@@ -102,7 +102,7 @@ impl TotalsJson {
 }
 
 /// One object. The amounts are numbers with all their decimals.
-pub(super) fn json(summary: &Summary, foreign_lines: u64, torn_files: u64) -> String {
+pub(super) fn json(summary: &SpendSummary, foreign_lines: u64, torn_files: u64) -> String {
     let names: Vec<&str> = summary.by().iter().map(|by| by.name()).collect();
     let groups = all_groups(summary).into_iter().map(|group| GroupJson {
         group: names.iter().copied().zip(group.labels).collect(),
@@ -120,7 +120,7 @@ pub(super) fn json(summary: &Summary, foreign_lines: u64, torn_files: u64) -> St
 
 /// A heading and a line for each group (RFC 4180, with plain line breaks); no total, so that columns can be added up.
 /// Clients choose some labels, so none of them is left to be a formula.
-pub(super) fn csv(summary: &Summary) -> String {
+pub(super) fn csv(summary: &SpendSummary) -> String {
     let names = summary.by().iter().map(|by| by.name());
     let mut out = names.chain(COLUMNS).collect::<Vec<_>>().join(",") + "\n";
     for group in all_groups(summary) {

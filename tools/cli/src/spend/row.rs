@@ -10,12 +10,12 @@ use serde::de::{Deserializer, Error, Visitor};
 use serde_json::value::RawValue;
 
 use super::totals::Totals;
-use super::window::Instant;
+use super::window::UtcTime;
 
 /// A row whose every part that is used could be read.
-pub(super) struct Row<'a> {
-    fields: Fields<'a>,
-    start: Instant,
+pub(super) struct SpendRow<'a> {
+    fields: SpendFields<'a>,
+    start: UtcTime,
     spend: Option<PicoUsd>,
 }
 
@@ -23,35 +23,35 @@ pub(super) struct Row<'a> {
 ///
 /// A request that the filter never saw, or that took its VM with it, has only what Envoy itself knows.
 #[derive(Deserialize)]
-struct Fields<'a> {
+struct SpendFields<'a> {
     #[serde(borrow)]
-    call_type: Option<Text<'a>>,
+    call_type: Option<BorrowedText<'a>>,
     #[serde(borrow)]
-    api_key: Option<Text<'a>>,
+    api_key: Option<BorrowedText<'a>>,
     #[serde(borrow)]
-    key_alias: Option<Text<'a>>,
+    key_alias: Option<BorrowedText<'a>>,
     #[serde(borrow)]
-    model: Option<Text<'a>>,
+    model: Option<BorrowedText<'a>>,
     #[serde(borrow)]
-    model_group: Option<Text<'a>>,
+    model_group: Option<BorrowedText<'a>>,
     #[serde(borrow)]
-    model_id: Option<Text<'a>>,
+    model_id: Option<BorrowedText<'a>>,
     #[serde(borrow)]
-    model_region: Option<Text<'a>>,
+    model_region: Option<BorrowedText<'a>>,
     #[serde(borrow)]
-    end_user: Option<Text<'a>>,
+    end_user: Option<BorrowedText<'a>>,
     #[serde(borrow)]
-    status: Option<Text<'a>>,
+    status: Option<BorrowedText<'a>>,
     #[serde(borrow)]
-    usage_source: Option<Text<'a>>,
+    usage_source: Option<BorrowedText<'a>>,
     #[serde(borrow, rename = "startTime")]
-    start_time: Option<Text<'a>>,
+    start_time: Option<BorrowedText<'a>>,
     #[serde(borrow)]
-    envoy: Option<Envoy<'a>>,
+    envoy: Option<EnvoyFields<'a>>,
     #[serde(borrow)]
     spend: Option<&'a RawValue>,
     #[serde(borrow)]
-    request_tags: Option<Vec<Text<'a>>>,
+    request_tags: Option<Vec<BorrowedText<'a>>>,
     prompt_tokens: Option<u64>,
     completion_tokens: Option<u64>,
     cache_read_input_tokens: Option<u64>,
@@ -60,16 +60,16 @@ struct Fields<'a> {
 
 /// What Envoy knows.
 #[derive(Deserialize)]
-struct Envoy<'a> {
+struct EnvoyFields<'a> {
     #[serde(borrow)]
-    time: Option<Text<'a>>,
+    time: Option<BorrowedText<'a>>,
     #[serde(borrow)]
-    response_code: Option<Text<'a>>,
+    response_code: Option<BorrowedText<'a>>,
     #[serde(borrow)]
-    upstream_host: Option<Text<'a>>,
+    upstream_host: Option<BorrowedText<'a>>,
 }
 
-impl Envoy<'_> {
+impl EnvoyFields<'_> {
     fn is_failure(&self) -> bool {
         let code = self.response_code.as_ref();
         !code.is_some_and(|code| code.0.starts_with('2'))
@@ -81,10 +81,10 @@ impl Envoy<'_> {
     }
 }
 
-impl<'a> Row<'a> {
+impl<'a> SpendRow<'a> {
     /// Reads a line; `None` if it is no row of the spend log.
     pub(super) fn parse(line: &'a [u8]) -> Option<Self> {
-        let fields: Fields<'a> = serde_json::from_slice(line).ok()?;
+        let fields: SpendFields<'a> = serde_json::from_slice(line).ok()?;
         let (start, spend) = match (&fields.start_time, &fields.envoy) {
             (Some(start), _) => {
                 let spend = match fields.spend {
@@ -100,13 +100,13 @@ impl<'a> Row<'a> {
             }
             (None, None) => return None,
         };
-        let start = Instant::parse(&start.0)?;
+        let start = UtcTime::parse(&start.0)?;
         Some(Self { fields, start, spend })
     }
 
     /// What it adds to a sum.
     pub(super) fn totals(&self) -> Totals {
-        let Fields {
+        let SpendFields {
             prompt_tokens,
             completion_tokens,
             cache_read_input_tokens,
@@ -142,7 +142,7 @@ impl<'a> Row<'a> {
     }
 
     /// When the request began.
-    pub(super) fn start(&self) -> Instant {
+    pub(super) fn start(&self) -> UtcTime {
         self.start
     }
 
@@ -170,7 +170,7 @@ impl<'a> Row<'a> {
 /// The labels; an empty one is none.
 macro_rules! labels {
     ($($name:ident),*) => {
-        impl Row<'_> {
+        impl SpendRow<'_> {
             $(
                 #[doc = concat!("`", stringify!($name), "`")]
                 pub(super) fn $name(&self) -> Option<&str> {
@@ -203,24 +203,24 @@ fn amount(json: &str) -> Option<PicoUsd> {
 }
 
 /// A string that is copied only where it has escapes: serde does so for a `Cow`, but not for one inside an `Option`.
-struct Text<'a>(Cow<'a, str>);
+struct BorrowedText<'a>(Cow<'a, str>);
 
-impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
+impl<'de: 'a, 'a> Deserialize<'de> for BorrowedText<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Borrowing;
         impl<'de> Visitor<'de> for Borrowing {
-            type Value = Text<'de>;
+            type Value = BorrowedText<'de>;
 
             fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
                 out.write_str("a string")
             }
 
             fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<Self::Value, E> {
-                Ok(Text(Cow::Borrowed(text)))
+                Ok(BorrowedText(Cow::Borrowed(text)))
             }
 
             fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
-                Ok(Text(Cow::Owned(text.to_owned())))
+                Ok(BorrowedText(Cow::Owned(text.to_owned())))
             }
         }
         deserializer.deserialize_str(Borrowing)

@@ -7,8 +7,8 @@ use std::path::Path;
 use flate2::bufread::MultiGzDecoder;
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::lines::{Line, Lines};
-use super::summary::{self, Summary};
+use super::lines::{Lines, RawLine};
+use super::summary::{self, SpendSummary};
 
 const BUFFER_BYTES: usize = 256 * 1024;
 /// How every gzip file begins.
@@ -58,7 +58,7 @@ fn is_standard_input(path: &Path) -> bool {
 ///
 /// # Errors
 /// What cannot be opened or read.
-pub(super) fn add(path: &Path, bar: &ProgressBar, summary: &mut Summary) -> io::Result<Skipped> {
+pub(super) fn add(path: &Path, bar: &ProgressBar, summary: &mut SpendSummary) -> io::Result<Skipped> {
     if is_standard_input(path) {
         return add_all(io::stdin().lock(), summary);
     }
@@ -66,7 +66,7 @@ pub(super) fn add(path: &Path, bar: &ProgressBar, summary: &mut Summary) -> io::
 }
 
 /// Adds the lines of `reader`.
-pub(super) fn add_all(mut reader: impl Read, summary: &mut Summary) -> io::Result<Skipped> {
+pub(super) fn add_all(mut reader: impl Read, summary: &mut SpendSummary) -> io::Result<Skipped> {
     let mut start = Vec::new();
     (&mut reader).take(GZIP.len() as u64).read_to_end(&mut start)?;
     let is_gzip = start == GZIP;
@@ -79,15 +79,15 @@ pub(super) fn add_all(mut reader: impl Read, summary: &mut Summary) -> io::Resul
     }
 }
 
-fn add_lines(reader: impl BufRead, is_gzip: bool, summary: &mut Summary) -> io::Result<Skipped> {
+fn add_lines(reader: impl BufRead, is_gzip: bool, summary: &mut SpendSummary) -> io::Result<Skipped> {
     let mut skipped = Skipped::default();
     let mut lines = Lines::new(reader);
     for number in 1.. {
         let (is_last, is_row) = match lines.next() {
-            Ok(Some(Line::Whole(line))) if line.trim_ascii().is_empty() => continue,
-            Ok(Some(Line::Whole(line))) => (false, summary.add(line) != summary::Line::Foreign),
-            Ok(Some(Line::Last(line))) => (true, summary.add(line) != summary::Line::Foreign),
-            Ok(Some(Line::TooLong)) => (false, false),
+            Ok(Some(RawLine::Whole(line))) if line.trim_ascii().is_empty() => continue,
+            Ok(Some(RawLine::Whole(line))) => (false, summary.add(line) != summary::LineOutcome::Foreign),
+            Ok(Some(RawLine::Last(line))) => (true, summary.add(line) != summary::LineOutcome::Foreign),
+            Ok(Some(RawLine::TooLong)) => (false, false),
             Ok(None) => break,
             // Compressed data that ends or breaks off is a log that somebody still writes.
             Err(error) if is_gzip && is_broken(&error) => {

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use envoy_bedrock::pricing::PicoUsd;
 
 use super::by::{By, labels};
-use super::row::Row;
+use super::row::SpendRow;
 use super::totals::Totals;
 use super::window::Window;
 
@@ -14,7 +14,7 @@ use super::window::Window;
 pub const GROUPS_MAX: usize = 1_000_000;
 
 /// Sums over the lines of a log.
-pub struct Summary {
+pub struct SpendSummary {
     by: Vec<By>,
     window: Window,
     tag: Option<String>,
@@ -27,7 +27,7 @@ pub struct Summary {
 
 /// What became of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Line {
+pub enum LineOutcome {
     /// It counts.
     Counted,
     /// It is a row that was not asked for, or no request for a model.
@@ -38,14 +38,14 @@ pub enum Line {
 
 /// A group and its sums.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Group {
+pub struct SpendGroup {
     /// For each property that was grouped by, what the requests have in common. `None`: they have none.
     pub labels: Vec<Option<String>>,
     /// Their sums.
     pub totals: Totals,
 }
 
-impl Summary {
+impl SpendSummary {
     /// No lines yet. Rows count whose time is in `window` and that have `tag`, if one is given.
     pub fn new(by: &[By], window: Window, tag: Option<&str>) -> Self {
         Self {
@@ -61,18 +61,18 @@ impl Summary {
     }
 
     /// Takes a line, without its end.
-    pub fn add(&mut self, line: &[u8]) -> Line {
-        let Some(row) = Row::parse(line) else {
-            return Line::Foreign;
+    pub fn add(&mut self, line: &[u8]) -> LineOutcome {
+        let Some(row) = SpendRow::parse(line) else {
+            return LineOutcome::Foreign;
         };
         let wanted = self.tag.as_ref().is_none_or(|tag| row.has_tag(tag));
         if !wanted || row.is_internal() || !self.window.contains(row.start()) {
-            return Line::LeftOut;
+            return LineOutcome::LeftOut;
         }
         let one = row.totals();
         // No group is above the total, so where this adds up, all do.
         let Some(total) = self.total.checked_add(&one) else {
-            return Line::Foreign;
+            return LineOutcome::Foreign;
         };
         self.total = total;
         self.key.clear();
@@ -87,7 +87,7 @@ impl Summary {
             None => self.others.get_or_insert_default(),
         };
         *group = group.checked_add(&one).unwrap_or(*group);
-        Line::Counted
+        LineOutcome::Counted
     }
 
     /// What is grouped by.
@@ -106,12 +106,12 @@ impl Summary {
     }
 
     /// The groups: days in their order, all else by what was spent, the dearest first, level by level.
-    pub fn groups(&self) -> Vec<Group> {
-        let groups = self.groups.iter().map(|(key, totals)| Group {
+    pub fn groups(&self) -> Vec<SpendGroup> {
+        let groups = self.groups.iter().map(|(key, totals)| SpendGroup {
             labels: labels(key),
             totals: *totals,
         });
-        let mut groups: Vec<Group> = groups.collect();
+        let mut groups: Vec<SpendGroup> = groups.collect();
         let mut spent: HashMap<Vec<Option<String>>, PicoUsd> = HashMap::new();
         for group in &groups {
             for depth in 1..=group.labels.len() {

@@ -41,14 +41,14 @@ fn row(more: Value) -> String {
     row.to_string()
 }
 
-fn summary(by: &[By]) -> Summary {
-    Summary::new(by, Window::default(), None)
+fn summary(by: &[By]) -> SpendSummary {
+    SpendSummary::new(by, Window::default(), None)
 }
 
 fn summed(by: &[By], lines: &[String]) -> Vec<(Vec<Option<String>>, u64, String)> {
     let mut summary = summary(by);
     for line in lines {
-        assert_eq!(summary.add(line.as_bytes()), Line::Counted, "{line}");
+        assert_eq!(summary.add(line.as_bytes()), LineOutcome::Counted, "{line}");
     }
     let groups = summary.groups().into_iter();
     groups
@@ -129,11 +129,15 @@ fn a_request_that_only_envoy_knows_is_a_failure_whose_cost_is_known_if_it_never_
         let mut summary = summary(&[By::Status, By::Day]);
         assert_eq!(
             summary.add(line.to_string().as_bytes()),
-            Line::Foreign,
+            LineOutcome::Foreign,
             "without a time"
         );
         line["envoy"]["time"] = json!("2026-11-22T10:00:00.123Z");
-        assert_eq!(summary.add(line.to_string().as_bytes()), Line::Counted, "{line}");
+        assert_eq!(
+            summary.add(line.to_string().as_bytes()),
+            LineOutcome::Counted,
+            "{line}"
+        );
         let total = summary.total();
         assert_eq!(
             (total.requests, total.unknown_spend, total.failures),
@@ -156,7 +160,7 @@ fn a_line_of_the_filters_is_a_row_with_what_envoy_puts_behind_it() {
     let tail = r#""requester_ip_address":"192.0.2.7","envoy":{"time":"2000-01-01T00:00:00.000Z","response_code":"0"}"#;
     let line = format!("{{{}{tail}}}", account.close(started).json(0));
     let mut summary = summary(&[By::Tag, By::EndUser, By::Day, By::Status]);
-    assert_eq!(summary.add(line.as_bytes()), Line::Counted, "{line}");
+    assert_eq!(summary.add(line.as_bytes()), LineOutcome::Counted, "{line}");
     assert_eq!(
         summary.groups()[0].labels,
         labelled(&["a,b", "me \"1\"", "2026-11-18", "failure"])
@@ -246,20 +250,23 @@ fn a_window_begins_with_its_first_moment_and_ends_before_its_last() {
         until: Some("2026-11-22T10:00:00+01:00".parse().unwrap()),
     };
     for (time, expected) in [
-        ("2026-11-21T23:59:59.999Z", Line::LeftOut),
-        ("2026-11-22T00:00:00.000Z", Line::Counted),
-        ("2026-11-22T08:59:59.999Z", Line::Counted),
-        ("2026-11-22T09:00:00.000Z", Line::LeftOut),
+        ("2026-11-21T23:59:59.999Z", LineOutcome::LeftOut),
+        ("2026-11-22T00:00:00.000Z", LineOutcome::Counted),
+        ("2026-11-22T08:59:59.999Z", LineOutcome::Counted),
+        ("2026-11-22T09:00:00.000Z", LineOutcome::LeftOut),
     ] {
-        let mut summary = Summary::new(&[], window, None);
+        let mut summary = SpendSummary::new(&[], window, None);
         assert_eq!(
             summary.add(row(json!({"startTime": time})).as_bytes()),
             expected,
             "{time}"
         );
-        assert_eq!(summary.total().requests, u64::from(expected == Line::Counted));
+        assert_eq!(
+            summary.total().requests,
+            u64::from(expected == LineOutcome::Counted)
+        );
     }
-    let error = "22.11.2026".parse::<Instant>().unwrap_err();
+    let error = "22.11.2026".parse::<UtcTime>().unwrap_err();
     assert_eq!(
         error,
         "expected a date (2026-11-22) or a time (2026-11-22T09:30:00Z), but found '22.11.2026'"
@@ -268,12 +275,12 @@ fn a_window_begins_with_its_first_moment_and_ends_before_its_last() {
 
 #[test]
 fn only_requests_with_the_tag_count_where_one_is_asked_for() {
-    let mut summary = Summary::new(&[], Window::default(), Some("a"));
-    assert_eq!(summary.add(row(json!({})).as_bytes()), Line::Counted);
+    let mut summary = SpendSummary::new(&[], Window::default(), Some("a"));
+    assert_eq!(summary.add(row(json!({})).as_bytes()), LineOutcome::Counted);
     for tags in [json!(["aa"]), json!([]), json!(null)] {
         assert_eq!(
             summary.add(row(json!({"request_tags": tags})).as_bytes()),
-            Line::LeftOut
+            LineOutcome::LeftOut
         );
     }
 }
@@ -283,7 +290,7 @@ fn probes_and_questions_for_the_log_are_no_requests() {
     let mut summary = summary(&[By::Key]);
     assert_eq!(
         summary.add(row(json!({"call_type": "internal"})).as_bytes()),
-        Line::LeftOut
+        LineOutcome::LeftOut
     );
     assert_eq!(summary.total(), &Totals::default());
 }
@@ -310,9 +317,9 @@ fn what_is_no_row_is_foreign_and_changes_nothing() {
         row(json!({"request_tags": "a"})),
         format!("{} {}", row(json!({})), row(json!({}))),
     ] {
-        assert_eq!(summary.add(line.as_bytes()), Line::Foreign, "{line}");
+        assert_eq!(summary.add(line.as_bytes()), LineOutcome::Foreign, "{line}");
     }
-    assert_eq!(summary.add(b"{\"startTime\":\"\xff\"}"), Line::Foreign);
+    assert_eq!(summary.add(b"{\"startTime\":\"\xff\"}"), LineOutcome::Foreign);
     assert_eq!(*summary.total(), Totals::default());
     assert!(summary.groups().is_empty());
 }
@@ -321,10 +328,10 @@ fn what_is_no_row_is_foreign_and_changes_nothing() {
 fn a_line_that_would_overflow_a_sum_is_left_out_of_all_of_them() {
     let mut summary = summary(&[By::Key]);
     let large = row(json!({"prompt_tokens": u64::MAX}));
-    assert_eq!(summary.add(large.as_bytes()), Line::Counted);
+    assert_eq!(summary.add(large.as_bytes()), LineOutcome::Counted);
     assert_eq!(
         summary.add(row(json!({"key_alias": "other"})).as_bytes()),
-        Line::Foreign
+        LineOutcome::Foreign
     );
     assert_eq!((summary.total().requests, summary.groups().len()), (1, 1));
 }
@@ -425,7 +432,7 @@ proptest! {
         let mut ungrouped = summary(&[]);
         let mut summary = summary(&by).with_limit(limit);
         for line in &lines {
-            prop_assert_eq!(summary.add(line.as_bytes()), Line::Counted);
+            prop_assert_eq!(summary.add(line.as_bytes()), LineOutcome::Counted);
             ungrouped.add(line.as_bytes());
         }
         let groups = summary.groups();
@@ -458,10 +465,10 @@ fn no_label_in_csv_is_left_to_be_a_formula() {
         ("a=1", "a=1"),
         ("'quoted", "'quoted"),
     ] {
-        let mut summary = Summary::new(&[By::EndUser], Window::default(), None);
+        let mut summary = SpendSummary::new(&[By::EndUser], Window::default(), None);
         assert_eq!(
             summary.add(row(json!({ "end_user": label })).as_bytes()),
-            Line::Counted
+            LineOutcome::Counted
         );
         let csv = report::csv(&summary);
         let line = csv.split_once('\n').unwrap().1;
@@ -480,7 +487,7 @@ fn a_group_of_unknown_costs_has_no_cost_rather_than_none() {
         ("free", json!(0)),
     ] {
         let line = row(json!({"model": model, "spend": spend}));
-        assert_eq!(summary.add(line.as_bytes()), Line::Counted);
+        assert_eq!(summary.add(line.as_bytes()), LineOutcome::Counted);
     }
     let report: Value = serde_json::from_str(&report::json(&summary, 0, 0)).unwrap();
     let spend = |model: &str| {

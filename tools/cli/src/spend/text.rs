@@ -7,7 +7,7 @@ use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, presets};
 use envoy_bedrock::pricing::PicoUsd;
 
 use super::report::{all_groups, values};
-use super::summary::Summary;
+use super::summary::SpendSummary;
 
 const HEADING: Style = Style::new().bold();
 /// Cells of a full bar.
@@ -23,7 +23,7 @@ const HASH_SHOWN_CHARS: usize = 12;
 const SPEND: usize = 6;
 
 /// A table; with bars and at most that wide where a terminal's width is given.
-pub(super) fn table(summary: &Summary, columns: Option<u16>) -> String {
+pub(super) fn table(summary: &SpendSummary, columns: Option<u16>) -> String {
     let total = summary.total();
     let groups = all_groups(summary);
     // A sum needs no more decimals than its parts.
@@ -91,7 +91,7 @@ pub(super) fn table(summary: &Summary, columns: Option<u16>) -> String {
     out
 }
 
-fn headings(summary: &Summary) -> Vec<Cell> {
+fn headings(summary: &SpendSummary) -> Vec<Cell> {
     const SUMS: [&str; 10] = [
         "REQUESTS",
         "FAILED",

@@ -7,18 +7,18 @@ use time::{OffsetDateTime, UtcOffset};
 
 /// A time, in UTC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Instant(OffsetDateTime);
+pub struct UtcTime(OffsetDateTime);
 
 /// From `since`, up to and without `until`. Either may be open.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Window {
     /// The first time in it.
-    pub since: Option<Instant>,
+    pub since: Option<UtcTime>,
     /// The first time behind it.
-    pub until: Option<Instant>,
+    pub until: Option<UtcTime>,
 }
 
-impl Instant {
+impl UtcTime {
     /// A time of RFC 3339 with any offset.
     pub(super) fn parse(text: &str) -> Option<Self> {
         let time = OffsetDateTime::parse(text, &Rfc3339).ok()?;
@@ -33,7 +33,7 @@ impl Instant {
 }
 
 /// A time, or a date for its first moment in UTC.
-impl FromStr for Instant {
+impl FromStr for UtcTime {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -47,7 +47,7 @@ impl FromStr for Instant {
 
 impl Window {
     /// Whether `time` is in it.
-    pub fn contains(&self, time: Instant) -> bool {
+    pub fn contains(&self, time: UtcTime) -> bool {
         self.since.is_none_or(|since| since <= time) && self.until.is_none_or(|until| time < until)
     }
 }

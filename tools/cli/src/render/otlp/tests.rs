@@ -1,4 +1,4 @@
-use super::super::{Listeners, Options, Tls, render};
+use super::super::{Listeners, RenderOptions, Tls, render};
 use crate::blueprint::Blueprint;
 use crate::environment::{Environment, SecretPolicy};
 use crate::litellm;
@@ -24,19 +24,23 @@ fn text(endpoint: &str, protocol: &str) -> String {
         ("OTEL_EXPORTER_OTLP_TIMEOUT", "2500"),
     ];
     let ca = || Ok("collector-ca.pem".to_owned());
-    let collector = otlp::read(&otlp::Arguments::default(), &variables.into_iter().collect(), ca);
+    let collector = otlp::read(
+        &otlp::CollectorArguments::default(),
+        &variables.into_iter().collect(),
+        ca,
+    );
     let tls = Tls {
         port: 4443,
         certificate: "c.pem".into(),
         key: "k.pem".into(),
     };
-    let options = Options {
+    let options = RenderOptions {
         collector: collector.unwrap(),
         listeners: Listeners {
             tls: Some(tls),
-            ..Options::default().listeners
+            ..RenderOptions::default().listeners
         },
-        ..Options::default()
+        ..RenderOptions::default()
     };
     render(&blueprint(""), &options, "header")
 }
@@ -48,7 +52,7 @@ fn cluster_of(text: &str) -> &str {
 
 #[test]
 fn without_a_collector_there_is_no_trace_of_one() {
-    let text = render(&blueprint(""), &Options::default(), "header");
+    let text = render(&blueprint(""), &RenderOptions::default(), "header");
     assert!(!text.contains("open_telemetry") && !text.contains("otlp"));
 }
 
@@ -153,7 +157,7 @@ fn the_variables_of_the_file_count() {
     let variables = "environment_variables: {OTEL_EXPORTER_OTLP_ENDPOINT: 'http://of-the-file:4318'}\n";
     let blueprint = blueprint(variables);
     let found = otlp::read(
-        &otlp::Arguments::default(),
+        &otlp::CollectorArguments::default(),
         &blueprint.telemetry,
         || unreachable!(),
     );
