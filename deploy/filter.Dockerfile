@@ -1,11 +1,11 @@
-# The filter without a Rust toolchain on the machine, into dist/ (needs BuildKit, which is Docker's default since 23):
+# Builds the filter into dist/ without a local Rust toolchain. Needs BuildKit, the default since Docker 23:
 #
 #     docker build --file deploy/filter.Dockerfile --output dist .
 
-FROM rust:1.95-bookworm AS build
+FROM rust:1.95.0-bookworm AS build
 WORKDIR /source
 COPY . .
-RUN make filter
+RUN make filter CARGO='cargo --locked'
 
 FROM scratch
 COPY --from=build /source/dist/envoy-bedrock.wasm /
