@@ -17,6 +17,6 @@ refused() {
 
 ask my-bedrock-model | grep -q 'heard: Hello$'
 refused unknown ValidationException
-if [ "$TRANSPORT" = tls ]; then AWS_BEARER_TOKEN_BEDROCK=sk-wrong; else AWS_ACCESS_KEY_ID=sk-wrong; fi
+if [ "$TRANSPORT" = tls ]; then export AWS_BEARER_TOKEN_BEDROCK=sk-wrong; else export AWS_ACCESS_KEY_ID=sk-wrong; fi
 refused my-bedrock-model UnrecognizedClientException
 echo passed
