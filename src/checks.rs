@@ -19,10 +19,10 @@ pub(crate) use guardrail::guarded;
 pub use guardrail::guardrail;
 use serde_json::Value;
 
-use crate::eventstream::{Crc32, DecodeError, Decoder, Head, MessageKind, Sink};
+use crate::eventstream::{Crc32, DecodeError, Decoder, Head, MessageKind, MessageSink};
 use crate::usage::{
     BodyObserver, Ending, HeaderUsage, LatencyTier, Observation, ServiceTier, StopReason, StreamKind,
-    StreamObserver, Unread, Usage, UsageSource,
+    StreamObserver, UnreadableReason, Usage, UsageSource,
 };
 
 /// An event stream is read alike however it is cut, and no bytes make the decoder or the observers fail otherwise than
@@ -49,8 +49,8 @@ pub fn event_stream(data: &[u8]) {
         {
             assert!(
                 observation
-                    .unread
-                    .is_some_and(|unread| unread == Unread::Frame(error))
+                    .unreadable
+                    .is_some_and(|unread| unread == UnreadableReason::Frame(error))
             );
         }
     }
@@ -66,7 +66,7 @@ pub fn answer(data: &[u8]) {
     let observation = observe_body(&[body]);
     assert_eq!(observe_body(&cuts), observation);
     consistent(&observation);
-    let malformed = observation.unread == Some(Unread::Json);
+    let malformed = observation.unreadable == Some(UnreadableReason::Json);
     match serde_json::from_slice::<Value>(body) {
         Ok(value) => {
             assert!(!malformed);
@@ -157,7 +157,7 @@ fn consistent(observation: &Observation) {
     );
     assert_eq!(observation.usage.is_some(), numbers);
     assert_eq!(
-        observation.unread.is_some(),
+        observation.unreadable.is_some(),
         observation.source == UsageSource::Unparsed
     );
 }
@@ -233,7 +233,7 @@ struct Collected {
     current: Option<(MessageKind, String, usize, Vec<u8>)>,
 }
 
-impl Sink for Collected {
+impl MessageSink for Collected {
     fn begin(&mut self, head: Head<'_>) {
         assert!(self.current.is_none());
         self.current = Some((head.kind, head.name.to_owned(), head.headers.count(), Vec::new()));

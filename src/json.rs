@@ -35,14 +35,14 @@ pub(crate) trait Tokens {
 
 #[derive(Clone, Debug)]
 pub(crate) struct Tokenizer {
-    state: State,
+    state: TokenizerState,
     depth: u32,
     /// Bit n: whether the container at depth n + 1 is an object.
     objects: u128,
 }
 
 #[derive(Clone, Copy, Debug)]
-enum State {
+enum TokenizerState {
     Value,
     /// Behind `[`.
     ValueOrEnd,
@@ -54,7 +54,7 @@ enum State {
     CommaOrEnd,
     /// Behind the document: only white space.
     End,
-    String(Text),
+    String(StringState),
     Number(Number),
     /// Inside `true`, `false` or `null`: what is left of it.
     Literal(&'static [u8]),
@@ -62,7 +62,7 @@ enum State {
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Text {
+struct StringState {
     key: bool,
     wanted: bool,
     escape: Escape,
@@ -84,13 +84,13 @@ enum Escape {
 
 #[derive(Clone, Copy, Debug)]
 struct Number {
-    part: Part,
+    part: NumberPart,
     /// `None` once it is no plain integer or does not fit.
     value: Option<u64>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Part {
+enum NumberPart {
     Minus,
     Zero,
     Integer,
@@ -104,7 +104,7 @@ enum Part {
 impl Default for Tokenizer {
     fn default() -> Self {
         Self {
-            state: State::Value,
+            state: TokenizerState::Value,
             depth: 0,
             objects: 0,
         }
@@ -120,19 +120,19 @@ impl Tokenizer {
         let mut rest = bytes;
         while let Some((&byte, behind)) = rest.split_first() {
             let next = match self.state {
-                State::String(text) => {
+                TokenizerState::String(text) => {
                     let (state, behind) = string(text, rest, tokens);
                     rest = behind;
                     self.state = state
                         .ok_or(Malformed)
-                        .inspect_err(|_| self.state = State::Malformed)?;
-                    if let State::CommaOrEnd = self.state {
+                        .inspect_err(|_| self.state = TokenizerState::Malformed)?;
+                    if let TokenizerState::CommaOrEnd = self.state {
                         self.state = self.after_value();
                     }
                     continue;
                 }
-                State::Number(number) => match number.next(byte) {
-                    Some(number) => number.map(State::Number),
+                TokenizerState::Number(number) => match number.next(byte) {
+                    Some(number) => number.map(TokenizerState::Number),
                     None => {
                         // The byte behind a number is not part of it: it is looked at again.
                         tokens.number(number.value);
@@ -140,15 +140,15 @@ impl Tokenizer {
                         continue;
                     }
                 },
-                State::Literal(left) => match left.split_first() {
+                TokenizerState::Literal(left) => match left.split_first() {
                     Some((&expected, left)) if expected == byte => Some(if left.is_empty() {
                         self.after_value()
                     } else {
-                        State::Literal(left)
+                        TokenizerState::Literal(left)
                     }),
                     _ => None,
                 },
-                State::Malformed => None,
+                TokenizerState::Malformed => None,
                 _ if matches!(byte, b' ' | b'\t' | b'\n' | b'\r') => Some(self.state),
                 _ => {
                     tokens.at(bytes.len().saturating_sub(rest.len()));
@@ -157,11 +157,11 @@ impl Tokenizer {
             };
             self.state = next
                 .ok_or(Malformed)
-                .inspect_err(|_| self.state = State::Malformed)?;
+                .inspect_err(|_| self.state = TokenizerState::Malformed)?;
             rest = behind;
         }
         match self.state {
-            State::Malformed => Err(Malformed),
+            TokenizerState::Malformed => Err(Malformed),
             _ => Ok(()),
         }
     }
@@ -169,33 +169,33 @@ impl Tokenizer {
     /// Whether the document could end here.
     pub(crate) fn is_complete(&self) -> bool {
         match self.state {
-            State::End => true,
-            State::Number(number) => self.depth == 0 && number.is_whole(),
+            TokenizerState::End => true,
+            TokenizerState::Number(number) => self.depth == 0 && number.is_whole(),
             _ => false,
         }
     }
 
-    fn structure(&mut self, byte: u8, tokens: &mut impl Tokens) -> Option<State> {
+    fn structure(&mut self, byte: u8, tokens: &mut impl Tokens) -> Option<TokenizerState> {
         match (self.state, byte) {
-            (State::KeyOrEnd, b'}') | (State::ValueOrEnd, b']') => Some(self.close(tokens)),
-            (State::KeyOrEnd | State::Key, b'"') => Some(begin_string(true, tokens)),
-            (State::Value | State::ValueOrEnd, _) => self.value(byte, tokens),
-            (State::Colon, b':') => Some(State::Value),
-            (State::CommaOrEnd, b',') => {
+            (TokenizerState::KeyOrEnd, b'}') | (TokenizerState::ValueOrEnd, b']') => Some(self.close(tokens)),
+            (TokenizerState::KeyOrEnd | TokenizerState::Key, b'"') => Some(begin_string(true, tokens)),
+            (TokenizerState::Value | TokenizerState::ValueOrEnd, _) => self.value(byte, tokens),
+            (TokenizerState::Colon, b':') => Some(TokenizerState::Value),
+            (TokenizerState::CommaOrEnd, b',') => {
                 tokens.comma();
                 Some(if self.in_object() {
-                    State::Key
+                    TokenizerState::Key
                 } else {
-                    State::Value
+                    TokenizerState::Value
                 })
             }
-            (State::CommaOrEnd, b'}') if self.in_object() => Some(self.close(tokens)),
-            (State::CommaOrEnd, b']') if !self.in_object() => Some(self.close(tokens)),
+            (TokenizerState::CommaOrEnd, b'}') if self.in_object() => Some(self.close(tokens)),
+            (TokenizerState::CommaOrEnd, b']') if !self.in_object() => Some(self.close(tokens)),
             _ => None,
         }
     }
 
-    fn value(&mut self, byte: u8, tokens: &mut impl Tokens) -> Option<State> {
+    fn value(&mut self, byte: u8, tokens: &mut impl Tokens) -> Option<TokenizerState> {
         match byte {
             b'{' | b'[' => {
                 if self.depth >= MAX_DEPTH {
@@ -211,42 +211,42 @@ impl Tokenizer {
                 self.depth = self.depth.saturating_add(1);
                 tokens.open(object);
                 Some(if object {
-                    State::KeyOrEnd
+                    TokenizerState::KeyOrEnd
                 } else {
-                    State::ValueOrEnd
+                    TokenizerState::ValueOrEnd
                 })
             }
             b'"' => Some(begin_string(false, tokens)),
-            b'-' => Some(State::Number(Number {
-                part: Part::Minus,
+            b'-' => Some(TokenizerState::Number(Number {
+                part: NumberPart::Minus,
                 value: None,
             })),
-            b'0' => Some(State::Number(Number {
-                part: Part::Zero,
+            b'0' => Some(TokenizerState::Number(Number {
+                part: NumberPart::Zero,
                 value: Some(0),
             })),
-            b'1'..=b'9' => Some(State::Number(Number {
-                part: Part::Integer,
+            b'1'..=b'9' => Some(TokenizerState::Number(Number {
+                part: NumberPart::Integer,
                 value: Some(digit(byte)),
             })),
-            b't' => Some(State::Literal(b"rue")),
-            b'f' => Some(State::Literal(b"alse")),
-            b'n' => Some(State::Literal(b"ull")),
+            b't' => Some(TokenizerState::Literal(b"rue")),
+            b'f' => Some(TokenizerState::Literal(b"alse")),
+            b'n' => Some(TokenizerState::Literal(b"ull")),
             _ => None,
         }
     }
 
-    fn close(&mut self, tokens: &mut impl Tokens) -> State {
+    fn close(&mut self, tokens: &mut impl Tokens) -> TokenizerState {
         self.depth = self.depth.saturating_sub(1);
         tokens.close();
         self.after_value()
     }
 
-    fn after_value(&self) -> State {
+    fn after_value(&self) -> TokenizerState {
         if self.depth == 0 {
-            State::End
+            TokenizerState::End
         } else {
-            State::CommaOrEnd
+            TokenizerState::CommaOrEnd
         }
     }
 
@@ -258,9 +258,9 @@ impl Tokenizer {
     }
 }
 
-fn begin_string(key: bool, tokens: &mut impl Tokens) -> State {
+fn begin_string(key: bool, tokens: &mut impl Tokens) -> TokenizerState {
     let wanted = tokens.string(key);
-    State::String(Text {
+    TokenizerState::String(StringState {
         key,
         wanted,
         escape: Escape::None,
@@ -269,7 +269,11 @@ fn begin_string(key: bool, tokens: &mut impl Tokens) -> State {
 }
 
 /// Reads on in a string. What is behind it, and the state there (`CommaOrEnd` behind a value), `None` if malformed.
-fn string<'a>(mut text: Text, bytes: &'a [u8], tokens: &mut impl Tokens) -> (Option<State>, &'a [u8]) {
+fn string<'a>(
+    mut text: StringState,
+    bytes: &'a [u8],
+    tokens: &mut impl Tokens,
+) -> (Option<TokenizerState>, &'a [u8]) {
     let mut rest = bytes;
     loop {
         if let Escape::None = text.escape {
@@ -281,7 +285,7 @@ fn string<'a>(mut text: Text, bytes: &'a [u8], tokens: &mut impl Tokens) -> (Opt
             rest = behind;
         }
         let Some((&byte, behind)) = rest.split_first() else {
-            return (Some(State::String(text)), rest);
+            return (Some(TokenizerState::String(text)), rest);
         };
         rest = behind;
         text.escape = match (text.escape, byte) {
@@ -291,7 +295,11 @@ fn string<'a>(mut text: Text, bytes: &'a [u8], tokens: &mut impl Tokens) -> (Opt
                     tokens.string_end(text.key);
                 }
                 return (
-                    Some(if text.key { State::Colon } else { State::CommaOrEnd }),
+                    Some(if text.key {
+                        TokenizerState::Colon
+                    } else {
+                        TokenizerState::CommaOrEnd
+                    }),
                     rest,
                 );
             }
@@ -326,7 +334,7 @@ fn string<'a>(mut text: Text, bytes: &'a [u8], tokens: &mut impl Tokens) -> (Opt
     }
 }
 
-impl Text {
+impl StringState {
     fn emit(&self, piece: &[u8], tokens: &mut impl Tokens) {
         if self.wanted {
             tokens.piece(self.key, piece);
@@ -420,13 +428,13 @@ impl Number {
     fn is_whole(self) -> bool {
         matches!(
             self.part,
-            Part::Zero | Part::Integer | Part::Fraction | Part::Exponent
+            NumberPart::Zero | NumberPart::Integer | NumberPart::Fraction | NumberPart::Exponent
         )
     }
 
     /// With the next byte: `None` if the number ends before it, `Some(None)` if it must not stand here.
     fn next(self, byte: u8) -> Option<Option<Self>> {
-        use Part::*;
+        use NumberPart::*;
         let part = match (self.part, byte) {
             (Minus, b'0') => Zero,
             (Minus, b'1'..=b'9') | (Integer, b'0'..=b'9') => Integer,

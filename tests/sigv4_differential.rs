@@ -16,8 +16,8 @@ use aws_sigv4::http_request::{
 use aws_sigv4::sign::v4::SigningParams;
 use envoy_bedrock::secret::Secret;
 use envoy_bedrock::sigv4::{
-    AccessKeyId, BEDROCK, CanonicalRequest, CredentialId, Header, PathNormalization, PayloadHash, Scope,
-    Settings, SignedHeaders, SigningKeys, UriEncoding, authorize,
+    AccessKeyId, BEDROCK, CanonicalRequest, CredentialId, PathNormalization, PayloadHash, Scope,
+    SignedHeader, SignedHeaders, SigningKeys, SigningOptions, UriEncoding, authorize,
 };
 use envoy_bedrock::time::UnixTime;
 use proptest::prelude::*;
@@ -56,24 +56,24 @@ impl Signing {
         }
     }
 
-    fn ours(&self, settings: Settings) -> String {
+    fn ours(&self, options: SigningOptions) -> String {
         let date = UnixTime::from_nanoseconds(self.seconds * 1_000_000_000).amz_date();
         let scope = Scope {
             date,
             region: &self.region,
             service: BEDROCK,
         };
-        let mut headers: Vec<Header<'_>> = self
+        let mut headers: Vec<SignedHeader<'_>> = self
             .headers
             .iter()
-            .map(|(name, value)| Header::new(name, value.as_bytes()))
+            .map(|(name, value)| SignedHeader::new(name, value.as_bytes()))
             .collect();
-        headers.push(Header::new("host", self.host.as_bytes()));
-        headers.push(Header::new("x-amz-date", date.as_bytes()));
+        headers.push(SignedHeader::new("host", self.host.as_bytes()));
+        headers.push(SignedHeader::new("x-amz-date", date.as_bytes()));
         headers.extend(
             self.token
                 .iter()
-                .map(|token| Header::new("x-amz-security-token", token.as_bytes())),
+                .map(|token| SignedHeader::new("x-amz-security-token", token.as_bytes())),
         );
         let request = CanonicalRequest {
             method: self.method,
@@ -81,21 +81,21 @@ impl Signing {
             query: self.query.as_bytes(),
             headers: SignedHeaders::sort(&mut headers),
             payload: &PayloadHash::of(&self.body),
-            settings,
+            options,
         };
         let access_key_id = AccessKeyId::new(self.access_key_id.clone()).unwrap();
         let key = SigningKeys::default().key(CredentialId(0), &Secret::new(self.secret.clone()), &scope);
         authorize(&key, &access_key_id, &scope, &request)
     }
 
-    fn theirs(&self, settings: Settings) -> String {
+    fn theirs(&self, options: SigningOptions) -> String {
         let mut theirs = SigningSettings::default();
         theirs.excluded_headers = None;
-        theirs.percent_encoding_mode = match settings.encoding {
+        theirs.percent_encoding_mode = match options.encoding {
             UriEncoding::Once => PercentEncodingMode::Single,
             UriEncoding::Twice => PercentEncodingMode::Double,
         };
-        theirs.uri_path_normalization_mode = match settings.normalization {
+        theirs.uri_path_normalization_mode = match options.normalization {
             PathNormalization::AsSent => UriPathNormalizationMode::Disabled,
             PathNormalization::Resolved => UriPathNormalizationMode::Enabled,
         };
@@ -171,12 +171,12 @@ fn headers() -> impl Strategy<Value = Vec<(String, String)>> {
     prop::collection::vec((name, "( {0,3}[!-~é漢\t]{1,4}){0,4} {0,3}"), 0..8)
 }
 
-fn settings() -> impl Strategy<Value = Settings> {
+fn options() -> impl Strategy<Value = SigningOptions> {
     (
         prop_oneof![Just(UriEncoding::Once), Just(UriEncoding::Twice)],
         prop_oneof![Just(PathNormalization::AsSent), Just(PathNormalization::Resolved)],
     )
-        .prop_map(|(encoding, normalization)| Settings {
+        .prop_map(|(encoding, normalization)| SigningOptions {
             encoding,
             normalization,
         })
@@ -222,8 +222,8 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn any_request_gets_the_authorization_that_aws_gives_it(signing in signing(), settings in settings()) {
-        prop_assert_eq!(signing.ours(settings), signing.theirs(settings));
+    fn any_request_gets_the_authorization_that_aws_gives_it(signing in signing(), options in options()) {
+        prop_assert_eq!(signing.ours(options), signing.theirs(options));
     }
 
     #[test]
@@ -232,8 +232,8 @@ proptest! {
         let segments: Vec<&str> =
             signing.path.split('/').filter(|segment| !["", ".", ".."].contains(segment)).collect();
         let signing = Signing { path: format!("/{}", segments.join("/")), query: String::new(), ..signing };
-        let client = Settings { encoding: UriEncoding::Twice, normalization: PathNormalization::Resolved };
-        prop_assert_eq!(signing.ours(Settings::BEDROCK), signing.theirs(client));
+        let client = SigningOptions { encoding: UriEncoding::Twice, normalization: PathNormalization::Resolved };
+        prop_assert_eq!(signing.ours(SigningOptions::BEDROCK), signing.theirs(client));
     }
 }
 
@@ -263,6 +263,6 @@ fn an_arn_with_a_session_token_has_a_known_authorization() {
 }
 
 fn check(signing: &Signing, expected: &str) {
-    assert_eq!(signing.ours(Settings::BEDROCK), expected);
-    assert_eq!(signing.theirs(Settings::BEDROCK), expected);
+    assert_eq!(signing.ours(SigningOptions::BEDROCK), expected);
+    assert_eq!(signing.theirs(SigningOptions::BEDROCK), expected);
 }

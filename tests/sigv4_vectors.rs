@@ -21,8 +21,8 @@ use std::path::{Path, PathBuf};
 
 use envoy_bedrock::secret::Secret;
 use envoy_bedrock::sigv4::{
-    AccessKeyId, CanonicalRequest, Header, PathNormalization, PayloadHash, Scope, Settings, SignedHeaders,
-    SigningKey, StringToSign, UriEncoding, authorize,
+    AccessKeyId, CanonicalRequest, PathNormalization, PayloadHash, Scope, SignedHeader, SignedHeaders,
+    SigningKey, SigningOptions, StringToSign, UriEncoding, authorize,
 };
 use envoy_bedrock::time::UnixTime;
 use serde_json::Value;
@@ -168,19 +168,19 @@ impl Case {
             service: self.text("/service").unwrap(),
         };
         let payload = PayloadHash::of(self.request.body.as_bytes());
-        let mut headers: Vec<Header<'_>> = self
+        let mut headers: Vec<SignedHeader<'_>> = self
             .request
             .headers
             .iter()
             .filter(|(name, _)| !name.eq_ignore_ascii_case("x-amz-date"))
-            .map(|(name, value)| Header::new(name, value.as_bytes()))
+            .map(|(name, value)| SignedHeader::new(name, value.as_bytes()))
             .collect();
-        headers.push(Header::new("X-Amz-Date", date.as_bytes()));
+        headers.push(SignedHeader::new("X-Amz-Date", date.as_bytes()));
         if let (Some(token), SessionToken::Signed) = (self.text("/credentials/token"), self.session_token()) {
-            headers.push(Header::new("X-Amz-Security-Token", token.as_bytes()));
+            headers.push(SignedHeader::new("X-Amz-Security-Token", token.as_bytes()));
         }
         if self.payload_header() == PayloadHeader::Signed {
-            headers.push(Header::new("x-amz-content-sha256", payload.as_bytes()));
+            headers.push(SignedHeader::new("x-amz-content-sha256", payload.as_bytes()));
         }
         let request = CanonicalRequest {
             method: &self.request.method,
@@ -188,7 +188,7 @@ impl Case {
             query: self.request.query.as_bytes(),
             headers: SignedHeaders::sort(&mut headers),
             payload: &payload,
-            settings: Settings {
+            options: SigningOptions {
                 encoding: self.encoding(),
                 normalization: self.normalization(),
             },

@@ -13,7 +13,7 @@ pub const ALIAS_MAX_BYTES: usize = 2048;
 
 /// A path that was understood.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Target {
+pub struct ModelPath {
     /// The model's name as the client wrote it, decoded.
     pub alias: String,
     /// What to do with it.
@@ -45,7 +45,7 @@ pub fn is_guarded(path: &[u8]) -> bool {
 ///
 /// # Errors
 /// [`PathError`] names what is wrong with it.
-pub fn parse(path: &[u8]) -> Result<Target, PathError> {
+pub fn parse(path: &[u8]) -> Result<ModelPath, PathError> {
     let path = path.split(|byte| *byte == b'?').next().unwrap_or_default();
     let path = with_one_slash(path);
     let rest = path.strip_prefix(b"/bedrock").map_or(path, with_one_slash);
@@ -59,7 +59,7 @@ pub fn parse(path: &[u8]) -> Result<Target, PathError> {
     let operation = Operation::ALL
         .into_iter()
         .find(|operation| operation.segment().as_bytes() == last);
-    Ok(Target {
+    Ok(ModelPath {
         alias: decode(alias)?,
         operation: operation.ok_or(PathError::UnknownOperation)?,
     })

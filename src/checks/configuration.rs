@@ -8,8 +8,8 @@ use crate::contract::settings::Settings;
 use crate::headers::Headers;
 use crate::pricing::Cost;
 use crate::random::Random;
-use crate::routing::active_config::Gateway;
-use crate::routing::config_error::ConfigError;
+use crate::routing::active_config::ActiveConfig;
+use crate::routing::settings_error::SettingsError;
 use crate::stream::request::{Departure, Exchange};
 use crate::time::UnixTime;
 use crate::usage::{ServiceTier, Usage};
@@ -32,7 +32,7 @@ pub fn configuration(data: &[u8]) {
     } else {
         changed(rest).to_string().into_bytes()
     };
-    match Gateway::new(&json, |name| variable(recipe, name)) {
+    match ActiveConfig::new(&json, |name| variable(recipe, name)) {
         Err(error) => explains(&error),
         Ok(gateway) => {
             let settings: Settings = serde_json::from_slice(&json).unwrap();
@@ -57,16 +57,16 @@ fn variable(recipe: u8, name: &str) -> Option<String> {
     }
 }
 
-fn explains(error: &ConfigError) {
+fn explains(error: &SettingsError) {
     let text = error.to_string();
     shows_no_secret(&text);
     assert!(text.contains("expected"), "{text}");
     match error {
         // JSON knows places rather than fields.
-        ConfigError::Malformed(reason) => assert!(reason.contains(" at line "), "{text}"),
-        ConfigError::MissingVariable { field, .. }
-        | ConfigError::BadVariable { field, .. }
-        | ConfigError::OutOfBounds { field, .. } => {
+        SettingsError::Malformed(reason) => assert!(reason.contains(" at line "), "{text}"),
+        SettingsError::MissingVariable { field, .. }
+        | SettingsError::BadVariable { field, .. }
+        | SettingsError::OutOfBounds { field, .. } => {
             let known = ["master_key", "attempts", "history_rows", "models["];
             assert!(known.iter().any(|known| field.starts_with(known)), "{text}");
             assert!(text.starts_with(field.as_str()), "{text}");
@@ -79,7 +79,7 @@ fn shows_no_secret(text: &str) {
 }
 
 /// Asks for models by their names, by an alias and by what a wildcard stands for, and for what does not exist.
-fn judge(gateway: &Rc<Gateway>, key: &str) {
+fn judge(gateway: &Rc<ActiveConfig>, key: &str) {
     shows_no_secret(&format!("{gateway:?}"));
     for name in ["m", "us.anthropic.claude", "alias", "none", "a/b"] {
         let is_known = gateway.models.find(name).is_some();
@@ -103,7 +103,7 @@ fn judge(gateway: &Rc<Gateway>, key: &str) {
     }
 }
 
-fn begin(gateway: &Rc<Gateway>, path: &str, key: &str) -> Result<Exchange, u16> {
+fn begin(gateway: &Rc<ActiveConfig>, path: &str, key: &str) -> Result<Exchange, u16> {
     let authorization = format!("Bearer {key}");
     let headers = [
         (":method", "POST"),

@@ -1,6 +1,7 @@
 //! The state machine: bytes in any split, messages out.
 
 use crate::eventstream::crc::Crc32;
+use crate::eventstream::error::DecodeError;
 use crate::eventstream::header::Head;
 
 /// Largest block of headers: 128 KiB, the limit of AWS's own SDKs. Bedrock sends about 100 bytes.
@@ -13,55 +14,10 @@ const PRELUDE_BYTES: usize = 12;
 const CHECKSUM_BYTES: usize = 4;
 const FRAMING_BYTES: u32 = 16;
 
-/// Why a stream could not be read on. For counters: the stream itself reaches the client all the same.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum DecodeError {
-    /// The checksum of a message's first eight bytes is wrong.
-    PreludeChecksum,
-    /// A message's length is below its framing or above [`MAX_MESSAGE_BYTES`].
-    MessageLength,
-    /// The headers' length is above [`MAX_HEADERS_BYTES`] or does not fit into the message.
-    HeadersLength,
-    /// A header reaches past the end of the headers.
-    HeaderCut,
-    /// A header has a type that the protocol does not know.
-    HeaderType,
-    /// A header's name or text is not UTF-8.
-    HeaderText,
-    /// The checksum of a whole message is wrong.
-    MessageChecksum,
-}
-
-impl DecodeError {
-    /// Every defect.
-    pub const ALL: [Self; 7] = [
-        Self::PreludeChecksum,
-        Self::MessageLength,
-        Self::HeadersLength,
-        Self::HeaderCut,
-        Self::HeaderType,
-        Self::HeaderText,
-        Self::MessageChecksum,
-    ];
-
-    /// A stable word for it, for counters and logs.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::PreludeChecksum => "prelude_checksum",
-            Self::MessageLength => "message_length",
-            Self::HeadersLength => "headers_length",
-            Self::HeaderCut => "header_cut",
-            Self::HeaderType => "header_type",
-            Self::HeaderText => "header_text",
-            Self::MessageChecksum => "message_checksum",
-        }
-    }
-}
-
 /// Who gets the messages. The calls of a message come in the order `begin`, `payload` (any number), `complete`.
-pub trait Sink {
+pub trait MessageSink {
     /// The headers of a message are in, its checksum is not: what is learnt from here on must not count before
-    /// [`Sink::complete`], and a `begin` without it has been for nothing.
+    /// [`MessageSink::complete`], and a `begin` without it has been for nothing.
     fn begin(&mut self, head: Head<'_>);
     /// A piece of the payload, never empty. A payload that lies whole in one chunk is one piece.
     fn payload(&mut self, piece: &[u8]);
@@ -76,14 +32,14 @@ pub struct Decoder {
     crc: Crc32,
     /// Of the message being read.
     payload_left: u32,
-    /// Headers cut by the end of a chunk. Grows with what arrives, not with what a length promises.
+    /// EventHeaders cut by the end of a chunk. Grows with what arrives, not with what a length promises.
     pub(super) headers: Vec<u8>,
 }
 
 #[derive(Clone, Debug)]
 enum Phase {
     Prelude(Partial<PRELUDE_BYTES>),
-    Headers { length: usize },
+    EventHeaders { length: usize },
     Payload,
     Checksum(Partial<CHECKSUM_BYTES>),
     Failed(DecodeError),
@@ -105,12 +61,12 @@ impl Decoder {
     ///
     /// # Errors
     /// The first defect. From then on every call returns it again and reads nothing.
-    pub fn push(&mut self, chunk: &[u8], sink: &mut impl Sink) -> Result<(), DecodeError> {
+    pub fn push(&mut self, chunk: &[u8], sink: &mut impl MessageSink) -> Result<(), DecodeError> {
         let mut rest = chunk;
         loop {
             match self.step(&mut rest, sink) {
-                Ok(Step::Done) => {}
-                Ok(Step::Starved) => return Ok(()),
+                Ok(DecodeStep::Done) => {}
+                Ok(DecodeStep::Starved) => return Ok(()),
                 Err(error) => {
                     self.phase = Phase::Failed(error);
                     self.headers = Vec::new();
@@ -125,15 +81,15 @@ impl Decoder {
         matches!(&self.phase, Phase::Prelude(partial) if partial.filled == 0)
     }
 
-    fn step(&mut self, rest: &mut &[u8], sink: &mut impl Sink) -> Result<Step, DecodeError> {
+    fn step(&mut self, rest: &mut &[u8], sink: &mut impl MessageSink) -> Result<DecodeStep, DecodeError> {
         match &mut self.phase {
             Phase::Prelude(partial) => {
                 let Some(prelude) = partial.fill(rest) else {
-                    return Ok(Step::Starved);
+                    return Ok(DecodeStep::Starved);
                 };
                 self.prelude(prelude)?;
             }
-            Phase::Headers { length } => {
+            Phase::EventHeaders { length } => {
                 let missing = length.saturating_sub(self.headers.len());
                 if self.headers.is_empty()
                     && let Some((block, left)) = rest.split_at_checked(missing)
@@ -147,7 +103,7 @@ impl Decoder {
                     self.crc.update(piece);
                     self.headers.extend_from_slice(piece);
                     if piece.len() < missing {
-                        return Ok(Step::Starved);
+                        return Ok(DecodeStep::Starved);
                     }
                     sink.begin(Head::parse(&self.headers)?);
                     self.headers.clear();
@@ -165,13 +121,13 @@ impl Decoder {
                 let taken = u32::try_from(piece.len()).unwrap_or(u32::MAX);
                 self.payload_left = self.payload_left.saturating_sub(taken);
                 if self.payload_left > 0 {
-                    return Ok(Step::Starved);
+                    return Ok(DecodeStep::Starved);
                 }
                 self.phase = Phase::Checksum(Partial::default());
             }
             Phase::Checksum(partial) => {
                 let Some(checksum) = partial.fill(rest) else {
-                    return Ok(Step::Starved);
+                    return Ok(DecodeStep::Starved);
                 };
                 if u32::from_be_bytes(checksum) != self.crc.value() {
                     return Err(DecodeError::MessageChecksum);
@@ -181,7 +137,7 @@ impl Decoder {
             }
             Phase::Failed(error) => return Err(*error),
         }
-        Ok(Step::Done)
+        Ok(DecodeStep::Done)
     }
 
     /// Checks the first twelve bytes of a message before anything is done on their word.
@@ -205,12 +161,12 @@ impl Decoder {
         let length = usize::try_from(headers).map_err(|_| DecodeError::HeadersLength)?;
         self.crc = Crc32::default();
         self.crc.update(&prelude);
-        self.phase = Phase::Headers { length };
+        self.phase = Phase::EventHeaders { length };
         Ok(())
     }
 }
 
-enum Step {
+enum DecodeStep {
     /// A part of a message is read: go on.
     Done,
     /// Nothing more can be done without more bytes.

@@ -1,6 +1,6 @@
 //! The headers of one message.
 
-use crate::eventstream::decoder::DecodeError;
+use crate::eventstream::error::DecodeError;
 
 /// Whether a message is content, a modelled exception or an error outside the model (`:message-type`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,25 +23,25 @@ pub struct Head<'a> {
     /// Its name (see [`MessageKind`]), empty where the header is missing.
     pub name: &'a str,
     /// All headers, in their order.
-    pub headers: Headers<'a>,
+    pub headers: EventHeaders<'a>,
 }
 
 /// A block of headers that has been checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Headers<'a>(&'a [u8]);
+pub struct EventHeaders<'a>(&'a [u8]);
 
 /// One header.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Header<'a> {
+pub struct EventHeader<'a> {
     /// Its name: at most 255 bytes.
     pub name: &'a str,
     /// Its value.
-    pub value: Value<'a>,
+    pub value: EventValue<'a>,
 }
 
 /// The value of a header, in the protocol's types.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Value<'a> {
+pub enum EventValue<'a> {
     /// Types 0 (true) and 1 (false).
     Bool(bool),
     /// Type 2.
@@ -69,7 +69,7 @@ impl<'a> Head<'a> {
         let mut rest = block;
         while !rest.is_empty() {
             let header = take_header(&mut rest)?;
-            if let Value::Text(value) = header.value {
+            if let EventValue::Text(value) = header.value {
                 match header.name {
                     ":message-type" => message_type = value,
                     ":event-type" => event = value,
@@ -88,43 +88,43 @@ impl<'a> Head<'a> {
         Ok(Self {
             kind,
             name,
-            headers: Headers(block),
+            headers: EventHeaders(block),
         })
     }
 }
 
-impl<'a> Iterator for Headers<'a> {
-    type Item = Header<'a>;
+impl<'a> Iterator for EventHeaders<'a> {
+    type Item = EventHeader<'a>;
 
-    fn next(&mut self) -> Option<Header<'a>> {
+    fn next(&mut self) -> Option<EventHeader<'a>> {
         take_header(&mut self.0).ok()
     }
 }
 
-fn take_header<'a>(rest: &mut &'a [u8]) -> Result<Header<'a>, DecodeError> {
+fn take_header<'a>(rest: &mut &'a [u8]) -> Result<EventHeader<'a>, DecodeError> {
     let [name_length] = take(rest)?;
     let name = take_text(rest, usize::from(name_length))?;
     let [kind] = take(rest)?;
     let value = match kind {
-        0 => Value::Bool(true),
-        1 => Value::Bool(false),
-        2 => Value::Byte(i8::from_be_bytes(take(rest)?)),
-        3 => Value::Int16(i16::from_be_bytes(take(rest)?)),
-        4 => Value::Int32(i32::from_be_bytes(take(rest)?)),
-        5 => Value::Int64(i64::from_be_bytes(take(rest)?)),
+        0 => EventValue::Bool(true),
+        1 => EventValue::Bool(false),
+        2 => EventValue::Byte(i8::from_be_bytes(take(rest)?)),
+        3 => EventValue::Int16(i16::from_be_bytes(take(rest)?)),
+        4 => EventValue::Int32(i32::from_be_bytes(take(rest)?)),
+        5 => EventValue::Int64(i64::from_be_bytes(take(rest)?)),
         6 => {
             let length = u16::from_be_bytes(take(rest)?);
-            Value::Bytes(take_bytes(rest, usize::from(length))?)
+            EventValue::Bytes(take_bytes(rest, usize::from(length))?)
         }
         7 => {
             let length = u16::from_be_bytes(take(rest)?);
-            Value::Text(take_text(rest, usize::from(length))?)
+            EventValue::Text(take_text(rest, usize::from(length))?)
         }
-        8 => Value::TimestampMilliseconds(i64::from_be_bytes(take(rest)?)),
-        9 => Value::Uuid(u128::from_be_bytes(take(rest)?)),
+        8 => EventValue::TimestampMilliseconds(i64::from_be_bytes(take(rest)?)),
+        9 => EventValue::Uuid(u128::from_be_bytes(take(rest)?)),
         _ => return Err(DecodeError::HeaderType),
     };
-    Ok(Header { name, value })
+    Ok(EventHeader { name, value })
 }
 
 fn take<const N: usize>(rest: &mut &[u8]) -> Result<[u8; N], DecodeError> {

@@ -8,17 +8,19 @@
 //! ```
 //!
 //! The decoder only looks: it holds no payload, changes no byte and delays none. What arrives is handed on in pieces
-//! that borrow from the caller's chunk, and counts only when the message's checksum has been right ([`Sink`]). The
+//! that borrow from the caller's chunk, and counts only when the message's checksum has been right ([`MessageSink`]). The
 //! first defect ends the decoding for good, because behind it no message boundary can be trusted.
 //!
 //! It does not encode, and it gives no meaning to events: `usage` does.
 
 mod crc;
 mod decoder;
+mod error;
 mod header;
 #[cfg(test)]
 mod tests;
 
 pub use crc::Crc32;
-pub use decoder::{DecodeError, Decoder, MAX_HEADERS_BYTES, MAX_MESSAGE_BYTES, Sink};
-pub use header::{Head, Header, Headers, MessageKind, Value};
+pub use decoder::{Decoder, MAX_HEADERS_BYTES, MAX_MESSAGE_BYTES, MessageSink};
+pub use error::DecodeError;
+pub use header::{EventHeader, EventHeaders, EventValue, Head, MessageKind};

@@ -10,23 +10,23 @@ use super::*;
 /// What the sink was told, completed messages only.
 #[derive(Clone, Debug, Default, PartialEq)]
 struct Seen {
-    messages: Vec<Message>,
-    current: Option<Message>,
+    messages: Vec<TestMessage>,
+    current: Option<TestMessage>,
     pieces: usize,
 }
 
 #[derive(Clone, Debug, PartialEq)]
-struct Message {
+struct TestMessage {
     kind: MessageKind,
     name: String,
     headers: Vec<(String, HeaderValue)>,
     payload: Vec<u8>,
 }
 
-impl Sink for Seen {
+impl MessageSink for Seen {
     fn begin(&mut self, head: Head<'_>) {
         assert!(self.current.is_none(), "a message began inside another");
-        self.current = Some(Message {
+        self.current = Some(TestMessage {
             kind: head.kind,
             name: head.name.to_owned(),
             headers: head
@@ -53,26 +53,26 @@ impl Sink for Seen {
     }
 }
 
-fn smithy_value(value: Value<'_>) -> HeaderValue {
+fn smithy_value(value: EventValue<'_>) -> HeaderValue {
     match value {
-        Value::Bool(value) => HeaderValue::Bool(value),
-        Value::Byte(value) => HeaderValue::Byte(value),
-        Value::Int16(value) => HeaderValue::Int16(value),
-        Value::Int32(value) => HeaderValue::Int32(value),
-        Value::Int64(value) => HeaderValue::Int64(value),
-        Value::Bytes(value) => HeaderValue::ByteArray(value.to_vec().into()),
-        Value::Text(value) => HeaderValue::String(value.to_owned().into()),
-        Value::TimestampMilliseconds(value) => {
+        EventValue::Bool(value) => HeaderValue::Bool(value),
+        EventValue::Byte(value) => HeaderValue::Byte(value),
+        EventValue::Int16(value) => HeaderValue::Int16(value),
+        EventValue::Int32(value) => HeaderValue::Int32(value),
+        EventValue::Int64(value) => HeaderValue::Int64(value),
+        EventValue::Bytes(value) => HeaderValue::ByteArray(value.to_vec().into()),
+        EventValue::Text(value) => HeaderValue::String(value.to_owned().into()),
+        EventValue::TimestampMilliseconds(value) => {
             HeaderValue::Timestamp(aws_smithy_types::DateTime::from_millis(value))
         }
-        Value::Uuid(value) => HeaderValue::Uuid(value),
+        EventValue::Uuid(value) => HeaderValue::Uuid(value),
     }
 }
 
-type Outcome = (Vec<Message>, Result<(), DecodeError>);
+type Decoded = (Vec<TestMessage>, Result<(), DecodeError>);
 
 /// Decodes chunks, and checks what holds for every stream on the way.
-fn decode<'a>(chunks: impl IntoIterator<Item = &'a [u8]>) -> Outcome {
+fn decode<'a>(chunks: impl IntoIterator<Item = &'a [u8]>) -> Decoded {
     let (mut decoder, mut seen, mut outcome) = (Decoder::default(), Seen::default(), Ok(()));
     for chunk in chunks {
         let result = decoder.push(chunk, &mut seen);
@@ -87,7 +87,7 @@ fn decode<'a>(chunks: impl IntoIterator<Item = &'a [u8]>) -> Outcome {
     (seen.messages, outcome)
 }
 
-fn decode_byte_by_byte(bytes: &[u8]) -> Outcome {
+fn decode_byte_by_byte(bytes: &[u8]) -> Decoded {
     decode(bytes.chunks(1))
 }
 
@@ -190,7 +190,7 @@ fn every_vector_of_aws_has_its_outcome() {
     }
 }
 
-fn smithy_message(bytes: &[u8]) -> Message {
+fn smithy_message(bytes: &[u8]) -> TestMessage {
     let message = read_message_from(bytes).unwrap();
     let find = |name: &str| {
         message
@@ -211,7 +211,7 @@ fn smithy_message(bytes: &[u8]) -> Message {
         "error" => (MessageKind::Error, find(":error-code")),
         _ => (MessageKind::Other, find(":event-type")),
     };
-    Message {
+    TestMessage {
         kind,
         name,
         headers: message

@@ -4,8 +4,8 @@ use serde_json::{Map, Value};
 
 use crate::contract::operation::Operation;
 use crate::contract::settings::{GuardrailSettings, GuardrailTrace};
-use crate::guardrail::editor::Editor;
-use crate::routing::config_error::ConfigError;
+use crate::guardrail::editor::{Editor, MEMBER};
+use crate::routing::settings_error::SettingsError;
 
 /// Longest identifier: that of Bedrock's model.
 pub const IDENTIFIER_MAX_BYTES: usize = 2048;
@@ -17,8 +17,6 @@ pub const IDENTIFIER_EXPECTED: &str =
 /// What a version has to be.
 pub const VERSION_EXPECTED: &str = "DRAFT or a version number from 1 to 99999999";
 
-/// The member of a Converse request.
-pub(super) const MEMBER: &str = "guardrailConfig";
 const HEADER_IDENTIFIER: &str = "x-amzn-bedrock-guardrailidentifier";
 const HEADER_VERSION: &str = "x-amzn-bedrock-guardrailversion";
 const HEADER_TRACE: &str = "x-amzn-bedrock-trace";
@@ -57,15 +55,15 @@ impl Guardrail {
     /// The guardrail that `settings` describe. `field` is where they are, for the error.
     ///
     /// # Errors
-    /// [`ConfigError::OutOfBounds`] for an identifier or a version that Bedrock cannot know.
-    pub fn new(field: &str, settings: &GuardrailSettings) -> Result<Self, ConfigError> {
+    /// [`SettingsError::OutOfBounds`] for an identifier or a version that Bedrock cannot know.
+    pub fn new(field: &str, settings: &GuardrailSettings) -> Result<Self, SettingsError> {
         let GuardrailSettings {
             identifier,
             version,
             trace,
             stream_processing_mode,
         } = settings;
-        let wrong = |name: &str, expected, found: &str| ConfigError::OutOfBounds {
+        let wrong = |name: &str, expected, found: &str| SettingsError::OutOfBounds {
             field: format!("{field}.{name}"),
             expected,
             found: format!("{found:?}"),

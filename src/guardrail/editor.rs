@@ -15,10 +15,12 @@
 
 use std::ops::Range;
 
-use crate::guardrail::config::MEMBER;
 use crate::guardrail::edit::Edit;
 use crate::json::{Tokenizer, Tokens};
 use crate::sigv4::{PayloadHash, PayloadHasher};
+
+/// The member of a Converse request.
+pub(super) const MEMBER: &str = "guardrailConfig";
 
 /// Most separate places from which a client's own guardrails are removed. A client has one or none; more are an attempt
 /// to get one through.
@@ -77,7 +79,7 @@ struct Body {
     /// As it was before the segment, until it is known whether that stays.
     before: Option<Sent>,
     segment: Segment,
-    key: Key,
+    key: KeyMatch,
     insert_at: Option<u64>,
     /// Whether the first segment stays, and needs a comma in front of it.
     has_comma: bool,
@@ -101,7 +103,7 @@ struct Segment {
 
 /// How much of the member's name a key has matched.
 #[derive(Debug)]
-struct Key {
+struct KeyMatch {
     /// What is left to match, `None` once it is another name.
     rest: Option<&'static [u8]>,
 }
@@ -120,7 +122,7 @@ impl Editor {
                 sent: Sent::default(),
                 before: None,
                 segment: Segment::default(),
-                key: Key { rest: None },
+                key: KeyMatch { rest: None },
                 insert_at: None,
                 has_comma: false,
                 dropped: Vec::new(),

@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::config::MEMBER;
+use super::editor::MEMBER;
 use super::*;
 use crate::checks::guarded;
 use crate::contract::operation::Operation;

@@ -6,11 +6,11 @@
 pub mod pairs;
 
 /// A header's name and value.
-pub type Header<'a> = (&'a [u8], &'a [u8]);
+pub type HeaderPair<'a> = (&'a [u8], &'a [u8]);
 
 /// The headers of one request, pseudo-headers included, in the order of their arrival.
 #[derive(Clone, Copy, Debug)]
-pub struct Headers<'a>(pub &'a [Header<'a>]);
+pub struct Headers<'a>(pub &'a [HeaderPair<'a>]);
 
 impl<'a> Headers<'a> {
     /// Every value of a header.

@@ -1,13 +1,13 @@
-//! Header maps as the proxy-wasm ABI serialises them.
+//! HeaderPair maps as the proxy-wasm ABI serialises them.
 //!
 //! ```text
 //!  count u32 | count × (name length u32, value length u32) | count × (name, NUL, value, NUL)     little endian
 //! ```
 
-use crate::headers::Header;
+use crate::headers::HeaderPair;
 
 /// Reads a serialised header map, or `None` if it is not one.
-pub fn parse(bytes: &[u8]) -> Option<Vec<Header<'_>>> {
+pub fn parse(bytes: &[u8]) -> Option<Vec<HeaderPair<'_>>> {
     if bytes.is_empty() {
         return Some(Vec::new());
     }
@@ -32,9 +32,9 @@ fn number(bytes: &[u8]) -> Option<(usize, &[u8])> {
 }
 
 /// Writes a header map. Lengths beyond `u32` cannot occur: linear memory ends there.
-pub fn serialise<'a>(pairs: impl Iterator<Item = Header<'a>> + Clone) -> Vec<u8> {
+pub fn serialise<'a>(pairs: impl Iterator<Item = HeaderPair<'a>> + Clone) -> Vec<u8> {
     let length = |text: &[u8]| u32::try_from(text.len()).unwrap_or(u32::MAX).to_le_bytes();
-    let texts = |(name, value): Header<'_>| name.len().saturating_add(value.len()).saturating_add(10);
+    let texts = |(name, value): HeaderPair<'_>| name.len().saturating_add(value.len()).saturating_add(10);
     let size = pairs.clone().map(texts).fold(4, usize::saturating_add);
     let mut bytes = Vec::with_capacity(size);
     bytes.extend(
@@ -59,7 +59,7 @@ pub fn serialise<'a>(pairs: impl Iterator<Item = Header<'a>> + Clone) -> Vec<u8>
 mod tests {
     use super::*;
 
-    const MAP: [Header<'_>; 3] = [(b"a", b""), (b":path", b"/x"), (b"a", b"\xff\0")];
+    const MAP: [HeaderPair<'_>; 3] = [(b"a", b""), (b":path", b"/x"), (b"a", b"\xff\0")];
 
     #[test]
     fn what_is_written_is_read_back() {

@@ -7,7 +7,7 @@ use crate::pricing::rates::Rates;
 
 /// The rates of `model` (an id, a profile's id or an ARN, not percent-encoded) in `region`; `None`: its cost is unknown.
 /// Keys of the table are ids, and those of [`regional_key`] where a region has a price of its own.
-pub fn listed<'a>(table: &'a BTreeMap<String, Rates>, region: &str, model: &str) -> Option<&'a Rates> {
+pub fn lookup_rates<'a>(table: &'a BTreeMap<String, Rates>, region: &str, model: &str) -> Option<&'a Rates> {
     price_ids(model).find_map(|id| table.get(&regional_key(region, id)).or_else(|| table.get(id)))
 }
 
@@ -50,7 +50,7 @@ mod tests {
             ),
             ("us-east-1", "zz.c", None),
         ] {
-            let found = listed(&table, region, model).and_then(|rates| rates.base.input);
+            let found = lookup_rates(&table, region, model).and_then(|rates| rates.base.input);
             assert_eq!(found, expected.map(Rate), "{model} in {region}");
         }
     }

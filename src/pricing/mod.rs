@@ -14,6 +14,6 @@ mod usd;
 
 pub use catalogue_id::price_ids;
 pub use cost::Cost;
-pub use lookup::{listed, regional_key};
+pub use lookup::{lookup_rates, regional_key};
 pub use rates::{Rate, RateSet, RateTier, RateVariant, Rates};
 pub use usd::{DECIMALS, Parsed, PicoUsd, UsdError};

@@ -11,9 +11,9 @@ const CAPACITY_BYTES: usize = 1536;
 
 /// Members, each with a comma behind it.
 #[derive(Debug)]
-pub(super) struct Fields(String);
+pub(super) struct JsonFields(String);
 
-impl Fields {
+impl JsonFields {
     /// Members behind `room` bytes for what else goes with them.
     pub(super) fn behind(room: usize) -> Self {
         let mut text = String::with_capacity(CAPACITY_BYTES);
@@ -96,7 +96,7 @@ mod tests {
 
     #[test]
     fn every_kind_of_member_is_the_json_that_it_means() {
-        let mut fields = Fields::behind(0);
+        let mut fields = JsonFields::behind(0);
         fields.text("plain", Some("a b"));
         fields.text("hostile", Some("\"}\\,\n\u{7f}\u{0}é\u{2028}"));
         fields.text("none", None);

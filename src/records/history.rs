@@ -14,7 +14,7 @@ const RINGS: &str = "envoy_bedrock.rings";
 const OPENING_ATTEMPTS: u32 = 1000;
 
 /// Memory that the workers share: values by key, each with a number that changes with it (compare and swap).
-pub trait Shared {
+pub trait SharedMemory {
     /// A value and its number.
     fn get(&self, key: &str) -> Option<(Vec<u8>, u32)>;
     /// Sets a value; with a number other than 0 only if the value still has it. Whether it was set.
@@ -31,14 +31,14 @@ pub struct History {
 
 impl History {
     /// A ring of `size` rows; with 0, nothing is ever kept.
-    pub fn open(shared: &impl Shared, size: u32) -> Self {
+    pub fn open(shared: &impl SharedMemory, size: u32) -> Self {
         let ring = allot(shared);
         let next = newest(shared, ring, size).map_or(0, |place| place.number.saturating_add(1));
         Self { ring, size, next }
     }
 
     /// Keeps a row in the place of the oldest. `row` comes with room for its number in front ([`ROOM_BYTES`]).
-    pub fn keep(&mut self, shared: &impl Shared, row: &mut [u8]) {
+    pub fn keep(&mut self, shared: &impl SharedMemory, row: &mut [u8]) {
         let Some(index) = self.next.checked_rem(self.size.into()) else {
             return;
         };
@@ -56,12 +56,12 @@ impl History {
 pub const ROOM_BYTES: usize = 8;
 
 /// The newest row whose `request_id` or `x_amzn_requestid` is `id`, in rings of `size` rows.
-pub fn find(shared: &impl Shared, size: u32, id: &str) -> Option<String> {
+pub fn find(shared: &impl SharedMemory, size: u32, id: &str) -> Option<String> {
     let mut quoted = String::new();
     quote(&mut quoted, id);
     let call = format!("\"request_id\":{quoted},");
     let amazon = format!("\"x_amzn_requestid\":{quoted},");
-    let mut rings: Vec<(u32, Option<Place>)> = (0..rings(shared))
+    let mut rings: Vec<(u32, Option<RingSlot>)> = (0..rings(shared))
         .map(|ring| (ring, newest(shared, ring, size)))
         .collect();
     // All rings step by step, since most questions are about what has just been.
@@ -86,13 +86,13 @@ pub fn find(shared: &impl Shared, size: u32, id: &str) -> Option<String> {
 
 /// What is in a place of a ring.
 #[derive(Debug)]
-struct Place {
+struct RingSlot {
     number: u64,
     /// All that it holds.
     bytes: Vec<u8>,
 }
 
-impl Place {
+impl RingSlot {
     fn row(&self) -> &[u8] {
         self.bytes.get(ROOM_BYTES..).unwrap_or_default()
     }
@@ -102,14 +102,14 @@ fn key(ring: u32, index: u64) -> String {
     format!("envoy_bedrock.row.{ring}.{index}")
 }
 
-fn at(shared: &impl Shared, ring: u32, index: u64) -> Option<Place> {
+fn at(shared: &impl SharedMemory, ring: u32, index: u64) -> Option<RingSlot> {
     let (bytes, _) = shared.get(&key(ring, index))?;
     let number = u64::from_le_bytes(*bytes.first_chunk()?);
-    Some(Place { number, bytes })
+    Some(RingSlot { number, bytes })
 }
 
 /// The newest row of a ring.
-fn newest(shared: &impl Shared, ring: u32, size: u32) -> Option<Place> {
+fn newest(shared: &impl SharedMemory, ring: u32, size: u32) -> Option<RingSlot> {
     let mut newest = at(shared, ring, 0)?;
     let lap = newest.number;
     // Places from `first` on are older than place 0 or empty; those before `last` are of its lap.
@@ -124,11 +124,11 @@ fn newest(shared: &impl Shared, ring: u32, size: u32) -> Option<Place> {
     Some(newest)
 }
 
-fn rings(shared: &impl Shared) -> u32 {
+fn rings(shared: &impl SharedMemory) -> u32 {
     counted(shared).0.min(RINGS_MAX)
 }
 
-fn counted(shared: &impl Shared) -> (u32, u32) {
+fn counted(shared: &impl SharedMemory) -> (u32, u32) {
     let (bytes, number) = shared.get(RINGS).unwrap_or_default();
     (
         bytes.first_chunk().map_or(0, |bytes| u32::from_le_bytes(*bytes)),
@@ -138,7 +138,7 @@ fn counted(shared: &impl Shared) -> (u32, u32) {
 
 /// A ring that no other worker has been given, as long as there are any. The very first caller sets the number without a
 /// comparison, which there is nothing for; it is alone, because Envoy tries a configuration on its main thread first.
-fn allot(shared: &impl Shared) -> u32 {
+fn allot(shared: &impl SharedMemory) -> u32 {
     for _ in 0..OPENING_ATTEMPTS {
         let (count, number) = counted(shared);
         let next = count.checked_add(1).unwrap_or(RINGS_MAX);
@@ -162,7 +162,7 @@ mod tests {
         reads: Cell<usize>,
     }
 
-    impl Shared for Memory {
+    impl SharedMemory for Memory {
         fn get(&self, key: &str) -> Option<(Vec<u8>, u32)> {
             self.reads.set(self.reads.get() + 1);
             self.values.borrow().get(key).cloned()

@@ -4,7 +4,7 @@
 use crate::admission::reject::{CONTENT_TYPE, Reject, Reply};
 use crate::encoding::percent;
 use crate::headers::Headers;
-use crate::routing::active_config::Gateway;
+use crate::routing::active_config::ActiveConfig;
 
 const PATH: &[u8] = b"/spend/logs";
 const METHOD: &[u8] = b"GET";
@@ -16,14 +16,14 @@ const ID_MAX_BYTES: usize = 256;
 ///
 /// # Errors
 /// The key comes first, so that nobody without one learns anything; then the method and the question.
-pub fn asked(gateway: &Gateway, headers: Headers<'_>) -> Option<Result<String, Reject>> {
+pub fn asked(config: &ActiveConfig, headers: Headers<'_>) -> Option<Result<String, Reject>> {
     let path = headers.all(":path").next()?;
     let mut parts = path.splitn(2, |byte| *byte == b'?');
     if parts.next() != Some(PATH) {
         return None;
     }
     let query = parts.next().unwrap_or_default();
-    Some(gateway.admit(headers).and_then(|()| {
+    Some(config.admit(headers).and_then(|()| {
         if headers.all(":method").next() != Some(METHOD) {
             return Err(Reject::Method("GET"));
         }
@@ -71,7 +71,7 @@ mod tests {
     const SETTINGS: &str = r#"{"master_key": "K", "attempts": 1, "body_limit_bytes": 1, "models": []}"#;
 
     fn ask(method: &str, path: &str, key: &str) -> Option<Result<String, Reject>> {
-        let gateway = Gateway::new(SETTINGS.as_bytes(), |_| Some("sk-1".into())).unwrap();
+        let config = ActiveConfig::new(SETTINGS.as_bytes(), |_| Some("sk-1".into())).unwrap();
         let authorization = format!("Bearer {key}");
         let headers = [
             (":method", method),
@@ -79,7 +79,7 @@ mod tests {
             ("authorization", &authorization),
         ]
         .map(|(name, value)| (name.as_bytes(), value.as_bytes()));
-        asked(&gateway, Headers(&headers))
+        asked(&config, Headers(&headers))
     }
 
     #[test]

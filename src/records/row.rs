@@ -5,12 +5,12 @@
 
 use crate::pricing::Cost;
 use crate::records::client::Client;
-use crate::records::fields::Fields;
+use crate::records::fields::JsonFields;
 use crate::routing::active_config::KEY_ALIAS;
 use crate::routing::plan::Plan;
 use crate::stream::response::Answer;
 use crate::time::{Rfc3339, UnixTime};
-use crate::usage::{LatencyTier, Observation, ServiceTier, Unread};
+use crate::usage::{LatencyTier, Observation, ServiceTier, UnreadableReason};
 
 /// `call_type` of what is no request for a model: probes, and questions for the spend log.
 pub const CALL_TYPE_INTERNAL: &str = "internal";
@@ -192,7 +192,7 @@ impl<'a> Row<'a> {
 
     /// The line, without braces and with a comma at its end, behind `room` bytes for what else goes with it.
     pub fn json(&self, room: usize) -> String {
-        let mut fields = Fields::behind(room);
+        let mut fields = JsonFields::behind(room);
         self.put_identity(&mut fields);
         self.put_asked(&mut fields);
         self.put_usage(&mut fields);
@@ -200,9 +200,9 @@ impl<'a> Row<'a> {
         fields.into_text()
     }
 
-    fn put_identity(&self, fields: &mut Fields) {
+    fn put_identity(&self, fields: &mut JsonFields) {
         let attempt = self.plan.and_then(Plan::attempt);
-        let key = |plan: &'a Plan| plan.gateway.key_name.as_str();
+        let key = |plan: &'a Plan| plan.config.key_name.as_str();
         fields.text("request_id", Some(&self.client.call_id));
         let internal = self.is_internal().then_some(CALL_TYPE_INTERNAL);
         fields.text(
@@ -226,14 +226,14 @@ impl<'a> Row<'a> {
     }
 
     /// What a refused request asked for. Nothing else in its line tells it from others: the model may not exist.
-    fn put_asked(&self, fields: &mut Fields) {
+    fn put_asked(&self, fields: &mut JsonFields) {
         if self.refusal().is_some() {
             fields.text("path", self.client.path().as_deref());
             fields.text("requested_model", self.client.model().as_deref());
         }
     }
 
-    fn put_usage(&self, fields: &mut Fields) {
+    fn put_usage(&self, fields: &mut JsonFields) {
         let seen = self.observation.as_ref();
         let usage = seen.and_then(|seen| seen.usage).unwrap_or_default();
         // What is not known is null as a whole and in its parts, never 0.
@@ -254,7 +254,8 @@ impl<'a> Row<'a> {
         fields.text("usage_source", seen.map(|seen| seen.source.as_str()));
         fields.text(
             "usage_unread",
-            seen.and_then(|seen| seen.unread).map(Unread::as_str),
+            seen.and_then(|seen| seen.unreadable)
+                .map(UnreadableReason::as_str),
         );
         fields.text(
             "service_tier",
@@ -266,7 +267,7 @@ impl<'a> Row<'a> {
         );
     }
 
-    fn put_course(&self, fields: &mut Fields) {
+    fn put_course(&self, fields: &mut JsonFields) {
         let attempted = self.plan.map_or(0, Plan::attempted);
         fields.text("startTime", Some(self.started.rfc3339().as_str()));
         fields.text(

@@ -12,9 +12,9 @@ use crate::guardrail::Guardrail;
 use crate::headers::Headers;
 use crate::pricing::Rates;
 use crate::routing::balance::Balance;
-use crate::routing::config_error::ConfigError;
 use crate::routing::deployment::{Credentials, Deployment};
 use crate::routing::model::{Model, Models};
+use crate::routing::settings_error::SettingsError;
 use crate::secret::Secret;
 use crate::sigv4::{AccessKeyId, CredentialId, SigningKeys};
 
@@ -27,7 +27,7 @@ pub const HISTORY_MAX_ROWS: u32 = 100_000;
 
 /// What a VM knows of its configuration, its secrets resolved.
 #[derive(Debug)]
-pub struct Gateway {
+pub struct ActiveConfig {
     /// The key that clients have to present.
     pub master_key: KeyHash,
     /// What the record calls that key by: the digits of its hash, as LiteLLM's tables do.
@@ -44,29 +44,29 @@ pub struct Gateway {
     pub signing_keys: RefCell<SigningKeys>,
 }
 
-impl Gateway {
+impl ActiveConfig {
     /// Parses a plugin configuration and resolves its secrets through `variable`.
     ///
     /// # Errors
-    /// [`ConfigError`] names the field, what was expected and what was found; never the value of a secret.
-    pub fn new(json: &[u8], variable: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+    /// [`SettingsError`] names the field, what was expected and what was found; never the value of a secret.
+    pub fn new(json: &[u8], variable: impl Fn(&str) -> Option<String>) -> Result<Self, SettingsError> {
         let settings: Settings =
-            serde_json::from_slice(json).map_err(|error| ConfigError::Malformed(error.to_string()))?;
+            serde_json::from_slice(json).map_err(|error| SettingsError::Malformed(error.to_string()))?;
         if !(1..=ATTEMPTS_MAX).contains(&settings.attempts) {
-            return Err(ConfigError::OutOfBounds {
+            return Err(SettingsError::OutOfBounds {
                 field: "attempts".into(),
                 expected: "a number from 1 to 11",
                 found: settings.attempts.to_string(),
             });
         }
         if settings.history_rows > HISTORY_MAX_ROWS {
-            return Err(ConfigError::OutOfBounds {
+            return Err(SettingsError::OutOfBounds {
                 field: "history_rows".into(),
                 expected: "a number from 0 to 100000",
                 found: settings.history_rows.to_string(),
             });
         }
-        let mut secrets = Secrets {
+        let mut secrets = SecretResolver {
             variable,
             ids: HashMap::new(),
         };
@@ -103,16 +103,16 @@ impl Gateway {
 }
 
 /// Reads secrets, and numbers the credentials: deployments with the same ones share their signing keys.
-struct Secrets<V> {
+struct SecretResolver<V> {
     variable: V,
     ids: HashMap<(EnvName, EnvName), u32>,
 }
 
-impl<V: Fn(&str) -> Option<String>> Secrets<V> {
-    fn model(&mut self, index: u32, settings: &ModelSettings, attempts: u32) -> Result<Model, ConfigError> {
+impl<V: Fn(&str) -> Option<String>> SecretResolver<V> {
+    fn model(&mut self, index: u32, settings: &ModelSettings, attempts: u32) -> Result<Model, SettingsError> {
         let field = format!("models[{index}]");
         if settings.deployments.is_empty() {
-            return Err(ConfigError::OutOfBounds {
+            return Err(SettingsError::OutOfBounds {
                 field: format!("{field}.deployments"),
                 expected: "at least one deployment",
                 found: "none".into(),
@@ -140,7 +140,7 @@ impl<V: Fn(&str) -> Option<String>> Secrets<V> {
         &mut self,
         field: &str,
         settings: &CredentialSettings,
-    ) -> Result<Credentials, ConfigError> {
+    ) -> Result<Credentials, SettingsError> {
         Ok(match settings {
             CredentialSettings::Bearer { api_key } => {
                 let api_key = self.resolve(&format!("{field}.bearer.api_key"), api_key)?;
@@ -174,16 +174,16 @@ impl<V: Fn(&str) -> Option<String>> Secrets<V> {
         )
     }
 
-    fn access_key_id(&self, field: &str, name: &EnvName) -> Result<AccessKeyId, ConfigError> {
-        AccessKeyId::new(self.resolve(field, name)?).map_err(|error| ConfigError::BadVariable {
+    fn access_key_id(&self, field: &str, name: &EnvName) -> Result<AccessKeyId, SettingsError> {
+        AccessKeyId::new(self.resolve(field, name)?).map_err(|error| SettingsError::BadVariable {
             field: field.into(),
             name: name.0.clone(),
             error,
         })
     }
 
-    fn resolve(&self, field: &str, name: &EnvName) -> Result<String, ConfigError> {
-        self.value(name).ok_or_else(|| ConfigError::MissingVariable {
+    fn resolve(&self, field: &str, name: &EnvName) -> Result<String, SettingsError> {
+        self.value(name).ok_or_else(|| SettingsError::MissingVariable {
             field: field.into(),
             name: name.0.clone(),
         })
@@ -213,12 +213,14 @@ mod tests {
     }
 
     fn error(json: &str, variable: impl Fn(&str) -> Option<String>) -> String {
-        Gateway::new(json.as_bytes(), variable).unwrap_err().to_string()
+        ActiveConfig::new(json.as_bytes(), variable)
+            .unwrap_err()
+            .to_string()
     }
 
     #[test]
     fn a_complete_configuration_is_accepted_and_shows_no_secret() {
-        let gateway = Gateway::new(SETTINGS.as_bytes(), variable).unwrap();
+        let gateway = ActiveConfig::new(SETTINGS.as_bytes(), variable).unwrap();
         assert!(
             gateway
                 .master_key
@@ -266,7 +268,7 @@ mod tests {
                     variable(name)
                 }
             };
-            let gateway = Gateway::new(SETTINGS.as_bytes(), variable).unwrap();
+            let gateway = ActiveConfig::new(SETTINGS.as_bytes(), variable).unwrap();
             let model = gateway.models.find("m").unwrap().model;
             let credentials = &model.deployments[0].credentials;
             assert!(

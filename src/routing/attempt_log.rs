@@ -11,7 +11,7 @@ const PLACES: usize = ATTEMPTS_MAX as usize;
 
 /// The attempts that were made, and the time that signing them took.
 #[derive(Debug)]
-pub(crate) struct Course {
+pub(crate) struct AttemptLog {
     /// Attempts made.
     attempted: Cell<u64>,
     attempts: [Cell<Attempt>; PLACES],
@@ -30,7 +30,7 @@ pub(crate) struct Attempt {
     pub(crate) verdict: Verdict,
 }
 
-impl Default for Course {
+impl Default for AttemptLog {
     fn default() -> Self {
         let planned = |place| Attempt {
             place,
@@ -45,7 +45,7 @@ impl Default for Course {
     }
 }
 
-impl Course {
+impl AttemptLog {
     /// Attempt `number` (the first is 1) goes to the deployment at `place` of the plan's list.
     pub(crate) fn begin(&self, number: u64, place: usize) {
         self.attempted.set(number);

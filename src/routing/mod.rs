@@ -3,9 +3,9 @@
 pub mod active_config;
 pub(crate) mod attempt_log;
 pub mod balance;
-pub mod config_error;
 pub mod deployment;
 pub mod model;
 pub mod plan;
+pub mod settings_error;
 pub mod verdict;
 pub mod wildcard;

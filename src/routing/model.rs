@@ -36,7 +36,7 @@ pub struct Models {
 
 /// A model that a client named.
 #[derive(Debug)]
-pub struct Named {
+pub struct ModelMatch {
     /// The model.
     pub model: Rc<Model>,
     /// What each `*` of its name stands for.
@@ -79,13 +79,13 @@ impl Models {
     }
 
     /// The model that goes by `name`: its own name before an alias, a wildcard only after both.
-    pub fn find(&self, name: &str) -> Option<Named> {
+    pub fn find(&self, name: &str) -> Option<ModelMatch> {
         let name = match self.aliases.get(name) {
             Some(meant) if !self.exact.contains_key(name) => meant,
             _ => name,
         };
         if let Some(model) = self.exact.get(name) {
-            return Some(Named {
+            return Some(ModelMatch {
                 model: Rc::clone(model),
                 captures: Vec::new(),
             });
@@ -96,7 +96,7 @@ impl Models {
         let matching =
             |(pattern, model): &(Pattern, Option<Rc<Model>>)| Some((model.clone(), pattern.captures(name)?));
         let (model, captures) = self.wildcards.iter().find_map(matching)?;
-        Some(Named {
+        Some(ModelMatch {
             model: model?,
             captures,
         })

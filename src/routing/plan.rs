@@ -8,10 +8,10 @@ use std::rc::Rc;
 
 use crate::admission::reject::Reject;
 use crate::contract::operation::Operation;
-use crate::headers::Header;
-use crate::pricing::{Rates, listed};
-use crate::routing::active_config::Gateway;
-use crate::routing::attempt_log::Course;
+use crate::headers::HeaderPair;
+use crate::pricing::{Rates, lookup_rates};
+use crate::routing::active_config::ActiveConfig;
+use crate::routing::attempt_log::AttemptLog;
 use crate::routing::deployment::{Credentials, Deployment};
 use crate::routing::model::Model;
 use crate::routing::verdict::Verdict;
@@ -24,7 +24,7 @@ use crate::time::{AmzDate, UnixTime};
 #[derive(Debug)]
 pub struct Plan {
     /// The configuration that it was made under.
-    pub(crate) gateway: Rc<Gateway>,
+    pub(crate) config: Rc<ActiveConfig>,
     /// The deployment that each attempt is planned for.
     pub(crate) attempts: Vec<Rc<Deployment>>,
     /// The model that the client named.
@@ -40,7 +40,7 @@ pub struct Plan {
     /// Length of the body, in decimal.
     pub(crate) content_length: String,
     /// What has come of it so far.
-    pub(crate) course: Course,
+    pub(crate) log: AttemptLog,
 }
 
 impl Plan {
@@ -64,7 +64,7 @@ impl Plan {
                 (Cow::from(authorization), Some((date, session_token.as_ref())))
             }
         };
-        self.course.begin(number, place);
+        self.log.begin(number, place);
         Ok(UpstreamRequest {
             plan: self,
             deployment,
@@ -76,14 +76,13 @@ impl Plan {
 
     /// Attempt `number` was answered with `status` and this `x-amzn-errortype`.
     pub fn answered(&self, number: u64, status: u16, error_type: Option<&[u8]>) {
-        self.course
-            .answer(number, status, Verdict::of(status, error_type));
+        self.log.answer(number, status, Verdict::of(status, error_type));
     }
 
     /// Whether the answer to attempt `number` is worth another attempt: it is not final, and one of the attempts that are
     /// left can go to a deployment that has not been found unusable.
     pub fn is_retried(&self, number: u64) -> bool {
-        let verdict = self.course.attempt(number).map(|attempt| attempt.verdict);
+        let verdict = self.log.attempt(number).map(|attempt| attempt.verdict);
         let is_final = verdict.is_none_or(|verdict| verdict == Verdict::Final);
         let next = usize::try_from(number).unwrap_or(usize::MAX);
         !is_final && (next..self.attempts.len()).any(|place| self.usable(place).is_some())
@@ -91,12 +90,12 @@ impl Plan {
 
     /// Attempts made so far.
     pub const fn attempted(&self) -> u64 {
-        self.course.attempted()
+        self.log.attempted()
     }
 
     /// The attempts made so far, in their order: where to, the status of the answer (0 where none came), and what it says.
     pub fn answers(&self) -> impl Iterator<Item = (&Deployment, u16, Verdict)> {
-        self.course.attempts().filter_map(|attempt| {
+        self.log.attempts().filter_map(|attempt| {
             let deployment = self.attempts.get(attempt.place)?;
             Some((&**deployment, attempt.status, attempt.verdict))
         })
@@ -104,17 +103,17 @@ impl Plan {
 
     /// Signing has taken so much time, in nanoseconds.
     pub fn signed_for(&self, nanoseconds: u64) {
-        self.course.signed_for(nanoseconds);
+        self.log.signed_for(nanoseconds);
     }
 
     /// Time that the signing of all attempts has taken, in nanoseconds.
     pub const fn signing(&self) -> u64 {
-        self.course.signing()
+        self.log.signing()
     }
 
     /// The deployment of the last attempt that was made.
     pub fn attempt(&self) -> Option<&Deployment> {
-        let attempt = self.course.attempt(self.attempted())?;
+        let attempt = self.log.attempt(self.attempted())?;
         self.attempts.get(attempt.place).map(|deployment| &**deployment)
     }
 
@@ -128,8 +127,8 @@ impl Plan {
     pub fn rates(&self) -> Option<&Rates> {
         let deployment = self.attempt()?;
         let listed = || {
-            listed(
-                &self.gateway.catalogue,
+            lookup_rates(
+                &self.config.catalogue,
                 &deployment.region,
                 &deployment.model(&self.captures),
             )
@@ -186,15 +185,15 @@ impl Plan {
             service: BEDROCK,
         };
         let key = self
-            .gateway
+            .config
             .signing_keys
             .borrow_mut()
             .key(*id, secret_access_key, &scope);
-        let host = sigv4::Header::new("host", deployment.authority.as_bytes());
-        let date = sigv4::Header::new("x-amz-date", date.as_bytes());
+        let host = sigv4::SignedHeader::new("host", deployment.authority.as_bytes());
+        let date = sigv4::SignedHeader::new("x-amz-date", date.as_bytes());
         let token = session_token.as_ref().map(|token| token.expose().as_bytes());
-        let token = token.map(|token| sigv4::Header::new("x-amz-security-token", token));
-        let headers: &mut [sigv4::Header<'_>] = match token {
+        let token = token.map(|token| sigv4::SignedHeader::new("x-amz-security-token", token));
+        let headers: &mut [sigv4::SignedHeader<'_>] = match token {
             Some(token) => &mut [host, date, token],
             None => &mut [host, date],
         };
@@ -204,7 +203,7 @@ impl Plan {
             query: b"",
             headers: SignedHeaders::sort(headers),
             payload: &self.payload,
-            settings: sigv4::Settings::BEDROCK,
+            options: sigv4::SigningOptions::BEDROCK,
         };
         Some(sigv4::authorize(&key, access_key_id, &scope, &request))
     }
@@ -225,8 +224,8 @@ pub struct UpstreamRequest<'a> {
 
 impl UpstreamRequest<'_> {
     /// All of its headers: nothing else of what Envoy holds for this request may leave.
-    pub fn headers(&self) -> Vec<Header<'_>> {
-        let mut headers: Vec<Header<'_>> = Vec::with_capacity(self.plan.headers.len().saturating_add(8));
+    pub fn headers(&self) -> Vec<HeaderPair<'_>> {
+        let mut headers: Vec<HeaderPair<'_>> = Vec::with_capacity(self.plan.headers.len().saturating_add(8));
         headers.push((b":method", METHOD.as_bytes()));
         headers.push((b":scheme", b"https"));
         headers.push((b":authority", self.deployment.authority.as_bytes()));

@@ -6,9 +6,9 @@ use std::collections::HashMap;
 use super::host;
 use crate::contract::names::PROPERTY_ROW;
 use crate::records::history;
-use crate::records::metrics::{Kind, Meters, Registry};
+use crate::records::metrics::{Meters, MetricKind, Registry};
 use crate::records::row::Row;
-use crate::routing::active_config::Gateway;
+use crate::routing::active_config::ActiveConfig;
 
 /// The books of a worker.
 pub(super) struct Books {
@@ -18,7 +18,7 @@ pub(super) struct Books {
 }
 
 impl Books {
-    pub(super) fn open(gateway: &Gateway) -> Self {
+    pub(super) fn open(gateway: &ActiveConfig) -> Self {
         Self {
             history: RefCell::new(history::History::open(&Workers, gateway.history_rows)),
             history_rows: gateway.history_rows,
@@ -48,7 +48,7 @@ impl Books {
 /// The memory that the workers share.
 struct Workers;
 
-impl history::Shared for Workers {
+impl history::SharedMemory for Workers {
     fn get(&self, key: &str) -> Option<(Vec<u8>, u32)> {
         host::shared_data(key).ok().flatten()
     }
@@ -67,14 +67,14 @@ thread_local! {
 struct Stats;
 
 impl Registry for Stats {
-    fn define(&self, kind: Kind, name: &str) -> Option<u32> {
+    fn define(&self, kind: MetricKind, name: &str) -> Option<u32> {
         if let Some(known) = METRICS.with_borrow(|metrics| metrics.get(name).copied()) {
             return known;
         }
         let kind = match kind {
-            Kind::Counter => 0,
-            Kind::Gauge => 1,
-            Kind::Histogram => 2,
+            MetricKind::Counter => 0,
+            MetricKind::Gauge => 1,
+            MetricKind::Histogram => 2,
         };
         let id = host::define_metric(kind, name);
         if let Err(error) = id {

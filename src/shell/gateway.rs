@@ -10,10 +10,10 @@ use super::refusal::{Refusal, Upload};
 use super::{Action, body, host, plans};
 use crate::admission::reject::{Reject, Reply};
 use crate::contract::names::{HEADER_CLUSTER, HEADER_ROUTE, PROPERTY_PLAN};
-use crate::headers::{Header, Headers, pairs};
+use crate::headers::{HeaderPair, Headers, pairs};
 use crate::random::Random;
 use crate::records::lookup;
-use crate::routing::active_config::Gateway;
+use crate::routing::active_config::ActiveConfig;
 use crate::stream::Account;
 use crate::stream::drain::{Drain, Uploader};
 use crate::stream::headers::PREFIX as HEADER_PREFIX;
@@ -62,13 +62,13 @@ struct Held {
 
 /// What the streams of a plugin share.
 pub(super) struct Service {
-    gateway: Rc<Gateway>,
+    gateway: Rc<ActiveConfig>,
     random: RefCell<Random>,
     books: Books,
 }
 
 impl Service {
-    pub(super) fn new(gateway: Gateway, random: Random) -> Self {
+    pub(super) fn new(gateway: ActiveConfig, random: Random) -> Self {
         Self {
             books: Books::open(&gateway),
             gateway: Rc::new(gateway),
@@ -216,7 +216,7 @@ impl GatewayStream {
         };
         let told = account.headers(now().unwrap_or_default());
         // All of them are written back, so they have to be an answer's: one without its status would not leave Envoy.
-        let is_whole = |headers: &Vec<Header<'_>>| headers.iter().any(|(name, _)| *name == b":status");
+        let is_whole = |headers: &Vec<HeaderPair<'_>>| headers.iter().any(|(name, _)| *name == b":status");
         let Some(headers) = pairs::parse(headers).filter(is_whole) else {
             return;
         };

@@ -10,7 +10,7 @@ use super::unconfigured::Unconfigured;
 use super::vm::Stream;
 use crate::contract::names::{ROOT_GATEWAY, ROOT_SIGNER};
 use crate::random::Random;
-use crate::routing::active_config::Gateway;
+use crate::routing::active_config::ActiveConfig;
 
 /// One of the two roles, or neither as long as no configuration was accepted.
 #[derive(Default)]
@@ -62,7 +62,7 @@ impl Root {
         }
         let json = host::plugin_configuration(size).map_err(|error| format!("not readable: {error:?}"))?;
         let gateway =
-            Gateway::new(&json, |name| std::env::var(name).ok()).map_err(|error| error.to_string())?;
+            ActiveConfig::new(&json, |name| std::env::var(name).ok()).map_err(|error| error.to_string())?;
         let seed = RandomState::new().hash_one(size);
         Ok(Self::Gateway(Rc::new(Service::new(gateway, Random::new(seed)))))
     }

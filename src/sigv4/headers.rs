@@ -2,33 +2,19 @@
 
 use std::fmt;
 
-use crate::sigv4::canonical::Disclosure;
-use crate::sigv4::sink::Sink;
-
-/// Headers whose values may be shown in a log. All others could hold a credential: a session token, a cookie, a key.
-const SHOWN: [&str; 5] = [
-    "content-length",
-    "content-type",
-    "host",
-    "x-amz-content-sha256",
-    "x-amz-date",
-];
+use crate::sigv4::sink::ByteSink;
 
 /// A header to be signed, as it goes on the wire.
 #[derive(Clone, Copy)]
-pub struct Header<'a> {
+pub struct SignedHeader<'a> {
     name: &'a str,
     value: &'a [u8],
 }
 
-impl<'a> Header<'a> {
+impl<'a> SignedHeader<'a> {
     /// The name in any case; the value's bytes need not be text.
     pub const fn new(name: &'a str, value: &'a [u8]) -> Self {
         Self { name, value }
-    }
-
-    fn is_shown(&self) -> bool {
-        SHOWN.iter().any(|shown| shown.eq_ignore_ascii_case(self.name))
     }
 
     fn has_name_of(&self, other: &Self) -> bool {
@@ -36,22 +22,20 @@ impl<'a> Header<'a> {
     }
 }
 
-impl fmt::Debug for Header<'_> {
+/// Without the value, which may be a credential.
+impl fmt::Debug for SignedHeader<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.is_shown() {
-            true => write!(f, "{}: {}", self.name, self.value.escape_ascii()),
-            false => write!(f, "{}: [redacted]", self.name),
-        }
+        write!(f, "{}: [redacted]", self.name)
     }
 }
 
 /// The headers that a signature covers, in the order of their lower-cased names.
 #[derive(Clone, Copy, Debug)]
-pub struct SignedHeaders<'a>(&'a [Header<'a>]);
+pub struct SignedHeaders<'a>(&'a [SignedHeader<'a>]);
 
 impl<'a> SignedHeaders<'a> {
     /// Sorts `headers` where they are. Headers of one name keep the order in which they will be sent.
-    pub fn sort(headers: &'a mut [Header<'a>]) -> Self {
+    pub fn sort(headers: &'a mut [SignedHeader<'a>]) -> Self {
         headers.sort_by(|left, right| lowered(left.name).cmp(lowered(right.name)));
         Self(headers)
     }
@@ -69,24 +53,21 @@ impl<'a> SignedHeaders<'a> {
     }
 
     /// Writes one line for each name: `name:value,value`.
-    pub(super) fn write(&self, disclosure: Disclosure, sink: &mut impl Sink) {
+    pub(super) fn write(&self, sink: &mut impl ByteSink) {
         for same_name in self.groups() {
             for (at, header) in same_name.iter().enumerate() {
                 if at == 0 {
                     each_lowered_piece(header.name, &mut |piece| sink.put(piece.as_bytes()));
                 }
                 sink.put(if at == 0 { b":" } else { b"," });
-                match disclosure {
-                    Disclosure::Redacted if !header.is_shown() => sink.put(b"[redacted]"),
-                    _ => write_value(header.value, sink),
-                }
+                write_value(header.value, sink);
             }
             sink.put(b"\n");
         }
     }
 
-    fn groups(&self) -> impl Iterator<Item = &'a [Header<'a>]> {
-        self.0.chunk_by(Header::has_name_of)
+    fn groups(&self) -> impl Iterator<Item = &'a [SignedHeader<'a>]> {
+        self.0.chunk_by(SignedHeader::has_name_of)
     }
 }
 
@@ -105,7 +86,7 @@ fn each_lowered_piece(name: &str, piece: &mut impl FnMut(&str)) {
 }
 
 /// Writes `value` without spaces around it and with each run of spaces inside it as one.
-fn write_value(value: &[u8], sink: &mut impl Sink) {
+fn write_value(value: &[u8], sink: &mut impl ByteSink) {
     // Dates, hosts and session tokens have none: looking for one byte is much faster than looking for runs.
     if !value.contains(&b' ') {
         return sink.put(value);
@@ -123,28 +104,25 @@ fn write_value(value: &[u8], sink: &mut impl Sink) {
 mod tests {
     use super::*;
 
-    fn canonical(headers: &mut [Header<'_>], disclosure: Disclosure) -> (Vec<u8>, String) {
-        let headers: Vec<Header<'_>> = headers.to_vec();
+    fn canonical(headers: &mut [SignedHeader<'_>]) -> (Vec<u8>, String) {
+        let headers: Vec<SignedHeader<'_>> = headers.to_vec();
         let mut sorted = headers.clone();
         let signed = SignedHeaders::sort(&mut sorted);
         let (mut lines, mut names) = (Vec::new(), String::new());
-        signed.write(disclosure, &mut lines);
+        signed.write(&mut lines);
         signed.each_name_piece(|piece| names.push_str(piece));
         (lines, names)
     }
 
     #[test]
     fn names_are_lowered_and_sorted_and_their_values_joined() {
-        let (lines, names) = canonical(
-            &mut [
-                Header::new("X-Amz-Date", b"20150830T123600Z"),
-                Header::new("My-Header", b"  b   c "),
-                Header::new("Host", b"example.com"),
-                Header::new("my-header", b"a"),
-                Header::new("MY-HEADER", b"   "),
-            ],
-            Disclosure::Raw,
-        );
+        let (lines, names) = canonical(&mut [
+            SignedHeader::new("X-Amz-Date", b"20150830T123600Z"),
+            SignedHeader::new("My-Header", b"  b   c "),
+            SignedHeader::new("Host", b"example.com"),
+            SignedHeader::new("my-header", b"a"),
+            SignedHeader::new("MY-HEADER", b"   "),
+        ]);
         assert_eq!(
             String::from_utf8(lines).unwrap(),
             "host:example.com\nmy-header:b c,a,\nx-amz-date:20150830T123600Z\n"
@@ -154,29 +132,23 @@ mod tests {
 
     #[test]
     fn bytes_that_are_not_text_are_signed_as_they_are() {
-        let (lines, names) = canonical(&mut [Header::new("é-É", b"\xff \xfe\0\t")], Disclosure::Raw);
+        let (lines, names) = canonical(&mut [SignedHeader::new("é-É", b"\xff \xfe\0\t")]);
         assert_eq!(lines, b"\xc3\xa9-\xc3\x89:\xff \xfe\0\t\n");
         assert_eq!(names, "é-É");
     }
 
     #[test]
     fn without_headers_there_is_nothing() {
-        assert_eq!(canonical(&mut [], Disclosure::Raw), (Vec::new(), String::new()));
+        assert_eq!(canonical(&mut []), (Vec::new(), String::new()));
     }
 
     #[test]
-    fn debug_and_the_redacted_form_hide_what_could_be_a_credential() {
+    fn debug_output_hides_values() {
         let mut headers = [
-            Header::new("Host", b"example.com"),
-            Header::new("X-Amz-Security-Token", b"AQoDYXdz"),
-            Header::new("x-api-key", b"sk-1234"),
+            SignedHeader::new("Host", b"example.com"),
+            SignedHeader::new("X-Amz-Security-Token", b"AQoDYXdz"),
+            SignedHeader::new("x-api-key", b"sk-1234"),
         ];
-        let (lines, _) = canonical(&mut headers, Disclosure::Redacted);
-        let lines = String::from_utf8(lines).unwrap();
-        assert_eq!(
-            lines,
-            "host:example.com\nx-amz-security-token:[redacted]\nx-api-key:[redacted]\n"
-        );
         let debug = format!("{:?}", SignedHeaders::sort(&mut headers));
         assert!(
             !debug.contains("AQoDYXdz") && !debug.contains("sk-1234"),

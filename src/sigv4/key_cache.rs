@@ -23,19 +23,19 @@ pub struct CredentialId(pub u32);
 #[derive(Debug, Default)]
 pub struct SigningKeys {
     day: Option<Day>,
-    /// In the order of `Entry::place`.
-    entries: Vec<Entry>,
+    /// In the order of `CachedKey::place`.
+    entries: Vec<CachedKey>,
 }
 
 #[derive(Debug)]
-struct Entry {
+struct CachedKey {
     credential: CredentialId,
     region: Box<str>,
     service: Box<str>,
     key: SigningKey,
 }
 
-impl Entry {
+impl CachedKey {
     fn place(&self) -> (CredentialId, &str, &str) {
         (self.credential, &self.region, &self.service)
     }
@@ -60,7 +60,7 @@ impl SigningKeys {
         let (region, service) = (scope.region.into(), scope.service.into());
         self.keep(
             at,
-            Entry {
+            CachedKey {
                 credential,
                 region,
                 service,
@@ -70,7 +70,7 @@ impl SigningKeys {
         key
     }
 
-    fn keep(&mut self, at: usize, entry: Entry) {
+    fn keep(&mut self, at: usize, entry: CachedKey) {
         if self.entries.len() >= SIGNING_KEYS_MAX {
             self.entries.clear();
             self.entries.push(entry);
@@ -83,7 +83,7 @@ impl SigningKeys {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sigv4::canonical::{CanonicalRequest, Settings};
+    use crate::sigv4::canonical::{CanonicalRequest, SigningOptions};
     use crate::sigv4::headers::SignedHeaders;
     use crate::sigv4::payload::PayloadHash;
     use crate::sigv4::scope::StringToSign;
@@ -107,7 +107,7 @@ mod tests {
             query: b"",
             headers: SignedHeaders::sort(&mut []),
             payload: &PayloadHash::of(b""),
-            settings: Settings::BEDROCK,
+            options: SigningOptions::BEDROCK,
         };
         *key.sign(&StringToSign {
             scope: &scope(0, "r"),

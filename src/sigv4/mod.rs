@@ -19,10 +19,10 @@
 //!
 //! let date = UnixTime::from_nanoseconds(1_795_357_174_000_000_000).amz_date();
 //! let scope = Scope { date, region: "us-west-2", service: BEDROCK };
-//! let host = Header::new("host", b"bedrock-runtime.us-west-2.amazonaws.com");
-//! let now = Header::new("x-amz-date", date.as_bytes());
-//! let headers: &mut [Header] = match &token {
-//!     Some(token) => &mut [host, now, Header::new("x-amz-security-token", token.expose().as_bytes())],
+//! let host = SignedHeader::new("host", b"bedrock-runtime.us-west-2.amazonaws.com");
+//! let now = SignedHeader::new("x-amz-date", date.as_bytes());
+//! let headers: &mut [SignedHeader] = match &token {
+//!     Some(token) => &mut [host, now, SignedHeader::new("x-amz-security-token", token.expose().as_bytes())],
 //!     None => &mut [host, now],
 //! };
 //! let request = CanonicalRequest {
@@ -31,7 +31,7 @@
 //!     query: b"",
 //!     headers: SignedHeaders::sort(headers),
 //!     payload: &payload,
-//!     settings: Settings::BEDROCK,
+//!     options: SigningOptions::BEDROCK,
 //! };
 //! let key = keys.key(CredentialId(0), &secret, &scope);
 //! let authorization = authorize(&key, &access_key_id, &scope, &request);
@@ -53,8 +53,8 @@ mod sink;
 mod uri;
 
 pub use authorization::{AccessKeyId, InvalidAccessKeyId, authorize};
-pub use canonical::{CanonicalRequest, RedactedRequest, RequestHash, Settings};
-pub use headers::{Header, SignedHeaders};
+pub use canonical::{CanonicalRequest, RequestHash, SigningOptions};
+pub use headers::{SignedHeader, SignedHeaders};
 pub use key::{Signature, SigningKey};
 pub use key_cache::{CredentialId, SIGNING_KEYS_MAX, SigningKeys};
 pub use payload::{PayloadHash, PayloadHasher};

@@ -1,14 +1,13 @@
 //! The canonical query string. The gateway sends none upstream; a signature to verify may cover one.
 
-use crate::sigv4::canonical::Disclosure;
-use crate::sigv4::sink::Sink;
+use crate::sigv4::sink::ByteSink;
 use crate::sigv4::uri::percent_encode;
 
 /// Writes the canonical form of `query` (as on the wire, without `?`): pairs decoded, encoded once, and sorted.
 ///
 /// As AWS's own signers read it, `+` is a space, `a` means `a=`, empty pairs are nothing, and a `%` without two
 /// hexadecimal digits stands for itself. Allocates, unless the query is empty.
-pub(super) fn write_query(query: &[u8], disclosure: Disclosure, sink: &mut impl Sink) {
+pub(super) fn write_query(query: &[u8], sink: &mut impl ByteSink) {
     let mut pairs: Vec<(Vec<u8>, Vec<u8>)> = query
         .split(|&byte| byte == b'&')
         .filter(|pair| !pair.is_empty())
@@ -21,10 +20,7 @@ pub(super) fn write_query(query: &[u8], disclosure: Disclosure, sink: &mut impl 
         }
         sink.put(name);
         sink.put(b"=");
-        match disclosure {
-            Disclosure::Raw => sink.put(value),
-            Disclosure::Redacted => sink.put(b"[redacted]"),
-        }
+        sink.put(value);
     }
 }
 
@@ -72,7 +68,7 @@ mod tests {
 
     fn canonical(query: &[u8]) -> String {
         let mut sink = Vec::new();
-        write_query(query, Disclosure::Raw, &mut sink);
+        write_query(query, &mut sink);
         String::from_utf8(sink).unwrap()
     }
 

@@ -6,7 +6,7 @@ use std::fmt;
 pub(super) const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 
 use crate::sigv4::canonical::RequestHash;
-use crate::sigv4::sink::Sink;
+use crate::sigv4::sink::ByteSink;
 use crate::time::AmzDate;
 
 /// Service name of every Bedrock endpoint's signatures.
@@ -59,7 +59,7 @@ pub struct StringToSign<'a> {
 }
 
 impl StringToSign<'_> {
-    pub(super) fn write(&self, sink: &mut impl Sink) {
+    pub(super) fn write(&self, sink: &mut impl ByteSink) {
         sink.put(ALGORITHM.as_bytes());
         sink.put(b"\n");
         sink.put(self.scope.date.as_bytes());

@@ -4,24 +4,24 @@ use hmac::{Hmac, Mac};
 use sha2::{Digest, Sha256};
 
 /// Takes bytes in order.
-pub(super) trait Sink {
+pub(super) trait ByteSink {
     /// Appends `bytes`.
     fn put(&mut self, bytes: &[u8]);
 }
 
-impl Sink for Sha256 {
+impl ByteSink for Sha256 {
     fn put(&mut self, bytes: &[u8]) {
         Digest::update(self, bytes);
     }
 }
 
-impl Sink for Hmac<Sha256> {
+impl ByteSink for Hmac<Sha256> {
     fn put(&mut self, bytes: &[u8]) {
         Mac::update(self, bytes);
     }
 }
 
-impl Sink for Vec<u8> {
+impl ByteSink for Vec<u8> {
     fn put(&mut self, bytes: &[u8]) {
         self.extend_from_slice(bytes);
     }

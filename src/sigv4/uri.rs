@@ -1,6 +1,6 @@
 //! The canonical URI: the path, as the server computes it from what it received.
 
-use crate::sigv4::sink::Sink;
+use crate::sigv4::sink::ByteSink;
 
 /// How often the canonical URI has been percent-encoded, counting the encoding of the path on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,7 +25,7 @@ pub(super) fn write_uri(
     path: &[u8],
     normalization: PathNormalization,
     encoding: UriEncoding,
-    sink: &mut impl Sink,
+    sink: &mut impl ByteSink,
 ) {
     match normalization {
         _ if path.is_empty() => sink.put(b"/"),
@@ -34,7 +34,7 @@ pub(super) fn write_uri(
     }
 }
 
-fn write_encoded(path: &[u8], encoding: UriEncoding, sink: &mut impl Sink) {
+fn write_encoded(path: &[u8], encoding: UriEncoding, sink: &mut impl ByteSink) {
     match encoding {
         UriEncoding::Once => sink.put(path),
         UriEncoding::Twice => percent_encode(path, |byte| byte == b'/', sink),
@@ -42,7 +42,7 @@ fn write_encoded(path: &[u8], encoding: UriEncoding, sink: &mut impl Sink) {
 }
 
 /// Writes `bytes` with everything as `%XX` except RFC 3986's unreserved characters and what `also_kept` names.
-pub(super) fn percent_encode(bytes: &[u8], also_kept: impl Fn(u8) -> bool, sink: &mut impl Sink) {
+pub(super) fn percent_encode(bytes: &[u8], also_kept: impl Fn(u8) -> bool, sink: &mut impl ByteSink) {
     let is_kept = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) || also_kept(byte);
     let mut rest = bytes;
     while let Some(at) = rest.iter().position(|&byte| !is_kept(byte)) {

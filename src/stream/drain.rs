@@ -6,7 +6,7 @@
 //! discarded. [`Drain`] says how long that may go on. Envoy's part is in `shell/refusal.rs`.
 
 use crate::headers::Headers;
-use crate::routing::active_config::Gateway;
+use crate::routing::active_config::ActiveConfig;
 use crate::time::UnixTime;
 
 /// How much of a refused upload is discarded before the refusal is sent anyway.
@@ -31,8 +31,8 @@ pub enum Uploader {
 
 impl Uploader {
     /// Tells by the key that a request offers.
-    pub fn of(gateway: &Gateway, headers: Headers<'_>) -> Self {
-        match gateway.admit(headers) {
+    pub fn of(config: &ActiveConfig, headers: Headers<'_>) -> Self {
+        match config.admit(headers) {
             Ok(()) => Self::Known,
             Err(_) => Self::Unknown,
         }

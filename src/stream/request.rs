@@ -9,17 +9,17 @@ use crate::contract::operation::Operation;
 use crate::guardrail::{Edit, Editor, Forwarded};
 use crate::headers::{Headers, is_forwarded};
 use crate::random::Random;
-use crate::routing::active_config::Gateway;
-use crate::routing::attempt_log::Course;
-use crate::routing::model::Named;
+use crate::routing::active_config::ActiveConfig;
+use crate::routing::attempt_log::AttemptLog;
+use crate::routing::model::ModelMatch;
 use crate::routing::plan::{METHOD, Plan};
 use crate::sigv4::PayloadHasher;
 
 /// A request whose headers were accepted and whose body is arriving.
 #[derive(Debug)]
 pub struct Exchange {
-    gateway: Rc<Gateway>,
-    named: Named,
+    config: Rc<ActiveConfig>,
+    named: ModelMatch,
     operation: Operation,
     headers: Forwarded,
     payload: Payload,
@@ -53,24 +53,29 @@ impl Exchange {
     ///
     /// # Errors
     /// The [`Reply`] that ends the request.
-    pub fn begin(gateway: Rc<Gateway>, headers: Headers<'_>) -> Result<Self, Reply> {
+    pub fn begin(config: Rc<ActiveConfig>, headers: Headers<'_>) -> Result<Self, Reply> {
         let path = headers.all(":path").next().unwrap_or_default();
         let method = headers.all(":method").next().unwrap_or_default();
         if let Some(reply) = probe::answer(method, path) {
             return Err(reply);
         }
-        Self::judge(gateway, headers, method, path).map_err(|reject| reject.reply())
+        Self::judge(config, headers, method, path).map_err(|reject| reject.reply())
     }
 
-    fn judge(gateway: Rc<Gateway>, headers: Headers<'_>, method: &[u8], path: &[u8]) -> Result<Self, Reject> {
+    fn judge(
+        config: Rc<ActiveConfig>,
+        headers: Headers<'_>,
+        method: &[u8],
+        path: &[u8],
+    ) -> Result<Self, Reject> {
         if path::is_guarded(path) {
-            gateway.admit(headers)?;
+            config.admit(headers)?;
         }
         let target = path::parse(path)?;
         if method != METHOD.as_bytes() {
             return Err(Reject::Method(METHOD));
         }
-        let Some(named) = gateway.models.find(&target.alias) else {
+        let Some(named) = config.models.find(&target.alias) else {
             return Err(Reject::UnknownModel(target.alias));
         };
         let mut deployments = named.model.deployments.iter();
@@ -79,9 +84,9 @@ impl Exchange {
         }
         if headers
             .content_length()
-            .is_some_and(|bytes| bytes > gateway.body_limit_bytes)
+            .is_some_and(|bytes| bytes > config.body_limit_bytes)
         {
-            return Err(Reject::BodyTooLarge(gateway.body_limit_bytes));
+            return Err(Reject::BodyTooLarge(config.body_limit_bytes));
         }
         let forwarded = headers.0.iter().filter(|(name, _)| is_forwarded(name));
         let mut headers = forwarded
@@ -90,7 +95,7 @@ impl Exchange {
         let guardrail = named.model.guardrail.as_ref();
         let editor = guardrail.and_then(|guardrail| guardrail.guard(target.operation, &mut headers));
         Ok(Self {
-            gateway,
+            config,
             named,
             operation: target.operation,
             headers,
@@ -110,8 +115,8 @@ impl Exchange {
     pub fn receive(&mut self, chunk: &[u8]) -> Result<(), Reply> {
         let bytes = u64::try_from(chunk.len()).unwrap_or(u64::MAX);
         self.received_bytes = self.received_bytes.saturating_add(bytes);
-        if self.received_bytes > self.gateway.body_limit_bytes {
-            return Err(Reject::BodyTooLarge(self.gateway.body_limit_bytes).reply());
+        if self.received_bytes > self.config.body_limit_bytes {
+            return Err(Reject::BodyTooLarge(self.config.body_limit_bytes).reply());
         }
         match &mut self.payload {
             Payload::AsSent(hasher) => hasher.update(chunk),
@@ -147,11 +152,11 @@ impl Exchange {
                 ROUTE_UNARY
             },
             plan: Plan {
-                gateway: self.gateway,
+                config: self.config,
                 attempts,
                 model: Rc::clone(&self.named.model),
                 captures: self.named.captures,
-                course: Course::default(),
+                log: AttemptLog::default(),
                 operation: self.operation,
                 headers: self.headers,
                 payload,

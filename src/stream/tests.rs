@@ -1,15 +1,15 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::headers::Header;
+use crate::headers::HeaderPair;
 use crate::random::Random;
-use crate::routing::active_config::Gateway;
+use crate::routing::active_config::ActiveConfig;
 use crate::stream::request::Exchange;
 
 const START: u64 = 1_795_357_174_000_000_000;
 const SECOND: u64 = 1_000_000_000;
 
-fn gateway() -> Rc<Gateway> {
+fn config() -> Rc<ActiveConfig> {
     let settings = r#"{"master_key": "MASTER", "attempts": 2, "body_limit_bytes": 100, "models": [
         {"name": "m", "deployments": [{"id": "d", "model": "a:0", "region": "west", "cluster": "west",
          "authority": "west.test", "base_path": "/base", "weight": 1, "credentials": {"bearer": {"api_key": "API"}},
@@ -22,14 +22,14 @@ fn gateway() -> Rc<Gateway> {
         {"name": "us.*", "deployments": [{"id": "w", "model": "us.*", "region": "west", "cluster": "west",
          "authority": "west.test", "weight": 1, "credentials": {"bearer": {"api_key": "API"}}}]}],
         "catalogue": {"us.x": {"base": {"input": 1000000, "output": 1000000}}}}"#;
-    Rc::new(Gateway::new(settings.as_bytes(), |_| Some("sk-secret".into())).unwrap())
+    Rc::new(ActiveConfig::new(settings.as_bytes(), |_| Some("sk-secret".into())).unwrap())
 }
 
 fn at(seconds: u64) -> UnixTime {
     UnixTime::from_nanoseconds(START + seconds * SECOND)
 }
 
-fn headers<'a>(pairs: &[(&'a str, &'a str)]) -> Vec<Header<'a>> {
+fn headers<'a>(pairs: &[(&'a str, &'a str)]) -> Vec<HeaderPair<'a>> {
     pairs
         .iter()
         .map(|(name, value)| (name.as_bytes(), value.as_bytes()))
@@ -46,7 +46,7 @@ fn departed(path: &str, attempts: u64) -> Account {
         ("user-agent", "curl"),
     ]);
     let mut account = Account::open(Headers(&request), "call-1".into(), at(0));
-    let mut exchange = Exchange::begin(gateway(), Headers(&request)).unwrap();
+    let mut exchange = Exchange::begin(config(), Headers(&request)).unwrap();
     exchange.receive(&[b'x'; 40]).unwrap();
     let plan = Rc::new(exchange.depart(&mut Random::new(1)).unwrap().plan);
     for number in 1..=attempts {
@@ -375,7 +375,7 @@ fn counted_tokens_are_those_of_the_foundation_model() {
 fn a_refused_request_has_a_line_without_a_model() {
     let request = headers(&[(":method", "POST"), (":path", "/model/m/converse")]);
     let mut account = Account::open(Headers(&request), "call-1".into(), at(0));
-    account.refused(&Exchange::begin(gateway(), Headers(&request)).unwrap_err());
+    account.refused(&Exchange::begin(config(), Headers(&request)).unwrap_err());
     check(
         &line(&account),
         &[
@@ -402,7 +402,7 @@ fn a_client_that_leaves_before_its_refusal_got_no_status_but_the_reason_stays() 
     ] {
         let request = headers(&[(":method", "GET"), (":path", path)]);
         let mut account = Account::open(Headers(&request), "call-1".into(), at(0));
-        account.refused(&Exchange::begin(gateway(), Headers(&request)).unwrap_err());
+        account.refused(&Exchange::begin(config(), Headers(&request)).unwrap_err());
         account.replaced(None);
         let row = account.close(at(2));
         assert_eq!((row.refusal(), row.is_internal()), (Some(refusal), false));
@@ -491,7 +491,7 @@ fn a_refused_request_tells_what_it_asked_for() {
     ] {
         let request = headers(&[(":method", "POST"), (":path", path), ("authorization", key)]);
         let mut account = Account::open(Headers(&request), "call-1".into(), at(0));
-        account.refused(&Exchange::begin(gateway(), Headers(&request)).unwrap_err());
+        account.refused(&Exchange::begin(config(), Headers(&request)).unwrap_err());
         check(
             &line(&account),
             &[
@@ -507,7 +507,7 @@ fn a_refused_request_tells_what_it_asked_for() {
 fn an_upload_that_envoy_ends_before_its_refusal_has_envoys_status() {
     let request = headers(&[(":method", "POST"), (":path", "/model/m/converse")]);
     let mut account = Account::open(Headers(&request), "call-1".into(), at(0));
-    account.refused(&Exchange::begin(gateway(), Headers(&request)).unwrap_err());
+    account.refused(&Exchange::begin(config(), Headers(&request)).unwrap_err());
     account.replaced(Some(408));
     check(
         &line(&account),
@@ -525,7 +525,7 @@ fn only_refused_requests_tell_their_path() {
     answered.answered(Headers(&headers(&[(":status", "403")])));
     let probe = headers(&[(":method", "GET"), (":path", "/health/readiness")]);
     let mut probed = Account::open(Headers(&probe), "call-1".into(), at(0));
-    probed.refused(&Exchange::begin(gateway(), Headers(&probe)).unwrap_err());
+    probed.refused(&Exchange::begin(config(), Headers(&probe)).unwrap_err());
     for account in [answered, probed] {
         let line = line(&account);
         assert!(
@@ -539,7 +539,7 @@ fn only_refused_requests_tell_their_path() {
 fn a_probe_is_told_from_a_request_for_a_model() {
     let request = headers(&[(":method", "GET"), (":path", "/health/readiness")]);
     let mut account = Account::open(Headers(&request), "call-1".into(), at(0));
-    account.refused(&Exchange::begin(gateway(), Headers(&request)).unwrap_err());
+    account.refused(&Exchange::begin(config(), Headers(&request)).unwrap_err());
     assert!(account.close(at(1)).is_internal());
     check(
         &line(&account),

@@ -2,9 +2,9 @@
 
 use crate::json::Malformed;
 use crate::usage::estimate::estimate;
-use crate::usage::fields::{BODY, Field};
+use crate::usage::fields::{BODY, UsageField};
 use crate::usage::headers::HeaderUsage;
-use crate::usage::observe::{Ending, Observation, Unread};
+use crate::usage::observe::{Ending, Observation, UnreadableReason};
 use crate::usage::reading::Reading;
 use crate::usage::scan::Scanner;
 use crate::usage::tokens::UsageSource;
@@ -14,7 +14,7 @@ use crate::usage::tokens::UsageSource;
 /// For answers of status 200 only: what an error's body says is no usage.
 #[derive(Clone, Debug)]
 pub struct BodyObserver {
-    scanner: Scanner<Field, Reading>,
+    scanner: Scanner<UsageField, Reading>,
     empty: bool,
     malformed: bool,
 }
@@ -44,23 +44,23 @@ impl BodyObserver {
         } else {
             reading.usage().usage()
         };
-        let unread = if self.malformed || (!self.empty && !self.scanner.is_complete()) {
-            Some(Unread::Json)
+        let unreadable = if self.malformed || (!self.empty && !self.scanner.is_complete()) {
+            Some(UnreadableReason::Json)
         } else {
-            reading.counted.then_some(Unread::Counts)
+            reading.counted.then_some(UnreadableReason::Counts)
         };
         let numbers = if reported.is_some() {
             (UsageSource::Reported, reported)
         } else if let Some(usage) = headers.usage() {
             (UsageSource::Headers, Some(usage))
         } else if ending == Ending::Cut && !self.malformed {
-            let guess = estimate(request_bytes, reading.told.characters, None, None);
+            let guess = estimate(request_bytes, reading.metadata.characters, None, None);
             (UsageSource::Estimated, Some(guess))
-        } else if unread.is_some() {
+        } else if unreadable.is_some() {
             (UsageSource::Unparsed, None)
         } else {
             (UsageSource::Unknown, None)
         };
-        Observation::new(numbers, unread, None, reading.told, headers)
+        Observation::new(numbers, unreadable, None, reading.metadata, headers)
     }
 }

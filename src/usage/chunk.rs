@@ -2,8 +2,8 @@
 
 use crate::encoding::base64::Base64;
 use crate::json::Malformed;
-use crate::usage::fields::{Field, MODEL_EVENT};
-use crate::usage::observe::Unread;
+use crate::usage::fields::{MODEL_EVENT, UsageField};
+use crate::usage::observe::UnreadableReason;
 use crate::usage::reading::Reading;
 use crate::usage::scan::{Scanner, Visit};
 
@@ -11,9 +11,9 @@ use crate::usage::scan::{Scanner, Visit};
 #[derive(Clone, Debug)]
 pub(super) struct Chunk {
     base64: Base64,
-    content: Scanner<Field, Reading>,
+    content: Scanner<UsageField, Reading>,
     present: bool,
-    wrong: Option<Unread>,
+    wrong: Option<UnreadableReason>,
 }
 
 impl Default for Chunk {
@@ -29,19 +29,19 @@ impl Default for Chunk {
 
 impl Chunk {
     /// What it said; `None` if the event has no content.
-    pub(super) fn content(&self) -> Result<Option<&Reading>, Unread> {
+    pub(super) fn content(&self) -> Result<Option<&Reading>, UnreadableReason> {
         match self.wrong {
-            Some(unread) => Err(unread),
+            Some(unreadable) => Err(unreadable),
             None if !self.present => Ok(None),
             None if self.content.is_complete() => Ok(Some(self.content.visitor())),
-            None => Err(Unread::Json),
+            None => Err(UnreadableReason::Json),
         }
     }
 }
 
-impl Visit<Field> for Chunk {
-    fn enter(&mut self, field: Field) {
-        if field == Field::Chunk {
+impl Visit<UsageField> for Chunk {
+    fn enter(&mut self, field: UsageField) {
+        if field == UsageField::Chunk {
             *self = Self {
                 present: true,
                 ..Self::default()
@@ -49,7 +49,7 @@ impl Visit<Field> for Chunk {
         }
     }
 
-    fn piece(&mut self, _field: Field, piece: &[u8]) {
+    fn piece(&mut self, _field: UsageField, piece: &[u8]) {
         let Self {
             base64,
             content,
@@ -61,8 +61,8 @@ impl Visit<Field> for Chunk {
         if wrong.is_none() {
             // The JSON is wrong in front of the character that is no base64, if both are wrong.
             *wrong = match (json, decoded) {
-                (Err(Malformed), _) => Some(Unread::Json),
-                (_, Err(_)) => Some(Unread::Base64),
+                (Err(Malformed), _) => Some(UnreadableReason::Json),
+                (_, Err(_)) => Some(UnreadableReason::Base64),
                 _ => None,
             };
         }

@@ -3,10 +3,10 @@
 //! Converse counts in camel case, Anthropic's own format (InvokeModel) in snake case, and the last chunk of a streaming
 //! Invoke of any model carries Bedrock's `amazon-bedrock-invocationMetrics`.
 
-use crate::usage::scan::Node;
+use crate::usage::scan::ScanNode;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Field {
+pub(super) enum UsageField {
     /// Only a way to something else.
     Group,
     /// An object of counts.
@@ -51,19 +51,19 @@ pub(super) enum Count {
     CacheWriteRepeated,
 }
 
-type Member = Node<Field>;
+type Member = ScanNode<UsageField>;
 
-const fn leaf(key: &'static str, field: Field) -> Member {
-    Node::leaf(key, field)
+const fn leaf(key: &'static str, field: UsageField) -> Member {
+    ScanNode::leaf(key, field)
 }
 
 const fn count(key: &'static str, style: Style, count: Count) -> Member {
-    Node::leaf(key, Field::Count(style, count))
+    ScanNode::leaf(key, UsageField::Count(style, count))
 }
 
 const DETAILS: &[Member] = &[
-    leaf("ttl", Field::DetailLife),
-    leaf("inputTokens", Field::DetailTokens),
+    leaf("ttl", UsageField::DetailLife),
+    leaf("inputTokens", UsageField::DetailTokens),
 ];
 
 /// Both formats in one list: a document has one of them. Converse repeats the cache counts under `…TokenCount`, and
@@ -79,21 +79,21 @@ const USAGE: &[Member] = &[
         Style::Usage,
         Count::CacheWriteRepeated,
     ),
-    Node::array("cacheDetails", Field::Details, DETAILS),
+    ScanNode::array("cacheDetails", UsageField::Details, DETAILS),
     count("input_tokens", Style::Usage, Count::Input),
     count("output_tokens", Style::Usage, Count::Output),
     count("cache_read_input_tokens", Style::Usage, Count::CacheRead),
     count("cache_creation_input_tokens", Style::Usage, Count::CacheWrite),
-    Node::object("cache_creation", Field::Creation, CREATION),
-    Node::object(
+    ScanNode::object("cache_creation", UsageField::Creation, CREATION),
+    ScanNode::object(
         "serverToolUsage",
-        Field::Group,
-        &[leaf("webSearchRequests", Field::Searches)],
+        UsageField::Group,
+        &[leaf("webSearchRequests", UsageField::Searches)],
     ),
-    Node::object(
+    ScanNode::object(
         "server_tool_use",
-        Field::Group,
-        &[leaf("web_search_requests", Field::Searches)],
+        UsageField::Group,
+        &[leaf("web_search_requests", UsageField::Searches)],
     ),
 ];
 
@@ -107,9 +107,9 @@ const START: &[Member] = &[
     count("output_tokens", Style::Start, Count::Output),
     count("cache_read_input_tokens", Style::Start, Count::CacheRead),
     count("cache_creation_input_tokens", Style::Start, Count::CacheWrite),
-    Node::object(
+    ScanNode::object(
         "cache_creation",
-        Field::Group,
+        UsageField::Group,
         &[
             count("ephemeral_5m_input_tokens", Style::Start, Count::CacheWrite5m),
             count("ephemeral_1h_input_tokens", Style::Start, Count::CacheWrite1h),
@@ -124,111 +124,112 @@ const METRICS: &[Member] = &[
     count("cacheWriteInputTokenCount", Style::Metrics, Count::CacheWrite),
 ];
 
-const TEXT: &[Member] = &[leaf("text", Field::Text)];
-const REASONING: &[Member] = &[leaf("text", Field::Text)];
-const TOOL: &[Member] = &[leaf("input", Field::Text)];
-const TIER: &[Member] = &[leaf("type", Field::Tier)];
-const PERFORMANCE: &[Member] = &[leaf("latency", Field::Latency)];
+const TEXT: &[Member] = &[leaf("text", UsageField::Text)];
+const REASONING: &[Member] = &[leaf("text", UsageField::Text)];
+const TOOL: &[Member] = &[leaf("input", UsageField::Text)];
+const TIER: &[Member] = &[leaf("type", UsageField::Tier)];
+const PERFORMANCE: &[Member] = &[leaf("latency", UsageField::Latency)];
 
 const CONVERSE_DELTA: &[Member] = &[
-    leaf("text", Field::Text),
-    Node::object("toolUse", Field::Group, TOOL),
-    Node::object("reasoningContent", Field::Group, REASONING),
+    leaf("text", UsageField::Text),
+    ScanNode::object("toolUse", UsageField::Group, TOOL),
+    ScanNode::object("reasoningContent", UsageField::Group, REASONING),
 ];
 
 /// The answer of Converse or InvokeModel.
-pub(super) static BODY: Member = Node::object(
+pub(super) static BODY: Member = ScanNode::object(
     "",
-    Field::Group,
+    UsageField::Group,
     &[
-        Node::object("usage", Field::Counts(Style::Usage), USAGE),
-        Node::object("serviceTier", Field::Tier, TIER),
-        Node::object("performanceConfig", Field::Latency, PERFORMANCE),
-        leaf("stopReason", Field::StopReason),
-        leaf("stop_reason", Field::StopReason),
-        Node::array("content", Field::Group, TEXT),
-        Node::object(
+        ScanNode::object("usage", UsageField::Counts(Style::Usage), USAGE),
+        ScanNode::object("serviceTier", UsageField::Tier, TIER),
+        ScanNode::object("performanceConfig", UsageField::Latency, PERFORMANCE),
+        leaf("stopReason", UsageField::StopReason),
+        leaf("stop_reason", UsageField::StopReason),
+        ScanNode::array("content", UsageField::Group, TEXT),
+        ScanNode::object(
             "output",
-            Field::Group,
-            &[Node::object(
+            UsageField::Group,
+            &[ScanNode::object(
                 "message",
-                Field::Group,
-                &[Node::array("content", Field::Group, TEXT)],
+                UsageField::Group,
+                &[ScanNode::array("content", UsageField::Group, TEXT)],
             )],
         ),
     ],
 );
 
 /// The payload of any event of ConverseStream.
-pub(super) static CONVERSE_EVENT: Member = Node::object(
+pub(super) static CONVERSE_EVENT: Member = ScanNode::object(
     "",
-    Field::Group,
+    UsageField::Group,
     &[
-        Node::object("usage", Field::Counts(Style::Usage), USAGE),
-        Node::object("serviceTier", Field::Tier, TIER),
-        Node::object("performanceConfig", Field::Latency, PERFORMANCE),
-        leaf("stopReason", Field::StopReason),
-        Node::object("delta", Field::Group, CONVERSE_DELTA),
+        ScanNode::object("usage", UsageField::Counts(Style::Usage), USAGE),
+        ScanNode::object("serviceTier", UsageField::Tier, TIER),
+        ScanNode::object("performanceConfig", UsageField::Latency, PERFORMANCE),
+        leaf("stopReason", UsageField::StopReason),
+        ScanNode::object("delta", UsageField::Group, CONVERSE_DELTA),
     ],
 );
 
 /// The payload of a `chunk` of InvokeModelWithResponseStream.
-pub(super) static CHUNK: Member = Node::object("", Field::Group, &[leaf("bytes", Field::Chunk)]);
+pub(super) static CHUNK: Member =
+    ScanNode::object("", UsageField::Group, &[leaf("bytes", UsageField::Chunk)]);
 
 /// What is in a chunk: an event of the model's own protocol. Text is looked for where the vendors put it.
-pub(super) static MODEL_EVENT: Member = Node::object(
+pub(super) static MODEL_EVENT: Member = ScanNode::object(
     "",
-    Field::Group,
+    UsageField::Group,
     &[
-        Node::object(
+        ScanNode::object(
             "amazon-bedrock-invocationMetrics",
-            Field::Counts(Style::Metrics),
+            UsageField::Counts(Style::Metrics),
             METRICS,
         ),
         // Anthropic
-        Node::object(
+        ScanNode::object(
             "message",
-            Field::Counts(Style::Start),
-            &[Node::object("usage", Field::Counts(Style::Start), START)],
+            UsageField::Counts(Style::Start),
+            &[ScanNode::object("usage", UsageField::Counts(Style::Start), START)],
         ),
-        Node::object("usage", Field::Counts(Style::Usage), USAGE),
-        Node::object(
+        ScanNode::object("usage", UsageField::Counts(Style::Usage), USAGE),
+        ScanNode::object(
             "delta",
-            Field::Group,
+            UsageField::Group,
             &[
-                leaf("text", Field::Text),
-                leaf("thinking", Field::Text),
-                leaf("partial_json", Field::Text),
-                leaf("stop_reason", Field::StopReason),
+                leaf("text", UsageField::Text),
+                leaf("thinking", UsageField::Text),
+                leaf("partial_json", UsageField::Text),
+                leaf("stop_reason", UsageField::StopReason),
             ],
         ),
-        leaf("completion", Field::Text),
+        leaf("completion", UsageField::Text),
         // Amazon Nova
-        Node::object(
+        ScanNode::object(
             "contentBlockDelta",
-            Field::Group,
-            &[Node::object("delta", Field::Group, CONVERSE_DELTA)],
+            UsageField::Group,
+            &[ScanNode::object("delta", UsageField::Group, CONVERSE_DELTA)],
         ),
-        Node::object(
+        ScanNode::object(
             "messageStop",
-            Field::Group,
-            &[leaf("stopReason", Field::StopReason)],
+            UsageField::Group,
+            &[leaf("stopReason", UsageField::StopReason)],
         ),
-        Node::object(
+        ScanNode::object(
             "metadata",
-            Field::Group,
-            &[Node::object("usage", Field::Counts(Style::Usage), USAGE)],
+            UsageField::Group,
+            &[ScanNode::object("usage", UsageField::Counts(Style::Usage), USAGE)],
         ),
         // Amazon Titan, Meta, Mistral, and those that speak OpenAI's format
-        leaf("outputText", Field::Text),
-        leaf("generation", Field::Text),
-        Node::array("outputs", Field::Group, TEXT),
-        Node::array(
+        leaf("outputText", UsageField::Text),
+        leaf("generation", UsageField::Text),
+        ScanNode::array("outputs", UsageField::Group, TEXT),
+        ScanNode::array(
             "choices",
-            Field::Group,
+            UsageField::Group,
             &[
-                Node::object("delta", Field::Group, &[leaf("content", Field::Text)]),
-                Node::object("message", Field::Group, &[leaf("content", Field::Text)]),
+                ScanNode::object("delta", UsageField::Group, &[leaf("content", UsageField::Text)]),
+                ScanNode::object("message", UsageField::Group, &[leaf("content", UsageField::Text)]),
             ],
         ),
     ],

@@ -21,7 +21,7 @@ mod words;
 pub use body::BodyObserver;
 pub use estimate::{CHARACTERS_PER_TOKEN, ESTIMATED_INPUT_MAX_TOKENS, REQUEST_BYTES_PER_TOKEN};
 pub use headers::HeaderUsage;
-pub use observe::{Ending, Observation, Unread};
+pub use observe::{Ending, Observation, UnreadableReason};
 pub use stream::{StreamKind, StreamObserver};
 pub use tokens::{Usage, UsageSource};
 pub use words::{LatencyTier, ServiceTier, StopReason, StreamException};

@@ -16,7 +16,7 @@ pub enum Ending {
 
 /// Why an answer could not be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Unread {
+pub enum UnreadableReason {
     /// The framing of the event stream is broken.
     Frame(DecodeError),
     /// Something that should be JSON is not.
@@ -27,7 +27,7 @@ pub enum Unread {
     Counts,
 }
 
-impl Unread {
+impl UnreadableReason {
     /// Every reason, for counters that are made ahead.
     pub fn all() -> impl Iterator<Item = Self> {
         let frames = DecodeError::ALL.into_iter().map(Self::Frame);
@@ -53,7 +53,7 @@ pub struct Observation {
     /// Where they come from.
     pub source: UsageSource,
     /// Why they could not be read, where `source` is `Unparsed`.
-    pub unread: Option<Unread>,
+    pub unreadable: Option<UnreadableReason>,
     /// The tier that served the request, if the answer told.
     pub service_tier: Option<ServiceTier>,
     /// The latency tier that served the request, if the answer told.
@@ -70,7 +70,7 @@ pub struct Observation {
 
 /// What an answer told besides its usage.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Told {
+pub(super) struct ResponseMetadata {
     pub(super) service_tier: Option<ServiceTier>,
     pub(super) latency: Option<LatencyTier>,
     pub(super) stop_reason: Option<StopReason>,
@@ -79,7 +79,7 @@ pub(super) struct Told {
     pub(super) characters: u64,
 }
 
-impl Told {
+impl ResponseMetadata {
     /// With what came `before`, where this has nothing.
     pub(super) fn after(self, before: Self) -> Self {
         Self {
@@ -93,24 +93,24 @@ impl Told {
 }
 
 impl Observation {
-    /// `unread`: what could not be read, if anything; it counts only where there are no numbers for it.
+    /// `unreadable`: what could not be read, if anything; it counts only where there are no numbers for it.
     pub(super) fn new(
         (source, usage): (UsageSource, Option<Usage>),
-        unread: Option<Unread>,
+        unreadable: Option<UnreadableReason>,
         exception: Option<StreamException>,
-        told: Told,
+        metadata: ResponseMetadata,
         headers: &HeaderUsage,
     ) -> Self {
         Self {
             usage,
             source,
-            unread: unread.filter(|_| source == UsageSource::Unparsed),
-            service_tier: told.service_tier.or(headers.service_tier),
-            latency: told.latency.or(headers.latency),
-            stop_reason: told.stop_reason,
+            unreadable: unreadable.filter(|_| source == UsageSource::Unparsed),
+            service_tier: metadata.service_tier.or(headers.service_tier),
+            latency: metadata.latency.or(headers.latency),
+            stop_reason: metadata.stop_reason,
             exception,
-            has_searched: told.has_searched,
-            characters: told.characters,
+            has_searched: metadata.has_searched,
+            characters: metadata.characters,
         }
     }
 }

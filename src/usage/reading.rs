@@ -1,7 +1,7 @@
 //! What was read from one document.
 
-use crate::usage::fields::{Count, Field, Style};
-use crate::usage::observe::Told;
+use crate::usage::fields::{Count, Style, UsageField};
+use crate::usage::observe::ResponseMetadata;
 use crate::usage::scan::{Visit, Word};
 use crate::usage::tokens::Usage;
 use crate::usage::words::{LatencyTier, ServiceTier, StopReason};
@@ -106,7 +106,7 @@ pub(super) struct Reading {
     details: Details,
     /// Whether there was an object of counts at all.
     pub(super) counted: bool,
-    pub(super) told: Told,
+    pub(super) metadata: ResponseMetadata,
     word: Word,
 }
 
@@ -149,35 +149,35 @@ impl Reading {
     }
 }
 
-impl Visit<Field> for Reading {
-    fn enter(&mut self, field: Field) {
+impl Visit<UsageField> for Reading {
+    fn enter(&mut self, field: UsageField) {
         match field {
-            Field::Counts(style) => {
+            UsageField::Counts(style) => {
                 self.counted = true;
                 *self.counts(style) = Counts::default();
                 if style == Style::Usage {
                     self.details = Details::default();
                 }
             }
-            Field::Count(style, count) => *self.counts(style).slot(count) = None,
-            Field::Details => self.details = Details::default(),
-            Field::DetailLife => self.details.element_life = None,
-            Field::DetailTokens => self.details.element_tokens = None,
-            Field::Creation => {
+            UsageField::Count(style, count) => *self.counts(style).slot(count) = None,
+            UsageField::Details => self.details = Details::default(),
+            UsageField::DetailLife => self.details.element_life = None,
+            UsageField::DetailTokens => self.details.element_tokens = None,
+            UsageField::Creation => {
                 self.usage.cache_write_5m = None;
                 self.usage.cache_write_1h = None;
             }
-            Field::Searches => self.told.has_searched = false,
-            Field::Tier => self.told.service_tier = None,
-            Field::Latency => self.told.latency = None,
-            Field::StopReason => self.told.stop_reason = None,
-            Field::Group | Field::Text | Field::Chunk => {}
+            UsageField::Searches => self.metadata.has_searched = false,
+            UsageField::Tier => self.metadata.service_tier = None,
+            UsageField::Latency => self.metadata.latency = None,
+            UsageField::StopReason => self.metadata.stop_reason = None,
+            UsageField::Group | UsageField::Text | UsageField::Chunk => {}
         }
         self.word.clear();
     }
 
-    fn element(&mut self, field: Field) {
-        if field != Field::Details {
+    fn element(&mut self, field: UsageField) {
+        if field != UsageField::Details {
             return;
         }
         let tokens = self.details.element_tokens.take().unwrap_or_default();
@@ -188,39 +188,39 @@ impl Visit<Field> for Reading {
         }
     }
 
-    fn number(&mut self, field: Field, value: Option<u64>) {
+    fn number(&mut self, field: UsageField, value: Option<u64>) {
         match field {
-            Field::Count(style, count) => *self.counts(style).slot(count) = value,
-            Field::DetailTokens => self.details.element_tokens = value,
-            Field::Searches => self.told.has_searched = value != Some(0),
+            UsageField::Count(style, count) => *self.counts(style).slot(count) = value,
+            UsageField::DetailTokens => self.details.element_tokens = value,
+            UsageField::Searches => self.metadata.has_searched = value != Some(0),
             _ => {}
         }
     }
 
-    fn piece(&mut self, field: Field, piece: &[u8]) {
-        if field == Field::Text {
+    fn piece(&mut self, field: UsageField, piece: &[u8]) {
+        if field == UsageField::Text {
             // Every byte but the continuation bytes of UTF-8 begins a character.
             let characters = piece.iter().filter(|&&byte| byte & 0xC0 != 0x80).count();
             let characters = u64::try_from(characters).unwrap_or(u64::MAX);
-            self.told.characters = self.told.characters.saturating_add(characters);
+            self.metadata.characters = self.metadata.characters.saturating_add(characters);
         } else {
             self.word.push(piece);
         }
     }
 
-    fn string(&mut self, field: Field) {
+    fn string(&mut self, field: UsageField) {
         let word = self.word.bytes().unwrap_or_default();
         match field {
-            Field::DetailLife => {
+            UsageField::DetailLife => {
                 self.details.element_life = match word {
                     b"5m" => Some(Life::FiveMinutes),
                     b"1h" => Some(Life::Hour),
                     _ => None,
                 }
             }
-            Field::Tier => self.told.service_tier = Some(ServiceTier::from_word(word)),
-            Field::Latency => self.told.latency = Some(LatencyTier::from_word(word)),
-            Field::StopReason => self.told.stop_reason = Some(StopReason::from_word(word)),
+            UsageField::Tier => self.metadata.service_tier = Some(ServiceTier::from_word(word)),
+            UsageField::Latency => self.metadata.latency = Some(LatencyTier::from_word(word)),
+            UsageField::StopReason => self.metadata.stop_reason = Some(StopReason::from_word(word)),
             _ => {}
         }
     }

@@ -10,7 +10,7 @@ const MAX_PATH: usize = 8;
 
 /// A member that is looked for, and what is looked for in it.
 #[derive(Debug)]
-pub(super) struct Node<F: 'static> {
+pub(super) struct ScanNode<F: 'static> {
     /// Its key; empty for the document itself.
     pub(super) key: &'static str,
     /// What it means.
@@ -18,10 +18,10 @@ pub(super) struct Node<F: 'static> {
     /// Whether its value is an array, and the members are those of the objects in it.
     pub(super) each: bool,
     /// What is looked for in it.
-    pub(super) members: &'static [Node<F>],
+    pub(super) members: &'static [ScanNode<F>],
 }
 
-impl<F> Node<F> {
+impl<F> ScanNode<F> {
     pub(super) const fn leaf(key: &'static str, field: F) -> Self {
         Self {
             key,
@@ -31,7 +31,7 @@ impl<F> Node<F> {
         }
     }
 
-    pub(super) const fn object(key: &'static str, field: F, members: &'static [Node<F>]) -> Self {
+    pub(super) const fn object(key: &'static str, field: F, members: &'static [ScanNode<F>]) -> Self {
         Self {
             key,
             field,
@@ -40,7 +40,7 @@ impl<F> Node<F> {
         }
     }
 
-    pub(super) const fn array(key: &'static str, field: F, members: &'static [Node<F>]) -> Self {
+    pub(super) const fn array(key: &'static str, field: F, members: &'static [ScanNode<F>]) -> Self {
         Self {
             key,
             field,
@@ -76,28 +76,28 @@ struct Walk<F: 'static, V> {
     /// Containers open around the place.
     depth: usize,
     /// The outermost `found` of them lie on the way to something that is looked for.
-    path: [Option<Place<F>>; MAX_PATH],
+    path: [Option<ScanLevel<F>>; MAX_PATH],
     found: usize,
     /// What the key means that was read last, in the innermost container.
-    member: Option<&'static Node<F>>,
+    member: Option<&'static ScanNode<F>>,
     word: Word,
-    root: &'static Node<F>,
+    root: &'static ScanNode<F>,
     visitor: V,
 }
 
 #[derive(Debug)]
-struct Place<F: 'static> {
-    node: &'static Node<F>,
+struct ScanLevel<F: 'static> {
+    node: &'static ScanNode<F>,
     object: bool,
 }
 
-impl<F> Clone for Place<F> {
+impl<F> Clone for ScanLevel<F> {
     fn clone(&self) -> Self {
         *self
     }
 }
 
-impl<F> Copy for Place<F> {}
+impl<F> Copy for ScanLevel<F> {}
 
 /// A short string.
 #[derive(Clone, Copy, Debug)]
@@ -145,7 +145,7 @@ impl Word {
 }
 
 impl<F: Copy, V: Visit<F>> Scanner<F, V> {
-    pub(super) fn new(root: &'static Node<F>, visitor: V) -> Self {
+    pub(super) fn new(root: &'static ScanNode<F>, visitor: V) -> Self {
         Self {
             json: Tokenizer::default(),
             walk: Walk {
@@ -188,7 +188,7 @@ impl<F: Copy, V: Visit<F>> Scanner<F, V> {
 
 impl<F: Copy, V: Visit<F>> Walk<F, V> {
     /// The innermost container, if it is on the way.
-    fn place(&self) -> Option<Place<F>> {
+    fn place(&self) -> Option<ScanLevel<F>> {
         if self.found != self.depth {
             return None;
         }
@@ -213,7 +213,7 @@ impl<F: Copy, V: Visit<F>> Tokens for Walk<F, V> {
         };
         let room = self.path.get_mut(self.found);
         if let (true, Some(node), Some(room)) = (self.found == self.depth, node, room) {
-            *room = Some(Place { node, object });
+            *room = Some(ScanLevel { node, object });
             self.found = self.found.saturating_add(1);
         }
         self.depth = self.depth.saturating_add(1);

@@ -1,11 +1,11 @@
 //! The observer of an answer that is an event stream.
 
-use crate::eventstream::{DecodeError, Decoder, Head, MessageKind, Sink};
+use crate::eventstream::{DecodeError, Decoder, Head, MessageKind, MessageSink};
 use crate::usage::chunk::Chunk;
 use crate::usage::estimate::estimate;
-use crate::usage::fields::{CHUNK, CONVERSE_EVENT, Field};
+use crate::usage::fields::{CHUNK, CONVERSE_EVENT, UsageField};
 use crate::usage::headers::HeaderUsage;
-use crate::usage::observe::{Ending, Observation, Told, Unread};
+use crate::usage::observe::{Ending, Observation, ResponseMetadata, UnreadableReason};
 use crate::usage::reading::{Counts, Reading};
 use crate::usage::scan::Scanner;
 use crate::usage::tokens::{Usage, UsageSource};
@@ -38,11 +38,11 @@ impl StreamObserver {
                 current: Current::Skipped,
                 document: match kind {
                     StreamKind::Converse => {
-                        Document::Event(Scanner::new(&CONVERSE_EVENT, Reading::default()))
+                        EventDocument::Event(Scanner::new(&CONVERSE_EVENT, Reading::default()))
                     }
-                    StreamKind::Invoke => Document::Chunk(Scanner::new(&CHUNK, Chunk::default())),
+                    StreamKind::Invoke => EventDocument::Chunk(Scanner::new(&CHUNK, Chunk::default())),
                 },
-                account: Account::default(),
+                tally: StreamTally::default(),
             },
         }
     }
@@ -53,37 +53,37 @@ impl StreamObserver {
         if self.broken.is_some() {
             return false;
         }
-        let before = self.messages.account.told.characters;
+        let before = self.messages.tally.metadata.characters;
         self.broken = self.decoder.push(chunk, &mut self.messages).err();
-        before == 0 && self.messages.account.told.characters > 0
+        before == 0 && self.messages.tally.metadata.characters > 0
     }
 
     /// What the stream said. `headers`: of the response. `request_bytes`: size of the request's body, for a guess.
     pub fn finish(&self, ending: Ending, headers: &HeaderUsage, request_bytes: u64) -> Observation {
-        let account = &self.messages.account;
-        let unread = self.broken.map(Unread::Frame).or(account.unread);
+        let tally = &self.messages.tally;
+        let unreadable = self.broken.map(UnreadableReason::Frame).or(tally.unreadable);
         // A stream that has begun and ends cleanly, but without its account, was cut upstream of us.
-        let begun = account.whole > 0 || !self.decoder.at_boundary();
-        let cut = match account.exception {
-            Some(_) => account.told.characters > 0,
+        let begun = tally.whole > 0 || !self.decoder.at_boundary();
+        let cut = match tally.exception {
+            Some(_) => tally.metadata.characters > 0,
             None => ending == Ending::Cut || begun,
         };
-        let reported = account.reported();
+        let reported = tally.reported();
         let numbers = if reported.is_some() {
             (UsageSource::Reported, reported)
-        } else if unread.is_some() {
+        } else if unreadable.is_some() {
             (UsageSource::Unparsed, None)
         } else if cut {
-            (UsageSource::Estimated, Some(account.guess(request_bytes)))
+            (UsageSource::Estimated, Some(tally.guess(request_bytes)))
         } else {
             (UsageSource::Unknown, None)
         };
-        Observation::new(numbers, unread, account.exception, account.told, headers)
+        Observation::new(numbers, unreadable, tally.exception, tally.metadata, headers)
     }
 
     /// Messages read whole so far.
     pub fn messages(&self) -> u64 {
-        self.messages.account.whole
+        self.messages.tally.whole
     }
 }
 
@@ -91,15 +91,15 @@ impl StreamObserver {
 #[derive(Clone, Debug)]
 struct Messages {
     current: Current,
-    document: Document,
-    account: Account,
+    document: EventDocument,
+    tally: StreamTally,
 }
 
 /// What the message is that is being read.
 #[derive(Clone, Copy, Debug)]
 enum Current {
     Skipped,
-    Document,
+    EventDocument,
     Exception(StreamException),
 }
 
@@ -109,26 +109,26 @@ enum Current {
     reason = "one per stream, never moved; it is large on 64-bit targets only"
 )]
 #[derive(Clone, Debug)]
-enum Document {
-    Event(Scanner<Field, Reading>),
-    Chunk(Scanner<Field, Chunk>),
+enum EventDocument {
+    Event(Scanner<UsageField, Reading>),
+    Chunk(Scanner<UsageField, Chunk>),
 }
 
 /// What the whole messages said.
 #[derive(Clone, Debug, Default)]
-struct Account {
+struct StreamTally {
     exception: Option<StreamException>,
     metrics: Counts,
     start: Counts,
     usage: Counts,
-    told: Told,
+    metadata: ResponseMetadata,
     /// The first message that could not be read.
-    unread: Option<Unread>,
+    unreadable: Option<UnreadableReason>,
     /// How many there were.
     whole: u64,
 }
 
-impl Account {
+impl StreamTally {
     /// The account, once it is final. Bedrock's own metrics are what it bills; Anthropic's events add the lifetimes of
     /// cache writes, which the metrics do not tell apart.
     fn reported(&self) -> Option<Usage> {
@@ -144,14 +144,14 @@ impl Account {
         let events = self.metrics.or(self.usage).or(self.start);
         estimate(
             request_bytes,
-            self.told.characters,
+            self.metadata.characters,
             events.prompt(),
             events.output,
         )
     }
 
     fn learn(&mut self, reading: &Reading) {
-        self.told = reading.told.after(self.told);
+        self.metadata = reading.metadata.after(self.metadata);
         if !reading.counted {
             return;
         }
@@ -160,12 +160,12 @@ impl Account {
         self.usage = reading.usage().or(self.usage);
         // Anthropic's first event has counts that are no account.
         if reading.usage() != Counts::default() && self.usage.or(self.start).usage().is_none() {
-            self.unread = self.unread.or(Some(Unread::Counts));
+            self.unreadable = self.unreadable.or(Some(UnreadableReason::Counts));
         }
     }
 }
 
-impl Document {
+impl EventDocument {
     /// Begins the next message, if it is one whose payload is read.
     fn begin(&mut self, name: &str) -> Current {
         match (self, name) {
@@ -173,20 +173,20 @@ impl Document {
             (Self::Chunk(scanner), "chunk") => scanner.restart(),
             _ => return Current::Skipped,
         }
-        Current::Document
+        Current::EventDocument
     }
 
     /// What the payload said, now that it is whole; `None` if nothing.
-    fn reading(&self) -> Result<Option<&Reading>, Unread> {
+    fn reading(&self) -> Result<Option<&Reading>, UnreadableReason> {
         match self {
             Self::Event(scanner) if scanner.is_complete() => Ok(Some(scanner.visitor())),
             Self::Chunk(scanner) if scanner.is_complete() => scanner.visitor().content(),
-            Self::Event(_) | Self::Chunk(_) => Err(Unread::Json),
+            Self::Event(_) | Self::Chunk(_) => Err(UnreadableReason::Json),
         }
     }
 }
 
-impl Sink for Messages {
+impl MessageSink for Messages {
     fn begin(&mut self, head: Head<'_>) {
         self.current = match head.kind {
             MessageKind::Event => self.document.begin(head.name),
@@ -200,22 +200,22 @@ impl Sink for Messages {
     fn payload(&mut self, piece: &[u8]) {
         // A malformed document is noticed at its end: the scanner stays malformed.
         match (self.current, &mut self.document) {
-            (Current::Document, Document::Event(scanner)) => _ = scanner.push(piece),
-            (Current::Document, Document::Chunk(scanner)) => _ = scanner.push(piece),
+            (Current::EventDocument, EventDocument::Event(scanner)) => _ = scanner.push(piece),
+            (Current::EventDocument, EventDocument::Chunk(scanner)) => _ = scanner.push(piece),
             (Current::Exception(_) | Current::Skipped, _) => {}
         }
     }
 
     fn complete(&mut self) {
-        let account = &mut self.account;
-        account.whole = account.whole.saturating_add(1);
+        let tally = &mut self.tally;
+        tally.whole = tally.whole.saturating_add(1);
         match self.current {
             Current::Skipped => {}
-            Current::Exception(exception) => account.exception = account.exception.or(Some(exception)),
-            Current::Document => match self.document.reading() {
-                Ok(Some(reading)) => account.learn(reading),
+            Current::Exception(exception) => tally.exception = tally.exception.or(Some(exception)),
+            Current::EventDocument => match self.document.reading() {
+                Ok(Some(reading)) => tally.learn(reading),
                 Ok(None) => {}
-                Err(unread) => account.unread = account.unread.or(Some(unread)),
+                Err(unreadable) => tally.unreadable = tally.unreadable.or(Some(unreadable)),
             },
         }
         self.current = Current::Skipped;

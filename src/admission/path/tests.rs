@@ -12,7 +12,7 @@ fn every_operation_is_understood_with_and_without_the_prefix() {
             let path = format!("{prefix}/model/m/{}", operation.segment());
             assert_eq!(
                 parse(path.as_bytes()),
-                Ok(Target {
+                Ok(ModelPath {
                     alias: "m".into(),
                     operation
                 }),

@@ -38,14 +38,14 @@ impl StatusClass {
 
 /// Label `outcome`: what came of an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Outcome {
+pub(super) enum AttemptOutcome {
     Throttled,
     /// The deployment's credentials, model access, quota or endpoint are wrong.
     Unusable,
     Answered(StatusClass),
 }
 
-impl Outcome {
+impl AttemptOutcome {
     /// By the answer's status, 0 if there was none, and its verdict.
     pub(super) const fn of(status: u16, verdict: Verdict) -> Self {
         match verdict {
@@ -99,7 +99,7 @@ pub(super) fn unread(seen: &Observation) -> Option<&'static str> {
     match seen.source {
         UsageSource::Reported | UsageSource::Headers => None,
         UsageSource::Estimated => Some("cut"),
-        UsageSource::Unparsed => Some(seen.unread.map_or("unparsed", |unread| unread.as_str())),
+        UsageSource::Unparsed => Some(seen.unreadable.map_or("unparsed", |unread| unread.as_str())),
         UsageSource::Unknown => Some("absent"),
     }
 }

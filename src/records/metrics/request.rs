@@ -5,8 +5,8 @@ use std::cell::OnceCell;
 use crate::contract::metrics as names;
 use crate::contract::operation::Operation;
 use crate::records::metrics::class::StatusClass;
-use crate::records::metrics::series::Name;
-use crate::records::metrics::{Kind, Registry};
+use crate::records::metrics::registry::{MetricKind, Registry};
+use crate::records::metrics::series::SeriesName;
 use crate::records::row::Row;
 use crate::routing::active_config::KEY_ALIAS;
 use crate::routing::deployment::Deployment;
@@ -14,7 +14,7 @@ use crate::routing::model::Model;
 
 /// What of a request is measured in every one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Metric {
+pub(super) enum RequestMetric {
     Requests,
     Cost,
     CostUnknown,
@@ -32,10 +32,10 @@ pub(super) enum Metric {
 /// How many there are.
 const METRICS: usize = 12;
 
-impl Metric {
+impl RequestMetric {
     /// What it is, its name, and what it counts if there are several of that name.
-    const fn describe(self) -> (Kind, &'static str, Option<&'static str>) {
-        use Kind::{Counter, Histogram};
+    const fn describe(self) -> (MetricKind, &'static str, Option<&'static str>) {
+        use MetricKind::{Counter, Histogram};
         match self {
             Self::Requests => (Counter, names::REQUESTS, None),
             Self::Cost => (Counter, names::COST, None),
@@ -55,21 +55,21 @@ impl Metric {
 
 /// The metrics of one combination of labels, each made when it is first needed.
 #[derive(Debug)]
-pub(super) struct Request {
+pub(super) struct RequestMeters {
     /// Its labels, as they stand in a name.
     labels: String,
     /// The host's numbers; `None` where it did not take a metric.
     ids: [OnceCell<Option<u32>>; METRICS],
 }
 
-impl Request {
+impl RequestMeters {
     pub(super) fn new(
         model: &Model,
         attempt: Option<&Deployment>,
         operation: Operation,
         status: StatusClass,
     ) -> Self {
-        let labels = Name::new("")
+        let labels = SeriesName::new("")
             .with("model_group", &model.name)
             .with("deployment", attempt.map_or("none", |deployment| &deployment.id))
             .with("region", attempt.map_or("none", |deployment| &deployment.region))
@@ -83,51 +83,59 @@ impl Request {
     }
 
     /// The name of a metric with these labels.
-    pub(super) fn name(&self, metric: &str) -> Name {
-        Name::new(metric).and(&self.labels)
+    pub(super) fn name(&self, metric: &str) -> SeriesName {
+        SeriesName::new(metric).and(&self.labels)
     }
 
     /// Counts a request.
     pub(super) fn count(&self, row: &Row<'_>, registry: &impl Registry) {
         let report = |metric, value| self.report(metric, value, registry);
-        report(Metric::Requests, 1);
-        report(Metric::Duration, row.duration_ms());
+        report(RequestMetric::Requests, 1);
+        report(RequestMetric::Duration, row.duration_ms());
         if row.is_spend_unknown() {
-            report(Metric::CostUnknown, 1);
+            report(RequestMetric::CostUnknown, 1);
         }
         if let Some(cost) = row.cost() {
             report(
-                Metric::Cost,
+                RequestMetric::Cost,
                 u64::try_from(cost.total().pico()).unwrap_or(u64::MAX),
             );
         }
         let usage = row.observation().and_then(|seen| seen.usage);
         if let Some(usage) = usage {
             let input = usage.prompt().unwrap_or_default();
-            report(Metric::Input, input);
-            report(Metric::Output, usage.output);
-            report(Metric::CacheRead, usage.cache_read);
-            report(Metric::CacheCreation, usage.cache_write().unwrap_or_default());
-            report(Metric::InputPerRequest, input);
-            report(Metric::OutputPerRequest, usage.output);
+            report(RequestMetric::Input, input);
+            report(RequestMetric::Output, usage.output);
+            report(RequestMetric::CacheRead, usage.cache_read);
+            report(
+                RequestMetric::CacheCreation,
+                usage.cache_write().unwrap_or_default(),
+            );
+            report(RequestMetric::InputPerRequest, input);
+            report(RequestMetric::OutputPerRequest, usage.output);
         }
         if row.is_stream() {
             if let Some(first) = row.first_content_ms() {
-                report(Metric::FirstToken, first);
+                report(RequestMetric::FirstToken, first);
             }
             let tokens = usage.and_then(|usage| usage.output.checked_sub(1)).unwrap_or(0);
             let content = row.content_ms().map(|time| time.saturating_mul(1000));
             if let Some(time) = content.and_then(|time| time.checked_div(tokens)) {
-                report(Metric::PerToken, time);
+                report(RequestMetric::PerToken, time);
             }
         }
     }
 
     /// Makes the counters that nearly every request of an `operation` counts in.
     pub(super) fn announce(&self, operation: Operation, registry: &impl Registry) {
-        let counters: &[Metric] = match operation {
-            Operation::CountTokens => &[Metric::Requests],
-            _ => &[Metric::Requests, Metric::Cost, Metric::Input, Metric::Output],
+        let counters: &[RequestMetric] = match operation {
+            Operation::CountTokens => &[RequestMetric::Requests],
+            _ => &[
+                RequestMetric::Requests,
+                RequestMetric::Cost,
+                RequestMetric::Input,
+                RequestMetric::Output,
+            ],
         };
         for metric in counters {
             self.id(*metric, registry);
@@ -135,19 +143,19 @@ impl Request {
     }
 
     /// Counts `value`. Adding nothing to a counter would only make it appear.
-    fn report(&self, metric: Metric, value: u64, registry: &impl Registry) {
+    fn report(&self, metric: RequestMetric, value: u64, registry: &impl Registry) {
         let (kind, ..) = metric.describe();
-        if kind == Kind::Counter && value == 0 {
+        if kind == MetricKind::Counter && value == 0 {
             return;
         }
         match (self.id(metric, registry), kind) {
-            (Some(id), Kind::Counter) => registry.add(id, value),
-            (Some(id), Kind::Histogram | Kind::Gauge) => registry.record(id, value),
+            (Some(id), MetricKind::Counter) => registry.add(id, value),
+            (Some(id), MetricKind::Histogram | MetricKind::Gauge) => registry.record(id, value),
             (None, _) => {}
         }
     }
 
-    fn id(&self, metric: Metric, registry: &impl Registry) -> Option<u32> {
+    fn id(&self, metric: RequestMetric, registry: &impl Registry) -> Option<u32> {
         *self.ids.get(metric as usize)?.get_or_init(|| {
             let (kind, name, token_type) = metric.describe();
             let name = self.name(name);

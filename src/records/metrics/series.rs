@@ -2,9 +2,9 @@
 
 /// `metric;label=value;…`
 #[derive(Clone, Debug)]
-pub(super) struct Name(String);
+pub(super) struct SeriesName(String);
 
-impl Name {
+impl SeriesName {
     pub(super) fn new(metric: &str) -> Self {
         Self(metric.to_owned())
     }
@@ -24,7 +24,7 @@ impl Name {
         self
     }
 
-    /// Adds labels as [`Name::as_str`] has them.
+    /// Adds labels as [`SeriesName::as_str`] has them.
     pub(super) fn and(mut self, labels: &str) -> Self {
         self.0.push_str(labels);
         self

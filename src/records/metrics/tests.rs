@@ -5,7 +5,7 @@ use std::rc::Rc;
 use super::*;
 use crate::checks::{event_headers, frame};
 use crate::contract::metrics::LABELS;
-use crate::headers::{Header, Headers};
+use crate::headers::{HeaderPair, Headers};
 use crate::random::Random;
 use crate::stream::Account;
 use crate::stream::request::Exchange;
@@ -15,7 +15,7 @@ const SECOND: u64 = 1_000_000_000;
 
 #[derive(Default)]
 struct Fake {
-    names: RefCell<Vec<(Kind, String)>>,
+    names: RefCell<Vec<(MetricKind, String)>>,
     values: RefCell<BTreeMap<String, u64>>,
 }
 
@@ -36,7 +36,7 @@ impl Fake {
 }
 
 impl Registry for Fake {
-    fn define(&self, kind: Kind, name: &str) -> Option<u32> {
+    fn define(&self, kind: MetricKind, name: &str) -> Option<u32> {
         let mut names = self.names.borrow_mut();
         if let Some(id) = names.iter().position(|(_, known)| known == name) {
             return Some(id as u32);
@@ -46,27 +46,27 @@ impl Registry for Fake {
     }
 
     fn add(&self, id: u32, amount: u64) {
-        assert_eq!(self.names.borrow()[id as usize].0, Kind::Counter);
+        assert_eq!(self.names.borrow()[id as usize].0, MetricKind::Counter);
         self.put(id, amount);
     }
 
     fn record(&self, id: u32, value: u64) {
-        assert_ne!(self.names.borrow()[id as usize].0, Kind::Counter);
+        assert_ne!(self.names.borrow()[id as usize].0, MetricKind::Counter);
         self.put(id, value);
     }
 }
 
-fn gateway() -> Rc<Gateway> {
+fn config() -> Rc<ActiveConfig> {
     let settings = r#"{"master_key": "MASTER", "attempts": 2, "body_limit_bytes": 100, "models": [
         {"name": "a;b", "deployments": [{"id": "d", "model": "a:0", "region": "west", "cluster": "west",
          "authority": "west.test", "weight": 1, "credentials": {"bearer": {"api_key": "API"}},
          "rates": {"base": {"input": 3000000, "output": 15000000, "cache_read": 300000}}}]},
         {"name": "us.*", "deployments": [{"id": "w", "model": "us.*", "region": "east", "cluster": "east",
          "authority": "east.test", "weight": 1, "credentials": {"bearer": {"api_key": "API"}}}]}]}"#;
-    Rc::new(Gateway::new(settings.as_bytes(), |_| Some("sk-secret".into())).unwrap())
+    Rc::new(ActiveConfig::new(settings.as_bytes(), |_| Some("sk-secret".into())).unwrap())
 }
 
-fn headers<'a>(pairs: &[(&'a str, &'a str)]) -> Vec<Header<'a>> {
+fn headers<'a>(pairs: &[(&'a str, &'a str)]) -> Vec<HeaderPair<'a>> {
     pairs
         .iter()
         .map(|(name, value)| (name.as_bytes(), value.as_bytes()))
@@ -74,7 +74,7 @@ fn headers<'a>(pairs: &[(&'a str, &'a str)]) -> Vec<Header<'a>> {
 }
 
 /// An account of a request whose attempts were answered with `statuses`, the last one to the client.
-fn account(gateway: &Rc<Gateway>, path: &str, statuses: &[u16], body: &[u8]) -> Account {
+fn account(config: &Rc<ActiveConfig>, path: &str, statuses: &[u16], body: &[u8]) -> Account {
     let request = headers(&[
         (":method", "POST"),
         (":path", path),
@@ -85,7 +85,7 @@ fn account(gateway: &Rc<Gateway>, path: &str, statuses: &[u16], body: &[u8]) -> 
         "call".into(),
         UnixTime::from_nanoseconds(SECOND),
     );
-    let exchange = match Exchange::begin(Rc::clone(gateway), Headers(&request)) {
+    let exchange = match Exchange::begin(Rc::clone(config), Headers(&request)) {
         Ok(exchange) => exchange,
         Err(reply) => {
             account.refused(&reply);
@@ -120,12 +120,12 @@ const LABELS_OF_REQUEST: &str =
 
 #[test]
 fn two_requests_are_the_sum_of_both_under_one_set_of_labels() {
-    let (gateway, fake, mut meters) = (gateway(), Fake::default(), Meters::default());
+    let (config, fake, mut meters) = (config(), Fake::default(), Meters::default());
     for statuses in [&[429, 200][..], &[200]] {
         count(
             &mut meters,
             &fake,
-            &account(&gateway, "/model/a;b/converse", statuses, USAGE),
+            &account(&config, "/model/a;b/converse", statuses, USAGE),
         );
     }
     let one = |metric: &str| fake.of(&format!("{metric}{LABELS_OF_REQUEST}"));
@@ -167,12 +167,12 @@ fn two_requests_are_the_sum_of_both_under_one_set_of_labels() {
 
 #[test]
 fn attempts_are_counted_by_what_the_answer_says_about_the_deployment() {
-    let (gateway, fake, mut meters) = (gateway(), Fake::default(), Meters::default());
+    let (config, fake, mut meters) = (config(), Fake::default(), Meters::default());
     for status in [400, 403, 404, 429, 503] {
         count(
             &mut meters,
             &fake,
-            &account(&gateway, "/model/a;b/converse", &[status], b""),
+            &account(&config, "/model/a;b/converse", &[status], b""),
         );
     }
     let outcome = |word: &str, value| {
@@ -188,14 +188,14 @@ fn attempts_are_counted_by_what_the_answer_says_about_the_deployment() {
 
 #[test]
 fn what_went_wrong_is_counted_by_words_that_are_known_beforehand() {
-    let (gateway, fake, mut meters) = (gateway(), Fake::default(), Meters::default());
+    let (config, fake, mut meters) = (config(), Fake::default(), Meters::default());
     for path in ["/model/us.one/converse-stream", "/model/us.two/converse-stream"] {
-        count(&mut meters, &fake, &account(&gateway, path, &[0], b""));
-        count(&mut meters, &fake, &account(&gateway, path, &[500], b""));
-        count(&mut meters, &fake, &account(&gateway, path, &[], b""));
+        count(&mut meters, &fake, &account(&config, path, &[0], b""));
+        count(&mut meters, &fake, &account(&config, path, &[500], b""));
+        count(&mut meters, &fake, &account(&config, path, &[], b""));
     }
     for path in ["/model/a/converse", "/model/b/converse"] {
-        count(&mut meters, &fake, &account(&gateway, path, &[], b""));
+        count(&mut meters, &fake, &account(&config, path, &[], b""));
     }
     let labels = |deployment: &str, region: &str, status: &str, rest: &str| {
         format!(
@@ -232,7 +232,7 @@ fn what_went_wrong_is_counted_by_words_that_are_known_beforehand() {
 
 #[test]
 fn a_stream_tells_its_time_to_the_first_token_and_between_tokens() {
-    let (gateway, fake, mut meters) = (gateway(), Fake::default(), Meters::default());
+    let (config, fake, mut meters) = (config(), Fake::default(), Meters::default());
     let delta: &[u8] = br#"{"delta":{"text":"x"}}"#;
     let metadata: &[u8] = br#"{"usage":{"inputTokens":1,"outputTokens":5,"totalTokens":6}}"#;
     let event = |name, payload| frame(&event_headers(name), payload);
@@ -240,7 +240,7 @@ fn a_stream_tells_its_time_to_the_first_token_and_between_tokens() {
     count(
         &mut meters,
         &fake,
-        &account(&gateway, "/model/a;b/converse-stream", &[200], &stream),
+        &account(&config, "/model/a;b/converse-stream", &[200], &stream),
     );
     let value = |metric: &str| fake.of(&format!("{metric};"))[0].1;
     assert_eq!(value(names::FIRST_TOKEN), 1000);
@@ -250,7 +250,7 @@ fn a_stream_tells_its_time_to_the_first_token_and_between_tokens() {
 #[test]
 fn every_deployment_is_described_once() {
     let fake = Fake::default();
-    Meters::open(&gateway(), &fake);
+    Meters::open(&config(), &fake);
     assert_eq!(
         fake.of(names::DEPLOYMENT),
         [
@@ -263,16 +263,16 @@ fn every_deployment_is_described_once() {
 #[test]
 fn what_will_be_counted_is_there_before_it_is() {
     let fake = Fake::default();
-    let mut meters = Meters::open(&gateway(), &fake);
+    let mut meters = Meters::open(&config(), &fake);
     let announced = fake.names.borrow().len();
     // Two deployments, each with a gauge and requests, cost, input and output; counting tokens has no cost.
     assert_eq!(announced, 2 * (1 + 4 * 4 + 1));
-    let gauges = |(kind, _): &&(Kind, String)| *kind == Kind::Gauge;
+    let gauges = |(kind, _): &&(MetricKind, String)| *kind == MetricKind::Gauge;
     assert_eq!(fake.names.borrow().iter().filter(gauges).count(), 2);
     count(
         &mut meters,
         &fake,
-        &account(&gateway(), "/model/a;b/converse", &[200], USAGE),
+        &account(&config(), "/model/a;b/converse", &[200], USAGE),
     );
     let made: Vec<_> = fake.names.borrow()[announced..].to_vec();
     let of_requests = |name: &str| made.iter().any(|(_, made)| made.starts_with(name));
@@ -284,13 +284,13 @@ fn what_will_be_counted_is_there_before_it_is() {
 
 #[test]
 fn every_label_in_a_name_is_one_that_is_lifted_out() {
-    let (gateway, fake, mut meters) = (gateway(), Fake::default(), Meters::default());
-    Meters::open(&gateway, &fake);
+    let (config, fake, mut meters) = (config(), Fake::default(), Meters::default());
+    Meters::open(&config, &fake);
     for statuses in [&[][..], &[0], &[200], &[429, 500]] {
         count(
             &mut meters,
             &fake,
-            &account(&gateway, "/model/a;b/converse", statuses, b"?"),
+            &account(&config, "/model/a;b/converse", statuses, b"?"),
         );
     }
     for (_, name) in fake.names.borrow().iter() {

@@ -20,14 +20,14 @@ fn plan(attempts: u32, deployments: &[(&str, &str, &str)]) -> Plan {
     let json = format!(
         r#"{{"master_key": "K", "attempts": {attempts}, "body_limit_bytes": 1, "models": [{{"name": "m", "deployments": [{deployments}]}}]}}"#
     );
-    let gateway = Gateway::new(json.as_bytes(), |name| Some(format!("value-of-{name}"))).unwrap();
+    let config = ActiveConfig::new(json.as_bytes(), |name| Some(format!("value-of-{name}"))).unwrap();
     let headers = [
         (":method", "POST"),
         (":path", "/model/m/converse"),
         ("authorization", "Bearer value-of-K"),
     ]
     .map(|(name, value)| (name.as_bytes(), value.as_bytes()));
-    let exchange = Exchange::begin(Rc::new(gateway), Headers(&headers)).unwrap();
+    let exchange = Exchange::begin(Rc::new(config), Headers(&headers)).unwrap();
     exchange.depart(&mut Random::new(1)).unwrap().plan
 }
 

@@ -1,11 +1,11 @@
 use super::*;
-use crate::headers::Header;
+use crate::headers::HeaderPair;
 use crate::sigv4::PayloadHash;
 use crate::time::UnixTime;
 
 const NOW: u64 = 1_795_357_174_000_000_000;
 
-fn gateway() -> Rc<Gateway> {
+fn config() -> Rc<ActiveConfig> {
     let deployment = |id: &str, model: &str, cluster: &str, credentials: &str| {
         format!(
             r#"{{"id": "{id}", "model": "{model}", "region": "{cluster}", "cluster": "{cluster}",
@@ -34,10 +34,10 @@ fn gateway() -> Rc<Gateway> {
             format!("value-of-{name}")
         })
     };
-    Rc::new(Gateway::new(json.as_bytes(), variable).unwrap())
+    Rc::new(ActiveConfig::new(json.as_bytes(), variable).unwrap())
 }
 
-fn headers<'a>(path: &'a str, more: &[(&'a str, &'a str)]) -> Vec<Header<'a>> {
+fn headers<'a>(path: &'a str, more: &[(&'a str, &'a str)]) -> Vec<HeaderPair<'a>> {
     let fixed = [
         (":method", "POST"),
         (":path", path),
@@ -54,7 +54,7 @@ fn headers<'a>(path: &'a str, more: &[(&'a str, &'a str)]) -> Vec<Header<'a>> {
 }
 
 fn status(path: &str, more: &[(&str, &str)]) -> u16 {
-    Exchange::begin(gateway(), Headers(&headers(path, more)))
+    Exchange::begin(config(), Headers(&headers(path, more)))
         .err()
         .map_or(0, |reply| reply.status)
 }
@@ -62,7 +62,7 @@ fn status(path: &str, more: &[(&str, &str)]) -> u16 {
 #[test]
 fn tokens_of_a_profile_are_not_counted_without_its_foundation_model() {
     let refused = |path: &str, more: &[(&str, &str)]| {
-        Exchange::begin(gateway(), Headers(&headers(path, more))).unwrap_err()
+        Exchange::begin(config(), Headers(&headers(path, more))).unwrap_err()
     };
     let reply = refused("/model/profile/count-tokens", &[]);
     assert_eq!(reply.status, 400);
@@ -88,14 +88,14 @@ fn tokens_of_a_profile_are_not_counted_without_its_foundation_model() {
 }
 
 fn depart(path: &str, more: &[(&str, &str)], body: &[u8]) -> Departure {
-    let mut exchange = Exchange::begin(gateway(), Headers(&headers(path, more))).unwrap();
+    let mut exchange = Exchange::begin(config(), Headers(&headers(path, more))).unwrap();
     for chunk in body.chunks(3) {
         exchange.receive(chunk).unwrap();
     }
     exchange.depart(&mut Random::new(1)).unwrap()
 }
 
-fn text(header: Header<'_>) -> (String, String) {
+fn text(header: HeaderPair<'_>) -> (String, String) {
     (
         String::from_utf8_lossy(header.0).into_owned(),
         String::from_utf8_lossy(header.1).into_owned(),
@@ -141,7 +141,7 @@ fn with_the_key_each_defect_has_its_status() {
 
 #[test]
 fn a_body_may_be_as_long_as_the_limit_and_not_longer() {
-    let begin = || Exchange::begin(gateway(), Headers(&headers("/model/us.x/invoke", &[]))).unwrap();
+    let begin = || Exchange::begin(config(), Headers(&headers("/model/us.x/invoke", &[]))).unwrap();
     let mut exchange = begin();
     assert!(exchange.receive(&[0; 9]).is_ok());
     assert!(exchange.receive(&[0; 1]).is_ok());

@@ -4,14 +4,14 @@ use super::super::*;
 use super::in_every_split;
 
 fn observe(body: &str, ending: Ending, headers: &[(&str, &str)]) -> Observation {
-    let mut account = HeaderUsage::default();
+    let mut tally = HeaderUsage::default();
     for (name, value) in headers {
-        account.header(name.as_bytes(), value.as_bytes());
+        tally.header(name.as_bytes(), value.as_bytes());
     }
     in_every_split(body.as_bytes(), |chunks| {
         let mut observer = BodyObserver::default();
         chunks.iter().for_each(|chunk| observer.push(chunk));
-        observer.finish(ending, &account, 4000)
+        observer.finish(ending, &tally, 4000)
     })
 }
 
@@ -35,7 +35,7 @@ fn a_converse_answer_is_reported_in_every_split() {
                 cache_write_1h: 150
             }),
             source: UsageSource::Reported,
-            unread: None,
+            unreadable: None,
             service_tier: Some(ServiceTier::Flex),
             latency: Some(LatencyTier::Optimized),
             stop_reason: Some(StopReason::EndTurn),
@@ -165,7 +165,7 @@ fn headers_count_where_the_body_does_not() {
             (UsageSource::Headers, Some(FROM_HEADERS)),
             "{body}"
         );
-        assert_eq!(observation.unread, None);
+        assert_eq!(observation.unreadable, None);
     }
     let embedding = observe("{}", Ending::Whole, &HEADERS[..2]);
     assert_eq!(
@@ -195,23 +195,26 @@ fn headers_that_are_no_numbers_are_no_account() {
 
 #[test]
 fn what_cannot_be_read_is_unparsed_and_has_no_numbers() {
-    for (body, unread) in [
-        ("not JSON".to_owned(), Unread::Json),
-        (format!("{CONVERSE}x"), Unread::Json),
+    for (body, unreadable) in [
+        ("not JSON".to_owned(), UnreadableReason::Json),
+        (format!("{CONVERSE}x"), UnreadableReason::Json),
         (
             CONVERSE[..CONVERSE.len() - 1].replace("\"inputTokens\":100,", ""),
-            Unread::Json,
+            UnreadableReason::Json,
         ),
-        (CONVERSE.replace("\"outputTokens\":50,", ""), Unread::Counts),
+        (
+            CONVERSE.replace("\"outputTokens\":50,", ""),
+            UnreadableReason::Counts,
+        ),
         (
             CONVERSE.replace("\"outputTokens\":50,", "\"outputTokens\":99999999999999999999,"),
-            Unread::Counts,
+            UnreadableReason::Counts,
         ),
         (
             CONVERSE.replace("\"outputTokens\":50,", "\"outputTokens\":-50,"),
-            Unread::Counts,
+            UnreadableReason::Counts,
         ),
-        ("[".repeat(128), Unread::Json),
+        ("[".repeat(128), UnreadableReason::Json),
     ] {
         let observation = observe(&body, Ending::Whole, &[]);
         assert_eq!(
@@ -219,7 +222,7 @@ fn what_cannot_be_read_is_unparsed_and_has_no_numbers() {
             (UsageSource::Unparsed, None),
             "{body}"
         );
-        assert_eq!(observation.unread, Some(unread), "{body}");
+        assert_eq!(observation.unreadable, Some(unreadable), "{body}");
     }
 }
 
@@ -304,6 +307,7 @@ fn the_observers_are_as_small_as_they_say() {
 
 #[test]
 fn reasons_have_different_words() {
-    let words: std::collections::BTreeSet<_> = Unread::all().map(Unread::as_str).collect();
-    assert_eq!(words.len(), Unread::all().count());
+    let words: std::collections::BTreeSet<_> =
+        UnreadableReason::all().map(UnreadableReason::as_str).collect();
+    assert_eq!(words.len(), UnreadableReason::all().count());
 }

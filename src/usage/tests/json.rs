@@ -358,8 +358,8 @@ proptest! {
         let (usage, tier, latency) = checks::expected(&parsed);
         let wanted = (usage, tier, latency, checks::expected_stop_reason(&parsed));
         let found = |reading: &Reading| {
-            let told = &reading.told;
-            (reading.usage().usage(), told.service_tier, told.latency, told.stop_reason)
+            let metadata = &reading.metadata;
+            (reading.usage().usage(), metadata.service_tier, metadata.latency, metadata.stop_reason)
         };
         prop_assert_eq!(found(&scan(&cut(text.as_bytes(), &cuts))), wanted, "{}", text);
         let bytes: Vec<_> = text.as_bytes().chunks(1).collect();

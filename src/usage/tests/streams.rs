@@ -54,7 +54,7 @@ fn observe(kind: StreamKind, frames: &[Vec<u8>], ending: Ending) -> Observation 
         assert_eq!(
             firsts,
             usize::from(observation.characters > 0),
-            "the first content is told once"
+            "the first content is reported once"
         );
         observation
     })
@@ -98,7 +98,7 @@ fn a_converse_stream_is_reported_in_every_split() {
                 ..Usage::default()
             }),
             source: UsageSource::Reported,
-            unread: None,
+            unreadable: None,
             service_tier: Some(ServiceTier::Priority),
             latency: Some(LatencyTier::Standard),
             stop_reason: Some(StopReason::ToolUse),
@@ -157,8 +157,8 @@ fn a_corrupt_frame_makes_it_unparsed_and_nothing_behind_it_counts() {
             (UsageSource::Unparsed, None)
         );
         assert_eq!(
-            observation.unread,
-            Some(Unread::Frame(DecodeError::MessageChecksum))
+            observation.unreadable,
+            Some(UnreadableReason::Frame(DecodeError::MessageChecksum))
         );
         assert!(observation.characters < 21);
     }
@@ -189,15 +189,15 @@ fn an_event_that_is_no_json_makes_it_unparsed_only_if_it_was_needed() {
     frames[6] = event("metadata", "{\"usage\":{\"inputTokens\":1,}}");
     let observation = observe(StreamKind::Converse, &frames, Ending::Whole);
     assert_eq!(
-        (observation.source, observation.unread),
-        (UsageSource::Unparsed, Some(Unread::Json))
+        (observation.source, observation.unreadable),
+        (UsageSource::Unparsed, Some(UnreadableReason::Json))
     );
     let mut frames = converse();
     frames[6] = event("metadata", "{\"usage\":{\"inputTokens\":1}}");
     let observation = observe(StreamKind::Converse, &frames, Ending::Whole);
     assert_eq!(
-        (observation.source, observation.unread),
-        (UsageSource::Unparsed, Some(Unread::Counts))
+        (observation.source, observation.unreadable),
+        (UsageSource::Unparsed, Some(UnreadableReason::Counts))
     );
 }
 
@@ -357,16 +357,16 @@ fn other_vendors_are_reported_by_bedrocks_metrics() {
 
 #[test]
 fn a_chunk_that_is_no_base64_or_no_json_inside_is_unparsed() {
-    for (payload, unread) in [
-        (r#"{"bytes":"e30_"}"#, Unread::Base64),
-        (r#"{"bytes":"e30"#, Unread::Json),
-        (r#"{"bytes":"e30x"}"#, Unread::Json),
-        (r#"{"bytes":"ew=="}"#, Unread::Json),
+    for (payload, unreadable) in [
+        (r#"{"bytes":"e30_"}"#, UnreadableReason::Base64),
+        (r#"{"bytes":"e30"#, UnreadableReason::Json),
+        (r#"{"bytes":"e30x"}"#, UnreadableReason::Json),
+        (r#"{"bytes":"ew=="}"#, UnreadableReason::Json),
     ] {
         let observation = observe(StreamKind::Invoke, &[event("chunk", payload)], Ending::Whole);
         assert_eq!(
-            (observation.source, observation.unread),
-            (UsageSource::Unparsed, Some(unread)),
+            (observation.source, observation.unreadable),
+            (UsageSource::Unparsed, Some(unreadable)),
             "{payload}"
         );
     }

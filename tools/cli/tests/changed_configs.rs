@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use envoy_bedrock::routing::active_config::Gateway;
+use envoy_bedrock::routing::active_config::ActiveConfig;
 use envoy_bedrock_cli::check::{self, Format};
 use envoy_bedrock_cli::environment::{Environment, SecretPolicy};
 use envoy_bedrock_cli::litellm;
@@ -148,7 +148,7 @@ fn holds(config: &Path, mode: SecretPolicy) {
         Ok(blueprint) => {
             assert!(outcome.valid, "{text}\n{}", outcome.output);
             let settings = serde_json::to_vec(&blueprint.settings).unwrap();
-            let gateway = Gateway::new(&settings, |_| Some("AKIA0000000000000001".to_owned()));
+            let gateway = ActiveConfig::new(&settings, |_| Some("AKIA0000000000000001".to_owned()));
             assert!(gateway.is_ok(), "{text}\n{gateway:?}");
         }
     }

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use envoy_bedrock::contract::settings::EnvName;
-use envoy_bedrock::routing::active_config::Gateway;
+use envoy_bedrock::routing::active_config::ActiveConfig;
 use envoy_bedrock_cli::check::{self, Format};
 use envoy_bedrock_cli::environment::{Environment, SecretPolicy};
 use envoy_bedrock_cli::litellm;
@@ -179,7 +179,7 @@ fn the_filter_takes_what_every_valid_configuration_means() {
             let set = VARIABLES.iter().find(|(known, _)| *known == name);
             moved.or_else(|| set.map(|(_, value)| (*value).to_owned()))
         };
-        if let Err(error) = Gateway::new(&json, variable) {
+        if let Err(error) = ActiveConfig::new(&json, variable) {
             panic!("{}: {error}", config.display());
         }
     }

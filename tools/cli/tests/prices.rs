@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use envoy_bedrock::pricing::{Cost, PicoUsd, Rate, Rates, listed, price_ids};
+use envoy_bedrock::pricing::{Cost, PicoUsd, Rate, Rates, lookup_rates, price_ids};
 use envoy_bedrock::usage::{ServiceTier, Usage};
 use envoy_bedrock_cli::prices::{
     Catalogue, Found, ListedPrice, NoPrice, Pricing, RateField, Source, explicit, import,
@@ -558,9 +558,10 @@ fn the_filters_table_for_wildcards_finds_what_a_lookup_finds() {
         {
             for model in ["", "us.", "zz."].map(|geography| format!("{geography}{id}")) {
                 let expected = price(&model, region).ok().map(|found| found.rates);
-                let found = listed(&table, region, &model).filter(|rates| !rates.unmeasured);
+                let found = lookup_rates(&table, region, &model).filter(|rates| !rates.unmeasured);
                 assert_eq!(found, expected.as_ref(), "{model} in {region}");
-                special += usize::from(expected.is_some() && listed(&table, "", &model) != expected.as_ref());
+                special +=
+                    usize::from(expected.is_some() && lookup_rates(&table, "", &model) != expected.as_ref());
             }
         }
     }
@@ -578,7 +579,7 @@ fn a_price_in_another_unit_hides_a_more_general_one_by_tokens() {
         "us.a.b": {"input_cost_per_query": 0.001, "input_cost_per_token": 0.0, "output_cost_per_token": 0.0}
     }"#;
     let table = Catalogue::parse(list).unwrap().wildcards(["us-east-1"]);
-    let is_measured = |model| listed(&table, "us-east-1", model).map(|rates| !rates.unmeasured);
+    let is_measured = |model| lookup_rates(&table, "us-east-1", model).map(|rates| !rates.unmeasured);
     assert_eq!(is_measured("us.a.b"), Some(false));
     assert_eq!(is_measured("eu.a.b"), Some(true));
     assert_eq!(is_measured("no.such"), None);

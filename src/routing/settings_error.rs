@@ -6,7 +6,7 @@ use crate::sigv4::InvalidAccessKeyId;
 
 /// Why the filter refuses its configuration. Envoy then does not start, or keeps the one it has.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ConfigError {
+pub enum SettingsError {
     /// It is not the JSON of [`Settings`](crate::config::Settings); the text says where.
     Malformed(String),
     /// A field names an environment variable that is not set or empty.
@@ -36,7 +36,7 @@ pub enum ConfigError {
     },
 }
 
-impl fmt::Display for ConfigError {
+impl fmt::Display for SettingsError {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Malformed(reason) => {
@@ -62,4 +62,4 @@ impl fmt::Display for ConfigError {
     }
 }
 
-impl std::error::Error for ConfigError {}
+impl std::error::Error for SettingsError {}
