@@ -98,4 +98,4 @@ def machine():
 
 
 def today():
-    return datetime.datetime.now(datetime.timezone.utc).date().isoformat()
+    return datetime.datetime.now(datetime.UTC).date().isoformat()

@@ -103,9 +103,7 @@ class Collector:
 
         class Service(logs_service_pb2_grpc.LogsServiceServicer):
             def Export(self, request, context):
-                collector.take(
-                    request, {key: value for key, value in context.invocation_metadata()}
-                )
+                collector.take(request, dict(context.invocation_metadata()))
                 return logs_service_pb2.ExportLogsServiceResponse()
 
         server = grpc.server(

@@ -191,32 +191,21 @@ class Gateway:
         self.notes = done.stderr
 
     def start(self) -> subprocess.Popen:
-        self._log = open(self.folder / "envoy.log", "wb")
-        return subprocess.Popen(
-            [
-                envoy(),
-                "-c",
-                str(self.folder / "envoy.yaml"),
-                "--concurrency",
-                str(self.workers),
-                "--use-dynamic-base-id",
-                "--admin-address-path",
-                str(self.folder / "admin"),
-                "--log-level",
-                "warning",
-                "--component-log-level",
-                "wasm:info",
-                "--file-flush-interval-msec",
-                "50",
-                "--drain-time-s",
-                "1",
-                "--parent-shutdown-time-s",
-                "2",
-            ],
-            env=self.environment,
-            stdout=self._log,
-            stderr=subprocess.STDOUT,
-        )
+        command = [envoy(), "-c", self.folder / "envoy.yaml", "--use-dynamic-base-id"]
+        options = {
+            "concurrency": self.workers,
+            "admin-address-path": self.folder / "admin",
+            "log-level": "warning",
+            "component-log-level": "wasm:info",
+            "file-flush-interval-msec": 50,
+            "drain-time-s": 1,
+            "parent-shutdown-time-s": 2,
+        }
+        command += [text for name, value in options.items() for text in (f"--{name}", str(value))]
+        with open(self.folder / "envoy.log", "wb") as log:
+            return subprocess.Popen(
+                command, env=self.environment, stdout=log, stderr=subprocess.STDOUT
+            )
 
     # How it gets ready.
 
@@ -300,7 +289,6 @@ class Gateway:
         """Ends it; fails if it had died, or has written a secret anywhere."""
         died = self.process.poll()
         end(self.process)
-        self._log.close()
         try:
             assert died is None, f"Envoy ended with {died}:\n{self.log_tail()}"
             assert self.leaks() == []

@@ -66,7 +66,7 @@ def test_tokens_are_counted_by_the_foundation_model(caller, bedrock):
 
 
 def test_tokens_of_a_profile_with_an_unknown_model_are_a_validation_exception(caller, bedrock):
-    with pytest.raises(caller.exceptions.ValidationException, match="Set model_info.base_model"):
+    with pytest.raises(caller.exceptions.ValidationException, match=r"Set model_info\.base_model"):
         caller.count_tokens(
             modelId="profile", input={"converse": {"messages": messages("count me")}}
         )

@@ -121,14 +121,16 @@ def test_the_region_of_the_environment_is_the_one_that_is_asked_and_signed_for(
 
 def test_what_is_skipped_is_said(emulator_for):
     text = (CONFIGURATIONS / "mixed-providers.yaml").read_text(encoding="utf-8")
-    with emulator_for(["us-west-2", "eu-north-1"]) as emulator:
-        with Gateway(text, upstreams=emulator, env=ENVIRONMENT) as running:
-            for word in ["model_list[0]", "model_list[2]", "model_list[3]"]:
-                assert word in running.notes
-            probe = connection(running.url)
-            probe.request("GET", "/health/liveliness")
-            assert probe.getresponse().status == 200
-            probe.close()
+    with (
+        emulator_for(["us-west-2", "eu-north-1"]) as emulator,
+        Gateway(text, upstreams=emulator, env=ENVIRONMENT) as running,
+    ):
+        for word in ["model_list[0]", "model_list[2]", "model_list[3]"]:
+            assert word in running.notes
+        probe = connection(running.url)
+        probe.request("GET", "/health/liveliness")
+        assert probe.getresponse().status == 200
+        probe.close()
 
 
 def test_literal_secrets_are_in_no_file(emulator_for):

@@ -1,6 +1,7 @@
 """The emulator against plain boto3 and real signatures, pointed straight at it."""
 
 import concurrent.futures
+import functools
 import hashlib
 import http.client
 import json
@@ -281,7 +282,7 @@ def test_a_clock_that_is_off_is_refused(emulator, monkeypatch, minutes, reason):
     import botocore.auth
 
     emulator.mode(hostile=True)
-    off = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(minutes=minutes)
+    off = datetime.datetime.now(datetime.UTC) + datetime.timedelta(minutes=minutes)
     monkeypatch.setattr(botocore.auth, "get_current_datetime", lambda *_: off)
     code, status, _ = error_of(lambda: converse(emulator))
     assert (code, status) == ("InvalidSignatureException", 403)
@@ -343,11 +344,9 @@ def test_sdk_headers_are_violations_and_refused_when_strict(emulator):
 
 def test_an_unknown_model_and_the_arn_of_another_region_are_invalid(emulator):
     for model in ["no.such-model", ARNS[0].replace(WEST, EAST)]:
-        assert error_of(lambda: converse(emulator, model=model)) == (
-            "ValidationException",
-            400,
-            "The provided model identifier is invalid.",
-        )
+        found = error_of(functools.partial(converse, emulator, model=model))
+        message = "The provided model identifier is invalid."
+        assert found == ("ValidationException", 400, message)
 
 
 def test_wrong_bodies_are_refused_as_bedrock_does(emulator):
@@ -416,7 +415,7 @@ def test_a_refused_region_takes_no_connection_until_it_is_cleared(emulator):
 @pytest.mark.parametrize("kind", ["reset", "reset_after_request_headers"])
 def test_a_reset_comes_before_any_answer(emulator, kind):
     emulator.fault(kind, count=1)
-    with pytest.raises(botocore.exceptions.ConnectionClosedError, match="reset|closed"):
+    with pytest.raises(botocore.exceptions.ConnectionClosedError, match=r"reset|closed"):
         converse(emulator)
     (entry,) = emulator.quiet_log()
     assert entry["status"] is None and entry["ended"] == "fault"
@@ -560,8 +559,9 @@ def test_the_summary_sums_what_was_reported_and_nothing_else(emulator):
 
 def test_a_port_that_is_taken_is_named():
     with Emulator([WEST]) as running:
-        with pytest.raises(RuntimeError, match=f"http of {EAST}.*{running.port(WEST)}"):
-            Emulator([f"{EAST}={running.port(WEST)}"])
+        taken = running.port(WEST)
+        with pytest.raises(RuntimeError, match=f"http of {EAST}.*{taken}"):
+            Emulator([f"{EAST}={taken}"])
 
 
 def test_the_control_api_says_what_is_wrong(emulator):
@@ -571,7 +571,7 @@ def test_the_control_api_says_what_is_wrong(emulator):
         lambda: emulator.pace(events=1_000_000),
         lambda: emulator.mode(other=True),
     ]:
-        with pytest.raises(RuntimeError, match="expected|unknown"):
+        with pytest.raises(RuntimeError, match=r"expected|unknown"):
             wrong()
 
 

@@ -96,43 +96,37 @@ def every_kind_of_request(gateway, emulator) -> int:
 @pytest.mark.parametrize("protocol", [GRPC, HTTP])
 def test_every_line_of_the_file_is_a_record(bedrock, certificate, ca_file, protocol, over_tls):
     trust = {"OTEL_EXPORTER_OTLP_CERTIFICATE": str(ca_file)} if over_tls else {}
-    with Collector(protocol, certificate=certificate if over_tls else None) as collector:
-        with gateway_with(collector, bedrock, **trust) as gateway:
-            asked = every_kind_of_request(gateway, bedrock)
+    with (
+        Collector(protocol, certificate=certificate if over_tls else None) as collector,
+        gateway_with(collector, bedrock, **trust) as gateway,
+    ):
+        count = every_kind_of_request(gateway, bedrock)
 
-            def all_lines():
-                found = lines(gateway)
-                return (
-                    found if len([line for line in found if PROBE not in line]) == asked else None
-                )
+        def all_lines():
+            found = lines(gateway)
+            return found if sum(PROBE not in line for line in found) == count else None
 
-            written = until(all_lines)
-            records = collector.wait(lambda found: len(found) >= len(written))
-            assert sorted(record.body for record in records) == sorted(map(as_body, written))
-            assert [record.attributes for record in records if call_id(record.body) is None] == [
-                {"event.name": "envoy_bedrock.request", "http.response.status_code": "400"}
-            ]
-            for record in records:
-                row = json.loads(record.body)
-                assert record.resource == RESOURCE
-                assert record.attributes["event.name"] == "envoy_bedrock.request"
-                assert (
-                    record.attributes["http.response.status_code"] == row["envoy"]["response_code"]
-                )
-                assert record.headers["authorization"] == f"Bearer {HEADER_SECRET}"
-                assert not UNWANTED & set(record.headers)
-                assert record.time_unix_nano // 1_000_000 == milliseconds(row["envoy"]["time"])
-            for text in [
-                gateway.rendered(),
-                gateway.log(),
-                gateway.notes,
-                *[record.body for record in records],
-            ]:
-                assert HEADER_SECRET not in text and not [
-                    secret for secret in SECRETS if secret in text
-                ]
-            assert "ENVOY_BEDROCK_OTLP_HEADER_AUTHORIZATION" in gateway.notes
-            assert gateway.leaks() == []
+        written = until(all_lines)
+        records = collector.wait(lambda found: len(found) >= len(written))
+        assert sorted(record.body for record in records) == sorted(map(as_body, written))
+        assert [record.attributes for record in records if call_id(record.body) is None] == [
+            {"event.name": "envoy_bedrock.request", "http.response.status_code": "400"}
+        ]
+        for record in records:
+            row = json.loads(record.body)
+            assert record.resource == RESOURCE
+            assert record.attributes["event.name"] == "envoy_bedrock.request"
+            status = record.attributes["http.response.status_code"]
+            assert status == row["envoy"]["response_code"]
+            assert record.headers["authorization"] == f"Bearer {HEADER_SECRET}"
+            assert not UNWANTED & set(record.headers)
+            assert record.time_unix_nano // 1_000_000 == milliseconds(row["envoy"]["time"])
+        bodies = [record.body for record in records]
+        for text in [gateway.rendered(), gateway.log(), gateway.notes, *bodies]:
+            assert HEADER_SECRET not in text
+            assert [secret for secret in SECRETS if secret in text] == []
+        assert "ENVOY_BEDROCK_OTLP_HEADER_AUTHORIZATION" in gateway.notes
+        assert gateway.leaks() == []
 
 
 @pytest.mark.parametrize("protocol", [GRPC, HTTP])
@@ -169,17 +163,19 @@ def test_a_collector_that_never_answers_holds_up_nothing(bedrock, protocol):
         GRPC: "cluster.otlp.upstream_rq_max_duration_reached",
         HTTP: "cluster.otlp.upstream_rq_timeout",
     }[protocol]
-    with Collector(protocol, silent=True) as collector:
-        with gateway_with(collector, bedrock, OTEL_EXPORTER_OTLP_TIMEOUT="1000") as gateway:
-            for _ in range(20):
-                assert post(gateway, "both").status == 200
-            until(lambda: collector.requests)
+    with (
+        Collector(protocol, silent=True) as collector,
+        gateway_with(collector, bedrock, OTEL_EXPORTER_OTLP_TIMEOUT="1000") as gateway,
+    ):
+        for _ in range(20):
             assert post(gateway, "both").status == 200
-            until(lambda: gateway.stats(given_up).get(given_up))
-            active = "cluster.otlp.upstream_rq_active"
-            until(lambda: gateway.stats(active)[active] == 0)
-            assert post(gateway, "both").status == 200
-            assert collector.records == []
+        until(lambda: collector.requests)
+        assert post(gateway, "both").status == 200
+        until(lambda: gateway.stats(given_up).get(given_up))
+        active = "cluster.otlp.upstream_rq_active"
+        until(lambda: gateway.stats(active)[active] == 0)
+        assert post(gateway, "both").status == 200
+        assert collector.records == []
 
 
 def probes(gateway, count: int):
@@ -199,16 +195,18 @@ def test_what_waits_for_a_collector_is_bounded(bedrock, protocol):
         "cluster.otlp.upstream_rq_active",
         "access_logs.open_telemetry_access_log.logs_dropped",
     )
-    with Collector(protocol, silent=True) as collector:
-        with gateway_with(collector, bedrock, OTEL_EXPORTER_OTLP_TIMEOUT="60000") as gateway:
+    with (
+        Collector(protocol, silent=True) as collector,
+        gateway_with(collector, bedrock, OTEL_EXPORTER_OTLP_TIMEOUT="60000") as gateway,
+    ):
 
-            def is_full():
-                """As many batches as may be on their way, and one was lost."""
-                probes(gateway, 1000)
-                stats = gateway.stats(f"{active}$|{dropped}")
-                return stats[active] == BATCHES_MAX and stats[dropped]
-
-            until(is_full)
+        def is_full():
+            """The maximum number of batches is under way, and at least one was dropped."""
             probes(gateway, 1000)
-            assert gateway.stats(active)[active] == BATCHES_MAX
-            assert post(gateway, "both").status == 200
+            stats = gateway.stats(f"{active}$|{dropped}")
+            return stats[active] == BATCHES_MAX and stats[dropped]
+
+        until(is_full)
+        probes(gateway, 1000)
+        assert gateway.stats(active)[active] == BATCHES_MAX
+        assert post(gateway, "both").status == 200

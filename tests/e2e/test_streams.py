@@ -34,7 +34,7 @@ def test_every_event_arrives_when_it_is_sent(gateway, bedrock):
     kept.close()
     sent_ms = bedrock.quiet_log()[0]["frames_unix_ms"]
     assert pending == b"" and len(arrived_ms) == len(sent_ms) > EVENTS
-    late_ms = [arrived - sent for arrived, sent in zip(arrived_ms, sent_ms)]
+    late_ms = [arrived - sent for arrived, sent in zip(arrived_ms, sent_ms, strict=True)]
     assert statistics.median(late_ms) < TYPICAL_MS and max(late_ms) < WORST_MS, late_ms
     assert arrived_ms[-1] - arrived_ms[0] > EVENTS * INTERVAL_MS / 2, (
         "they came together, so they were held"

@@ -1,5 +1,7 @@
 """Requests are spread as the weights say. The bound is one that a right gateway misses once in a million runs."""
 
+import itertools
+
 import pytest
 
 from clients import connection, post, send
@@ -55,6 +57,6 @@ def test_the_choice_is_independent_of_the_one_before(over_http, bedrock):
     regions = [
         entry["region"] for entry in sorted(bedrock.quiet_log(), key=lambda entry: entry["arrival"])
     ]
-    repeated = sum(one == next_one for one, next_one in zip(regions, regions[1:]))
+    repeated = sum(region == following for region, following in itertools.pairwise(regions))
     found = {"same": repeated, "other": REQUESTS - 1 - repeated}
     assert chi_square(found, {"same": 0.5, "other": 0.5}) < CHI_SQUARE_MAX, found

@@ -7,10 +7,10 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
 
-from emulator import Emulator  # noqa: E402
-from gateway import CREDENTIALS, Gateway  # noqa: E402
-from prometheus import Prometheus  # noqa: E402
-from traffic import REGIONS, Traffic, configuration, troubles  # noqa: E402
+from emulator import Emulator
+from gateway import CREDENTIALS, Gateway
+from prometheus import Prometheus
+from traffic import REGIONS, Traffic, configuration, troubles
 
 # Nobody listens there: a gateway that is down.
 NOWHERE = "127.0.0.1:1"

@@ -118,18 +118,12 @@ class Prometheus:
     def query(self, expression: str, **params) -> list:
         """(labels, value) of each sample that is a number."""
         data = self.call("query", query=expression, **params)
-        pairs = (
-            [data["result"]]
-            if data["resultType"] == "scalar"
-            else [each["value"] for each in data["result"]]
-        )
-        labels = (
-            [{}] if data["resultType"] == "scalar" else [each["metric"] for each in data["result"]]
-        )
+        if data["resultType"] == "scalar":
+            samples = [({}, data["result"])]
+        else:
+            samples = [(each["metric"], each["value"]) for each in data["result"]]
         return [
-            (names, float(value))
-            for names, (_, value) in zip(labels, pairs)
-            if not math.isnan(float(value))
+            (labels, float(value)) for labels, (_, value) in samples if not math.isnan(float(value))
         ]
 
     def number(self, expression: str) -> float:

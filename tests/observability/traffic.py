@@ -1,5 +1,6 @@
 """Requests of every kind: answered, streamed, retried, throttled, failed, cut, left, refused and without a price."""
 
+import contextlib
 import http.client
 import itertools
 import threading
@@ -79,14 +80,10 @@ def round_of(gateway, number=0):
     clients.post(gateway, "claude", body=b"no JSON")
     clients.post(gateway, "barred")
     for model in ["exception", "corrupt", "cut"]:
-        try:
+        with contextlib.suppress(http.client.IncompleteRead, ConnectionResetError):
             clients.post(gateway, model, "converse-stream")
-        except (http.client.IncompleteRead, ConnectionResetError):
-            pass
-    try:
+    with contextlib.suppress(TimeoutError):
         clients.post(gateway, "silent", timeout=0.2)
-    except TimeoutError:
-        pass
     refused(gateway)
 
 

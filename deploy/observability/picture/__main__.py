@@ -57,18 +57,18 @@ def main():
     with (
         Emulator(REGIONS, *CREDENTIALS) as bedrock,
         Gateway(configuration(bedrock), metrics=True) as gateway,
+        Prometheus([f"127.0.0.1:{gateway.metrics_port}"], f"{SCRAPE_SECONDS}s") as prometheus,
+        Load(gateway, bedrock, SECONDS) as load,
     ):
-        with Prometheus([f"127.0.0.1:{gateway.metrics_port}"], f"{SCRAPE_SECONDS}s") as prometheus:
-            start = time.time()
-            with Load(gateway, bedrock, SECONDS) as load:
-                load.wait()
-                end = time.time()
-                panels = json.loads(DASHBOARD.read_text(encoding="utf-8"))["panels"]
-                drawn = [
-                    (panel, answers(prometheus, panel, start, end))
-                    for panel in panels
-                    if panel["type"] != "row"
-                ]
+        start = time.time()
+        load.wait()
+        end = time.time()
+        panels = json.loads(DASHBOARD.read_text(encoding="utf-8"))["panels"]
+        drawn = [
+            (panel, answers(prometheus, panel, start, end))
+            for panel in panels
+            if panel["type"] != "row"
+        ]
     rows = [panel for panel in panels if panel["type"] == "row"]
     picture(ROOT / "docs/dashboard.png", NOTE, rows, drawn, start, end)
 

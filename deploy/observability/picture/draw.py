@@ -6,10 +6,10 @@ import matplotlib
 
 matplotlib.use("Agg")
 
-import matplotlib.pyplot as plt  # noqa: E402
-from matplotlib.patches import Rectangle  # noqa: E402
-from matplotlib.ticker import FuncFormatter, MaxNLocator  # noqa: E402
-from PIL import Image  # noqa: E402
+import matplotlib.pyplot as plt
+from matplotlib.patches import Rectangle
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+from PIL import Image
 
 BACKGROUND, PANEL, TEXT, DIM, GRID = "#111217", "#181b1f", "#d8d9da", "#8e9297", "#2c3235"
 COLOURS = [
@@ -130,8 +130,8 @@ def graph(figure, panel, series, inside, start):
             linewidth=0,
         )
     else:
-        for (name, points), colour in zip(named, COLOURS * 3):
-            axes.plot(*zip(*points), label=name, color=colour, linewidth=1.1)
+        for (name, points), colour in zip(named, COLOURS * 3, strict=False):
+            axes.plot(*zip(*points, strict=True), label=name, color=colour, linewidth=1.1)
     axes.set_xlim(left=0)
     axes.set_ylim(bottom=0, top=axes.get_ylim()[1] * 1.06 if axes.get_ylim()[1] > 0 else 1)
     axes.yaxis.set_major_locator(MaxNLocator(5))

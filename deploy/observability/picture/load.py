@@ -1,5 +1,6 @@
 """Some applications that share a gateway: each asks one model in its own way, at its own pace."""
 
+import contextlib
 import http.client
 import random
 import threading
@@ -101,11 +102,9 @@ class Load:
             worker.join()
 
     def _ask(self, model, operation, text):
-        try:
+        # Some responses break off on purpose.
+        with contextlib.suppress(http.client.HTTPException, ConnectionError):
             clients.post(self._gateway, model, operation, clients.question(text))
-        except (http.client.HTTPException, ConnectionError):
-            # Cut on purpose.
-            pass
 
     def _strangers(self):
         """What the gateway refuses."""

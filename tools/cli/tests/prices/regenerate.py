@@ -12,10 +12,10 @@ import pathlib
 
 os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
 
-import litellm  # noqa: E402
-from litellm.llms.bedrock.common_utils import get_bedrock_base_model  # noqa: E402
-from litellm.litellm_core_utils.llm_cost_calc.utils import generic_cost_per_token  # noqa: E402
-from litellm.types.utils import CacheCreationTokenDetails, PromptTokensDetailsWrapper, Usage  # noqa: E402
+import litellm
+from litellm.litellm_core_utils.llm_cost_calc.utils import generic_cost_per_token
+from litellm.llms.bedrock.common_utils import get_bedrock_base_model
+from litellm.types.utils import CacheCreationTokenDetails, PromptTokensDetailsWrapper, Usage
 
 # input, output, cache read, cache write 5m, cache write 1h
 PLAIN = (100, 50, 0, 0, 0)
@@ -112,7 +112,7 @@ def every_shape_of_entry():
         ]
         if thresholds:
             # A tier without rates of its own above a threshold.
-            tiers = list(dict.fromkeys(tiers + ["priority"]))
+            tiers = list(dict.fromkeys([*tiers, "priority"]))
         # A region without prices of its own.
         yield key, "us-east-9", key, tiers, usages
 
