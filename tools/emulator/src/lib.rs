@@ -3,34 +3,21 @@
 //!
 //! - **Ports.** Each region has a plain and a TLS port; both speak HTTP/1.1 and HTTP/2 (prior knowledge or ALPN).
 //! - **Judgement.** Signature Version 4 is recomputed by AWS's own `aws-sigv4` over the raw path, headers and body
-//!   ([`verify`]), and what a gateway must never send is a violation ([`strict`]). There is no switch to turn it off.
-//! - **Answers** are functions of the request ([`answer`]): the text repeats the last user text, the usage varies with
+//!   ([`judge::verify`]), and what a gateway must never send is a violation ([`judge::strict`]). There is no switch to turn it off.
+//! - **Answers** are functions of the request ([`response`]): the text repeats the last user text, the usage varies with
 //!   the body, and `x-emulator-body-sha256` is the digest of the body that arrived.
 //! - **Faults, pace, log** are ruled from a second port that speaks JSON, never through the payload ([`control`]).
 //!
 //! What it does not do: run models, keep conversations, or emulate IAM policies, quotas and other services.
 
-pub mod answer;
-mod body;
+pub mod api_error;
 pub mod config;
 pub mod control;
-pub mod error;
-mod exchange;
-pub mod fault;
-mod filter;
-mod frames;
+mod http;
+pub mod judge;
 pub mod log;
-pub mod models;
-pub mod pace;
-mod pipeline;
-mod region;
-mod route;
-mod script;
+pub mod response;
 pub mod server;
-pub mod strict;
-mod tls;
-pub mod verify;
-mod wire;
 
 pub use config::{Config, Credential, EmulatorError, RegionConfig, Strictness, TlsConfig};
 pub use server::{Emulator, RegionAddresses};

@@ -12,13 +12,13 @@ use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 
 use crate::config::{Config, EmulatorError, JOURNAL_VARIABLE, Strictness};
-use crate::control::{self, Board};
-use crate::fault::{Door, FaultRequest, Faults};
-use crate::log::{Log, Summary};
-use crate::pace::Paces;
-use crate::region::{Lifeline, Port, Region, Shared};
-use crate::tls;
-use crate::verify::Keyring;
+use crate::control::api::{self, Board};
+use crate::control::fault::{Door, FaultRequest, Faults};
+use crate::control::pace::Paces;
+use crate::http::port::{Lifeline, Port, Region, Shared};
+use crate::http::tls;
+use crate::judge::verify::Keyring;
+use crate::log::request_log::{Log, Summary};
 
 /// Where a region listens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -115,7 +115,7 @@ impl Emulator {
                 ));
             }
             addresses.insert(wanted.name, found);
-            board.regions.push(control::Doors {
+            board.regions.push(api::Doors {
                 region,
                 addresses: found,
                 reached,
@@ -124,7 +124,7 @@ impl Emulator {
         for (port, listener) in ports {
             tokio::spawn(port.serve(listener));
         }
-        tokio::spawn(control::serve(board.clone(), control_listener, life));
+        tokio::spawn(api::serve(board.clone(), control_listener, life));
         Ok(Self {
             addresses,
             control,
@@ -209,7 +209,7 @@ fn shared(config: &Config, log: Arc<Log>) -> Shared {
         log,
         stopping: Arc::new(AtomicBool::new(false)),
         connections: AtomicU64::new(0),
-        seed: crate::fault::mix(seed),
+        seed: crate::control::fault::mix(seed),
     }
 }
 

@@ -4,7 +4,7 @@ mod client;
 
 use std::time::Duration;
 
-use bedrock_emulator::log::{Ended, Entry};
+use bedrock_emulator::log::request_log::{Ended, Entry};
 use bedrock_emulator::{Config, Emulator, EmulatorError, RegionConfig, TlsConfig};
 use client::{Client, MODEL};
 use http_body_util::BodyExt;

@@ -2,6 +2,7 @@
 
 mod converse;
 mod count;
+pub(crate) mod frame;
 mod guardrail;
 mod invoke;
 mod text;
@@ -12,11 +13,11 @@ use bytes::Bytes;
 use hyper::StatusCode;
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 
-use crate::error::ApiError;
-use crate::frames::Frame;
-use crate::models::Model;
-use crate::pace::Pace;
-use crate::route::Operation;
+use crate::api_error::ApiError;
+use crate::control::pace::Pace;
+use crate::judge::models::Model;
+use crate::judge::route::Operation;
+use crate::response::frame::Frame;
 pub(crate) use guardrail::found as guardrail_of;
 pub use guardrail::{BLOCKED, Guardrail};
 pub use usage::{Cache, Usage};
@@ -108,7 +109,7 @@ impl Dice {
     /// The next one (SplitMix64).
     fn roll(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        crate::fault::mix(self.0)
+        crate::control::fault::mix(self.0)
     }
 }
 

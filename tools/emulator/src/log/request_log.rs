@@ -10,8 +10,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
 
-use crate::answer::{Guardrail, Usage};
 use crate::config::EmulatorError;
+use crate::response::{Guardrail, Usage};
 
 /// A request and its answer. Times are UNIX milliseconds.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -62,7 +62,7 @@ pub struct Entry {
     /// Model id or ARN, decoded.
     pub model: Option<String>,
     /// The operation.
-    pub operation: Option<crate::route::Operation>,
+    pub operation: Option<crate::judge::route::Operation>,
     /// The guardrail that it names, as far as AWS would take it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub guardrail: Option<Guardrail>,

@@ -14,12 +14,12 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{mpsc, watch};
 use tokio_rustls::TlsAcceptor;
 
-use crate::fault::{Door, Faults};
-use crate::log::Log;
-use crate::pace::Paces;
-use crate::pipeline::{Connection, handle};
-use crate::verify::Keyring;
-use crate::wire::{Breaker, Wire};
+use crate::control::fault::{Door, Faults};
+use crate::control::pace::Paces;
+use crate::http::pipeline::{Connection, handle};
+use crate::http::reset::{Breaker, Wire};
+use crate::judge::verify::Keyring;
+use crate::log::request_log::Log;
 
 /// Connections that wait to be accepted.
 const BACKLOG: u32 = 1024;

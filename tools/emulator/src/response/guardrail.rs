@@ -6,8 +6,8 @@ use hyper::header::{CONTENT_TYPE, HeaderMap};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::error::ApiError;
-use crate::route::Operation;
+use crate::api_error::ApiError;
+use crate::judge::route::Operation;
 
 /// What the guardrail of a test never lets through.
 pub const BLOCKED: &str = "blocked by the guardrail of this test";

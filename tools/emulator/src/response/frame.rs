@@ -6,7 +6,7 @@ use bytes::Bytes;
 use hyper::StatusCode;
 use serde_json::Value;
 
-use crate::error::ApiError;
+use crate::api_error::ApiError;
 
 const JSON: &str = "application/json";
 /// What paddings are cut from: Bedrock hides the length of a text behind them.

@@ -8,10 +8,10 @@ use serde_json::{Value, json};
 
 use super::tools::{self, Choice, Reply, Tool};
 use super::{Answer, Content, Dice, LATENCY_MS, Question, Usage, guardrail, parse, text};
-use crate::error::ApiError;
-use crate::frames;
-use crate::models::Model;
-use crate::route::Operation;
+use crate::api_error::ApiError;
+use crate::judge::models::Model;
+use crate::judge::route::Operation;
+use crate::response::frame;
 
 /// What of a request body matters here; the rest is skipped without being kept.
 #[derive(Deserialize)]
@@ -171,9 +171,9 @@ fn stream(
     reply: &Reply,
     stop_reason: &str,
     tail: Value,
-) -> Result<Vec<frames::Frame>, ApiError> {
+) -> Result<Vec<frame::Frame>, ApiError> {
     let mut dice = Dice::of(question.digest);
-    let mut all = vec![frames::event(
+    let mut all = vec![frame::event(
         "messageStart",
         json!({ "role": "assistant" }),
         dice.roll(),
@@ -181,7 +181,7 @@ fn stream(
     if let Reply::Call(call) = reply {
         let start = json!({ "toolUse": { "toolUseId": call.id, "name": call.name } });
         let start = json!({ "contentBlockIndex": 0, "start": start });
-        all.push(frames::event("contentBlockStart", start, dice.roll())?);
+        all.push(frame::event("contentBlockStart", start, dice.roll())?);
     }
     for piece in text::pieces(question, &reply.text()) {
         let delta = match reply {
@@ -189,19 +189,19 @@ fn stream(
             Reply::Call(_) => json!({ "toolUse": { "input": piece } }),
         };
         let delta = json!({ "contentBlockIndex": 0, "delta": delta });
-        all.push(frames::event("contentBlockDelta", delta, dice.roll())?);
+        all.push(frame::event("contentBlockDelta", delta, dice.roll())?);
     }
-    all.push(frames::event(
+    all.push(frame::event(
         "contentBlockStop",
         json!({ "contentBlockIndex": 0 }),
         dice.roll(),
     )?);
-    all.push(frames::event(
+    all.push(frame::event(
         "messageStop",
         json!({ "stopReason": stop_reason }),
         dice.roll(),
     )?);
-    let mut metadata = frames::event("metadata", tail, dice.roll())?;
+    let mut metadata = frame::event("metadata", tail, dice.roll())?;
     metadata.reports_usage = true;
     all.push(metadata);
     Ok(all)

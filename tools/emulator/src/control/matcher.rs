@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::route::Operation;
+use crate::judge::route::Operation;
 
 /// Conditions that must all hold; absent ones do.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

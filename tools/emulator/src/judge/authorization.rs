@@ -1,6 +1,6 @@
 //! The `Authorization` header: what it claims, and what of it may be logged.
 
-use super::Refusal;
+use super::refusal::Refusal;
 
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 
@@ -81,7 +81,7 @@ pub(crate) fn offered_access_key_id(value: &str) -> Option<&str> {
 }
 
 /// What may be logged of an `Authorization` header: scope and signed headers, never a signature or a key.
-pub fn redact(value: &str) -> String {
+pub(crate) fn redact(value: &str) -> String {
     match Authorization::parse(value) {
         Ok(Authorization::Signature(claim)) => format!(
             "{ALGORITHM} Credential={}/{}/{}/{}/aws4_request, SignedHeaders={}, Signature=[redacted]",

@@ -10,20 +10,29 @@ use time::PrimitiveDateTime;
 use time::macros::format_description;
 
 use super::authorization::Claim;
-use super::{
-    CLOCK_SKEW_LIMIT_SECONDS, CONTENT_SHA256, DATE, Keyring, Offered, Proof, Refusal, SECURITY_TOKEN,
-};
+use super::offered::Offered;
+use super::refusal::Refusal;
+use crate::config::Credential;
+
+/// Header of the signing time.
+const DATE: &str = "x-amz-date";
+/// Header of the token of temporary credentials.
+const SECURITY_TOKEN: &str = "x-amz-security-token";
+/// Header in which a client may repeat the body's digest.
+const CONTENT_SHA256: &str = "x-amz-content-sha256";
+/// What a signature may be off the clock, in seconds.
+const CLOCK_SKEW_LIMIT_SECONDS: u64 = 5 * 60;
 
 const MISMATCH: &str = "The request signature we calculated does not match the signature you provided. Check your \
                         AWS Secret Access Key and signing method. Consult the service documentation for details.";
 
 pub(super) fn verify(
-    keyring: &Keyring,
+    credentials: &[Credential],
     region: &str,
     now: SystemTime,
     offered: &Offered<'_>,
     claim: &Claim<'_>,
-) -> Result<Proof, Box<Refusal>> {
+) -> Result<(), Box<Refusal>> {
     if claim.region != region {
         return Err(Refusal::signature(
             "wrong region",
@@ -36,8 +45,7 @@ pub(super) fn verify(
             "Credential should be scoped to correct service: 'bedrock'.",
         ));
     }
-    let credential = keyring
-        .credentials
+    let credential = credentials
         .iter()
         .find(|known| known.access_key_id == claim.access_key_id);
     let credential = credential.ok_or_else(|| Refusal::unrecognized("unknown access key id"))?;
@@ -78,7 +86,7 @@ pub(super) fn verify(
         .and_then(|request| sign(request, &params))
         .map_err(|_| Refusal::signature("unusable request", MISMATCH))?;
     if computed.signature() == claim.signature {
-        Ok(Proof::Signature)
+        Ok(())
     } else {
         Err(Refusal::signature("wrong signature", MISMATCH))
     }

@@ -10,9 +10,9 @@
 //! | `POST /pace` | sets how fast and long answers are ([`PaceRule`]) |
 //! | `DELETE /pace` | back to the defaults |
 //! | `POST /mode` | `{"hostile": bool}`: whether requests are wrong on purpose; `{"strict": bool}`: whether violations are refused |
-//! | `GET /log[?since=n][&region=r][&format=lines]` | `{"next": n, "in_flight": n, "entries": […]}`, or one entry a line ([`crate::log::Entry`]) |
+//! | `GET /log[?since=n][&region=r][&format=lines]` | `{"next": n, "in_flight": n, "entries": […]}`, or one entry a line ([`crate::log::request_log::Entry`]) |
 //! | `DELETE /log` | forgets entries and counts |
-//! | `GET /summary` | counts by region ([`crate::log::Summary`]) |
+//! | `GET /summary` | counts by region ([`crate::log::request_log::Summary`]) |
 //!
 //! When an answer comes, the change is in force: ports are really closed, or open. A fault has a `kind`, and may have
 //! a `match` (`region`, `access_key_id`, `model`, `operation`), a `count` or a `rate`:
@@ -44,10 +44,10 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-use crate::fault::{Door, FaultRequest};
-use crate::pace::PaceRule;
-use crate::region::{Lifeline, Region, Shared};
-use crate::route::percent_decode;
+use crate::control::fault::{Door, FaultRequest};
+use crate::control::pace::PaceRule;
+use crate::http::port::{Lifeline, Region, Shared};
+use crate::judge::route::percent_decode;
 use crate::server::RegionAddresses;
 
 /// Largest body of a control request, in bytes.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::log::{Ended, Entry, Log, unix_ms};
+use crate::log::request_log::{Ended, Entry, Log, unix_ms};
 
 /// Writes its entry to the log when it ends: through [`Exchange::end`], or by being dropped, which happens when the
 /// client goes away or the emulator stops.

@@ -6,9 +6,9 @@ use std::time::Duration;
 use hyper::StatusCode;
 use serde::{Deserialize, Serialize};
 
-use crate::error::{ApiError, Layer};
-use crate::filter::{Filter, Subject};
-use crate::route::Operation;
+use crate::api_error::{ApiError, Layer};
+use crate::control::matcher::{Filter, Subject};
+use crate::judge::route::Operation;
 
 /// A fault as the control API takes it.
 #[derive(Clone, Debug, Serialize, Deserialize)]

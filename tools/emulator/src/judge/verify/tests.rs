@@ -10,6 +10,7 @@ use proptest::prelude::*;
 use sha2::{Digest, Sha256};
 
 use super::*;
+use crate::judge::authorization::redact;
 
 const NOW_SECONDS: u64 = 1_789_000_000;
 const TARGET: &str = "/model/arn%3Aaws%3Abedrock%3Aus-west-2%3A%3Afoundation-model%2Fa.b-v1%3A0/converse";

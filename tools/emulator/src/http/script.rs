@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::body::Step;
-use crate::fault::Fault;
-use crate::frames::{self, Frame};
+use crate::control::fault::Fault;
+use crate::http::body::Step;
+use crate::response::frame::{self, Frame};
 
 /// The frames of a stream at their pace, with what `fault` does to them.
 pub(crate) fn steps(mut frames: Vec<Frame>, interval: Duration, fault: Option<&Fault>) -> VecDeque<Step> {
@@ -28,7 +28,7 @@ pub(crate) fn steps(mut frames: Vec<Frame>, interval: Duration, fault: Option<&F
             message,
         }) => {
             frames.truncate(*after_events);
-            end = frames::exception(name, message).ok().map(Step::Frame);
+            end = frame::exception(name, message).ok().map(Step::Frame);
         }
         Some(Fault::CorruptFrame { after_events }) => {
             if let Some(frame) = frames.get_mut(*after_events) {

@@ -12,19 +12,22 @@ use hyper::http::request::Parts;
 use hyper::{Request, Response, StatusCode, Version};
 use sha2::{Digest, Sha256};
 
-use crate::answer::{Answer, Content, Question, answer, guardrail_of};
-use crate::body::{Answering, BrokenOff};
-use crate::error::ApiError;
-use crate::exchange::Exchange;
-use crate::fault::{Door, Fault, Stage};
-use crate::filter::Subject;
-use crate::log::{Ended, unix_ms};
-use crate::pace::Pace;
-use crate::region::{Region, Shared};
-use crate::route::{self, Route};
-use crate::verify::{Offered, Proof, offered_access_key_id, redact, verify};
-use crate::wire::Breaker;
-use crate::{models, script, strict};
+use crate::api_error::ApiError;
+use crate::control::fault::{Door, Fault, Stage};
+use crate::control::matcher::Subject;
+use crate::control::pace::Pace;
+use crate::http::body::{Answering, BrokenOff};
+use crate::http::port::{Region, Shared};
+use crate::http::reset::Breaker;
+use crate::http::script;
+use crate::judge::authorization::{offered_access_key_id, redact};
+use crate::judge::offered::Offered;
+use crate::judge::route::{self, Route};
+use crate::judge::verify::{Proof, verify};
+use crate::judge::{models, strict};
+use crate::log::recording::Exchange;
+use crate::log::request_log::{Ended, unix_ms};
+use crate::response::{Answer, Content, Question, answer, guardrail_of};
 
 /// Largest body that is read at all, in bytes: above every limit of Bedrock's, and small enough for a test machine.
 const BODY_LIMIT_BYTES: usize = 64 * 1024 * 1024;
@@ -141,7 +144,7 @@ fn authority(parts: &Parts) -> Option<&str> {
 fn request_id(shared: &Shared, arrival: u64) -> String {
     let (high, low) = (
         shared.seed,
-        crate::fault::mix(shared.seed ^ arrival.wrapping_mul(0x9e37_79b9_7f4a_7c15)),
+        crate::control::fault::mix(shared.seed ^ arrival.wrapping_mul(0x9e37_79b9_7f4a_7c15)),
     );
     let hex = format!("{high:016x}{low:016x}");
     format!(

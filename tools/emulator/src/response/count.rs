@@ -5,8 +5,8 @@ use serde::de::IgnoredAny;
 use serde_json::json;
 
 use super::{Answer, Question, Usage, parse};
-use crate::error::ApiError;
-use crate::models::{Model, is_foundation};
+use crate::api_error::ApiError;
+use crate::judge::models::{Model, is_foundation};
 
 #[derive(Deserialize)]
 struct Request {

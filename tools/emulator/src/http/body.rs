@@ -11,9 +11,9 @@ use bytes::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use crate::exchange::Exchange;
-use crate::log::{Ended, unix_ms};
-use crate::wire::Breaker;
+use crate::http::reset::Breaker;
+use crate::log::recording::Exchange;
+use crate::log::request_log::{Ended, unix_ms};
 
 /// Time for what was sent before a break to leave: a reset throws away what has not. As much again for each
 /// [`BREAK_UNIT_BYTES`] of it.
@@ -25,7 +25,7 @@ const BREAK_UNIT_BYTES: usize = 256 * 1024;
 #[derive(Debug)]
 pub(crate) enum Step {
     /// Sends a frame.
-    Frame(crate::frames::Frame),
+    Frame(crate::response::frame::Frame),
     /// Waits this long.
     Wait(Duration),
     /// Breaks off.
@@ -54,7 +54,7 @@ impl Answering {
         if bytes.is_empty() {
             exchange.end(Ended::Complete);
         }
-        let frame = crate::frames::Frame {
+        let frame = crate::response::frame::Frame {
             bytes,
             reports_usage: true,
         };
@@ -88,7 +88,7 @@ impl Answering {
         self.pause = Some(Box::pin(sleep_until(Instant::now() + time)));
     }
 
-    fn send(&mut self, frame: crate::frames::Frame) -> Bytes {
+    fn send(&mut self, frame: crate::response::frame::Frame) -> Bytes {
         let entry = &mut self.exchange.entry;
         entry.usage_reported |= frame.reports_usage && entry.usage.is_some();
         if self.length.is_none() {

@@ -11,9 +11,9 @@ use serde_json::{Value, json};
 use super::tools::{self, Choice, Reply, Tool};
 use super::usage::Cache;
 use super::{Answer, Content, Dice, LATENCY_MS, Question, Usage, guardrail, text};
-use crate::error::ApiError;
-use crate::frames::{self, Frame};
-use crate::route::Operation;
+use crate::api_error::ApiError;
+use crate::judge::route::Operation;
+use crate::response::frame::{self, Frame};
 
 /// Request headers that come back as response headers.
 const ECHOED: [&str; 2] = [
@@ -302,7 +302,7 @@ fn stream(
     let mut all = Vec::with_capacity(events.len());
     for event in events {
         let chunk = json!({ "bytes": STANDARD.encode(event.to_string()) });
-        all.push(frames::event("chunk", chunk, dice.roll())?);
+        all.push(frame::event("chunk", chunk, dice.roll())?);
     }
     if let Some(last) = all.last_mut() {
         last.reports_usage = true;

@@ -4,7 +4,7 @@ use std::sync::{Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
-use crate::filter::{Filter, Subject};
+use crate::control::matcher::{Filter, Subject};
 
 /// Most pieces of a streamed text.
 const EVENTS_LIMIT: usize = 100_000;

@@ -1,0 +1,41 @@
+//! Why a request was not believed.
+
+use crate::api_error::ApiError;
+
+/// Why a request was not believed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// One word or two for the log and the summary.
+    pub reason: &'static str,
+    /// What the client gets.
+    pub error: ApiError,
+}
+
+impl Refusal {
+    pub(super) fn new(reason: &'static str, code: &str, message: impl Into<String>) -> Box<Self> {
+        Box::new(Self {
+            reason,
+            error: ApiError::access(code, message),
+        })
+    }
+
+    pub(super) fn signature(reason: &'static str, message: impl Into<String>) -> Box<Self> {
+        Self::new(reason, "InvalidSignatureException", message)
+    }
+
+    pub(super) fn incomplete(message: impl Into<String>) -> Box<Self> {
+        Self::new(
+            "incomplete authorization",
+            "IncompleteSignatureException",
+            message,
+        )
+    }
+
+    pub(super) fn unrecognized(reason: &'static str) -> Box<Self> {
+        Self::new(
+            reason,
+            "UnrecognizedClientException",
+            "The security token included in the request is invalid.",
+        )
+    }
+}

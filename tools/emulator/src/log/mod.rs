@@ -1,0 +1,4 @@
+//! The log of requests and their responses.
+
+pub(crate) mod recording;
+pub mod request_log;
