@@ -1,7 +1,9 @@
 //! What an emulator is started with, and why it could not be.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
+
+use serde::Serialize;
 
 /// Access key id that is known when no credential is given.
 pub const DEMO_ACCESS_KEY_ID: &str = "AKIAEMULATORDEMO0001";
@@ -80,6 +82,15 @@ pub struct RegionConfig {
     pub tls_port: Option<u16>,
 }
 
+/// Where a region listens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct RegionAddresses {
+    /// Plain HTTP.
+    pub http: Option<SocketAddr>,
+    /// TLS.
+    pub https: Option<SocketAddr>,
+}
+
 /// A key pair that requests may be signed with.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Credential {
@@ -141,7 +152,7 @@ pub enum EmulatorError {
         /// `control`, or the region and which of its ports.
         what: String,
         /// The address.
-        address: std::net::SocketAddr,
+        address: SocketAddr,
         /// What the system said.
         source: std::io::Error,
     },

@@ -16,8 +16,11 @@ pub mod control;
 mod http;
 pub mod judge;
 pub mod log;
+mod random;
 pub mod response;
 pub mod server;
+mod shutdown;
+mod state;
 
-pub use config::{Config, Credential, EmulatorError, RegionConfig, Strictness, TlsConfig};
-pub use server::{Emulator, RegionAddresses};
+pub use config::{Config, Credential, EmulatorError, RegionAddresses, RegionConfig, Strictness, TlsConfig};
+pub use server::Emulator;

@@ -7,27 +7,20 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use serde::Serialize;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 
-use crate::config::{Config, EmulatorError, JOURNAL_VARIABLE, Strictness};
+use crate::config::{Config, EmulatorError, JOURNAL_VARIABLE, RegionAddresses, Strictness};
 use crate::control::api::{self, Board};
 use crate::control::fault::{Door, FaultRequest, Faults};
 use crate::control::pace::Paces;
-use crate::http::port::{Lifeline, Port, Region, Shared};
+use crate::http::port::Port;
 use crate::http::tls;
 use crate::judge::verify::Keyring;
 use crate::log::request_log::{Log, Summary};
-
-/// Where a region listens.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub struct RegionAddresses {
-    /// Plain HTTP.
-    pub http: Option<SocketAddr>,
-    /// TLS.
-    pub https: Option<SocketAddr>,
-}
+use crate::random::mix;
+use crate::shutdown::Lifeline;
+use crate::state::{Region, Shared};
 
 /// A running emulator. Dropping it stops it too, without waiting.
 #[derive(Debug)]
@@ -209,7 +202,7 @@ fn shared(config: &Config, log: Arc<Log>) -> Shared {
         log,
         stopping: Arc::new(AtomicBool::new(false)),
         connections: AtomicU64::new(0),
-        seed: crate::control::fault::mix(seed),
+        seed: mix(seed),
     }
 }
 

@@ -44,11 +44,12 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
+use crate::config::RegionAddresses;
 use crate::control::fault::{Door, FaultRequest};
 use crate::control::pace::PaceRule;
-use crate::http::port::{Lifeline, Region, Shared};
 use crate::judge::route::percent_decode;
-use crate::server::RegionAddresses;
+use crate::shutdown::Lifeline;
+use crate::state::{Region, Shared};
 
 /// Largest body of a control request, in bytes.
 const BODY_LIMIT_BYTES: usize = 64 * 1024;

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::api_error::{ApiError, Layer};
 use crate::control::matcher::{Filter, Subject};
 use crate::judge::route::Operation;
+use crate::random::mix;
 
 /// A fault as the control API takes it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -229,13 +230,6 @@ fn is_stream(operation: Option<Operation>) -> bool {
 fn is_drawn(rate: Option<f64>, candidate: u64) -> bool {
     let drawn = (mix(candidate.wrapping_mul(0x9e37_79b9_7f4a_7c15)) >> 11) as f64 / (1_u64 << 53) as f64;
     rate.is_none_or(|rate| drawn < rate)
-}
-
-/// SplitMix64's finaliser: neighbours become unlike each other.
-pub(crate) fn mix(value: u64) -> u64 {
-    let value = (value ^ value >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let value = (value ^ value >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-    value ^ value >> 31
 }
 
 impl FaultName {

@@ -17,7 +17,6 @@ use crate::control::fault::{Door, Fault, Stage};
 use crate::control::matcher::Subject;
 use crate::control::pace::Pace;
 use crate::http::body::{Answering, BrokenOff};
-use crate::http::port::{Region, Shared};
 use crate::http::reset::Breaker;
 use crate::http::script;
 use crate::judge::authorization::{offered_access_key_id, redact};
@@ -27,7 +26,12 @@ use crate::judge::verify::{Proof, verify};
 use crate::judge::{models, strict};
 use crate::log::recording::Exchange;
 use crate::log::request_log::{Ended, unix_ms};
-use crate::response::{Answer, Content, Question, answer, guardrail_of};
+use crate::random::mix;
+use crate::response::content::{Answer, Content};
+use crate::response::guardrail::found as guardrail_of;
+use crate::response::question::Question;
+use crate::response::respond::answer;
+use crate::state::{Region, Shared};
 
 /// Largest body that is read at all, in bytes: above every limit of Bedrock's, and small enough for a test machine.
 const BODY_LIMIT_BYTES: usize = 64 * 1024 * 1024;
@@ -144,7 +148,7 @@ fn authority(parts: &Parts) -> Option<&str> {
 fn request_id(shared: &Shared, arrival: u64) -> String {
     let (high, low) = (
         shared.seed,
-        crate::control::fault::mix(shared.seed ^ arrival.wrapping_mul(0x9e37_79b9_7f4a_7c15)),
+        mix(shared.seed ^ arrival.wrapping_mul(0x9e37_79b9_7f4a_7c15)),
     );
     let hex = format!("{high:016x}{low:016x}");
     format!(

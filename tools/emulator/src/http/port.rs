@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use hyper::service::service_fn;
@@ -11,15 +11,14 @@ use hyper_util::rt::TokioIo;
 use hyper_util::server::conn::auto::Builder;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 
-use crate::control::fault::{Door, Faults};
-use crate::control::pace::Paces;
+use crate::control::fault::Door;
 use crate::http::pipeline::{Connection, handle};
 use crate::http::reset::{Breaker, Wire};
-use crate::judge::verify::Keyring;
-use crate::log::request_log::Log;
+use crate::shutdown::Lifeline;
+use crate::state::Region;
 
 /// Connections that wait to be accepted.
 const BACKLOG: u32 = 1024;
@@ -31,45 +30,6 @@ const HEADERS_LIMIT_BYTES: u32 = 256 * 1024;
 const STREAM_WINDOW_BYTES: u32 = 4 * 1024 * 1024;
 const CONNECTION_WINDOW_BYTES: u32 = 16 * 1024 * 1024;
 const STREAMS_PER_CONNECTION: u32 = 1000;
-
-/// What all regions of an emulator have in common.
-#[derive(Debug)]
-pub(crate) struct Shared {
-    pub(crate) keyring: Keyring,
-    pub(crate) models: Vec<String>,
-    pub(crate) base_path: String,
-    pub(crate) is_strict: AtomicBool,
-    pub(crate) faults: Faults,
-    pub(crate) paces: Paces,
-    pub(crate) log: Arc<Log>,
-    pub(crate) stopping: Arc<AtomicBool>,
-    pub(crate) connections: AtomicU64,
-    /// Makes the request ids of this emulator unlike those of others.
-    pub(crate) seed: u64,
-}
-
-/// One region.
-#[derive(Debug)]
-pub(crate) struct Region {
-    pub(crate) name: String,
-    pub(crate) shared: Arc<Shared>,
-    pub(crate) door: watch::Sender<Door>,
-}
-
-/// What makes every task of an emulator end, and lets it know when they have.
-#[derive(Clone, Debug)]
-pub(crate) struct Lifeline {
-    /// Becomes true, or loses its sender.
-    pub(crate) stop: watch::Receiver<bool>,
-    /// Held by each task as long as it lives.
-    pub(crate) _alive: mpsc::Sender<()>,
-}
-
-impl Lifeline {
-    pub(crate) async fn stopped(&mut self) {
-        let _ = self.stop.wait_for(|stop| *stop).await;
-    }
-}
 
 /// A port of a region.
 pub(crate) struct Port {

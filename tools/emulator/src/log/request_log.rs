@@ -11,7 +11,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde::Serialize;
 
 use crate::config::EmulatorError;
-use crate::response::{Guardrail, Usage};
+use crate::response::guardrail::Guardrail;
+use crate::response::usage::Usage;
 
 /// A request and its answer. Times are UNIX milliseconds.
 #[derive(Clone, Debug, Default, Serialize)]

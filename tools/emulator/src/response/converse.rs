@@ -6,11 +6,15 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::{Value, json};
 
+use super::content::{Answer, Content};
+use super::question::{Question, parse};
 use super::tools::{self, Choice, Reply, Tool};
-use super::{Answer, Content, Dice, LATENCY_MS, Question, Usage, guardrail, parse, text};
+use super::usage::{LATENCY_MS, Usage};
+use super::{guardrail, text};
 use crate::api_error::ApiError;
 use crate::judge::models::Model;
 use crate::judge::route::Operation;
+use crate::random::Dice;
 use crate::response::frame;
 
 /// What of a request body matters here; the rest is skipped without being kept.

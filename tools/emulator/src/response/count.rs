@@ -4,7 +4,9 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::json;
 
-use super::{Answer, Question, Usage, parse};
+use super::content::Answer;
+use super::question::{Question, parse};
+use super::usage::Usage;
 use crate::api_error::ApiError;
 use crate::judge::models::{Model, is_foundation};
 

@@ -10,7 +10,7 @@ use crate::api_error::ApiError;
 use crate::judge::route::Operation;
 
 /// What the guardrail of a test never lets through.
-pub const BLOCKED: &str = "blocked by the guardrail of this test";
+pub(crate) const BLOCKED: &str = "blocked by the guardrail of this test";
 /// What it says instead.
 pub(super) const MESSAGE: &str = "Sorry, the model cannot answer this question.";
 /// `stopReason` of what it stopped.

@@ -8,11 +8,14 @@ use hyper::header::{HeaderName, HeaderValue};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::content::{Answer, Content};
+use super::question::Question;
 use super::tools::{self, Choice, Reply, Tool};
-use super::usage::Cache;
-use super::{Answer, Content, Dice, LATENCY_MS, Question, Usage, guardrail, text};
+use super::usage::{Cache, LATENCY_MS, Usage};
+use super::{guardrail, text};
 use crate::api_error::ApiError;
 use crate::judge::route::Operation;
+use crate::random::Dice;
 use crate::response::frame::{self, Frame};
 
 /// Request headers that come back as response headers.

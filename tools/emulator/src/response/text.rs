@@ -1,6 +1,6 @@
 //! The text of an answer: it names region and model, and repeats the last user text.
 
-use super::Question;
+use super::question::Question;
 
 /// Longest part of the user's text that is repeated, in characters.
 const ECHO_LIMIT: usize = 1024;

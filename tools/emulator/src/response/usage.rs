@@ -6,6 +6,8 @@ use serde_json::{Value, json};
 
 /// Characters that one token stands for.
 const CHARACTERS_PER_TOKEN: u64 = 4;
+/// Latency that answers claim, in milliseconds: constant, so that equal requests get equal answers.
+pub(super) const LATENCY_MS: u64 = 420;
 
 /// Tokens as Bedrock counts them: `input` is without the cached ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -141,8 +143,8 @@ impl Usage {
         let mut metrics = json!({
             "inputTokenCount": self.input,
             "outputTokenCount": self.output,
-            "invocationLatency": super::LATENCY_MS,
-            "firstByteLatency": super::LATENCY_MS / 2,
+            "invocationLatency": LATENCY_MS,
+            "firstByteLatency": LATENCY_MS / 2,
         });
         if let Cache::Counted {
             read,

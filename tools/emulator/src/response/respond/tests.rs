@@ -7,6 +7,11 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::*;
+use crate::control::pace::Pace;
+use crate::response::content::Content;
+use crate::response::frame::Frame;
+use crate::response::guardrail::{BLOCKED, found as guardrail_of};
+use hyper::header::{HeaderMap, HeaderValue};
 
 const ID: &str = "us.anthropic.claude-3-5-sonnet-20240620-v1:0";
 
