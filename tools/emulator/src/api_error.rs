@@ -13,12 +13,12 @@ pub struct ApiError {
     /// The text.
     pub message: String,
     /// Which layer speaks, and so how it spells `message`.
-    pub layer: Layer,
+    pub layer: ErrorLayer,
 }
 
 /// The layer of AWS that an error comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Layer {
+pub enum ErrorLayer {
     /// Bedrock itself: `{"message": …}`.
     Service,
     /// IAM and the API keys: `{"Message": …}`.
@@ -32,7 +32,7 @@ impl ApiError {
             status,
             code: code.to_owned(),
             message: message.into(),
-            layer: Layer::Service,
+            layer: ErrorLayer::Service,
         }
     }
 
@@ -42,7 +42,7 @@ impl ApiError {
             status: StatusCode::FORBIDDEN,
             code: code.to_owned(),
             message: message.into(),
-            layer: Layer::Access,
+            layer: ErrorLayer::Access,
         }
     }
 
@@ -102,8 +102,8 @@ impl ApiError {
     /// The body.
     pub fn body(&self) -> Bytes {
         let member = match self.layer {
-            Layer::Service => "message",
-            Layer::Access => "Message",
+            ErrorLayer::Service => "message",
+            ErrorLayer::Access => "Message",
         };
         let mut body = serde_json::Map::new();
         body.insert(member.to_owned(), self.message.clone().into());

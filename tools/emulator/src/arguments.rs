@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 
 use bedrock_emulator::config::{DEMO_API_KEY, JOURNAL_VARIABLE, LOG_LIMIT_DEFAULT};
-use bedrock_emulator::{Config, Credential, RegionConfig, Strictness, TlsConfig};
+use bedrock_emulator::{EmulatorConfig, KnownCredential, RegionConfig, Strictness, TlsConfig};
 use clap::Parser;
 
 const DETAILS: &str = "\
@@ -28,7 +28,7 @@ SIGTERM and SIGINT end it with exit code 0.";
 /// Fake Bedrock regions that verify every signature.
 #[derive(Parser)]
 #[command(name = "bedrock-emulator", version, about, after_help = DETAILS)]
-pub(crate) struct Arguments {
+pub(crate) struct EmulatorArguments {
     /// A region and its plain and TLS port; 0 or none means any. May be repeated
     #[arg(long = "region", value_name = "NAME[=PLAIN[:TLS]]", default_values = ["us-east-1", "us-west-2"], value_parser = region)]
     regions: Vec<RegionConfig>,
@@ -41,7 +41,7 @@ pub(crate) struct Arguments {
     /// A credential that requests may be signed with. May be repeated; the demo credential when none is given
     /// (AKIAEMULATORDEMO0001, emulator/demo+secret/worthless/elsewhere)
     #[arg(long = "credential", value_name = "ID:SECRET[:TOKEN]", value_parser = credential)]
-    credentials: Vec<Credential>,
+    credentials: Vec<KnownCredential>,
     /// A Bedrock API key that is accepted as a bearer token. May be repeated
     #[arg(long = "api-key", value_name = "KEY", default_values = [DEMO_API_KEY])]
     api_keys: Vec<String>,
@@ -74,8 +74,8 @@ pub(crate) struct Arguments {
     journal: Option<PathBuf>,
 }
 
-impl Arguments {
-    pub(crate) fn config(self) -> Result<Config, String> {
+impl EmulatorArguments {
+    pub(crate) fn config(self) -> Result<EmulatorConfig, String> {
         let tls = match (&self.tls_cert, &self.tls_key) {
             (Some(certificate), Some(key)) => TlsConfig::Pem {
                 certificate: read(certificate)?,
@@ -85,8 +85,8 @@ impl Arguments {
                 host_names: self.tls_hosts,
             },
         };
-        let demo = Config::default().credentials;
-        Ok(Config {
+        let demo = EmulatorConfig::default().credentials;
+        Ok(EmulatorConfig {
             bind: self.bind,
             control_port: self.control,
             regions: self.regions,
@@ -132,10 +132,10 @@ fn region(text: &str) -> Result<RegionConfig, String> {
     })
 }
 
-fn credential(text: &str) -> Result<Credential, String> {
+fn credential(text: &str) -> Result<KnownCredential, String> {
     let mut parts = text.splitn(3, ':').map(str::to_owned);
     match (parts.next(), parts.next(), parts.next()) {
-        (Some(id), Some(secret), token) if !id.is_empty() && !secret.is_empty() => Ok(Credential {
+        (Some(id), Some(secret), token) if !id.is_empty() && !secret.is_empty() => Ok(KnownCredential {
             access_key_id: id,
             secret_access_key: secret,
             session_token: token.filter(|token| !token.is_empty()),

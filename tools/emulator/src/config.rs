@@ -20,7 +20,7 @@ pub const LOG_LIMIT_DEFAULT: usize = 100_000;
 
 /// An emulator to start.
 #[derive(Clone, Debug)]
-pub struct Config {
+pub struct EmulatorConfig {
     /// Address that every port is bound to.
     pub bind: IpAddr,
     /// Port of the control API; 0 means any.
@@ -28,7 +28,7 @@ pub struct Config {
     /// The regions. Names must differ.
     pub regions: Vec<RegionConfig>,
     /// Whose signatures can be right.
-    pub credentials: Vec<Credential>,
+    pub credentials: Vec<KnownCredential>,
     /// Bearer tokens that are accepted: Bedrock API keys.
     pub api_keys: Vec<String>,
     /// Model ids or ARNs that exist besides the built-in ones ([`crate::models`]).
@@ -46,14 +46,14 @@ pub struct Config {
     pub journal: Option<PathBuf>,
 }
 
-impl Default for Config {
+impl Default for EmulatorConfig {
     /// Loopback, any ports, no region, the demo credential and API key, a generated certificate.
     fn default() -> Self {
         Self {
             bind: IpAddr::V4(Ipv4Addr::LOCALHOST),
             control_port: 0,
             regions: Vec::new(),
-            credentials: vec![Credential {
+            credentials: vec![KnownCredential {
                 access_key_id: DEMO_ACCESS_KEY_ID.to_owned(),
                 secret_access_key: DEMO_SECRET_ACCESS_KEY.to_owned(),
                 session_token: None,
@@ -93,7 +93,7 @@ pub struct RegionAddresses {
 
 /// A key pair that requests may be signed with.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Credential {
+pub struct KnownCredential {
     /// `AKIA…`, or `ASIA…` for temporary ones. Unique.
     pub access_key_id: String,
     /// The secret.
@@ -102,7 +102,7 @@ pub struct Credential {
     pub session_token: Option<String>,
 }
 
-impl std::fmt::Debug for Credential {
+impl std::fmt::Debug for KnownCredential {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(out, "Credential({}, [redacted])", self.access_key_id)
     }

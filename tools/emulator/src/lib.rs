@@ -22,5 +22,7 @@ pub mod server;
 mod shutdown;
 mod state;
 
-pub use config::{Config, Credential, EmulatorError, RegionAddresses, RegionConfig, Strictness, TlsConfig};
+pub use config::{
+    EmulatorConfig, EmulatorError, KnownCredential, RegionAddresses, RegionConfig, Strictness, TlsConfig,
+};
 pub use server::Emulator;

@@ -10,11 +10,11 @@ use clap::Parser;
 use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 
-use arguments::Arguments;
+use arguments::EmulatorArguments;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    match run(Arguments::parse()).await {
+    match run(EmulatorArguments::parse()).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(message) => {
             eprintln!("bedrock-emulator: {message}");
@@ -23,7 +23,7 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn run(arguments: Arguments) -> Result<(), String> {
+async fn run(arguments: EmulatorArguments) -> Result<(), String> {
     let ca_out = arguments.ca_out.clone();
     let mut terminated = signal(SignalKind::terminate())
         .map_err(|error| format!("expected to catch signals, but found {error}"))?;

@@ -8,9 +8,9 @@ pub(crate) fn mix(value: u64) -> u64 {
 }
 
 /// Numbers that look random and are the same for the same request.
-pub(crate) struct Dice(u64);
+pub(crate) struct SplitMix(u64);
 
-impl Dice {
+impl SplitMix {
     pub(crate) fn of(digest: &[u8; 32]) -> Self {
         let mut seed = [0; 8];
         seed.copy_from_slice(&digest[..8]);

@@ -10,17 +10,17 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 
-use crate::config::{Config, EmulatorError, JOURNAL_VARIABLE, RegionAddresses, Strictness};
-use crate::control::api::{self, Board};
-use crate::control::fault::{Door, FaultRequest, Faults};
-use crate::control::pace::Paces;
-use crate::http::port::Port;
+use crate::config::{EmulatorConfig, EmulatorError, JOURNAL_VARIABLE, RegionAddresses, Strictness};
+use crate::control::api::{self, Controller};
+use crate::control::fault::{FaultRequest, Faults, PortMode};
+use crate::control::pace::PaceRules;
+use crate::http::port::RegionPort;
 use crate::http::tls;
 use crate::judge::verify::Keyring;
-use crate::log::request_log::{Log, Summary};
+use crate::log::request_log::{RegionSummary, RequestLog};
 use crate::random::mix;
-use crate::shutdown::Lifeline;
-use crate::state::{Region, Shared};
+use crate::shutdown::Shutdown;
+use crate::state::{EmulatorState, RegionState};
 
 /// A running emulator. Dropping it stops it too, without waiting.
 #[derive(Debug)]
@@ -28,7 +28,7 @@ pub struct Emulator {
     addresses: BTreeMap<String, RegionAddresses>,
     control: SocketAddr,
     ca_pem: String,
-    board: Board,
+    board: Controller,
     stop: watch::Sender<bool>,
     ended: mpsc::Receiver<()>,
 }
@@ -38,7 +38,7 @@ impl Emulator {
     ///
     /// # Errors
     /// A port that is taken is named; nothing stays open then.
-    pub async fn start(config: Config) -> Result<Self, EmulatorError> {
+    pub async fn start(config: EmulatorConfig) -> Result<Self, EmulatorError> {
         let names: BTreeSet<&str> = config.regions.iter().map(|region| region.name.as_str()).collect();
         if names.is_empty() || names.len() != config.regions.len() || names.contains("") {
             let found: Vec<&str> = config.regions.iter().map(|region| region.name.as_str()).collect();
@@ -51,11 +51,11 @@ impl Emulator {
                 .map(PathBuf::from)
         };
         let journal = config.journal.clone().or_else(shared_journal);
-        let log = Arc::new(Log::open(config.log_limit, journal)?);
+        let log = Arc::new(RequestLog::open(config.log_limit, journal)?);
         let shared = Arc::new(shared(&config, log));
         let (stop, stopped) = watch::channel(false);
         let (alive, ended) = mpsc::channel(1);
-        let life = Lifeline {
+        let life = Shutdown {
             stop: stopped,
             _alive: alive,
         };
@@ -63,16 +63,16 @@ impl Emulator {
         let (control_listener, control) =
             bind(SocketAddr::new(config.bind, config.control_port), "control").await?;
         let mut addresses = BTreeMap::new();
-        let mut board = Board {
+        let mut board = Controller {
             shared: shared.clone(),
             regions: Vec::new(),
         };
         let mut ports = Vec::new();
         for wanted in config.regions {
-            let region = Arc::new(Region {
+            let region = Arc::new(RegionState {
                 name: wanted.name.clone(),
                 shared: shared.clone(),
-                door: watch::channel(Door::Open).0,
+                door: watch::channel(PortMode::Open).0,
             });
             let mut found = RegionAddresses {
                 http: None,
@@ -93,11 +93,11 @@ impl Emulator {
                     &mut found.http
                 };
                 *slot = Some(address);
-                let (sender, receiver) = watch::channel(Door::Open);
+                let (sender, receiver) = watch::channel(PortMode::Open);
                 reached.push(receiver);
                 let region = region.clone();
                 ports.push((
-                    Port {
+                    RegionPort {
                         region,
                         address,
                         tls,
@@ -108,7 +108,7 @@ impl Emulator {
                 ));
             }
             addresses.insert(wanted.name, found);
-            board.regions.push(api::Doors {
+            board.regions.push(api::RegionPorts {
                 region,
                 addresses: found,
                 reached,
@@ -144,7 +144,7 @@ impl Emulator {
     }
 
     /// The log of all regions.
-    pub fn log(&self) -> &Log {
+    pub fn log(&self) -> &RequestLog {
         &self.board.shared.log
     }
 
@@ -159,12 +159,12 @@ impl Emulator {
     }
 
     /// The paces in force.
-    pub fn paces(&self) -> &Paces {
+    pub fn paces(&self) -> &PaceRules {
         &self.board.shared.paces
     }
 
     /// Counts by region.
-    pub fn summary(&self) -> BTreeMap<String, Summary> {
+    pub fn summary(&self) -> BTreeMap<String, RegionSummary> {
         self.log().summary()
     }
 
@@ -186,10 +186,10 @@ impl Drop for Emulator {
     }
 }
 
-fn shared(config: &Config, log: Arc<Log>) -> Shared {
+fn shared(config: &EmulatorConfig, log: Arc<RequestLog>) -> EmulatorState {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let seed = now.as_secs() << 20 ^ u64::from(now.subsec_nanos()) ^ u64::from(std::process::id()) << 44;
-    Shared {
+    EmulatorState {
         keyring: Keyring {
             credentials: config.credentials.clone(),
             api_keys: config.api_keys.clone(),
@@ -198,7 +198,7 @@ fn shared(config: &Config, log: Arc<Log>) -> Shared {
         base_path: config.base_path.clone(),
         is_strict: AtomicBool::new(config.strictness == Strictness::Refuse),
         faults: Faults::default(),
-        paces: Paces::default(),
+        paces: PaceRules::default(),
         log,
         stopping: Arc::new(AtomicBool::new(false)),
         connections: AtomicU64::new(0),

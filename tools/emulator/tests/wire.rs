@@ -4,9 +4,9 @@ mod client;
 
 use std::time::Duration;
 
-use bedrock_emulator::log::request_log::{Ended, Entry};
-use bedrock_emulator::{Config, Emulator, EmulatorError, RegionConfig, TlsConfig};
-use client::{Client, MODEL};
+use bedrock_emulator::log::request_log::{Ended, LogEntry};
+use bedrock_emulator::{Emulator, EmulatorConfig, EmulatorError, RegionConfig, TlsConfig};
+use client::{MODEL, SigningClient};
 use http_body_util::BodyExt;
 use hyper::StatusCode;
 use tokio::net::{TcpListener, TcpStream};
@@ -19,9 +19,9 @@ async fn start() -> Emulator {
         plain_port: Some(0),
         tls_port: Some(0),
     };
-    Emulator::start(Config {
+    Emulator::start(EmulatorConfig {
         regions: vec![region],
-        ..Config::default()
+        ..EmulatorConfig::default()
     })
     .await
     .unwrap()
@@ -35,7 +35,7 @@ async fn fault(emulator: &Emulator, json: &str) {
 }
 
 /// The entries, as soon as there are `count`.
-async fn entries(emulator: &Emulator, count: usize) -> Vec<Entry> {
+async fn entries(emulator: &Emulator, count: usize) -> Vec<LogEntry> {
     for _ in 0..1000 {
         let (_, found) = emulator.log().read(0, None);
         if found.len() >= count {
@@ -49,7 +49,7 @@ async fn entries(emulator: &Emulator, count: usize) -> Vec<Entry> {
 #[tokio::test]
 async fn a_signed_request_over_http2_with_prior_knowledge_is_believed_even_when_strict() {
     let emulator = start().await;
-    let mut client = Client::http2(&emulator, REGION).await;
+    let mut client = SigningClient::http2(&emulator, REGION).await;
     let (status, body) = client.converse("hello").await;
     assert_eq!(status, StatusCode::OK, "{body}");
     assert!(body.contains("hello") && body.contains(REGION) && body.contains(MODEL));
@@ -64,14 +64,14 @@ async fn a_signed_request_over_http2_with_prior_knowledge_is_believed_even_when_
 #[tokio::test]
 async fn alpn_chooses_http2_over_tls() {
     let emulator = start().await;
-    let mut client = Client::http2_over_tls(&emulator, REGION).await;
+    let mut client = SigningClient::http2_over_tls(&emulator, REGION).await;
     assert_eq!(client.converse("hello").await.0, StatusCode::OK);
     let entry = entries(&emulator, 1).await.remove(0);
     assert!(entry.tls && entry.protocol == "h2");
     emulator.shutdown().await;
 }
 
-fn given(certificate: &str, key: &str) -> Config {
+fn given(certificate: &str, key: &str) -> EmulatorConfig {
     let region = RegionConfig {
         name: REGION.to_owned(),
         plain_port: None,
@@ -81,10 +81,10 @@ fn given(certificate: &str, key: &str) -> Config {
         certificate: certificate.to_owned(),
         key: key.to_owned(),
     };
-    Config {
+    EmulatorConfig {
         regions: vec![region],
         tls,
-        ..Config::default()
+        ..EmulatorConfig::default()
     }
 }
 
@@ -99,7 +99,7 @@ async fn a_given_certificate_is_served_and_a_wrong_one_named() {
         (emulator.ca_pem(), emulator.addresses()[REGION].http),
         (certificate.as_str(), None)
     );
-    let mut client = Client::http2_over_tls(&emulator, REGION).await;
+    let mut client = SigningClient::http2_over_tls(&emulator, REGION).await;
     assert_eq!(client.converse("hello").await.0, StatusCode::OK);
     emulator.shutdown().await;
 
@@ -129,7 +129,7 @@ async fn a_given_certificate_is_served_and_a_wrong_one_named() {
 #[tokio::test]
 async fn faults_of_one_http2_stream_leave_its_connection_alone() {
     let emulator = start().await;
-    let mut client = Client::http2(&emulator, REGION).await;
+    let mut client = SigningClient::http2(&emulator, REGION).await;
     for kind in ["reset", "reset_after_request_headers", "cut"] {
         fault(
             &emulator,
@@ -157,7 +157,7 @@ async fn faults_of_one_http2_stream_leave_its_connection_alone() {
 #[tokio::test]
 async fn a_client_that_cancels_an_http2_stream_is_noticed() {
     let emulator = start().await;
-    let mut client = Client::http2(&emulator, REGION).await;
+    let mut client = SigningClient::http2(&emulator, REGION).await;
     fault(&emulator, r#"{"kind":"silent_start","count":1}"#).await;
     let response = client.send("converse-stream", "x").await.unwrap();
     assert_eq!(response.status(), StatusCode::OK);
@@ -172,7 +172,7 @@ async fn a_client_that_cancels_an_http2_stream_is_noticed() {
 #[tokio::test]
 async fn another_body_than_the_signed_one_is_refused() {
     let emulator = start().await;
-    let mut client = Client::http2(&emulator, REGION).await;
+    let mut client = SigningClient::http2(&emulator, REGION).await;
     client.tamper = true;
     let (status, body) = client.converse("hello").await;
     assert_eq!(status, StatusCode::FORBIDDEN);
@@ -184,7 +184,7 @@ async fn another_body_than_the_signed_one_is_refused() {
 #[tokio::test]
 async fn a_header_that_no_gateway_sends_is_refused_by_default() {
     let emulator = start().await;
-    let mut client = Client::http2(&emulator, REGION).await;
+    let mut client = SigningClient::http2(&emulator, REGION).await;
     client.extra_header = Some(("x-envoy-attempt-count", "1"));
     let (status, body) = client.converse("hello").await;
     assert_eq!(status, StatusCode::BAD_REQUEST);
@@ -198,14 +198,14 @@ async fn a_header_that_no_gateway_sends_is_refused_by_default() {
 async fn a_refused_region_breaks_its_connections_and_comes_back_on_its_port() {
     let emulator = start().await;
     let address = emulator.addresses()[REGION].http.unwrap();
-    let mut client = Client::http2(&emulator, REGION).await;
+    let mut client = SigningClient::http2(&emulator, REGION).await;
     client.converse("before").await;
     fault(&emulator, r#"{"kind":"refused"}"#).await;
     assert!(client.send("converse", "pooled").await.is_err());
     let refused = TcpStream::connect(address).await.unwrap_err();
     assert_eq!(refused.kind(), std::io::ErrorKind::ConnectionRefused);
     emulator.clear_faults().await;
-    let mut client = Client::http2(&emulator, REGION).await;
+    let mut client = SigningClient::http2(&emulator, REGION).await;
     assert_eq!(client.converse("after").await.0, StatusCode::OK);
     emulator.shutdown().await;
 }
@@ -219,7 +219,7 @@ async fn shutdown_ends_what_hangs_and_leaves_neither_tasks_nor_ports() {
     fault(&emulator, r#"{"kind":"silent_start"}"#).await;
     fault(&emulator, r#"{"kind":"hang"}"#).await;
     // Three that never finish: in a stream, in a request and in a TLS handshake.
-    let mut client = Client::http2(&emulator, REGION).await;
+    let mut client = SigningClient::http2(&emulator, REGION).await;
     let silent = client.send("converse-stream", "x").await.unwrap();
     let hanging = tokio::spawn(async move { client.send("converse", "x").await.is_err() });
     let _handshake = TcpStream::connect(tls).await.unwrap();
@@ -247,18 +247,18 @@ async fn a_port_that_is_taken_and_a_region_named_twice_are_named() {
         plain_port: Some(port),
         tls_port: None,
     };
-    let error = Emulator::start(Config {
+    let error = Emulator::start(EmulatorConfig {
         regions: vec![region.clone()],
-        ..Config::default()
+        ..EmulatorConfig::default()
     })
     .await
     .unwrap_err();
     assert!(matches!(&error, EmulatorError::Bind { address, .. } if address.port() == port));
     assert!(error.to_string().contains("http of us-west-2"), "{error}");
 
-    let twice = Config {
+    let twice = EmulatorConfig {
         regions: vec![region.clone(), region],
-        ..Config::default()
+        ..EmulatorConfig::default()
     };
     assert!(matches!(
         Emulator::start(twice).await.unwrap_err(),

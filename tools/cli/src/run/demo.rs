@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
 use bedrock_emulator::config::{DEMO_ACCESS_KEY_ID, DEMO_API_KEY, DEMO_SECRET_ACCESS_KEY};
-use bedrock_emulator::{Config, Credential, Emulator, RegionConfig, TlsConfig};
+use bedrock_emulator::{Emulator, EmulatorConfig, KnownCredential, RegionConfig, TlsConfig};
 use envoy_bedrock::contract::settings::{CredentialSettings, DeploymentSettings, EnvName};
 
 use crate::blueprint::{Blueprint, Endpoint};
@@ -80,7 +80,7 @@ impl Demo {
 }
 
 impl DemoPart<'_> {
-    fn config(&self, blueprint: &Blueprint, keys: &DemoKeys) -> Config {
+    fn config(&self, blueprint: &Blueprint, keys: &DemoKeys) -> EmulatorConfig {
         let regions: BTreeSet<&str> = self.endpoints.iter().map(|(_, region)| *region).collect();
         let region = |name: &str| RegionConfig {
             name: name.to_owned(),
@@ -91,7 +91,7 @@ impl DemoPart<'_> {
             .endpoints
             .iter()
             .filter_map(|(endpoint, _)| endpoint.server_name.clone());
-        Config {
+        EmulatorConfig {
             regions: regions.into_iter().map(region).collect(),
             credentials: keys.credentials.values().cloned().collect(),
             api_keys: keys.api_keys.iter().cloned().collect(),
@@ -102,7 +102,7 @@ impl DemoPart<'_> {
                 host_names: host_names.collect(),
             },
             base_path: self.base_path.to_owned(),
-            ..Config::default()
+            ..EmulatorConfig::default()
         }
     }
 }
@@ -144,7 +144,7 @@ fn parts(blueprint: &Blueprint) -> Result<Vec<DemoPart<'_>>, String> {
 /// The credentials that the emulator knows: the user's where there are some, made-up ones for the rest.
 #[derive(Default)]
 struct DemoKeys {
-    credentials: BTreeMap<String, Credential>,
+    credentials: BTreeMap<String, KnownCredential>,
     api_keys: BTreeSet<String>,
     variables: BTreeMap<String, String>,
 }
@@ -176,7 +176,7 @@ impl DemoKeys {
                     secret_access_key,
                     session_token,
                 } => {
-                    let credential = Credential {
+                    let credential = KnownCredential {
                         access_key_id: value(access_key_id, &demo_access_key_id(access_key_id)),
                         secret_access_key: value(secret_access_key, DEMO_SECRET_ACCESS_KEY),
                         session_token: session_token.as_ref().map(|name| value(name, DEMO_SESSION_TOKEN)),
@@ -188,7 +188,7 @@ impl DemoKeys {
         Ok(keys)
     }
 
-    fn insert(&mut self, credential: Credential) -> Result<(), String> {
+    fn insert(&mut self, credential: KnownCredential) -> Result<(), String> {
         let id = credential.access_key_id.clone();
         match self.credentials.get(&id) {
             Some(known) if *known != credential => Err(format!(

@@ -10,9 +10,9 @@
 //! | `POST /pace` | sets how fast and long answers are ([`PaceRule`]) |
 //! | `DELETE /pace` | back to the defaults |
 //! | `POST /mode` | `{"hostile": bool}`: whether requests are wrong on purpose; `{"strict": bool}`: whether violations are refused |
-//! | `GET /log[?since=n][&region=r][&format=lines]` | `{"next": n, "in_flight": n, "entries": […]}`, or one entry a line ([`crate::log::request_log::Entry`]) |
+//! | `GET /log[?since=n][&region=r][&format=lines]` | `{"next": n, "in_flight": n, "entries": […]}`, or one entry a line ([`crate::log::request_log::LogEntry`]) |
 //! | `DELETE /log` | forgets entries and counts |
-//! | `GET /summary` | counts by region ([`crate::log::request_log::Summary`]) |
+//! | `GET /summary` | counts by region ([`crate::log::request_log::RegionSummary`]) |
 //!
 //! When an answer comes, the change is in force: ports are really closed, or open. A fault has a `kind`, and may have
 //! a `match` (`region`, `access_key_id`, `model`, `operation`), a `count` or a `rate`:
@@ -45,54 +45,54 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use crate::config::RegionAddresses;
-use crate::control::fault::{Door, FaultRequest};
+use crate::control::fault::{FaultRequest, PortMode};
 use crate::control::pace::PaceRule;
 use crate::judge::route::percent_decode;
-use crate::shutdown::Lifeline;
-use crate::state::{Region, Shared};
+use crate::shutdown::Shutdown;
+use crate::state::{EmulatorState, RegionState};
 
 /// Largest body of a control request, in bytes.
 const BODY_LIMIT_BYTES: usize = 64 * 1024;
 
 /// What the control API rules.
 #[derive(Clone, Debug)]
-pub(crate) struct Board {
-    pub(crate) shared: Arc<Shared>,
-    pub(crate) regions: Vec<Doors>,
+pub(crate) struct Controller {
+    pub(crate) shared: Arc<EmulatorState>,
+    pub(crate) regions: Vec<RegionPorts>,
 }
 
 /// A region, and how far its ports have followed its door.
 #[derive(Clone, Debug)]
-pub(crate) struct Doors {
-    pub(crate) region: Arc<Region>,
+pub(crate) struct RegionPorts {
+    pub(crate) region: Arc<RegionState>,
     pub(crate) addresses: RegionAddresses,
-    pub(crate) reached: Vec<watch::Receiver<Door>>,
+    pub(crate) reached: Vec<watch::Receiver<PortMode>>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Mode {
+struct ModeRequest {
     hostile: Option<bool>,
     strict: Option<bool>,
 }
 
-type Query = BTreeMap<String, String>;
+type QueryParameters = BTreeMap<String, String>;
 
-enum Reply {
+enum ControlReply {
     Json(Value),
     Lines(String),
 }
 
-struct Wrong(StatusCode, String);
+struct ControlError(StatusCode, String);
 
-impl Wrong {
+impl ControlError {
     fn request(message: impl Into<String>) -> Self {
         Self(StatusCode::BAD_REQUEST, message.into())
     }
 }
 
 /// Serves until the emulator stops.
-pub(crate) async fn serve(board: Board, listener: TcpListener, mut life: Lifeline) {
+pub(crate) async fn serve(board: Controller, listener: TcpListener, mut life: Shutdown) {
     let each = life.clone();
     let accepting = async {
         loop {
@@ -117,11 +117,11 @@ pub(crate) async fn serve(board: Board, listener: TcpListener, mut life: Lifelin
     }
 }
 
-async fn answer(board: Board, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
+async fn answer(board: Controller, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
     let (status, media, text) = match board.act(request).await {
-        Ok(Reply::Json(value)) => (StatusCode::OK, "application/json", value.to_string()),
-        Ok(Reply::Lines(text)) => (StatusCode::OK, "application/jsonl", text),
-        Err(Wrong(status, message)) => (
+        Ok(ControlReply::Json(value)) => (StatusCode::OK, "application/json", value.to_string()),
+        Ok(ControlReply::Lines(text)) => (StatusCode::OK, "application/jsonl", text),
+        Err(ControlError(status, message)) => (
             status,
             "application/json",
             json!({ "error": message }).to_string(),
@@ -135,8 +135,8 @@ async fn answer(board: Board, request: Request<Incoming>) -> Result<Response<Ful
     Ok(response)
 }
 
-impl Board {
-    async fn act(&self, request: Request<Incoming>) -> Result<Reply, Wrong> {
+impl Controller {
+    async fn act(&self, request: Request<Incoming>) -> Result<ControlReply, ControlError> {
         let (parts, body) = request.into_parts();
         let query = parse_query(parts.uri.query().unwrap_or_default())?;
         let shared = &self.shared;
@@ -147,7 +147,7 @@ impl Board {
             ("GET", "/faults") => json!(shared.faults.list()),
             ("POST", "/faults") => {
                 let fault: FaultRequest = read(body).await?;
-                json!({ "id": self.add_fault(fault).await.map_err(Wrong::request)? })
+                json!({ "id": self.add_fault(fault).await.map_err(ControlError::request)? })
             }
             ("DELETE", "/faults") => {
                 let id = number(&query, "id")?;
@@ -157,9 +157,9 @@ impl Board {
             }
             ("POST", "/pace") => {
                 let rule: PaceRule = read(body).await?;
-                self.check_region(rule.filter.region.as_deref())
-                    .map_err(Wrong::request)?;
-                shared.paces.add(rule).map_err(Wrong::request)?;
+                self.check_region(rule.matcher.region.as_deref())
+                    .map_err(ControlError::request)?;
+                shared.paces.add(rule).map_err(ControlError::request)?;
                 done
             }
             ("DELETE", "/pace") => {
@@ -177,13 +177,13 @@ impl Board {
             }
             ("GET", "/summary") => json!(shared.log.summary()),
             (method, path) => {
-                return Err(Wrong(
+                return Err(ControlError(
                     StatusCode::NOT_FOUND,
                     format!("expected a path of the control API, but found {method} {path}"),
                 ));
             }
         };
-        Ok(Reply::Json(value))
+        Ok(ControlReply::Json(value))
     }
 
     fn addresses(&self) -> Value {
@@ -196,7 +196,7 @@ impl Board {
 
     /// Sets a fault, and returns its id when it is in force.
     pub(crate) async fn add_fault(&self, fault: FaultRequest) -> Result<u64, String> {
-        self.check_region(fault.filter.region.as_deref())?;
+        self.check_region(fault.matcher.region.as_deref())?;
         let id = self.shared.faults.add(fault)?;
         self.move_doors().await;
         Ok(id)
@@ -238,7 +238,7 @@ impl Board {
         }
     }
 
-    fn set_mode(&self, mode: &Mode) {
+    fn set_mode(&self, mode: &ModeRequest) {
         if let Some(hostile) = mode.hostile {
             self.shared.log.set_hostile(hostile);
         }
@@ -247,7 +247,7 @@ impl Board {
         }
     }
 
-    fn log(&self, query: &Query) -> Result<Reply, Wrong> {
+    fn log(&self, query: &QueryParameters) -> Result<ControlReply, ControlError> {
         let in_flight = self.shared.log.in_flight();
         let since = number(query, "since")?.unwrap_or(0);
         let (next, entries) = self
@@ -256,42 +256,43 @@ impl Board {
             .read(since, query.get("region").map(String::as_str));
         let entries: Vec<Value> = entries.iter().map(|entry| json!(entry.as_ref())).collect();
         match query.get("format").map(String::as_str) {
-            None | Some("json") => Ok(Reply::Json(
+            None | Some("json") => Ok(ControlReply::Json(
                 json!({ "next": next, "in_flight": in_flight, "entries": entries }),
             )),
-            Some("lines") => Ok(Reply::Lines(
+            Some("lines") => Ok(ControlReply::Lines(
                 entries.iter().map(|entry| format!("{entry}\n")).collect(),
             )),
-            Some(found) => Err(Wrong::request(format!(
+            Some(found) => Err(ControlError::request(format!(
                 "expected format json or lines, but found {found}"
             ))),
         }
     }
 }
 
-async fn read<T: DeserializeOwned>(body: Incoming) -> Result<T, Wrong> {
+async fn read<T: DeserializeOwned>(body: Incoming) -> Result<T, ControlError> {
     let body = Limited::new(body, BODY_LIMIT_BYTES).collect().await;
-    let body = body.map_err(|error| Wrong::request(format!("expected a short body, but found {error}")))?;
-    serde_json::from_slice(&body.to_bytes()).map_err(|error| Wrong::request(error.to_string()))
+    let body =
+        body.map_err(|error| ControlError::request(format!("expected a short body, but found {error}")))?;
+    serde_json::from_slice(&body.to_bytes()).map_err(|error| ControlError::request(error.to_string()))
 }
 
-fn parse_query(query: &str) -> Result<Query, Wrong> {
-    let mut found = Query::new();
+fn parse_query(query: &str) -> Result<QueryParameters, ControlError> {
+    let mut found = QueryParameters::new();
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
         let value = percent_decode(value)
-            .ok_or_else(|| Wrong::request(format!("expected percent-encoding, but found {value}")))?;
+            .ok_or_else(|| ControlError::request(format!("expected percent-encoding, but found {value}")))?;
         found.insert(name.to_owned(), value);
     }
     Ok(found)
 }
 
-fn number(query: &Query, name: &str) -> Result<Option<u64>, Wrong> {
+fn number(query: &QueryParameters, name: &str) -> Result<Option<u64>, ControlError> {
     let Some(text) = query.get(name) else {
         return Ok(None);
     };
     let parsed = text.parse();
     parsed
         .map(Some)
-        .map_err(|_| Wrong::request(format!("expected a number as {name}, but found {text}")))
+        .map_err(|_| ControlError::request(format!("expected a number as {name}, but found {text}")))
 }

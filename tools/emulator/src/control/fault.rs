@@ -6,9 +6,9 @@ use std::time::Duration;
 use hyper::StatusCode;
 use serde::{Deserialize, Serialize};
 
-use crate::api_error::{ApiError, Layer};
-use crate::control::matcher::{Filter, Subject};
-use crate::judge::route::Operation;
+use crate::api_error::{ApiError, ErrorLayer};
+use crate::control::matcher::{Matcher, Subject};
+use crate::judge::route::ApiOperation;
 use crate::random::mix;
 
 /// A fault as the control API takes it.
@@ -19,7 +19,7 @@ pub struct FaultRequest {
     pub kind: FaultName,
     /// To which requests.
     #[serde(rename = "match", default)]
-    pub filter: Filter,
+    pub matcher: Matcher,
     /// To how many of them; all when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub count: Option<u64>,
@@ -118,7 +118,7 @@ impl Fault {
 
 /// Whether a region's ports are open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Door {
+pub(crate) enum PortMode {
     Open,
     Refused,
     Blackhole,
@@ -126,7 +126,7 @@ pub(crate) enum Door {
 
 /// When faults are asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Stage {
+pub(crate) enum FaultStage {
     /// The headers are in.
     Headers,
     /// The request was read and believed.
@@ -135,7 +135,7 @@ pub(crate) enum Stage {
 
 /// A fault in force, as `GET /faults` shows it.
 #[derive(Clone, Debug, Serialize)]
-pub struct Active {
+pub struct ActiveFault {
     /// For `DELETE /faults?id=…`.
     pub id: u64,
     /// Requests that it hit.
@@ -149,7 +149,7 @@ pub struct Active {
 
 /// The faults in force, in the order in which they were set: the first that matches hits.
 #[derive(Debug, Default)]
-pub struct Faults(Mutex<(u64, Vec<Active>)>);
+pub struct Faults(Mutex<(u64, Vec<ActiveFault>)>);
 
 impl Faults {
     /// Adds a fault and returns its id, or says what is wrong with it.
@@ -158,7 +158,7 @@ impl Faults {
         let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         held.0 += 1;
         let id = held.0;
-        held.1.push(Active {
+        held.1.push(ActiveFault {
             id,
             hits: 0,
             candidates: 0,
@@ -172,37 +172,37 @@ impl Faults {
         let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         held.1.retain(|active| {
             id.is_some_and(|id| id != active.id)
-                || region.is_some_and(|region| active.request.filter.region.as_deref() != Some(region))
+                || region.is_some_and(|region| active.request.matcher.region.as_deref() != Some(region))
         });
     }
 
     /// All of them, also those that are used up.
-    pub fn list(&self) -> Vec<Active> {
+    pub fn list(&self) -> Vec<ActiveFault> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).1.clone()
     }
 
-    pub(crate) fn door(&self, region: &str) -> Door {
+    pub(crate) fn door(&self, region: &str) -> PortMode {
         let held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let mut doors = held
             .1
             .iter()
-            .filter(|active| active.request.filter.admits_region(region));
+            .filter(|active| active.request.matcher.admits_region(region));
         doors
             .find_map(|active| match active.request.kind {
-                FaultName::Refused => Some(Door::Refused),
-                FaultName::Blackhole => Some(Door::Blackhole),
+                FaultName::Refused => Some(PortMode::Refused),
+                FaultName::Blackhole => Some(PortMode::Blackhole),
                 _ => None,
             })
-            .unwrap_or(Door::Open)
+            .unwrap_or(PortMode::Open)
     }
 
     /// The fault that hits this request at this stage.
-    pub(crate) fn take(&self, stage: Stage, subject: &Subject<'_>) -> Option<(u64, Fault)> {
+    pub(crate) fn take(&self, stage: FaultStage, subject: &Subject<'_>) -> Option<(u64, Fault)> {
         let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         for active in &mut held.1 {
             let request = &active.request;
             if request.kind.stage() != Some(stage)
-                || !request.filter.admits(subject)
+                || !request.matcher.admits(subject)
                 || (request.kind.needs_stream() && !is_stream(subject.operation))
                 || request.count.is_some_and(|count| active.hits >= count)
             {
@@ -219,10 +219,10 @@ impl Faults {
     }
 }
 
-fn is_stream(operation: Option<Operation>) -> bool {
+fn is_stream(operation: Option<ApiOperation>) -> bool {
     matches!(
         operation,
-        Some(Operation::ConverseStream | Operation::InvokeWithResponseStream)
+        Some(ApiOperation::ConverseStream | ApiOperation::InvokeWithResponseStream)
     )
 }
 
@@ -234,11 +234,11 @@ fn is_drawn(rate: Option<f64>, candidate: u64) -> bool {
 
 impl FaultName {
     /// When it strikes; `None` for those of whole regions.
-    fn stage(self) -> Option<Stage> {
+    fn stage(self) -> Option<FaultStage> {
         match self {
             Self::Refused | Self::Blackhole => None,
-            Self::ResetAfterRequestHeaders => Some(Stage::Headers),
-            _ => Some(Stage::Judged),
+            Self::ResetAfterRequestHeaders => Some(FaultStage::Headers),
+            _ => Some(FaultStage::Judged),
         }
     }
 
@@ -262,7 +262,7 @@ impl FaultRequest {
             }
         }
         if self.kind.stage().is_none()
-            && (!self.filter.is_by_region() || self.count.is_some() || self.rate.is_some())
+            && (!self.matcher.is_by_region() || self.count.is_some() || self.rate.is_some())
         {
             return Err(
                 "expected nothing but a region to match, as the fault is one of its ports".to_owned(),
@@ -318,7 +318,7 @@ impl FaultRequest {
             "UnrecognizedClientException",
         ];
         if of_access.contains(&error.code.as_str()) {
-            error.layer = Layer::Access;
+            error.layer = ErrorLayer::Access;
         }
         error
     }
@@ -339,14 +339,14 @@ mod tests {
             region,
             access_key_id: Some("AK"),
             model: Some("m"),
-            operation: Some(Operation::Converse),
+            operation: Some(ApiOperation::Converse),
         }
     }
 
     #[test]
     fn a_counted_fault_hits_that_many_requests_of_its_region() {
         let faults = faults(r#"{"kind":"status","status":429,"count":2,"match":{"region":"a"}}"#);
-        let hit = |region| faults.take(Stage::Judged, &subject(region)).is_some();
+        let hit = |region| faults.take(FaultStage::Judged, &subject(region)).is_some();
         assert_eq!(
             [hit("b"), hit("a"), hit("a"), hit("a")],
             [false, true, true, false]
@@ -357,7 +357,7 @@ mod tests {
     fn a_rate_hits_about_that_share() {
         let faults = faults(r#"{"kind":"hang","rate":0.3}"#);
         let hits = (0..1000)
-            .filter(|_| faults.take(Stage::Judged, &subject("a")).is_some())
+            .filter(|_| faults.take(FaultStage::Judged, &subject("a")).is_some())
             .count();
         assert!((250..350).contains(&hits), "{hits}");
     }
@@ -365,17 +365,20 @@ mod tests {
     #[test]
     fn faults_of_streams_spare_other_operations() {
         let faults = faults(r#"{"kind":"exception"}"#);
-        assert!(faults.take(Stage::Judged, &subject("a")).is_none());
+        assert!(faults.take(FaultStage::Judged, &subject("a")).is_none());
     }
 
     #[test]
     fn a_closed_door_opens_when_its_fault_is_cleared() {
         let faults = faults(r#"{"kind":"refused","match":{"region":"a"}}"#);
-        assert_eq!((faults.door("a"), faults.door("b")), (Door::Refused, Door::Open));
+        assert_eq!(
+            (faults.door("a"), faults.door("b")),
+            (PortMode::Refused, PortMode::Open)
+        );
         faults.clear(None, Some("b"));
-        assert_eq!(faults.door("a"), Door::Refused);
+        assert_eq!(faults.door("a"), PortMode::Refused);
         faults.clear(None, Some("a"));
-        assert_eq!(faults.door("a"), Door::Open);
+        assert_eq!(faults.door("a"), PortMode::Open);
     }
 
     #[test]
@@ -398,7 +401,7 @@ mod tests {
     #[test]
     fn credentials_errors_are_spelled_as_the_access_layer_does() {
         let json = r#"{"kind":"status","status":403,"error_type":"ExpiredTokenException","message":"old"}"#;
-        let Some((_, Fault::Status(error))) = faults(json).take(Stage::Judged, &subject("a")) else {
+        let Some((_, Fault::Status(error))) = faults(json).take(FaultStage::Judged, &subject("a")) else {
             panic!("expected a status")
         };
         assert_eq!(&error.body()[..], br#"{"Message":"old"}"#);

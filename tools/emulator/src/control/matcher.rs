@@ -2,12 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::judge::route::Operation;
+use crate::judge::route::ApiOperation;
 
 /// Conditions that must all hold; absent ones do.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Filter {
+pub struct Matcher {
     /// Name of the region.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub region: Option<String>,
@@ -19,7 +19,7 @@ pub struct Filter {
     pub model: Option<String>,
     /// The operation.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub operation: Option<Operation>,
+    pub operation: Option<ApiOperation>,
 }
 
 /// What a filter looks at.
@@ -28,10 +28,10 @@ pub(crate) struct Subject<'a> {
     pub(crate) region: &'a str,
     pub(crate) access_key_id: Option<&'a str>,
     pub(crate) model: Option<&'a str>,
-    pub(crate) operation: Option<Operation>,
+    pub(crate) operation: Option<ApiOperation>,
 }
 
-impl Filter {
+impl Matcher {
     pub(crate) fn admits(&self, subject: &Subject<'_>) -> bool {
         self.admits_region(subject.region)
             && (self.access_key_id.is_none() || self.access_key_id.as_deref() == subject.access_key_id)

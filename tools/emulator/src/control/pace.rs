@@ -4,7 +4,7 @@ use std::sync::{Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
-use crate::control::matcher::{Filter, Subject};
+use crate::control::matcher::{Matcher, Subject};
 
 /// Most pieces of a streamed text.
 const EVENTS_LIMIT: usize = 100_000;
@@ -14,7 +14,7 @@ const RESPONSE_BYTES_LIMIT: usize = 8 * 1024 * 1024;
 /// The pace of an answer; absent members mean the default.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Pace {
+pub struct ResponsePace {
     /// Pieces of a streamed text (6 by default); start and end come on top.
     pub events: Option<usize>,
     /// Time between two events of a stream, in milliseconds.
@@ -31,16 +31,16 @@ pub struct Pace {
 pub struct PaceRule {
     /// For which.
     #[serde(rename = "match")]
-    pub filter: Filter,
+    pub matcher: Matcher,
     /// The pace.
-    pub pace: Pace,
+    pub pace: ResponsePace,
 }
 
 /// The rules in force; the last one that matches counts.
 #[derive(Debug, Default)]
-pub struct Paces(Mutex<Vec<PaceRule>>);
+pub struct PaceRules(Mutex<Vec<PaceRule>>);
 
-impl Paces {
+impl PaceRules {
     /// Adds a rule, or says which of its members is out of bounds.
     pub fn add(&self, rule: PaceRule) -> Result<(), String> {
         let bounds = [
@@ -61,12 +61,12 @@ impl Paces {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
-    pub(crate) fn find(&self, subject: &Subject<'_>) -> Pace {
+    pub(crate) fn find(&self, subject: &Subject<'_>) -> ResponsePace {
         let rules = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         rules
             .iter()
             .rev()
-            .find(|rule| rule.filter.admits(subject))
-            .map_or(Pace::default(), |rule| rule.pace)
+            .find(|rule| rule.matcher.admits(subject))
+            .map_or(ResponsePace::default(), |rule| rule.pace)
     }
 }

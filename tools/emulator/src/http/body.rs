@@ -11,8 +11,8 @@ use bytes::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use crate::http::reset::Breaker;
-use crate::log::recording::Exchange;
+use crate::http::reset::ResetHandle;
+use crate::log::recording::Recording;
 use crate::log::request_log::{Ended, unix_ms};
 
 /// Time for what was sent before a break to leave: a reset throws away what has not. As much again for each
@@ -23,9 +23,9 @@ const BREAK_UNIT_BYTES: usize = 256 * 1024;
 
 /// One step of a body.
 #[derive(Debug)]
-pub(crate) enum Step {
+pub(crate) enum BodyStep {
     /// Sends a frame.
-    Frame(crate::response::frame::Frame),
+    Frame(crate::response::frame::EventFrame),
     /// Waits this long.
     Wait(Duration),
     /// Breaks off.
@@ -36,30 +36,30 @@ pub(crate) enum Step {
 
 /// The body of a response.
 #[derive(Debug)]
-pub(crate) struct Answering {
-    steps: VecDeque<Step>,
+pub(crate) struct ResponseBody {
+    steps: VecDeque<BodyStep>,
     sent_bytes: usize,
     /// Known only for bodies in one piece.
     length: Option<u64>,
     pause: Option<Pin<Box<Sleep>>>,
-    exchange: Box<Exchange>,
+    exchange: Box<Recording>,
     /// Set for HTTP/1.1, where a stream is broken with its connection.
-    breaker: Option<Arc<Breaker>>,
+    breaker: Option<Arc<ResetHandle>>,
 }
 
-impl Answering {
+impl ResponseBody {
     /// A body in one piece, which reports the usage that the entry has.
-    pub(crate) fn whole(bytes: Bytes, mut exchange: Box<Exchange>) -> Self {
+    pub(crate) fn whole(bytes: Bytes, mut exchange: Box<Recording>) -> Self {
         let length = u64::try_from(bytes.len()).ok();
         if bytes.is_empty() {
             exchange.end(Ended::Complete);
         }
-        let frame = crate::response::frame::Frame {
+        let frame = crate::response::frame::EventFrame {
             bytes,
             reports_usage: true,
         };
         Self {
-            steps: [Step::Frame(frame)].into(),
+            steps: [BodyStep::Frame(frame)].into(),
             sent_bytes: 0,
             length,
             pause: None,
@@ -70,9 +70,9 @@ impl Answering {
 
     /// A body in steps.
     pub(crate) fn steps(
-        steps: VecDeque<Step>,
-        exchange: Box<Exchange>,
-        breaker: Option<Arc<Breaker>>,
+        steps: VecDeque<BodyStep>,
+        exchange: Box<Recording>,
+        breaker: Option<Arc<ResetHandle>>,
     ) -> Self {
         Self {
             steps,
@@ -88,7 +88,7 @@ impl Answering {
         self.pause = Some(Box::pin(sleep_until(Instant::now() + time)));
     }
 
-    fn send(&mut self, frame: crate::response::frame::Frame) -> Bytes {
+    fn send(&mut self, frame: crate::response::frame::EventFrame) -> Bytes {
         let entry = &mut self.exchange.entry;
         entry.usage_reported |= frame.reports_usage && entry.usage.is_some();
         if self.length.is_none() {
@@ -114,7 +114,7 @@ impl fmt::Display for BrokenOff {
 
 impl std::error::Error for BrokenOff {}
 
-impl Body for Answering {
+impl Body for ResponseBody {
     type Data = Bytes;
     type Error = BrokenOff;
 
@@ -128,23 +128,23 @@ impl Body for Answering {
                 self.pause = None;
             }
             match self.steps.pop_front() {
-                Some(Step::Frame(frame)) => {
+                Some(BodyStep::Frame(frame)) => {
                     let bytes = self.send(frame);
                     return Poll::Ready(Some(Ok(Frame::data(bytes))));
                 }
-                Some(Step::Wait(time)) => self.wait(time),
-                Some(Step::Silence) => {
-                    self.steps.push_front(Step::Silence);
+                Some(BodyStep::Wait(time)) => self.wait(time),
+                Some(BodyStep::Silence) => {
+                    self.steps.push_front(BodyStep::Silence);
                     return Poll::Pending;
                 }
-                Some(Step::Break) if self.exchange.entry.ended != Ended::Fault => {
+                Some(BodyStep::Break) if self.exchange.entry.ended != Ended::Fault => {
                     // Marked first, so that the pause does not come twice.
                     self.exchange.entry.ended = Ended::Fault;
-                    self.steps.push_front(Step::Break);
+                    self.steps.push_front(BodyStep::Break);
                     let units = u32::try_from(self.sent_bytes / BREAK_UNIT_BYTES).unwrap_or(u32::MAX);
                     self.wait(BEFORE_BREAK.saturating_mul(units.saturating_add(1)));
                 }
-                Some(Step::Break) => {
+                Some(BodyStep::Break) => {
                     self.exchange.end(Ended::Fault);
                     if let Some(breaker) = &self.breaker {
                         breaker.reset();

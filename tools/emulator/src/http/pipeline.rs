@@ -13,25 +13,25 @@ use hyper::{Request, Response, StatusCode, Version};
 use sha2::{Digest, Sha256};
 
 use crate::api_error::ApiError;
-use crate::control::fault::{Door, Fault, Stage};
+use crate::control::fault::{Fault, FaultStage, PortMode};
 use crate::control::matcher::Subject;
-use crate::control::pace::Pace;
-use crate::http::body::{Answering, BrokenOff};
-use crate::http::reset::Breaker;
+use crate::control::pace::ResponsePace;
+use crate::http::body::{BrokenOff, ResponseBody};
+use crate::http::reset::ResetHandle;
 use crate::http::script;
 use crate::judge::authorization::{offered_access_key_id, redact};
-use crate::judge::offered::Offered;
+use crate::judge::raw_request::RawRequest;
 use crate::judge::route::{self, Route};
 use crate::judge::verify::{Proof, verify};
 use crate::judge::{models, strict};
-use crate::log::recording::Exchange;
+use crate::log::recording::Recording;
 use crate::log::request_log::{Ended, unix_ms};
 use crate::random::mix;
-use crate::response::content::{Answer, Content};
 use crate::response::guardrail::found as guardrail_of;
-use crate::response::question::Question;
+use crate::response::model_request::ModelRequest;
+use crate::response::model_response::{ModelResponse, ResponseContent};
 use crate::response::respond::answer;
-use crate::state::{Region, Shared};
+use crate::state::{EmulatorState, RegionState};
 
 /// Largest body that is read at all, in bytes: above every limit of Bedrock's, and small enough for a test machine.
 const BODY_LIMIT_BYTES: usize = 64 * 1024 * 1024;
@@ -43,23 +43,23 @@ const BODY_SHA256: HeaderName = HeaderName::from_static("x-emulator-body-sha256"
 
 /// The connection of a request.
 #[derive(Clone, Debug)]
-pub(crate) struct Connection {
+pub(crate) struct ConnectionInfo {
     pub(crate) number: u64,
     pub(crate) tls: bool,
-    pub(crate) breaker: Arc<Breaker>,
+    pub(crate) breaker: Arc<ResetHandle>,
 }
 
 /// Answers a request that reached `region`. An error breaks its connection (HTTP/1.1) or its stream (HTTP/2).
 pub(crate) async fn handle(
-    region: Arc<Region>,
-    connection: Connection,
+    region: Arc<RegionState>,
+    connection: ConnectionInfo,
     request: Request<Incoming>,
-) -> Result<Response<Answering>, BrokenOff> {
+) -> Result<Response<ResponseBody>, BrokenOff> {
     let (parts, incoming) = request.into_parts();
     let breaker = (parts.version != Version::HTTP_2).then(|| connection.breaker.clone());
     let exchange = begin(&region, &connection, &parts);
     let route = route::find(&parts.method, parts.uri.path(), &region.shared.base_path);
-    let mut handling = Handling {
+    let mut handling = PendingRequest {
         region,
         parts,
         route,
@@ -68,25 +68,25 @@ pub(crate) async fn handle(
         access_key_id: None,
     };
     handling.note_claims();
-    if *handling.region.door.borrow() == Door::Blackhole {
+    if *handling.region.door.borrow() == PortMode::Blackhole {
         return std::future::pending().await;
     }
-    if let Some(fault) = handling.take(Stage::Headers) {
+    if let Some(fault) = handling.take(FaultStage::Headers) {
         return handling.strike(fault, None).await;
     }
     let body = match read(incoming).await {
         Ok(body) => body,
-        Err(Unread::TooLarge) => {
+        Err(BodyError::TooLarge) => {
             return Ok(handling.refuse(&ApiError::of_status(StatusCode::PAYLOAD_TOO_LARGE)));
         }
-        Err(Unread::Gone) => return Err(BrokenOff),
+        Err(BodyError::Gone) => return Err(BrokenOff),
     };
     let digest = handling.note_body(&body);
     if let Err(error) = handling.judge() {
         return Ok(handling.refuse(&error));
     }
     let pace = handling.region.shared.paces.find(&handling.subject());
-    let fault = handling.take(Stage::Judged);
+    let fault = handling.take(FaultStage::Judged);
     if let Some(fault @ (Fault::Status(_) | Fault::Reset | Fault::Hang)) = fault {
         return handling.strike(fault, None).await;
     }
@@ -106,18 +106,18 @@ pub(crate) async fn handle(
 }
 
 /// A request that is being handled.
-struct Handling {
-    region: Arc<Region>,
+struct PendingRequest {
+    region: Arc<RegionState>,
     parts: Parts,
     route: Option<Route>,
-    exchange: Box<Exchange>,
-    breaker: Option<Arc<Breaker>>,
+    exchange: Box<Recording>,
+    breaker: Option<Arc<ResetHandle>>,
     access_key_id: Option<String>,
 }
 
-fn begin(region: &Region, connection: &Connection, parts: &Parts) -> Box<Exchange> {
+fn begin(region: &RegionState, connection: &ConnectionInfo, parts: &Parts) -> Box<Recording> {
     let shared = &region.shared;
-    let mut exchange = Exchange::new(shared.log.clone(), shared.stopping.clone(), &region.name);
+    let mut exchange = Recording::new(shared.log.clone(), shared.stopping.clone(), &region.name);
     let entry = &mut exchange.entry;
     entry.request_id = request_id(shared, entry.arrival);
     if shared.log.wants_entries() {
@@ -145,7 +145,7 @@ fn authority(parts: &Parts) -> Option<&str> {
     parts.uri.authority().map(|authority| authority.as_str())
 }
 
-fn request_id(shared: &Shared, arrival: u64) -> String {
+fn request_id(shared: &EmulatorState, arrival: u64) -> String {
     let (high, low) = (
         shared.seed,
         mix(shared.seed ^ arrival.wrapping_mul(0x9e37_79b9_7f4a_7c15)),
@@ -174,21 +174,21 @@ fn logged(headers: &HeaderMap) -> Vec<(String, String)> {
     headers.iter().map(shown).collect()
 }
 
-enum Unread {
+enum BodyError {
     TooLarge,
     Gone,
 }
 
-async fn read(mut incoming: Incoming) -> Result<Bytes, Unread> {
+async fn read(mut incoming: Incoming) -> Result<Bytes, BodyError> {
     let announced = usize::try_from(incoming.size_hint().lower()).unwrap_or(usize::MAX);
     if announced > BODY_LIMIT_BYTES {
-        return Err(Unread::TooLarge);
+        return Err(BodyError::TooLarge);
     }
     let mut body = BytesMut::with_capacity(announced);
     while let Some(frame) = incoming.frame().await {
-        if let Ok(data) = frame.map_err(|_| Unread::Gone)?.into_data() {
+        if let Ok(data) = frame.map_err(|_| BodyError::Gone)?.into_data() {
             if body.len().saturating_add(data.len()) > BODY_LIMIT_BYTES {
-                return Err(Unread::TooLarge);
+                return Err(BodyError::TooLarge);
             }
             body.extend_from_slice(&data);
         }
@@ -196,7 +196,7 @@ async fn read(mut incoming: Incoming) -> Result<Bytes, Unread> {
     Ok(body.freeze())
 }
 
-impl Handling {
+impl PendingRequest {
     fn note_claims(&mut self) {
         let authorization = self
             .parts
@@ -238,7 +238,7 @@ impl Handling {
         }
     }
 
-    fn take(&mut self, stage: Stage) -> Option<Fault> {
+    fn take(&mut self, stage: FaultStage) -> Option<Fault> {
         let (id, fault) = self.region.shared.faults.take(stage, &self.subject())?;
         self.exchange.entry.fault = Some(fault.name().to_owned());
         self.exchange.entry.fault_id = Some(id);
@@ -248,7 +248,7 @@ impl Handling {
     /// Whether the request is believed, is one that a gateway may send, and is an operation.
     fn judge(&mut self) -> Result<(), ApiError> {
         let shared = &self.region.shared;
-        let offered = Offered {
+        let offered = RawRequest {
             method: self.parts.method.as_str(),
             target: target(&self.parts),
             headers: &self.parts.headers,
@@ -276,11 +276,11 @@ impl Handling {
         Ok(())
     }
 
-    fn answer(&self, body: &[u8], digest: &[u8; 32], pace: Pace) -> Result<Answer, ApiError> {
+    fn answer(&self, body: &[u8], digest: &[u8; 32], pace: ResponsePace) -> Result<ModelResponse, ApiError> {
         let route = self.route.as_ref().ok_or_else(ApiError::unknown_operation)?;
         let model = models::find(&route.model, &self.region.name, &self.region.shared.models);
         let model = model.ok_or_else(|| ApiError::validation("The provided model identifier is invalid."))?;
-        answer(&Question {
+        answer(&ModelRequest {
             operation: route.operation,
             model_id: &route.model,
             model,
@@ -296,8 +296,8 @@ impl Handling {
     async fn strike(
         mut self,
         fault: Fault,
-        answer: Option<(Answer, Pace)>,
-    ) -> Result<Response<Answering>, BrokenOff> {
+        answer: Option<(ModelResponse, ResponsePace)>,
+    ) -> Result<Response<ResponseBody>, BrokenOff> {
         match (fault, answer) {
             (Fault::Status(error), _) => Ok(self.refuse(&error)),
             (Fault::Reset | Fault::ResetAfterRequestHeaders, _) => {
@@ -318,7 +318,7 @@ impl Handling {
         }
     }
 
-    fn refuse(mut self, error: &ApiError) -> Response<Answering> {
+    fn refuse(mut self, error: &ApiError) -> Response<ResponseBody> {
         let mut headers = Vec::new();
         if !error.code.is_empty() {
             self.exchange.entry.error_type = Some(error.code.clone());
@@ -330,37 +330,42 @@ impl Handling {
         }
         headers.push((CONTENT_TYPE, HeaderValue::from_static("application/json")));
         self.respond(error.status, headers, |exchange, _| {
-            Answering::whole(error.body(), exchange)
+            ResponseBody::whole(error.body(), exchange)
         })
     }
 
-    fn send(mut self, answer: Answer, pace: Pace, fault: Option<&Fault>) -> Response<Answering> {
+    fn send(
+        mut self,
+        answer: ModelResponse,
+        pace: ResponsePace,
+        fault: Option<&Fault>,
+    ) -> Response<ResponseBody> {
         self.exchange.entry.usage = answer.usage;
         let mut headers = answer.headers;
         self.exchange.entry.usage_reported = headers.iter().any(|(name, _)| *name == INPUT_TOKENS);
         let media = match answer.content {
-            Content::Whole(_) => "application/json",
-            Content::Frames(_) => "application/vnd.amazon.eventstream",
+            ResponseContent::Whole(_) => "application/json",
+            ResponseContent::Frames(_) => "application/vnd.amazon.eventstream",
         };
         headers.push((CONTENT_TYPE, HeaderValue::from_static(media)));
         match answer.content {
-            Content::Whole(bytes) if matches!(fault, Some(Fault::Cut { .. })) => {
+            ResponseContent::Whole(bytes) if matches!(fault, Some(Fault::Cut { .. })) => {
                 headers.push((CONTENT_LENGTH, HeaderValue::from(bytes.len())));
                 let steps = script::half(&bytes);
                 self.respond(StatusCode::OK, headers, |exchange, breaker| {
-                    Answering::steps(steps, exchange, breaker)
+                    ResponseBody::steps(steps, exchange, breaker)
                 })
             }
-            Content::Whole(bytes) => self.respond(StatusCode::OK, headers, |exchange, _| {
-                Answering::whole(bytes, exchange)
+            ResponseContent::Whole(bytes) => self.respond(StatusCode::OK, headers, |exchange, _| {
+                ResponseBody::whole(bytes, exchange)
             }),
-            Content::Frames(frames) => {
+            ResponseContent::Frames(frames) => {
                 if let Some(Fault::Exception { name, .. }) = fault {
                     self.exchange.entry.error_type = Some(name.clone());
                 }
                 let steps = script::steps(frames, Duration::from_millis(pace.interval_ms), fault);
                 self.respond(StatusCode::OK, headers, |exchange, breaker| {
-                    Answering::steps(steps, exchange, breaker)
+                    ResponseBody::steps(steps, exchange, breaker)
                 })
             }
         }
@@ -370,8 +375,8 @@ impl Handling {
         mut self,
         status: StatusCode,
         headers: Vec<(HeaderName, HeaderValue)>,
-        body: impl FnOnce(Box<Exchange>, Option<Arc<Breaker>>) -> Answering,
-    ) -> Response<Answering> {
+        body: impl FnOnce(Box<Recording>, Option<Arc<ResetHandle>>) -> ResponseBody,
+    ) -> Response<ResponseBody> {
         let entry = &mut self.exchange.entry;
         entry.status = Some(status.as_u16());
         entry.headers_unix_ms = Some(unix_ms());

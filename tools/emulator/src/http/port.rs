@@ -14,11 +14,11 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 
-use crate::control::fault::Door;
-use crate::http::pipeline::{Connection, handle};
-use crate::http::reset::{Breaker, Wire};
-use crate::shutdown::Lifeline;
-use crate::state::Region;
+use crate::control::fault::PortMode;
+use crate::http::pipeline::{ConnectionInfo, handle};
+use crate::http::reset::{ResetHandle, ResettableStream};
+use crate::shutdown::Shutdown;
+use crate::state::RegionState;
 
 /// Connections that wait to be accepted.
 const BACKLOG: u32 = 1024;
@@ -32,16 +32,16 @@ const CONNECTION_WINDOW_BYTES: u32 = 16 * 1024 * 1024;
 const STREAMS_PER_CONNECTION: u32 = 1000;
 
 /// A port of a region.
-pub(crate) struct Port {
-    pub(crate) region: Arc<Region>,
+pub(crate) struct RegionPort {
+    pub(crate) region: Arc<RegionState>,
     pub(crate) address: SocketAddr,
     pub(crate) tls: Option<TlsAcceptor>,
     /// Says which state of the door this port has reached.
-    pub(crate) reached: watch::Sender<Door>,
-    pub(crate) life: Lifeline,
+    pub(crate) reached: watch::Sender<PortMode>,
+    pub(crate) life: Shutdown,
 }
 
-impl Port {
+impl RegionPort {
     /// Serves until the emulator stops, opening and closing with the region's door.
     pub(crate) async fn serve(self, listener: TcpListener) {
         let mut life = self.life.clone();
@@ -52,11 +52,11 @@ impl Port {
         }
     }
 
-    async fn follow(&self, door: &mut watch::Receiver<Door>, listener: TcpListener) {
+    async fn follow(&self, door: &mut watch::Receiver<PortMode>, listener: TcpListener) {
         let mut listener = Some(listener);
         loop {
             let state = *door.borrow_and_update();
-            if state == Door::Refused {
+            if state == PortMode::Refused {
                 drop(listener.take());
                 let placeholder = self.hold_port();
                 self.reached.send_replace(state);
@@ -77,7 +77,7 @@ impl Port {
             self.reached.send_replace(state);
             tokio::select! {
                 changed = door.changed() => if changed.is_err() { return },
-                () = self.accept(open, state == Door::Blackhole) => {}
+                () = self.accept(open, state == PortMode::Blackhole) => {}
             }
         }
     }
@@ -114,20 +114,20 @@ impl Port {
 }
 
 async fn serve_connection(
-    region: Arc<Region>,
+    region: Arc<RegionState>,
     tls: Option<TlsAcceptor>,
-    mut life: Lifeline,
+    mut life: Shutdown,
     stream: TcpStream,
 ) {
-    let breaker = Arc::new(Breaker::default());
-    let connection = Connection {
+    let breaker = Arc::new(ResetHandle::default());
+    let connection = ConnectionInfo {
         number: region.shared.connections.fetch_add(1, Ordering::Relaxed),
         tls: tls.is_some(),
         breaker: breaker.clone(),
     };
     let mut door = region.door.subscribe();
-    let wire = Wire::new(stream, breaker.clone());
-    let tasks = Tasks(life.clone());
+    let wire = ResettableStream::new(stream, breaker.clone());
+    let tasks = TaskExecutor(life.clone());
     let serving = pin!(async {
         match tls {
             None => serve_http(region.clone(), connection, tasks, wire).await,
@@ -142,11 +142,11 @@ async fn serve_connection(
         () = serving => {}
         () = breaker.struck() => {}
         () = life.stopped() => {}
-        _ = door.wait_for(|door| *door == Door::Refused) => breaker.reset(),
+        _ = door.wait_for(|door| *door == PortMode::Refused) => breaker.reset(),
     }
 }
 
-async fn serve_http<S>(region: Arc<Region>, connection: Connection, tasks: Tasks, stream: S)
+async fn serve_http<S>(region: Arc<RegionState>, connection: ConnectionInfo, tasks: TaskExecutor, stream: S)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -164,9 +164,9 @@ where
 
 /// Runs the streams of one HTTP/2 connection. They end with it, and the emulator waits for them.
 #[derive(Clone)]
-struct Tasks(Lifeline);
+struct TaskExecutor(Shutdown);
 
-impl<F> hyper::rt::Executor<F> for Tasks
+impl<F> hyper::rt::Executor<F> for TaskExecutor
 where
     F: Future + Send + 'static,
     F::Output: Send,

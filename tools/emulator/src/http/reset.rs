@@ -12,12 +12,12 @@ use tokio::sync::Notify;
 
 /// Breaks one connection.
 #[derive(Debug, Default)]
-pub(crate) struct Breaker {
+pub(crate) struct ResetHandle {
     reset: AtomicBool,
     struck: Notify,
 }
 
-impl Breaker {
+impl ResetHandle {
     /// Resets the connection, with every request on it.
     pub(crate) fn reset(&self) {
         self.reset.store(true, Ordering::Release);
@@ -32,18 +32,18 @@ impl Breaker {
 
 /// A TCP stream that is reset when it is dropped after its breaker was struck.
 #[derive(Debug)]
-pub(crate) struct Wire {
+pub(crate) struct ResettableStream {
     stream: TcpStream,
-    breaker: Arc<Breaker>,
+    breaker: Arc<ResetHandle>,
 }
 
-impl Wire {
-    pub(crate) fn new(stream: TcpStream, breaker: Arc<Breaker>) -> Self {
+impl ResettableStream {
+    pub(crate) fn new(stream: TcpStream, breaker: Arc<ResetHandle>) -> Self {
         Self { stream, breaker }
     }
 }
 
-impl Drop for Wire {
+impl Drop for ResettableStream {
     fn drop(&mut self) {
         if self.breaker.reset.load(Ordering::Acquire) {
             // Nothing is left to do about a failure: the connection closes either way.
@@ -52,7 +52,7 @@ impl Drop for Wire {
     }
 }
 
-impl AsyncRead for Wire {
+impl AsyncRead for ResettableStream {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -62,7 +62,7 @@ impl AsyncRead for Wire {
     }
 }
 
-impl AsyncWrite for Wire {
+impl AsyncWrite for ResettableStream {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.stream).poll_write(cx, buf)
     }

@@ -15,20 +15,20 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use crate::config::{EmulatorError, TlsConfig};
 
 /// A certificate, ready to be served.
-pub(crate) struct Identity {
+pub(crate) struct TlsIdentity {
     pub(crate) acceptor: TlsAcceptor,
     /// What clients have to trust, in PEM.
     pub(crate) ca_pem: String,
 }
 
-pub(crate) fn identity(config: &TlsConfig, regions: &[&str]) -> Result<Identity, EmulatorError> {
+pub(crate) fn identity(config: &TlsConfig, regions: &[&str]) -> Result<TlsIdentity, EmulatorError> {
     let (certificate, key, ca_pem) = match config {
         TlsConfig::Pem { certificate, key } => (certificate.clone(), key.clone(), certificate.clone()),
         TlsConfig::Generated { host_names } => {
             generate(&names(host_names, regions)).map_err(|error| EmulatorError::Tls(error.to_string()))?
         }
     };
-    Ok(Identity {
+    Ok(TlsIdentity {
         acceptor: acceptor(&certificate, &key)?,
         ca_pem,
     })

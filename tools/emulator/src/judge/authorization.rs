@@ -1,6 +1,6 @@
 //! The `Authorization` header: what it claims, and what of it may be logged.
 
-use super::refusal::Refusal;
+use super::auth_failure::AuthFailure;
 
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 
@@ -9,11 +9,11 @@ pub(crate) enum Authorization<'a> {
     /// An API key.
     Bearer(&'a str),
     /// A signature.
-    Signature(Claim<'a>),
+    Signature(SignatureClaim<'a>),
 }
 
 /// The parts of a SigV4 header, none of them checked yet.
-pub(crate) struct Claim<'a> {
+pub(crate) struct SignatureClaim<'a> {
     pub(crate) access_key_id: &'a str,
     pub(crate) date: &'a str,
     pub(crate) region: &'a str,
@@ -23,13 +23,13 @@ pub(crate) struct Claim<'a> {
 }
 
 impl<'a> Authorization<'a> {
-    pub(crate) fn parse(value: &'a str) -> Result<Self, Box<Refusal>> {
+    pub(crate) fn parse(value: &'a str) -> Result<Self, Box<AuthFailure>> {
         let (scheme, rest) = value.trim().split_once(' ').unwrap_or((value, ""));
         if scheme.eq_ignore_ascii_case("bearer") {
             return Ok(Self::Bearer(rest.trim()));
         }
         if scheme != ALGORITHM {
-            return Err(Refusal::incomplete(format!(
+            return Err(AuthFailure::incomplete(format!(
                 "expected the algorithm {ALGORITHM} or a bearer token, but found another scheme"
             )));
         }
@@ -40,14 +40,15 @@ impl<'a> Authorization<'a> {
                 Some(("SignedHeaders", value)) if signed_headers.is_none() => signed_headers = Some(value),
                 Some(("Signature", value)) if signature.is_none() => signature = Some(value),
                 _ => {
-                    return Err(Refusal::incomplete(
+                    return Err(AuthFailure::incomplete(
                         "expected key=value pairs, each once, in Authorization",
                     ));
                 }
             }
         }
-        let missing =
-            |name: &str| Refusal::incomplete(format!("Authorization header requires '{name}' parameter."));
+        let missing = |name: &str| {
+            AuthFailure::incomplete(format!("Authorization header requires '{name}' parameter."))
+        };
         let credential = credential.ok_or_else(|| missing("Credential"))?;
         let signed_headers = signed_headers.ok_or_else(|| missing("SignedHeaders"))?;
         let signature = signature.ok_or_else(|| missing("Signature"))?;
@@ -55,7 +56,7 @@ impl<'a> Authorization<'a> {
         let (terminator, service) = (scope.next(), scope.next());
         match (terminator, service, scope.next(), scope.next(), scope.next()) {
             (Some("aws4_request"), Some(service), Some(region), Some(date), Some(access_key_id)) => {
-                let claim = Claim {
+                let claim = SignatureClaim {
                     access_key_id,
                     date,
                     region,
@@ -65,7 +66,7 @@ impl<'a> Authorization<'a> {
                 };
                 Ok(Self::Signature(claim))
             }
-            _ => Err(Refusal::incomplete(
+            _ => Err(AuthFailure::incomplete(
                 "Credential must have exactly 5 slash-delimited elements, the last of them 'aws4_request'.",
             )),
         }

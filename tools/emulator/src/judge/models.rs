@@ -38,7 +38,7 @@ const ID_LIMIT: usize = 2048;
 
 /// How a model may be called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Model {
+pub enum ModelKind {
     /// By every operation.
     Any,
     /// By Invoke only: an imported model.
@@ -53,7 +53,7 @@ pub enum Model {
 
 /// What `id` (decoded) is in `region`, or `None` for an id that does not exist there. `extra` are ids that exist
 /// besides the built-in ones.
-pub fn find(id: &str, region: &str, extra: &[String]) -> Option<Model> {
+pub fn find(id: &str, region: &str, extra: &[String]) -> Option<ModelKind> {
     if id.is_empty() || id.chars().count() > ID_LIMIT {
         return None;
     }
@@ -61,7 +61,7 @@ pub fn find(id: &str, region: &str, extra: &[String]) -> Option<Model> {
         Some(arn) => find_arn(arn, region, extra),
         None => find_base(id).or_else(|| find_profile(id)),
     };
-    built_in.or_else(|| extra.iter().any(|known| known == id).then_some(Model::Any))
+    built_in.or_else(|| extra.iter().any(|known| known == id).then_some(ModelKind::Any))
 }
 
 /// Whether the tokens of a model that exists can be counted by this id: by that of a foundation model or its ARN, not by
@@ -76,19 +76,19 @@ pub(crate) fn is_foundation(id: &str) -> bool {
     }
 }
 
-fn find_base(id: &str) -> Option<Model> {
+fn find_base(id: &str) -> Option<ModelKind> {
     BASE.contains(&id).then(|| {
         if id.contains("embed") {
-            Model::Embedding
+            ModelKind::Embedding
         } else if id.contains("rerank") {
-            Model::Rerank
+            ModelKind::Rerank
         } else {
-            Model::Any
+            ModelKind::Any
         }
     })
 }
 
-fn find_profile(id: &str) -> Option<Model> {
+fn find_profile(id: &str) -> Option<ModelKind> {
     let (prefix, base) = id.split_once('.')?;
     if PROFILES.contains(&prefix) {
         find_base(base)
@@ -98,7 +98,7 @@ fn find_profile(id: &str) -> Option<Model> {
 }
 
 /// `arn` without its `arn:`. The region of an ARN must be the endpoint's.
-fn find_arn(arn: &str, region: &str, extra: &[String]) -> Option<Model> {
+fn find_arn(arn: &str, region: &str, extra: &[String]) -> Option<ModelKind> {
     let mut parts = arn.splitn(5, ':');
     let (partition, service) = (parts.next()?, parts.next()?);
     let (arn_region, account, resource) = (parts.next()?, parts.next()?, parts.next()?);
@@ -107,19 +107,19 @@ fn find_arn(arn: &str, region: &str, extra: &[String]) -> Option<Model> {
     }
     let (kind, name) = resource.split_once('/')?;
     if service == "bedrock" && kind == "foundation-model" && account.is_empty() {
-        return find_base(name).or_else(|| extra.iter().any(|known| known == name).then_some(Model::Any));
+        return find_base(name).or_else(|| extra.iter().any(|known| known == name).then_some(ModelKind::Any));
     }
     if name.is_empty() || account.len() != 12 || !account.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;
     }
     match (service, kind) {
         ("bedrock", "inference-profile") => find_profile(name),
-        ("bedrock", "application-inference-profile" | "provisioned-model") => Some(Model::Any),
-        ("bedrock", "custom-model" | "custom-model-deployment") => Some(Model::Any),
-        ("bedrock", "prompt-router" | "default-prompt-router") => Some(Model::Any),
-        ("bedrock", "imported-model") => Some(Model::InvokeOnly),
-        ("bedrock", "prompt") => Some(Model::Prompt),
-        ("sagemaker", "endpoint") => Some(Model::Any),
+        ("bedrock", "application-inference-profile" | "provisioned-model") => Some(ModelKind::Any),
+        ("bedrock", "custom-model" | "custom-model-deployment") => Some(ModelKind::Any),
+        ("bedrock", "prompt-router" | "default-prompt-router") => Some(ModelKind::Any),
+        ("bedrock", "imported-model") => Some(ModelKind::InvokeOnly),
+        ("bedrock", "prompt") => Some(ModelKind::Prompt),
+        ("sagemaker", "endpoint") => Some(ModelKind::Any),
         _ => None,
     }
 }
@@ -140,7 +140,7 @@ mod tests {
             "arn:aws:bedrock:us-west-2:123456789012:default-prompt-router/anthropic.claude:1",
             "arn:aws:sagemaker:us-west-2:123456789012:endpoint/mine",
         ] {
-            assert_eq!(find(id, "us-west-2", &[]), Some(Model::Any), "{id}");
+            assert_eq!(find(id, "us-west-2", &[]), Some(ModelKind::Any), "{id}");
         }
     }
 
@@ -184,14 +184,14 @@ mod tests {
     #[test]
     fn extra_ids_exist_bare_and_as_foundation_model_arns() {
         let extra = vec!["acme.one".to_owned()];
-        assert_eq!(find("acme.one", "us-west-2", &extra), Some(Model::Any));
+        assert_eq!(find("acme.one", "us-west-2", &extra), Some(ModelKind::Any));
         let arn = "arn:aws:bedrock:us-west-2::foundation-model/acme.one";
-        assert_eq!(find(arn, "us-west-2", &extra), Some(Model::Any));
+        assert_eq!(find(arn, "us-west-2", &extra), Some(ModelKind::Any));
     }
 
     #[test]
     fn an_extra_id_that_is_built_in_keeps_its_kind() {
         let extra = vec!["amazon.titan-embed-text-v2:0".to_owned()];
-        assert_eq!(find(&extra[0], "us-west-2", &extra), Some(Model::Embedding));
+        assert_eq!(find(&extra[0], "us-west-2", &extra), Some(ModelKind::Embedding));
     }
 }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 /// An operation that is served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Operation {
+pub enum ApiOperation {
     /// One JSON answer, in the form common to all models.
     Converse,
     /// The same as an event stream.
@@ -25,7 +25,7 @@ pub(crate) struct Route {
     /// The model id, percent-decoded once.
     pub(crate) model: String,
     /// The operation.
-    pub(crate) operation: Operation,
+    pub(crate) operation: ApiOperation,
 }
 
 /// Route of a method and a raw path (no query): `/model/{one segment}/{operation}` by POST, under `base_path`.
@@ -33,11 +33,11 @@ pub(crate) fn find(method: &Method, path: &str, base_path: &str) -> Option<Route
     let mut segments = path.strip_prefix(base_path)?.strip_prefix("/model/")?.split('/');
     let model = percent_decode(segments.next()?)?;
     let operation = match segments.next()? {
-        "converse" => Operation::Converse,
-        "converse-stream" => Operation::ConverseStream,
-        "invoke" => Operation::Invoke,
-        "invoke-with-response-stream" => Operation::InvokeWithResponseStream,
-        "count-tokens" => Operation::CountTokens,
+        "converse" => ApiOperation::Converse,
+        "converse-stream" => ApiOperation::ConverseStream,
+        "invoke" => ApiOperation::Invoke,
+        "invoke-with-response-stream" => ApiOperation::InvokeWithResponseStream,
+        "count-tokens" => ApiOperation::CountTokens,
         _ => return None,
     };
     let ends_here = segments.next().is_none();
@@ -77,7 +77,7 @@ mod tests {
             route,
             Route {
                 model: "a:0%2F".to_owned(),
-                operation: Operation::Converse
+                operation: ApiOperation::Converse
             }
         );
     }

@@ -9,10 +9,10 @@ use hyper::header::{HOST, HeaderValue};
 use time::PrimitiveDateTime;
 use time::macros::format_description;
 
-use super::authorization::Claim;
-use super::offered::Offered;
-use super::refusal::Refusal;
-use crate::config::Credential;
+use super::auth_failure::AuthFailure;
+use super::authorization::SignatureClaim;
+use super::raw_request::RawRequest;
+use crate::config::KnownCredential;
 
 /// Header of the signing time.
 const DATE: &str = "x-amz-date";
@@ -27,20 +27,20 @@ const MISMATCH: &str = "The request signature we calculated does not match the s
                         AWS Secret Access Key and signing method. Consult the service documentation for details.";
 
 pub(super) fn verify(
-    credentials: &[Credential],
+    credentials: &[KnownCredential],
     region: &str,
     now: SystemTime,
-    offered: &Offered<'_>,
-    claim: &Claim<'_>,
-) -> Result<(), Box<Refusal>> {
+    offered: &RawRequest<'_>,
+    claim: &SignatureClaim<'_>,
+) -> Result<(), Box<AuthFailure>> {
     if claim.region != region {
-        return Err(Refusal::signature(
+        return Err(AuthFailure::signature(
             "wrong region",
             "Credential should be scoped to a valid region.",
         ));
     }
     if claim.service != "bedrock" {
-        return Err(Refusal::signature(
+        return Err(AuthFailure::signature(
             "wrong service",
             "Credential should be scoped to correct service: 'bedrock'.",
         ));
@@ -48,18 +48,18 @@ pub(super) fn verify(
     let credential = credentials
         .iter()
         .find(|known| known.access_key_id == claim.access_key_id);
-    let credential = credential.ok_or_else(|| Refusal::unrecognized("unknown access key id"))?;
+    let credential = credential.ok_or_else(|| AuthFailure::unrecognized("unknown access key id"))?;
     if single(offered, SECURITY_TOKEN)?.map(HeaderValue::as_bytes)
         != credential.session_token.as_ref().map(|token| token.as_bytes())
     {
-        return Err(Refusal::unrecognized("wrong security token"));
+        return Err(AuthFailure::unrecognized("wrong security token"));
     }
     let signed_at = signing_time(offered, claim, now)?;
     let headers = covered_headers(offered, claim)?;
     if let Some(digest) = single(offered, CONTENT_SHA256)?
         && digest.as_bytes() != offered.body_sha256.as_bytes()
     {
-        return Err(Refusal::signature("wrong content digest", MISMATCH));
+        return Err(AuthFailure::signature("wrong content digest", MISMATCH));
     }
     let identity = Credentials::new(
         &credential.access_key_id,
@@ -78,40 +78,40 @@ pub(super) fn verify(
         .time(signed_at)
         .settings(settings)
         .build()
-        .map_err(|_| Refusal::signature("unusable request", MISMATCH))?
+        .map_err(|_| AuthFailure::signature("unusable request", MISMATCH))?
         .into();
     let uri = format!("http://emulator{}", offered.target);
     let body = SignableBody::Precomputed(offered.body_sha256.to_owned());
     let computed = SignableRequest::new(offered.method, uri, headers.iter().copied(), body)
         .and_then(|request| sign(request, &params))
-        .map_err(|_| Refusal::signature("unusable request", MISMATCH))?;
+        .map_err(|_| AuthFailure::signature("unusable request", MISMATCH))?;
     if computed.signature() == claim.signature {
         Ok(())
     } else {
-        Err(Refusal::signature("wrong signature", MISMATCH))
+        Err(AuthFailure::signature("wrong signature", MISMATCH))
     }
 }
 
 /// The one value of a header that must not be repeated.
-fn single<'a>(offered: &Offered<'a>, name: &str) -> Result<Option<&'a HeaderValue>, Box<Refusal>> {
+fn single<'a>(offered: &RawRequest<'a>, name: &str) -> Result<Option<&'a HeaderValue>, Box<AuthFailure>> {
     let mut values = offered.headers.get_all(name).iter();
     let first = values.next();
     match values.next() {
         None => Ok(first),
-        Some(_) => Err(Refusal::incomplete(format!(
+        Some(_) => Err(AuthFailure::incomplete(format!(
             "expected one {name} header, but found several"
         ))),
     }
 }
 
 fn signing_time(
-    offered: &Offered<'_>,
-    claim: &Claim<'_>,
+    offered: &RawRequest<'_>,
+    claim: &SignatureClaim<'_>,
     now: SystemTime,
-) -> Result<SystemTime, Box<Refusal>> {
+) -> Result<SystemTime, Box<AuthFailure>> {
     let text = single(offered, DATE)?.and_then(|value| value.to_str().ok());
     let text = text.ok_or_else(|| {
-        Refusal::incomplete(
+        AuthFailure::incomplete(
             "Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header.",
         )
     })?;
@@ -119,9 +119,9 @@ fn signing_time(
     let parsed = PrimitiveDateTime::parse(text, format).ok();
     let parsed = parsed
         .and_then(|at| u64::try_from(at.assume_utc().unix_timestamp()).ok())
-        .ok_or_else(|| Refusal::incomplete("Date must be in ISO-8601 'basic format'."))?;
+        .ok_or_else(|| AuthFailure::incomplete("Date must be in ISO-8601 'basic format'."))?;
     if !text.starts_with(claim.date) || claim.date.len() != 8 {
-        return Err(Refusal::signature(
+        return Err(AuthFailure::signature(
             "wrong day",
             format!("Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date: {text}"),
         ));
@@ -129,28 +129,28 @@ fn signing_time(
     let now = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
     if parsed + CLOCK_SKEW_LIMIT_SECONDS < now {
         let message = format!("Signature expired: {text} is now earlier than the server's time - 5 min.");
-        return Err(Refusal::signature("expired", message));
+        return Err(AuthFailure::signature("expired", message));
     }
     if parsed > now + CLOCK_SKEW_LIMIT_SECONDS {
         let message =
             format!("Signature not yet current: {text} is still later than the server's time + 5 min.");
-        return Err(Refusal::signature("not yet current", message));
+        return Err(AuthFailure::signature("not yet current", message));
     }
     Ok(UNIX_EPOCH + Duration::from_secs(parsed))
 }
 
 /// The headers that the signature names, as sent. `host` and every `x-amz-*` that was sent must be among them.
 fn covered_headers<'a>(
-    offered: &Offered<'a>,
-    claim: &Claim<'a>,
-) -> Result<Vec<(&'a str, &'a str)>, Box<Refusal>> {
+    offered: &RawRequest<'a>,
+    claim: &SignatureClaim<'a>,
+) -> Result<Vec<(&'a str, &'a str)>, Box<AuthFailure>> {
     let names: Vec<&str> = claim.signed_headers.split(';').collect();
     if !names.is_sorted_by(|one, next| one < next) {
-        return Err(Refusal::signature("signed headers not in order", MISMATCH));
+        return Err(AuthFailure::signature("signed headers not in order", MISMATCH));
     }
     if !names.contains(&"host") {
         let message = "'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization.";
-        return Err(Refusal::signature("host not signed", message));
+        return Err(AuthFailure::signature("host not signed", message));
     }
     if let Some(name) = offered
         .headers
@@ -159,7 +159,7 @@ fn covered_headers<'a>(
         .find(|name| name.starts_with("x-amz-") && !names.contains(name))
     {
         let message = format!("There were headers present in the request which were not signed: {name}");
-        return Err(Refusal::signature("x-amz header not signed", message));
+        return Err(AuthFailure::signature("x-amz header not signed", message));
     }
     let mut covered = Vec::with_capacity(names.len());
     for name in names {
@@ -172,12 +172,15 @@ fn covered_headers<'a>(
         }
         for value in offered.headers.get_all(name) {
             let text = std::str::from_utf8(value.as_bytes())
-                .map_err(|_| Refusal::signature("unusable request", MISMATCH))?;
+                .map_err(|_| AuthFailure::signature("unusable request", MISMATCH))?;
             covered.push((name, text));
         }
         let host_repeated = name == "host" && offered.headers.get_all(HOST).iter().nth(1).is_some();
         if covered.len() == before || host_repeated {
-            return Err(Refusal::signature("signed header absent or repeated", MISMATCH));
+            return Err(AuthFailure::signature(
+                "signed header absent or repeated",
+                MISMATCH,
+            ));
         }
     }
     Ok(covered)

@@ -6,17 +6,17 @@
 
 use std::time::SystemTime;
 
+use super::auth_failure::AuthFailure;
 use super::authorization::Authorization;
-use super::offered::Offered;
-use super::refusal::Refusal;
+use super::raw_request::RawRequest;
 use super::signature;
-use crate::config::Credential;
+use crate::config::KnownCredential;
 
 /// What can be right: the known credentials and API keys.
 #[derive(Debug)]
 pub struct Keyring {
     /// Key pairs; the first with an access key id counts.
-    pub credentials: Vec<Credential>,
+    pub credentials: Vec<KnownCredential>,
     /// Bearer tokens.
     pub api_keys: Vec<String>,
 }
@@ -35,23 +35,23 @@ pub fn verify(
     keyring: &Keyring,
     region: &str,
     now: SystemTime,
-    offered: &Offered<'_>,
-) -> Result<Proof, Box<Refusal>> {
+    offered: &RawRequest<'_>,
+) -> Result<Proof, Box<AuthFailure>> {
     let mut values = offered.headers.get_all(hyper::header::AUTHORIZATION).iter();
     let Some(value) = values.next() else {
-        return Err(Refusal::new(
+        return Err(AuthFailure::new(
             "no authorization",
             "MissingAuthenticationTokenException",
             "Missing Authentication Token",
         ));
     };
     if values.next().is_some() {
-        return Err(Refusal::incomplete(
+        return Err(AuthFailure::incomplete(
             "expected one Authorization header, but found several",
         ));
     }
     let Ok(value) = value.to_str() else {
-        return Err(Refusal::incomplete(
+        return Err(AuthFailure::incomplete(
             "expected an Authorization header in ASCII, but found other bytes",
         ));
     };
@@ -64,7 +64,7 @@ pub fn verify(
     }
 }
 
-fn verify_bearer(keyring: &Keyring, key: &str) -> Result<Proof, Box<Refusal>> {
+fn verify_bearer(keyring: &Keyring, key: &str) -> Result<Proof, Box<AuthFailure>> {
     if keyring.api_keys.iter().any(|known| known == key) {
         return Ok(Proof::ApiKey);
     }
@@ -73,7 +73,11 @@ fn verify_bearer(keyring: &Keyring, key: &str) -> Result<Proof, Box<Refusal>> {
         true => "Authentication failed: Please make sure your API Key is valid.",
         false => "Invalid API Key format: Must start with pre-defined prefix",
     };
-    Err(Refusal::new("unknown api key", "AccessDeniedException", message))
+    Err(AuthFailure::new(
+        "unknown api key",
+        "AccessDeniedException",
+        message,
+    ))
 }
 
 #[cfg(test)]

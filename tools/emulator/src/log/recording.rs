@@ -3,26 +3,26 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::log::request_log::{Ended, Entry, Log, unix_ms};
+use crate::log::request_log::{Ended, LogEntry, RequestLog, unix_ms};
 
-/// Writes its entry to the log when it ends: through [`Exchange::end`], or by being dropped, which happens when the
+/// Writes its entry to the log when it ends: through [`Recording::end`], or by being dropped, which happens when the
 /// client goes away or the emulator stops.
 #[derive(Debug)]
-pub(crate) struct Exchange {
-    pub(crate) entry: Entry,
-    log: Arc<Log>,
+pub(crate) struct Recording {
+    pub(crate) entry: LogEntry,
+    log: Arc<RequestLog>,
     stopping: Arc<AtomicBool>,
     is_over: bool,
 }
 
-impl Exchange {
-    pub(crate) fn new(log: Arc<Log>, stopping: Arc<AtomicBool>, region: &str) -> Self {
-        let entry = Entry {
+impl Recording {
+    pub(crate) fn new(log: Arc<RequestLog>, stopping: Arc<AtomicBool>, region: &str) -> Self {
+        let entry = LogEntry {
             arrival: log.arrive(),
             region: region.to_owned(),
             expected_to_verify: !log.is_hostile(),
             received_unix_ms: unix_ms(),
-            ..Entry::default()
+            ..LogEntry::default()
         };
         Self {
             entry,
@@ -42,7 +42,7 @@ impl Exchange {
     }
 }
 
-impl Drop for Exchange {
+impl Drop for Recording {
     fn drop(&mut self) {
         if self.is_over {
             return;

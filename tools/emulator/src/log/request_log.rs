@@ -11,12 +11,12 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde::Serialize;
 
 use crate::config::EmulatorError;
-use crate::response::guardrail::Guardrail;
-use crate::response::usage::Usage;
+use crate::response::guardrail::RequestGuardrail;
+use crate::response::usage::EmulatedUsage;
 
 /// A request and its answer. Times are UNIX milliseconds.
 #[derive(Clone, Debug, Default, Serialize)]
-pub struct Entry {
+pub struct LogEntry {
     /// Position in the log: requests are numbered as they *end*, so `since` never misses one.
     pub index: u64,
     /// Number in the order of arrival, from 0.
@@ -63,10 +63,10 @@ pub struct Entry {
     /// Model id or ARN, decoded.
     pub model: Option<String>,
     /// The operation.
-    pub operation: Option<crate::judge::route::Operation>,
+    pub operation: Option<crate::judge::route::ApiOperation>,
     /// The guardrail that it names, as far as AWS would take it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub guardrail: Option<Guardrail>,
+    pub guardrail: Option<RequestGuardrail>,
     /// Access key id of the signature.
     pub access_key_id: Option<String>,
     /// When its headers had arrived.
@@ -84,7 +84,7 @@ pub struct Entry {
     /// When the client was found to be gone, if it went before the end.
     pub client_gone_unix_ms: Option<u64>,
     /// The answer's usage in Converse's form; `null` for errors.
-    pub usage: Option<Usage>,
+    pub usage: Option<EmulatedUsage>,
     /// Whether that usage was sent, in the answer or in its headers: not if the answer broke off before.
     pub usage_reported: bool,
 }
@@ -106,7 +106,7 @@ pub enum Ended {
 
 /// Counts of one region.
 #[derive(Clone, Debug, Default, Serialize)]
-pub struct Summary {
+pub struct RegionSummary {
     /// Requests that ended.
     pub seen: u64,
     /// Those that proved who they are from.
@@ -124,12 +124,12 @@ pub struct Summary {
     /// Requests that a fault hit, by kind.
     pub faults: BTreeMap<String, u64>,
     /// What was reported to clients.
-    pub reported: Reported,
+    pub reported: ReportedUsage,
 }
 
 /// Sums over the answers whose usage was sent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Reported {
+pub struct ReportedUsage {
     /// Those answers.
     pub answers: u64,
     /// Tokens neither read from nor written to a cache.
@@ -144,23 +144,23 @@ pub struct Reported {
 
 /// The log of an emulator.
 #[derive(Debug)]
-pub struct Log {
+pub struct RequestLog {
     limit: usize,
     journal: Option<Mutex<File>>,
-    held: Mutex<Held>,
+    held: Mutex<LogContents>,
     arrivals: AtomicU64,
     in_flight: AtomicI64,
     hostile: AtomicBool,
 }
 
 #[derive(Debug, Default)]
-struct Held {
+struct LogContents {
     next_index: u64,
-    entries: VecDeque<Arc<Entry>>,
-    summaries: BTreeMap<String, Summary>,
+    entries: VecDeque<Arc<LogEntry>>,
+    summaries: BTreeMap<String, RegionSummary>,
 }
 
-impl Log {
+impl RequestLog {
     pub(crate) fn open(limit: usize, journal: Option<PathBuf>) -> Result<Self, EmulatorError> {
         let journal = match journal {
             None => None,
@@ -189,7 +189,7 @@ impl Log {
         self.arrivals.fetch_add(1, Ordering::Relaxed)
     }
 
-    pub(crate) fn finish(&self, mut entry: Entry) {
+    pub(crate) fn finish(&self, mut entry: LogEntry) {
         entry.ended_unix_ms = unix_ms();
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         held.summarize(&entry);
@@ -224,7 +224,7 @@ impl Log {
     }
 
     /// Entries from `since` on, of one region or all, and the index that the next one will have.
-    pub fn read(&self, since: u64, region: Option<&str>) -> (u64, Vec<Arc<Entry>>) {
+    pub fn read(&self, since: u64, region: Option<&str>) -> (u64, Vec<Arc<LogEntry>>) {
         let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         let wanted = held.entries.iter().filter(|entry| entry.index >= since);
         let wanted = wanted.filter(|entry| region.is_none_or(|region| region == entry.region));
@@ -239,7 +239,7 @@ impl Log {
     }
 
     /// Counts by region.
-    pub fn summary(&self) -> BTreeMap<String, Summary> {
+    pub fn summary(&self) -> BTreeMap<String, RegionSummary> {
         self.held
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -252,16 +252,17 @@ impl Log {
         self.hostile.store(hostile, Ordering::Relaxed);
     }
 
-    /// What [`Log::set_hostile`] set last.
+    /// What [`RequestLog::set_hostile`] set last.
     pub fn is_hostile(&self) -> bool {
         self.hostile.load(Ordering::Relaxed)
     }
 }
 
-impl Held {
-    fn summarize(&mut self, entry: &Entry) {
+impl LogContents {
+    fn summarize(&mut self, entry: &LogEntry) {
         if !self.summaries.contains_key(&entry.region) {
-            self.summaries.insert(entry.region.clone(), Summary::default());
+            self.summaries
+                .insert(entry.region.clone(), RegionSummary::default());
         }
         let Some(summary) = self.summaries.get_mut(&entry.region) else {
             return;
@@ -306,17 +307,17 @@ pub(crate) fn unix_ms() -> u64 {
 mod tests {
     use super::*;
 
-    fn entry(region: &str) -> Entry {
-        Entry {
+    fn entry(region: &str) -> LogEntry {
+        LogEntry {
             region: region.to_owned(),
             verified: Some(true),
-            ..Entry::default()
+            ..LogEntry::default()
         }
     }
 
     #[test]
     fn the_oldest_entries_go_first_and_indices_go_on() {
-        let log = Log::open(2, None).unwrap();
+        let log = RequestLog::open(2, None).unwrap();
         for _ in 0..3 {
             log.arrive();
             log.finish(entry("a"));
@@ -331,7 +332,7 @@ mod tests {
 
     #[test]
     fn reading_goes_by_region_and_index() {
-        let log = Log::open(9, None).unwrap();
+        let log = RequestLog::open(9, None).unwrap();
         for region in ["a", "b", "a"] {
             log.finish(entry(region));
         }

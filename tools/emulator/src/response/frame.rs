@@ -14,7 +14,7 @@ const PADDING: &str = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ01234
 
 /// One frame of an answer.
 #[derive(Clone, Debug)]
-pub(crate) struct Frame {
+pub(crate) struct EventFrame {
     /// Its bytes on the wire.
     pub(crate) bytes: Bytes,
     /// Whether the answer's usage is in it.
@@ -22,7 +22,7 @@ pub(crate) struct Frame {
 }
 
 /// An event. `payload` is an object; its padding is as long as `dice` says.
-pub(crate) fn event(name: &str, mut payload: Value, dice: u64) -> Result<Frame, ApiError> {
+pub(crate) fn event(name: &str, mut payload: Value, dice: u64) -> Result<EventFrame, ApiError> {
     if let Value::Object(members) = &mut payload {
         let length = usize::try_from(dice % 62).unwrap_or(0);
         members.insert("p".to_owned(), PADDING.get(..length).unwrap_or(PADDING).into());
@@ -31,7 +31,7 @@ pub(crate) fn event(name: &str, mut payload: Value, dice: u64) -> Result<Frame, 
 }
 
 /// An exception in a stream whose status was 200, of a type as `throttlingException`.
-pub(crate) fn exception(name: &str, message: &str) -> Result<Frame, ApiError> {
+pub(crate) fn exception(name: &str, message: &str) -> Result<EventFrame, ApiError> {
     let mut payload = serde_json::json!({ "message": message });
     if name == "modelStreamErrorException" {
         payload["originalStatusCode"] = 500.into();
@@ -45,7 +45,7 @@ fn encode(
     name: &str,
     kind: &'static str,
     payload: &Value,
-) -> Result<Frame, ApiError> {
+) -> Result<EventFrame, ApiError> {
     let text = |value: &str| HeaderValue::String(value.to_owned().into());
     let message = Message::new(payload.to_string())
         .add_header(Header::new(type_header, text(name)))
@@ -54,7 +54,7 @@ fn encode(
     let mut bytes = Vec::new();
     write_message_to(&message, &mut bytes)
         .map_err(|_| ApiError::of_status(StatusCode::INTERNAL_SERVER_ERROR))?;
-    Ok(Frame {
+    Ok(EventFrame {
         bytes: bytes.into(),
         reports_usage: false,
     })

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::api_error::ApiError;
-use crate::judge::route::Operation;
+use crate::judge::route::ApiOperation;
 
 /// What the guardrail of a test never lets through.
 pub(crate) const BLOCKED: &str = "blocked by the guardrail of this test";
@@ -24,7 +24,7 @@ const TRACE: &str = "x-amzn-bedrock-trace";
 
 /// A guardrail as a request names it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Guardrail {
+pub struct RequestGuardrail {
     /// Its id or ARN.
     pub identifier: String,
     /// Its version.
@@ -38,7 +38,7 @@ pub struct Guardrail {
 /// The shapes `GuardrailConfiguration` and `GuardrailStreamConfiguration`.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Configuration {
+struct GuardrailConfiguration {
     guardrail_identifier: Option<String>,
     guardrail_version: Option<String>,
     trace: Option<String>,
@@ -46,30 +46,33 @@ struct Configuration {
 }
 
 /// The guardrail of a request, for the log; `None` also where it is not as AWS wants it.
-pub(crate) fn found(operation: Operation, headers: &HeaderMap, body: &[u8]) -> Option<Guardrail> {
+pub(crate) fn found(operation: ApiOperation, headers: &HeaderMap, body: &[u8]) -> Option<RequestGuardrail> {
     #[derive(Deserialize)]
     struct Request {
         #[serde(rename = "guardrailConfig")]
         config: Option<Value>,
     }
     match operation {
-        Operation::Converse | Operation::ConverseStream => {
+        ApiOperation::Converse | ApiOperation::ConverseStream => {
             let request: Request = serde_json::from_slice(body).ok()?;
             of_body(request.config, operation).ok()?
         }
-        Operation::Invoke | Operation::InvokeWithResponseStream => of_headers(headers).ok()?,
-        Operation::CountTokens => None,
+        ApiOperation::Invoke | ApiOperation::InvokeWithResponseStream => of_headers(headers).ok()?,
+        ApiOperation::CountTokens => None,
     }
 }
 
 /// The guardrail in `guardrailConfig` of a Converse request.
-pub(super) fn of_body(config: Option<Value>, operation: Operation) -> Result<Option<Guardrail>, ApiError> {
+pub(super) fn of_body(
+    config: Option<Value>,
+    operation: ApiOperation,
+) -> Result<Option<RequestGuardrail>, ApiError> {
     let Some(config) = config.filter(|config| !config.is_null()) else {
         return Ok(None);
     };
-    let config: Configuration = serde_json::from_value(config)
+    let config: GuardrailConfiguration = serde_json::from_value(config)
         .map_err(|error| ApiError::validation(format!("guardrailConfig: {error}")))?;
-    if config.stream_processing_mode.is_some() && operation != Operation::ConverseStream {
+    if config.stream_processing_mode.is_some() && operation != ApiOperation::ConverseStream {
         return Err(ApiError::validation(
             "guardrailConfig: streamProcessingMode is a member of ConverseStream only",
         ));
@@ -85,7 +88,7 @@ pub(super) fn of_body(config: Option<Value>, operation: Operation) -> Result<Opt
         &["enabled", "disabled", "enabled_full"],
     )?;
     let guardrail = named(config.guardrail_identifier, config.guardrail_version)?;
-    Ok(guardrail.map(|guardrail| Guardrail {
+    Ok(guardrail.map(|guardrail| RequestGuardrail {
         trace: config.trace,
         stream_processing_mode: config.stream_processing_mode,
         ..guardrail
@@ -93,7 +96,7 @@ pub(super) fn of_body(config: Option<Value>, operation: Operation) -> Result<Opt
 }
 
 /// The guardrail in the headers of an Invoke request.
-pub(super) fn of_headers(headers: &HeaderMap) -> Result<Option<Guardrail>, ApiError> {
+pub(super) fn of_headers(headers: &HeaderMap) -> Result<Option<RequestGuardrail>, ApiError> {
     let trace = only(headers, TRACE)?;
     one_of(
         "trace",
@@ -112,7 +115,7 @@ pub(super) fn of_headers(headers: &HeaderMap) -> Result<Option<Guardrail>, ApiEr
             "A guardrail needs the content type application/json.",
         ));
     }
-    Ok(Some(Guardrail {
+    Ok(Some(RequestGuardrail {
         trace: trace.map(|trace| trace.to_lowercase()),
         ..guardrail
     }))
@@ -129,7 +132,7 @@ fn only(headers: &HeaderMap, name: &str) -> Result<Option<String>, ApiError> {
     Ok(first)
 }
 
-fn named(identifier: Option<String>, version: Option<String>) -> Result<Option<Guardrail>, ApiError> {
+fn named(identifier: Option<String>, version: Option<String>) -> Result<Option<RequestGuardrail>, ApiError> {
     let (identifier, version) = match (identifier, version) {
         (None, None) => return Ok(None),
         (Some(identifier), Some(version)) => (identifier, version),
@@ -147,7 +150,7 @@ fn named(identifier: Option<String>, version: Option<String>) -> Result<Option<G
             "guardrailVersion is neither DRAFT nor a version number",
         ));
     }
-    Ok(Some(Guardrail {
+    Ok(Some(RequestGuardrail {
         identifier,
         version,
         trace: None,

@@ -8,15 +8,15 @@ use hyper::header::{HeaderName, HeaderValue};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::content::{Answer, Content};
-use super::question::Question;
-use super::tools::{self, Choice, Reply, Tool};
-use super::usage::{Cache, LATENCY_MS, Usage};
+use super::model_request::ModelRequest;
+use super::model_response::{ModelResponse, ResponseContent};
+use super::tools::{self, ModelReply, OfferedTool, ToolChoice};
+use super::usage::{CacheUsage, EmulatedUsage, LATENCY_MS};
 use super::{guardrail, text};
 use crate::api_error::ApiError;
-use crate::judge::route::Operation;
-use crate::random::Dice;
-use crate::response::frame::{self, Frame};
+use crate::judge::route::ApiOperation;
+use crate::random::SplitMix;
+use crate::response::frame::{self, EventFrame};
 
 /// Request headers that come back as response headers.
 const ECHOED: [&str; 2] = [
@@ -25,9 +25,9 @@ const ECHOED: [&str; 2] = [
 ];
 
 #[derive(Deserialize)]
-struct Request<'a> {
+struct InvokeRequest<'a> {
     #[serde(borrow)]
-    messages: Vec<Message<'a>>,
+    messages: Vec<InvokeMessage<'a>>,
     max_tokens: Option<u64>,
     #[serde(default)]
     tools: Value,
@@ -36,41 +36,41 @@ struct Request<'a> {
 }
 
 #[derive(Deserialize)]
-struct Message<'a> {
+struct InvokeMessage<'a> {
     #[serde(borrow)]
     role: Cow<'a, str>,
     #[serde(borrow)]
-    content: Words<'a>,
+    content: InvokeContent<'a>,
 }
 
 #[derive(Deserialize)]
 #[serde(untagged)]
-enum Words<'a> {
+enum InvokeContent<'a> {
     #[serde(borrow)]
     Text(Cow<'a, str>),
     #[serde(borrow)]
-    Blocks(Vec<Block<'a>>),
+    Blocks(Vec<InvokeBlock<'a>>),
 }
 
 #[derive(Deserialize)]
-struct Block<'a> {
+struct InvokeBlock<'a> {
     #[serde(borrow, rename = "type")]
     kind: Option<Cow<'a, str>>,
     #[serde(borrow)]
     text: Option<Cow<'a, str>>,
 }
 
-pub(super) fn answer(question: &Question<'_>) -> Result<Answer, ApiError> {
+pub(super) fn answer(question: &ModelRequest<'_>) -> Result<ModelResponse, ApiError> {
     let guardrail = guardrail::of_headers(question.headers)?;
-    let request: Request<'_> = serde_json::from_slice(question.body).map_err(malformed)?;
+    let request: InvokeRequest<'_> = serde_json::from_slice(question.body).map_err(malformed)?;
     let said = request
         .messages
         .iter()
         .rev()
         .filter(|message| message.role == "user")
         .find_map(|message| match &message.content {
-            Words::Text(text) => Some(text.as_ref()),
-            Words::Blocks(blocks) => blocks.iter().rev().find_map(|block| block.text.as_deref()),
+            InvokeContent::Text(text) => Some(text.as_ref()),
+            InvokeContent::Blocks(blocks) => blocks.iter().rev().find_map(|block| block.text.as_deref()),
         });
     if request.messages.is_empty() {
         return Err(ApiError::validation("messages: at least one message is required"));
@@ -78,46 +78,46 @@ pub(super) fn answer(question: &Question<'_>) -> Result<Answer, ApiError> {
     let said = said.unwrap_or("no text");
     let is_blocked = guardrail.is_some() && said.contains(guardrail::BLOCKED);
     let reply = match tool_call(&request, said, question) {
-        _ if is_blocked => Reply::Text(guardrail::MESSAGE.to_owned()),
-        Some(call) => Reply::Call(call),
-        None => Reply::Text(text::compose(question, said)),
+        _ if is_blocked => ModelReply::Text(guardrail::MESSAGE.to_owned()),
+        Some(call) => ModelReply::ToolCall(call),
+        None => ModelReply::Text(text::compose(question, said)),
     };
-    let usage = Usage::of(
+    let usage = EmulatedUsage::of(
         question.digest,
         question.body.len(),
         &reply.text(),
         request.max_tokens,
     );
     let stop_reason = match reply {
-        Reply::Call(_) => "tool_use",
-        Reply::Text(_) if request.max_tokens == Some(usage.output) => "max_tokens",
-        Reply::Text(_) => "end_turn",
+        ModelReply::ToolCall(_) => "tool_use",
+        ModelReply::Text(_) if request.max_tokens == Some(usage.output) => "max_tokens",
+        ModelReply::Text(_) => "end_turn",
     };
     let mut headers = echoed(question);
     let content = match question.operation {
-        Operation::InvokeWithResponseStream => {
+        ApiOperation::InvokeWithResponseStream => {
             headers.push((
                 name("x-amzn-bedrock-content-type"),
                 HeaderValue::from_static("application/json"),
             ));
-            Content::Frames(stream(question, &reply, stop_reason, &usage)?)
+            ResponseContent::Frames(stream(question, &reply, stop_reason, &usage)?)
         }
         _ => {
             headers.extend(counts(&usage));
             let mut message = message(question, &usage, usage.output);
             message["content"] = match &reply {
-                Reply::Text(text) => json!([{ "type": "text", "text": text }]),
-                Reply::Call(call) => json!([tool_use(call, &call.input)]),
+                ModelReply::Text(text) => json!([{ "type": "text", "text": text }]),
+                ModelReply::ToolCall(call) => json!([tool_use(call, &call.input)]),
             };
             message["stop_reason"] = stop_reason.into();
             if guardrail.is_some() {
                 let action = if is_blocked { "INTERVENED" } else { "NONE" };
                 message["amazon-bedrock-guardrailAction"] = action.into();
             }
-            Content::Whole(message.to_string().into())
+            ResponseContent::Whole(message.to_string().into())
         }
     };
-    Ok(Answer {
+    Ok(ModelResponse {
         headers,
         content,
         usage: Some(usage),
@@ -125,13 +125,17 @@ pub(super) fn answer(question: &Question<'_>) -> Result<Answer, ApiError> {
 }
 
 /// The call of a tool that the request asks for.
-fn tool_call(request: &Request<'_>, said: &str, question: &Question<'_>) -> Option<tools::Call> {
-    let offered: Vec<Tool<'_>> = request
+fn tool_call(
+    request: &InvokeRequest<'_>,
+    said: &str,
+    question: &ModelRequest<'_>,
+) -> Option<tools::ToolCall> {
+    let offered: Vec<OfferedTool<'_>> = request
         .tools
         .as_array()?
         .iter()
         .filter_map(|tool| {
-            Some(Tool {
+            Some(OfferedTool {
                 name: tool["name"].as_str()?,
                 schema: tool.get("input_schema")?,
             })
@@ -139,28 +143,28 @@ fn tool_call(request: &Request<'_>, said: &str, question: &Question<'_>) -> Opti
         .collect();
     let choice = match request.tool_choice["type"].as_str() {
         Some("none") => return None,
-        Some("any") => Choice::Any,
-        Some("tool") => Choice::Named(request.tool_choice["name"].as_str()?),
-        _ => Choice::Auto,
+        Some("any") => ToolChoice::Any,
+        Some("tool") => ToolChoice::Named(request.tool_choice["name"].as_str()?),
+        _ => ToolChoice::Auto,
     };
     let has_result = request
         .messages
         .last()
         .is_some_and(|message| match &message.content {
-            Words::Text(_) => false,
-            Words::Blocks(blocks) => blocks
+            InvokeContent::Text(_) => false,
+            InvokeContent::Blocks(blocks) => blocks
                 .iter()
                 .any(|block| block.kind.as_deref() == Some("tool_result")),
         });
     tools::call(&offered, &choice, said, has_result, question.digest)
 }
 
-fn tool_use(call: &tools::Call, input: &Value) -> Value {
+fn tool_use(call: &tools::ToolCall, input: &Value) -> Value {
     json!({ "type": "tool_use", "id": call.id, "name": call.name, "input": input })
 }
 
 /// A vector, whose usage is in the headers and in Titan's own member.
-pub(super) fn embed(question: &Question<'_>) -> Result<Answer, ApiError> {
+pub(super) fn embed(question: &ModelRequest<'_>) -> Result<ModelResponse, ApiError> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct Request<'a> {
@@ -168,8 +172,8 @@ pub(super) fn embed(question: &Question<'_>) -> Result<Answer, ApiError> {
         input_text: Cow<'a, str>,
     }
     let request: Request<'_> = serde_json::from_slice(question.body).map_err(malformed)?;
-    let mut usage = Usage::of(question.digest, request.input_text.len(), "", None);
-    (usage.output, usage.cache) = (0, Cache::Unmentioned);
+    let mut usage = EmulatedUsage::of(question.digest, request.input_text.len(), "", None);
+    (usage.output, usage.cache) = (0, CacheUsage::Unmentioned);
     let vector: Vec<f64> = question
         .digest
         .iter()
@@ -178,15 +182,15 @@ pub(super) fn embed(question: &Question<'_>) -> Result<Answer, ApiError> {
     let body = json!({ "embedding": vector, "inputTextTokenCount": usage.input });
     let mut headers = echoed(question);
     headers.extend(counts(&usage));
-    Ok(Answer {
+    Ok(ModelResponse {
         headers,
-        content: Content::Whole(body.to_string().into()),
+        content: ResponseContent::Whole(body.to_string().into()),
         usage: Some(usage),
     })
 }
 
 /// The order of documents. It is paid for by the query, whatever the count of tokens in the headers says.
-pub(super) fn rerank(question: &Question<'_>) -> Result<Answer, ApiError> {
+pub(super) fn rerank(question: &ModelRequest<'_>) -> Result<ModelResponse, ApiError> {
     #[derive(Deserialize)]
     struct Request<'a> {
         #[serde(borrow)]
@@ -198,16 +202,16 @@ pub(super) fn rerank(question: &Question<'_>) -> Result<Answer, ApiError> {
     if request.query.is_empty() || request.documents.is_empty() {
         return Err(ApiError::validation("query and documents: Field required"));
     }
-    let mut usage = Usage::of(question.digest, question.body.len(), "", None);
-    (usage.output, usage.cache) = (0, Cache::Unmentioned);
+    let mut usage = EmulatedUsage::of(question.digest, question.body.len(), "", None);
+    (usage.output, usage.cache) = (0, CacheUsage::Unmentioned);
     let results: Vec<Value> = (0..request.documents.len())
         .map(|index| json!({ "index": index, "relevance_score": 1.0 / (index + 1) as f64 }))
         .collect();
     let mut headers = echoed(question);
     headers.extend(counts(&usage));
-    Ok(Answer {
+    Ok(ModelResponse {
         headers,
-        content: Content::Whole(json!({ "results": results }).to_string().into()),
+        content: ResponseContent::Whole(json!({ "results": results }).to_string().into()),
         usage: Some(usage),
     })
 }
@@ -222,12 +226,12 @@ fn name(name: &'static str) -> HeaderName {
     HeaderName::from_static(name)
 }
 
-fn echoed(question: &Question<'_>) -> Vec<(HeaderName, HeaderValue)> {
+fn echoed(question: &ModelRequest<'_>) -> Vec<(HeaderName, HeaderValue)> {
     let asked = |header| Some((name(header), question.headers.get(header)?.clone()));
     ECHOED.into_iter().filter_map(asked).collect()
 }
 
-fn counts(usage: &Usage) -> Vec<(HeaderName, HeaderValue)> {
+fn counts(usage: &EmulatedUsage) -> Vec<(HeaderName, HeaderValue)> {
     let mut headers = vec![
         (
             name("x-amzn-bedrock-invocation-latency"),
@@ -242,7 +246,7 @@ fn counts(usage: &Usage) -> Vec<(HeaderName, HeaderValue)> {
             HeaderValue::from(usage.output),
         ),
     ];
-    if let Cache::Counted {
+    if let CacheUsage::Counted {
         read,
         write_5m,
         write_1h,
@@ -258,7 +262,7 @@ fn counts(usage: &Usage) -> Vec<(HeaderName, HeaderValue)> {
     headers
 }
 
-fn message(question: &Question<'_>, usage: &Usage, output: u64) -> Value {
+fn message(question: &ModelRequest<'_>, usage: &EmulatedUsage, output: u64) -> Value {
     json!({
         "id": format!("msg_bdrk_{}", hex::encode(&question.digest[..12])),
         "type": "message",
@@ -272,23 +276,23 @@ fn message(question: &Question<'_>, usage: &Usage, output: u64) -> Value {
 }
 
 fn stream(
-    question: &Question<'_>,
-    reply: &Reply,
+    question: &ModelRequest<'_>,
+    reply: &ModelReply,
     stop_reason: &str,
-    usage: &Usage,
-) -> Result<Vec<Frame>, ApiError> {
-    let mut dice = Dice::of(question.digest);
+    usage: &EmulatedUsage,
+) -> Result<Vec<EventFrame>, ApiError> {
+    let mut dice = SplitMix::of(question.digest);
     let mut events =
         vec![json!({ "type": "message_start", "message": message(question, usage, 1.min(usage.output)) })];
     let block = match reply {
-        Reply::Text(_) => json!({ "type": "text", "text": "" }),
-        Reply::Call(call) => tool_use(call, &json!({})),
+        ModelReply::Text(_) => json!({ "type": "text", "text": "" }),
+        ModelReply::ToolCall(call) => tool_use(call, &json!({})),
     };
     events.push(json!({ "type": "content_block_start", "index": 0, "content_block": block }));
     for piece in text::pieces(question, &reply.text()) {
         let delta = match reply {
-            Reply::Text(_) => json!({ "type": "text_delta", "text": piece }),
-            Reply::Call(_) => json!({ "type": "input_json_delta", "partial_json": piece }),
+            ModelReply::Text(_) => json!({ "type": "text_delta", "text": piece }),
+            ModelReply::ToolCall(_) => json!({ "type": "input_json_delta", "partial_json": piece }),
         };
         events.push(json!({ "type": "content_block_delta", "index": 0, "delta": delta }));
     }

@@ -1,6 +1,6 @@
 //! The text of an answer: it names region and model, and repeats the last user text.
 
-use super::question::Question;
+use super::model_request::ModelRequest;
 
 /// Longest part of the user's text that is repeated, in characters.
 const ECHO_LIMIT: usize = 1024;
@@ -9,7 +9,7 @@ const EVENTS_DEFAULT: usize = 6;
 const FILLER: &str = " and so on";
 
 /// The answer to `said`, as long as the pace asks for, and long enough for its number of pieces.
-pub(super) fn compose(question: &Question<'_>, said: &str) -> String {
+pub(super) fn compose(question: &ModelRequest<'_>, said: &str) -> String {
     let echo: String = said.chars().take(ECHO_LIMIT).collect();
     let mut text = format!("{} in {} heard: {echo}", question.model_id, question.region);
     let missing_bytes = question
@@ -28,7 +28,7 @@ pub(super) fn compose(question: &Question<'_>, said: &str) -> String {
 }
 
 /// `text` in as many pieces as the pace asks for, none of them empty.
-pub(super) fn pieces<'a>(question: &Question<'_>, text: &'a str) -> Vec<&'a str> {
+pub(super) fn pieces<'a>(question: &ModelRequest<'_>, text: &'a str) -> Vec<&'a str> {
     let characters = text.chars().count();
     let count = question.pace.events.unwrap_or(EVENTS_DEFAULT).min(characters);
     let (mut pieces, mut rest, mut left) = (Vec::with_capacity(count), text, characters);

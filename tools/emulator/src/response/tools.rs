@@ -8,13 +8,13 @@ const ASKING: &str = "call the tool ";
 const SCHEMA_DEPTH_LIMIT: usize = 8;
 
 /// A tool that a request offers.
-pub(super) struct Tool<'a> {
+pub(super) struct OfferedTool<'a> {
     pub(super) name: &'a str,
     pub(super) schema: &'a Value,
 }
 
 /// Which tool the model has to call.
-pub(super) enum Choice<'a> {
+pub(super) enum ToolChoice<'a> {
     /// It may call one.
     Auto,
     /// It has to call one.
@@ -25,24 +25,24 @@ pub(super) enum Choice<'a> {
 
 /// A call that the model makes.
 #[derive(Debug)]
-pub(super) struct Call {
+pub(super) struct ToolCall {
     pub(super) id: String,
     pub(super) name: String,
     pub(super) input: Value,
 }
 
 /// What the model answers with.
-pub(super) enum Reply {
+pub(super) enum ModelReply {
     Text(String),
-    Call(Call),
+    ToolCall(ToolCall),
 }
 
-impl Reply {
+impl ModelReply {
     /// What its tokens are counted by.
     pub(super) fn text(&self) -> String {
         match self {
-            Reply::Text(text) => text.clone(),
-            Reply::Call(call) => call.input.to_string(),
+            ModelReply::Text(text) => text.clone(),
+            ModelReply::ToolCall(call) => call.input.to_string(),
         }
     }
 }
@@ -50,23 +50,23 @@ impl Reply {
 /// The call that `said` and `choice` ask for, if any. `has_result`: the last message has the result of a call, which
 /// wants an answer in words.
 pub(super) fn call(
-    tools: &[Tool<'_>],
-    choice: &Choice<'_>,
+    tools: &[OfferedTool<'_>],
+    choice: &ToolChoice<'_>,
     said: &str,
     has_result: bool,
     digest: &[u8; 32],
-) -> Option<Call> {
+) -> Option<ToolCall> {
     let asked = || {
-        let asks_for = |tool: &&Tool<'_>| said.contains(&format!("{ASKING}{}", tool.name));
+        let asks_for = |tool: &&OfferedTool<'_>| said.contains(&format!("{ASKING}{}", tool.name));
         tools.iter().find(asks_for)
     };
     let tool = match choice {
-        Choice::Auto if has_result => None,
-        Choice::Auto => asked(),
-        Choice::Any => asked().or(tools.first()),
-        Choice::Named(name) => tools.iter().find(|tool| tool.name == *name),
+        ToolChoice::Auto if has_result => None,
+        ToolChoice::Auto => asked(),
+        ToolChoice::Any => asked().or(tools.first()),
+        ToolChoice::Named(name) => tools.iter().find(|tool| tool.name == *name),
     }?;
-    Some(Call {
+    Some(ToolCall {
         id: format!("tooluse_{}", hex::encode(&digest[..11])),
         name: tool.name.to_owned(),
         input: made_up(tool.schema, tool.schema, SCHEMA_DEPTH_LIMIT),
@@ -115,9 +115,9 @@ fn made_up(schema: &Value, root: &Value, depth: usize) -> Value {
 mod tests {
     use super::*;
 
-    fn called(choice: &Choice<'_>, said: &str, has_result: bool) -> Option<String> {
+    fn called(choice: &ToolChoice<'_>, said: &str, has_result: bool) -> Option<String> {
         let schema = json!({});
-        let tools = ["get_weather", "get_time"].map(|name| Tool {
+        let tools = ["get_weather", "get_time"].map(|name| OfferedTool {
             name,
             schema: &schema,
         });
@@ -127,18 +127,18 @@ mod tests {
     #[test]
     fn a_tool_is_called_when_the_text_names_it_and_nothing_forces_another() {
         for (choice, said, expected) in [
-            (Choice::Auto, "hello", None),
-            (Choice::Auto, "get_time", None),
+            (ToolChoice::Auto, "hello", None),
+            (ToolChoice::Auto, "get_time", None),
             (
-                Choice::Auto,
+                ToolChoice::Auto,
                 "please call the tool get_time now",
                 Some("get_time"),
             ),
-            (Choice::Auto, "call the tool unknown", None),
-            (Choice::Any, "hello", Some("get_weather")),
-            (Choice::Any, "call the tool get_time", Some("get_time")),
-            (Choice::Named("get_time"), "hello", Some("get_time")),
-            (Choice::Named("unknown"), "hello", None),
+            (ToolChoice::Auto, "call the tool unknown", None),
+            (ToolChoice::Any, "hello", Some("get_weather")),
+            (ToolChoice::Any, "call the tool get_time", Some("get_time")),
+            (ToolChoice::Named("get_time"), "hello", Some("get_time")),
+            (ToolChoice::Named("unknown"), "hello", None),
         ] {
             assert_eq!(called(&choice, said, false).as_deref(), expected, "{said}");
         }
@@ -146,8 +146,8 @@ mod tests {
 
     #[test]
     fn a_result_is_answered_in_words_unless_a_call_is_forced() {
-        assert_eq!(called(&Choice::Auto, "call the tool get_time", true), None);
-        assert!(called(&Choice::Any, "hello", true).is_some());
+        assert_eq!(called(&ToolChoice::Auto, "call the tool get_time", true), None);
+        assert!(called(&ToolChoice::Any, "hello", true).is_some());
     }
 
     #[test]

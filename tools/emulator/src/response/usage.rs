@@ -11,16 +11,16 @@ pub(super) const LATENCY_MS: u64 = 420;
 
 /// Tokens as Bedrock counts them: `input` is without the cached ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Usage {
+pub struct EmulatedUsage {
     /// Neither read from nor written to the cache.
     pub input: u64,
     /// Of the answer.
     pub output: u64,
     /// What the prompt had to do with the cache.
-    pub cache: Cache,
+    pub cache: CacheUsage,
 }
 
-impl Serialize for Usage {
+impl Serialize for EmulatedUsage {
     /// In Converse's form.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         self.converse().serialize(serializer)
@@ -29,7 +29,7 @@ impl Serialize for Usage {
 
 /// The cache's part of a usage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Cache {
+pub enum CacheUsage {
     /// The answer has no cache members.
     Unmentioned,
     /// Tokens read, and written to live for five minutes and an hour.
@@ -43,7 +43,7 @@ pub enum Cache {
     },
 }
 
-impl Usage {
+impl EmulatedUsage {
     /// Usage of a request whose body has `body_bytes` and this digest, answered with `text`.
     pub(crate) fn of(digest: &[u8; 32], body_bytes: usize, text: &str, max_tokens: Option<u64>) -> Self {
         let dice = |at: usize| u64::from(digest[at]) << 8 | u64::from(digest[at + 1]);
@@ -51,23 +51,23 @@ impl Usage {
         let written = u64::try_from(text.len()).unwrap_or(u64::MAX);
         let output = written.div_ceil(CHARACTERS_PER_TOKEN) + dice(2) % 50;
         let cache = match digest[0] % 5 {
-            0 => Cache::Unmentioned,
-            1 => Cache::Counted {
+            0 => CacheUsage::Unmentioned,
+            1 => CacheUsage::Counted {
                 read: 0,
                 write_5m: 0,
                 write_1h: 0,
             },
-            2 => Cache::Counted {
+            2 => CacheUsage::Counted {
                 read: 1 + dice(4) % 5000,
                 write_5m: 0,
                 write_1h: 0,
             },
-            3 => Cache::Counted {
+            3 => CacheUsage::Counted {
                 read: dice(4) % 5000,
                 write_5m: 1 + dice(6) % 3000,
                 write_1h: 0,
             },
-            _ => Cache::Counted {
+            _ => CacheUsage::Counted {
                 read: dice(4) % 5000,
                 write_5m: dice(6) % 3000,
                 write_1h: 1 + dice(8) % 2000,
@@ -83,8 +83,8 @@ impl Usage {
     /// Read and written.
     pub(crate) fn cached(&self) -> (u64, u64) {
         match self.cache {
-            Cache::Unmentioned => (0, 0),
-            Cache::Counted {
+            CacheUsage::Unmentioned => (0, 0),
+            CacheUsage::Counted {
                 read,
                 write_5m,
                 write_1h,
@@ -101,7 +101,7 @@ impl Usage {
             "totalTokens": self.input + self.output + read + write,
             "serverToolUsage": {},
         });
-        if let Cache::Counted {
+        if let CacheUsage::Counted {
             write_5m, write_1h, ..
         } = self.cache
         {
@@ -124,7 +124,7 @@ impl Usage {
     /// `usage` in Anthropic's form, with `output` instead of the own one (`message_start` has another).
     pub(crate) fn anthropic(&self, output: u64) -> Value {
         let mut usage = json!({ "input_tokens": self.input, "output_tokens": output });
-        if let Cache::Counted {
+        if let CacheUsage::Counted {
             read,
             write_5m,
             write_1h,
@@ -146,7 +146,7 @@ impl Usage {
             "invocationLatency": LATENCY_MS,
             "firstByteLatency": LATENCY_MS / 2,
         });
-        if let Cache::Counted {
+        if let CacheUsage::Counted {
             read,
             write_5m,
             write_1h,
@@ -168,7 +168,7 @@ mod tests {
         for first in 0..5 {
             let mut digest = [7; 32];
             digest[0] = first;
-            let usage = Usage::of(&digest, 100, "text", None);
+            let usage = EmulatedUsage::of(&digest, 100, "text", None);
             let shown = usage.converse();
             let number = |name: &str| shown[name].as_u64().unwrap_or(0);
             assert_eq!(
@@ -187,6 +187,9 @@ mod tests {
 
     #[test]
     fn max_tokens_bounds_the_output() {
-        assert_eq!(Usage::of(&[9; 32], 100, &"x".repeat(1000), Some(3)).output, 3);
+        assert_eq!(
+            EmulatedUsage::of(&[9; 32], 100, &"x".repeat(1000), Some(3)).output,
+            3
+        );
     }
 }

@@ -26,7 +26,7 @@ use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 pub(crate) const MODEL: &str = "us.anthropic.claude-3-5-sonnet-20240620-v1:0";
 
 /// One HTTP/2 connection.
-pub(crate) struct Client {
+pub(crate) struct SigningClient {
     sender: SendRequest<Full<Bytes>>,
     region: String,
     authority: String,
@@ -36,7 +36,7 @@ pub(crate) struct Client {
     pub(crate) extra_header: Option<(&'static str, &'static str)>,
 }
 
-impl Client {
+impl SigningClient {
     /// Over TCP, with prior knowledge.
     pub(crate) async fn http2(emulator: &Emulator, region: &str) -> Self {
         let address = emulator.addresses()[region].http.unwrap();

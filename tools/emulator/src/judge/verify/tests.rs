@@ -16,7 +16,7 @@ const NOW_SECONDS: u64 = 1_789_000_000;
 const TARGET: &str = "/model/arn%3Aaws%3Abedrock%3Aus-west-2%3A%3Afoundation-model%2Fa.b-v1%3A0/converse";
 
 fn keyring() -> Keyring {
-    let pair = |id: &str, token: Option<&str>| Credential {
+    let pair = |id: &str, token: Option<&str>| KnownCredential {
         access_key_id: id.to_owned(),
         secret_access_key: "se/cret+".to_owned(),
         session_token: token.map(str::to_owned),
@@ -27,7 +27,7 @@ fn keyring() -> Keyring {
     }
 }
 
-struct Request {
+struct SignedRequest {
     id: &'static str,
     secret: &'static str,
     token: Option<&'static str>,
@@ -39,7 +39,7 @@ struct Request {
     body: Vec<u8>,
 }
 
-impl Request {
+impl SignedRequest {
     fn new() -> Self {
         let mut headers = HeaderMap::new();
         headers.insert("host", HeaderValue::from_static("localhost:9"));
@@ -87,7 +87,7 @@ impl Request {
 
     fn judge(&self) -> Result<Proof, &'static str> {
         let digest = hex::encode(Sha256::digest(&self.body));
-        let offered = Offered {
+        let offered = RawRequest {
             method: "POST",
             target: &self.target,
             headers: &self.headers,
@@ -106,15 +106,15 @@ impl Request {
 
 #[test]
 fn a_right_signature_is_believed() {
-    assert_eq!(Request::new().sign().judge(), Ok(Proof::Signature));
+    assert_eq!(SignedRequest::new().sign().judge(), Ok(Proof::Signature));
 }
 
 #[test]
 fn the_host_of_http2_is_its_authority() {
-    let mut request = Request::new().sign();
+    let mut request = SignedRequest::new().sign();
     let host = request.headers.remove("host").unwrap();
     let digest = hex::encode(Sha256::digest(&request.body));
-    let offered = Offered {
+    let offered = RawRequest {
         method: "POST",
         target: &request.target,
         headers: &request.headers,
@@ -130,29 +130,29 @@ fn the_host_of_http2_is_its_authority() {
 
 #[test]
 fn another_path_spelling_header_or_body_breaks_the_signature() {
-    let mut request = Request::new().sign();
+    let mut request = SignedRequest::new().sign();
     request.target = request.target.replace("%3A", ":");
     assert_eq!(request.judge(), Err("wrong signature"));
 
-    let mut request = Request::new().sign();
+    let mut request = SignedRequest::new().sign();
     request.target = request.target.replace("%3A", "%3a");
     assert_eq!(request.judge(), Err("wrong signature"));
 
-    let mut request = Request::new().sign();
+    let mut request = SignedRequest::new().sign();
     request
         .headers
         .insert("content-type", HeaderValue::from_static("text/plain"));
     assert_eq!(request.judge(), Err("wrong signature"));
 
-    let mut request = Request::new().sign();
+    let mut request = SignedRequest::new().sign();
     request.body.push(b' ');
     assert_eq!(request.judge(), Err("wrong signature"));
 }
 
 #[test]
 fn another_secret_region_service_or_key_id_is_refused() {
-    let request = |change: fn(&mut Request)| {
-        let mut request = Request::new();
+    let request = |change: fn(&mut SignedRequest)| {
+        let mut request = SignedRequest::new();
         change(&mut request);
         request.sign().judge()
     };
@@ -165,7 +165,7 @@ fn another_secret_region_service_or_key_id_is_refused() {
 #[test]
 fn the_clock_may_be_off_by_five_minutes_and_no_more() {
     let at = |signed_at| {
-        let mut request = Request::new();
+        let mut request = SignedRequest::new();
         request.signed_at = signed_at;
         request.sign().judge()
     };
@@ -177,7 +177,7 @@ fn the_clock_may_be_off_by_five_minutes_and_no_more() {
 
 #[test]
 fn the_scope_is_of_the_dates_day() {
-    let mut request = Request::new().sign();
+    let mut request = SignedRequest::new().sign();
     let date = request.headers["x-amz-date"].to_str().unwrap()[..8].to_owned();
     request.replace_in_authorization(&date, "20200101");
     assert_eq!(request.judge(), Err("wrong day"));
@@ -186,7 +186,7 @@ fn the_scope_is_of_the_dates_day() {
 #[test]
 fn the_token_of_temporary_credentials_must_be_there_right_and_signed() {
     let with = |token| {
-        let mut request = Request::new();
+        let mut request = SignedRequest::new();
         (request.id, request.token) = ("ASIATOKEN", token);
         request.sign()
     };
@@ -201,17 +201,17 @@ fn the_token_of_temporary_credentials_must_be_there_right_and_signed() {
 
 #[test]
 fn host_and_every_x_amz_header_must_be_signed() {
-    let mut request = Request::new().sign();
+    let mut request = SignedRequest::new().sign();
     request.replace_in_authorization("host;", "");
     assert_eq!(request.judge(), Err("host not signed"));
 
-    let mut request = Request::new().sign();
+    let mut request = SignedRequest::new().sign();
     request
         .headers
         .insert("x-amz-target", HeaderValue::from_static("late"));
     assert_eq!(request.judge(), Err("x-amz header not signed"));
 
-    let mut request = Request::new();
+    let mut request = SignedRequest::new();
     request
         .headers
         .insert("x-amz-target", HeaderValue::from_static("in time"));
@@ -220,18 +220,18 @@ fn host_and_every_x_amz_header_must_be_signed() {
 
 #[test]
 fn signed_headers_are_sorted_and_each_named_once() {
-    let mut request = Request::new().sign();
+    let mut request = SignedRequest::new().sign();
     request.replace_in_authorization("content-type;host", "host;content-type");
     assert_eq!(request.judge(), Err("signed headers not in order"));
 
-    let mut request = Request::new().sign();
+    let mut request = SignedRequest::new().sign();
     request.replace_in_authorization("x-amz-date", "x-amz-date;x-amz-date");
     assert_eq!(request.judge(), Err("signed headers not in order"));
 }
 
 #[test]
 fn a_stated_digest_must_be_the_bodys() {
-    let mut request = Request::new();
+    let mut request = SignedRequest::new();
     request.headers.insert(
         "x-amz-content-sha256",
         HeaderValue::from_static("UNSIGNED-PAYLOAD"),
@@ -241,7 +241,7 @@ fn a_stated_digest_must_be_the_bodys() {
 
 #[test]
 fn authorization_must_be_one_complete_header() {
-    let mut request = Request::new();
+    let mut request = SignedRequest::new();
     assert_eq!(request.judge(), Err("no authorization"));
     for value in [
         "",
@@ -254,7 +254,7 @@ fn authorization_must_be_one_complete_header() {
             .insert("authorization", HeaderValue::from_static(value));
         assert_eq!(request.judge(), Err("incomplete authorization"), "{value}");
     }
-    let mut request = Request::new().sign();
+    let mut request = SignedRequest::new().sign();
     request
         .headers
         .append("authorization", HeaderValue::from_static("Bearer ABSKknown"));
@@ -263,7 +263,7 @@ fn authorization_must_be_one_complete_header() {
 
 #[test]
 fn known_api_keys_are_believed_and_others_are_not() {
-    let mut request = Request::new();
+    let mut request = SignedRequest::new();
     let mut with = |value: &'static str| {
         request
             .headers
@@ -293,14 +293,14 @@ fn what_is_logged_has_the_scope_and_no_signature() {
 proptest! {
     #[test]
     fn no_authorization_header_brings_it_down(value in "(AWS4-HMAC-SHA256 )?[ -~]{0,120}") {
-        let mut request = Request::new();
+        let mut request = SignedRequest::new();
         request.headers.insert("authorization", value.parse().unwrap());
         prop_assert!(request.judge().is_err());
     }
 
     #[test]
     fn no_date_or_scope_brings_it_down(date in "[ -~]{0,20}", scope in "[0-9A-Za-z/]{0,40}") {
-        let mut request = Request::new().sign();
+        let mut request = SignedRequest::new().sign();
         request.headers.insert("x-amz-date", date.parse().unwrap());
         request.replace_in_authorization("AKIDPLAIN/", &format!("AKIDPLAIN/{scope}"));
         prop_assert!(request.judge().is_err());

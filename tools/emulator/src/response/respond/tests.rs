@@ -7,28 +7,33 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::*;
-use crate::control::pace::Pace;
-use crate::response::content::Content;
-use crate::response::frame::Frame;
+use crate::control::pace::ResponsePace;
+use crate::response::frame::EventFrame;
 use crate::response::guardrail::{BLOCKED, found as guardrail_of};
+use crate::response::model_response::ResponseContent;
 use hyper::header::{HeaderMap, HeaderValue};
 
 const ID: &str = "us.anthropic.claude-3-5-sonnet-20240620-v1:0";
 
-fn ask_at_pace(operation: Operation, model: Model, body: &[u8], pace: Pace) -> Result<Answer, ApiError> {
+fn ask_at_pace(
+    operation: ApiOperation,
+    model: ModelKind,
+    body: &[u8],
+    pace: ResponsePace,
+) -> Result<ModelResponse, ApiError> {
     ask_for(ID, operation, model, body, pace)
 }
 
 fn ask_for(
     model_id: &str,
-    operation: Operation,
-    model: Model,
+    operation: ApiOperation,
+    model: ModelKind,
     body: &[u8],
-    pace: Pace,
-) -> Result<Answer, ApiError> {
+    pace: ResponsePace,
+) -> Result<ModelResponse, ApiError> {
     let digest: [u8; 32] = Sha256::digest(body).into();
     let headers = HeaderMap::new();
-    answer(&Question {
+    answer(&ModelRequest {
         operation,
         model_id,
         model,
@@ -40,28 +45,28 @@ fn ask_for(
     })
 }
 
-fn ask(operation: Operation, body: &[u8]) -> Result<Answer, ApiError> {
-    ask_at_pace(operation, Model::Any, body, Pace::default())
+fn ask(operation: ApiOperation, body: &[u8]) -> Result<ModelResponse, ApiError> {
+    ask_at_pace(operation, ModelKind::Any, body, ResponsePace::default())
 }
 
-fn code(result: Result<Answer, ApiError>) -> (u16, String) {
+fn code(result: Result<ModelResponse, ApiError>) -> (u16, String) {
     let error = result.expect_err("an error");
     (error.status.as_u16(), error.code)
 }
 
-fn whole(answer: Answer) -> Value {
+fn whole(answer: ModelResponse) -> Value {
     match answer.content {
-        Content::Whole(bytes) => serde_json::from_slice(&bytes).unwrap(),
-        Content::Frames(_) => panic!("expected one piece, but found frames"),
+        ResponseContent::Whole(bytes) => serde_json::from_slice(&bytes).unwrap(),
+        ResponseContent::Frames(_) => panic!("expected one piece, but found frames"),
     }
 }
 
 /// Each event's type and payload, by AWS's own decoder.
-fn events(answer: Answer) -> Vec<(String, Value)> {
-    let Content::Frames(frames) = answer.content else {
+fn events(answer: ModelResponse) -> Vec<(String, Value)> {
+    let ResponseContent::Frames(frames) = answer.content else {
         panic!("expected frames, but found one piece")
     };
-    let decode = |frame: Frame| {
+    let decode = |frame: EventFrame| {
         let decoded = MessageFrameDecoder::new()
             .decode_frame(&mut frame.bytes.clone())
             .unwrap();
@@ -105,7 +110,7 @@ fn a_body_of_another_shape_is_a_serialization_error() {
         r#"{"messages":[{"role":"king","content":[]}]}"#,
     ] {
         assert_eq!(
-            code(ask(Operation::Converse, body.as_bytes())),
+            code(ask(ApiOperation::Converse, body.as_bytes())),
             (400, "SerializationException".to_owned()),
             "{body}"
         );
@@ -122,7 +127,7 @@ fn a_conversation_that_cannot_be_answered_is_a_validation_error() {
         r#"{"messages":[{"role":"user","content":[{"text":"x"}]}],"inferenceConfig":{"maxTokens":0}}"#,
     ] {
         assert_eq!(
-            code(ask(Operation::Converse, body.as_bytes())),
+            code(ask(ApiOperation::Converse, body.as_bytes())),
             (400, "ValidationException".to_owned()),
             "{body}"
         );
@@ -131,12 +136,20 @@ fn a_conversation_that_cannot_be_answered_is_a_validation_error() {
 
 #[test]
 fn a_stored_prompt_needs_no_messages_and_an_imported_model_no_converse() {
-    assert!(ask_at_pace(Operation::Converse, Model::Prompt, b"{}", Pace::default()).is_ok());
+    assert!(
+        ask_at_pace(
+            ApiOperation::Converse,
+            ModelKind::Prompt,
+            b"{}",
+            ResponsePace::default()
+        )
+        .is_ok()
+    );
     let imported = ask_at_pace(
-        Operation::Converse,
-        Model::InvokeOnly,
+        ApiOperation::Converse,
+        ModelKind::InvokeOnly,
         &user("x"),
-        Pace::default(),
+        ResponsePace::default(),
     );
     assert_eq!(code(imported).0, 400);
 }
@@ -148,7 +161,7 @@ fn the_last_user_text_is_repeated() {
         { "role": "assistant", "content": [{ "text": "reply" }] },
         { "role": "user", "content": [{ "text": "l\u{e4}st" }, { "image": {} }] },
     ] });
-    let answered = whole(ask(Operation::Converse, body.to_string().as_bytes()).unwrap());
+    let answered = whole(ask(ApiOperation::Converse, body.to_string().as_bytes()).unwrap());
     let text = answered["output"]["message"]["content"][0]["text"]
         .as_str()
         .unwrap();
@@ -157,12 +170,12 @@ fn the_last_user_text_is_repeated() {
 
 #[test]
 fn equal_requests_get_equal_bytes_and_others_do_not() {
-    let bytes = |text: &str| match ask(Operation::ConverseStream, &user(text)).unwrap().content {
-        Content::Frames(frames) => frames
+    let bytes = |text: &str| match ask(ApiOperation::ConverseStream, &user(text)).unwrap().content {
+        ResponseContent::Frames(frames) => frames
             .into_iter()
             .flat_map(|frame| frame.bytes)
             .collect::<Vec<u8>>(),
-        Content::Whole(bytes) => bytes.into(),
+        ResponseContent::Whole(bytes) => bytes.into(),
     };
     assert_eq!(bytes("same"), bytes("same"));
     assert_ne!(bytes("same"), bytes("emas"));
@@ -170,19 +183,19 @@ fn equal_requests_get_equal_bytes_and_others_do_not() {
 
 #[test]
 fn the_pieces_of_a_stream_make_up_its_text_whatever_their_number() {
-    let unary = whole(ask(Operation::Converse, &user("\u{1f600}\u{e4}bc")).unwrap());
+    let unary = whole(ask(ApiOperation::Converse, &user("\u{1f600}\u{e4}bc")).unwrap());
     let expected = unary["output"]["message"]["content"][0]["text"]
         .as_str()
         .unwrap()
         .to_owned();
     for count in [1, 2, 3, 7, 50, 300] {
-        let pace = Pace {
+        let pace = ResponsePace {
             events: Some(count),
-            ..Pace::default()
+            ..ResponsePace::default()
         };
         let answered = ask_at_pace(
-            Operation::ConverseStream,
-            Model::Any,
+            ApiOperation::ConverseStream,
+            ModelKind::Any,
             &user("\u{1f600}\u{e4}bc"),
             pace,
         );
@@ -202,13 +215,13 @@ fn the_pieces_of_a_stream_make_up_its_text_whatever_their_number() {
 #[test]
 fn only_the_last_frame_reports_the_usage() {
     for (operation, body) in [
-        (Operation::ConverseStream, user("x")),
+        (ApiOperation::ConverseStream, user("x")),
         (
-            Operation::InvokeWithResponseStream,
+            ApiOperation::InvokeWithResponseStream,
             br#"{"messages":[{"role":"user","content":"x"}]}"#.to_vec(),
         ),
     ] {
-        let Content::Frames(frames) = ask(operation, &body).unwrap().content else {
+        let ResponseContent::Frames(frames) = ask(operation, &body).unwrap().content else {
             panic!("expected frames")
         };
         let reporting: Vec<usize> = frames
@@ -224,7 +237,7 @@ fn only_the_last_frame_reports_the_usage() {
 #[test]
 fn chunks_hold_the_models_own_events() {
     let body = br#"{"max_tokens":9,"messages":[{"role":"user","content":[{"type":"text","text":"x"}]}]}"#;
-    let answered = ask(Operation::InvokeWithResponseStream, body).unwrap();
+    let answered = ask(ApiOperation::InvokeWithResponseStream, body).unwrap();
     let usage = answered.usage.unwrap();
     let inner: Vec<Value> = events(answered)
         .into_iter()
@@ -251,10 +264,10 @@ fn invoke_takes_25_million_bytes_and_no_more() {
         format!(r#"{{"messages":[{{"role":"user","content":"{text}"}}]}}"#).into_bytes()
     };
     for length in [INVOKE_BODY_LIMIT_BYTES - 1, INVOKE_BODY_LIMIT_BYTES] {
-        assert!(ask(Operation::Invoke, &body(length)).is_ok(), "{length}");
+        assert!(ask(ApiOperation::Invoke, &body(length)).is_ok(), "{length}");
     }
     assert_eq!(
-        code(ask(Operation::Invoke, &body(INVOKE_BODY_LIMIT_BYTES + 1))).0,
+        code(ask(ApiOperation::Invoke, &body(INVOKE_BODY_LIMIT_BYTES + 1))).0,
         413
     );
 }
@@ -271,14 +284,14 @@ fn tokens_are_counted_for_one_kind_of_input() {
     assert_eq!(code(count("{}")).1, "SerializationException");
 }
 
-fn count(body: &str) -> Result<Answer, ApiError> {
+fn count(body: &str) -> Result<ModelResponse, ApiError> {
     let model = ID.strip_prefix("us.").unwrap();
     ask_for(
         model,
-        Operation::CountTokens,
-        Model::Any,
+        ApiOperation::CountTokens,
+        ModelKind::Any,
         body.as_bytes(),
-        Pace::default(),
+        ResponsePace::default(),
     )
 }
 
@@ -286,16 +299,22 @@ fn count(body: &str) -> Result<Answer, ApiError> {
 fn tokens_are_counted_for_foundation_models_only() {
     let body = br#"{"input":{"converse":{"messages":[]}}}"#;
     let refused = |model_id, model| {
-        let answered = ask_for(model_id, Operation::CountTokens, model, body, Pace::default());
+        let answered = ask_for(
+            model_id,
+            ApiOperation::CountTokens,
+            model,
+            body,
+            ResponsePace::default(),
+        );
         answered.expect_err("an error")
     };
     for (id, model) in [
-        (ID, Model::Any),
+        (ID, ModelKind::Any),
         (
             "arn:aws:bedrock:us-west-2:123456789012:application-inference-profile/a",
-            Model::Any,
+            ModelKind::Any,
         ),
-        ("amazon.titan-embed-text-v2:0", Model::Embedding),
+        ("amazon.titan-embed-text-v2:0", ModelKind::Embedding),
     ] {
         let error = refused(id, model);
         assert_eq!(
@@ -313,15 +332,21 @@ fn tokens_are_counted_for_foundation_models_only() {
 #[test]
 fn documents_are_sorted_by_invoke_only() {
     let body = br#"{"query":"which","documents":["one","two"],"top_n":1}"#;
-    let answered = ask_at_pace(Operation::Invoke, Model::Rerank, body, Pace::default()).unwrap();
+    let answered = ask_at_pace(
+        ApiOperation::Invoke,
+        ModelKind::Rerank,
+        body,
+        ResponsePace::default(),
+    )
+    .unwrap();
     assert_eq!(answered.usage.unwrap().output, 0);
     assert_eq!(whole(answered)["results"].as_array().unwrap().len(), 2);
     for (operation, body) in [
-        (Operation::InvokeWithResponseStream, &body[..]),
-        (Operation::Converse, &body[..]),
-        (Operation::Invoke, br#"{"query":"which","documents":[]}"#),
+        (ApiOperation::InvokeWithResponseStream, &body[..]),
+        (ApiOperation::Converse, &body[..]),
+        (ApiOperation::Invoke, br#"{"query":"which","documents":[]}"#),
     ] {
-        let refused = ask_at_pace(operation, Model::Rerank, body, Pace::default());
+        let refused = ask_at_pace(operation, ModelKind::Rerank, body, ResponsePace::default());
         assert_eq!(code(refused).0, 400, "{operation:?}");
     }
 }
@@ -329,7 +354,13 @@ fn documents_are_sorted_by_invoke_only() {
 #[test]
 fn an_embedding_reports_its_tokens_in_headers() {
     let body = br#"{"inputText":"some words"}"#;
-    let answered = ask_at_pace(Operation::Invoke, Model::Embedding, body, Pace::default()).unwrap();
+    let answered = ask_at_pace(
+        ApiOperation::Invoke,
+        ModelKind::Embedding,
+        body,
+        ResponsePace::default(),
+    )
+    .unwrap();
     let count = answered
         .headers
         .iter()
@@ -353,7 +384,7 @@ fn converse_calls_a_tool_whole_and_in_pieces() {
             { "toolSpec": { "name": "get_weather", "inputSchema": { "json": weather_schema() } } },
         ] },
     });
-    let answered = whole(ask(Operation::Converse, body.to_string().as_bytes()).unwrap());
+    let answered = whole(ask(ApiOperation::Converse, body.to_string().as_bytes()).unwrap());
     let called = &answered["output"]["message"]["content"][0]["toolUse"];
     assert_eq!(answered["stopReason"], "tool_use");
     assert_eq!(
@@ -361,7 +392,7 @@ fn converse_calls_a_tool_whole_and_in_pieces() {
         (&json!("get_weather"), &json!({ "city": "made up" }))
     );
 
-    let all = events(ask(Operation::ConverseStream, body.to_string().as_bytes()).unwrap());
+    let all = events(ask(ApiOperation::ConverseStream, body.to_string().as_bytes()).unwrap());
     assert_eq!(all[1].0, "contentBlockStart");
     assert_eq!(all[1].1["start"]["toolUse"]["toolUseId"], called["toolUseId"]);
     let pieces = all
@@ -387,7 +418,7 @@ fn converse_answers_a_tools_result_in_words() {
             { "toolSpec": { "name": "get_weather", "inputSchema": { "json": weather_schema() } } },
         ] },
     });
-    let answered = whole(ask(Operation::Converse, body.to_string().as_bytes()).unwrap());
+    let answered = whole(ask(ApiOperation::Converse, body.to_string().as_bytes()).unwrap());
     assert_eq!(answered["stopReason"], "end_turn");
     assert!(answered["output"]["message"]["content"][0]["text"].is_string());
 }
@@ -400,7 +431,7 @@ fn invoke_calls_a_tool_whole_and_in_pieces() {
             .to_string()
     };
     let forced = body(json!({ "type": "tool", "name": "get_weather" }), json!("hello"));
-    let answered = whole(ask(Operation::Invoke, forced.as_bytes()).unwrap());
+    let answered = whole(ask(ApiOperation::Invoke, forced.as_bytes()).unwrap());
     let called = &answered["content"][0];
     assert_eq!(
         (&answered["stop_reason"], &called["type"]),
@@ -408,7 +439,7 @@ fn invoke_calls_a_tool_whole_and_in_pieces() {
     );
     assert_eq!(called["input"], json!({ "city": "made up" }));
 
-    let pieces = events(ask(Operation::InvokeWithResponseStream, forced.as_bytes()).unwrap());
+    let pieces = events(ask(ApiOperation::InvokeWithResponseStream, forced.as_bytes()).unwrap());
     let pieces = pieces.iter().filter_map(|(_, payload)| {
         let event: Value = serde_json::from_slice(&STANDARD.decode(payload["bytes"].as_str()?).ok()?).ok()?;
         Some(event["delta"]["partial_json"].as_str()?.to_owned())
@@ -424,29 +455,29 @@ fn invoke_calls_a_tool_whole_and_in_pieces() {
         body(json!({ "type": "auto" }), result),
     ] {
         assert_eq!(
-            whole(ask(Operation::Invoke, quiet.as_bytes()).unwrap())["stop_reason"],
+            whole(ask(ApiOperation::Invoke, quiet.as_bytes()).unwrap())["stop_reason"],
             "end_turn"
         );
     }
 }
 
 fn ask_with(
-    operation: Operation,
+    operation: ApiOperation,
     headers: &[(&'static str, &str)],
     body: &Value,
-) -> Result<Answer, ApiError> {
+) -> Result<ModelResponse, ApiError> {
     let body = body.to_string();
     let digest: [u8; 32] = Sha256::digest(&body).into();
     let headers = headers_of(headers);
-    answer(&Question {
+    answer(&ModelRequest {
         operation,
         model_id: ID,
-        model: Model::Any,
+        model: ModelKind::Any,
         region: "us-west-2",
         headers: &headers,
         body: body.as_bytes(),
         digest: &digest,
-        pace: Pace::default(),
+        pace: ResponsePace::default(),
     })
 }
 
@@ -484,22 +515,22 @@ fn a_guardrail_of_converse_has_the_members_of_its_shape() {
         (with("mode", json!("x")), false),
         (json!([]), false),
     ] {
-        assert_eq!(is_taken(Operation::Converse, &config), in_stream, "{config}");
+        assert_eq!(is_taken(ApiOperation::Converse, &config), in_stream, "{config}");
         assert_eq!(
-            is_taken(Operation::ConverseStream, &config),
+            is_taken(ApiOperation::ConverseStream, &config),
             in_stream,
             "{config}"
         );
     }
     let with_mode = with("streamProcessingMode", json!("async"));
-    assert!(is_taken(Operation::ConverseStream, &with_mode));
-    assert!(!is_taken(Operation::Converse, &with_mode));
+    assert!(is_taken(ApiOperation::ConverseStream, &with_mode));
+    assert!(!is_taken(ApiOperation::Converse, &with_mode));
     assert!(!is_taken(
-        Operation::ConverseStream,
+        ApiOperation::ConverseStream,
         &with("streamProcessingMode", json!("x"))
     ));
     let twice = r#"{"messages":[{"role":"user","content":[{"text":"x"}]}],"guardrailConfig":{},"guardrailConfig":{}}"#;
-    assert_eq!(code(ask(Operation::Converse, twice.as_bytes())).0, 400);
+    assert_eq!(code(ask(ApiOperation::Converse, twice.as_bytes())).0, 400);
 }
 
 #[test]
@@ -523,10 +554,10 @@ fn a_guardrail_of_invoke_is_in_three_headers() {
             false,
         ),
     ] {
-        let answer = ask_with(Operation::Invoke, headers, &body);
+        let answer = ask_with(ApiOperation::Invoke, headers, &body);
         assert_eq!(answer.is_ok(), is_taken, "{headers:?}");
         let found = guardrail_of(
-            Operation::Invoke,
+            ApiOperation::Invoke,
             &headers_of(headers),
             body.to_string().as_bytes(),
         );
@@ -547,9 +578,9 @@ fn a_guardrail_stops_the_text_of_the_tests_and_nothing_stops_it_without_one() {
     let config = json!({ "guardrailIdentifier": "gr1", "guardrailVersion": "1" });
     for (config, reason) in [(config, "guardrail_intervened"), (Value::Null, "end_turn")] {
         let body = guarded(BLOCKED, config);
-        let answered = whole(ask_with(Operation::Converse, &[], &body).unwrap());
+        let answered = whole(ask_with(ApiOperation::Converse, &[], &body).unwrap());
         assert_eq!(answered["stopReason"], reason);
-        let streamed = events(ask_with(Operation::ConverseStream, &[], &body).unwrap());
+        let streamed = events(ask_with(ApiOperation::ConverseStream, &[], &body).unwrap());
         let stop = streamed.iter().find(|(name, _)| name == "messageStop").unwrap();
         assert_eq!(stop.1["stopReason"], reason);
     }

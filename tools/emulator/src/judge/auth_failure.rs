@@ -4,14 +4,14 @@ use crate::api_error::ApiError;
 
 /// Why a request was not believed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refusal {
+pub struct AuthFailure {
     /// One word or two for the log and the summary.
     pub reason: &'static str,
     /// What the client gets.
     pub error: ApiError,
 }
 
-impl Refusal {
+impl AuthFailure {
     pub(super) fn new(reason: &'static str, code: &str, message: impl Into<String>) -> Box<Self> {
         Box::new(Self {
             reason,

@@ -4,7 +4,7 @@ use hyper::HeaderMap;
 
 /// A request as it arrived, with nothing decoded.
 #[derive(Debug)]
-pub struct Offered<'a> {
+pub struct RawRequest<'a> {
     /// The method.
     pub method: &'a str,
     /// Path and query, byte for byte.

@@ -3,31 +3,31 @@
 use bytes::Bytes;
 use hyper::header::{HeaderName, HeaderValue};
 
-use super::frame::Frame;
-use super::usage::Usage;
+use super::frame::EventFrame;
+use super::usage::EmulatedUsage;
 
 /// What is sent with status 200.
 #[derive(Debug)]
-pub(crate) struct Answer {
+pub(crate) struct ModelResponse {
     pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
-    pub(crate) content: Content,
-    pub(crate) usage: Option<Usage>,
+    pub(crate) content: ResponseContent,
+    pub(crate) usage: Option<EmulatedUsage>,
 }
 
 /// The body of an answer.
 #[derive(Debug)]
-pub(crate) enum Content {
+pub(crate) enum ResponseContent {
     /// One JSON value.
     Whole(Bytes),
     /// An event stream.
-    Frames(Vec<Frame>),
+    Frames(Vec<EventFrame>),
 }
 
-impl Answer {
+impl ModelResponse {
     pub(super) fn json(value: &serde_json::Value) -> Self {
         Self {
             headers: Vec::new(),
-            content: Content::Whole(value.to_string().into()),
+            content: ResponseContent::Whole(value.to_string().into()),
             usage: None,
         }
     }
