@@ -21,6 +21,7 @@
 pub mod admission;
 pub mod bedrock;
 #[cfg(any(test, fuzzing))]
+#[path = "../fuzz/checks/mod.rs"]
 pub mod checks;
 pub mod contract;
 pub mod encoding;
