@@ -1,4 +1,4 @@
-//! Plugin configurations: any bytes, and valid settings that were changed here and there.
+//! Plugin configurations: arbitrary bytes, and valid settings with random changes.
 
 use std::rc::Rc;
 
@@ -14,15 +14,16 @@ use crate::stream::request::{Departure, Exchange};
 use crate::time::UnixTime;
 use crate::usage::{ServiceTier, Usage};
 
-/// What variables begin with: it must not be seen anywhere.
+/// Prefix of the variables' values. It must not appear in any output.
 const SECRET: &str = "S3CR3T/of+the+environment";
 const NOW: UnixTime = UnixTime::from_nanoseconds(1_795_357_174_000_000_000);
 
-/// No configuration makes the gateway panic, neither where it is read nor where requests are judged by it; an error
-/// says which field is wrong, and nothing shows a secret.
+/// No configuration makes the gateway panic, neither while it is read nor while requests are
+/// admitted under it. An error names the wrong field, and no output shows a secret.
 ///
-/// Below 0x80, the first byte says which variables are set, and the rest is the configuration. From there on the rest
-/// changes valid settings: of each three bytes, the first two say where, the last one says what to.
+/// The low bits of the first byte select which variables are set. Below 0x80, the rest is the
+/// configuration. From 0x80 on, every three bytes of the rest change the valid settings: the first
+/// two select the place, the last one the new value.
 pub fn configuration(data: &[u8]) {
     let Some((&recipe, rest)) = data.split_first() else {
         return;
@@ -37,12 +38,13 @@ pub fn configuration(data: &[u8]) {
         Ok(gateway) => {
             let settings: Settings = serde_json::from_slice(&json).unwrap();
             let key = variable(recipe, &settings.master_key.0).unwrap();
-            judge(&Rc::new(gateway), &key);
+            admit(&Rc::new(gateway), &key);
         }
     }
 }
 
-/// Names with an `X` are not set, those with an `E` are empty, and access key ids are none, as the recipe has it.
+/// The value of a variable. Depending on `recipe`, names with an `X` are unset, names with an `E`
+/// are empty, and `ID` is not a valid access key id.
 fn variable(recipe: u8, name: &str) -> Option<String> {
     let has = |letter: char, bit: u8| recipe & bit != 0 && name.contains(letter);
     if has('X', 1) {
@@ -50,7 +52,7 @@ fn variable(recipe: u8, name: &str) -> Option<String> {
     } else if has('E', 2) {
         Some(String::new())
     } else if name == "ID" && recipe & 4 == 0 {
-        // No secret: the debug output has it.
+        // Not secret: the debug output shows access key ids.
         Some("AKIA0000000000000001".into())
     } else {
         Some(format!("{SECRET}/{name}"))
@@ -62,7 +64,7 @@ fn explains(error: &SettingsError) {
     shows_no_secret(&text);
     assert!(text.contains("expected"), "{text}");
     match error {
-        // JSON knows places rather than fields.
+        // A JSON error has a position instead of a field.
         SettingsError::Malformed(reason) => assert!(reason.contains(" at line "), "{text}"),
         SettingsError::MissingVariable { field, .. }
         | SettingsError::BadVariable { field, .. }
@@ -78,8 +80,8 @@ fn shows_no_secret(text: &str) {
     assert!(!text.contains("S3CR3T"), "{text}");
 }
 
-/// Asks for models by their names, by an alias and by what a wildcard stands for, and for what does not exist.
-fn judge(gateway: &Rc<ActiveConfig>, key: &str) {
+/// Sends requests for models by name, by alias and through a wildcard, and for unknown ones.
+fn admit(gateway: &Rc<ActiveConfig>, key: &str) {
     shows_no_secret(&format!("{gateway:?}"));
     for name in ["m", "us.anthropic.claude", "alias", "none", "a/b"] {
         let is_known = gateway.models.find(name).is_some();
@@ -89,8 +91,8 @@ fn judge(gateway: &Rc<ActiveConfig>, key: &str) {
             ("x", false),
         ] {
             let path = format!("/model/{name}/{operation}");
-            let stranger = begin(gateway, &path, "wrong");
-            assert_eq!(stranger.err(), Some(401), "{path}");
+            let refused = begin(gateway, &path, "wrong");
+            assert_eq!(refused.err(), Some(401), "{path}");
             let begun = begin(gateway, &path, key);
             assert_eq!(begun.is_ok(), is_known && exists, "{path}");
             let Ok(mut exchange) = begun else { continue };
@@ -114,7 +116,7 @@ fn begin(gateway: &Rc<ActiveConfig>, path: &str, key: &str) -> Result<Exchange, 
     Exchange::begin(Rc::clone(gateway), Headers(&headers)).map_err(|reply| reply.status)
 }
 
-/// Every attempt is made to the cluster that it was planned for, and to no other.
+/// Asserts that every attempt can go to its planned cluster and to no other.
 fn attempt(departure: &Departure) {
     let plan = &departure.plan;
     assert!((1..=11).contains(&plan.attempts.len()));
@@ -142,7 +144,7 @@ fn attempt(departure: &Departure) {
         clusters.push(deployment.cluster.as_str());
     }
     assert!(plan.request(12, b"west", NOW).is_err());
-    // Where a request goes is among what was rendered.
+    // `render` has made a failover cluster for this sequence.
     assert!(
         plan.model
             .balance
@@ -153,7 +155,7 @@ fn attempt(departure: &Departure) {
     assert!(departure.cluster.starts_with(clusters[0]));
 }
 
-/// Valid settings after some changes.
+/// The valid settings after up to 32 changes.
 fn changed(recipe: &[u8]) -> Value {
     let mut settings = valid();
     for change in recipe.chunks_exact(3).take(32) {
@@ -214,7 +216,7 @@ fn nth<'a>(value: &'a mut Value, at: &mut usize) -> Option<&'a mut Value> {
     }
 }
 
-/// Makes another value of `node`: a scalar by a table, a list or an object also by more or less of what it has.
+/// Changes `node`: adds or removes an element, or replaces it with a scalar.
 fn alter(node: &mut Value, how: u8) {
     match (how, &mut *node) {
         (0..0x40, Value::Array(all)) if !all.is_empty() => {

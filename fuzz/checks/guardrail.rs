@@ -1,8 +1,8 @@
-//! Bodies that get a guardrail, beside what serde_json makes of them.
+//! Request bodies to which the filter adds a guardrail, compared with what serde_json makes of them.
 
 use serde_json::{Map, Value};
 
-use crate::checks::cut;
+use super::input::{cut, tolerated};
 use crate::contract::operation::Operation;
 use crate::contract::settings::GuardrailSettings;
 use crate::guardrail::{BodyFault, Editor, Guardrail};
@@ -10,14 +10,15 @@ use crate::sigv4::PayloadHash;
 
 const OURS: &str = "ours";
 
-/// Any bytes get the guardrail, and only they change by it, or are refused. What is refused is no JSON object, and what
-/// is sent reads as the client's object with our guardrail and no other. The first byte says how to cut.
+/// Any body is either refused or sent with the guardrail and otherwise unchanged. A refused body is
+/// not a JSON object; a sent one parses as the client's object with our guardrail and no other.
+/// The first byte is the recipe for the cuts.
 pub fn guardrail(data: &[u8]) {
     let Some((&recipe, body)) = data.split_first() else {
         return;
     };
     let whole = guarded(editor(), &[body]);
-    let pieces = guarded(editor(), &cut(body, recipe & 0x7F));
+    let pieces = guarded(editor(), &cut(body, recipe));
     assert_eq!(pieces.as_ref().ok(), whole.as_ref().ok());
     let value = serde_json::from_slice::<Value>(body);
     match (whole, value) {
@@ -26,13 +27,9 @@ pub fn guardrail(data: &[u8]) {
             assert!(has_only_our_guardrail(&sent), "{}", sent.escape_ascii());
         }
         (Ok(_), Ok(other)) => panic!("expected an object, but found {other}"),
-        // The grammar allows lone surrogates in values, and numbers that no f64 can hold.
+        // The grammar allows lone surrogates in values and numbers that overflow an f64.
         (Ok(sent), Err(error)) => {
-            assert!(
-                crate::checks::tolerated(&error),
-                "{error}: {}",
-                body.escape_ascii()
-            );
+            assert!(tolerated(&error), "{error}: {}", body.escape_ascii());
             assert!(std::str::from_utf8(&sent).is_ok());
         }
         (Err(BodyFault::BadName | BodyFault::TooManyGuardrails), _) => {}
@@ -60,7 +57,7 @@ fn compare(sent: &[u8], expected: &mut Map<String, Value>) {
     assert_eq!(&found, expected);
 }
 
-/// Whether the outermost object has the member once: a map keeps the last of several.
+/// Whether the outermost object has the member exactly once. A `Map` would hide a duplicate.
 fn has_only_our_guardrail(sent: &[u8]) -> bool {
     #[derive(serde::Deserialize)]
     struct Request {
@@ -71,8 +68,8 @@ fn has_only_our_guardrail(sent: &[u8]) -> bool {
         .is_ok_and(|request| request.guardrail["guardrailIdentifier"] == OURS)
 }
 
-/// The body as `editor` sends it. Asserts that its hash and its length are those of what the edit makes, in whatever
-/// pieces it is applied.
+/// The body that `editor` sends. Asserts that its hash and length are those of the edited body, in
+/// whatever pieces the edit is applied.
 pub(crate) fn guarded(mut editor: Editor, chunks: &[&[u8]]) -> Result<Vec<u8>, BodyFault> {
     for chunk in chunks {
         editor.push(chunk)?;
