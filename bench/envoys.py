@@ -1,4 +1,4 @@
-"""The three Envoys that are compared, and the one that answers them."""
+"""The Envoys that are compared, and the one that is their upstream."""
 
 import copy
 import glob
@@ -19,6 +19,7 @@ VARIABLES = {
     "AWS_SECRET_ACCESS_KEY": "bench/worthless/secret",
     "LITELLM_MASTER_KEY": "sk-bench",
 }
+FILTERS = "type.googleapis.com/envoy.extensions.filters"
 STREAM_PATH = "/bedrock/model/bench-stream/converse-stream"
 
 
@@ -29,7 +30,7 @@ def free_port():
 
 
 def render(command, module, folder, unary_port, streams_port):
-    """The gateway as it ships: the output of `envoy-bedrock render`. Returns it and the port of its listener."""
+    """The gateway as `envoy-bedrock render` writes it, and the port of its listener."""
     config = (ROOT / "bench/config.yaml").read_text()
     source = folder / "config.yaml"
     source.write_text(
@@ -53,14 +54,12 @@ def render(command, module, folder, unary_port, streams_port):
         env={**os.environ, **VARIABLES},
     )
     if done.returncode:
-        raise SystemExit(
-            f"bench: expected {command} to render bench/config.yaml, but found: {done.stderr.strip()}"
-        )
+        raise SystemExit(f"bench: cannot render bench/config.yaml: {done.stderr.strip()}")
     return yaml.safe_load(done.stdout), port
 
 
 def bare(gateway, unary_port, streams_port, filters=()):
-    """The same Envoy without the gateway: listener, limits, retries, access log and clusters are those of `gateway`."""
+    """The Envoy of `gateway` without the filter: same listener, limits, retries, log, clusters."""
     envoy = copy.deepcopy(gateway)
     port = envoy["static_resources"]["listeners"][0]["address"]["socket_address"]["port_value"] = (
         free_port()
@@ -84,11 +83,11 @@ def bare(gateway, unary_port, streams_port, filters=()):
 
 
 def native(gateway, unary_port, streams_port):
-    """Envoy with its own signing filter, which hashes the body as well."""
+    """Envoy with its own signing filter, which also hashes the body."""
     signing = {
         "name": "aws_request_signing",
         "typed_config": {
-            "@type": "type.googleapis.com/envoy.extensions.filters.http.aws_request_signing.v3.AwsRequestSigning",
+            "@type": f"{FILTERS}.http.aws_request_signing.v3.AwsRequestSigning",
             "service_name": "bedrock",
             "region": "us-west-2",
             "host_rewrite": f"127.0.0.1:{unary_port}",
@@ -121,8 +120,8 @@ def goes_to(cluster, port):
     return endpoint["address"]["socket_address"]["port_value"] == port
 
 
-def answer():
-    """1 KB of a Converse answer."""
+def response():
+    """A Converse response of 1 KB."""
     usage = {"inputTokens": 250, "outputTokens": 180, "totalTokens": 430}
     message = {"role": "assistant", "content": [{"text": "x" * 800}]}
     return json.dumps(
@@ -136,23 +135,21 @@ def answer():
 
 
 def upstream(port):
-    """An Envoy that takes a whole request and answers with 1 KB."""
+    """An Envoy that reads a whole request and responds with 1 KB."""
     manager = {
-        "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
+        "@type": f"{FILTERS}.network.http_connection_manager.v3.HttpConnectionManager",
         "stat_prefix": "upstream",
         "http_filters": [
             {
                 "name": "buffer",
                 "typed_config": {
-                    "@type": "type.googleapis.com/envoy.extensions.filters.http.buffer.v3.Buffer",
+                    "@type": f"{FILTERS}.http.buffer.v3.Buffer",
                     "max_request_bytes": 32 << 20,
                 },
             },
             {
                 "name": "router",
-                "typed_config": {
-                    "@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router"
-                },
+                "typed_config": {"@type": f"{FILTERS}.http.router.v3.Router"},
             },
         ],
         "route_config": {
@@ -163,7 +160,10 @@ def upstream(port):
                     "routes": [
                         {
                             "match": {"prefix": "/"},
-                            "direct_response": {"status": 200, "body": {"inline_string": answer()}},
+                            "direct_response": {
+                                "status": 200,
+                                "body": {"inline_string": response()},
+                            },
                         }
                     ],
                 }
@@ -199,7 +199,7 @@ class Envoy:
         )
 
     def wait(self):
-        """Until it takes connections."""
+        """Returns when it accepts connections."""
         deadline = time.monotonic() + 60
         while self.process.poll() is None and time.monotonic() < deadline:
             try:
@@ -208,11 +208,11 @@ class Envoy:
             except OSError:
                 time.sleep(0.1)
         raise SystemExit(
-            f"bench: expected Envoy ({self.name}) to start, but found: {self.log.read_text().strip()}"
+            f"bench: Envoy ({self.name}) did not start: {self.log.read_text().strip()}"
         )
 
     def cpu_us(self):
-        """CPU time that all of its threads have used."""
+        """CPU time of all its threads."""
         nanoseconds = 0
         for path in glob.glob(f"/proc/{self.process.pid}/task/*/schedstat"):
             nanoseconds += int(Path(path).read_text().split()[0])

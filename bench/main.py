@@ -26,8 +26,9 @@ def arguments():
     parser = argparse.ArgumentParser(
         prog="bench/run",
         description=__doc__,
-        epilog="Build with `make cli filter` first; needs wrk. The raw figures go to bench/results/ (not kept in git), the "
-        "table to standard output and, with --write, to bench/RESULTS.md. On a busy machine take more rounds.",
+        epilog="Build with `make cli filter` first; needs wrk. The raw figures go to "
+        "bench/results/ (not in git), the table to standard output and, with --write, to "
+        "bench/RESULTS.md. Use more rounds on a busy machine.",
     )
     parser.add_argument(
         "--rounds", type=int, default=7, help="alternating rounds (default: %(default)s)"
@@ -38,11 +39,16 @@ def arguments():
     parser.add_argument(
         "--quick",
         action="store_true",
-        help="2 rounds of 1 s, 1 KB and 1 MB only: does it still run?",
+        help="2 rounds of 1 s, 1 KB and 1 MB only, to see whether it runs",
     )
-    parser.add_argument("--sizes", default=",".join(SIZES), help="request bodies, of: %(default)s")
     parser.add_argument(
-        "--filter", type=Path, default=envoys.ROOT / "dist/envoy-bedrock.wasm", help="the module"
+        "--sizes", default=",".join(SIZES), help="sizes of request bodies (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--filter",
+        type=Path,
+        default=envoys.ROOT / "dist/envoy-bedrock.wasm",
+        help="the filter to measure",
     )
     parser.add_argument(
         "--baseline",
@@ -54,15 +60,17 @@ def arguments():
         "--command",
         type=Path,
         default=envoys.ROOT / "target/debug/envoy-bedrock",
-        help="envoy-bedrock",
+        help="the envoy-bedrock command",
     )
-    parser.add_argument("--write", action="store_true", help="replace bench/RESULTS.md by this run")
+    parser.add_argument(
+        "--write", action="store_true", help="replace bench/RESULTS.md with this run"
+    )
     chosen = parser.parse_args()
     if chosen.quick:
         chosen.rounds, chosen.seconds, chosen.sizes = 2, 1, "1 KB,1 MB"
     chosen.sizes = [size.strip() for size in chosen.sizes.split(",")]
     if unknown := [size for size in chosen.sizes if size not in SIZES]:
-        parser.error(f"--sizes: expected some of {', '.join(SIZES)}, but found {unknown[0]}")
+        parser.error(f"--sizes: expected sizes from {', '.join(SIZES)}, but found {unknown[0]}")
     if chosen.rounds < 1 or chosen.seconds < 1:
         parser.error("--rounds and --seconds: expected at least 1")
     return chosen
@@ -73,7 +81,7 @@ def needs(chosen):
     if not shutil.which("wrk"):
         missing.append("wrk: apt-get install wrk (Debian, Ubuntu), brew install wrk (macOS)")
     if not Path("/proc/self/task").exists():
-        missing.append("/proc: CPU time is read from it, so this runs on Linux only")
+        missing.append("/proc: it has the CPU times, so the benchmark runs on Linux only")
     for path, remedy in (
         (chosen.filter, "make filter"),
         (chosen.command, "make cli"),
@@ -108,9 +116,8 @@ def wrk(envoy, size, connections, seconds):
     used = envoy.cpu_us() - before
     figures = json.loads(done.stderr.strip().splitlines()[-1]) if done.returncode == 0 else {}
     if not figures.get("requests") or figures["failed"]:
-        raise SystemExit(
-            f"bench: expected {envoy.name} to answer all, but found {figures or done.stderr.strip()}"
-        )
+        problem = figures or done.stderr.strip()
+        raise SystemExit(f"bench: not all requests to {envoy.name} succeeded: {problem}")
     return {
         "cpu_us": used / figures["requests"],
         "per_second": figures["requests"] * 1e6 / figures["duration_us"],
@@ -121,7 +128,7 @@ def wrk(envoy, size, connections, seconds):
 
 
 def turn(compared, number):
-    """The order of a round: everyone is first equally often."""
+    """The order of a round, rotated so that each is first equally often."""
     first = number % len(compared)
     return compared[first:] + compared[:first]
 

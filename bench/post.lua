@@ -1,4 +1,5 @@
--- The load of one measurement: POST requests with a body of BODY_BYTES; its figures go to standard error as one JSON line.
+-- The load of one measurement: POST requests with a body of BODY_BYTES. Writes its figures to standard
+-- error as one line of JSON.
 wrk.method = "POST"
 wrk.path = "/bedrock/model/bench/converse"
 wrk.headers["Authorization"] = "Bearer " .. os.getenv("LITELLM_MASTER_KEY")

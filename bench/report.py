@@ -1,4 +1,4 @@
-"""Raw figures into tables of ratios."""
+"""Turns raw figures into tables of ratios."""
 
 import datetime
 import os
@@ -8,7 +8,7 @@ from statistics import median
 
 
 def best(samples, key):
-    """The least disturbed of the rounds: what else runs on the machine only ever adds."""
+    """The least disturbed round: other load on the machine can only add to a figure."""
     return min(sample[key] for sample in samples)
 
 
@@ -17,7 +17,7 @@ def percentile(values, percent):
     return values[min(len(values) - 1, len(values) * percent // 100)]
 
 
-# The last of the variants, which the others are compared with.
+# The last variant, which is compared with the others.
 GATEWAY = "gateway"
 
 
@@ -72,16 +72,21 @@ def row(size, title, values):
 
 
 def page(raw):
-    has_baseline = "baseline" in raw["variants"]
-    baseline = ", `baseline` the same with another build of the filter" if has_baseline else ""
+    baseline = ""
+    if "baseline" in raw["variants"]:
+        baseline = "- `baseline`: the same with another build of the filter.\n"
     return f"""# What the gateway costs
 
-Made by `make bench` on {raw["date"]}: {raw["machine"]}, {raw["rounds"]} alternating rounds of {raw["seconds"]} s.
+Made by `make bench` on {raw["date"]}: {raw["machine"]},
+{raw["rounds"]} alternating rounds of {raw["seconds"]} s.
 
-`bare` is the rendered Envoy without the gateway (same listener, limits, retry policy, access log), `native` the same
-with Envoy's own `aws_request_signing`, `gateway` what `envoy-bedrock render` gives{baseline}. One worker thread each, plain HTTP on
-both sides, one local upstream. CPU and p50 are the smallest of the rounds, p99 their median, requests/s and memory the
-largest. Memory is the resident size of the process, after the sizes above it in the table.
+- `bare`: the rendered Envoy without the filter: same listener, limits, retry policy and log.
+- `native`: the same with Envoy's own `aws_request_signing`.
+- `gateway`: the configuration that `envoy-bedrock render` writes.
+{baseline}
+Each has one worker thread, plain HTTP on both sides and one local upstream. CPU and p50 are the
+lowest of all rounds, p99 is their median, requests/s and memory are the highest. Memory is the
+resident size of the process after the sizes above it in the table.
 
 {tables(raw)}
 """
@@ -94,7 +99,10 @@ def machine():
         platform.machine(),
     )
     load = os.getloadavg()[0]
-    return f"{os.cpu_count()} × {model}, Linux {platform.release()}, load average {load:.1f} before the run"
+    return (
+        f"{os.cpu_count()} × {model}, Linux {platform.release()}, "
+        f"load average {load:.1f} before the run"
+    )
 
 
 def today():

@@ -1,4 +1,7 @@
-"""Event streams: an upstream that sends them and a client that times them. Python is slow, but equally so for all."""
+"""Event streams: an upstream that sends them and a client that times them.
+
+Python is slow, but equally slow for each variant.
+"""
 
 import asyncio
 import socket
@@ -11,7 +14,7 @@ from envoys import STREAM_PATH, VARIABLES
 
 
 def frame(event, payload):
-    """A message of the event stream encoding, valid to the last checksum: the gateway reads what passes."""
+    """A message of the event stream encoding. Its checksums are valid: the gateway reads it."""
     block = b""
     for name, value in (
         (b":event-type", event),
@@ -31,9 +34,9 @@ EVENTS_HEADER = "x-amzn-bedrock-bench-events"
 
 
 def serve(port):
-    """Serves streams in a thread, as many events as the request's header says, each one in a write of its own."""
+    """Serves streams in a thread. A request header sets the number of events; each is one write."""
 
-    async def answer(reader, writer):
+    async def respond(reader, writer):
         try:
             while True:
                 head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").lower()
@@ -51,26 +54,27 @@ def serve(port):
             writer.close()
 
     async def run():
-        server = await asyncio.start_server(answer, "127.0.0.1", port)
+        server = await asyncio.start_server(respond, "127.0.0.1", port)
         await server.serve_forever()
 
     threading.Thread(target=lambda: asyncio.run(run()), daemon=True).start()
 
 
 class Client:
-    """A connection that is kept, to one Envoy."""
+    """A persistent connection to one Envoy."""
 
     def __init__(self, port):
         self.socket = socket.create_connection(("127.0.0.1", port))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def stream(self, events):
-        """Reads one stream. Returns the microseconds to its first event."""
+        """Reads one stream and returns the microseconds until its first event."""
         body = b"x" * 1024
         key = VARIABLES["LITELLM_MASTER_KEY"]
         head = (
             f"POST {STREAM_PATH} HTTP/1.1\r\nhost: bench\r\nauthorization: Bearer {key}\r\n"
-            f"content-type: application/json\r\n{EVENTS_HEADER}: {events}\r\ncontent-length: {len(body)}\r\n\r\n"
+            f"content-type: application/json\r\n{EVENTS_HEADER}: {events}\r\n"
+            f"content-length: {len(body)}\r\n\r\n"
         )
         begin = time.perf_counter_ns()
         self.socket.sendall(head.encode() + body)
@@ -78,12 +82,12 @@ class Client:
         while not seen.endswith(b"0\r\n\r\n"):
             chunk = self.socket.recv(65536)
             if not chunk:
-                raise SystemExit("bench: expected a whole stream, but found the connection closed")
+                raise SystemExit("bench: the connection was closed in the middle of a stream")
             seen = (seen + chunk)[-4096:]
             if first is None and EVENT in seen:
                 first = (time.perf_counter_ns() - begin) / 1000
             if first is None and b"\r\n\r\n" in seen and b" 200 " not in seen:
-                raise SystemExit(f"bench: expected a stream, but found {seen[:200]!r}")
+                raise SystemExit(f"bench: expected a stream, but got {seen[:200]!r}")
         return first
 
     def close(self):
