@@ -1,6 +1,7 @@
 """Tests of structure.py on small trees: `.venv/bin/python -m pytest tools/lint`."""
 
 import pytest
+
 import structure
 
 

@@ -1,7 +1,8 @@
-"""Draws docs/dashboard.png: what the dashboard's queries answer about a gateway under some minutes of mixed load.
+"""Draws docs/dashboard.png: the results of the dashboard's queries under mixed load.
 
-It is no screenshot. Prometheus, Envoy and the gateway are real and the queries are those of the dashboard; Bedrock is
-the emulator, and matplotlib draws where Grafana would. By hand, after `make observability-test`:
+It is not a screenshot. Prometheus, Envoy and the gateway are real, and the queries are those of the
+dashboard. Bedrock is the emulator, and matplotlib draws instead of Grafana. Run it by hand, after
+`make observability-test`:
 
     .venv/bin/pip install matplotlib
     PATH=$PATH:$(tests/support/prometheus) .venv/bin/python deploy/observability/picture
@@ -25,13 +26,14 @@ from prometheus import Prometheus  # noqa: E402
 SECONDS = 300
 SCRAPE_SECONDS, RATE_SECONDS = 2, 20
 NOTE = (
-    "The queries of deploy/observability/grafana, answered by Prometheus about five minutes of emulated load "
-    "(us-west-2 throttles in the middle). Drawn by matplotlib; Grafana shows the same panels in its own style."
+    "The queries of deploy/observability/grafana, run by Prometheus over five minutes of emulated "
+    "load (us-west-2 throttles in the middle). Drawn by matplotlib; Grafana shows the same panels "
+    "in its own style."
 )
 
 
-def answers(prometheus, panel, start, end) -> list:
-    """(legend, [(time, value)]) of each series of a panel; of one moment where the panel shows one."""
+def results(prometheus, panel, start, end) -> list:
+    """(target, labels, [(time, value)]) of each series of a panel; one time for instant queries."""
     found = []
     for target in panel["targets"]:
         query = substituted(
@@ -65,7 +67,7 @@ def main():
         end = time.time()
         panels = json.loads(DASHBOARD.read_text(encoding="utf-8"))["panels"]
         drawn = [
-            (panel, answers(prometheus, panel, start, end))
+            (panel, results(prometheus, panel, start, end))
             for panel in panels
             if panel["type"] != "row"
         ]

@@ -1,4 +1,4 @@
-"""Panels of a Grafana dashboard by matplotlib: the same grid, titles, units and legends, not the same look."""
+"""Draws panels of a Grafana dashboard: same grid, titles, units and legends, another look."""
 
 import re
 
@@ -25,21 +25,22 @@ COLOURS = [
     "#fa6400",
 ]
 STAT = "#6ea6ff"
-# Pixels of a column and of a row of Grafana's grid, margins around a panel and its plot, and the colours of the file.
+# Pixels of a column and a row of Grafana's grid, and the gap between panels.
 COLUMN, ROW, GAP = 62, 30, 5
 DPI = 100
+# Colours in the file.
 PALETTE = 128
 
 
 def picture(path, note, rows, drawn, start, end):
-    """Writes a PNG with all panels. `drawn` is (panel, series) as `__main__.answers` gives them."""
+    """Writes a PNG with all panels. `drawn` has pairs of a panel and its `__main__.results`."""
     height = max(panel["gridPos"]["y"] + panel["gridPos"]["h"] for panel, _ in drawn)
     wide, high = 24 * COLUMN, height * ROW + 34
     figure = plt.figure(figsize=(wide / DPI, high / DPI), dpi=DPI, facecolor=BACKGROUND)
     figure.text(8 / wide, 1 - 20 / high, note, color=DIM, fontsize=8.5)
 
     def place(panel):
-        """Left, bottom, width and height in pixels."""
+        """The left, bottom, width and height of a panel in pixels."""
         at = panel["gridPos"]
         return (
             at["x"] * COLUMN,
@@ -158,7 +159,7 @@ def graph(figure, panel, series, inside, start):
 
 
 def table(figure, panel, series, inside, _):
-    """The rows of the queries merged by their labels, the dearest first."""
+    """The rows of the queries, merged by their labels, the most expensive first."""
     values = {}
     for target, names, points in series:
         row = values.setdefault((names["key_alias"], names["model_group"], names["region"]), {})
@@ -189,12 +190,12 @@ def legend(target, names) -> str:
 
 
 def columns(names, inside) -> int:
-    """How many names stand beside each other."""
+    """How many columns of names fit."""
     return max(1, min(len(names), int(inside[2] * 24 * COLUMN / (34 + 5.2 * max(map(len, names))))))
 
 
 def shown(value, unit, decimals=None) -> str:
-    """As Grafana writes it, more or less."""
+    """A value roughly as Grafana formats it."""
 
     def number(value, places):
         text = f"{value:,.{places if decimals is None else decimals}f}"

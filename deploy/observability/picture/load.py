@@ -1,4 +1,4 @@
-"""Some applications that share a gateway: each asks one model in its own way, at its own pace."""
+"""Several applications that share a gateway. Each calls one model at its own rate."""
 
 import contextlib
 import http.client
@@ -14,7 +14,7 @@ SONNET = "us.anthropic.claude-sonnet-4-5-20250929-v1:0"
 HAIKU = "us.anthropic.claude-haiku-4-5-20251001-v1:0"
 NOVA = "us.amazon.nova-lite-v1:0"
 PROFILE = f"arn:aws:bedrock:{EAST}:123456789012:application-inference-profile/abc123def456"
-# Model, operation, requests a second, longest prompt in characters.
+# Model, operation, requests per second, longest prompt in characters.
 APPLICATIONS = [
     ("claude-sonnet", "converse-stream", 3.0, 24_000),
     ("claude-sonnet", "converse", 1.0, 8_000),
@@ -45,7 +45,7 @@ def configuration(bedrock) -> str:
 
 
 class Load:
-    """Runs for so many seconds. Use it in a `with`."""
+    """The load: a context manager that runs for a number of seconds."""
 
     def __init__(self, gateway, bedrock, seconds):
         self._gateway, self._bedrock, self._seconds = gateway, bedrock, seconds
@@ -74,7 +74,7 @@ class Load:
             thread.join()
 
     def wait(self):
-        """Lets the time pass, with what goes wrong in it."""
+        """Waits for the end of the run and injects faults meanwhile."""
         third = self._seconds / 3
         self._bedrock.fault("status", status=503, rate=0.02, region=EAST)
         self._bedrock.fault(
@@ -107,7 +107,7 @@ class Load:
             clients.post(self._gateway, model, operation, clients.question(text))
 
     def _strangers(self):
-        """What the gateway refuses."""
+        """Sends requests that the gateway refuses."""
         while not self._over.wait(self._random.expovariate(0.7)):
             kind = self._random.choice(["key", "key", "no key", "model"])
             clients.post(

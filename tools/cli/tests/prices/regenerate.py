@@ -25,7 +25,7 @@ ODD = (1_234_567, 98_765, 43_219, 8_761, 4_321)
 
 
 def around(threshold):
-    """At a threshold of the whole prompt, and one token above it (which cached tokens bring about)."""
+    """A prompt at the threshold, and one token above it because of cached tokens."""
     below = threshold - 1_300
     return [(below, 77, 1_000, 200, 100), (below, 77, 1_000, 200, 101), (threshold + 1, 9, 0, 0, 0)]
 
@@ -86,7 +86,7 @@ CASES = [
 
 
 def every_shape_of_entry():
-    """One model for each set of price names in the list, so that no combination of rates goes without a case."""
+    """One model for each combination of price names in the list."""
     seen = set()
     for key, entry in sorted(litellm.model_cost.items()):
         if entry.get("litellm_provider") not in ("bedrock", "bedrock_converse") or "/" in key:

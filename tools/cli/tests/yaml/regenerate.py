@@ -1,5 +1,7 @@
 #!/usr/bin/env python3
-"""What PyYAML makes of each case here, written beside it: needs PyYAML, and only to add a case or to change one.
+"""Writes what PyYAML reads from each case.
+
+Needed only to add or change a case. Needs PyYAML:
 
 python3 -m venv pyyaml && pyyaml/bin/pip install pyyaml==6.0.3 && pyyaml/bin/python regenerate.py
 """
