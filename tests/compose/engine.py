@@ -60,8 +60,8 @@ class Engine:
         return {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "DOCKER_HOST": self.host}
 
     def _wait(self):
-        end = time.monotonic() + START_SECONDS
-        while self._process.poll() is None and time.monotonic() < end:
+        deadline = time.monotonic() + START_SECONDS
+        while self._process.poll() is None and time.monotonic() < deadline:
             if self.docker("info", check=False).returncode == 0:
                 return
             time.sleep(0.1)

@@ -91,12 +91,16 @@ class Stack:
 
     def wait_until_healthy(self, *services: str):
         """Returns when the health checks of all pass; fails with the logs of the one that does not."""
-        end = time.monotonic() + HEALTHY_SECONDS
+        deadline = time.monotonic() + HEALTHY_SECONDS
         for service in services:
             while (state := (found := self.inspect(service))["State"])["Health"][
                 "Status"
             ] != "healthy":
-                if time.monotonic() > end or state["Status"] == "exited" or found["RestartCount"]:
+                if (
+                    time.monotonic() > deadline
+                    or state["Status"] == "exited"
+                    or found["RestartCount"]
+                ):
                     probes = [probe["Output"] for probe in state["Health"]["Log"] or []]
                     raise RuntimeError(
                         f"expected {service} to be healthy within {HEALTHY_SECONDS} s, but found {state['Status']}, "
@@ -125,9 +129,9 @@ class Control:
 
     def log(self) -> list:
         """The requests, oldest first, once none is under way."""
-        end = time.monotonic() + 10
+        deadline = time.monotonic() + 10
         while self._call("GET", "/health")["in_flight"]:
-            if time.monotonic() > end:
+            if time.monotonic() > deadline:
                 raise RuntimeError("expected no request under way at the emulator within 10 s")
             time.sleep(0.01)
         return self._call("GET", "/log")["entries"]

@@ -62,8 +62,8 @@ def converse(bedrock) -> dict:
 
 def logged(demo, request_id: str) -> dict:
     """The line of a request in Envoy's log, as soon as it is there: Envoy writes in its own time."""
-    end = time.monotonic() + 20
-    while time.monotonic() < end:
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
         entries = [
             json.loads(line) for line in demo.logs("envoy").splitlines() if line.startswith("{")
         ]

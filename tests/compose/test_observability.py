@@ -29,8 +29,8 @@ def query(expression: str) -> list:
 
 
 def wait(question, what: str):
-    end = time.monotonic() + DATA_SECONDS
-    while time.monotonic() < end:
+    deadline = time.monotonic() + DATA_SECONDS
+    while time.monotonic() < deadline:
         try:
             if response := question():
                 return response

@@ -1,4 +1,4 @@
-"""How tests talk to a gateway: boto3, curl, http.client and bare sockets."""
+"""How tests send requests to a gateway: boto3, curl, http.client and raw sockets."""
 
 import dataclasses
 import http.client
@@ -25,8 +25,12 @@ def question(text: str, **more) -> bytes:
     return json.dumps({"messages": messages(text), **more}).encode()
 
 
+# The body of a CountTokens request.
+COUNT_TOKENS = b'{"input":{"converse":{"messages":[]}}}'
+
+
 def anthropic(text: str) -> bytes:
-    """The body of an Invoke request."""
+    """The body of an Invoke request to an Anthropic model."""
     return json.dumps(
         {
             "anthropic_version": "bedrock-2023-05-31",
@@ -40,7 +44,7 @@ def anthropic(text: str) -> bytes:
 
 
 def boto(gateway, *, key=KEY, read_timeout=20, prefix="/bedrock"):
-    """A client over http, with the key as its access key id."""
+    """A client over plain HTTP, with the proxy key as its access key id."""
     return boto3.client(
         "bedrock-runtime",
         region_name="eu-central-1",
@@ -85,46 +89,47 @@ def connection(url: str, timeout=30) -> http.client.HTTPConnection:
     return http.client.HTTPConnection(urllib.parse.urlsplit(url).netloc, timeout=timeout)
 
 
-def send(
-    open_connection, model, operation="converse", body=None, *, key=KEY, headers=None, prefix=""
-):
-    """Sends a request and returns the open response."""
+def send(opened, model, operation="converse", body=None, *, key=KEY, headers=None, prefix=""):
+    """Sends a request and returns the response, its body unread."""
     name = urllib.parse.quote(model, safe="")
-    given = {
+    defaults = {
         "content-type": "application/json",
         **({"authorization": f"Bearer {key}"} if key else {}),
     }
     body = question("hello") if body is None else body
-    open_connection.request(
-        "POST", f"{prefix}/model/{name}/{operation}", body, {**given, **(headers or {})}
+    opened.request(
+        "POST", f"{prefix}/model/{name}/{operation}", body, {**defaults, **(headers or {})}
     )
-    return open_connection.getresponse()
+    return opened.getresponse()
 
 
 def post(gateway, model, operation="converse", body=None, *, timeout=30, **options) -> Response:
-    """A request on a connection of its own."""
-    with_connection = connection(gateway.url, timeout)
+    """Sends a request on a new connection and returns the whole response."""
+    opened = connection(gateway.url, timeout)
     try:
-        response = send(with_connection, model, operation, body, **options)
+        response = send(opened, model, operation, body, **options)
         return Response(response.status, response.headers, response.read())
     finally:
-        with_connection.close()
+        opened.close()
 
 
-# Bare sockets.
+# Raw sockets.
 
 
-def speak(gateway, *pieces: bytes, pause=0.05, timeout=10) -> bytes:
-    """Sends bytes as they are and returns all that comes back until the other side closes or falls silent."""
+def exchange_bytes(gateway, *pieces: bytes, pause=0.05, timeout=10) -> bytes:
+    """Sends bytes and returns all bytes received until the gateway closes or falls silent."""
     with socket.create_connection(("127.0.0.1", gateway.port), timeout=timeout) as raw:
         for piece in pieces:
             raw.sendall(piece)
             time.sleep(pause)
-        return everything(raw, silence=0.5)
+        return read_until_silent(raw, seconds=0.5)
 
 
 def exchange(gateway, sent: bytes, timeout=2) -> Response | None:
-    """The first response to these bytes, or None if the connection is closed, stays silent or speaks something else."""
+    """The first response to these bytes.
+
+    None if the gateway closes the connection, stays silent or sends something other than HTTP.
+    """
     with socket.create_connection(("127.0.0.1", gateway.port), timeout=timeout) as raw:
         try:
             raw.sendall(sent)
@@ -135,9 +140,9 @@ def exchange(gateway, sent: bytes, timeout=2) -> Response | None:
             return None
 
 
-def everything(raw: socket.socket, silence: float) -> bytes:
+def read_until_silent(raw: socket.socket, seconds: float) -> bytes:
     received = b""
-    raw.settimeout(silence)
+    raw.settimeout(seconds)
     try:
         while chunk := raw.recv(65_536):
             received += chunk
@@ -147,7 +152,7 @@ def everything(raw: socket.socket, silence: float) -> bytes:
 
 
 def responses(received: bytes) -> list:
-    """The HTTP/1.1 responses in `received` that have a content-length, one after the other."""
+    """The HTTP/1.1 responses in `received`, each with a content-length."""
     found = []
     while received:
         head, _, rest = received.partition(b"\r\n\r\n")
@@ -164,13 +169,13 @@ def responses(received: bytes) -> list:
 # curl.
 
 
-def curl(*arguments, check=0, given=None) -> subprocess.CompletedProcess:
-    """curl with these arguments and this standard input; fails unless its exit code is `check`."""
+def curl(*arguments, exit_codes=(0,), stdin=None) -> subprocess.CompletedProcess:
+    """Runs curl with these arguments and this standard input; fails on any other exit code."""
     done = subprocess.run(
         ["curl", "-sS", "--max-time", str(CURL_SECONDS), *map(str, arguments)],
-        input=given,
+        input=stdin,
         capture_output=True,
         timeout=CURL_SECONDS + 5,
     )
-    assert done.returncode == check, (done.returncode, done.stderr.decode(), done.stdout[:500])
+    assert done.returncode in exit_codes, (done.returncode, done.stderr.decode(), done.stdout[:500])
     return done

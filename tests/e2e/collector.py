@@ -1,4 +1,4 @@
-"""A stand-in OpenTelemetry collector: takes logs over gRPC or HTTP, in the official messages, and keeps them."""
+"""An OpenTelemetry collector for tests: it receives logs over gRPC or HTTP and keeps them."""
 
 import concurrent.futures
 import dataclasses
@@ -18,7 +18,7 @@ THREADS = 8
 
 @dataclasses.dataclass
 class Record:
-    """One log record with what belongs to all of its batch."""
+    """One log record, with the resource and headers of its batch."""
 
     body: str
     attributes: dict
@@ -28,17 +28,17 @@ class Record:
 
 
 def strings(attributes) -> dict:
-    """Attributes as Envoy makes them: text, each key once."""
+    """Attributes as Envoy sends them: strings, each key once."""
     found = {each.key: each.value.string_value for each in attributes}
-    assert len(found) == len(attributes), f"expected each key once, but found {attributes}"
+    assert len(found) == len(attributes), f"duplicate keys: {attributes}"
     return found
 
 
 class Collector:
     """A running collector on 127.0.0.1. Use it in a `with`, or call `stop`.
 
-    `certificate` is (chain, key) of a TLS listener, as paths. `port` brings one back where another was. One that is
-    `silent` takes requests and never answers them.
+    `certificate` is the (chain, key) of a TLS listener, as paths. `port` reuses the port of another
+    collector. A `silent` one receives requests and never responds.
     """
 
     def __init__(self, protocol, *, port=0, certificate=None, silent=False):
@@ -64,7 +64,7 @@ class Collector:
         self._end()
 
     def take(self, message: logs_service_pb2.ExportLogsServiceRequest, headers: dict):
-        """Keeps what is in a request."""
+        """Keeps the records of a request."""
         with self._lock:
             self.requests += 1
         if self._silent:
@@ -86,15 +86,15 @@ class Collector:
             self.records += found
 
     def wait(self, enough) -> list:
-        """The records, once `enough` of them says so."""
-        end = time.monotonic() + WAIT_SECONDS
-        while time.monotonic() < end:
+        """The records, once `enough(records)` is true."""
+        deadline = time.monotonic() + WAIT_SECONDS
+        while time.monotonic() < deadline:
             with self._lock:
                 found = list(self.records)
             if enough(found):
                 return found
             time.sleep(0.02)
-        raise AssertionError(f"expected more than {len(found)} records, the last: {found[-1:]}")
+        raise AssertionError(f"only {len(found)} records arrived, the last: {found[-1:]}")
 
     # The two protocols.
 
@@ -116,7 +116,7 @@ class Collector:
             bound = server.add_secure_port(address, grpc.ssl_server_credentials([(key, chain)]))
         else:
             bound = server.add_insecure_port(address)
-        assert bound, f"expected to listen on {address}"
+        assert bound, f"cannot listen on {address}"
         server.start()
         return bound, lambda: server.stop(grace=None).wait()
 
@@ -141,7 +141,7 @@ class Collector:
                 self.end_headers()
 
             def chunks(self):
-                """The body as Envoy sends it: it does not tell the length before."""
+                """The body. Envoy sends it without a content-length."""
                 assert self.headers["transfer-encoding"] == "chunked", self.headers
                 while length := int(self.rfile.readline(), 16):
                     yield self.rfile.read(length)

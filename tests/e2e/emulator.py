@@ -1,4 +1,4 @@
-"""The bedrock-emulator binary as a Python object: starts it, speaks its control API, stops it."""
+"""Starts and stops the bedrock-emulator binary, and calls its control API."""
 
 import json
 import os
@@ -20,17 +20,20 @@ START_SECONDS = 30
 
 
 def binary() -> pathlib.Path:
-    """The built binary; `BEDROCK_EMULATOR_PROFILE=release` chooses the other build."""
+    """The debug build, or the release build with `BEDROCK_EMULATOR_PROFILE=release`."""
     target = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
     path = target / os.environ.get("BEDROCK_EMULATOR_PROFILE", "debug") / "bedrock-emulator"
     if not path.is_file():
-        raise FileNotFoundError(f"expected {path}, built by: cargo build -p bedrock-emulator")
+        raise FileNotFoundError(f"{path} is missing: run cargo build -p bedrock-emulator")
     return path
 
 
 def judge(journal) -> list:
-    """The entries of a journal file that no gateway may cause: unsigned or wrongly signed though no test meant
-    them to be, or with something in them that must never be sent. Empty is good."""
+    """The wrong requests in a journal file; a correct gateway causes none.
+
+    They are unsigned or wrongly signed without a test's intent, or hold something that must never
+    go upstream.
+    """
     with open(journal, encoding="utf-8") as lines:
         entries = [json.loads(line) for line in lines]
     return [entry for entry in entries if is_wrong(entry)]
@@ -43,8 +46,8 @@ def is_wrong(entry: dict) -> bool:
 class Emulator:
     """A running emulator. Use it in a `with`, or call `stop`.
 
-    `regions` are names, or names with ports as the command line takes them (`us-west-2=9101:9102`). Further
-    arguments go to the command line as they are.
+    `regions` are names, or names with ports as on the command line (`us-west-2=9101:9102`). Further
+    arguments are passed to the command line.
     """
 
     def __init__(self, regions=("us-west-2", "us-east-1"), *arguments, env=None):
@@ -65,7 +68,7 @@ class Emulator:
         if not line:
             self.process.kill()
             raise RuntimeError(
-                f"expected a ready line, but found: {self.process.communicate()[1].strip()}"
+                f"the emulator did not start: {self.process.communicate()[1].strip()}"
             )
         self.ready = json.loads(line)
         self.control = self.ready["control"]
@@ -79,15 +82,15 @@ class Emulator:
         self.stop()
 
     def stop(self) -> int:
-        """Ends it and returns its exit code."""
+        """Stops the emulator and returns its exit code."""
         end(self.process, seconds=10)
         self._folder.cleanup()
         return self.process.returncode
 
-    # Where it is.
+    # Addresses.
 
     def address(self, region: str, tls: bool = False) -> str:
-        """`ip:port` of a region."""
+        """The `ip:port` of a region."""
         return self.ready["regions"][region]["https" if tls else "http"]
 
     def port(self, region: str, tls: bool = False) -> int:
@@ -96,7 +99,7 @@ class Emulator:
     def url(self, region: str, tls: bool = False) -> str:
         return f"{'https' if tls else 'http'}://{self.address(region, tls)}"
 
-    # What it does.
+    # Behaviour.
 
     def fault(
         self,
@@ -132,10 +135,14 @@ class Emulator:
 
     def clear_faults(self, id=None, region=None):
         params = {"id": id, "region": region}
-        self._call("DELETE", "/faults", params={k: v for k, v in params.items() if v is not None})
+        self._call(
+            "DELETE",
+            "/faults",
+            params={name: value for name, value in params.items() if value is not None},
+        )
 
     def pace(self, *, events=None, interval_ms=0, response_bytes=None, latency_ms=0, **match):
-        """Sets how fast and long responses are, until `clear_pace`."""
+        """Sets the speed and length of responses, until `clear_pace`."""
         pace = {
             "events": events,
             "interval_ms": interval_ms,
@@ -148,17 +155,17 @@ class Emulator:
         self._call("DELETE", "/pace")
 
     def mode(self, **mode) -> dict:
-        """`hostile=True`: what comes now is wrong on purpose. `strict=False`: violations are only recorded."""
+        """Sets `hostile` (requests are wrong on purpose) or `strict` (violations are refused)."""
         return self._call("POST", "/mode", mode)
 
     def reset(self):
-        """No faults, default pace, not hostile, empty log."""
+        """Clears the faults, the pace, the hostile mode and the log."""
         self.clear_faults()
         self.clear_pace()
         self.mode(hostile=False)
         self.clear_log()
 
-    # What it saw.
+    # Log.
 
     def log(self, since: int = 0, region=None) -> list:
         """Finished requests, oldest first."""
@@ -166,11 +173,11 @@ class Emulator:
         return self._call("GET", "/log", params=params)["entries"]
 
     def quiet_log(self, seconds: float = 10, **query) -> list:
-        """The log once no request is under way; fails if that takes longer than `seconds`."""
-        end = time.monotonic() + seconds
+        """The log, once no request is in flight. Fails if that takes longer than `seconds`."""
+        deadline = time.monotonic() + seconds
         while self._call("GET", "/health")["in_flight"]:
-            if time.monotonic() > end:
-                raise TimeoutError(f"expected no request under way within {seconds} s")
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"requests are still in flight after {seconds} s")
             time.sleep(0.01)
         return self.log(**query)
 

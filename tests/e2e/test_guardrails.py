@@ -1,4 +1,4 @@
-"""guardrailConfig of a deployment: every request of its model has it, whatever the client says about guardrails."""
+"""A deployment's guardrailConfig applies to every request, whatever guardrail the client names."""
 
 import hashlib
 import json
@@ -11,7 +11,7 @@ import h2.events
 import pytest
 
 from clients import anthropic, boto, connection, messages, post, question, streamed_text, text_of
-from conftest import EAST, WEST, Region
+from deployments import EAST, WEST, Parameters
 from gateway import KEY, Gateway, config
 
 CONFIG = {
@@ -27,14 +27,17 @@ SEEN = {
     "stream_processing_mode": None,
 }
 STREAMED = {**SEEN, "stream_processing_mode": "async"}
-OURS = b'"guardrailConfig":{"guardrailIdentifier":"gr7x2kq9p4aa","guardrailVersion":"3","trace":"enabled"}'
+OURS = (
+    b'"guardrailConfig":'
+    b'{"guardrailIdentifier":"gr7x2kq9p4aa","guardrailVersion":"3","trace":"enabled"}'
+)
 THEIRS = {"guardrailIdentifier": "theirs", "guardrailVersion": "1"}
 LIMIT_BYTES = 32 * 1024 * 1024
-# What the emulator's guardrail stops.
+# The emulator's guardrail blocks this text.
 BLOCKED = "blocked by the guardrail of this test"
 
 
-def deployments(at: Region) -> list:
+def guarded_deployments(at: Parameters) -> list:
     return [
         ("guarded", at(WEST, order=1, guardrailConfig=CONFIG)),
         ("guarded", at(EAST, order=2, guardrailConfig=CONFIG)),
@@ -42,23 +45,16 @@ def deployments(at: Region) -> list:
     ]
 
 
-@pytest.fixture(scope="module")
-def guarded_over_http(shared_emulator):
-    with Gateway(config(deployments(Region(shared_emulator)))) as running:
+@pytest.fixture(scope="module", params=["http", "tls"])
+def guarded_gateway(request, gateway_over):
+    with gateway_over(request.param, guarded_deployments) as running:
         yield running
 
 
-@pytest.fixture(scope="module")
-def guarded_over_tls(shared_emulator, certificate):
-    with Gateway(
-        config(deployments(Region())), upstreams=shared_emulator, certificate=certificate
-    ) as running:
-        yield running
-
-
-@pytest.fixture(params=["guarded_over_http", "guarded_over_tls"])
-def guarded(request, bedrock):
-    return request.getfixturevalue(request.param)
+@pytest.fixture
+def guarded(guarded_gateway, bedrock):
+    """The gateway with guardrails, with an emulator without faults."""
+    return guarded_gateway
 
 
 def digest(body: bytes) -> str:
@@ -66,18 +62,18 @@ def digest(body: bytes) -> str:
 
 
 def with_ours(body: bytes) -> bytes:
-    """A JSON object without a guardrail, and with ours."""
+    """This JSON object with our guardrailConfig as its first member."""
     assert body.startswith(b"{") and body != b"{}"
     return b"{" + OURS + b"," + body[1:]
 
 
-def only(bedrock) -> dict:
+def only_entry(bedrock) -> dict:
     (entry,) = bedrock.quiet_log()
     assert entry["verified"] and entry["violations"] == []
     return entry
 
 
-def test_every_operation_of_boto3_has_it(guarded, bedrock):
+def test_the_guardrail_is_added_to_every_boto3_operation(guarded, bedrock):
     client = boto(guarded)
     assert text_of(client.converse(modelId="guarded", messages=messages("one."))).endswith("one.")
     stream = client.converse_stream(modelId="guarded", messages=messages("two."))["stream"]
@@ -94,7 +90,7 @@ def test_every_operation_of_boto3_has_it(guarded, bedrock):
     assert all(entry["verified"] and entry["status"] == 200 for entry in seen)
 
 
-def test_it_wins_over_boto3s_own(guarded, bedrock):
+def test_the_guardrail_overrides_that_of_boto3(guarded, bedrock):
     client = boto(guarded)
     client.converse(
         modelId="guarded", messages=messages("x"), guardrailConfig={**THEIRS, "trace": "disabled"}
@@ -122,7 +118,7 @@ def test_it_wins_over_boto3s_own(guarded, bedrock):
     ]
 
 
-def test_what_it_stops_is_told_to_the_client(guarded, bedrock):
+def test_the_client_learns_that_the_guardrail_intervened(guarded, bedrock):
     client = boto(guarded)
     assert (
         client.converse(modelId="guarded", messages=messages(BLOCKED))["stopReason"]
@@ -139,7 +135,7 @@ def test_what_it_stops_is_told_to_the_client(guarded, bedrock):
     "operation, body", [("converse", question("again")), ("invoke", anthropic("again"))]
 )
 @pytest.mark.parametrize("status", [429, 503])
-def test_the_second_region_gets_it_too(guarded, bedrock, operation, body, status):
+def test_a_retry_carries_the_guardrail_too(guarded, bedrock, operation, body, status):
     bedrock.fault("status", status=status, region=WEST)
     assert post(guarded, "guarded", operation, body).status == 200
     seen = bedrock.quiet_log()
@@ -153,15 +149,19 @@ def test_the_second_region_gets_it_too(guarded, bedrock, operation, body, status
     )
 
 
-def test_all_other_bytes_stay(guarded, bedrock):
-    body = b' {"a" : 1.50e+2,\n"messages":[{"role":"user","content":[{"text":"Gr\xc3\xbc\xc3\x9fe \\ud83e\\udd80 \\u0000"}]}] }\r\n'
+def test_all_other_bytes_stay_unchanged(guarded, bedrock):
+    text = b"Gr\xc3\xbc\xc3\x9fe \\ud83e\\udd80 \\u0000"
+    messages = b'"messages":[{"role":"user","content":[{"text":"' + text + b'"}]}]'
+    body = b' {"a" : 1.50e+2,\n' + messages + b" }\r\n"
     assert post(guarded, "guarded", body=body).status == 200
-    assert only(bedrock)["body_sha256"] == digest(b" {" + OURS + b"," + body[2:])
+    assert only_entry(bedrock)["body_sha256"] == digest(b" {" + OURS + b"," + body[2:])
 
 
 @pytest.mark.parametrize("size", [100, 300_000, 5_000_000, 20_000_000])
 @pytest.mark.parametrize("place", ["none", "front", "back", "both"])
-def test_a_body_of_any_size_is_edited_and_the_clients_own_removed(guarded, bedrock, size, place):
+def test_a_body_of_any_size_is_edited_and_loses_the_clients_guardrail(
+    guarded, bedrock, size, place
+):
     theirs = b'"guardrail\\u0043onfig":' + json.dumps(THEIRS).encode()
     rest = question("x" * size)[1:-1]
     front, back = (
@@ -169,9 +169,9 @@ def test_a_body_of_any_size_is_edited_and_the_clients_own_removed(guarded, bedro
         (b" , " + theirs if place in ("back", "both") else b""),
     )
     assert post(guarded, "guarded", body=b"{" + front + rest + back + b"}").status == 200
-    entry = only(bedrock)
+    entry = only_entry(bedrock)
     sent = b"{" + OURS + b"," + rest + b"}"
-    # White space in front of the comma belongs to the member before it.
+    # White space before the comma belongs to the preceding member.
     assert entry["body_sha256"] == digest(sent if place in ("none", "front") else sent[:-1] + b" }")
     assert (entry["guardrail"], entry["body_bytes"]) == (
         SEEN,
@@ -179,7 +179,7 @@ def test_a_body_of_any_size_is_edited_and_the_clients_own_removed(guarded, bedro
     )
 
 
-def test_a_large_edited_body_is_sent_again(guarded, bedrock):
+def test_a_large_edited_body_is_retried(guarded, bedrock):
     bedrock.fault("status", status=429, region=WEST)
     body = question("x" * 20_000_000)
     mine = b'{"guardrailConfig":null,' + body[1:]
@@ -208,7 +208,7 @@ def test_a_large_edited_body_is_sent_again(guarded, bedrock):
     ],
 )
 @pytest.mark.parametrize("operation", ["converse", "converse-stream"])
-def test_a_body_that_is_no_json_object_is_refused(guarded, bedrock, body, operation):
+def test_a_body_that_is_not_a_json_object_is_refused(guarded, bedrock, body, operation):
     response = post(guarded, "guarded", operation, body)
     assert (response.status, response.error_type, response.json["error"]["code"]) == (
         400,
@@ -219,7 +219,7 @@ def test_a_body_that_is_no_json_object_is_refused(guarded, bedrock, body, operat
     assert bedrock.quiet_log() == []
 
 
-def test_boto3_gets_the_refusal_as_its_own_exception(guarded, bedrock):
+def test_boto3_raises_the_refusal_as_its_own_exception(guarded, bedrock):
     client = boto(guarded)
 
     def broken(request, **_):
@@ -239,26 +239,26 @@ def of_length(length: int) -> bytes:
 
 
 @pytest.mark.parametrize("length", [LIMIT_BYTES - 1, LIMIT_BYTES])
-def test_the_limit_is_about_the_body_that_the_client_sends(guarded, bedrock, length):
+def test_the_limit_applies_to_the_body_that_the_client_sends(guarded, bedrock, length):
     body = of_length(length)
     assert post(guarded, "guarded", body=body).status == 200
-    assert only(bedrock)["body_sha256"] == digest(with_ours(body))
+    assert only_entry(bedrock)["body_sha256"] == digest(with_ours(body))
 
 
-def test_a_byte_over_the_limit_is_refused(guarded, bedrock):
+def test_one_byte_over_the_limit_is_refused(guarded, bedrock):
     sender = connection(guarded.url)
     sender.putrequest("POST", "/model/guarded/converse")
     sender.putheader("authorization", f"Bearer {KEY}")
     sender.putheader("transfer-encoding", "chunked")
     sender.endheaders()
-    # Without the end of the chunks: what breaks the limit is the last that is sent.
+    # No final chunk: the byte that breaks the limit is the last one sent.
     sender.send(b"%x\r\n" % (LIMIT_BYTES + 1) + of_length(LIMIT_BYTES + 1))
     assert sender.getresponse().status == 413
     sender.close()
     assert bedrock.quiet_log() == []
 
 
-def test_a_body_in_chunks_is_edited(guarded, bedrock):
+def test_a_chunked_body_is_edited(guarded, bedrock):
     body = question("x" * 700_000)
     mine = body[:-1] + b',"guardrailConfig":{}}'
     sender = connection(guarded.url)
@@ -273,16 +273,16 @@ def test_a_body_in_chunks_is_edited(guarded, bedrock):
     response = sender.getresponse()
     assert (response.status, len(response.read()) > 0) == (200, True)
     sender.close()
-    assert only(bedrock)["body_sha256"] == digest(with_ours(body))
+    assert only_entry(bedrock)["body_sha256"] == digest(with_ours(body))
 
 
 @pytest.mark.parametrize("ending", ["data", "empty data", "trailers"])
 @pytest.mark.parametrize("mine", [b"", b'"guardrailConfig":{},'])
-def test_http2_bodies_end_in_every_way(guarded, bedrock, ending, mine):
+def test_http2_bodies_may_end_in_any_way(guarded, bedrock, ending, mine):
     body = question("x" * 40_000)
     status = over_http2(guarded, [b"{" + mine, body[1:20_000], body[20_000:]], ending)
     assert status == "200"
-    assert only(bedrock)["body_sha256"] == digest(with_ours(body))
+    assert only_entry(bedrock)["body_sha256"] == digest(with_ours(body))
 
 
 @pytest.mark.parametrize("ending", ["headers", "empty data", "trailers"])
@@ -292,7 +292,7 @@ def test_an_empty_http2_body_is_refused(guarded, bedrock, ending):
 
 
 def over_http2(gateway, pieces, ending) -> str:
-    """The status of a Converse request in these DATA frames."""
+    """The response status of a Converse request with these DATA frames."""
     state = h2.connection.H2Connection(h2.config.H2Configuration(header_encoding="utf-8"))
     with socket.create_connection(("127.0.0.1", gateway.port), timeout=20) as raw:
         state.initiate_connection()
@@ -321,15 +321,15 @@ def over_http2(gateway, pieces, ending) -> str:
                     return dict(event.headers)[":status"]
 
 
-def test_another_content_type_cannot_make_another_text_of_it(guarded, bedrock):
+def test_the_clients_content_type_does_not_reach_bedrock(guarded, bedrock):
     body = question("x")
     headers = {"content-type": "application/json; charset=utf-7"}
     assert post(guarded, "guarded", body=body, headers=headers).status == 200
-    assert dict(only(bedrock)["headers"])["content-type"] == "application/json"
+    assert dict(only_entry(bedrock)["headers"])["content-type"] == "application/json"
 
 
-def test_check_and_render_say_what_is_wrong_with_a_group(shared_emulator):
-    at = Region(shared_emulator)
+def test_a_group_with_different_guardrails_is_an_error(shared_emulator):
+    at = Parameters(shared_emulator)
     text = config([("one", at(WEST, guardrailConfig=CONFIG)), ("one", at(EAST))])
     with pytest.raises(
         RuntimeError,

@@ -1,4 +1,4 @@
-"""Many clients at once, and clients that go on while a region does not."""
+"""Many clients at once, and clients that notice nothing while a region fails."""
 
 import concurrent.futures
 import hashlib
@@ -9,90 +9,89 @@ import time
 import pytest
 
 from clients import connection, post, question, send
-from conftest import EAST, WEST, Region, deployments
-from gateway import Gateway, config
+from deployments import EAST, WEST
 
-TOGETHER = 64
+CONCURRENT_CLIENTS = 64
 RATE_PER_SECOND, SECONDS = 50, 8
-# Longest time for which Envoy leaves an address alone that has refused connections, and as much again.
-BACK_SECONDS = 60
+# Twice the longest time for which Envoy avoids an address that refused connections.
+RECOVERY_SECONDS = 60
 
 
 @pytest.mark.parametrize("operation", ["converse", "converse-stream", "mixed"])
-def test_every_client_gets_its_own_answer(gateway, bedrock, operation):
+def test_every_client_gets_its_own_response(gateway, bedrock, operation):
     bedrock.pace(latency_ms=50)
     bedrock.fault("status", status=429, rate=0.3, region=WEST)
-    together = threading.Barrier(TOGETHER)
+    barrier = threading.Barrier(CONCURRENT_CLIENTS)
 
-    def ask(n):
-        together.wait(timeout=30)
-        streams = n % 2 if operation == "mixed" else operation == "converse-stream"
-        body = question(f"number {n:03}")
+    def ask(number):
+        barrier.wait(timeout=30)
+        streams = number % 2 if operation == "mixed" else operation == "converse-stream"
+        body = question(f"number {number:03}")
         response = post(gateway, "both", "converse-stream" if streams else "converse", body)
         own = response.headers["x-emulator-body-sha256"] == hashlib.sha256(body).hexdigest()
-        # A stream may have the number in pieces; the digest of what was asked is whole in either case.
-        return response.status, own, streams or f"number {n:03}" in response.body.decode()
+        # A stream may split the number between events; the digest of the request is a header.
+        return response.status, own, streams or f"number {number:03}" in response.body.decode()
 
-    with concurrent.futures.ThreadPoolExecutor(TOGETHER) as pool:
-        found = list(pool.map(ask, range(TOGETHER)))
-    assert found == [(200, True, True)] * TOGETHER
+    with concurrent.futures.ThreadPoolExecutor(CONCURRENT_CLIENTS) as pool:
+        found = list(pool.map(ask, range(CONCURRENT_CLIENTS)))
+    assert found == [(200, True, True)] * CONCURRENT_CLIENTS
     served = [entry for entry in bedrock.quiet_log() if entry["status"] == 200]
-    assert len({entry["body_sha256"] for entry in served}) == len(served) == TOGETHER
+    assert len({entry["body_sha256"] for entry in served}) == len(served) == CONCURRENT_CLIENTS
 
 
 class Load:
-    """Requests at a steady rate, each on a connection that is kept for the next, until it is stopped."""
+    """Requests at a steady rate, on kept-alive connections."""
 
     def __init__(self, gateway, model):
         self.gateway, self.model = gateway, model
         self.answered = 0
         self.errors = []
         self.idle = []
-        self.pool = concurrent.futures.ThreadPoolExecutor(TOGETHER)
+        self.pool = concurrent.futures.ThreadPoolExecutor(CONCURRENT_CLIENTS)
 
     def run(self, seconds):
-        """Blocks for so many seconds, then until all are answered."""
+        """Sends requests for `seconds`, then waits for all responses."""
         start = time.monotonic()
-        asked = []
-        for n in range(int(seconds * RATE_PER_SECOND)):
-            time.sleep(max(0.0, start + n / RATE_PER_SECOND - time.monotonic()))
-            asked.append(self.pool.submit(self.ask, n))
-        self.answered = sum(each.result() for each in asked)
+        futures = []
+        for number in range(int(seconds * RATE_PER_SECOND)):
+            time.sleep(max(0.0, start + number / RATE_PER_SECOND - time.monotonic()))
+            futures.append(self.pool.submit(self.ask, number))
+        self.answered = sum(future.result() for future in futures)
         self.pool.shutdown()
         for kept in self.idle:
             kept.close()
 
-    def ask(self, n) -> bool:
-        """Whether it was answered as it should be."""
-        operation = ["converse", "converse-stream"][n % 2]
+    def ask(self, number) -> bool:
+        """Whether the response was the right one, and complete."""
+        operation = ["converse", "converse-stream"][number % 2]
         try:
             kept = self.idle.pop()
         except IndexError:
             kept = connection(self.gateway.url)
-        word = f"load-{n}."
+        word = f"load-{number}."
         try:
             response = send(kept, self.model, operation, question(word))
             body = response.read()
-            whole = b"metadata" in body if n % 2 else word.encode() in body
-            if response.status == 200 and whole:
+            is_complete = b"metadata" in body if number % 2 else word.encode() in body
+            if response.status == 200 and is_complete:
                 self.idle.append(kept)
                 return True
-            self.errors.append((n, operation, response.status, body[:200]))
+            self.errors.append((number, operation, response.status, body[:200]))
         except (OSError, http.client.HTTPException) as error:
-            self.errors.append((n, operation, repr(error)))
+            self.errors.append((number, operation, repr(error)))
         return False
 
 
 @pytest.mark.parametrize("upstream, region", [("http", WEST), ("tls", EAST)])
-def test_no_client_notices_that_a_region_is_throttled_then_gone_then_back(
-    shared_emulator, bedrock, upstream, region
+def test_no_client_notices_that_a_region_throttles_then_fails_then_recovers(
+    gateway_over, bedrock, upstream, region
 ):
-    """`refused` also resets the connections that are open. A response that has begun cannot be saved then, neither here
-    nor anywhere: the client has its first half. Answers here are short, and each is in one piece on the wire, so that
-    practically none is caught in its middle; one that were would be an aborted transfer, and fail this test."""
-    at = Region(shared_emulator if upstream == "http" else None)
-    text = config(deployments(at))
-    with Gateway(text, upstreams=shared_emulator if upstream == "tls" else None) as running:
+    """The fault `refused` also resets open connections, which breaks off responses that have begun.
+
+    No gateway can save those. The responses here are so short that practically none is hit; one
+    that is would fail this test.
+    """
+    with gateway_over(upstream) as running:
         load = Load(running, "both")
         worker = threading.Thread(target=load.run, args=(SECONDS,))
         worker.start()
@@ -112,11 +111,11 @@ def test_no_client_notices_that_a_region_is_throttled_then_gone_then_back(
             == SECONDS * RATE_PER_SECOND
         )
         assert any(entry["status"] == 429 for entry in seen), (
-            "the region was asked while it was throttled"
+            "no request reached the region while it throttled"
         )
         bedrock.clear_log()
-        end = time.monotonic() + BACK_SECONDS
+        deadline = time.monotonic() + RECOVERY_SECONDS
         while region not in [entry["region"] for entry in bedrock.quiet_log()]:
-            assert time.monotonic() < end, "expected the region to be asked again"
+            assert time.monotonic() < deadline, "the region received no requests after it recovered"
             assert post(running, "both").status == 200
             time.sleep(0.05)

@@ -1,4 +1,4 @@
-"""The spend log by OTLP: what is in the file is at the collector too, and no request waits for one."""
+"""The spend log over OTLP: the collector gets every row, and no request waits for it."""
 
 import datetime
 import json
@@ -6,16 +6,16 @@ import time
 
 import pytest
 
-from clients import connection, post, send, speak
+from clients import connection, exchange_bytes, post, send
 from collector import GRPC, HTTP, Collector
-from conftest import Region, deployments
+from deployments import Parameters, deployments
 from gateway import SECRETS, Gateway, config
 
 HEADER_SECRET = "otlp-e2e-worthless-elsewhere"
 RESOURCE = {"service.name": "bedrock-gateway", "deployment.environment": "e2e, 100 %PROTOCOL%"}
-# In the line of the question by which the gateway's start is known.
+# The user agent of the probes by which `Gateway` waits for its start.
 PROBE = "python-requests"
-# What Envoy adds to requests of its own.
+# Headers that Envoy adds to requests that it makes itself.
 UNWANTED = {"x-envoy-internal", "x-envoy-expected-rq-timeout-ms", "x-forwarded-for"}
 # As in tools/cli/src/render/otlp.rs.
 BATCHES_MAX = 128
@@ -23,22 +23,26 @@ WAIT_SECONDS = 60
 
 
 def gateway_with(collector, emulator, **more) -> Gateway:
-    """A gateway whose environment names the collector as OpenTelemetry has it. Envoy gets the header's value by the
-    name that `render` gave it, the rendered file gets none."""
+    """A gateway whose environment names the collector, in OpenTelemetry's variables.
+
+    The rendered file does not hold the header's value. Envoy reads it from a variable that `render`
+    names.
+    """
     environment = {
         "OTEL_EXPORTER_OTLP_ENDPOINT": collector.url,
         "OTEL_EXPORTER_OTLP_PROTOCOL": collector.protocol,
         "OTEL_EXPORTER_OTLP_HEADERS": f"authorization=Bearer%20{HEADER_SECRET}",
         "OTEL_SERVICE_NAME": "bedrock-gateway",
-        "OTEL_RESOURCE_ATTRIBUTES": "deployment.environment=e2e%2C 100 %PROTOCOL%25,service.name=overridden",
+        "OTEL_RESOURCE_ATTRIBUTES": "deployment.environment=e2e%2C 100 %PROTOCOL%25,"
+        "service.name=overridden",
         **more,
     }
     literals = {"ENVOY_BEDROCK_OTLP_HEADER_AUTHORIZATION": f"Bearer {HEADER_SECRET}"}
-    return Gateway(config(deployments(Region(emulator))), env=environment, literals=literals)
+    return Gateway(config(deployments(Parameters(emulator))), env=environment, literals=literals)
 
 
 def as_body(line: str) -> str:
-    """A line of the file as the record has it: in what only Envoy knows, nothing is written as `-` there."""
+    """A line of the file as in the record, where Envoy writes its own empty values as `-`."""
     row, found, envoy = line.partition('"envoy":')
     assert found, line
     return row + found + envoy.replace('""', '"-"')
@@ -53,24 +57,22 @@ def call_id(text: str) -> str | None:
 
 
 def milliseconds(text: str) -> int:
-    """An instant as the row has it, since 1970."""
+    """A time of a row as Unix time."""
     return round(datetime.datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp() * 1000)
 
 
-def until(question):
-    """The first true response."""
-    end = time.monotonic() + WAIT_SECONDS
-    while time.monotonic() < end:
-        if response := question():
-            return response
+def until(condition):
+    """The first true result of `condition`."""
+    deadline = time.monotonic() + WAIT_SECONDS
+    while time.monotonic() < deadline:
+        if result := condition():
+            return result
         time.sleep(0.05)
-    raise AssertionError(
-        f"expected a response to {question.__name__} within {WAIT_SECONDS} s, but found none"
-    )
+    raise AssertionError(f"{condition.__name__} was not true within {WAIT_SECONDS} s")
 
 
 def every_kind_of_request(gateway, emulator) -> int:
-    """Sends them and returns how many lines they leave."""
+    """Sends them and returns the number of lines that they leave in the log."""
     assert post(gateway, "both").status == 200
     assert post(gateway, "both", "converse-stream").status == 200
     assert (
@@ -87,8 +89,8 @@ def every_kind_of_request(gateway, emulator) -> int:
     leaving = connection(gateway.url)
     assert send(leaving, "both", "converse-stream").read(10)
     leaving.close()
-    # Not for any filter to see: Envoy refuses a request without a host.
-    assert speak(gateway, b"GET / HTTP/1.1\r\n\r\n").startswith(b"HTTP/1.1 400")
+    # Envoy refuses a request without a host before any filter sees it.
+    assert exchange_bytes(gateway, b"GET / HTTP/1.1\r\n\r\n").startswith(b"HTTP/1.1 400")
     return 8
 
 
@@ -130,7 +132,7 @@ def test_every_line_of_the_file_is_a_record(bedrock, certificate, ca_file, proto
 
 
 @pytest.mark.parametrize("protocol", [GRPC, HTTP])
-def test_a_collector_that_comes_late_gets_what_comes_after_it(bedrock, protocol):
+def test_a_collector_that_starts_late_gets_later_records(bedrock, protocol):
     with Collector(protocol) as gone:
         pass
     with gateway_with(gone, bedrock) as gateway:
@@ -146,7 +148,7 @@ def test_a_collector_that_comes_late_gets_what_comes_after_it(bedrock, protocol)
             sent = {response.headers["x-litellm-call-id"] for response in early}
 
             def arrived():
-                """Asks once more."""
+                """Sends one more request."""
                 sent.add(post(gateway, "both").headers["x-litellm-call-id"])
                 return collector.records
 
@@ -158,8 +160,8 @@ def test_a_collector_that_comes_late_gets_what_comes_after_it(bedrock, protocol)
 
 
 @pytest.mark.parametrize("protocol", [GRPC, HTTP])
-def test_a_collector_that_never_answers_holds_up_nothing(bedrock, protocol):
-    given_up = {
+def test_a_collector_that_never_responds_delays_no_request(bedrock, protocol):
+    timeouts = {
         GRPC: "cluster.otlp.upstream_rq_max_duration_reached",
         HTTP: "cluster.otlp.upstream_rq_timeout",
     }[protocol]
@@ -171,7 +173,7 @@ def test_a_collector_that_never_answers_holds_up_nothing(bedrock, protocol):
             assert post(gateway, "both").status == 200
         until(lambda: collector.requests)
         assert post(gateway, "both").status == 200
-        until(lambda: gateway.stats(given_up).get(given_up))
+        until(lambda: gateway.stats(timeouts).get(timeouts))
         active = "cluster.otlp.upstream_rq_active"
         until(lambda: gateway.stats(active)[active] == 0)
         assert post(gateway, "both").status == 200
@@ -179,7 +181,7 @@ def test_a_collector_that_never_answers_holds_up_nothing(bedrock, protocol):
 
 
 def probes(gateway, count: int):
-    """Requests that leave a line and need no upstream, one after the other."""
+    """Sends requests that leave a line in the log and need no upstream."""
     probing = connection(gateway.url)
     for _ in range(count):
         probing.request("GET", "/health/liveliness")
@@ -190,7 +192,7 @@ def probes(gateway, count: int):
 
 
 @pytest.mark.parametrize("protocol", [GRPC, HTTP])
-def test_what_waits_for_a_collector_is_bounded(bedrock, protocol):
+def test_the_backlog_for_a_collector_is_bounded(bedrock, protocol):
     active, dropped = (
         "cluster.otlp.upstream_rq_active",
         "access_logs.open_telemetry_access_log.logs_dropped",

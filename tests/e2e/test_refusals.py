@@ -1,5 +1,8 @@
-"""Refusals reach clients that are still uploading: as the typed error, after one request, whatever the size and the
-version of HTTP. Envoy alone would close the connection, or reset the stream, under the upload."""
+"""A refusal reaches a client that is still uploading, as a typed error, after one request.
+
+This holds for every size and every version of HTTP. Envoy alone would close the connection or reset
+the stream during the upload.
+"""
 
 import concurrent.futures
 import http.client
@@ -19,12 +22,12 @@ import pytest
 from botocore.config import Config
 
 from clients import connection, curl, question
-from conftest import WEST
+from deployments import WEST
 from gateway import KEY
 
 MEGABYTE = 1_000_000
 SIZES = [1, 5, 20, 30, 40]
-# What `max_request_size_mb` is without being set.
+# The default of `max_request_size_mb`.
 LIMIT_BYTES = 32 * 1024 * 1024
 SETTLED_SECONDS = 20
 READ_SECONDS = 60
@@ -39,7 +42,7 @@ CASES = {
     "unknown operation": (BEARER, "POST", "/model/both/nonsense", 404, "UnknownOperationException"),
     "unknown path": ({}, "POST", "/nowhere", 404, "UnknownOperationException"),
     "wrong method": (BEARER, "PUT", "/model/both/invoke", 405, "UnknownOperationException"),
-    "question with a body": (WRONG, "GET", "/spend/logs", 401, "UnrecognizedClientException"),
+    "lookup with a body": (WRONG, "GET", "/spend/logs", 401, "UnrecognizedClientException"),
 }
 TOO_LARGE = (BEARER, "POST", "/model/both/invoke", 413, "ValidationException")
 
@@ -47,7 +50,7 @@ numbers = itertools.count()
 
 
 def cases(size: int) -> dict:
-    """What is refused at this size in megabytes. All of it in the middle, the common ones everywhere."""
+    """The cases at a size in megabytes: all at 5 MB, the common ones at every size."""
     if size * MEGABYTE > LIMIT_BYTES:
         return {**CASES, "too large": TOO_LARGE}
     return CASES if size == 5 else {name: CASES[name] for name in ("wrong key", "unknown model")}
@@ -68,9 +71,9 @@ def call_id() -> str:
 
 
 def rows(gateway, id: str) -> list:
-    """The rows of a call id, waited for."""
-    end = time.monotonic() + SETTLED_SECONDS
-    while time.monotonic() < end:
+    """The rows of a call id, once there are any."""
+    deadline = time.monotonic() + SETTLED_SECONDS
+    while time.monotonic() < deadline:
         lines = [json.loads(line) for line in gateway.access_log().splitlines() if id in line]
         if found := [line for line in lines if line["request_id"] == id]:
             return found
@@ -79,7 +82,7 @@ def rows(gateway, id: str) -> list:
 
 
 def assert_one_row(gateway, id, status, error_type):
-    """The client asked once, and the row says what it was told."""
+    """The client sent one request, and its row says how it was refused."""
     (row,) = rows(gateway, id)
     assert (row["status"], row["http_status"], row["error_class"]) == (
         "failure",
@@ -88,14 +91,14 @@ def assert_one_row(gateway, id, status, error_type):
     )
 
 
-# One function for each way to send: headers, method, path, size in megabytes; returns status, error type, body.
+# One function for each way to send a request. Each returns the status, error type and body.
 
 
 def send_by_httpx(gateway, ca_file, headers, method, path, size, *, has_length=True):
     with httpx.Client(
         http2=True, verify=ssl.create_default_context(cafile=str(ca_file)), timeout=READ_SECONDS
     ) as client:
-        # In pieces either way: httpcore copies what is left of a piece with each frame.
+        # Always in pieces: httpcore copies the rest of a piece with each frame.
         length = {"content-length": str(size * MEGABYTE)} if has_length else {}
         response = client.request(
             method, gateway.tls_url + path, content=chunks_of(size), headers={**headers, **length}
@@ -123,7 +126,7 @@ def send_by_curl(url, options, headers, method, path, size):
         "--data-binary",
         "@-",
         url + path,
-        given=body_of(size),
+        stdin=body_of(size),
     )
     *_, head, body = done.stdout.split(b"\r\n\r\n")
     status, *lines = head.decode().split("\r\n")
@@ -159,7 +162,7 @@ def send_by_curl_h2(gateway, ca_file, *request):
 
 
 def send_all_then_read(gateway, _, headers, method, path, size):
-    """As most clients do: no look at the socket until everything is sent."""
+    """Does not read before everything is sent, like most clients."""
     sender = connection(gateway.url, READ_SECONDS)
     try:
         sender.request(method, path, body_of(size), headers)
@@ -195,7 +198,7 @@ SENDERS = [
 
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("sender", SENDERS, ids=lambda sender: sender.__name__)
-def test_every_refusal_arrives_once(over_http, bedrock, ca_file, sender, size):
+def test_every_refusal_arrives_after_one_request(over_http, bedrock, ca_file, sender, size):
     for name, (headers, method, path, status, error_type) in cases(size).items():
         id = call_id()
         found = sender(over_http, ca_file, {**headers, "x-litellm-call-id": id}, method, path, size)
@@ -205,12 +208,12 @@ def test_every_refusal_arrives_once(over_http, bedrock, ca_file, sender, size):
     assert bedrock.quiet_log() == []
 
 
-# boto3, with the retries that it makes unless told otherwise.
+# boto3, with its default retries.
 
 
 @pytest.fixture(params=["http", "TLS"])
 def caller(request, over_http, ca_file, monkeypatch):
-    """Makes a client with a key, or without one."""
+    """Makes a client with or without a key."""
 
     def make(key):
         given = {"region_name": WEST, "config": Config(read_timeout=READ_SECONDS)}
@@ -260,10 +263,10 @@ def test_boto3_raises_the_typed_exception_at_once(caller, over_http, bedrock, si
     assert bedrock.quiet_log() == []
 
 
-# What else may happen to an upload.
+# Other events during an upload.
 
 
-def test_a_connection_serves_on_after_a_refused_upload(over_http, bedrock):
+def test_a_connection_stays_usable_after_a_refused_upload(over_http, bedrock):
     kept = connection(over_http.url, READ_SECONDS)
     for headers, method, path, status, _ in (CASES["wrong key"], CASES["wrong method"], TOO_LARGE):
         kept.request(method, path, body_of(40), headers)
@@ -279,8 +282,8 @@ def test_a_connection_serves_on_after_a_refused_upload(over_http, bedrock):
     assert len(bedrock.quiet_log()) == 3
 
 
-def test_a_stalled_upload_is_refused_nevertheless(over_http, bedrock):
-    """The client waits for a response before it goes on, as one does that streams in both directions."""
+def test_a_stalled_upload_is_refused_too(over_http, bedrock):
+    """The client sends no more before it has a response, as one that streams in both directions."""
     id = call_id()
     with socket.create_connection(("127.0.0.1", over_http.port), timeout=READ_SECONDS) as raw:
         raw.sendall(
@@ -294,7 +297,7 @@ def test_a_stalled_upload_is_refused_nevertheless(over_http, bedrock):
     assert bedrock.quiet_log() == []
 
 
-def test_the_row_says_when_a_client_leaves_before_its_refusal(over_http, bedrock):
+def test_the_row_shows_that_a_client_disconnected_before_its_refusal(over_http, bedrock):
     id = call_id()
     with socket.create_connection(("127.0.0.1", over_http.port), timeout=READ_SECONDS) as raw:
         raw.sendall(
@@ -305,7 +308,7 @@ def test_the_row_says_when_a_client_leaves_before_its_refusal(over_http, bedrock
 
 
 def test_an_endless_upload_is_cut_off(over_http, bedrock):
-    """A client that never ends its upload gets no more than is swallowed at most: 48 MiB without a key."""
+    """Without a key the gateway drains at most 48 MiB before it closes the connection."""
     id, sent = call_id(), 0
     with socket.create_connection(("127.0.0.1", over_http.port), timeout=READ_SECONDS) as raw:
         raw.sendall(
@@ -317,7 +320,7 @@ def test_an_endless_upload_is_cut_off(over_http, bedrock):
             while sent < 400:
                 raw.sendall(piece)
                 sent += 1
-    assert 48 <= sent < 100, "in megabytes, with what fits into the kernel's buffers"
+    assert 48 <= sent < 100, "megabytes sent, including the kernel's buffers"
     assert_one_row(over_http, id, 401, "UnrecognizedClientException")
     assert bedrock.quiet_log() == []
 
@@ -332,7 +335,7 @@ def resident_bytes(process) -> int:
     "sender", [send_all_then_read, send_by_curl_h2c], ids=["HTTP/1.1", "HTTP/2"]
 )
 def test_refused_uploads_cost_no_memory(over_http, bedrock, ca_file, sender):
-    """Twenty at once, of 40 MB each. Kept up to the body limit they would be more than 600 MB."""
+    """Twenty uploads of 40 MB at once: buffered up to the body limit they would take 600 MB."""
 
     def upload(number):
         headers, method, path, status, _ = TOO_LARGE if number % 2 else CASES["wrong key"]

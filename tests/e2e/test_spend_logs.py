@@ -1,4 +1,4 @@
-"""GET /spend/logs: who may ask, what for, and how long it is remembered."""
+"""GET /spend/logs: who may look up a request, by which ids, and for how long."""
 
 import time
 import urllib.parse
@@ -6,15 +6,15 @@ import urllib.parse
 import requests
 
 from clients import post
-from conftest import WEST, Region
+from deployments import WEST, Parameters
 from gateway import KEY, Gateway, config
 
 BEARER = {"authorization": f"Bearer {KEY}"}
-# A row is there when its request's stream is over, which another worker may see a moment after the client.
+# A row exists once its request has ended, which another worker may see later than the client.
 SETTLED_SECONDS = 5
 
 
-def ask(gateway, id: str, **more) -> requests.Response:
+def look_up(gateway, id: str, **more) -> requests.Response:
     return requests.get(
         f"{gateway.url}/spend/logs",
         params={"request_id": id},
@@ -24,9 +24,9 @@ def ask(gateway, id: str, **more) -> requests.Response:
 
 
 def row(gateway, id: str) -> dict | None:
-    """The row of a request, waited for."""
-    end = time.monotonic() + SETTLED_SECONDS
-    while not (found := ask(gateway, id).json()) and time.monotonic() < end:
+    """The row of a request, once it exists."""
+    deadline = time.monotonic() + SETTLED_SECONDS
+    while not (found := look_up(gateway, id).json()) and time.monotonic() < deadline:
         time.sleep(0.02)
     return found[0] if found else None
 
@@ -39,14 +39,14 @@ def test_a_request_is_found_by_both_of_its_ids(gateway, bedrock):
     assert row(gateway, response.headers["x-amzn-requestid"]) == found
 
 
-def test_an_id_that_has_to_be_encoded_is_found(gateway, bedrock):
+def test_an_id_that_needs_percent_encoding_is_found(gateway, bedrock):
     id = "team/a+b?c&d=%41#1"
     post(gateway, "both", headers={"x-litellm-call-id": id})
     assert row(gateway, id)["request_id"] == id
-    assert ask(gateway, urllib.parse.quote(id, safe="")).json() == []
+    assert look_up(gateway, urllib.parse.quote(id, safe="")).json() == []
 
 
-def test_a_stream_is_found_with_what_its_headers_could_not_tell(gateway, bedrock):
+def test_the_row_of_a_stream_has_the_cost_that_its_headers_lack(gateway, bedrock):
     post(gateway, "both", "converse-stream", headers={"x-litellm-call-id": "spend-stream"})
     found = row(gateway, "spend-stream")
     assert found["stream"] and found["spend"] > 0 and found["usage_source"] == "reported"
@@ -64,36 +64,36 @@ def test_a_refused_request_is_found_and_a_probe_is_not(gateway, bedrock):
         "ValidationException",
     )
     assert (found["path"], found["requested_model"]) == ("/model/nobody/converse", "nobody")
-    assert ask(gateway, "spend-probe").json() == []
+    assert look_up(gateway, "spend-probe").json() == []
 
 
-def test_refused_requests_are_told_apart_by_what_they_asked_for(gateway, bedrock):
+def test_the_row_of_a_refused_request_shows_what_it_asked_for(gateway, bedrock):
     for id, path, key, expected, model in [
         (
-            "told-1",
+            "refused-1",
             "/bedrock/model/no%2Fsuch/invoke?token=tops3cret",
             KEY,
             "/bedrock/model/no%2Fsuch/invoke",
             "no/such",
         ),
         (
-            "told-2",
+            "refused-2",
             "/model/both/converse?key=tops3cret",
             "sk-wrong",
             "/model/both/converse",
             "both",
         ),
-        ("told-3", "/v1/chat/completions", KEY, "/v1/chat/completions", None),
-        ("told-4", "/model/both%3Fkey=tops3cret/converse", "sk-wrong", "/model/both", None),
-        ("told-5", f"/{KEY}/model/both/converse", KEY, "/[redacted]/model/both/converse", None),
+        ("refused-3", "/v1/chat/completions", KEY, "/v1/chat/completions", None),
+        ("refused-4", "/model/both%3Fkey=tops3cret/converse", "sk-wrong", "/model/both", None),
+        ("refused-5", f"/{KEY}/model/both/converse", KEY, "/[redacted]/model/both/converse", None),
         (
-            "told-6",
+            "refused-6",
             f"/model/{KEY}/converse",
             "sk-wrong",
             "/model/[redacted]/converse",
             "[redacted]",
         ),
-        ("told-7", f"/model/{'x' * 3000}/converse", KEY, f"/model/{'x' * 249}…", None),
+        ("refused-7", f"/model/{'x' * 3000}/converse", KEY, f"/model/{'x' * 249}…", None),
     ]:
         headers = {"authorization": f"Bearer {key}", "x-litellm-call-id": id}
         response = requests.post(gateway.url + path, data=b"{}", headers=headers, timeout=10)
@@ -105,11 +105,11 @@ def test_refused_requests_are_told_apart_by_what_they_asked_for(gateway, bedrock
             None,
         )
         assert "tops3cret" not in str(found) and KEY not in str(found)
-    post(gateway, "both", headers={"x-litellm-call-id": "told-8"})
-    assert "path" not in row(gateway, "told-8")
+    post(gateway, "both", headers={"x-litellm-call-id": "refused-8"})
+    assert "path" not in row(gateway, "refused-8")
 
 
-def test_only_who_has_the_key_hears_anything(gateway, bedrock):
+def test_a_lookup_needs_the_proxy_key(gateway, bedrock):
     post(gateway, "both", headers={"x-litellm-call-id": "spend-secret"})
     assert row(gateway, "spend-secret")
     for headers in ({}, {"authorization": "Bearer sk-wrong"}, {"cookie": KEY}):
@@ -126,7 +126,7 @@ def test_only_who_has_the_key_hears_anything(gateway, bedrock):
             )
 
 
-def test_what_is_no_question_is_told_so(gateway, bedrock):
+def test_a_malformed_lookup_is_refused(gateway, bedrock):
     for path in (
         "/spend/logs",
         "/spend/logs?request_id=",
@@ -140,16 +140,13 @@ def test_what_is_no_question_is_told_so(gateway, bedrock):
     assert requests.get(f"{gateway.url}/spend/keys", headers=BEARER, timeout=10).status_code == 404
 
 
-def test_as_many_are_remembered_as_were_asked_for(bedrock, emulator_for):
-    with Gateway(
-        config([("m", Region(bedrock)(WEST))]), workers=1, arguments=["--spend-history", "5"]
-    ) as small:
+def test_the_length_of_the_history_can_be_configured(bedrock, emulator_for):
+    text = config([("m", Parameters(bedrock)(WEST))])
+    with Gateway(text, workers=1, arguments=["--spend-history", "5"]) as small:
         for number in range(12):
             post(small, "m", headers={"x-litellm-call-id": f"spend-{number}"})
-        found = [number for number in range(12) if ask(small, f"spend-{number}").json()]
+        found = [number for number in range(12) if look_up(small, f"spend-{number}").json()]
         assert found == [7, 8, 9, 10, 11]
-    with Gateway(
-        config([("m", Region(bedrock)(WEST))]), workers=1, arguments=["--spend-history", "0"]
-    ) as none:
+    with Gateway(text, workers=1, arguments=["--spend-history", "0"]) as none:
         post(none, "m", headers={"x-litellm-call-id": "spend-0"})
-        assert ask(none, "spend-0").json() == []
+        assert look_up(none, "spend-0").json() == []

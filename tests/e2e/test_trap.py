@@ -1,6 +1,9 @@
-"""What a trap costs. `failure_policy: FAIL_RELOAD` replaces the VM, but not what was in it: every request that the
-worker had under way belongs to the dead VM, and Envoy ends it at its next event. So a trap costs all of one worker's
-requests, none of the others', and none that comes after it. No clean end is among the failures."""
+"""A trap fails the requests in flight on one worker, and no others.
+
+With `failure_policy: FAIL_RELOAD` Envoy replaces the VM, but the requests in flight still belong to
+the old one: Envoy ends each at its next event. Requests on other workers and later requests are
+unaffected. No failed request ends as if it were complete.
+"""
 
 import concurrent.futures
 import http.client
@@ -8,21 +11,20 @@ import time
 
 import pytest
 
-from clients import anthropic, connection, post
-from conftest import EAST, WEST, Region, deployments
-from gateway import KEY, Gateway, config, filter_module
+from clients import COUNT_TOKENS, anthropic, connection, post
+from deployments import EAST, WEST
+from gateway import KEY, filter_module
 from trap_module import TRAP_HEADER, write_trapping
 
-UNDER_WAY = 24
+REQUESTS_IN_FLIGHT = 24
 TRAP = {TRAP_HEADER: "1"}
 SAVED, ABORTED, UNAVAILABLE = "saved", "aborted", "503 ServiceUnavailableException"
 
 
 @pytest.fixture(params=[1, 2])
-def trapping(request, shared_emulator, tmp_path):
-    text = config(deployments(Region(shared_emulator)))
+def trapping(request, gateway_over, tmp_path):
     module = write_trapping(filter_module(), tmp_path)
-    with Gateway(text, module=module, workers=request.param) as running:
+    with gateway_over("http", module=module, workers=request.param) as running:
         yield running
 
 
@@ -31,15 +33,13 @@ def outcome(ask) -> str:
         response = ask()
     except (http.client.HTTPException, ConnectionError):
         return ABORTED
-    return (
-        SAVED
-        if response.status == 200
-        else f"{response.status} {response.headers['x-amzn-errortype']}"
-    )
+    if response.status == 200:
+        return SAVED
+    return f"{response.status} {response.headers['x-amzn-errortype']}"
 
 
 def upload(gateway):
-    """A request whose body takes its time."""
+    """A request whose body takes a second to upload."""
     body = anthropic("x" * 1000)
     slow = connection(gateway.url)
     slow.putrequest("POST", "/model/both/invoke")
@@ -52,7 +52,7 @@ def upload(gateway):
     return slow.getresponse()
 
 
-def test_a_trap_costs_what_its_worker_had_under_way_and_nothing_after_it(trapping, bedrock):
+def test_a_trap_fails_only_the_requests_in_flight_on_its_worker(trapping, bedrock):
     bedrock.pace(latency_ms=1000, operation="converse")
     bedrock.pace(events=20, interval_ms=50, operation="converse-stream")
     bedrock.fault("status", status=429, region=WEST, operation="count-tokens")
@@ -62,41 +62,33 @@ def test_a_trap_costs_what_its_worker_had_under_way_and_nothing_after_it(trappin
         "uploading": lambda: upload(trapping),
     }
     for _ in range(2):
-        with concurrent.futures.ThreadPoolExecutor(UNDER_WAY) as pool:
+        with concurrent.futures.ThreadPoolExecutor(REQUESTS_IN_FLIGHT) as pool:
             started = {
-                kind: [pool.submit(outcome, ask) for _ in range(UNDER_WAY // 3)]
+                kind: [pool.submit(outcome, ask) for _ in range(REQUESTS_IN_FLIGHT // 3)]
                 for kind, ask in kinds.items()
             }
             time.sleep(0.5)
             assert post(trapping, "both", headers=TRAP).status == 503
             for _ in range(20):
-                response = post(
-                    trapping,
-                    "west-first",
-                    "count-tokens",
-                    b'{"input":{"converse":{"messages":[]}}}',
-                )
-                assert response.status == 200, (
-                    "what comes after a trap meets a new VM, in both roles"
-                )
+                response = post(trapping, "west-first", "count-tokens", COUNT_TOKENS)
+                assert response.status == 200, "the VM was not replaced, in one of its two roles"
             found = {kind: [each.result() for each in futures] for kind, futures in started.items()}
         lost = {"waiting": {UNAVAILABLE}, "streaming": {ABORTED}, "uploading": {UNAVAILABLE}}
         for kind, outcomes in found.items():
             expected = lost[kind] if trapping.workers == 1 else lost[kind] | {SAVED}
             assert set(outcomes) <= expected, (kind, outcomes)
         if trapping.workers > 1:
-            assert any(SAVED in outcomes for outcomes in found.values()), (
-                "the other worker has its own VM"
-            )
+            survived = any(SAVED in outcomes for outcomes in found.values())
+            assert survived, "the trap also failed the requests of the other worker"
     seen = [entry for entry in bedrock.quiet_log() if entry["operation"] == "count-tokens"]
     assert {(entry["region"], entry["status"]) for entry in seen} == {(WEST, 429), (EAST, 200)}
     assert trapping.log().count("Uncaught RuntimeError: unreachable") == 2
 
 
-def test_without_a_key_nothing_is_trapped(trapping):
+def test_a_request_without_a_key_cannot_trap(trapping):
     assert post(trapping, "both", key="wrong", headers=TRAP).status == 401
     assert "unreachable" not in trapping.log()
 
 
-def test_the_module_that_ships_has_no_trap(over_http, bedrock):
+def test_the_shipped_module_has_no_trap(over_http, bedrock):
     assert post(over_http, "both", headers=TRAP).status == 200

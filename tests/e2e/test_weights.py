@@ -1,11 +1,11 @@
-"""Requests are spread as the weights say. The bound is one that a right gateway misses once in a million runs."""
+"""Requests are spread by weight. A correct gateway fails each test once in a million runs."""
 
 import itertools
 
 import pytest
 
-from clients import connection, post, send
-from conftest import EAST, WEST
+from clients import COUNT_TOKENS, connection, post, send
+from deployments import EAST, WEST
 
 REQUESTS = 600
 # Upper 1e-6 quantile of chi-square with one degree of freedom.
@@ -32,7 +32,7 @@ def chi_square(found: dict, shares: dict) -> float:
 def test_requests_on_one_connection_are_spread_by_weight(over_http, bedrock, model, west):
     kept = connection(over_http.url)
     for _ in range(REQUESTS):
-        response = send(kept, model, "count-tokens", b'{"input":{"converse":{"messages":[]}}}')
+        response = send(kept, model, "count-tokens", COUNT_TOKENS)
         response.read()
     kept.close()
     found = spread(bedrock)
@@ -40,19 +40,19 @@ def test_requests_on_one_connection_are_spread_by_weight(over_http, bedrock, mod
     assert chi_square(found, {WEST: west, EAST: 1 - west}) < CHI_SQUARE_MAX, found
 
 
-def test_requests_on_connections_of_their_own_are_spread_by_weight(over_tls, bedrock):
+def test_requests_on_separate_connections_are_spread_by_weight(over_tls, bedrock):
     for _ in range(REQUESTS):
-        post(over_tls, "by-weight", "count-tokens", b'{"input":{"converse":{"messages":[]}}}')
+        post(over_tls, "by-weight", "count-tokens", COUNT_TOKENS)
     found = spread(bedrock)
     assert sum(found.values()) == REQUESTS
     assert chi_square(found, {WEST: 0.75, EAST: 0.25}) < CHI_SQUARE_MAX, found
 
 
-def test_the_choice_is_independent_of_the_one_before(over_http, bedrock):
-    """Round robin would pass the tests above for equal weights: there, no region ever follows itself."""
+def test_each_choice_is_independent_of_the_previous_one(over_http, bedrock):
+    """Round robin would pass the tests above, but never chooses the same region twice in a row."""
     kept = connection(over_http.url)
     for _ in range(REQUESTS):
-        send(kept, "both", "count-tokens", b'{"input":{"converse":{"messages":[]}}}').read()
+        send(kept, "both", "count-tokens", COUNT_TOKENS).read()
     kept.close()
     regions = [
         entry["region"] for entry in sorted(bedrock.quiet_log(), key=lambda entry: entry["arrival"])

@@ -1,5 +1,4 @@
-"""Requests that no client sends by accident. Whatever is answered, nothing of them goes upstream, and Envoy's own
-errors read like the gateway's."""
+"""Hostile and malformed requests. None goes upstream; Envoy's errors look like the gateway's."""
 
 import socket
 
@@ -8,8 +7,17 @@ import h2.connection
 import h2.events
 import pytest
 
-from clients import Response, connection, everything, exchange, post, question, responses, speak
-from conftest import EAST, WEST
+from clients import (
+    Response,
+    connection,
+    exchange,
+    exchange_bytes,
+    post,
+    question,
+    read_until_silent,
+    responses,
+)
+from deployments import EAST, WEST
 from gateway import KEY
 
 AUTH = f"authorization: Bearer {KEY}\r\n".encode()
@@ -30,7 +38,7 @@ def request(
 
 
 def is_in_both_forms(response: Response) -> bool:
-    """AWS's world reads `message` and the error type, LiteLLM's reads `error`."""
+    """AWS clients read `message` and the error type, LiteLLM clients read `error`."""
     error = response.json["error"]
     return (
         response.error_type.endswith("Exception")
@@ -44,16 +52,16 @@ def is_in_both_forms(response: Response) -> bool:
 
 def first(gateway, sent: bytes) -> Response:
     response = exchange(gateway, sent)
-    assert response, "expected a response, but found none"
+    assert response, "the gateway sent no response"
     return response
 
 
-def test_the_plain_request_that_the_others_are_made_of_works(gateway, bedrock):
+def test_the_request_that_the_others_are_derived_from_works(gateway, bedrock):
     assert first(gateway, request()).status == 200
     assert len(bedrock.quiet_log()) == 1
 
 
-# Who may pass.
+# Keys.
 
 
 @pytest.mark.parametrize(
@@ -83,12 +91,12 @@ def test_the_plain_request_that_the_others_are_made_of_works(gateway, bedrock):
 @pytest.mark.parametrize(
     "path", [b"/model/both/converse", b"/bedrock/model/nobody/converse-stream", b"/model/x"]
 )
-def test_who_has_no_key_is_refused_before_anything_else(over_http, bedrock, headers, path):
+def test_a_request_without_the_key_is_refused_before_anything_else(
+    over_http, bedrock, headers, path
+):
     response = first(over_http, request(path, headers + LENGTH))
-    assert (response.status, response.error_type) == (
-        401,
-        "UnrecognizedClientException",
-    ) and is_in_both_forms(response)
+    assert (response.status, response.error_type) == (401, "UnrecognizedClientException")
+    assert is_in_both_forms(response)
     assert KEY.encode() not in response.body and b"nobody" not in response.body
     assert bedrock.quiet_log() == []
 
@@ -102,36 +110,37 @@ def test_who_has_no_key_is_refused_before_anything_else(over_http, bedrock, head
         f"x-litellm-api-key: Bearer {KEY}\r\nauthorization: Bearer other\r\n".encode(),
         f"x-api-key: {KEY}\r\n".encode(),
         f"api-key: {KEY}\r\n".encode(),
-        f"authorization: AWS4-HMAC-SHA256 Credential={KEY}/20260101/eu-west-1/bedrock/aws4_request, SignedHeaders=host, "
-        f"Signature=0\r\n".encode(),
+        f"authorization: AWS4-HMAC-SHA256 Credential={KEY}/20260101/eu-west-1/bedrock/"
+        f"aws4_request, SignedHeaders=host, Signature=0\r\n".encode(),
     ],
 )
-def test_a_key_is_taken_from_wherever_clients_put_it(over_http, bedrock, headers):
+def test_the_key_is_accepted_wherever_clients_put_it(over_http, bedrock, headers):
     assert first(over_http, request(headers=headers + LENGTH)).status == 200
     assert len(bedrock.quiet_log()) == 1
 
 
-def test_a_key_in_the_query_is_none(over_http, bedrock):
+def test_a_key_in_the_query_is_ignored(over_http, bedrock):
     path = f"/model/both/converse?key={KEY}&api_key={KEY}".encode()
     assert first(over_http, request(path, LENGTH)).status == 401
     assert bedrock.quiet_log() == []
 
 
-def test_100_continue_is_said_before_the_key_is_looked_at(gateway, bedrock):
-    """Envoy says it before it asks any filter; the refusal follows the body."""
+def test_100_continue_is_sent_before_the_key_is_checked(gateway, bedrock):
+    """Envoy sends it before any filter runs; the refusal follows the body."""
     headers = b"authorization: Bearer wrong\r\nexpect: 100-continue\r\n" + LENGTH
-    received = speak(gateway, request(headers=headers, body=b""), BODY)
+    received = exchange_bytes(gateway, request(headers=headers, body=b""), BODY)
     assert received.startswith(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 401")
     headers = AUTH + b"expect: 100-continue\r\n" + LENGTH
-    assert speak(gateway, request(headers=headers, body=b""), BODY).startswith(
-        b"HTTP/1.1 100 Continue"
-    )
+    received = exchange_bytes(gateway, request(headers=headers, body=b""), BODY)
+    assert received.startswith(b"HTTP/1.1 100 Continue")
     assert len(bedrock.quiet_log()) == 1
 
 
-def test_a_refusal_over_http2_is_whole_though_the_body_never_comes(gateway, bedrock):
-    """RFC 9113 §8.1: a complete response, then RST_STREAM with NO_ERROR for the rest of the body. It comes when the
-    client has been silent for a while."""
+def test_a_refusal_over_http2_is_complete_even_if_the_body_never_arrives(gateway, bedrock):
+    """RFC 9113 §8.1: a complete response, then RST_STREAM with NO_ERROR for the rest of the body.
+
+    The gateway sends it once the client has been silent for a while.
+    """
     with socket.create_connection(("127.0.0.1", gateway.port), timeout=10) as raw:
         peer = h2.connection.H2Connection(
             h2.config.H2Configuration(client_side=True, header_encoding="utf-8")
@@ -149,7 +158,7 @@ def test_a_refusal_over_http2_is_whole_though_the_body_never_comes(gateway, bedr
         )
         raw.sendall(peer.data_to_send())
         status, body, reset = None, b"", None
-        for event in peer.receive_data(everything(raw, silence=8)):
+        for event in peer.receive_data(read_until_silent(raw, seconds=8)):
             match event:
                 case h2.events.ResponseReceived():
                     status = dict(event.headers)[":status"]
@@ -218,7 +227,7 @@ def test_a_refusal_over_http2_is_whole_though_the_body_never_comes(gateway, bedr
         b"/model/b%6fth%2F/converse",
     ],
 )
-def test_no_other_path_leads_anywhere(over_http, bedrock, path):
+def test_no_other_path_reaches_bedrock(over_http, bedrock, path):
     response = first(over_http, request(path))
     assert response.status in (400, 404) and is_in_both_forms(response), (
         response.status,
@@ -241,8 +250,8 @@ def test_no_other_path_leads_anywhere(over_http, bedrock, path):
         b"http://169.254.169.254:1/bedrock/model/both/converse",
     ],
 )
-def test_every_spelling_of_an_alias_is_that_alias(over_http, bedrock, path):
-    """An absolute target too: its host says nothing about where the request goes."""
+def test_every_spelling_of_a_path_reaches_the_same_model(over_http, bedrock, path):
+    """Absolute targets too: their host does not affect where the request goes."""
     assert first(over_http, request(path)).status == 200
     (entry,) = bedrock.quiet_log()
     assert entry["path"] == "/model/us.anthropic.claude-3-5-sonnet-20240620-v1%3A0/converse"
@@ -252,13 +261,13 @@ def test_every_spelling_of_an_alias_is_that_alias(over_http, bedrock, path):
     "method",
     [b"GET", b"HEAD", b"PUT", b"PATCH", b"DELETE", b"OPTIONS", b"TRACE", b"BREW", b"CONNECT"],
 )
-def test_no_other_method_leads_anywhere(over_http, bedrock, method):
+def test_no_other_method_reaches_bedrock(over_http, bedrock, method):
     response = first(over_http, request(method=method))
     assert 400 <= response.status < 500
     assert bedrock.quiet_log() == []
 
 
-# HTTP that is not quite HTTP.
+# Malformed HTTP.
 
 
 SMUGGLED = (
@@ -316,40 +325,42 @@ SMUGGLED = (
         b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\xff" * 64,
     ],
 )
-def test_malformed_requests_go_nowhere(over_http, bedrock, raw):
+def test_malformed_requests_do_not_reach_bedrock(over_http, bedrock, raw):
     response = exchange(over_http, raw)
-    # Garbage in place of HTTP/2 has no stream to answer on, and some of Envoy's refusals have no body.
+    # Garbage that claims to be HTTP/2 gets no response, and some of Envoy's refusals have no body.
     assert response is None or response.status == 501 or 400 <= response.status < 500
     assert response is None or not response.body or is_in_both_forms(response)
     assert bedrock.quiet_log() == [] and post(over_http, "both").status == 200
 
 
-def test_what_follows_a_refusal_is_no_request(gateway, bedrock):
-    """A body that was refused unread must not be read as the next request."""
+def test_a_refused_body_is_not_read_as_the_next_request(gateway, bedrock):
+    """The body holds a valid request."""
     hidden = request()
     headers = b"authorization: Bearer wrong\r\ncontent-length: %d\r\n" % len(hidden)
-    received = speak(gateway, request(headers=headers, body=hidden))
+    received = exchange_bytes(gateway, request(headers=headers, body=hidden))
     assert [response.status for response in responses(received)] == [401]
     assert bedrock.quiet_log() == []
 
 
-def test_requests_sent_in_a_row_are_answered_in_a_row(gateway, bedrock):
-    received = speak(gateway, request() + request(b"/model/nobody/converse") + request(), pause=0.3)
+def test_pipelined_requests_are_answered_in_order(gateway, bedrock):
+    received = exchange_bytes(
+        gateway, request() + request(b"/model/nobody/converse") + request(), pause=0.3
+    )
     assert [response.status for response in responses(received)] in ([200, 400, 200], [200, 400])
 
 
-def test_slow_headers_and_bodies_in_pieces_are_one_request(gateway, bedrock):
+def test_headers_and_body_sent_in_pieces_are_one_request(gateway, bedrock):
     whole = request(
         headers=AUTH + b"transfer-encoding: chunked\r\n",
         body=b"%x;ext=1\r\n%s\r\n0\r\nx-trailer: 1\r\n\r\n" % (len(BODY), BODY),
     )
     pieces = [whole[i : i + 40] for i in range(0, len(whole), 40)]
-    assert responses(speak(gateway, *pieces, pause=0.005))[0].status == 200
+    assert responses(exchange_bytes(gateway, *pieces, pause=0.005))[0].status == 200
     (entry,) = bedrock.quiet_log()
     assert entry["body_bytes"] == len(BODY) and "x-trailer" not in dict(entry["headers"])
 
 
-def test_http_1_0_is_not_spoken(gateway, bedrock):
+def test_http_1_0_is_refused(gateway, bedrock):
     response = first(gateway, request(version=b"HTTP/1.0"))
     assert response.status == 426 and is_in_both_forms(response)
     assert bedrock.quiet_log() == []
@@ -359,13 +370,13 @@ def test_http_1_0_is_not_spoken(gateway, bedrock):
     "headers",
     [b"x-large: " + b"a" * 70_000 + b"\r\n", b"".join(b"x-%d: 1\r\n" % n for n in range(200))],
 )
-def test_too_many_headers_are_told_in_json(gateway, bedrock, headers):
+def test_oversized_headers_are_refused_in_json(gateway, bedrock, headers):
     response = first(gateway, request(headers=AUTH + LENGTH + headers))
     assert response.status == 431 and is_in_both_forms(response)
     assert bedrock.quiet_log() == []
 
 
-def test_a_body_that_never_ends_goes_nowhere(gateway, bedrock):
+def test_an_incomplete_body_does_not_reach_bedrock(gateway, bedrock):
     with socket.create_connection(("127.0.0.1", gateway.port)) as raw:
         raw.sendall(request(headers=AUTH + b"content-length: 1000\r\n", body=b"half"))
     with socket.create_connection(("127.0.0.1", gateway.port)) as raw:
@@ -376,7 +387,7 @@ def test_a_body_that_never_ends_goes_nowhere(gateway, bedrock):
     assert len(bedrock.quiet_log()) == 1
 
 
-def test_the_health_of_the_gateway_needs_no_key(gateway):
+def test_health_probes_need_no_key(gateway):
     for path in ["/health/liveliness", "/health/readiness"]:
         probe = connection(gateway.url)
         probe.request("GET", path)
@@ -384,7 +395,7 @@ def test_the_health_of_the_gateway_needs_no_key(gateway):
         probe.close()
 
 
-def test_bedrocks_answers_have_no_header_of_envoys(gateway, bedrock):
+def test_responses_carry_no_headers_of_envoy(gateway, bedrock):
     bedrock.fault("status", status=429, region=WEST)
     bedrock.fault("status", status=429, region=EAST, count=1)
     for model, operation in [

@@ -97,8 +97,8 @@ class Prometheus:
 
     def wait(self, question, what: str, seconds: float):
         """The first response of `question` that is true."""
-        end = time.monotonic() + seconds
-        while time.monotonic() < end and self.process.poll() is None:
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline and self.process.poll() is None:
             if response := question():
                 return response
             time.sleep(0.1)

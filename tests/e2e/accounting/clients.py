@@ -87,8 +87,8 @@ class ClientPool:
         return received
 
     def watch(self):
-        end = time.monotonic() + ARRIVAL_SECONDS
-        while time.monotonic() < end:
+        deadline = time.monotonic() + ARRIVAL_SECONDS
+        while time.monotonic() < deadline:
             faults = [
                 fault
                 for fault in self.emulator.faults()

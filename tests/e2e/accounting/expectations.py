@@ -60,8 +60,8 @@ def estimated(call: Call, received: Received) -> Tokens:
 class Expectations:
     """Computes the expected rows.
 
-    `entries` is the emulator's log. `undelivered` holds, by call id, the responses that broke off while
-    the gateway held them, so that no client received them.
+    `entries` is the emulator's log. `undelivered` holds, by call id, the responses that broke off
+    while the gateway held them, so that no client received them.
     """
 
     def __init__(self, deployments: list, entries: list, undelivered: dict):

@@ -59,7 +59,7 @@ UNREAD = {"estimated": "cut", "unknown": "absent"}
 
 def metrics_of(gateway, histograms: int) -> dict:
     """The values by name and labels, once the histograms count `histograms` requests."""
-    end = time.monotonic() + HISTOGRAM_SECONDS
+    deadline = time.monotonic() + HISTOGRAM_SECONDS
     while True:
         page = requests.get(f"{gateway.admin}/stats/prometheus", timeout=10).text
         samples = {}
@@ -69,7 +69,7 @@ def metrics_of(gateway, histograms: int) -> dict:
                 assert key not in samples, f"{key} appears twice"
                 samples[key] = int(decimal.Decimal(value))
         merged = sum(value for key, value in samples.items() if key.startswith(f"{DURATION}_count"))
-        if merged >= histograms or time.monotonic() > end:
+        if merged >= histograms or time.monotonic() > deadline:
             return samples
         time.sleep(0.2)
 

@@ -90,11 +90,11 @@ def differences(left_name: str, left: dict, right_name: str, right: dict) -> lis
 
 def rows_of(gateway, count: int) -> list:
     """The rows of the spend log, once it holds those of `count` calls."""
-    end = time.monotonic() + LOG_SECONDS
+    deadline = time.monotonic() + LOG_SECONDS
     while True:
         lines = gateway.access_log().split("\n")
         rows = [json.loads(line, parse_float=decimal.Decimal) for line in lines[:-1]]
-        if sum(is_from_a_call(row) for row in rows) >= count or time.monotonic() > end:
+        if sum(is_from_a_call(row) for row in rows) >= count or time.monotonic() > deadline:
             return rows
         time.sleep(0.05)
 
