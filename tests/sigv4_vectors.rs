@@ -84,21 +84,21 @@ fn every_vector_gives_every_intermediate() {
         .iter()
         .filter(|name| !UNSUPPORTED.iter().any(|(unsupported, _)| unsupported == name))
     {
-        Case::read(&suite, name).check();
+        Vector::read(&suite, name).check();
     }
 }
 
 /// One folder of the suite.
-struct Case {
+struct Vector {
     name: String,
     folder: PathBuf,
     context: Value,
-    request: Request,
+    request: VectorRequest,
     /// The date of the canonical request where it differs from the signature's.
     canonical_date: Option<&'static str>,
 }
 
-impl Case {
+impl Vector {
     fn read(suite: &Path, name: &str) -> Self {
         let folder = suite.join(name);
         let substitute = WITHOUT_CONTEXT.iter().find(|(case, _)| *case == name);
@@ -115,7 +115,7 @@ impl Case {
         Self {
             name: name.to_owned(),
             context: serde_json::from_str(&context).expect("a context is JSON"),
-            request: Request::parse(&read(&folder.join("request.txt"))),
+            request: VectorRequest::parse(&read(&folder.join("request.txt"))),
             canonical_date: substitute.map(|_| CANONICAL_DATE_WITHOUT_CONTEXT),
             folder,
         }
@@ -159,7 +159,7 @@ impl Case {
         );
     }
 
-    fn outcome(&self, timestamp: &str) -> Outcome {
+    fn outcome(&self, timestamp: &str) -> SignedVector {
         let time = unix_time(timestamp);
         let date = time.amz_date();
         let scope = Scope {
@@ -203,7 +203,7 @@ impl Case {
         };
         let mut signature = String::new();
         key.sign(&string_to_sign).write_hexadecimal(&mut signature);
-        Outcome {
+        SignedVector {
             canonical: String::from_utf8(request.text()).unwrap(),
             string_to_sign: string_to_sign.to_string(),
             signature,
@@ -271,7 +271,7 @@ impl Case {
     }
 }
 
-struct Outcome {
+struct SignedVector {
     canonical: String,
     string_to_sign: String,
     signature: String,
@@ -279,7 +279,7 @@ struct Outcome {
 }
 
 /// A `request.txt`.
-struct Request {
+struct VectorRequest {
     method: String,
     path: String,
     query: String,
@@ -287,7 +287,7 @@ struct Request {
     body: String,
 }
 
-impl Request {
+impl VectorRequest {
     fn parse(text: &str) -> Self {
         let (head, body) = text.split_once("\n\n").unwrap_or((text, ""));
         // A line that starts with a space goes on with the header of the line before: to HTTP, that fold is one space.

@@ -5,36 +5,36 @@ use std::collections::BTreeMap;
 use envoy_bedrock::contract::names::{METADATA_CLUSTER, METADATA_NAMESPACE, ROOT_GATEWAY, ROOT_SIGNER};
 
 use crate::flow::Direction::{Request as Upward, Response as Downward};
-use crate::flow::{Flow, Message};
-use crate::headers::Headers;
+use crate::flow::{Flow, HttpMessage};
+use crate::headers::HeaderMap;
 use crate::host::{FilterState, LocalResponse, Properties};
-use crate::http::{Answer, Outcome, Response};
+use crate::http::{ClientResponse, RequestOutcome, UpstreamResponse};
 use crate::vm::{Trap, Vm};
 
 /// A request on its way, and its answer.
-pub struct Exchange {
+pub struct HttpExchange {
     vm: Vm,
     gateway: Flow,
     signers: Vec<Flow>,
     properties: Properties,
     /// The request's header map, which every attempt mutates further.
-    upstream: Option<Headers>,
+    upstream: Option<HeaderMap>,
     local: Option<String>,
     late_signers: bool,
     filter_state: FilterState,
 }
 
-impl Exchange {
+impl HttpExchange {
     /// Opens the gateway's context and gives it the headers.
     pub(crate) fn open(
         vm: Vm,
-        headers: Headers,
+        headers: HeaderMap,
         end: bool,
         properties: Properties,
-    ) -> Result<Exchange, Trap> {
+    ) -> Result<HttpExchange, Trap> {
         let filter_state = FilterState::default();
         let gateway = Flow::open(&vm, ROOT_GATEWAY, properties.clone(), filter_state.clone())?;
-        let mut exchange = Exchange {
+        let mut exchange = HttpExchange {
             vm,
             gateway,
             signers: Vec::new(),
@@ -59,7 +59,7 @@ impl Exchange {
     }
 
     /// The request's trailers, with which it ends.
-    pub fn request_trailers(&mut self, trailers: Headers) -> Result<(), Trap> {
+    pub fn request_trailers(&mut self, trailers: HeaderMap) -> Result<(), Trap> {
         if self.is_over() {
             return Ok(());
         }
@@ -82,7 +82,7 @@ impl Exchange {
     }
 
     /// Where the request stands.
-    pub fn outcome(&self) -> Outcome {
+    pub fn outcome(&self) -> RequestOutcome {
         if let Some(details) = &self.local {
             let reply = self.gateway.out(Downward);
             let headers = reply.headers.clone().unwrap_or_default();
@@ -90,7 +90,7 @@ impl Exchange {
                 .text(":status")
                 .and_then(|status| status.parse().ok())
                 .unwrap_or_default();
-            return Outcome::LocalReply {
+            return RequestOutcome::LocalReply {
                 status,
                 headers,
                 body: reply.body(),
@@ -98,20 +98,20 @@ impl Exchange {
             };
         }
         if self.gateway.is_reset() {
-            return Outcome::Reset;
+            return RequestOutcome::Reset;
         }
         let forwarded = self.gateway.out(Upward);
         if forwarded.headers.is_some() {
-            Outcome::Forwarded(forwarded.clone())
+            RequestOutcome::Forwarded(forwarded.clone())
         } else {
-            Outcome::Waiting
+            RequestOutcome::Waiting
         }
     }
 
     /// Attempt `number` (from 1): the signer role on the endpoint that Envoy chose in region cluster `cluster`, with
-    /// the header map that earlier attempts mutated. Returns what goes upstream; check [`Exchange::outcome`] when
+    /// the header map that earlier attempts mutated. Returns what goes upstream; check [`HttpExchange::outcome`] when
     /// the signer may answer itself.
-    pub fn attempt(&mut self, number: u64, cluster: &str) -> Result<Message, Trap> {
+    pub fn attempt(&mut self, number: u64, cluster: &str) -> Result<HttpMessage, Trap> {
         let request = self.gateway.out(Upward).clone();
         let headers = request
             .headers
@@ -155,7 +155,7 @@ impl Exchange {
 
     /// Response headers as they pass the signer of the newest attempt. They do not reach the gateway yet: the router
     /// looks at them first.
-    pub fn judge(&mut self, headers: Headers, end: bool) -> Result<Headers, Trap> {
+    pub fn judge(&mut self, headers: HeaderMap, end: bool) -> Result<HeaderMap, Trap> {
         let signer = self.signers.last_mut().expect("an attempt that is under way");
         signer.headers(Downward, headers, end)?;
         let judged = signer.out(Downward).headers.clone();
@@ -171,7 +171,7 @@ impl Exchange {
     }
 
     /// Response headers into the gateway.
-    pub fn response_headers(&mut self, headers: Headers, end: bool) -> Result<(), Trap> {
+    pub fn response_headers(&mut self, headers: HeaderMap, end: bool) -> Result<(), Trap> {
         self.gateway.headers(Downward, headers, end)
     }
 
@@ -189,7 +189,7 @@ impl Exchange {
     }
 
     /// Response trailers through both roles.
-    pub fn response_trailers(&mut self, mut trailers: Headers) -> Result<(), Trap> {
+    pub fn response_trailers(&mut self, mut trailers: HeaderMap) -> Result<(), Trap> {
         if let Some(signer) = self.signers.last_mut() {
             signer.trailers(Downward, trailers)?;
             trailers = signer
@@ -202,7 +202,7 @@ impl Exchange {
     }
 
     /// The response as far as the client has it.
-    pub fn response(&self) -> &Message {
+    pub fn response(&self) -> &HttpMessage {
         self.gateway.out(Downward)
     }
 
@@ -211,7 +211,7 @@ impl Exchange {
         let (body, details) = (body.as_bytes().to_vec(), details.to_owned());
         self.reply(LocalResponse {
             status,
-            headers: Headers::default(),
+            headers: HeaderMap::default(),
             body,
             details,
         })
@@ -224,8 +224,8 @@ impl Exchange {
         mut self,
         retry_header: &str,
         clusters: &[&str],
-        mut upstream: impl FnMut(u64, &Message) -> Response,
-    ) -> Result<Answer, Trap> {
+        mut upstream: impl FnMut(u64, &HttpMessage) -> UpstreamResponse,
+    ) -> Result<ClientResponse, Trap> {
         let mut attempts = Vec::new();
         for (number, cluster) in (1..).zip(clusters) {
             let sent = self.attempt(number, cluster)?;
@@ -235,7 +235,7 @@ impl Exchange {
             let response = upstream(number, &sent);
             attempts.push(sent);
             let more = attempts.len() < clusters.len();
-            if response == Response::refused() {
+            if response == UpstreamResponse::refused() {
                 self.give_up()?;
                 if !more {
                     self.envoy_replies(
@@ -264,7 +264,7 @@ impl Exchange {
             break;
         }
         let message = self.response().clone();
-        Ok(Answer {
+        Ok(ClientResponse {
             message,
             attempts,
             filter_state: self.finish()?,
@@ -273,7 +273,7 @@ impl Exchange {
 
     /// From here on the signers' contexts end after the gateway's, as when a client goes away in the middle: Envoy
     /// promises no order.
-    pub fn end_signers_last(mut self) -> Exchange {
+    pub fn end_signers_last(mut self) -> HttpExchange {
         self.late_signers = true;
         self
     }
@@ -302,7 +302,7 @@ impl Exchange {
     /// Builds the response that Envoy makes of a local one and passes it through the gateway.
     fn reply(&mut self, response: LocalResponse) -> Result<(), Trap> {
         self.local = Some(response.details);
-        let mut headers = Headers::new([(":status", response.status.to_string())]);
+        let mut headers = HeaderMap::new([(":status", response.status.to_string())]);
         response
             .headers
             .pairs()

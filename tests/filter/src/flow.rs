@@ -2,31 +2,31 @@
 
 use std::fmt;
 
-use crate::headers::Headers;
-use crate::host::{Context, FilterState, LocalResponse, Properties, Side, Stream};
+use crate::headers::HeaderMap;
+use crate::host::{Context, FilterState, HttpContext, LocalResponse, Properties, Side};
 use crate::vm::{Trap, Vm};
 
 /// A request or response, as far as it came out of the filter.
 #[derive(Clone, Default, PartialEq, Eq)]
-pub struct Message {
+pub struct HttpMessage {
     /// Its headers, or `None` while they are held.
-    pub headers: Option<Headers>,
+    pub headers: Option<HeaderMap>,
     /// The pieces of the body that were let through, in order.
     pub chunks: Vec<Vec<u8>>,
     /// Its trailers, if it has any.
-    pub trailers: Option<Headers>,
+    pub trailers: Option<HeaderMap>,
     /// Whether it is complete.
     pub ended: bool,
 }
 
-impl fmt::Debug for Message {
+impl fmt::Debug for HttpMessage {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let chunks: Vec<_> = self
             .chunks
             .iter()
             .map(|chunk| chunk.escape_ascii().to_string())
             .collect();
-        let mut fields = out.debug_struct("Message");
+        let mut fields = out.debug_struct("HttpMessage");
         fields
             .field("headers", &self.headers)
             .field("chunks", &chunks)
@@ -35,7 +35,7 @@ impl fmt::Debug for Message {
     }
 }
 
-impl Message {
+impl HttpMessage {
     /// The body so far.
     pub fn body(&self) -> Vec<u8> {
         self.chunks.concat()
@@ -59,7 +59,7 @@ pub(crate) struct Flow {
 
 #[derive(Default)]
 struct Lane {
-    out: Message,
+    out: HttpMessage,
     trailers: bool,
     ended: bool,
 }
@@ -73,11 +73,11 @@ impl Flow {
     ) -> Result<Flow, Trap> {
         properties.insert(b"plugin_root_id".to_vec(), root_id.as_bytes().to_vec());
         let root = vm.root(root_id);
-        let stream = Stream {
+        let stream = HttpContext {
             root,
             properties,
             filter_state,
-            ..Stream::default()
+            ..HttpContext::default()
         };
         let context = vm.allocate(Context::Stream(Box::new(stream)));
         vm.call(context, "proxy_on_context_create", &[context, root])?;
@@ -89,7 +89,12 @@ impl Flow {
         })
     }
 
-    pub(crate) fn headers(&mut self, direction: Direction, headers: Headers, end: bool) -> Result<(), Trap> {
+    pub(crate) fn headers(
+        &mut self,
+        direction: Direction,
+        headers: HeaderMap,
+        end: bool,
+    ) -> Result<(), Trap> {
         let count = headers.pairs().len() as u32;
         self.lane(direction).ended = end;
         self.side(direction, |side| {
@@ -117,7 +122,7 @@ impl Flow {
         Ok(())
     }
 
-    pub(crate) fn trailers(&mut self, direction: Direction, trailers: Headers) -> Result<(), Trap> {
+    pub(crate) fn trailers(&mut self, direction: Direction, trailers: HeaderMap) -> Result<(), Trap> {
         let count = trailers.pairs().len() as u32;
         let lane = self.lane(direction);
         (lane.trailers, lane.ended) = (true, true);
@@ -142,7 +147,7 @@ impl Flow {
         }
     }
 
-    pub(crate) fn out(&self, direction: Direction) -> &Message {
+    pub(crate) fn out(&self, direction: Direction) -> &HttpMessage {
         match direction {
             Request => &self.request.out,
             Response => &self.response.out,
@@ -150,7 +155,7 @@ impl Flow {
     }
 
     /// The header map as the module left it, let through or not.
-    pub(crate) fn map(&self, direction: Direction) -> Headers {
+    pub(crate) fn map(&self, direction: Direction) -> HeaderMap {
         self.side(direction, |side| side.headers.clone())
     }
 

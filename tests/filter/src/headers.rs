@@ -4,11 +4,11 @@ use std::fmt;
 
 use crate::abi::Pairs;
 
-/// Headers or trailers.
+/// HeaderMap or trailers.
 #[derive(Clone, Default, PartialEq, Eq)]
-pub struct Headers(Pairs);
+pub struct HeaderMap(Pairs);
 
-impl fmt::Debug for Headers {
+impl fmt::Debug for HeaderMap {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let texts = self
             .0
@@ -20,10 +20,10 @@ impl fmt::Debug for Headers {
     }
 }
 
-impl Headers {
+impl HeaderMap {
     /// The headers of a request or response, in order. Names are made lower case, as Envoy's codecs do.
-    pub fn new<N: AsRef<[u8]>, V: AsRef<[u8]>>(pairs: impl IntoIterator<Item = (N, V)>) -> Headers {
-        let mut headers = Headers::default();
+    pub fn new<N: AsRef<[u8]>, V: AsRef<[u8]>>(pairs: impl IntoIterator<Item = (N, V)>) -> HeaderMap {
+        let mut headers = HeaderMap::default();
         for (name, value) in pairs {
             headers.add(name.as_ref(), value.as_ref());
         }

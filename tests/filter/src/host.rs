@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::rc::Rc;
 
 use crate::abi::Status;
-use crate::headers::Headers;
-use crate::plan::Plan;
+use crate::headers::HeaderMap;
+use crate::plan::FaultPlan;
 
 /// A line that the module wrote to Envoy's log. `fd_write` to standard output is `Info`, to standard error `Error`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,7 +19,7 @@ pub struct LogLine {
 
 /// A host call that the module made, WASI included.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Call {
+pub struct HostCall {
     /// Name of the import, such as `proxy_get_property`.
     pub function: &'static str,
     /// Context in whose callback it was made; 0 while the VM starts.
@@ -33,7 +33,7 @@ pub struct Call {
 
 /// Kind of a metric.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MetricKind {
+pub enum HostMetricKind {
     /// Only grows.
     Counter,
     /// Goes up and down.
@@ -44,9 +44,9 @@ pub enum MetricKind {
 
 /// A metric that the module defined.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Metric {
+pub struct HostMetric {
     /// Its kind.
-    pub kind: MetricKind,
+    pub kind: HostMetricKind,
     /// Its name, without Envoy's `wasmcustom.` in front.
     pub name: String,
     /// Value of a counter or gauge.
@@ -67,7 +67,7 @@ pub struct Callout {
     /// Name of the cluster.
     pub cluster: String,
     /// Request headers, with `:path`, `:method` and `:authority`.
-    pub headers: Headers,
+    pub headers: HeaderMap,
     /// Request body.
     pub body: Vec<u8>,
     /// Milliseconds; 0 for none.
@@ -78,11 +78,11 @@ pub struct Callout {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CalloutResponse {
     /// Response headers, with `:status`.
-    pub headers: Headers,
+    pub headers: HeaderMap,
     /// Response body.
     pub body: Vec<u8>,
     /// Response trailers.
-    pub trailers: Headers,
+    pub trailers: HeaderMap,
 }
 
 /// A response that the module made itself.
@@ -90,8 +90,8 @@ pub struct CalloutResponse {
 pub struct LocalResponse {
     /// HTTP status.
     pub status: u32,
-    /// Headers that the module gave.
-    pub headers: Headers,
+    /// HeaderMap that the module gave.
+    pub headers: HeaderMap,
     /// Its body.
     pub body: Vec<u8>,
     /// Envoy's response code details, white space replaced by underscores.
@@ -101,13 +101,13 @@ pub struct LocalResponse {
 /// One direction of a stream: what Envoy holds, and which of it the module may touch now.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Side {
-    pub headers: Headers,
+    pub headers: HeaderMap,
     pub headers_open: bool,
     pub body: Vec<u8>,
     pub body_open: bool,
     /// The body is held because the module paused in a body callback.
     pub buffering: bool,
-    pub trailers: Headers,
+    pub trailers: HeaderMap,
     pub trailers_open: bool,
     /// `continue_stream` was called; the driver has not acted on it yet.
     pub resumed: bool,
@@ -121,7 +121,7 @@ pub(crate) type FilterState = Rc<RefCell<BTreeMap<Vec<u8>, Vec<u8>>>>;
 
 /// An HTTP context.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Stream {
+pub(crate) struct HttpContext {
     pub root: u32,
     pub request: Side,
     pub response: Side,
@@ -137,7 +137,7 @@ pub(crate) struct Stream {
 #[derive(Clone, Debug)]
 pub(crate) enum Context {
     Root { root_id: String },
-    Stream(Box<Stream>),
+    Stream(Box<HttpContext>),
 }
 
 #[derive(Clone, Debug)]
@@ -156,13 +156,13 @@ pub struct Host {
     /// What the module logged, whatever the level.
     pub log: Vec<LogLine>,
     /// Every host call since the start.
-    pub journal: Vec<Call>,
+    pub journal: Vec<HostCall>,
     /// Callbacks that the module exports, and how often each was made.
     pub callbacks: BTreeMap<&'static str, usize>,
     /// Shared data: value and compare-and-swap number.
     pub shared: BTreeMap<Vec<u8>, (Vec<u8>, u32)>,
     /// Metrics by id.
-    pub metrics: BTreeMap<u32, Metric>,
+    pub metrics: BTreeMap<u32, HostMetric>,
     /// Outgoing calls that are not answered yet.
     pub callouts: Vec<Callout>,
     /// Names of the clusters that `proxy_http_call` can reach.
@@ -180,7 +180,7 @@ pub struct Host {
     pub(crate) allowed: Option<&'static [&'static str]>,
     pub(crate) pending_done: BTreeSet<u32>,
     pub(crate) done: Vec<u32>,
-    pub(crate) plan: Plan,
+    pub(crate) plan: FaultPlan,
     pub(crate) random: u64,
     pub(crate) next_cas: u32,
     pub(crate) next_callout: u32,
@@ -188,7 +188,7 @@ pub struct Host {
 }
 
 impl Host {
-    pub(crate) fn new(environment: Vec<(String, String)>, plan: Plan) -> Host {
+    pub(crate) fn new(environment: Vec<(String, String)>, plan: FaultPlan) -> Host {
         let random = plan.entropy();
         Host {
             now_nanoseconds: 1_700_000_000_000_000_000,
@@ -233,7 +233,7 @@ impl Host {
     }
 
     /// The metric of this name, or `None` if it was never defined.
-    pub fn metric(&self, name: &str) -> Option<&Metric> {
+    pub fn metric(&self, name: &str) -> Option<&HostMetric> {
         self.metrics.values().find(|metric| metric.name == name)
     }
 
@@ -254,14 +254,14 @@ impl Host {
         }
     }
 
-    pub(crate) fn stream(&mut self) -> Option<&mut Stream> {
+    pub(crate) fn stream(&mut self) -> Option<&mut HttpContext> {
         match self.contexts.get_mut(&self.subject()) {
             Some(Context::Stream(stream)) => Some(stream),
             _ => None,
         }
     }
 
-    pub(crate) fn stream_of(&mut self, context: u32) -> &mut Stream {
+    pub(crate) fn stream_of(&mut self, context: u32) -> &mut HttpContext {
         match self.contexts.get_mut(&context) {
             Some(Context::Stream(stream)) => stream,
             other => panic!("expected context {context} to be a stream, but found {other:?}"),

@@ -5,8 +5,8 @@
 //! has to be one that a codec sends, a stream is answered once. It has no network and no clock: tests move both.
 //!
 //! [`Vm::start`] starts the filter, [`Vm::request`] sends a request through the gateway role, and
-//! [`Exchange::route`] (or its steps one by one) takes it through the signer role to an upstream and back.
-//! [`Plan`] makes host calls fail, [`sweep`] makes each of them fail in turn.
+//! [`HttpExchange::route`] (or its steps one by one) takes it through the signer role to an upstream and back.
+//! [`FaultPlan`] makes host calls fail, [`sweep`] makes each of them fail in turn.
 
 mod abi;
 mod exchange;
@@ -20,12 +20,14 @@ mod plan;
 mod vm;
 
 pub use abi::{Pairs, Status, decode_pairs, encode_pairs};
-pub use exchange::Exchange;
-pub use flow::Message;
-pub use headers::Headers;
-pub use host::{Call, Callout, CalloutResponse, Host, LocalResponse, LogLine, Metric, MetricKind};
-pub use http::{Answer, Outcome, Request, Response};
+pub use exchange::HttpExchange;
+pub use flow::HttpMessage;
+pub use headers::HeaderMap;
+pub use host::{
+    Callout, CalloutResponse, Host, HostCall, HostMetric, HostMetricKind, LocalResponse, LogLine,
+};
+pub use http::{ClientRequest, ClientResponse, RequestOutcome, UpstreamResponse};
 pub use imports::{host_functions, wasi_functions};
 pub use module::{MODULE_VARIABLE, compile, filter};
-pub use plan::{Fault, Plan, Reach, faults, sweep};
+pub use plan::{FaultPlan, HostFault, Reach, faults, sweep};
 pub use vm::{StartError, Trap, Vm};

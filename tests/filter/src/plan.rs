@@ -8,7 +8,7 @@ use crate::abi::Status;
 
 /// An answer in place of a host function's own. The function itself is not run.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Fault {
+pub enum HostFault {
     /// This status, and nothing written.
     Status(Status),
     /// `Ok` with these bytes. Only for functions that hand bytes out; the others answer `InternalFailure`.
@@ -27,15 +27,15 @@ pub enum Reach {
 
 /// A plan of faults. Clones share one state, so a test keeps one and gives the other to the VM.
 #[derive(Clone, Debug, Default)]
-pub struct Plan(Rc<RefCell<State>>);
+pub struct FaultPlan(Rc<RefCell<PlanState>>);
 
 #[derive(Debug, Default)]
-struct State {
+struct PlanState {
     calls: u64,
     calls_of: BTreeMap<String, u64>,
-    named: BTreeMap<(String, u64), Fault>,
+    named: BTreeMap<(String, u64), HostFault>,
     sweep: Option<Sweep>,
-    fired: Vec<(String, Fault)>,
+    fired: Vec<(String, HostFault)>,
     exhausted: bool,
     entropy: Option<u64>,
 }
@@ -50,9 +50,9 @@ struct Sweep {
     reach: Reach,
 }
 
-impl Plan {
+impl FaultPlan {
     /// Makes the `nth` call (from 1) of `function` (`proxy_get_property`) answer `fault`.
-    pub fn fail(self, function: &str, nth: u64, fault: Fault) -> Plan {
+    pub fn fail(self, function: &str, nth: u64, fault: HostFault) -> FaultPlan {
         assert!(nth > 0, "calls are counted from 1");
         self.0
             .borrow_mut()
@@ -62,7 +62,7 @@ impl Plan {
     }
 
     /// Makes `random_get` give other bytes: the same ones for the same `seed`, which is not 0.
-    pub fn random(self, seed: u64) -> Plan {
+    pub fn random(self, seed: u64) -> FaultPlan {
         assert!(seed > 0, "from 0 the generator gives nothing but zeros");
         self.0.borrow_mut().entropy = Some(seed);
         self
@@ -73,16 +73,16 @@ impl Plan {
     }
 
     /// Makes host call `call` (from 1, of every function that can fail) answer the `choice`-th of its faults.
-    pub(crate) fn nth(call: u64, choice: usize, reach: Reach) -> Plan {
+    pub(crate) fn nth(call: u64, choice: usize, reach: Reach) -> FaultPlan {
         let sweep = Some(Sweep { call, choice, reach });
-        Plan(Rc::new(RefCell::new(State {
+        FaultPlan(Rc::new(RefCell::new(PlanState {
             sweep,
-            ..State::default()
+            ..PlanState::default()
         })))
     }
 
     /// The faults that happened, with their functions, in order.
-    pub fn fired(&self) -> Vec<(String, Fault)> {
+    pub fn fired(&self) -> Vec<(String, HostFault)> {
         self.0.borrow().fired.clone()
     }
 
@@ -92,7 +92,7 @@ impl Plan {
     }
 
     /// Counts a call and tells what it has to answer instead, if anything.
-    pub(crate) fn next(&self, function: &str) -> Option<Fault> {
+    pub(crate) fn next(&self, function: &str) -> Option<HostFault> {
         let mut state = self.0.borrow_mut();
         let count = state.calls_of.entry(function.to_owned()).or_default();
         *count += 1;
@@ -117,7 +117,7 @@ impl Plan {
 
 /// Every way in which `function` can disappoint its caller. None for logging, the clock and WASI: Envoy never fails
 /// those, and a module has nobody left to tell.
-pub fn faults(function: &str, reach: Reach) -> Vec<Fault> {
+pub fn faults(function: &str, reach: Reach) -> Vec<HostFault> {
     use Status::*;
     let (statuses, bytes): (&[Status], &[&[u8]]) = match function {
         "proxy_get_header_map_value" => (&[NotFound], &[b"", b"\xff\xfe", b"\0"]),
@@ -139,9 +139,9 @@ pub fn faults(function: &str, reach: Reach) -> Vec<Fault> {
         "proxy_call_foreign_function" => (&[NotFound, BadArgument, InternalFailure], &[]),
         _ => (&[], &[]),
     };
-    let own = statuses.iter().map(|status| Fault::Status(*status));
-    let mut faults: Vec<Fault> = own
-        .chain(bytes.iter().map(|bytes| Fault::Bytes(bytes.to_vec())))
+    let own = statuses.iter().map(|status| HostFault::Status(*status));
+    let mut faults: Vec<HostFault> = own
+        .chain(bytes.iter().map(|bytes| HostFault::Bytes(bytes.to_vec())))
         .collect();
     let beyond = reach == Reach::Hostile && function.starts_with("proxy_") && function != "proxy_log";
     for status in [
@@ -151,7 +151,7 @@ pub fn faults(function: &str, reach: Reach) -> Vec<Fault> {
         InternalFailure,
         Unimplemented,
     ] {
-        let fault = Fault::Status(status);
+        let fault = HostFault::Status(status);
         if beyond && !faults.contains(&fault) {
             faults.push(fault);
         }
@@ -165,12 +165,12 @@ const GARBLED_PAIRS: &[u8] = b"\x01\0\0\0\x02\0\0\0\x02\0\0\0\xff\xfe\0\xfe\xff\
 /// Runs `scenario` again and again: first with host call 1 failing in each of its ways, then call 2, 3 … until a run
 /// ends before the plan is reached. `scenario` starts a VM with the plan and asserts what must hold whatever fails.
 /// Returns the number of faulty runs.
-pub fn sweep(reach: Reach, mut scenario: impl FnMut(Plan)) -> usize {
+pub fn sweep(reach: Reach, mut scenario: impl FnMut(FaultPlan)) -> usize {
     let mut runs = 0;
     for call in 1.. {
         for choice in 0.. {
-            let plan = Plan::nth(call, choice, reach);
-            let report = Report(plan.clone());
+            let plan = FaultPlan::nth(call, choice, reach);
+            let report = SweepReport(plan.clone());
             scenario(plan);
             let fired = !report.0.fired().is_empty();
             if !fired && !report.0.exhausted() {
@@ -186,9 +186,9 @@ pub fn sweep(reach: Reach, mut scenario: impl FnMut(Plan)) -> usize {
 }
 
 /// Says which fault a failing scenario ran with.
-struct Report(Plan);
+struct SweepReport(FaultPlan);
 
-impl Drop for Report {
+impl Drop for SweepReport {
     fn drop(&mut self) {
         if std::thread::panicking() {
             let call = self.0.0.borrow().sweep.map_or(0, |sweep| sweep.call);
@@ -203,8 +203,8 @@ mod tests {
 
     #[test]
     fn the_nth_call_of_a_function_fails_and_no_other() {
-        let fault = Fault::Status(Status::NotFound);
-        let plan = Plan::default().fail("proxy_get_metric", 2, fault.clone());
+        let fault = HostFault::Status(Status::NotFound);
+        let plan = FaultPlan::default().fail("proxy_get_metric", 2, fault.clone());
         assert_eq!(plan.next("proxy_get_metric"), None);
         assert_eq!(plan.next("proxy_get_property"), None);
         assert_eq!(plan.next("proxy_get_metric"), Some(fault.clone()));
@@ -228,9 +228,9 @@ mod tests {
         assert_eq!(
             statuses,
             [
-                ("proxy_set_shared_data", Fault::Status(Status::CasMismatch)),
-                ("proxy_get_metric", Fault::Status(Status::NotFound)),
-                ("proxy_get_metric", Fault::Status(Status::BadArgument)),
+                ("proxy_set_shared_data", HostFault::Status(Status::CasMismatch)),
+                ("proxy_get_metric", HostFault::Status(Status::NotFound)),
+                ("proxy_get_metric", HostFault::Status(Status::BadArgument)),
             ]
         );
         assert_eq!(runs, 3);

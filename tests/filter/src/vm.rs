@@ -6,12 +6,12 @@ use std::rc::Rc;
 
 use wasmtime::{Instance, Module, Store, Val};
 
-use crate::headers::Headers;
+use crate::headers::HeaderMap;
 use crate::host::{CalloutResponse, Context, Host, LogLine};
-use crate::http::Request;
+use crate::http::ClientRequest;
 use crate::imports::{ALLOWED_AT_START, linker};
 use crate::module::{ENGINE, filter};
-use crate::plan::Plan;
+use crate::plan::FaultPlan;
 
 /// The end of a VM: the module trapped, or did what this host refuses. Everything after it fails the same way, as in
 /// Envoy, where a request on a failed VM gets a 503.
@@ -75,7 +75,7 @@ const MEMORY_MAX_BYTES: usize = 1024 * 1024 * 1024;
 impl Vm {
     /// Starts the filter with environment variables and plugins (root id and configuration), all in one VM.
     pub fn start(environment: &[(&str, &str)], plugins: &[(&str, &str)]) -> Result<Vm, StartError> {
-        Vm::start_with(filter(), environment, plugins, Plan::default())
+        Vm::start_with(filter(), environment, plugins, FaultPlan::default())
     }
 
     /// The same for any module, with faults.
@@ -83,7 +83,7 @@ impl Vm {
         module: &Module,
         environment: &[(&str, &str)],
         plugins: &[(&str, &str)],
-        plan: Plan,
+        plan: FaultPlan,
     ) -> Result<Vm, StartError> {
         let vm = Vm::instantiate(module, environment, plan)?;
         vm.initialize()?;
@@ -93,7 +93,7 @@ impl Vm {
         Ok(vm)
     }
 
-    fn instantiate(module: &Module, environment: &[(&str, &str)], plan: Plan) -> Result<Vm, StartError> {
+    fn instantiate(module: &Module, environment: &[(&str, &str)], plan: FaultPlan) -> Result<Vm, StartError> {
         let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
         let mut store = Store::new(&ENGINE, Host::new(environment.iter().map(owned).collect(), plan));
         store.limiter(|host| &mut host.limits);
@@ -194,8 +194,8 @@ impl Vm {
     pub fn request<N: AsRef<[u8]>, V: AsRef<[u8]>>(
         &self,
         headers: impl IntoIterator<Item = (N, V)>,
-    ) -> Request {
-        Request::new(self.clone(), Headers::new(headers))
+    ) -> ClientRequest {
+        ClientRequest::new(self.clone(), HeaderMap::new(headers))
     }
 
     /// Fires the timer of a plugin, whatever its period.
@@ -227,7 +227,7 @@ impl Vm {
             .position(|call| call.token == token)
             .expect("a call that waits");
         let root = host.callouts.remove(position).root;
-        let count = |headers: &Headers| headers.pairs().len() as u32;
+        let count = |headers: &HeaderMap| headers.pairs().len() as u32;
         let sizes = response.as_ref().map_or([0; 3], |response| {
             [
                 count(&response.headers),

@@ -2,7 +2,9 @@
 
 mod probe;
 
-use filter_tests::{Fault, Plan, Reach, StartError, Status, Vm, compile, faults, host_functions, sweep};
+use filter_tests::{
+    FaultPlan, HostFault, Reach, StartError, Status, Vm, compile, faults, host_functions, sweep,
+};
 use probe::Arg::{self, Bytes, N, Out, T, Wild};
 use probe::{Probe, said, statuses, trap};
 
@@ -34,7 +36,7 @@ fn a_trap_names_its_callback_and_the_vm_is_dead_afterwards() {
 }
 
 fn start(text: &str) -> Result<Vm, StartError> {
-    Vm::start_with(&compile(text), &[], &[("gateway", "")], Plan::default())
+    Vm::start_with(&compile(text), &[], &[("gateway", "")], FaultPlan::default())
 }
 
 #[test]
@@ -144,7 +146,7 @@ fn a_local_response_outside_a_stream_or_after_the_response_began_is_a_trap() {
     assert!(trap(root.tick("gateway")).message.contains("outside a stream"));
     let late = Probe::new().on("proxy_on_response_headers", reply, 0).start();
     let mut exchange = late.request(REQUEST).send().unwrap();
-    let response = filter_tests::Headers::new([(":status", "200")]);
+    let response = filter_tests::HeaderMap::new([(":status", "200")]);
     assert!(
         trap(exchange.response_headers(response, true))
             .message
@@ -162,10 +164,10 @@ const READ: (&str, &[Arg]) = ("proxy_get_header_map_value", &[N(0), T(b"x-a"), B
 
 #[test]
 fn a_planned_fault_replaces_the_status_or_the_bytes() {
-    let plan = Plan::default()
-        .fail(READ.0, 1, Fault::Status(Status::NotFound))
-        .fail(READ.0, 2, Fault::Bytes(b"forged".to_vec()))
-        .fail("proxy_set_shared_data", 1, Fault::Bytes(Vec::new()));
+    let plan = FaultPlan::default()
+        .fail(READ.0, 1, HostFault::Status(Status::NotFound))
+        .fail(READ.0, 2, HostFault::Bytes(b"forged".to_vec()))
+        .fail("proxy_set_shared_data", 1, HostFault::Bytes(Vec::new()));
     let set: (&str, &[Arg]) = ("proxy_set_shared_data", &[T(b"k"), T(b"v"), N(0)]);
     let vm = Probe::new()
         .on("proxy_on_request_headers", &[READ, READ, READ, set], 0)

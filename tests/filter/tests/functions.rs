@@ -4,14 +4,14 @@ mod probe;
 
 use std::collections::BTreeSet;
 
-use filter_tests::{Headers, LogLine, MetricKind, Status, encode_pairs, host_functions};
+use filter_tests::{HeaderMap, HostMetricKind, LogLine, Status, encode_pairs, host_functions};
 use probe::Arg::{Bytes, L, N, Number, Out, T, Wild};
 use probe::{Arg, Probe, said, shown, statuses};
 
 use Status::*;
 
 /// A host call in `proxy_on_request_headers` of the gateway, after the calls of `before`.
-struct Case {
+struct HostCallCase {
     function: &'static str,
     arguments: &'static [Arg],
     before: &'static [(&'static str, &'static [Arg])],
@@ -28,8 +28,8 @@ enum Shows {
 
 use Shows::Nothing;
 
-const fn case(function: &'static str, arguments: &'static [Arg], status: Status) -> Case {
-    Case {
+const fn case(function: &'static str, arguments: &'static [Arg], status: Status) -> HostCallCase {
+    HostCallCase {
         function,
         arguments,
         before: &[],
@@ -38,8 +38,8 @@ const fn case(function: &'static str, arguments: &'static [Arg], status: Status)
     }
 }
 
-const fn text(function: &'static str, arguments: &'static [Arg], text: &'static str) -> Case {
-    Case {
+const fn text(function: &'static str, arguments: &'static [Arg], text: &'static str) -> HostCallCase {
+    HostCallCase {
         function,
         arguments,
         before: &[],
@@ -48,8 +48,8 @@ const fn text(function: &'static str, arguments: &'static [Arg], text: &'static 
     }
 }
 
-const fn number(function: &'static str, arguments: &'static [Arg], number: u32) -> Case {
-    Case {
+const fn number(function: &'static str, arguments: &'static [Arg], number: u32) -> HostCallCase {
+    HostCallCase {
         function,
         arguments,
         before: &[],
@@ -58,8 +58,8 @@ const fn number(function: &'static str, arguments: &'static [Arg], number: u32) 
     }
 }
 
-const fn after(before: &'static [(&'static str, &'static [Arg])], case: Case) -> Case {
-    Case { before, ..case }
+const fn after(before: &'static [(&'static str, &'static [Arg])], case: HostCallCase) -> HostCallCase {
+    HostCallCase { before, ..case }
 }
 
 const COUNTER: (&str, &[Arg]) = ("proxy_define_metric", &[N(0), T(b"c"), Out]);
@@ -75,7 +75,7 @@ const SHARED: (&str, &[Arg]) = ("proxy_set_shared_data", &[T(b"k"), T(b"v"), N(0
 const CALL_HEADERS: &[u8] =
     b"\x03\0\0\0\x05\0\0\0\x01\0\0\0\x07\0\0\0\x03\0\0\0\x0a\0\0\0\x01\0\0\0:path\0/\0:method\0GET\0:authority\0h\0";
 
-const CASES: &[Case] = &[
+const CASES: &[HostCallCase] = &[
     case("proxy_log", &[N(5), T(b"text")], Ok),
     case("proxy_log", &[N(6), T(b"text")], BadArgument),
     case("proxy_log", &[N(0), Wild], InvalidMemoryAccess),
@@ -388,7 +388,7 @@ fn each_host_function_has_a_case() {
 
 #[test]
 fn the_header_block_of_the_cases_is_the_request_that_they_send() {
-    let headers = Headers::new([(":path", "/"), ("x-twice", "first"), ("x-twice", "second")]);
+    let headers = HeaderMap::new([(":path", "/"), ("x-twice", "first"), ("x-twice", "second")]);
     assert_eq!(encode_pairs(headers.pairs()), HEADER_BLOCK.as_bytes());
 }
 
@@ -407,7 +407,7 @@ fn metrics_keep_their_values_and_samples() {
     let host = vm.host();
     assert_eq!(
         host.metric("c").map(|metric| (metric.kind, metric.value)),
-        Some((MetricKind::Counter, 5))
+        Some((HostMetricKind::Counter, 5))
     );
     assert_eq!(
         host.metric("h").map(|metric| metric.samples.clone()),

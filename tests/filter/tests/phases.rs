@@ -2,7 +2,7 @@
 
 mod probe;
 
-use filter_tests::{Headers, Message, Outcome, Status};
+use filter_tests::{HeaderMap, HttpMessage, RequestOutcome, Status};
 use probe::Arg::{self, Bytes, N, Out, T};
 use probe::{Probe, said, statuses};
 
@@ -16,9 +16,9 @@ const SET_REQUEST_HEADER: (&str, &[Arg]) =
 const SAY_REQUEST_BODY: (&str, &[Arg]) = ("proxy_get_buffer_bytes", &[N(0), N(0), N(100), Bytes]);
 const SAY_PATH: (&str, &[Arg]) = ("proxy_get_header_map_value", &[N(0), T(b":path"), Bytes]);
 
-fn forwarded(outcome: Outcome) -> Message {
+fn forwarded(outcome: RequestOutcome) -> HttpMessage {
     match outcome {
-        Outcome::Forwarded(message) => message,
+        RequestOutcome::Forwarded(message) => message,
         other => panic!("expected a forwarded request, but found {other:?}"),
     }
 }
@@ -31,7 +31,10 @@ fn request_headers_are_closed_once_they_went_on() {
     let exchange = vm.request(REQUEST).body(["a"]).send().unwrap();
     assert_eq!(statuses(&vm, SET_REQUEST_HEADER.0), [Status::BadArgument as u32]);
     assert_eq!(statuses(&vm, SAY_PATH.0), [Status::BadArgument as u32]);
-    assert_eq!(forwarded(exchange.outcome()).headers, Some(Headers::new(REQUEST)));
+    assert_eq!(
+        forwarded(exchange.outcome()).headers,
+        Some(HeaderMap::new(REQUEST))
+    );
 }
 
 #[test]
@@ -74,7 +77,7 @@ fn a_body_that_went_on_reads_as_empty_afterwards() {
         .start();
     let mut exchange = vm.request(REQUEST).body(["ab"]).send().unwrap();
     exchange
-        .response_headers(Headers::new([(":status", "200")]), true)
+        .response_headers(HeaderMap::new([(":status", "200")]), true)
         .unwrap();
     assert_eq!(said(&vm), [""]);
     assert_eq!(statuses(&vm, SAY_REQUEST_BODY.0), [0]);
@@ -157,7 +160,7 @@ fn trailers_end_a_held_request_whose_body_never_said_that_it_ends() {
         Some("yes")
     );
     assert_eq!((message.body(), message.ended), (b"abcd".to_vec(), true));
-    assert_eq!(message.trailers, Some(Headers::new([("x-end", "1")])));
+    assert_eq!(message.trailers, Some(HeaderMap::new([("x-end", "1")])));
 }
 
 #[test]
@@ -172,9 +175,9 @@ fn held_response_headers_can_be_written_when_the_body_ends() {
         .start();
     let mut exchange = vm.request(REQUEST).send().unwrap();
     exchange
-        .response_headers(Headers::new([(":status", "200")]), false)
+        .response_headers(HeaderMap::new([(":status", "200")]), false)
         .unwrap();
-    assert_eq!(exchange.response(), &Message::default());
+    assert_eq!(exchange.response(), &HttpMessage::default());
     assert_eq!(exchange.response_chunk(b"ab", false).unwrap(), b"");
     assert_eq!(exchange.response_chunk(b"cd", true).unwrap(), b"abcd");
     let headers = exchange.response().headers.clone().unwrap();
@@ -198,7 +201,7 @@ fn a_held_request_goes_on_when_a_timer_resumes_it() {
         )
         .start();
     let mut exchange = vm.request(REQUEST).send().unwrap();
-    assert_eq!(exchange.outcome(), Outcome::Waiting);
+    assert_eq!(exchange.outcome(), RequestOutcome::Waiting);
     vm.tick("gateway").unwrap();
     exchange.poll().unwrap();
     let headers = forwarded(exchange.outcome()).headers.unwrap();
@@ -216,7 +219,7 @@ fn a_closed_stream_is_reset_and_sees_no_more_of_the_request() {
         .on("proxy_on_request_body", &[("proxy_log", &[N(0), T(b"body")])], 0)
         .start();
     let exchange = vm.request(REQUEST).body(["a"]).send().unwrap();
-    assert_eq!(exchange.outcome(), Outcome::Reset);
+    assert_eq!(exchange.outcome(), RequestOutcome::Reset);
     assert_eq!(said(&vm), Vec::<String>::new());
 }
 
@@ -238,7 +241,7 @@ fn the_log_callback_reads_all_maps_and_writes_none() {
         .start();
     let mut exchange = vm.request(REQUEST).send().unwrap();
     exchange
-        .response_headers(Headers::new([(":status", "200")]), true)
+        .response_headers(HeaderMap::new([(":status", "200")]), true)
         .unwrap();
     exchange.finish().unwrap();
     assert_eq!(said(&vm)[..2], ["/", "200"]);
@@ -306,9 +309,9 @@ fn a_local_reply_passes_the_response_callbacks_and_ends_the_request() {
         ("content-type", "text/plain"),
         ("x-set", "yes"),
     ];
-    let expected = Outcome::LocalReply {
+    let expected = RequestOutcome::LocalReply {
         status: 401,
-        headers: Headers::new(headers),
+        headers: HeaderMap::new(headers),
         body: b"{}".to_vec(),
         details: "no_such_key".to_owned(),
     };
@@ -333,7 +336,7 @@ fn envoys_own_reply_passes_the_response_callbacks_too() {
         .unwrap();
     assert!(matches!(
         exchange.outcome(),
-        Outcome::LocalReply { status: 413, .. }
+        RequestOutcome::LocalReply { status: 413, .. }
     ));
     assert_eq!(said(&vm), ["seen"]);
 }

@@ -2,7 +2,7 @@
 
 mod probe;
 
-use filter_tests::{CalloutResponse, Headers, Outcome, Response, StartError, Vm, compile};
+use filter_tests::{CalloutResponse, HeaderMap, RequestOutcome, StartError, UpstreamResponse, Vm, compile};
 use probe::Arg::{self, Bytes, N, Out, T};
 use probe::{Probe, said, statuses};
 
@@ -21,8 +21,8 @@ const CLUSTER: (&str, &[Arg]) = (
 const ROLE: (&str, &[Arg]) = ("proxy_get_property", &[T(b"plugin_root_id"), Bytes]);
 const MARK: (&str, &[Arg]) = ("proxy_add_header_map_value", &[N(0), T(b"x-mark"), T(b"1")]);
 
-fn answer(status: u32, headers: &[(&str, &str)]) -> Response {
-    Response::new(status, headers, "body")
+fn answer(status: u32, headers: &[(&str, &str)]) -> UpstreamResponse {
+    UpstreamResponse::new(status, headers, "body")
 }
 
 #[test]
@@ -44,7 +44,7 @@ fn each_attempt_sees_what_the_ones_before_it_wrote() {
     assert_eq!(marks, [2, 3, 4]);
     for sent in &answer.attempts {
         assert_eq!((sent.body(), sent.ended), (b"abc".to_vec(), true));
-        assert_eq!(sent.trailers, Some(Headers::new([("t", "1")])));
+        assert_eq!(sent.trailers, Some(HeaderMap::new([("t", "1")])));
     }
 }
 
@@ -73,8 +73,8 @@ fn the_last_attempt_is_the_answer_even_if_it_asks_for_another() {
     let vm = Probe::new().start();
     let exchange = vm.request(REQUEST).send().unwrap();
     let answer = exchange
-        .route("x-again", &["r1", "r2"], |number, _| Response {
-            trailers: Some(Headers::new([("t", "1")])),
+        .route("x-again", &["r1", "r2"], |number, _| UpstreamResponse {
+            trailers: Some(HeaderMap::new([("t", "1")])),
             ..answer(500 + number as u32, &[("x-again", "1")])
         })
         .unwrap();
@@ -83,7 +83,7 @@ fn the_last_attempt_is_the_answer_even_if_it_asks_for_another() {
         (answer.message.body(), answer.message.ended),
         (b"body".to_vec(), true)
     );
-    assert_eq!(answer.message.trailers, Some(Headers::new([("t", "1")])));
+    assert_eq!(answer.message.trailers, Some(HeaderMap::new([("t", "1")])));
 }
 
 #[test]
@@ -92,7 +92,7 @@ fn a_refused_attempt_is_followed_by_the_next_and_the_last_by_a_503() {
     let exchange = vm.request(REQUEST).send().unwrap();
     let upstream = |number, _: &_| {
         if number == 1 {
-            Response::refused()
+            UpstreamResponse::refused()
         } else {
             answer(200, &[])
         }
@@ -103,7 +103,7 @@ fn a_refused_attempt_is_followed_by_the_next_and_the_last_by_a_503() {
 
     let exchange = vm.request(REQUEST).send().unwrap();
     let second = exchange
-        .route("x-again", &["r1", "r2"], |_, _| Response::refused())
+        .route("x-again", &["r1", "r2"], |_, _| UpstreamResponse::refused())
         .unwrap();
     assert_eq!((second.status(), second.attempts.len()), (503, 2));
     assert_eq!(vm.host().streams(), 0);
@@ -114,7 +114,7 @@ fn a_response_that_is_cut_never_ends() {
     let vm = Probe::new().start();
     let exchange = vm.request(REQUEST).send().unwrap();
     let answer = exchange
-        .route("x-again", &["r1"], |_, _| Response {
+        .route("x-again", &["r1"], |_, _| UpstreamResponse {
             cut: true,
             ..answer(200, &[])
         })
@@ -344,7 +344,7 @@ fn a_call_of_a_root_context_is_answered_there() {
         (call.body.as_slice(), call.headers.text(":path"), call.root),
         (&b"ask"[..], Some("/"), 1)
     );
-    let headers = Headers::new([(":status", "204")]);
+    let headers = HeaderMap::new([(":status", "204")]);
     let response = CalloutResponse {
         headers,
         body: b"told".to_vec(),
@@ -400,5 +400,8 @@ fn the_owner_of_a_queue_hears_of_its_entries() {
 #[test]
 fn a_held_request_waits() {
     let vm = Probe::new().on("proxy_on_request_headers", &[], 1).start();
-    assert_eq!(vm.request(REQUEST).send().unwrap().outcome(), Outcome::Waiting);
+    assert_eq!(
+        vm.request(REQUEST).send().unwrap().outcome(),
+        RequestOutcome::Waiting
+    );
 }

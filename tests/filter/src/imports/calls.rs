@@ -1,9 +1,9 @@
 //! Outgoing calls. gRPC and foreign functions are there to be refused: the filter has no use for them.
 
 use super::headers::check;
-use super::{Answer, Call, Import, giving, import};
+use super::{HostResult, Import, Invocation, giving, import};
 use crate::abi::{Status, decode_pairs};
-use crate::headers::Headers;
+use crate::headers::HeaderMap;
 use crate::host::Callout;
 
 pub(super) const TABLE: &[Import] = &[
@@ -17,7 +17,7 @@ pub(super) const TABLE: &[Import] = &[
     import("proxy_call_foreign_function", "iiiiii>i", call_foreign_function),
 ];
 
-fn http_call(call: &mut Call<'_, '_>) -> Answer {
+fn http_call(call: &mut Invocation<'_, '_>) -> HostResult {
     let cluster = String::from_utf8_lossy(&call.bytes(0)?).into_owned();
     let pairs = decode_pairs(&call.block(2)?);
     let body = call.bytes(4)?;
@@ -27,7 +27,7 @@ fn http_call(call: &mut Call<'_, '_>) -> Answer {
     for (name, value) in &pairs {
         check(call, name, value);
     }
-    let headers = Headers::new(pairs);
+    let headers = HeaderMap::new(pairs);
     let complete = [":path", ":method", ":authority"]
         .iter()
         .all(|name| headers.first(name).is_some());
@@ -49,20 +49,20 @@ fn http_call(call: &mut Call<'_, '_>) -> Answer {
     call.put(9, token)
 }
 
-fn get_status(call: &mut Call<'_, '_>) -> Answer {
+fn get_status(call: &mut Invocation<'_, '_>) -> HostResult {
     call.put(0, 0)?;
     call.give(1, b"")
 }
 
-fn no_cluster(_: &mut Call<'_, '_>) -> Answer {
+fn no_cluster(_: &mut Invocation<'_, '_>) -> HostResult {
     Err(Status::ParseFailure.into())
 }
 
-fn no_token(_: &mut Call<'_, '_>) -> Answer {
+fn no_token(_: &mut Invocation<'_, '_>) -> HostResult {
     Err(Status::BadArgument.into())
 }
 
-fn call_foreign_function(call: &mut Call<'_, '_>) -> Answer {
+fn call_foreign_function(call: &mut Invocation<'_, '_>) -> HostResult {
     call.bytes(0)?;
     Err(Status::NotFound.into())
 }

@@ -1,9 +1,9 @@
 //! Header maps. A map is there only in its phase: reads and writes of an absent one answer `BadArgument`, except
 //! that its pairs read as none (Envoy's own inconsistency).
 
-use super::{Answer, Call, Import, giving, import};
+use super::{HostResult, Import, Invocation, giving, import};
 use crate::abi::{MapKind, Status, decode_pairs, encode_pairs};
-use crate::headers::Headers;
+use crate::headers::HeaderMap;
 use crate::host::Host;
 
 pub(super) const TABLE: &[Import] = &[
@@ -16,7 +16,7 @@ pub(super) const TABLE: &[Import] = &[
     import("proxy_remove_header_map_value", "iii>i", remove),
 ];
 
-fn value(call: &mut Call<'_, '_>) -> Answer {
+fn value(call: &mut Invocation<'_, '_>) -> HostResult {
     let kind = MapKind::from_word(call.word(0))?;
     let name = call.bytes(1)?;
     let logging = call.host().stream().is_some_and(|stream| stream.logging);
@@ -34,30 +34,30 @@ fn value(call: &mut Call<'_, '_>) -> Answer {
     call.give(3, &value)
 }
 
-fn pairs(call: &mut Call<'_, '_>) -> Answer {
+fn pairs(call: &mut Invocation<'_, '_>) -> HostResult {
     let kind = MapKind::from_word(call.word(0))?;
     let block = readable(call.host(), kind).map_or_else(Vec::new, |map| encode_pairs(map.pairs()));
     call.give(1, &block)
 }
 
-fn size(call: &mut Call<'_, '_>) -> Answer {
+fn size(call: &mut Invocation<'_, '_>) -> HostResult {
     let kind = MapKind::from_word(call.word(0))?;
     let bytes = writable(call.host(), kind)?.bytes() as u32;
     call.put(1, bytes)
 }
 
-fn set_pairs(call: &mut Call<'_, '_>) -> Answer {
+fn set_pairs(call: &mut Invocation<'_, '_>) -> HostResult {
     let kind = MapKind::from_word(call.word(0))?;
     let pairs = decode_pairs(&call.block(1)?);
     call.said.push(format!("{} pairs", pairs.len()));
     for (name, value) in &pairs {
         check(call, name, value);
     }
-    *writable(call.host(), kind)? = Headers::new(pairs);
+    *writable(call.host(), kind)? = HeaderMap::new(pairs);
     Ok(())
 }
 
-fn add(call: &mut Call<'_, '_>) -> Answer {
+fn add(call: &mut Invocation<'_, '_>) -> HostResult {
     let (kind, name, value) = entry(call)?;
     let map = writable(call.host(), kind)?;
     // Envoy would join both values with a comma.
@@ -70,20 +70,20 @@ fn add(call: &mut Call<'_, '_>) -> Answer {
     Ok(())
 }
 
-fn replace(call: &mut Call<'_, '_>) -> Answer {
+fn replace(call: &mut Invocation<'_, '_>) -> HostResult {
     let (kind, name, value) = entry(call)?;
     writable(call.host(), kind)?.replace(&name, &value);
     Ok(())
 }
 
-fn remove(call: &mut Call<'_, '_>) -> Answer {
+fn remove(call: &mut Invocation<'_, '_>) -> HostResult {
     let kind = MapKind::from_word(call.word(0))?;
     let name = call.bytes(1)?;
     writable(call.host(), kind)?.remove(&name);
     Ok(())
 }
 
-fn entry(call: &mut Call<'_, '_>) -> Result<(MapKind, Vec<u8>, Vec<u8>), Status> {
+fn entry(call: &mut Invocation<'_, '_>) -> Result<(MapKind, Vec<u8>, Vec<u8>), Status> {
     let kind = MapKind::from_word(call.word(0))?;
     let name = call.bytes(1)?;
     let value = call.bytes(3)?;
@@ -92,7 +92,7 @@ fn entry(call: &mut Call<'_, '_>) -> Result<(MapKind, Vec<u8>, Vec<u8>), Status>
 }
 
 /// Envoy takes anything here and leaves it to the codec; what no codec sends is refused at once.
-pub(super) fn check(call: &mut Call<'_, '_>, name: &[u8], value: &[u8]) {
+pub(super) fn check(call: &mut Invocation<'_, '_>, name: &[u8], value: &[u8]) {
     let token = |byte: &u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte);
     let name_ok = !name.is_empty() && name.strip_prefix(b":").unwrap_or(name).iter().all(token);
     let value_ok = !value.iter().any(|byte| matches!(byte, 0 | b'\r' | b'\n'));
@@ -104,7 +104,7 @@ pub(super) fn check(call: &mut Call<'_, '_>, name: &[u8], value: &[u8]) {
     }
 }
 
-fn readable(host: &mut Host, kind: MapKind) -> Option<&Headers> {
+fn readable(host: &mut Host, kind: MapKind) -> Option<&HeaderMap> {
     match kind {
         MapKind::Grpc => return None,
         MapKind::CallHeaders => return host.answer.as_ref().map(|answer| &answer.headers),
@@ -125,7 +125,7 @@ fn readable(host: &mut Host, kind: MapKind) -> Option<&Headers> {
     open.then_some(map)
 }
 
-fn writable(host: &mut Host, kind: MapKind) -> Result<&mut Headers, Status> {
+fn writable(host: &mut Host, kind: MapKind) -> Result<&mut HeaderMap, Status> {
     let stream = host
         .stream()
         .filter(|stream| !stream.logging)

@@ -11,8 +11,8 @@ mod wasi;
 use wasmtime::{Caller, Engine, Extern, FuncType, Linker, Memory, Val, ValType};
 
 use crate::abi::Status;
-use crate::host::{self, Host};
-use crate::plan::Fault;
+use crate::host::{Host, HostCall};
+use crate::plan::HostFault;
 
 /// WASI's number for a pointer outside the memory.
 const WASI_FAULT: u32 = 21;
@@ -26,7 +26,7 @@ impl From<Status> for Code {
     }
 }
 
-type Answer = Result<(), Code>;
+type HostResult = Result<(), Code>;
 
 /// A host function.
 struct Import {
@@ -35,13 +35,13 @@ struct Import {
     signature: &'static str,
     /// Index of the pointer parameter through which it hands bytes out (the size pointer follows it).
     bytes_out: Option<usize>,
-    body: fn(&mut Call<'_, '_>) -> Answer,
+    body: fn(&mut Invocation<'_, '_>) -> HostResult,
 }
 
 const fn import(
     name: &'static str,
     signature: &'static str,
-    body: fn(&mut Call<'_, '_>) -> Answer,
+    body: fn(&mut Invocation<'_, '_>) -> HostResult,
 ) -> Import {
     Import {
         name,
@@ -55,7 +55,7 @@ const fn giving(
     name: &'static str,
     signature: &'static str,
     bytes_out: usize,
-    body: fn(&mut Call<'_, '_>) -> Answer,
+    body: fn(&mut Invocation<'_, '_>) -> HostResult,
 ) -> Import {
     Import {
         name,
@@ -157,7 +157,7 @@ fn run(
     }
     let fault = caller.data().plan.next(import.name);
     let context = caller.data().subject();
-    let mut call = Call {
+    let mut call = Invocation {
         caller: &mut caller,
         params,
         said: Vec::new(),
@@ -165,11 +165,11 @@ fn run(
     };
     let answer = match (fault, import.bytes_out) {
         (None, _) => (import.body)(&mut call),
-        (Some(Fault::Status(status)), _) => Err(status.into()),
-        (Some(Fault::Bytes(bytes)), Some(out)) => call.give(out, &bytes),
-        (Some(Fault::Bytes(_)), None) => Err(Status::InternalFailure.into()),
+        (Some(HostFault::Status(status)), _) => Err(status.into()),
+        (Some(HostFault::Bytes(bytes)), Some(out)) => call.give(out, &bytes),
+        (Some(HostFault::Bytes(_)), None) => Err(Status::InternalFailure.into()),
     };
-    let Call { said, trap, .. } = call;
+    let Invocation { said, trap, .. } = call;
     let status = match answer {
         Ok(()) => Status::Ok as u32,
         Err(Code(code))
@@ -179,7 +179,7 @@ fn run(
         }
         Err(Code(code)) => code,
     };
-    let entry = host::Call {
+    let entry = HostCall {
         function: import.name,
         context,
         arguments: said,
@@ -193,14 +193,14 @@ fn run(
 }
 
 /// One call of a host function in progress.
-struct Call<'a, 'b> {
+struct Invocation<'a, 'b> {
     caller: &'a mut Caller<'b, Host>,
     params: &'a [Val],
     said: Vec<String>,
     trap: Option<wasmtime::Error>,
 }
 
-impl Call<'_, '_> {
+impl Invocation<'_, '_> {
     fn host(&mut self) -> &mut Host {
         self.caller.data_mut()
     }
@@ -254,17 +254,17 @@ impl Call<'_, '_> {
     }
 
     /// Writes a number where the parameter points.
-    fn put(&mut self, index: usize, word: u32) -> Answer {
+    fn put(&mut self, index: usize, word: u32) -> HostResult {
         Ok(self.write(self.raw(index), &word.to_le_bytes())?)
     }
 
     /// Writes a 64-bit number where the parameter points.
-    fn put_long(&mut self, index: usize, long: u64) -> Answer {
+    fn put_long(&mut self, index: usize, long: u64) -> HostResult {
         Ok(self.write(self.raw(index), &long.to_le_bytes())?)
     }
 
     /// Hands bytes to the module in memory that it allocates, through a pointer to a pointer and one to a size.
-    fn give(&mut self, index: usize, bytes: &[u8]) -> Answer {
+    fn give(&mut self, index: usize, bytes: &[u8]) -> HostResult {
         let pointer = if bytes.is_empty() {
             0
         } else {

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::{Answer, Call, Import, giving, import};
+use super::{HostResult, Import, Invocation, giving, import};
 use crate::abi::Status;
 use crate::host::Queue;
 
@@ -15,21 +15,21 @@ pub(super) const TABLE: &[Import] = &[
     import("proxy_enqueue_shared_queue", "iii>i", enqueue),
 ];
 
-fn get_data(call: &mut Call<'_, '_>) -> Answer {
+fn get_data(call: &mut Invocation<'_, '_>) -> HostResult {
     let key = call.bytes(0)?;
     let (value, cas) = call.host().shared.get(&key).cloned().ok_or(Status::NotFound)?;
     call.give(2, &value)?;
     call.put(4, cas)
 }
 
-fn set_data(call: &mut Call<'_, '_>) -> Answer {
+fn set_data(call: &mut Invocation<'_, '_>) -> HostResult {
     let key = call.bytes(0)?;
     let value = call.bytes(2)?;
     let cas = call.word(4);
     Ok(call.host().set_shared(&key, &value, cas)?)
 }
 
-fn register_queue(call: &mut Call<'_, '_>) -> Answer {
+fn register_queue(call: &mut Invocation<'_, '_>) -> HostResult {
     let name = String::from_utf8_lossy(&call.bytes(0)?).into_owned();
     let root = call.host().root();
     let queues = &mut call.host().queues;
@@ -48,7 +48,7 @@ fn register_queue(call: &mut Call<'_, '_>) -> Answer {
     call.put(2, position as u32 + 1)
 }
 
-fn resolve_queue(call: &mut Call<'_, '_>) -> Answer {
+fn resolve_queue(call: &mut Invocation<'_, '_>) -> HostResult {
     let vm_id = call.bytes(0)?;
     let name = String::from_utf8_lossy(&call.bytes(2)?).into_owned();
     // Other VMs have no queues here.
@@ -60,20 +60,20 @@ fn resolve_queue(call: &mut Call<'_, '_>) -> Answer {
     call.put(4, position.ok_or(Status::NotFound)? as u32 + 1)
 }
 
-fn dequeue(call: &mut Call<'_, '_>) -> Answer {
+fn dequeue(call: &mut Invocation<'_, '_>) -> HostResult {
     let token = call.word(0);
     let entry = queue(call, token)?.entries.pop_front().ok_or(Status::Empty)?;
     call.give(1, &entry)
 }
 
-fn enqueue(call: &mut Call<'_, '_>) -> Answer {
+fn enqueue(call: &mut Invocation<'_, '_>) -> HostResult {
     let token = call.word(0);
     let entry = call.bytes(1)?;
     queue(call, token)?.entries.push_back(entry);
     Ok(())
 }
 
-fn queue<'a>(call: &'a mut Call<'_, '_>, token: u32) -> Result<&'a mut Queue, Status> {
+fn queue<'a>(call: &'a mut Invocation<'_, '_>, token: u32) -> Result<&'a mut Queue, Status> {
     let index = (token as usize).checked_sub(1).ok_or(Status::NotFound)?;
     call.host().queues.get_mut(index).ok_or(Status::NotFound)
 }

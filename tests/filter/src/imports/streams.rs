@@ -1,10 +1,10 @@
 //! Bodies, local responses, and going on with or breaking off a stream.
 
 use super::headers::check;
-use super::{Answer, Call, Import, giving, import};
+use super::{HostResult, Import, Invocation, giving, import};
 use crate::abi::{BUFFER_KIND_MAX, Status, decode_pairs};
-use crate::headers::Headers;
-use crate::host::{Context, LocalResponse, Side, Stream};
+use crate::headers::HeaderMap;
+use crate::host::{Context, HttpContext, LocalResponse, Side};
 
 pub(super) const TABLE: &[Import] = &[
     giving("proxy_get_buffer_bytes", "iiiii>i", 3, get_buffer),
@@ -21,7 +21,7 @@ const CALL_BODY: u32 = 4;
 const VM_CONFIGURATION: u32 = 6;
 const PLUGIN_CONFIGURATION: u32 = 7;
 
-fn get_buffer(call: &mut Call<'_, '_>) -> Answer {
+fn get_buffer(call: &mut Invocation<'_, '_>) -> HostResult {
     let kind = call.word(0);
     let (start, length) = (call.word(1), call.word(2));
     let end = start.checked_add(length).map(|end| end as usize);
@@ -37,7 +37,7 @@ fn get_buffer(call: &mut Call<'_, '_>) -> Answer {
     call.give(3, &bytes)
 }
 
-fn buffer_status(call: &mut Call<'_, '_>) -> Answer {
+fn buffer_status(call: &mut Invocation<'_, '_>) -> HostResult {
     let kind = call.word(0);
     let length = look(call, kind, <[u8]>::len)? as u32;
     call.put(1, length)?;
@@ -45,7 +45,7 @@ fn buffer_status(call: &mut Call<'_, '_>) -> Answer {
 }
 
 /// Looks at a buffer. A body outside its callbacks is an empty one, not a missing one: so Envoy has it.
-fn look<T>(call: &mut Call<'_, '_>, kind: u32, act: impl FnOnce(&[u8]) -> T) -> Result<T, Status> {
+fn look<T>(call: &mut Invocation<'_, '_>, kind: u32, act: impl FnOnce(&[u8]) -> T) -> Result<T, Status> {
     if kind > BUFFER_KIND_MAX {
         return Err(Status::BadArgument);
     }
@@ -66,7 +66,7 @@ fn look<T>(call: &mut Call<'_, '_>, kind: u32, act: impl FnOnce(&[u8]) -> T) -> 
     buffer.map(act).ok_or(Status::NotFound)
 }
 
-fn body_side(stream: &mut Stream, kind: u32) -> &mut Side {
+fn body_side(stream: &mut HttpContext, kind: u32) -> &mut Side {
     if kind == REQUEST_BODY {
         &mut stream.request
     } else {
@@ -74,7 +74,7 @@ fn body_side(stream: &mut Stream, kind: u32) -> &mut Side {
     }
 }
 
-fn set_buffer(call: &mut Call<'_, '_>) -> Answer {
+fn set_buffer(call: &mut Invocation<'_, '_>) -> HostResult {
     let kind = call.word(0);
     let (start, length) = (call.word(1) as usize, call.word(2) as usize);
     let data = call.block(3)?;
@@ -104,7 +104,7 @@ fn set_buffer(call: &mut Call<'_, '_>) -> Answer {
     Ok(())
 }
 
-fn send_local_response(call: &mut Call<'_, '_>) -> Answer {
+fn send_local_response(call: &mut Invocation<'_, '_>) -> HostResult {
     let status = call.word(0);
     let details = String::from_utf8_lossy(&call.bytes(1)?)
         .split_ascii_whitespace()
@@ -127,7 +127,7 @@ fn send_local_response(call: &mut Call<'_, '_>) -> Answer {
     let answered = stream.local.is_some() || !stream.response.headers.pairs().is_empty();
     let response = LocalResponse {
         status,
-        headers: Headers::new(pairs),
+        headers: HeaderMap::new(pairs),
         body,
         details,
     };
@@ -141,7 +141,7 @@ fn send_local_response(call: &mut Call<'_, '_>) -> Answer {
 const STREAM_REQUEST: u32 = 0;
 const STREAM_RESPONSE: u32 = 1;
 
-fn continue_stream(call: &mut Call<'_, '_>) -> Answer {
+fn continue_stream(call: &mut Invocation<'_, '_>) -> HostResult {
     match call.word(0) {
         kind @ (STREAM_REQUEST | STREAM_RESPONSE) => {
             let stream = call.host().stream().ok_or(Status::BadArgument)?;
@@ -163,7 +163,7 @@ fn continue_stream(call: &mut Call<'_, '_>) -> Answer {
     }
 }
 
-fn close_stream(call: &mut Call<'_, '_>) -> Answer {
+fn close_stream(call: &mut Invocation<'_, '_>) -> HostResult {
     if call.word(0) > 3 {
         return Err(Status::BadArgument.into());
     }

@@ -1,8 +1,8 @@
 //! Log, clock, timer, metrics, properties, contexts.
 
-use super::{Answer, Call, Import, giving, import};
+use super::{HostResult, Import, Invocation, giving, import};
 use crate::abi::Status;
-use crate::host::{Context, LogLine, Metric, MetricKind, Stream};
+use crate::host::{Context, HostMetric, HostMetricKind, HttpContext, LogLine};
 
 pub(super) const TABLE: &[Import] = &[
     import("proxy_log", "iii>i", log),
@@ -21,7 +21,7 @@ pub(super) const TABLE: &[Import] = &[
 
 const LOG_LEVEL_MAX: u32 = 5;
 
-fn log(call: &mut Call<'_, '_>) -> Answer {
+fn log(call: &mut Invocation<'_, '_>) -> HostResult {
     let level = call.word(0);
     if level > LOG_LEVEL_MAX {
         return Err(Status::BadArgument.into());
@@ -32,17 +32,17 @@ fn log(call: &mut Call<'_, '_>) -> Answer {
     Ok(())
 }
 
-fn log_level(call: &mut Call<'_, '_>) -> Answer {
+fn log_level(call: &mut Invocation<'_, '_>) -> HostResult {
     let level = call.host().log_level;
     call.put(0, level)
 }
 
-fn current_time(call: &mut Call<'_, '_>) -> Answer {
+fn current_time(call: &mut Invocation<'_, '_>) -> HostResult {
     let now = call.host().now_nanoseconds;
     call.put_long(0, now)
 }
 
-fn tick_period(call: &mut Call<'_, '_>) -> Answer {
+fn tick_period(call: &mut Invocation<'_, '_>) -> HostResult {
     let period = call.word(0);
     let root = call.host().root();
     call.host().ticks.insert(root, period);
@@ -52,11 +52,11 @@ fn tick_period(call: &mut Call<'_, '_>) -> Answer {
 /// The low two bits of a metric's id are its kind.
 const METRIC_KIND_BITS: u32 = 2;
 
-fn define_metric(call: &mut Call<'_, '_>) -> Answer {
+fn define_metric(call: &mut Invocation<'_, '_>) -> HostResult {
     let kind = match call.word(0) {
-        0 => MetricKind::Counter,
-        1 => MetricKind::Gauge,
-        2 => MetricKind::Histogram,
+        0 => HostMetricKind::Counter,
+        1 => HostMetricKind::Gauge,
+        2 => HostMetricKind::Histogram,
         _ => return Err(Status::BadArgument.into()),
     };
     let name = String::from_utf8_lossy(&call.bytes(1)?).into_owned();
@@ -69,7 +69,7 @@ fn define_metric(call: &mut Call<'_, '_>) -> Answer {
     let id = ((call.host().metrics.len() as u32 + 1) << METRIC_KIND_BITS) | kind as u32;
     call.host().metrics.insert(
         id,
-        Metric {
+        HostMetric {
             kind,
             name,
             value: 0,
@@ -79,42 +79,42 @@ fn define_metric(call: &mut Call<'_, '_>) -> Answer {
     call.put(3, id)
 }
 
-fn increment_metric(call: &mut Call<'_, '_>) -> Answer {
+fn increment_metric(call: &mut Invocation<'_, '_>) -> HostResult {
     let id = call.word(0);
     let offset = call.long(1);
-    if id & 3 > MetricKind::Gauge as u32 {
+    if id & 3 > HostMetricKind::Gauge as u32 {
         return Err(Status::BadArgument.into());
     }
     let metric = call.host().metrics.get_mut(&id).ok_or(Status::NotFound)?;
-    if metric.kind == MetricKind::Counter && offset <= 0 {
+    if metric.kind == HostMetricKind::Counter && offset <= 0 {
         return Err(Status::BadArgument.into());
     }
     metric.value = metric.value.wrapping_add_signed(offset);
     Ok(())
 }
 
-fn record_metric(call: &mut Call<'_, '_>) -> Answer {
+fn record_metric(call: &mut Invocation<'_, '_>) -> HostResult {
     let id = call.word(0);
     let value = call.long(1) as u64;
     let metric = call.host().metrics.get_mut(&id).ok_or(Status::NotFound)?;
     match metric.kind {
-        MetricKind::Counter => metric.value = metric.value.wrapping_add(value),
-        MetricKind::Gauge => metric.value = value,
-        MetricKind::Histogram => metric.samples.push(value),
+        HostMetricKind::Counter => metric.value = metric.value.wrapping_add(value),
+        HostMetricKind::Gauge => metric.value = value,
+        HostMetricKind::Histogram => metric.samples.push(value),
     }
     Ok(())
 }
 
-fn get_metric(call: &mut Call<'_, '_>) -> Answer {
+fn get_metric(call: &mut Invocation<'_, '_>) -> HostResult {
     let id = call.word(0);
-    if id & 3 > MetricKind::Gauge as u32 {
+    if id & 3 > HostMetricKind::Gauge as u32 {
         return Err(Status::BadArgument.into());
     }
     let value = call.host().metrics.get(&id).ok_or(Status::NotFound)?.value;
     call.put_long(1, value)
 }
 
-fn get_property(call: &mut Call<'_, '_>) -> Answer {
+fn get_property(call: &mut Invocation<'_, '_>) -> HostResult {
     let path = call.bytes(0)?;
     let subject = call.host().subject();
     let value = match call.host().contexts.get(&subject) {
@@ -125,7 +125,7 @@ fn get_property(call: &mut Call<'_, '_>) -> Answer {
     call.give(2, &value)
 }
 
-fn stream_property(stream: &Stream, path: &[u8]) -> Result<Vec<u8>, Status> {
+fn stream_property(stream: &HttpContext, path: &[u8]) -> Result<Vec<u8>, Status> {
     let set = stream.filter_state.borrow();
     if let Some(value) = stream.properties.get(path).or_else(|| set.get(path)) {
         return Ok(value.clone());
@@ -137,7 +137,7 @@ fn stream_property(stream: &Stream, path: &[u8]) -> Result<Vec<u8>, Status> {
     Err(Status::NotFound)
 }
 
-fn set_property(call: &mut Call<'_, '_>) -> Answer {
+fn set_property(call: &mut Invocation<'_, '_>) -> HostResult {
     let path = call.bytes(0)?;
     let value = call.bytes(2)?;
     let stream = call.host().stream().ok_or(Status::NotFound)?;
@@ -145,7 +145,7 @@ fn set_property(call: &mut Call<'_, '_>) -> Answer {
     Ok(())
 }
 
-fn set_effective_context(call: &mut Call<'_, '_>) -> Answer {
+fn set_effective_context(call: &mut Invocation<'_, '_>) -> HostResult {
     let context = call.word(0);
     if !call.host().contexts.contains_key(&context) {
         return Err(Status::BadArgument.into());
@@ -154,7 +154,7 @@ fn set_effective_context(call: &mut Call<'_, '_>) -> Answer {
     Ok(())
 }
 
-fn done(call: &mut Call<'_, '_>) -> Answer {
+fn done(call: &mut Invocation<'_, '_>) -> HostResult {
     let root = call.host().subject();
     if !call.host().pending_done.remove(&root) {
         return Err(Status::NotFound.into());

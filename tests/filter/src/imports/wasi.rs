@@ -1,7 +1,7 @@
 //! The part of WASI preview 1 that every Envoy with Wasm offers. Newer ones know more functions; a module that needs
 //! those would not load everywhere, so it does not load here.
 
-use super::{Answer, Call, Code, Import, import};
+use super::{Code, HostResult, Import, Invocation, import};
 use crate::host::LogLine;
 
 pub(super) const TABLE: &[Import] = &[
@@ -27,15 +27,15 @@ pub(super) const TABLE: &[Import] = &[
     import("path_filestat_get", "iiiii>i", |_| NOT_SUPPORTED),
 ];
 
-const BAD_DESCRIPTOR: Answer = Err(Code(8));
-const INVALID: Answer = Err(Code(28));
-const NOT_IMPLEMENTED: Answer = Err(Code(52));
-const NOT_SUPPORTED: Answer = Err(Code(58));
+const BAD_DESCRIPTOR: HostResult = Err(Code(8));
+const INVALID: HostResult = Err(Code(28));
+const NOT_IMPLEMENTED: HostResult = Err(Code(52));
+const NOT_SUPPORTED: HostResult = Err(Code(58));
 
 const STANDARD_OUTPUT: u32 = 1;
 const STANDARD_ERROR: u32 = 2;
 
-fn fd_write(call: &mut Call<'_, '_>) -> Answer {
+fn fd_write(call: &mut Invocation<'_, '_>) -> HostResult {
     let level = match call.word(0) {
         STANDARD_OUTPUT => 2,
         STANDARD_ERROR => 4,
@@ -58,7 +58,7 @@ fn fd_write(call: &mut Call<'_, '_>) -> Answer {
     call.put(3, written)
 }
 
-fn environ_sizes(call: &mut Call<'_, '_>) -> Answer {
+fn environ_sizes(call: &mut Invocation<'_, '_>) -> HostResult {
     let count = call.host().environment.len() as u32;
     let bytes = call
         .host()
@@ -70,7 +70,7 @@ fn environ_sizes(call: &mut Call<'_, '_>) -> Answer {
     call.put(1, bytes as u32)
 }
 
-fn environ(call: &mut Call<'_, '_>) -> Answer {
+fn environ(call: &mut Invocation<'_, '_>) -> HostResult {
     let (mut slot, mut text) = (call.raw(0), call.raw(1));
     for (name, value) in call.host().environment.clone() {
         let entry = format!("{name}={value}\0");
@@ -82,12 +82,12 @@ fn environ(call: &mut Call<'_, '_>) -> Answer {
     Ok(())
 }
 
-fn args_sizes(call: &mut Call<'_, '_>) -> Answer {
+fn args_sizes(call: &mut Invocation<'_, '_>) -> HostResult {
     call.put(0, 0)?;
     call.put(1, 0)
 }
 
-fn clock_time(call: &mut Call<'_, '_>) -> Answer {
+fn clock_time(call: &mut Invocation<'_, '_>) -> HostResult {
     if call.word(0) > 1 {
         return NOT_SUPPORTED;
     }
@@ -97,7 +97,7 @@ fn clock_time(call: &mut Call<'_, '_>) -> Answer {
 
 const RANDOM_MAX_BYTES: u32 = 64 * 1024;
 
-fn random(call: &mut Call<'_, '_>) -> Answer {
+fn random(call: &mut Invocation<'_, '_>) -> HostResult {
     let length = call.raw(1);
     if length > RANDOM_MAX_BYTES {
         return INVALID;
@@ -106,13 +106,13 @@ fn random(call: &mut Call<'_, '_>) -> Answer {
     Ok(call.write(call.raw(0), &bytes)?)
 }
 
-fn proc_exit(call: &mut Call<'_, '_>) -> Answer {
+fn proc_exit(call: &mut Invocation<'_, '_>) -> HostResult {
     let code = call.word(0);
     call.refuse(format!("the module called proc_exit({code})"));
     Ok(())
 }
 
-fn fd_fdstat(call: &mut Call<'_, '_>) -> Answer {
+fn fd_fdstat(call: &mut Invocation<'_, '_>) -> HostResult {
     if !matches!(call.word(0), STANDARD_OUTPUT | STANDARD_ERROR) {
         return BAD_DESCRIPTOR;
     }

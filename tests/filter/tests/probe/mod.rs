@@ -3,7 +3,7 @@
 
 use std::fmt::Write;
 
-use filter_tests::{Plan, Trap, Vm, compile, host_functions, wasi_functions};
+use filter_tests::{FaultPlan, Trap, Vm, compile, host_functions, wasi_functions};
 
 /// An argument of a host call.
 #[derive(Clone, Copy)]
@@ -150,10 +150,10 @@ impl Probe {
 
     /// A VM with both roles.
     pub(crate) fn start(&self) -> Vm {
-        self.start_with(Plan::default())
+        self.start_with(FaultPlan::default())
     }
 
-    pub(crate) fn start_with(&self, plan: Plan) -> Vm {
+    pub(crate) fn start_with(&self, plan: FaultPlan) -> Vm {
         let plugins = [("gateway", "gateway's own"), ("signer", "signer's own")];
         Vm::start_with(&compile(self.text()), &[("A", "1"), ("B", "two")], &plugins, plan)
             .expect("a VM that starts")

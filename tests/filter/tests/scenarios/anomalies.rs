@@ -1,17 +1,19 @@
 //! Every host call of a whole exchange fails in every way, and clients go away at every point.
 
 use envoy_bedrock::contract::names::{HEADER_CLUSTER, HEADER_RETRY};
-use filter_tests::{Exchange, Headers, Outcome, Plan, Reach, Response, StartError, Trap, sweep};
+use filter_tests::{
+    FaultPlan, HeaderMap, HttpExchange, Reach, RequestOutcome, StartError, Trap, UpstreamResponse, sweep,
+};
 
 use crate::oracle::assert_signed;
-use crate::scene::{Deployment, EAST, Scene, TOKEN, WEST, bare, refusal, settings};
+use crate::scene::{EAST, Scene, TOKEN, TestDeployment, WEST, bare, refusal, settings};
 
 const PATH: &str = "/model/ordered/converse";
 const BODY: &str = "{\"a\":1}";
-const ATTEMPTS: [Deployment; 3] = [WEST, EAST, TOKEN];
+const ATTEMPTS: [TestDeployment; 3] = [WEST, EAST, TOKEN];
 
 /// Starts a VM under the plan. Envoy does not start a filter that refuses its configuration, so that is an end too.
-fn started(plan: Plan) -> Option<Scene> {
+fn started(plan: FaultPlan) -> Option<Scene> {
     match Scene::start(&settings(), plan) {
         Ok(scene) => Some(scene),
         Err(StartError::Refused { log, .. }) => {
@@ -30,7 +32,7 @@ fn whole(scene: &Scene) -> Result<usize, Trap> {
     let mut exchange = scene.post(PATH).body(["{\"a\"", ":1}"]).send()?;
     let mut left = 0;
     for (number, deployment) in (1..).zip(&ATTEMPTS) {
-        let Outcome::Forwarded(message) = exchange.outcome() else {
+        let RequestOutcome::Forwarded(message) = exchange.outcome() else {
             break;
         };
         // What Envoy routes by: a request without it is answered with 404.
@@ -56,7 +58,7 @@ fn whole(scene: &Scene) -> Result<usize, Trap> {
         );
         left += 1;
         let status = if number == 3 { 200 } else { 429 };
-        let judged = exchange.judge(Headers::new([(":status", status.to_string())]), false)?;
+        let judged = exchange.judge(HeaderMap::new([(":status", status.to_string())]), false)?;
         if judged.first(HEADER_RETRY).is_none() {
             exchange.response_headers(judged, false)?;
             assert_eq!(exchange.response_chunk(b"answer", true)?, b"answer");
@@ -64,7 +66,7 @@ fn whole(scene: &Scene) -> Result<usize, Trap> {
         }
         exchange.give_up()?;
     }
-    if matches!(exchange.outcome(), Outcome::LocalReply { .. }) {
+    if matches!(exchange.outcome(), RequestOutcome::LocalReply { .. }) {
         assert!(
             [401, 404, 503].contains(&refusal(&exchange).status),
             "{:?}",
@@ -118,10 +120,10 @@ fn no_failure_of_the_host_lets_a_request_pass_without_a_key() {
                 assert!(
                     matches!(
                         exchange.outcome(),
-                        Outcome::LocalReply {
+                        RequestOutcome::LocalReply {
                             status: 401 | 404 | 503,
                             ..
-                        } | Outcome::Waiting
+                        } | RequestOutcome::Waiting
                     ),
                     "{:?}",
                     exchange.outcome()
@@ -133,7 +135,7 @@ fn no_failure_of_the_host_lets_a_request_pass_without_a_key() {
 }
 
 /// Drives a request up to a point and leaves it there. `None` behind the last point.
-fn until(scene: &Scene, point: usize) -> Option<Exchange> {
+fn until(scene: &Scene, point: usize) -> Option<HttpExchange> {
     let mut left = point;
     let mut reached = || {
         let reached = left == 0;
@@ -157,7 +159,7 @@ fn until(scene: &Scene, point: usize) -> Option<Exchange> {
         }
         let status = if number == 3 { "200" } else { "503" };
         let judged = exchange
-            .judge(Headers::new([(":status", status)]), false)
+            .judge(HeaderMap::new([(":status", status)]), false)
             .unwrap();
         if reached() {
             return Some(exchange);
@@ -219,9 +221,9 @@ fn an_upstream_that_breaks_off_is_never_a_clean_end() {
         .body([BODY])
         .send()
         .unwrap();
-    let cut = Response {
+    let cut = UpstreamResponse {
         cut: true,
-        ..Response::new(200, &[], "half of it")
+        ..UpstreamResponse::new(200, &[], "half of it")
     };
     let answer = crate::scene::route(exchange, |_, _| cut.clone()).unwrap();
     assert_eq!(

@@ -1,6 +1,6 @@
 //! How requests are spread, drawn by the compiled filter from the host's entropy.
 
-use filter_tests::Plan;
+use filter_tests::FaultPlan;
 
 use crate::scene::{EAST, Scene, WEST, clusters, model, settings, settings_of};
 
@@ -63,7 +63,7 @@ fn a_draw_says_nothing_about_the_next() {
 fn workers_with_other_entropy_draw_otherwise_and_with_the_same_alike() {
     let drawn = |seed| {
         draws(
-            &Scene::start(&settings(), Plan::default().random(seed)).unwrap(),
+            &Scene::start(&settings(), FaultPlan::default().random(seed)).unwrap(),
             "two",
             256,
         )

@@ -1,6 +1,6 @@
-//! Request bodies: every way in which they arrive gives the same upstream request, up to the limit.
+//! ClientRequest bodies: every way in which they arrive gives the same upstream request, up to the limit.
 
-use filter_tests::{Exchange, Message, Outcome, Response};
+use filter_tests::{HttpExchange, HttpMessage, RequestOutcome, UpstreamResponse};
 use serde_json::json;
 
 use crate::oracle::assert_signed;
@@ -10,8 +10,8 @@ const PATH: &str = "/model/one/converse";
 const BODY: &[u8] = br#"{"messages":[{"role":"user","content":[{"text":"Hello, how are you?"}]}]}"#;
 
 /// Routes a request to one upstream, checks what arrives there, and returns it.
-fn arrives(exchange: Exchange, body: &[u8]) -> Message {
-    let answer = route(exchange, |_, _| Response::new(200, &[], "{}")).unwrap();
+fn arrives(exchange: HttpExchange, body: &[u8]) -> HttpMessage {
+    let answer = route(exchange, |_, _| UpstreamResponse::new(200, &[], "{}")).unwrap();
     assert_signed(&answer.attempts[0], &WEST, "converse", body, START_SECONDS);
     answer.attempts[0].clone()
 }
@@ -100,10 +100,10 @@ fn nothing_goes_on_before_the_body_is_complete() {
     let scene = Scene::new();
     let mut exchange = scene.post(PATH).unfinished().send().unwrap();
     for chunk in BODY.chunks(20) {
-        assert_eq!(exchange.outcome(), Outcome::Waiting);
+        assert_eq!(exchange.outcome(), RequestOutcome::Waiting);
         exchange.request_chunk(chunk, false).unwrap();
     }
-    assert_eq!(exchange.outcome(), Outcome::Waiting);
+    assert_eq!(exchange.outcome(), RequestOutcome::Waiting);
     exchange.request_chunk(b"", true).unwrap();
     assert_eq!(forwarded(&exchange).body(), BODY);
     arrives(exchange, BODY);
@@ -172,7 +172,10 @@ fn a_declared_length_over_the_limit_is_413_and_the_body_is_not_read() {
             assert_eq!(refusal(&exchange).status, 413, "{declared}");
             assert_eq!(reads, 0, "{declared}");
         } else {
-            assert!(matches!(exchange.outcome(), Outcome::Forwarded(_)), "{declared}");
+            assert!(
+                matches!(exchange.outcome(), RequestOutcome::Forwarded(_)),
+                "{declared}"
+            );
             assert_eq!(reads, 1, "{declared}");
         }
         exchange.finish().unwrap();
@@ -186,9 +189,9 @@ fn more_than_declared_is_counted() {
     let request = scene.post_with(PATH, &[("content-length", "10")]);
     let mut exchange = request.unfinished().send().unwrap();
     exchange.request_chunk(&body, false).unwrap();
-    assert_eq!(exchange.outcome(), Outcome::Waiting);
+    assert_eq!(exchange.outcome(), RequestOutcome::Waiting);
     exchange.request_chunk(&body, false).unwrap();
-    assert_eq!(exchange.outcome(), Outcome::Waiting);
+    assert_eq!(exchange.outcome(), RequestOutcome::Waiting);
     exchange.request_chunk(&body, true).unwrap();
     assert_eq!(refusal(&exchange).status, 413);
     exchange.finish().unwrap();
@@ -203,7 +206,7 @@ fn the_limit_by_default_is_that_of_the_configuration() {
     for _ in 0..limit / chunk.len() {
         exchange.request_chunk(&chunk, false).unwrap();
     }
-    assert_eq!(exchange.outcome(), Outcome::Waiting);
+    assert_eq!(exchange.outcome(), RequestOutcome::Waiting);
     exchange.request_chunk(b"x", true).unwrap();
     assert_eq!(refusal(&exchange).status, 413);
     exchange.finish().unwrap();

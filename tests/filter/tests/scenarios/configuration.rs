@@ -1,7 +1,7 @@
 //! Configurations that are refused, and what goes on meanwhile.
 
 use envoy_bedrock::contract::names::{ROOT_GATEWAY, ROOT_SIGNER};
-use filter_tests::{Response, StartError, Vm};
+use filter_tests::{StartError, UpstreamResponse, Vm};
 use serde_json::{Value, json};
 
 use crate::oracle::assert_signed;
@@ -144,7 +144,7 @@ fn credentials_without_a_token_are_signed_without_one() {
         .body(["{}"])
         .send()
         .unwrap();
-    let answer = route(exchange, |_, _| Response::new(200, &[], "")).unwrap();
+    let answer = route(exchange, |_, _| UpstreamResponse::new(200, &[], "")).unwrap();
     let headers = answer.attempts[0].headers.as_ref().unwrap();
     assert_eq!(headers.text("x-amz-security-token"), None);
     let authorization = headers.text("authorization").unwrap();
@@ -211,14 +211,14 @@ fn a_reload_changes_what_comes_and_not_what_is_under_way() {
         forwarded(&exchange);
         let answer = route(exchange, |_, sent| {
             assert_signed(sent, &WEST, "converse", b"{}", START_SECONDS);
-            Response::new(200, &[], "")
+            UpstreamResponse::new(200, &[], "")
         });
         assert_eq!(answer.unwrap().status(), 200);
     }
     let exchange = scene.post("/model/one/converse").body(["{}"]).send().unwrap();
     route(exchange, |_, sent| {
         assert_signed(sent, &EAST, "converse", b"{}", START_SECONDS);
-        Response::new(200, &[], "")
+        UpstreamResponse::new(200, &[], "")
     })
     .unwrap();
     assert_eq!(

@@ -1,7 +1,7 @@
 //! Attempts: where each goes, which answers are worth another, and what never leaves.
 
 use envoy_bedrock::contract::names::HEADER_RETRY;
-use filter_tests::{Fault, Headers, Message, Outcome, Plan, Response, Status};
+use filter_tests::{FaultPlan, HeaderMap, HostFault, HttpMessage, RequestOutcome, Status, UpstreamResponse};
 
 use crate::oracle::assert_signed;
 use crate::scene::{
@@ -11,8 +11,8 @@ use crate::scene::{
 
 const PATH: &str = "/model/ordered/converse";
 
-fn throttled(body: &str) -> Response {
-    Response::new(429, &[("x-amzn-errortype", "ThrottlingException")], body)
+fn throttled(body: &str) -> UpstreamResponse {
+    UpstreamResponse::new(429, &[("x-amzn-errortype", "ThrottlingException")], body)
 }
 
 #[test]
@@ -41,7 +41,7 @@ fn attempts_go_to_the_clusters_of_their_deployments_and_start_again_when_all_wer
 
 #[test]
 fn another_account_in_the_same_region_is_another_deployment() {
-    let account = crate::scene::Deployment {
+    let account = crate::scene::TestDeployment {
         cluster: WEST.cluster,
         region: WEST.region,
         authority: WEST.authority,
@@ -72,7 +72,7 @@ fn every_status_but_success_and_the_callers_mistakes_asks_for_another_attempt_an
             exchange
                 .attempt(number as u64, deployments[number - 1].cluster)
                 .unwrap();
-            let headers = Headers::new([(":status", status.to_string())]);
+            let headers = HeaderMap::new([(":status", status.to_string())]);
             let judged = exchange.judge(headers, false).unwrap();
             let wanted = is_worth_another(status) && number < ATTEMPTS;
             assert_eq!(
@@ -111,7 +111,7 @@ fn the_error_type_decides_where_the_status_is_ambiguous() {
     ] {
         let mut exchange = scene.post(PATH).body(["{}"]).send().unwrap();
         exchange.attempt(1, WEST.cluster).unwrap();
-        let headers = Headers::new([
+        let headers = HeaderMap::new([
             (":status", status.to_string()),
             ("x-amzn-errortype", error_type.to_owned()),
         ]);
@@ -125,13 +125,13 @@ fn the_error_type_decides_where_the_status_is_ambiguous() {
     }
 }
 
-fn forbidden(body: &str) -> Response {
-    Response::new(403, &[("x-amzn-errortype", "UnrecognizedClientException")], body)
+fn forbidden(body: &str) -> UpstreamResponse {
+    UpstreamResponse::new(403, &[("x-amzn-errortype", "UnrecognizedClientException")], body)
 }
 
 #[test]
 fn a_deployment_with_a_bad_key_is_followed_by_the_other_one_of_its_region() {
-    let account = crate::scene::Deployment {
+    let account = crate::scene::TestDeployment {
         cluster: WEST.cluster,
         region: WEST.region,
         authority: WEST.authority,
@@ -146,7 +146,7 @@ fn a_deployment_with_a_bad_key_is_followed_by_the_other_one_of_its_region() {
         if number == 1 {
             forbidden("")
         } else {
-            Response::new(200, &[], "ok")
+            UpstreamResponse::new(200, &[], "ok")
         }
     });
     let answer = answer.unwrap();
@@ -157,7 +157,7 @@ fn a_deployment_with_a_bad_key_is_followed_by_the_other_one_of_its_region() {
         2 => throttled(""),
         _ => {
             assert_signed(sent, &account, "converse", b"{}", START_SECONDS);
-            Response::new(200, &[], "ok")
+            UpstreamResponse::new(200, &[], "ok")
         }
     });
     let answer = answer.unwrap();
@@ -182,8 +182,10 @@ fn a_status_that_is_none_is_passed_on() {
     for status in ["", "abc", "-500", "99999999999", "5\u{ff}0", " 500"] {
         let mut exchange = scene.post(PATH).body(["{}"]).send().unwrap();
         exchange.attempt(1, WEST.cluster).unwrap();
-        let judged = exchange.judge(Headers::new([(":status", status)]), true).unwrap();
-        assert_eq!(judged, Headers::new([(":status", status)]));
+        let judged = exchange
+            .judge(HeaderMap::new([(":status", status)]), true)
+            .unwrap();
+        assert_eq!(judged, HeaderMap::new([(":status", status)]));
         exchange.finish().unwrap();
     }
     scene.assert_healthy();
@@ -216,9 +218,9 @@ fn refused_connections_are_followed_by_freshly_signed_attempts() {
         );
         scene.set_seconds(scene.now_seconds() + 60);
         if number < 3 {
-            Response::refused()
+            UpstreamResponse::refused()
         } else {
-            Response::new(200, &[], "ok")
+            UpstreamResponse::new(200, &[], "ok")
         }
     });
     let answer = answer.unwrap();
@@ -234,10 +236,10 @@ fn a_good_answer_passes_byte_for_byte_and_chunk_by_chunk() {
         .send()
         .unwrap();
     let chunks: Vec<Vec<u8>> = vec![vec![0, 1, 255], vec![b'x'; 70_000], b"\r\n".to_vec()];
-    let sent = Response {
+    let sent = UpstreamResponse {
         chunks: chunks.clone(),
-        trailers: Some(Headers::new([("x-end", "1")])),
-        ..Response::new(
+        trailers: Some(HeaderMap::new([("x-end", "1")])),
+        ..UpstreamResponse::new(
             200,
             &[
                 ("x-amzn-requestid", "r-1"),
@@ -248,11 +250,11 @@ fn a_good_answer_passes_byte_for_byte_and_chunk_by_chunk() {
     };
     let answer = route(exchange, |_, _| sent.clone()).unwrap();
     let headers = without_account(answer.message.headers.as_ref().unwrap());
-    let passed = Message {
+    let passed = HttpMessage {
         headers: Some(headers),
         ..answer.message
     };
-    let expected = Message {
+    let expected = HttpMessage {
         headers: Some(sent.headers),
         chunks,
         trailers: sent.trailers,
@@ -270,7 +272,7 @@ fn assert_stays(scene: &Scene, good: usize, number: u64, cluster: &str) {
         exchange.give_up().unwrap();
     }
     let sent = exchange.attempt(number, cluster).unwrap();
-    assert_eq!(sent, Message::default(), "{number} {cluster}");
+    assert_eq!(sent, HttpMessage::default(), "{number} {cluster}");
     assert_eq!(refusal(&exchange).status, 503, "{number} {cluster}");
     exchange.finish().unwrap();
     scene.assert_healthy();
@@ -329,11 +331,11 @@ const READS_OF_FIRST: u64 = 2;
 #[test]
 fn an_attempt_without_plan_endpoint_or_number_stays() {
     // The plan is missing where the VM was reloaded between the roles, or the client is gone.
-    let bytes = |bytes: &[u8]| Fault::Bytes(bytes.to_vec());
+    let bytes = |bytes: &[u8]| HostFault::Bytes(bytes.to_vec());
     let unreadable = [
-        Fault::Status(Status::NotFound),
-        Fault::Status(Status::SerializationFailure),
-        Fault::Status(Status::InternalFailure),
+        HostFault::Status(Status::NotFound),
+        HostFault::Status(Status::SerializationFailure),
+        HostFault::Status(Status::InternalFailure),
         bytes(b""),
         bytes(b"\xff"),
     ];
@@ -355,7 +357,7 @@ fn an_attempt_without_plan_endpoint_or_number_stays() {
         for (read, forged) in (1..=reads).zip(&forged) {
             for fault in unreadable.iter().chain(*forged) {
                 let nth = READS_AT_START + skipped + read;
-                let plan = Plan::default().fail("proxy_get_property", nth, fault.clone());
+                let plan = FaultPlan::default().fail("proxy_get_property", nth, fault.clone());
                 let scene = Scene::start(&settings(), plan.clone()).unwrap();
                 assert_stays(&scene, good, good as u64 + 1, cluster);
                 assert_eq!(plan.fired().len(), 1);
@@ -373,7 +375,7 @@ fn a_local_reply_of_the_signer_is_final() {
     exchange.attempt(1, "elsewhere").unwrap();
     assert!(matches!(
         exchange.outcome(),
-        Outcome::LocalReply { status: 503, .. }
+        RequestOutcome::LocalReply { status: 503, .. }
     ));
     let response = exchange.response().headers.clone().unwrap();
     assert_eq!(response.text(HEADER_RETRY), None);

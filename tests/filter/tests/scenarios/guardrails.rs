@@ -1,11 +1,13 @@
 //! Models with a guardrail: whatever the client sends, Bedrock gets the configured one, signed with the rest.
 
-use filter_tests::{Call, Exchange, Headers, Outcome, Plan, Reach, Response, sweep};
+use filter_tests::{
+    FaultPlan, HeaderMap, HostCall, HttpExchange, Reach, RequestOutcome, UpstreamResponse, sweep,
+};
 use serde_json::{Value, json};
 
 use crate::oracle::assert_signed;
 use crate::scene::{
-    Deployment, EAST, START_SECONDS, Scene, TOKEN, WEST, forwarded, model, refusal, route, settings,
+    EAST, START_SECONDS, Scene, TOKEN, TestDeployment, WEST, forwarded, model, refusal, route, settings,
     settings_of,
 };
 
@@ -29,8 +31,8 @@ fn scene() -> Scene {
 }
 
 /// Routes a Converse request to its first deployment, which has to get `body`.
-fn arrives(exchange: Exchange, body: &[u8]) {
-    let answer = route(exchange, |_, _| Response::new(200, &[], "{}")).unwrap();
+fn arrives(exchange: HttpExchange, body: &[u8]) {
+    let answer = route(exchange, |_, _| UpstreamResponse::new(200, &[], "{}")).unwrap();
     let sent = &answer.attempts[0];
     assert_signed(sent, &WEST, "converse", body, START_SECONDS);
     let headers = sent.headers.as_ref().unwrap();
@@ -72,7 +74,7 @@ fn a_stream_has_its_processing_mode_and_a_count_has_no_guardrail() {
             .body(["{}"])
             .send()
             .unwrap();
-        let answer = route(exchange, |_, _| Response::new(200, &[], "")).unwrap();
+        let answer = route(exchange, |_, _| UpstreamResponse::new(200, &[], "")).unwrap();
         let sent = answer.attempts[0].body();
         let sent: Value = serde_json::from_slice(&sent).unwrap();
         assert_eq!(sent, expected, "{operation}");
@@ -223,7 +225,7 @@ fn a_fault_in_the_middle_is_told_when_the_upload_has_ended() {
     // Nothing after the fault can mend it.
     for chunk in ["{\"a\":1", "]", "}"] {
         exchange.request_chunk(chunk.as_bytes(), false).unwrap();
-        assert_eq!(exchange.outcome(), Outcome::Waiting);
+        assert_eq!(exchange.outcome(), RequestOutcome::Waiting);
     }
     exchange.request_chunk(b"", true).unwrap();
     assert_eq!(refusal(&exchange).status, 400);
@@ -263,7 +265,7 @@ fn invoke_gets_it_in_headers_in_place_of_the_clients() {
             .body(["{\"guardrailConfig\":1}"])
             .send()
             .unwrap();
-        let answer = route(exchange, |_, _| Response::new(200, &[], "{}")).unwrap();
+        let answer = route(exchange, |_, _| UpstreamResponse::new(200, &[], "{}")).unwrap();
         let sent = &answer.attempts[0];
         assert_signed(sent, &WEST, operation, b"{\"guardrailConfig\":1}", START_SECONDS);
         let headers = sent.headers.as_ref().unwrap();
@@ -282,11 +284,11 @@ fn invoke_gets_it_in_headers_in_place_of_the_clients() {
 #[test]
 fn every_attempt_has_it() {
     let scene = scene();
-    let attempts: [Deployment; 3] = [WEST, EAST, TOKEN];
+    let attempts: [TestDeployment; 3] = [WEST, EAST, TOKEN];
     let body = format!("{{{THEIRS},\"a\":1}}");
     let exchange = scene.post(PATH).body([&body]).send().unwrap();
     let answer = route(exchange, |number, _| {
-        Response::new(if number == 3 { 200 } else { 429 }, &[], "{}")
+        UpstreamResponse::new(if number == 3 { 200 } else { 429 }, &[], "{}")
     });
     let sent = answer.unwrap().attempts;
     assert_eq!(sent.len(), 3);
@@ -301,7 +303,7 @@ fn every_attempt_has_it() {
     }
     let exchange = scene.post("/model/guarded/invoke").body(["{}"]).send().unwrap();
     let answer = route(exchange, |number, _| {
-        Response::new(if number == 3 { 200 } else { 503 }, &[], "{}")
+        UpstreamResponse::new(if number == 3 { 200 } else { 503 }, &[], "{}")
     });
     for sent in answer.unwrap().attempts {
         let identifier = sent
@@ -323,7 +325,7 @@ fn large_bodies_do_not_grow_the_memory_by_their_size() {
             .body(body.as_bytes().chunks(chunk_bytes))
             .send()
             .unwrap();
-        let answer = route(exchange, |_, _| Response::new(200, &[], "{}")).unwrap();
+        let answer = route(exchange, |_, _| UpstreamResponse::new(200, &[], "{}")).unwrap();
         assert_eq!(answer.status(), 200);
         answer.attempts[0].body().len()
     };
@@ -352,7 +354,7 @@ fn a_body_without_a_guardrail_costs_two_more_host_calls_whatever_its_size() {
     let calls = |path: &str, body: &[u8]| {
         let before = scene.host().journal.len();
         let exchange = scene.post(path).body(body.chunks(64 * 1024)).send().unwrap();
-        assert!(matches!(exchange.outcome(), Outcome::Forwarded(_)));
+        assert!(matches!(exchange.outcome(), RequestOutcome::Forwarded(_)));
         exchange.finish().unwrap();
         scene.host().journal.len() - before
     };
@@ -363,7 +365,7 @@ fn a_body_without_a_guardrail_costs_two_more_host_calls_whatever_its_size() {
         calls(PATH, body);
         assert_eq!(calls(PATH, body), calls("/model/one/converse", body) + 2);
     }
-    let is_write = |call: &&Call| call.function == "proxy_set_buffer_bytes";
+    let is_write = |call: &&HostCall| call.function == "proxy_set_buffer_bytes";
     assert!(
         scene
             .host()
@@ -377,18 +379,20 @@ fn a_body_without_a_guardrail_costs_two_more_host_calls_whatever_its_size() {
 /// What a failing host call must never lead to: a request that leaves without the guardrail.
 fn assert_swept(reach: Reach, body: &str, sent: &[u8]) {
     let mut left = 0;
-    let runs = sweep(reach, |plan: Plan| {
+    let runs = sweep(reach, |plan: FaultPlan| {
         let Ok(scene) = Scene::start(&guarded_settings(), plan.clone()) else {
             return;
         };
         let mut exchange = scene.post(PATH).body([body]).send().unwrap();
-        if let Outcome::Forwarded(_) = exchange.outcome() {
+        if let RequestOutcome::Forwarded(_) = exchange.outcome() {
             let attempt = exchange.attempt(1, WEST.cluster).unwrap();
             if attempt.headers.is_some() {
                 assert_signed(&attempt, &WEST, "converse", sent, scene.now_seconds());
                 left += 1;
             }
-            let _ = exchange.judge(Headers::new([(":status", "200")]), true).unwrap();
+            let _ = exchange
+                .judge(HeaderMap::new([(":status", "200")]), true)
+                .unwrap();
         }
         exchange.finish().unwrap();
         assert_eq!(scene.host().streams(), 0);
@@ -408,7 +412,7 @@ fn no_failure_of_the_host_lets_a_request_pass_without_it() {
 fn a_guardrail_that_no_header_can_carry_is_refused_at_the_start() {
     let mut settings = settings();
     settings["models"][0]["guardrail"] = json!({"identifier": "a\r\nb: c", "version": "1"});
-    let Err(error) = Scene::start(&settings, Plan::default()) else {
+    let Err(error) = Scene::start(&settings, FaultPlan::default()) else {
         panic!("expected a refusal");
     };
     let shown = format!("{error:?}");

@@ -1,6 +1,6 @@
 //! Who may pass: the proxy key in every place and form.
 
-use filter_tests::{Exchange, Outcome};
+use filter_tests::{HttpExchange, RequestOutcome};
 
 use crate::scene::{MASTER_KEY, Scene, assert_quiet, bare, refusal};
 
@@ -17,7 +17,7 @@ fn credential(key: &str) -> String {
 }
 
 /// Only headers so far: what is decided now is decided before the body is there.
-fn judged(scene: &Scene, path: &str, more: &[(&str, &str)]) -> Exchange {
+fn judged(scene: &Scene, path: &str, more: &[(&str, &str)]) -> HttpExchange {
     let mut headers = bare("POST", path);
     headers.extend(more);
     scene.request(headers).body(["not ", "read"]).send().unwrap()
@@ -51,7 +51,7 @@ fn a_key_header_opens_beside_a_signature_with_other_aws_keys() {
     ] {
         for (key, opens) in [(MASTER_KEY, true), (WRONG, false)] {
             let exchange = judged(&scene, PATH, &[("authorization", &signed), (name, key)]);
-            let passed = matches!(exchange.outcome(), Outcome::Forwarded(_));
+            let passed = matches!(exchange.outcome(), RequestOutcome::Forwarded(_));
             assert_eq!(passed, opens, "{name} {key}");
             exchange.finish().unwrap();
         }
@@ -66,7 +66,7 @@ fn the_key_opens_from_every_place_and_form() {
     let scene = Scene::new();
     for (name, value) in accepted(MASTER_KEY) {
         let exchange = judged(&scene, PATH, &[(name, &value)]);
-        let passed = matches!(exchange.outcome(), Outcome::Forwarded(_));
+        let passed = matches!(exchange.outcome(), RequestOutcome::Forwarded(_));
         assert!(passed, "{name}: {value}");
         exchange.finish().unwrap();
     }
@@ -219,7 +219,7 @@ fn probes_need_no_key_and_no_other_path_answers_without_one() {
     for path in ["/health/liveliness", "/health/liveness", "/health/readiness"] {
         let exchange = scene.request(bare("GET", path)).send().unwrap();
         assert!(
-            matches!(exchange.outcome(), Outcome::LocalReply { status: 200, .. }),
+            matches!(exchange.outcome(), RequestOutcome::LocalReply { status: 200, .. }),
             "{path}"
         );
     }

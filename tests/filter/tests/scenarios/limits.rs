@@ -1,6 +1,6 @@
 //! What a request may cost: host calls, callbacks, memory.
 
-use filter_tests::{Call, Response};
+use filter_tests::{HostCall, UpstreamResponse};
 
 use crate::scene::{Scene, refusal, route};
 
@@ -10,7 +10,7 @@ const MEBIBYTE: usize = 1024 * 1024;
 fn serve(scene: &Scene, body: &[u8], chunk_bytes: usize) {
     let exchange = scene.post(PATH).body(body.chunks(chunk_bytes)).send().unwrap();
     let answer = route(exchange, |_, _| {
-        Response::new(200, &[("content-type", "application/json")], "{}")
+        UpstreamResponse::new(200, &[("content-type", "application/json")], "{}")
     });
     assert_eq!(answer.unwrap().status(), 200);
 }
@@ -53,7 +53,8 @@ fn a_body_is_read_once_however_it_arrives() {
     let body = vec![b'x'; 4 * MEBIBYTE];
     let count = || {
         let host = scene.host();
-        let of_request = |call: &&Call| call.function == "proxy_get_buffer_bytes" && call.arguments[0] == "0";
+        let of_request =
+            |call: &&HostCall| call.function == "proxy_get_buffer_bytes" && call.arguments[0] == "0";
         host.journal.iter().filter(of_request).count()
     };
     let reads = |chunk_bytes| {
@@ -86,7 +87,7 @@ fn thousands_of_requests_do_not_grow_the_memory() {
                 .body([&body])
                 .send()
                 .unwrap();
-            route(exchange, |_, _| Response::new(429, &[], "no")).unwrap();
+            route(exchange, |_, _| UpstreamResponse::new(429, &[], "no")).unwrap();
         }
     };
     (0..100).for_each(round);
@@ -119,9 +120,9 @@ fn long_answers_do_not_grow_the_memory() {
         .body(["{}"])
         .send()
         .unwrap();
-    let stream = Response {
+    let stream = UpstreamResponse {
         chunks: vec![vec![b'x'; 64 * 1024]; 320],
-        ..Response::new(200, &[], "")
+        ..UpstreamResponse::new(200, &[], "")
     };
     let answer = route(exchange, |_, _| stream.clone()).unwrap();
     assert_eq!(answer.message.body().len(), 20 * MEBIBYTE);

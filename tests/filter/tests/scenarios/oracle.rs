@@ -6,18 +6,18 @@ use aws_sigv4::http_request::{
     PercentEncodingMode, SignableBody, SignableRequest, SigningSettings, UriPathNormalizationMode, sign,
 };
 use aws_sigv4::sign::v4::SigningParams;
-use filter_tests::{Headers, Message};
+use filter_tests::{HeaderMap, HttpMessage};
 
 use crate::scene::{
-    ACCESS_KEY_ID, API_KEY, Credentials, Deployment, SECRET_ACCESS_KEY, SESSION_TOKEN,
-    TEMPORARY_ACCESS_KEY_ID, TEMPORARY_SECRET_ACCESS_KEY,
+    ACCESS_KEY_ID, API_KEY, SECRET_ACCESS_KEY, SESSION_TOKEN, TEMPORARY_ACCESS_KEY_ID,
+    TEMPORARY_SECRET_ACCESS_KEY, TestCredentials, TestDeployment,
 };
 
 /// Asserts that `sent` is a request to `deployment` for `operation` with `body`, complete, authenticated at `seconds`
 /// of UNIX time, and without a trace of the gateway's own headers.
 pub(crate) fn assert_signed(
-    sent: &Message,
-    deployment: &Deployment,
+    sent: &HttpMessage,
+    deployment: &TestDeployment,
     operation: &str,
     body: &[u8],
     seconds: u64,
@@ -49,25 +49,25 @@ pub(crate) fn assert_signed(
 }
 
 /// The one value of a header, or none.
-fn only(headers: &Headers, name: &str) -> Option<String> {
+fn only(headers: &HeaderMap, name: &str) -> Option<String> {
     assert!(headers.values(name).count() <= 1, "{name} twice in {headers:?}");
     headers.text(name).map(str::to_owned)
 }
 
 fn credentials(
-    deployment: &Deployment,
+    deployment: &TestDeployment,
     path: &str,
     body: &[u8],
     seconds: u64,
 ) -> [(&'static str, Option<String>); 3] {
     let (id, secret, token) = match deployment.credentials {
-        Credentials::Plain => (ACCESS_KEY_ID, SECRET_ACCESS_KEY, None),
-        Credentials::Temporary => (
+        TestCredentials::Plain => (ACCESS_KEY_ID, SECRET_ACCESS_KEY, None),
+        TestCredentials::Temporary => (
             TEMPORARY_ACCESS_KEY_ID,
             TEMPORARY_SECRET_ACCESS_KEY,
             Some(SESSION_TOKEN.to_owned()),
         ),
-        Credentials::ApiKey => {
+        TestCredentials::ApiKey => {
             return [
                 ("authorization", Some(format!("Bearer {API_KEY}"))),
                 ("x-amz-date", None),

@@ -2,11 +2,11 @@
 
 use envoy_bedrock::admission::path::ALIAS_MAX_BYTES;
 use envoy_bedrock::contract::names::{HEADER_ROUTE, ROUTE_STREAM, ROUTE_UNARY};
-use filter_tests::Response;
+use filter_tests::UpstreamResponse;
 
 use crate::oracle::assert_signed;
 use crate::scene::{
-    Deployment, MASTER_KEY, Scene, WEST, WILDCARD, WILDCARD_ALIAS, bare, forwarded, refusal, route,
+    MASTER_KEY, Scene, TestDeployment, WEST, WILDCARD, WILDCARD_ALIAS, bare, forwarded, refusal, route,
 };
 
 const OPERATIONS: [(&str, &str); 5] = [
@@ -18,12 +18,12 @@ const OPERATIONS: [(&str, &str); 5] = [
 ];
 
 /// Sends a request and returns the path that went upstream.
-fn assert_reaches(scene: &Scene, path: &str, deployment: &Deployment, operation: &str) {
+fn assert_reaches(scene: &Scene, path: &str, deployment: &TestDeployment, operation: &str) {
     let exchange = scene.post(path).body(["{}"]).send().unwrap();
     let now = scene.now_seconds();
     let answer = route(exchange, |_, sent| {
         assert_signed(sent, deployment, operation, b"{}", now);
-        Response::new(200, &[], "{}")
+        UpstreamResponse::new(200, &[], "{}")
     });
     assert_eq!(answer.unwrap().status(), 200, "{path}");
 }

@@ -1,6 +1,6 @@
 //! Hostile requests, each followed by a healthy one on the same VM.
 
-use filter_tests::{Headers, Outcome, Response};
+use filter_tests::{HeaderMap, RequestOutcome, UpstreamResponse};
 
 use crate::scene::{MASTER_KEY, Scene, route};
 
@@ -33,19 +33,19 @@ fn send(scene: &Scene, headers: &[(Vec<u8>, Vec<u8>)], body: &[Vec<u8>], may_pas
         .map(|(name, value)| (name.as_slice(), value.as_slice()));
     let exchange = scene.request(pairs).body(body).send().unwrap();
     match exchange.outcome() {
-        Outcome::LocalReply { status, .. } => {
+        RequestOutcome::LocalReply { status, .. } => {
             assert!(
                 matches!(status, 400 | 401 | 404 | 405 | 413),
                 "{status} for {:?}",
-                Headers::new(headers.to_vec())
+                HeaderMap::new(headers.to_vec())
             );
             exchange.finish().unwrap();
         }
-        Outcome::Forwarded(_) => {
-            assert!(may_pass, "{:?}", Headers::new(headers.to_vec()));
+        RequestOutcome::Forwarded(_) => {
+            assert!(may_pass, "{:?}", HeaderMap::new(headers.to_vec()));
             let answer = route(exchange, |_, sent| {
                 assert!(sent.headers.as_ref().unwrap().first("authorization").is_some());
-                Response::new(200, &[], "{}")
+                UpstreamResponse::new(200, &[], "{}")
             });
             assert_eq!(answer.unwrap().status(), 200);
         }
@@ -68,7 +68,7 @@ fn good(path: &str) -> Vec<(Vec<u8>, Vec<u8>)> {
     ]
 }
 
-/// Headers whose values the filter reads but does not pass on. Those that it does pass on hold no NUL and no line end
+/// HeaderMap whose values the filter reads but does not pass on. Those that it does pass on hold no NUL and no line end
 /// here: neither of Envoy's codecs lets such a request in.
 const READ: [&str; 10] = [
     ":path",
@@ -234,7 +234,7 @@ fn hostile_answers_of_an_upstream_harm_nobody() {
     for _ in 0..300 {
         let exchange = scene.post("/model/ordered/converse").body(["{}"]).send().unwrap();
         let answer = route(exchange, |_, _| {
-            let mut response = Response::new(200, &[], "");
+            let mut response = UpstreamResponse::new(200, &[], "");
             let status = chance.one(&[
                 &b""[..],
                 b"\xff\xff",

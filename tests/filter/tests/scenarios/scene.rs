@@ -4,7 +4,8 @@ use std::ops::Deref;
 
 use envoy_bedrock::contract::names::{HEADER_CLUSTER, HEADER_RETRY, ROOT_GATEWAY, ROOT_SIGNER};
 use filter_tests::{
-    Answer, Exchange, Headers, Message, Outcome, Plan, Request, Response, StartError, Trap, Vm, filter,
+    ClientRequest, ClientResponse, FaultPlan, HeaderMap, HttpExchange, HttpMessage, RequestOutcome,
+    StartError, Trap, UpstreamResponse, Vm, filter,
 };
 use serde_json::{Value, json};
 
@@ -39,7 +40,7 @@ pub(crate) const SECRETS: [&str; 5] = [
 pub(crate) const START_SECONDS: u64 = 1_700_000_000;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Credentials {
+pub(crate) enum TestCredentials {
     Plain,
     Temporary,
     ApiKey,
@@ -47,7 +48,7 @@ pub(crate) enum Credentials {
 
 /// A deployment of the test configuration, and what has to come of it.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Deployment {
+pub(crate) struct TestDeployment {
     pub(crate) cluster: &'static str,
     pub(crate) region: &'static str,
     pub(crate) authority: &'static str,
@@ -59,10 +60,10 @@ pub(crate) struct Deployment {
     pub(crate) counted: &'static str,
     /// The foundation model where `model` does not name it.
     pub(crate) base_model: Option<&'static str>,
-    pub(crate) credentials: Credentials,
+    pub(crate) credentials: TestCredentials,
 }
 
-pub(crate) const WEST: Deployment = Deployment {
+pub(crate) const WEST: TestDeployment = TestDeployment {
     cluster: "us-west-2",
     region: "us-west-2",
     authority: "bedrock-runtime.us-west-2.amazonaws.com",
@@ -71,41 +72,41 @@ pub(crate) const WEST: Deployment = Deployment {
     segment: "us.anthropic.claude-3-5-sonnet-20240620-v1%3A0",
     counted: "anthropic.claude-3-5-sonnet-20240620-v1%3A0",
     base_model: None,
-    credentials: Credentials::Plain,
+    credentials: TestCredentials::Plain,
 };
-pub(crate) const EAST: Deployment = Deployment {
+pub(crate) const EAST: TestDeployment = TestDeployment {
     cluster: "us-east-1",
     region: "us-east-1",
     authority: "bedrock-runtime.us-east-1.amazonaws.com",
     model: "anthropic.claude-3-haiku-20240307-v1:0",
     segment: "anthropic.claude-3-haiku-20240307-v1%3A0",
     counted: "anthropic.claude-3-haiku-20240307-v1%3A0",
-    credentials: Credentials::Temporary,
+    credentials: TestCredentials::Temporary,
     ..WEST
 };
-pub(crate) const PROFILE: Deployment = Deployment {
+pub(crate) const PROFILE: TestDeployment = TestDeployment {
     model: "arn:aws:bedrock:us-west-2:123456789012:application-inference-profile/a1b2",
     segment: "arn%3Aaws%3Abedrock%3Aus-west-2%3A123456789012%3Aapplication-inference-profile%2Fa1b2",
     counted: "anthropic.claude-v2%3A1",
     base_model: Some("anthropic.claude-v2:1"),
     ..WEST
 };
-pub(crate) const PRIVATE: Deployment = Deployment {
+pub(crate) const PRIVATE: TestDeployment = TestDeployment {
     cluster: "private",
     region: "eu-central-1",
     authority: "bedrock.internal:8443",
     base_path: "/aws/v1",
     ..EAST
 };
-pub(crate) const TOKEN: Deployment = Deployment {
+pub(crate) const TOKEN: TestDeployment = TestDeployment {
     cluster: "eu-central-1",
     region: "eu-central-1",
     authority: "bedrock-runtime.eu-central-1.amazonaws.com",
-    credentials: Credentials::ApiKey,
+    credentials: TestCredentials::ApiKey,
     ..WEST
 };
 /// Behind `any/*`, asked for as `any/x.y:1`.
-pub(crate) const WILDCARD: Deployment = Deployment {
+pub(crate) const WILDCARD: TestDeployment = TestDeployment {
     model: "*",
     segment: "x.y%3A1",
     counted: "x.y%3A1",
@@ -116,18 +117,18 @@ pub(crate) const WILDCARD_ALIAS: &str = "any%2Fx.y:1";
 /// Attempts that a request of [`settings`] may make.
 pub(crate) const ATTEMPTS: usize = 3;
 
-impl Deployment {
+impl TestDeployment {
     fn settings(&self, weight: u64, order: i64, index: usize) -> Value {
         let credentials = match self.credentials {
-            Credentials::Plain => {
+            TestCredentials::Plain => {
                 json!({"sigv4": {"access_key_id": "PLAIN_ID", "secret_access_key": "PLAIN_SECRET"}})
             }
-            Credentials::Temporary => json!({"sigv4": {
+            TestCredentials::Temporary => json!({"sigv4": {
                 "access_key_id": "TEMPORARY_ID",
                 "secret_access_key": "TEMPORARY_SECRET",
                 "session_token": "TEMPORARY_TOKEN",
             }}),
-            Credentials::ApiKey => json!({"bearer": {"api_key": "API_KEY"}}),
+            TestCredentials::ApiKey => json!({"bearer": {"api_key": "API_KEY"}}),
         };
         let mut settings = json!({
             "id": format!("{}-{index}", self.cluster), "model": self.model, "region": self.region,
@@ -142,7 +143,7 @@ impl Deployment {
 }
 
 /// A model with deployments, their weights and orders.
-pub(crate) fn model(name: &str, deployments: &[(Deployment, u64, i64)]) -> Value {
+pub(crate) fn model(name: &str, deployments: &[(TestDeployment, u64, i64)]) -> Value {
     let deployments = deployments.iter().enumerate();
     let deployments =
         deployments.map(|(index, (deployment, weight, order))| deployment.settings(*weight, *order, index));
@@ -198,26 +199,26 @@ impl Scene {
     }
 
     pub(crate) fn with(settings: &Value) -> Scene {
-        Scene::start(settings, Plan::default()).expect("a good configuration")
+        Scene::start(settings, FaultPlan::default()).expect("a good configuration")
     }
 
     pub(crate) fn of(vm: Vm) -> Scene {
         Scene(vm)
     }
 
-    pub(crate) fn start(settings: &Value, plan: Plan) -> Result<Scene, StartError> {
+    pub(crate) fn start(settings: &Value, plan: FaultPlan) -> Result<Scene, StartError> {
         let settings = settings.to_string();
         let plugins = [(ROOT_GATEWAY, settings.as_str()), (ROOT_SIGNER, "{}")];
         Vm::start_with(filter(), &ENVIRONMENT, &plugins, plan).map(Scene)
     }
 
     /// A POST with the right key and nothing else of interest.
-    pub(crate) fn post(&self, path: &str) -> Request {
+    pub(crate) fn post(&self, path: &str) -> ClientRequest {
         self.post_with(path, &[])
     }
 
     /// The same with further headers.
-    pub(crate) fn post_with(&self, path: &str, more: &[(&str, &str)]) -> Request {
+    pub(crate) fn post_with(&self, path: &str, more: &[(&str, &str)]) -> ClientRequest {
         let authorization = format!("Bearer {MASTER_KEY}");
         let mut all = bare("POST", path);
         all.push(("authorization", &authorization));
@@ -231,7 +232,7 @@ impl Scene {
         let now = self.now_seconds();
         let answer = route(exchange, |_, sent| {
             crate::oracle::assert_signed(sent, &WEST, "converse", b"{}", now);
-            Response::new(200, &[], "{}")
+            UpstreamResponse::new(200, &[], "{}")
         })
         .unwrap();
         assert_eq!((answer.status(), answer.attempts.len()), (200, 1));
@@ -270,15 +271,15 @@ pub(crate) fn assert_quiet(vm: &Vm, secrets: &[&str]) {
 }
 
 /// The request as it goes to the router.
-pub(crate) fn forwarded(exchange: &Exchange) -> Message {
+pub(crate) fn forwarded(exchange: &HttpExchange) -> HttpMessage {
     match exchange.outcome() {
-        Outcome::Forwarded(message) => message,
+        RequestOutcome::Forwarded(message) => message,
         other => panic!("expected a request that goes on, but found {other:?}"),
     }
 }
 
 /// The region clusters of the failover cluster that the gateway chose.
-pub(crate) fn clusters(exchange: &Exchange) -> Vec<String> {
+pub(crate) fn clusters(exchange: &HttpExchange) -> Vec<String> {
     let headers = forwarded(exchange).headers.unwrap();
     let cluster = headers.text(HEADER_CLUSTER).expect("a failover cluster");
     cluster.split('+').map(str::to_owned).collect()
@@ -286,9 +287,9 @@ pub(crate) fn clusters(exchange: &Exchange) -> Vec<String> {
 
 /// Envoy's router on the failover cluster that the gateway chose.
 pub(crate) fn route(
-    exchange: Exchange,
-    upstream: impl FnMut(u64, &Message) -> Response,
-) -> Result<Answer, Trap> {
+    exchange: HttpExchange,
+    upstream: impl FnMut(u64, &HttpMessage) -> UpstreamResponse,
+) -> Result<ClientResponse, Trap> {
     let clusters = clusters(&exchange);
     let clusters: Vec<&str> = clusters.iter().map(String::as_str).collect();
     exchange.route(HEADER_RETRY, &clusters, upstream)
@@ -296,25 +297,25 @@ pub(crate) fn route(
 
 /// A reply of the gateway's own.
 #[derive(Debug, PartialEq)]
-pub(crate) struct Refusal {
+pub(crate) struct LocalReply {
     pub(crate) status: u32,
-    pub(crate) headers: Headers,
+    pub(crate) headers: HeaderMap,
     pub(crate) body: Value,
 }
 
 /// A response's headers without those that tell about this one request, of which each response has some.
-pub(crate) fn without_account(headers: &Headers) -> Headers {
+pub(crate) fn without_account(headers: &HeaderMap) -> HeaderMap {
     let told = |name: &[u8]| name.starts_with(b"x-litellm-");
     let id = headers.text("x-litellm-call-id").map(str::len);
     // A request whose headers could not be read has no account; that is the one reason.
     let is_unread = id.is_none() && headers.text(":status") == Some("503");
     assert!(id == Some(36) || is_unread, "{headers:?}");
-    Headers::new(headers.pairs().iter().filter(|(name, _)| !told(name)).cloned())
+    HeaderMap::new(headers.pairs().iter().filter(|(name, _)| !told(name)).cloned())
 }
 
 /// The gateway's own reply, in the form that both AWS's and LiteLLM's clients read.
-pub(crate) fn refusal(exchange: &Exchange) -> Refusal {
-    let Outcome::LocalReply {
+pub(crate) fn refusal(exchange: &HttpExchange) -> LocalReply {
+    let RequestOutcome::LocalReply {
         status,
         headers,
         body,
@@ -344,7 +345,7 @@ pub(crate) fn refusal(exchange: &Exchange) -> Refusal {
     };
     assert_eq!(headers.text("x-amzn-errortype"), Some(expected));
     let headers = without_account(&headers);
-    Refusal {
+    LocalReply {
         status,
         headers,
         body,

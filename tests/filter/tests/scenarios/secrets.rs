@@ -2,7 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use filter_tests::{Call, LogLine, Outcome, Response, Vm};
+use filter_tests::{HostCall, LogLine, RequestOutcome, UpstreamResponse, Vm};
 
 use crate::scene::{API_KEY, MASTER_KEY, SECRETS, Scene, assert_quiet, bare, route};
 
@@ -24,7 +24,7 @@ fn a_secret_in_the_log_or_in_a_host_call_is_noticed() {
         scene.host_mut().log.clear();
         assert!(!is_noticed(&scene));
         let (function, arguments) = ("proxy_set_property", vec!["name".to_owned(), text]);
-        scene.host_mut().journal.push(Call {
+        scene.host_mut().journal.push(HostCall {
             function,
             context: 1,
             arguments,
@@ -67,7 +67,7 @@ fn responses_and_filter_state_hold_no_secret() {
             .body(["{}"])
             .send()
             .unwrap();
-        let answer = route(exchange, |_, _| Response::new(500, &[], "{}")).unwrap();
+        let answer = route(exchange, |_, _| UpstreamResponse::new(500, &[], "{}")).unwrap();
         let shown = format!("{:?}", answer.message);
         let state = answer
             .filter_state
@@ -92,7 +92,7 @@ fn a_request_towards_the_router_has_lost_its_key() {
         .body(["{}"])
         .send()
         .unwrap();
-    let Outcome::Forwarded(message) = exchange.outcome() else {
+    let RequestOutcome::Forwarded(message) = exchange.outcome() else {
         panic!("{:?}", exchange.outcome());
     };
     let shown = format!("{message:?}");

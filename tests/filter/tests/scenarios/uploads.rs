@@ -4,7 +4,7 @@ use std::cell::Cell;
 
 use envoy_bedrock::contract::names::ROOT_GATEWAY;
 use envoy_bedrock::stream::drain::TICK_MILLISECONDS;
-use filter_tests::{Exchange, Fault, Headers, Outcome, Plan, Reach, Status, sweep};
+use filter_tests::{FaultPlan, HeaderMap, HostFault, HttpExchange, Reach, RequestOutcome, Status, sweep};
 use serde_json::{Value, json};
 
 use crate::scene::{Scene, bare, refusal, settings};
@@ -13,24 +13,24 @@ const PATH: &str = "/model/one/converse";
 const MEBIBYTE: usize = 1024 * 1024;
 
 /// A request without a key whose body has yet to come.
-fn keyless(scene: &Scene) -> Exchange {
+fn keyless(scene: &Scene) -> HttpExchange {
     let exchange = scene.request(bare("POST", PATH)).unfinished().send().unwrap();
-    assert_eq!(exchange.outcome(), Outcome::Waiting);
+    assert_eq!(exchange.outcome(), RequestOutcome::Waiting);
     exchange
 }
 
 /// A request with a good key for a model that nobody has.
-fn unknown_model(scene: &Scene) -> Exchange {
+fn unknown_model(scene: &Scene) -> HttpExchange {
     let request = scene.post("/model/nobody-has-this/converse");
     let exchange = request.unfinished().send().unwrap();
-    assert_eq!(exchange.outcome(), Outcome::Waiting);
+    assert_eq!(exchange.outcome(), RequestOutcome::Waiting);
     exchange
 }
 
-type Open = fn(&Scene) -> Exchange;
+type OpenUpload = fn(&Scene) -> HttpExchange;
 
 /// Sends `mebibytes` of a body that does not end.
-fn upload(exchange: &mut Exchange, mebibytes: usize) {
+fn upload(exchange: &mut HttpExchange, mebibytes: usize) {
     let chunk = vec![b'x'; MEBIBYTE];
     for _ in 0..mebibytes {
         exchange.request_chunk(&chunk, false).unwrap();
@@ -47,7 +47,7 @@ fn timer(scene: &Scene) -> u32 {
     scene.host().ticks.values().copied().max().unwrap_or(0)
 }
 
-fn row(exchange: Exchange) -> Value {
+fn row(exchange: HttpExchange) -> Value {
     let state = exchange.finish().unwrap();
     let row = String::from_utf8(state["envoy_bedrock.row"].clone()).unwrap();
     serde_json::from_str(&format!("{{{}}}", row.trim_end_matches(','))).unwrap()
@@ -59,7 +59,7 @@ fn a_refusal_waits_for_the_end_of_the_upload_and_keeps_nothing_of_it() {
     let before = scene.memory_bytes();
     for (mut exchange, status) in [(keyless(&scene), 401), (unknown_model(&scene), 400)] {
         upload(&mut exchange, 40);
-        assert_eq!(exchange.outcome(), Outcome::Waiting);
+        assert_eq!(exchange.outcome(), RequestOutcome::Waiting);
         exchange.request_chunk(b"end", true).unwrap();
         assert_eq!(refusal(&exchange).status, status);
         exchange.finish().unwrap();
@@ -81,7 +81,7 @@ fn an_empty_last_piece_and_trailers_end_an_upload_too() {
         let mut exchange = keyless(&scene);
         upload(&mut exchange, begun);
         exchange
-            .request_trailers(Headers::new([("x-checksum", "1")]))
+            .request_trailers(HeaderMap::new([("x-checksum", "1")]))
             .unwrap();
         assert_eq!(refusal(&exchange).status, 401);
         exchange.finish().unwrap();
@@ -100,7 +100,7 @@ fn a_body_that_outgrows_the_limit_is_dropped_at_once() {
     exchange.request_chunk(b"x", false).unwrap();
     assert_eq!(
         (exchange.outcome(), exchange.request_buffer_bytes()),
-        (Outcome::Waiting, 0)
+        (RequestOutcome::Waiting, 0)
     );
     upload(&mut exchange, 8);
     exchange.request_chunk(b"", true).unwrap();
@@ -121,11 +121,11 @@ fn probes_and_spend_queries_with_a_body_are_answered_after_it() {
     let mut query = scene.request(query).unfinished().send().unwrap();
     for exchange in [&mut probe, &mut query] {
         upload(exchange, 1);
-        assert_eq!(exchange.outcome(), Outcome::Waiting);
+        assert_eq!(exchange.outcome(), RequestOutcome::Waiting);
         exchange.request_chunk(b"", true).unwrap();
         assert!(matches!(
             exchange.outcome(),
-            Outcome::LocalReply { status: 200, .. }
+            RequestOutcome::LocalReply { status: 200, .. }
         ));
     }
     assert_eq!(row(probe)["http_status"], 200);
@@ -137,7 +137,7 @@ fn more_than_is_swallowed_is_refused_in_the_middle_and_sooner_without_a_key() {
     let scene = Scene::new();
     for (mut exchange, mebibytes, status) in [(keyless(&scene), 48, 401), (unknown_model(&scene), 128, 400)] {
         upload(&mut exchange, mebibytes);
-        assert_eq!(exchange.outcome(), Outcome::Waiting);
+        assert_eq!(exchange.outcome(), RequestOutcome::Waiting);
         exchange.request_chunk(b"x", false).unwrap();
         assert_eq!(refusal(&exchange).status, status);
         exchange.finish().unwrap();
@@ -152,7 +152,11 @@ fn a_declared_length_beyond_the_bound_is_refused_before_it_comes() {
         let mut headers = bare("POST", PATH);
         headers.push(("content-length", &declared));
         let exchange = scene.request(headers).unfinished().send().unwrap();
-        assert_eq!(exchange.outcome() != Outcome::Waiting, is_refused, "{declared}");
+        assert_eq!(
+            exchange.outcome() != RequestOutcome::Waiting,
+            is_refused,
+            "{declared}"
+        );
         exchange.finish().unwrap();
     }
 }
@@ -160,16 +164,16 @@ fn a_declared_length_beyond_the_bound_is_refused_before_it_comes() {
 #[test]
 fn an_upload_that_trickles_is_refused_when_its_time_is_up() {
     let scene = Scene::new();
-    for (open, seconds) in [(keyless as Open, 60), (unknown_model, 290)] {
+    for (open, seconds) in [(keyless as OpenUpload, 60), (unknown_model, 290)] {
         let mut exchange = open(&scene);
         for _ in 1..seconds {
             wait_seconds(&scene, 1);
             exchange.request_chunk(b"x", false).unwrap();
-            assert_eq!(exchange.outcome(), Outcome::Waiting);
+            assert_eq!(exchange.outcome(), RequestOutcome::Waiting);
         }
         wait_seconds(&scene, 1);
         exchange.request_chunk(b"x", false).unwrap();
-        assert_ne!(exchange.outcome(), Outcome::Waiting, "{seconds}");
+        assert_ne!(exchange.outcome(), RequestOutcome::Waiting, "{seconds}");
         exchange.finish().unwrap();
     }
 }
@@ -177,7 +181,7 @@ fn an_upload_that_trickles_is_refused_when_its_time_is_up() {
 #[test]
 fn an_upload_that_stalls_is_refused_by_the_timer() {
     let scene = Scene::new();
-    for (open, status, seconds) in [(keyless as Open, 401, 5), (unknown_model, 400, 10)] {
+    for (open, status, seconds) in [(keyless as OpenUpload, 401, 5), (unknown_model, 400, 10)] {
         let mut exchange = open(&scene);
         upload(&mut exchange, 1);
         assert_eq!(timer(&scene), TICK_MILLISECONDS);
@@ -185,7 +189,7 @@ fn an_upload_that_stalls_is_refused_by_the_timer() {
             wait_seconds(&scene, 1);
             scene.tick(ROOT_GATEWAY).unwrap();
             exchange.poll().unwrap();
-            assert_eq!(exchange.outcome(), Outcome::Waiting);
+            assert_eq!(exchange.outcome(), RequestOutcome::Waiting);
         }
         wait_seconds(&scene, 1);
         scene.tick(ROOT_GATEWAY).unwrap();
@@ -228,10 +232,10 @@ fn the_timer_leaves_other_requests_alone() {
     wait_seconds(&scene, 100);
     scene.tick(ROOT_GATEWAY).unwrap();
     arriving.poll().unwrap();
-    assert_eq!(arriving.outcome(), Outcome::Waiting);
+    assert_eq!(arriving.outcome(), RequestOutcome::Waiting);
     arriving.request_chunk(b"}", true).unwrap();
-    assert!(matches!(arriving.outcome(), Outcome::Forwarded(_)));
-    assert!(matches!(done.outcome(), Outcome::Forwarded(_)));
+    assert!(matches!(arriving.outcome(), RequestOutcome::Forwarded(_)));
+    assert!(matches!(done.outcome(), RequestOutcome::Forwarded(_)));
 }
 
 #[test]
@@ -278,8 +282,8 @@ fn the_row_of_a_client_that_left_says_why_it_was_refused_and_that_it_left() {
 
 #[test]
 fn an_upload_that_cannot_be_discarded_is_answered_at_once() {
-    let failed = || Fault::Status(Status::BadArgument);
-    let plan = Plan::default().fail("proxy_set_buffer_bytes", 2, failed());
+    let failed = || HostFault::Status(Status::BadArgument);
+    let plan = FaultPlan::default().fail("proxy_set_buffer_bytes", 2, failed());
     let scene = Scene::start(&settings(), plan).unwrap();
     let mut exchange = keyless(&scene);
     upload(&mut exchange, 1);
@@ -287,7 +291,7 @@ fn an_upload_that_cannot_be_discarded_is_answered_at_once() {
     assert_eq!(refusal(&exchange).status, 401);
     exchange.finish().unwrap();
 
-    let plan = Plan::default().fail("proxy_set_tick_period_milliseconds", 1, failed());
+    let plan = FaultPlan::default().fail("proxy_set_tick_period_milliseconds", 1, failed());
     let scene = Scene::start(&settings(), plan).unwrap();
     let exchange = scene.request(bare("POST", PATH)).unfinished().send().unwrap();
     assert_eq!(refusal(&exchange).status, 401);
@@ -322,11 +326,11 @@ fn whatever_the_host_answers_a_refused_upload_goes_nowhere_and_the_next_request_
                     }
                 }
                 match exchange.outcome() {
-                    Outcome::LocalReply { status, .. } => {
+                    RequestOutcome::LocalReply { status, .. } => {
                         assert!([401, 404, 503].contains(&status), "{status}");
                         answered.set(answered.get() + 1);
                     }
-                    Outcome::Waiting => {
+                    RequestOutcome::Waiting => {
                         let is_untaken = plan
                             .fired()
                             .iter()

@@ -5,15 +5,15 @@ use std::collections::BTreeSet;
 use envoy_bedrock::contract::names::{
     HEADER_CLUSTER, HEADER_REJECTED, HEADER_RETRY, HEADER_ROUTE, ROUTE_UNARY,
 };
-use filter_tests::{Headers, Response};
+use filter_tests::{HeaderMap, UpstreamResponse};
 
 use crate::oracle::assert_signed;
 use crate::scene::{
-    Deployment, EAST, PRIVATE, PROFILE, START_SECONDS, Scene, TOKEN, WEST, WILDCARD, WILDCARD_ALIAS,
+    EAST, PRIVATE, PROFILE, START_SECONDS, Scene, TOKEN, TestDeployment, WEST, WILDCARD, WILDCARD_ALIAS,
     forwarded, route,
 };
 
-fn names(headers: &Headers) -> BTreeSet<String> {
+fn names(headers: &HeaderMap) -> BTreeSet<String> {
     let names = headers.pairs().iter();
     names
         .map(|(name, _)| String::from_utf8(name.clone()).unwrap())
@@ -95,7 +95,7 @@ fn upstream_headers_are_exactly_the_allow_list() {
         HEADER_ROUTE,
     ];
     assert_eq!(names(&inside), expected.map(str::to_owned).into());
-    let answer = route(exchange, |_, _| Response::new(200, &[], "{}")).unwrap();
+    let answer = route(exchange, |_, _| UpstreamResponse::new(200, &[], "{}")).unwrap();
 
     let headers = answer.attempts[0].headers.clone().unwrap();
     let own = [
@@ -133,7 +133,7 @@ fn values_that_are_not_utf_8_and_repeated_headers_pass_as_they_are() {
         (b"accept", b""),
     ];
     let exchange = scene.request(headers).body(["{}"]).send().unwrap();
-    let answer = route(exchange, |_, _| Response::new(200, &[], "{}")).unwrap();
+    let answer = route(exchange, |_, _| UpstreamResponse::new(200, &[], "{}")).unwrap();
     assert_signed(&answer.attempts[0], &WEST, "converse", b"{}", START_SECONDS);
     let headers = answer.attempts[0].headers.clone().unwrap();
     assert_eq!(headers.first("user-agent"), Some(&b"caf\xe9 \xff"[..]));
@@ -147,7 +147,7 @@ fn values_that_are_not_utf_8_and_repeated_headers_pass_as_they_are() {
 #[test]
 fn every_kind_of_deployment_is_signed_for_its_own_host_path_and_region() {
     let scene = Scene::new();
-    let cases: [(&str, Deployment); 7] = [
+    let cases: [(&str, TestDeployment); 7] = [
         ("one", WEST),
         ("temporary", EAST),
         ("profile", PROFILE),
@@ -170,7 +170,7 @@ fn every_kind_of_deployment_is_signed_for_its_own_host_path_and_region() {
                 .body([&body])
                 .send()
                 .unwrap();
-            let answer = route(exchange, |_, _| Response::new(200, &[], "{}")).unwrap();
+            let answer = route(exchange, |_, _| UpstreamResponse::new(200, &[], "{}")).unwrap();
             assert_signed(
                 &answer.attempts[0],
                 &deployment,
@@ -202,7 +202,7 @@ fn a_signature_is_as_fresh_as_the_clock_also_across_midnight_and_years() {
         );
         now += 2;
         scene.set_seconds(now);
-        Response::new(500, &[], "{}")
+        UpstreamResponse::new(500, &[], "{}")
     });
     assert_eq!(answer.unwrap().attempts.len(), 3);
     let expected = [Some("20231231T235958Z"), Some("20240101T000000Z"), None];
@@ -223,7 +223,7 @@ fn a_signature_is_as_fresh_as_the_clock_also_across_midnight_and_years() {
         route(exchange, |_, sent| {
             let west = sent.headers.as_ref().unwrap().text(":authority") == Some(WEST.authority);
             assert_signed(sent, if west { &WEST } else { &EAST }, "converse", b"{}", seconds);
-            Response::new(429, &[], "{}")
+            UpstreamResponse::new(429, &[], "{}")
         })
         .unwrap();
     }
@@ -246,7 +246,7 @@ fn an_attempt_keeps_nothing_of_the_one_before_it() {
             b"body",
             START_SECONDS,
         );
-        Response::new(503, &[], "")
+        UpstreamResponse::new(503, &[], "")
     });
     let answer = answer.unwrap();
     assert_eq!((answer.status(), answer.attempts.len()), (503, 3));
