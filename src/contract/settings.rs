@@ -57,6 +57,21 @@ pub struct Settings {
     pub catalogue: BTreeMap<String, Rates>,
 }
 
+impl Settings {
+    /// Every deployment, in the order of the configuration.
+    pub fn deployments(&self) -> impl Iterator<Item = &DeploymentSettings> {
+        self.models.iter().flat_map(|model| &model.deployments)
+    }
+
+    /// Every variable that holds a secret, each once.
+    pub fn secret_names(&self) -> BTreeSet<&EnvName> {
+        let of_deployments = self
+            .deployments()
+            .flat_map(|deployment| deployment.credentials.names());
+        std::iter::once(&self.master_key).chain(of_deployments).collect()
+    }
+}
+
 /// One `model_name` and the deployments behind it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -210,4 +225,23 @@ pub enum CredentialSettings {
         /// Variable of the API key.
         api_key: EnvName,
     },
+}
+
+impl CredentialSettings {
+    /// The variables that hold the credentials.
+    pub fn names(&self) -> impl Iterator<Item = &EnvName> {
+        let names = match self {
+            Self::Sigv4 {
+                access_key_id,
+                secret_access_key,
+                session_token,
+            } => [
+                Some(access_key_id),
+                Some(secret_access_key),
+                session_token.as_ref(),
+            ],
+            Self::Bearer { api_key } => [Some(api_key), None, None],
+        };
+        names.into_iter().flatten()
+    }
 }
