@@ -1,11 +1,13 @@
-//! A [`Blueprint`] drawn as Envoy's configuration: one self-contained file, the same for the same input.
+//! A [`Blueprint`](crate::blueprint::Blueprint) as Envoy's configuration: one self-contained file, the same for the same
+//! input.
 //!
-//! DESIGN.md holds the facts about Envoy that these choices rest on. No secret is in the result: the filter reads
-//! them from variables of the Envoy process, whose names are all that is listed.
+//! DESIGN.md has the facts about Envoy behind these choices. The result contains no secret: the filter reads secrets from
+//! variables of the Envoy process, and the file lists only their names.
 
 mod access_log;
 mod bootstrap;
 mod command;
+mod common;
 mod duration;
 mod failover;
 mod http;
@@ -17,19 +19,13 @@ mod otlp;
 mod region;
 mod routes;
 mod stats;
+mod upstream;
 mod wasm;
 mod yaml;
 
 #[cfg(test)]
 mod tests;
 
+pub use bootstrap::render;
 pub use command::{RenderArguments, run};
 pub use options::{AccessLog, HostPort, Listeners, RenderOptions, Tls};
-
-use crate::blueprint::Blueprint;
-
-/// The Envoy configuration of `blueprint`, with `header` as comment lines on top.
-pub fn render(blueprint: &Blueprint, options: &RenderOptions, header: &str) -> String {
-    let comment: String = header.lines().map(|line| format!("# {line}\n")).collect();
-    comment + &yaml::document(&bootstrap::bootstrap(blueprint, options))
-}

@@ -1,4 +1,4 @@
-//! Rendered configurations as Envoy takes them, and the committed one as it has to be.
+//! Envoy accepts every rendered configuration, and the committed ones are up to date.
 
 mod tools;
 
@@ -10,23 +10,13 @@ use tools::{envoy, filter, repository};
 
 /// Values for every variable that a rendered configuration lists, so that the filter can be configured.
 fn with_variables(command: &mut Command, rendered: &str) {
-    // In one line or in several, with dashes or brackets: what is left are the names.
-    let lists = rendered.split("host_env_keys:").skip(1);
-    let mut names = BTreeSet::new();
-    for list in lists {
-        let words = list
-            .split([' ', '\n', '[', ','])
-            .filter(|word| !matches!(*word, "" | "-"));
-        let is_name = |word: &&str| {
-            word.bytes()
-                .all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_')
-        };
-        names.extend(
-            words
-                .map(|word| word.trim_end_matches([']', '}']))
-                .take_while(is_name),
-        );
-    }
+    let lists = rendered.split("host_env_keys:\n").skip(1);
+    let names: BTreeSet<&str> = lists
+        .flat_map(|list| {
+            list.lines()
+                .map_while(|line| line.trim_start().strip_prefix("- "))
+        })
+        .collect();
     assert!(!names.is_empty(), "no variables in\n{rendered}");
     command.envs(names.into_iter().map(|name| (name, "sk-value-of-a-variable")));
 }

@@ -1,69 +1,12 @@
-//! The spend log: one line of JSON for each request.
+//! The spend log: one line of JSON per request.
 
 use envoy_bedrock::contract::names::PROPERTY_ROW;
+use serde_json::{Value, json};
 
 use super::options::{AccessLog, RenderOptions};
 use super::otlp;
-use super::yaml::{Node, map};
 
-/// The logger on this machine and, with a collector, a second one: what it misses has not gone.
-pub(crate) fn access_logs(options: &RenderOptions) -> Vec<Node> {
-    let collector = options.collector.as_ref().map(otlp::access_logger);
-    std::iter::once(access_log(&options.access_log))
-        .chain(collector)
-        .collect()
-}
-
-fn access_log(target: &AccessLog) -> Node {
-    let log_format = map! {
-        "text_format_source" => map! { "inline_string" => line(&row()) + "\n" },
-        "omit_empty_values" => true,
-    };
-    match target {
-        AccessLog::Stdout => map! {
-            "name" => "envoy.access_loggers.stdout",
-            "typed_config" => map! {
-                "@type" => "type.googleapis.com/envoy.extensions.access_loggers.stream.v3.StdoutAccessLog",
-                "log_format" => log_format,
-            },
-        },
-        AccessLog::File(path) => map! {
-            "name" => "envoy.access_loggers.file",
-            "typed_config" => map! {
-                "@type" => "type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog",
-                "path" => path.as_str(),
-                "log_format" => log_format,
-            },
-        },
-    }
-}
-
-/// The line as the body of an OpenTelemetry record. Where Envoy knows nothing, this logger always writes `-`: inside of
-/// the quotation marks that is as good as nothing, but for the filter's part it would be no JSON. Hence an expression.
-pub(crate) fn body() -> String {
-    let key = format!("'wasm.{PROPERTY_ROW}'");
-    line(&format!(
-        "%CEL({key} in filter_state ? filter_state[{key}] : '')%"
-    ))
-}
-
-/// The filter's part of a line.
-fn row() -> String {
-    format!("%FILTER_STATE(wasm.{PROPERTY_ROW}:PLAIN)%")
-}
-
-/// The filter's line, then what only Envoy knows. The filter's part is the inside of an object and ends with a comma; a
-/// request that Envoy refused before the filter saw it has none. No value here can hold a quotation mark.
-fn line(row: &str) -> String {
-    let envoy = ENVOY
-        .map(|(name, value)| format!("\"{name}\":\"{value}\""))
-        .join(",");
-    format!(
-        "{{{row}\"requester_ip_address\":\"%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%\",\"envoy\":{{{envoy}}}}}"
-    )
-}
-
-/// Values of Envoy's own making only: no header and no path, which a client could write anything into.
+/// Values that Envoy itself makes: no header and no path, since a client chooses those.
 const ENVOY: [(&str, &str); 12] = [
     ("time", "%START_TIME%"),
     ("protocol", "%PROTOCOL%"),
@@ -78,3 +21,60 @@ const ENVOY: [(&str, &str); 12] = [
     ("cluster", "%UPSTREAM_CLUSTER%"),
     ("upstream_host", "%UPSTREAM_HOST%"),
 ];
+
+/// The local logger and, with a collector, a second one. The local log is complete even if the collector misses rows.
+pub(super) fn access_logs(options: &RenderOptions) -> Vec<Value> {
+    let collector = options.collector.as_ref();
+    std::iter::once(local(&options.access_log))
+        .chain(collector.map(|collector| otlp::access_logger(collector, &body())))
+        .collect()
+}
+
+fn local(target: &AccessLog) -> Value {
+    let log_format = json!({
+        "text_format_source": { "inline_string": line(&row()) + "\n" },
+        "omit_empty_values": true,
+    });
+    match target {
+        AccessLog::Stdout => json!({
+            "name": "envoy.access_loggers.stdout",
+            "typed_config": {
+                "@type": "type.googleapis.com/envoy.extensions.access_loggers.stream.v3.StdoutAccessLog",
+                "log_format": log_format,
+            },
+        }),
+        AccessLog::File(path) => json!({
+            "name": "envoy.access_loggers.file",
+            "typed_config": {
+                "@type": "type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog",
+                "path": path,
+                "log_format": log_format,
+            },
+        }),
+    }
+}
+
+/// The line as the body of an OpenTelemetry record. This logger writes `-` for an absent value. That is harmless within
+/// quotation marks, but in place of the filter's part it would break the JSON, hence the expression.
+fn body() -> String {
+    let key = format!("'wasm.{PROPERTY_ROW}'");
+    line(&format!(
+        "%CEL({key} in filter_state ? filter_state[{key}] : '')%"
+    ))
+}
+
+/// The filter's part of a line.
+fn row() -> String {
+    format!("%FILTER_STATE(wasm.{PROPERTY_ROW}:PLAIN)%")
+}
+
+/// The filter's part, then what only Envoy knows. The filter's part is the members of an object and ends with a comma; it
+/// is empty for a request that Envoy refuses before the filter sees it. No value here can contain a quotation mark.
+fn line(row: &str) -> String {
+    let envoy = ENVOY
+        .map(|(name, value)| format!("\"{name}\":\"{value}\""))
+        .join(",");
+    format!(
+        "{{{row}\"requester_ip_address\":\"%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%\",\"envoy\":{{{envoy}}}}}"
+    )
+}

@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use envoy_bedrock::contract::settings::{EnvName, HISTORY_DEFAULT_ROWS};
 use envoy_bedrock::routing::active_config::HISTORY_MAX_ROWS;
 
+use super::bootstrap;
 use super::options::{AccessLog, HostPort, Listeners, RenderOptions, Tls};
 use crate::environment::{Environment, SecretPolicy};
 use crate::litellm::{self, Tolerance};
@@ -180,7 +181,7 @@ fn rendered(arguments: &RenderArguments, environment: &Environment) -> Result<()
         let variables = collector.headers.iter().map(|header| &header.variable);
         note_secrets("the collector's headers", variables);
     }
-    let text = super::render(&blueprint, &options, &header(&arguments.config));
+    let text = bootstrap::render(&blueprint, &options, &header(&arguments.config));
     write(arguments.output.as_deref(), &text).map_err(|error| vec![error])
 }
 

@@ -2,24 +2,21 @@
 
 use std::time::Duration;
 
-use super::yaml::Node;
-
-/// `1.500s`, to the millisecond: what Envoy's timers resolve.
-pub(crate) fn duration(length: Duration) -> Node {
-    let text = match length.subsec_millis() {
+/// `1.500s`, to the millisecond, which is the resolution of Envoy's timers.
+pub(super) fn duration(length: Duration) -> String {
+    match length.subsec_millis() {
         0 => format!("{}s", length.as_secs()),
-        millis => format!("{}.{millis:03}s", length.as_secs()),
-    };
-    Node::Text(text)
+        milliseconds => format!("{}.{milliseconds:03}s", length.as_secs()),
+    }
 }
 
 /// A duration of whole seconds.
-pub(crate) fn seconds(count: u64) -> Node {
+pub(super) fn seconds(count: u64) -> String {
     duration(Duration::from_secs(count))
 }
 
 /// A duration of whole milliseconds.
-pub(crate) fn milliseconds(count: u64) -> Node {
+pub(super) fn milliseconds(count: u64) -> String {
     duration(Duration::from_millis(count))
 }
 
@@ -28,9 +25,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn milliseconds_are_shown_where_there_are_any() {
-        assert_eq!(seconds(600), Node::from("600s"));
-        assert_eq!(milliseconds(10), Node::from("0.010s"));
-        assert_eq!(milliseconds(1_250), Node::from("1.250s"));
+    fn a_fraction_has_three_digits() {
+        assert_eq!(seconds(600), "600s");
+        assert_eq!(milliseconds(10), "0.010s");
+        assert_eq!(milliseconds(1_250), "1.250s");
     }
 }

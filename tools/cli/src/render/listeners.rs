@@ -1,45 +1,49 @@
-//! Where clients connect: the same HTTP on a plain port and, with a certificate, on a TLS port. And where Prometheus does.
+//! The listeners: HTTP for clients on a plain port and, with a certificate, on a TLS port; and one for Prometheus.
 
-use super::bootstrap::{buffer_bytes, socket_address};
+use serde_json::{Value, json};
+
+use super::common::{buffer_bytes, socket_address};
 use super::failover::Failover;
 use super::options::{RenderOptions, Tls};
-use super::yaml::{Node, list, map};
 use super::{http, metrics};
 use crate::blueprint::Blueprint;
 
-pub(crate) fn listeners(blueprint: &Blueprint, failovers: &[Failover], options: &RenderOptions) -> Vec<Node> {
+pub(super) fn listeners(
+    blueprint: &Blueprint,
+    failovers: &[Failover],
+    options: &RenderOptions,
+) -> Vec<Value> {
     let listener = |name: &str, port: u16, tls: Option<&Tls>| {
-        map! {
-            "name" => name,
-            "address" => socket_address(&options.listeners.bind.to_string(), port),
-            "per_connection_buffer_limit_bytes" => buffer_bytes(blueprint),
-            "filter_chains" => list![map! {
-                "transport_socket" => tls.map(transport_socket),
-                "filters" => list![http::connection_manager(blueprint, failovers, options)],
+        json!({
+            "name": name,
+            "address": socket_address(&options.listeners.bind.to_string(), port),
+            "per_connection_buffer_limit_bytes": buffer_bytes(blueprint),
+            "filter_chains": [{
+                "transport_socket": tls.map(transport_socket),
+                "filters": [http::connection_manager(blueprint, failovers, options)],
             }],
-        }
+        })
     };
-    let mut listeners = vec![listener("plain", options.listeners.port, None)];
-    if let Some(tls) = &options.listeners.tls {
-        listeners.push(listener("tls", tls.port, Some(tls)));
-    }
-    listeners.extend(options.metrics_port.map(|port| metrics::listener(port, options)));
-    listeners
+    let tls = options.listeners.tls.as_ref();
+    std::iter::once(listener("plain", options.listeners.port, None))
+        .chain(tls.map(|tls| listener("tls", tls.port, Some(tls))))
+        .chain(options.metrics_port.map(|port| metrics::listener(port, options)))
+        .collect()
 }
 
-fn transport_socket(tls: &Tls) -> Node {
-    map! {
-        "name" => "envoy.transport_sockets.tls",
-        "typed_config" => map! {
-            "@type" => "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext",
-            "common_tls_context" => map! {
-                "tls_params" => map! { "tls_minimum_protocol_version" => "TLSv1_2" },
-                "alpn_protocols" => list!["h2", "http/1.1"],
-                "tls_certificates" => list![map! {
-                    "certificate_chain" => map! { "filename" => tls.certificate.as_str() },
-                    "private_key" => map! { "filename" => tls.key.as_str() },
+fn transport_socket(tls: &Tls) -> Value {
+    json!({
+        "name": "envoy.transport_sockets.tls",
+        "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext",
+            "common_tls_context": {
+                "tls_params": { "tls_minimum_protocol_version": "TLSv1_2" },
+                "alpn_protocols": ["h2", "http/1.1"],
+                "tls_certificates": [{
+                    "certificate_chain": { "filename": tls.certificate },
+                    "private_key": { "filename": tls.key },
                 }],
             },
         },
-    }
+    })
 }

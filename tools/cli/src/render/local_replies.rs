@@ -1,16 +1,14 @@
-//! Errors that Envoy makes itself, in the form of the gateway's own: `envoy_bedrock::admission::reject` tells why it is that one.
+//! Envoy's own errors, in the form of the gateway's local replies: [`envoy_bedrock::admission::reject`] says why.
 
 use envoy_bedrock::admission::reject::{CONTENT_TYPE, HEADER_ERROR_TYPE};
 use envoy_bedrock::contract::names::HEADER_REJECTED;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::yaml::{Node, list, map};
-
-/// What is said for a status code.
+/// What the client is told for a status code.
 struct Wording {
-    /// The status codes: this one, or with `None` every one that no other wording covers.
+    /// The status code; `None` for every code that no other wording covers.
     status: Option<u16>,
-    /// AWS's error type: what SDKs raise.
+    /// AWS's error type, which SDKs raise.
     error_type: &'static str,
     /// LiteLLM's error type.
     kind: &'static str,
@@ -112,43 +110,43 @@ const WORDINGS: [Wording; 13] = [
     },
 ];
 
-pub(crate) fn config() -> Node {
-    map! {
-        "mappers" => WORDINGS.iter().map(mapper).collect::<Vec<_>>(),
-        "body_format" => map! {
-            "text_format_source" => map! { "inline_string" => "%LOCAL_REPLY_BODY%" },
-            "content_type" => CONTENT_TYPE,
+pub(super) fn config() -> Value {
+    json!({
+        "mappers": WORDINGS.iter().map(mapper).collect::<Vec<_>>(),
+        "body_format": {
+            "text_format_source": { "inline_string": "%LOCAL_REPLY_BODY%" },
+            "content_type": CONTENT_TYPE,
         },
-    }
+    })
 }
 
-fn mapper(wording: &Wording) -> Node {
-    // Replies of the filter itself carry this header and keep their words.
-    let foreign = map! {
-        "header_filter" => map! {
-            "header" => map! { "name" => HEADER_REJECTED, "present_match" => true, "invert_match" => true },
+fn mapper(wording: &Wording) -> Value {
+    // The filter's own replies carry this header and keep their body.
+    let is_envoys_own = json!({
+        "header_filter": {
+            "header": { "name": HEADER_REJECTED, "present_match": true, "invert_match": true },
         },
-    };
+    });
     let filter = match wording.status {
-        Some(status) => map! { "and_filter" => map! { "filters" => list![status_is(status), foreign] } },
-        None => foreign,
+        Some(status) => json!({ "and_filter": { "filters": [status_is(status), is_envoys_own] } }),
+        None => is_envoys_own,
     };
-    map! {
-        "filter" => filter,
-        "headers_to_add" => list![map! {
-            "header" => map! { "key" => HEADER_ERROR_TYPE, "value" => wording.error_type },
-            "append_action" => "OVERWRITE_IF_EXISTS_OR_ADD",
+    json!({
+        "filter": filter,
+        "headers_to_add": [{
+            "header": { "key": HEADER_ERROR_TYPE, "value": wording.error_type },
+            "append_action": "OVERWRITE_IF_EXISTS_OR_ADD",
         }],
-        "body" => map! { "inline_string" => body(wording) },
-    }
+        "body": { "inline_string": body(wording) },
+    })
 }
 
-fn status_is(status: u16) -> Node {
-    let comparison = map! {
-        "op" => "EQ",
-        "value" => map! { "default_value" => status, "runtime_key" => format!("envoy_bedrock.status_{status}") },
-    };
-    map! { "status_code_filter" => map! { "comparison" => comparison } }
+fn status_is(status: u16) -> Value {
+    let value = json!({
+        "default_value": status,
+        "runtime_key": format!("envoy_bedrock.status_{status}"),
+    });
+    json!({ "status_code_filter": { "comparison": { "op": "EQ", "value": value } } })
 }
 
 fn body(wording: &Wording) -> String {

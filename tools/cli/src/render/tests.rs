@@ -1,12 +1,18 @@
-//! What every rendered configuration has to hold, read from the text as Envoy gets it.
+//! What every rendered configuration must contain.
 
 use std::time::Duration;
 
+use envoy_bedrock::contract::metrics;
 use envoy_bedrock::routing::balance::Balance;
+use serde_json::{Value, json};
 
+use super::bootstrap::bootstrap;
 use super::*;
+use crate::blueprint::Blueprint;
 use crate::environment::{Environment, SecretPolicy};
 use crate::litellm;
+
+const HTTP_OPTIONS: &str = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
 
 fn blueprint(text: &str) -> Blueprint {
     let directory = tempfile::tempdir().unwrap();
@@ -19,31 +25,63 @@ fn model(name: &str, rest: &str) -> String {
     format!("- {{model_name: {name}, litellm_params: {{model: bedrock/a.b, {rest}}}}}\n")
 }
 
-fn text(blueprint: &Blueprint, options: &RenderOptions) -> String {
-    render(blueprint, options, "header")
+/// One model with one deployment.
+fn one_deployment() -> Blueprint {
+    let models = model("m", "aws_region_name: us-west-2");
+    blueprint(&format!("model_list:\n{models}"))
 }
 
-/// The lines from the one that is `start` to the next of the same indentation.
-fn part<'a>(text: &'a str, start: &str) -> &'a str {
-    let from = text.find(start).unwrap_or_else(|| panic!("{start} in\n{text}"));
-    let indent = &start[..start.len() - start.trim_start().len()];
-    let length = text[from + 1..]
-        .find(&format!("\n{indent}- "))
-        .map_or(text.len() - from, |end| end + 2);
-    &text[from..from + length]
+fn rendered(blueprint: &Blueprint) -> Value {
+    bootstrap(blueprint, &RenderOptions::default())
+}
+
+/// The listeners or clusters of that name.
+fn named<'a>(rendered: &'a Value, kind: &str, name: &str) -> Vec<&'a Value> {
+    let all = rendered["static_resources"][kind].as_array().unwrap();
+    all.iter().filter(|value| value["name"] == name).collect()
+}
+
+fn cluster<'a>(rendered: &'a Value, name: &str) -> &'a Value {
+    let [cluster] = named(rendered, "clusters", name)[..] else {
+        panic!("one cluster {name} in\n{rendered:#}")
+    };
+    cluster
+}
+
+/// The settings of the HTTP connection manager of a listener.
+fn connection_manager<'a>(rendered: &'a Value, listener: &str) -> &'a Value {
+    &named(rendered, "listeners", listener)[0]["filter_chains"][0]["filters"][0]["typed_config"]
+}
+
+fn routes(rendered: &Value) -> &[Value] {
+    let hosts = &connection_manager(rendered, "plain")["route_config"]["virtual_hosts"];
+    hosts[0]["routes"].as_array().unwrap()
+}
+
+/// Every value of `key`, at any depth.
+fn all<'a>(value: &'a Value, key: &str) -> Vec<&'a Value> {
+    match value {
+        Value::Object(members) => members
+            .iter()
+            .flat_map(|(name, value)| {
+                let own = (name == key && !value.is_null()).then_some(value);
+                own.into_iter().chain(all(value, key)).collect::<Vec<_>>()
+            })
+            .collect(),
+        Value::Array(elements) => elements.iter().flat_map(|element| all(element, key)).collect(),
+        _ => Vec::new(),
+    }
 }
 
 #[test]
 fn the_same_blueprint_gives_the_same_text() {
-    let text_of = || {
+    let text = || {
         let models = model("m", "aws_region_name: us-west-2") + &model("m", "aws_region_name: us-east-1");
-        text(
-            &blueprint(&format!("model_list:\n{models}")),
-            &RenderOptions::default(),
-        )
+        let blueprint = blueprint(&format!("model_list:\n{models}"));
+        render(&blueprint, &RenderOptions::default(), "two\nlines")
     };
-    assert_eq!(text_of(), text_of());
-    assert!(text_of().starts_with("# header\nnode:"));
+    assert_eq!(text(), text());
+    assert!(text().starts_with("# two\n# lines\nadmin:\n"));
 }
 
 #[test]
@@ -61,89 +99,74 @@ fn every_sequence_that_can_be_drawn_is_a_cluster_of_as_many_attempts() {
     let blueprint = blueprint(&format!(
         "model_list:\n{models}litellm_settings: {{num_retries: 3}}\n"
     ));
-    let text = text(&blueprint, &RenderOptions::default());
+    let rendered = rendered(&blueprint);
     let balance = Balance::new(&blueprint.settings.models[0], 4);
     assert!(!balance.sequences().is_empty());
     for sequence in balance.sequences() {
         assert_eq!(sequence.len(), 4);
-        let cluster = part(&text, &format!("  - name: {}\n", sequence.join("+")));
-        let entries: Vec<String> = sequence.iter().map(|name| format!("{{name: {name}}}")).collect();
-        assert!(
-            cluster.contains(&format!("clusters: [{}]", entries.join(", "))),
-            "{cluster}"
+        let cluster = cluster(&rendered, &sequence.join("+"));
+        let regions: Vec<Value> = sequence.iter().map(|name| json!({ "name": name })).collect();
+        assert_eq!(
+            cluster["cluster_type"]["typed_config"]["clusters"],
+            json!(regions)
         );
-        assert!(
-            cluster.contains("root_id: signer") && cluster.contains("explicit_http_config"),
-            "{cluster}"
-        );
+        let options = &cluster["typed_extension_protocol_options"][HTTP_OPTIONS];
+        assert_eq!(all(&options["http_filters"][0], "root_id"), ["signer"]);
+        assert!(options["explicit_http_config"].is_object());
     }
-    assert!(text.contains("num_retries: 3"));
+    for retries in all(&rendered, "num_retries") {
+        assert_eq!(retries, 3);
+    }
 }
 
 #[test]
 fn both_roles_share_one_vm() {
-    let text = text(
-        &blueprint(&format!(
-            "model_list:\n{}",
-            model("m", "aws_region_name: us-west-2")
-        )),
-        &RenderOptions::default(),
-    );
-    let vms: Vec<String> = text
-        .split("vm_config:\n")
-        .skip(1)
-        .map(|rest| {
-            let indent = rest.len() - rest.trim_start().len();
-            let inside = |line: &&str| line.len() - line.trim_start().len() >= indent;
-            rest.lines()
-                .take_while(inside)
-                .map(str::trim)
-                .collect::<Vec<_>>()
-                .join("\n")
-        })
-        .collect();
+    let rendered = rendered(&one_deployment());
+    let vms = all(&rendered, "vm_config");
     assert_eq!(vms.len(), 2);
     assert_eq!(vms[0], vms[1]);
+    assert_eq!(vms[0]["vm_id"], "envoy-bedrock");
+    let variables = all(vms[0], "host_env_keys")[0].as_array().unwrap();
     assert!(
-        vms[0].contains("vm_id: envoy-bedrock") && vms[0].contains("AWS_SECRET_ACCESS_KEY"),
-        "{}",
-        vms[0]
+        variables.contains(&json!("AWS_SECRET_ACCESS_KEY")),
+        "{variables:?}"
     );
-    assert_eq!(text.matches("failure_policy: FAIL_RELOAD").count(), 2);
+    assert_eq!(all(&rendered, "failure_policy"), ["FAIL_RELOAD", "FAIL_RELOAD"]);
 }
 
 #[test]
 fn one_attempt_has_no_retry_policy() {
     let models = model("m", "aws_region_name: us-west-2");
-    let text = text(
-        &blueprint(&format!(
-            "model_list:\n{models}litellm_settings: {{num_retries: 0}}\n"
-        )),
-        &RenderOptions::default(),
-    );
-    assert!(!text.contains("retry_policy"));
-    // Its failover cluster is another than the region's.
-    assert_eq!(text.matches("\n  - name: us-west-2\n").count(), 1);
-    assert_eq!(text.matches("\n  - name: us-west-2+\n").count(), 1);
+    let blueprint = blueprint(&format!(
+        "model_list:\n{models}litellm_settings: {{num_retries: 0}}\n"
+    ));
+    let rendered = rendered(&blueprint);
+    assert!(all(&rendered, "retry_policy").is_empty());
+    // The failover cluster is not the region's.
+    assert_eq!(named(&rendered, "clusters", "us-west-2").len(), 1);
+    assert_eq!(named(&rendered, "clusters", "us-west-2+").len(), 1);
 }
 
 #[test]
-fn retries_at_the_same_place_wait_longer_than_those_elsewhere() {
+fn retries_in_the_same_place_wait_longer_than_those_elsewhere() {
     let alone = model("alone", "aws_region_name: us-west-2");
     let pair = model("pair", "aws_region_name: us-west-2") + &model("pair", "aws_region_name: us-east-1");
-    let gentle = "retry_back_off: {base_interval: 0.250s, max_interval: 4s}";
-    let quick = "retry_back_off: {base_interval: 0.010s, max_interval: 0.050s}";
+    let gentle = json!({ "base_interval": "0.250s", "max_interval": "4s" });
+    let quick = json!({ "base_interval": "0.010s", "max_interval": "0.050s" });
+    let only =
+        json!({ "name": "x-eb-cluster", "string_match": { "exact": "us-west-2+us-west-2+us-west-2" } });
     let counts = |models: &str| {
-        let text = text(
-            &blueprint(&format!("model_list:\n{models}")),
-            &RenderOptions::default(),
-        );
-        (
-            text.matches(gentle).count(),
-            text.matches(quick).count(),
-            text.matches("{name: x-eb-cluster, string_match: {exact: us-west-2+us-west-2+us-west-2}}")
-                .count(),
-        )
+        let rendered = rendered(&blueprint(&format!("model_list:\n{models}")));
+        let count = |back_off: &Value| {
+            let found = all(&rendered, "retry_back_off");
+            found.into_iter().filter(|found| *found == back_off).count()
+        };
+        let has_only = |route: &&Value| {
+            let headers = route["match"]["headers"].as_array();
+            headers.is_some_and(|headers| headers.contains(&only))
+        };
+        let exact = routes(&rendered).iter().filter(has_only).count();
+        (count(&gentle), count(&quick), exact)
     };
     assert_eq!(counts(&alone), (2, 0, 0));
     assert_eq!(counts(&pair), (0, 2, 0));
@@ -154,46 +177,31 @@ fn retries_at_the_same_place_wait_longer_than_those_elsewhere() {
 fn only_a_region_with_an_alternative_has_an_address_that_refuses() {
     let alone = model("alone", "aws_region_name: us-west-1");
     let pair = model("pair", "aws_region_name: us-west-2") + &model("pair", "aws_region_name: us-east-1");
-    let text = text(
-        &blueprint(&format!("model_list:\n{alone}{pair}")),
-        &RenderOptions::default(),
-    );
-    assert!(!part(&text, "  - name: us-west-1\n").contains("port_value: 1}"));
+    let rendered = rendered(&blueprint(&format!("model_list:\n{alone}{pair}")));
+    assert_eq!(all(cluster(&rendered, "us-west-1"), "port_value"), [443]);
     for region in ["us-west-2", "us-east-1"] {
-        let cluster = part(&text, &format!("  - name: {region}\n"));
-        assert!(
-            cluster.contains("port_value: 1}") && cluster.contains("priority: 1"),
-            "{cluster}"
-        );
-        assert_eq!(
-            cluster
-                .matches(&format!("envoy-bedrock: {{cluster: {region}}}"))
-                .count(),
-            2,
-            "{cluster}"
-        );
+        let cluster = cluster(&rendered, region);
+        assert_eq!(all(cluster, "port_value"), [443, 1]);
+        assert_eq!(all(cluster, "priority"), [1]);
+        let expected = json!({ "cluster": region });
+        assert_eq!(all(cluster, "envoy-bedrock"), [&expected, &expected]);
     }
 }
 
 #[test]
 fn an_emulator_replaces_the_address_and_nothing_else() {
-    let blueprint = blueprint(&format!(
-        "model_list:\n{}",
-        model("m", "aws_region_name: us-west-2")
-    ));
-    // As long as the real one, so that no line is broken elsewhere.
-    let host = "e".repeat("bedrock-runtime.us-west-2.amazonaws.com".len());
+    let blueprint = one_deployment();
     let mut options = RenderOptions::default();
-    let real = text(&blueprint, &options);
-    options
-        .emulators
-        .insert("us-west-2".to_owned(), format!("{host}:944").parse().unwrap());
-    let emulated = text(&blueprint, &options);
-    let address = "{address: bedrock-runtime.us-west-2.amazonaws.com, port_value: 443}";
-    assert_eq!(
-        emulated,
-        real.replace(address, &format!("{{address: {host}, port_value: 944}}"))
+    let real = render(&blueprint, &options, "");
+    let emulator = "emulator:944".parse().unwrap();
+    options.emulators.insert("us-west-2".to_owned(), emulator);
+    let emulated = render(&blueprint, &options, "");
+    let address = |host: &str, port: u16| format!(" address: {host}\n                port_value: {port}\n");
+    let expected = real.replace(
+        &address("bedrock-runtime.us-west-2.amazonaws.com", 443),
+        &address("emulator", 944),
     );
+    assert_eq!(emulated, expected);
     assert_ne!(emulated, real);
 }
 
@@ -201,83 +209,62 @@ fn an_emulator_replaces_the_address_and_nothing_else() {
 fn plain_endpoints_have_no_tls_and_addresses_no_server_name() {
     let models = model("m", "api_base: 'http://10.0.0.1:8080'") + &model("n", "api_base: 'https://10.0.0.2'");
     let blueprint = blueprint(&format!("model_list:\n{models}"));
-    let text = text(&blueprint, &RenderOptions::default());
-    let plain = part(
-        &text,
-        &format!("  - name: \"{}\"\n", blueprint.endpoints[0].cluster),
+    let rendered = rendered(&blueprint);
+    let plain = cluster(&rendered, &blueprint.endpoints[0].cluster);
+    assert!(plain["transport_socket"].is_null(), "{plain:#}");
+    assert_eq!(all(plain, "explicit_http_config").len(), 1);
+    let tls = cluster(&rendered, &blueprint.endpoints[1].cluster);
+    assert_eq!(
+        all(tls, "match_typed_subject_alt_names")[0][0],
+        json!({ "san_type": "IP_ADDRESS", "matcher": { "exact": "10.0.0.2" } })
     );
     assert!(
-        plain.contains("explicit_http_config") && !plain.contains("transport_socket"),
-        "{plain}"
+        all(tls, "sni").is_empty() && all(tls, "auto_config").len() == 1,
+        "{tls:#}"
     );
-    let tls = part(
-        &text,
-        &format!("  - name: \"{}\"\n", blueprint.endpoints[1].cluster),
-    );
-    assert!(
-        tls.contains("{san_type: IP_ADDRESS, matcher: {exact: \"10.0.0.2\"}}"),
-        "{tls}"
-    );
-    assert!(tls.contains("auto_config") && !tls.contains("sni:"), "{tls}");
 }
 
 #[test]
-fn time_limits_bound_answers_and_the_silence_of_streams() {
-    let models = model("m", "aws_region_name: us-west-2");
-    let mut blueprint = blueprint(&format!("model_list:\n{models}"));
+fn time_limits_bound_responses_and_the_silence_of_streams() {
+    let mut blueprint = one_deployment();
     blueprint.request_timeout = Duration::from_millis(1_500);
-    let text = text(&blueprint, &RenderOptions::default());
+    let rendered = rendered(&blueprint);
     let limits = |name: &str| {
-        let route = part(&text, &format!("              - name: {name}\n")).to_owned();
-        let line = |key: &str| {
-            route
-                .lines()
-                .find(|line| line.trim().starts_with(key))
-                .unwrap()
-                .trim()
-                .to_owned()
-        };
-        (line("timeout:"), line("idle_timeout:"))
+        let route = routes(&rendered).iter().find(|route| route["name"] == name);
+        let route = &route.unwrap()["route"];
+        [route["timeout"].clone(), route["idle_timeout"].clone()]
     };
-    assert_eq!(
-        limits("unary"),
-        ("timeout: 1.500s".to_owned(), "idle_timeout: 0s".to_owned())
-    );
-    assert_eq!(
-        limits("stream"),
-        ("timeout: 0s".to_owned(), "idle_timeout: 1.500s".to_owned())
-    );
+    assert_eq!(limits("unary"), ["1.500s", "0s"]);
+    assert_eq!(limits("stream"), ["0s", "1.500s"]);
 }
 
 #[test]
-fn buffers_are_above_the_body_limit() {
-    let models = model("m", "aws_region_name: us-west-2");
-    let mut blueprint = blueprint(&format!("model_list:\n{models}"));
+fn buffers_are_larger_than_the_body_limit() {
+    let mut blueprint = one_deployment();
     blueprint.settings.body_limit_bytes = 5_000_000;
-    let text = text(&blueprint, &RenderOptions::default());
-    assert_eq!(text.matches("buffer_limit_bytes: 6048576").count(), 3);
-    assert_eq!(text.matches("request_body_buffer_limit: 6048576").count(), 1);
+    let rendered = rendered(&blueprint);
+    assert_eq!(
+        all(&rendered, "per_connection_buffer_limit_bytes"),
+        [6_048_576; 3]
+    );
+    assert_eq!(all(&rendered, "request_body_buffer_limit"), [6_048_576]);
 }
 
 #[test]
 fn a_certificate_adds_a_listener_with_alpn() {
-    let blueprint = blueprint(&format!(
-        "model_list:\n{}",
-        model("m", "aws_region_name: us-west-2")
-    ));
+    let blueprint = one_deployment();
     let mut options = RenderOptions::default();
-    assert!(!text(&blueprint, &options).contains("- name: tls\n"));
+    assert!(named(&bootstrap(&blueprint, &options), "listeners", "tls").is_empty());
     options.listeners.tls = Some(Tls {
         port: 4443,
         certificate: "c.pem".into(),
         key: "k.pem".into(),
     });
-    let text = text(&blueprint, &options);
-    let listener = part(&text, "  - name: tls\n");
-    assert!(
-        listener.contains("alpn_protocols: [h2, http/1.1]") && listener.contains("port_value: 4443"),
-        "{listener}"
-    );
+    let rendered = bootstrap(&blueprint, &options);
+    let listener = named(&rendered, "listeners", "tls")[0];
+    assert_eq!(listener["address"]["socket_address"]["port_value"], 4443);
+    let tls = &listener["filter_chains"][0]["transport_socket"];
+    assert_eq!(all(tls, "alpn_protocols"), [&json!(["h2", "http/1.1"])]);
 }
 
 #[test]
@@ -287,7 +274,7 @@ fn no_literal_secret_is_in_the_text() {
     let blueprint = blueprint(&format!(
         "model_list:\n{models}general_settings: {{master_key: sk-literal}}\n"
     ));
-    let text = text(&blueprint, &RenderOptions::default());
+    let text = render(&blueprint, &RenderOptions::default(), "header");
     for literal in ["AKIALITERAL", "literal-secret", "literal-token", "sk-literal"] {
         assert!(!text.contains(literal), "{literal} in\n{text}");
     }
@@ -298,40 +285,38 @@ fn no_literal_secret_is_in_the_text() {
 }
 
 #[test]
-fn every_label_is_lifted_and_every_histogram_has_its_own_buckets() {
-    let models = model("m", "aws_region_name: us-west-2");
-    let text = text(
-        &blueprint(&format!("model_list:\n{models}")),
-        &RenderOptions::default(),
-    );
-    for label in envoy_bedrock::contract::metrics::LABELS {
-        let tag = format!("{{tag_name: {label}, regex: \"(;{label}=([^;]*))\"}}");
-        assert_eq!(text.matches(&tag).count(), 1, "{tag}");
+fn every_label_is_extracted_and_every_histogram_has_its_own_buckets() {
+    let rendered = rendered(&one_deployment());
+    let tags = rendered["stats_config"]["stats_tags"].as_array().unwrap();
+    for label in metrics::LABELS {
+        let tag = json!({ "tag_name": label, "regex": format!("(;{label}=([^;]*))") });
+        assert_eq!(tags.iter().filter(|found| **found == tag).count(), 1, "{tag}");
     }
-    for histogram in envoy_bedrock::contract::metrics::HISTOGRAMS {
-        let matcher = format!("match: {{prefix: wasmcustom.{histogram}}}");
-        assert_eq!(text.matches(&matcher).count(), 1, "{matcher}");
+    let buckets = rendered["stats_config"]["histogram_bucket_settings"]
+        .as_array()
+        .unwrap();
+    for histogram in metrics::HISTOGRAMS {
+        let matcher = json!({ "prefix": format!("wasmcustom.{histogram}") });
+        let matching = buckets.iter().filter(|found| found["match"] == matcher);
+        assert_eq!(matching.count(), 1, "{matcher}");
     }
 }
 
 #[test]
-fn the_listener_for_prometheus_is_made_where_it_is_asked_for_and_logs_nothing() {
-    let models = model("m", "aws_region_name: us-west-2");
-    let blueprint = blueprint(&format!("model_list:\n{models}"));
+fn the_listener_for_prometheus_exists_only_on_request_and_logs_nothing() {
+    let blueprint = one_deployment();
     let mut options = RenderOptions::default();
-    let without = text(&blueprint, &options);
-    assert!(!without.contains("- name: metrics\n") && !without.contains("- name: envoy-admin\n"));
+    let without = bootstrap(&blueprint, &options);
+    assert!(named(&without, "listeners", "metrics").is_empty());
+    assert!(named(&without, "clusters", "envoy-admin").is_empty());
     options.metrics_port = Some(9902);
-    let with = text(&blueprint, &options);
-    let listener = part(&with, "  - name: metrics\n");
-    assert!(listener.contains("port_value: 9902"), "{listener}");
-    assert!(
-        !listener.contains("access_log") && !listener.contains("wasm"),
-        "{listener}"
-    );
-    let cluster = part(&with, "  - name: envoy-admin\n");
-    assert!(
-        cluster.contains("{address: \"127.0.0.1\", port_value: 9901}"),
-        "{cluster}"
+    let with = bootstrap(&blueprint, &options);
+    let listener = named(&with, "listeners", "metrics")[0];
+    assert_eq!(listener["address"]["socket_address"]["port_value"], 9902);
+    let text = listener.to_string();
+    assert!(!text.contains("access_log") && !text.contains("wasm"), "{text}");
+    assert_eq!(
+        all(cluster(&with, "envoy-admin"), "socket_address"),
+        [&json!({ "address": "127.0.0.1", "port_value": 9901 })]
     );
 }
