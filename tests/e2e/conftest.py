@@ -75,6 +75,20 @@ def bedrock(shared_emulator):
 
 
 @pytest.fixture(scope="session")
+def direct_emulator():
+    with Emulator((WEST, EAST), "--lenient", *CREDENTIALS) as running:
+        yield running
+
+
+@pytest.fixture
+def emulator(direct_emulator):
+    """An emulator that accepts SDK headers, for tests without a gateway."""
+    yield direct_emulator
+    direct_emulator.reset()
+    direct_emulator.mode(strict=False)
+
+
+@pytest.fixture(scope="session")
 def gateway_over(shared_emulator):
     """Starts gateways to the shared emulator, over "http" (HTTP/1.1) or "tls" (HTTP/2).
 

@@ -1,16 +1,24 @@
-"""Correctly signed requests sent directly to the emulator, to compare a gateway's response with."""
+"""Signed requests sent directly to an emulator, without a gateway."""
 
 import http.client
 import urllib.parse
 
+import boto3
 import botocore.auth
 import botocore.awsrequest
 import botocore.credentials
+import botocore.exceptions
+import pytest
+from botocore.config import Config
 
-from clients import Response, question
+from clients import Response, messages, question
+from deployments import CLAUDE, WEST
 from emulator import DEMO_ACCESS_KEY_ID, DEMO_SECRET_ACCESS_KEY
+from gateway import TEMPORARY_KEY_ID, TEMPORARY_SECRET
 
 CREDENTIALS = botocore.credentials.Credentials(DEMO_ACCESS_KEY_ID, DEMO_SECRET_ACCESS_KEY)
+# These need the session token `gateway.SESSION_TOKEN`.
+TEMPORARY = {"aws_access_key_id": TEMPORARY_KEY_ID, "aws_secret_access_key": TEMPORARY_SECRET}
 
 
 def request(emulator, region, model, operation="converse", body=None) -> Response:
@@ -28,3 +36,42 @@ def request(emulator, region, model, operation="converse", body=None) -> Respons
         return Response(response.status, response.headers, response.read())
     finally:
         connection.close()
+
+
+# boto3.
+
+
+def client(emulator, region=WEST, tls=False, signed_for=None, read_timeout=20, **credentials):
+    credentials = credentials or {
+        "aws_access_key_id": DEMO_ACCESS_KEY_ID,
+        "aws_secret_access_key": DEMO_SECRET_ACCESS_KEY,
+    }
+    return boto3.client(
+        "bedrock-runtime",
+        region_name=signed_for or region,
+        endpoint_url=emulator.url(region, tls),
+        verify=emulator.ca_file if tls else None,
+        config=Config(retries={"total_max_attempts": 1}, read_timeout=read_timeout),
+        **credentials,
+    )
+
+
+def converse(emulator, text="hello", model=CLAUDE, **options):
+    return client(emulator, **options).converse(modelId=model, messages=messages(text))
+
+
+def stream(emulator, text="hello", model=CLAUDE, **options):
+    response = client(emulator, **options).converse_stream(modelId=model, messages=messages(text))
+    return response["stream"]
+
+
+def error_of(call) -> tuple:
+    """The (code, status, message) of the error that `call` raises."""
+    with pytest.raises(botocore.exceptions.ClientError) as caught:
+        call()
+    error = caught.value.response
+    return (
+        error["Error"]["Code"],
+        error["ResponseMetadata"]["HTTPStatusCode"],
+        error["Error"]["Message"],
+    )
