@@ -1,5 +1,7 @@
 //! `name=value,name=value`: how OpenTelemetry's variables hold headers and attributes. Values are percent-encoded.
 
+use percent_encoding::percent_decode_str;
+
 /// Reads `text`, the value of the variable `source`. Names and values are free of white space at their ends.
 ///
 /// # Errors
@@ -23,20 +25,9 @@ pub(super) fn read(source: &str, text: &str) -> Result<Vec<(String, String)>, St
         .collect()
 }
 
-/// Without percent-encoding; a sign that starts none stands for itself, as it does for the SDKs.
+/// `value` without percent-encoding; `None` if the result is not UTF-8. A `%` that starts no escape stands for itself, as
+/// in the SDKs.
 fn decoded(value: &str) -> Option<String> {
-    let mut bytes = Vec::with_capacity(value.len());
-    let mut rest = value.as_bytes();
-    while let Some((&byte, after)) = rest.split_first() {
-        let code = (byte == b'%').then(|| after.get(..2).and_then(code)).flatten();
-        bytes.push(code.unwrap_or(byte));
-        rest = if code.is_some() { after.get(2..)? } else { after };
-    }
-    String::from_utf8(bytes).ok()
-}
-
-fn code(digits: &[u8]) -> Option<u8> {
-    let digit = |byte: &u8| char::from(*byte).to_digit(16);
-    let (high, low) = (digits.first().and_then(digit)?, digits.get(1).and_then(digit)?);
-    u8::try_from(high << 4 | low).ok()
+    let decoded = percent_decode_str(value).decode_utf8().ok()?;
+    Some(decoded.into_owned())
 }

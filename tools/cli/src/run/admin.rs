@@ -1,77 +1,97 @@
-//! Envoy's admin interface, as far as starting it needs to look.
+//! The parts of Envoy's admin interface that show when its start is over.
 
-use std::io;
 use std::net::SocketAddr;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use http::header::HOST;
+use http::{Request, StatusCode};
+use http_body_util::{BodyExt, Empty, Limited};
+use hyper::body::Bytes;
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
-/// Longest answer that is read.
-const ANSWER_MAX_BYTES: u64 = 1024 * 1024;
+/// Longest response body that is read.
+const BODY_MAX_BYTES: usize = 1024 * 1024;
 
 /// Whether Envoy serves: its start is over and every worker thread has its VM.
 pub(super) async fn is_ready(admin: SocketAddr) -> bool {
-    let live = get(admin, "/ready")
+    let is_live = get(admin, "/ready")
         .await
-        .is_ok_and(|answer| answer.trim() == "LIVE");
+        .is_some_and(|body| body.trim() == "LIVE");
     let statistic = "/stats?filter=^listener_manager.workers_started$";
-    live && get(admin, statistic)
-        .await
-        .is_ok_and(|answer| answer.trim().ends_with(": 1"))
+    is_live
+        && get(admin, statistic)
+            .await
+            .is_some_and(|body| body.trim().ends_with(": 1"))
 }
 
-/// Where the listener `name` listens.
+/// The address of the listener `name`.
 pub(super) async fn listener(admin: SocketAddr, name: &str) -> Option<SocketAddr> {
-    let answer = get(admin, "/listeners").await.ok()?;
-    answer.lines().find_map(|line| {
+    let listeners = get(admin, "/listeners").await?;
+    listeners.lines().find_map(|line| {
         let (found, address) = line.split_once("::")?;
         (found == name).then(|| address.parse().ok()).flatten()
     })
 }
 
-/// The body of the answer to a GET that succeeds.
-async fn get(admin: SocketAddr, path: &str) -> io::Result<String> {
-    let mut stream = TcpStream::connect(admin).await?;
-    let request = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
-    stream.write_all(request.as_bytes()).await?;
-    let mut answer = Vec::new();
-    stream.take(ANSWER_MAX_BYTES).read_to_end(&mut answer).await?;
-    let answer = String::from_utf8_lossy(&answer);
-    let (head, body) = answer.split_once("\r\n\r\n").ok_or(io::ErrorKind::InvalidData)?;
-    if !head.starts_with("HTTP/1.1 200 ") {
-        return Err(io::ErrorKind::InvalidData.into());
+/// The body of the response, if it has status 200.
+async fn get(admin: SocketAddr, path: &str) -> Option<String> {
+    let stream = TcpStream::connect(admin).await.ok()?;
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.ok()?;
+    // Ends when `sender` is dropped.
+    tokio::spawn(connection);
+    let request = Request::get(path).header(HOST, "localhost");
+    let request = request.body(Empty::<Bytes>::new()).ok()?;
+    let response = sender.send_request(request).await.ok()?;
+    if response.status() != StatusCode::OK {
+        return None;
     }
-    let is_chunked = head
-        .to_ascii_lowercase()
-        .contains("\r\ntransfer-encoding: chunked");
-    Ok(if is_chunked { joined(body) } else { body.to_owned() })
-}
-
-/// The text of a chunked body, which Envoy cuts anywhere.
-fn joined(mut body: &str) -> String {
-    let mut text = String::new();
-    while let Some((size, rest)) = body.split_once("\r\n") {
-        let size = usize::from_str_radix(size, 16).unwrap_or(0);
-        match (rest.get(..size), rest.get(size.saturating_add(2)..)) {
-            (Some(chunk), Some(after)) if size > 0 => {
-                text.push_str(chunk);
-                body = after;
-            }
-            _ => break,
-        }
-    }
-    text
+    let body = Limited::new(response.into_body(), BODY_MAX_BYTES).collect().await;
+    Some(String::from_utf8_lossy(&body.ok()?.to_bytes()).into_owned())
 }
 
 #[cfg(test)]
 mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
     use super::*;
 
-    #[test]
-    fn chunks_are_joined_and_a_cut_body_ends_without_a_panic() {
-        assert_eq!(joined("3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n"), "abcde");
-        for cut in ["", "3", "3\r\nab", "zz\r\nab", "ffffffffffffffff\r\na"] {
-            assert_eq!(joined(cut), "");
+    /// Responds to one request with these bytes, then closes the connection.
+    async fn admin(response: impl Into<Vec<u8>>) -> SocketAddr {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let response = response.into();
+        tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut request = Vec::new();
+            while !request.ends_with(b"\r\n\r\n") {
+                request.push(stream.read_u8().await.unwrap());
+            }
+            let _ = stream.write_all(&response).await;
+        });
+        address
+    }
+
+    #[tokio::test]
+    async fn a_listener_is_found_in_a_chunked_body() {
+        let head = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
+        let chunks = "9\r\nplain::12\r\nd\r\n7.0.0.1:4000\n\r\n15\r\ntls::127.0.0.1:4443\n\n\r\n0\r\n\r\n";
+        let found = listener(admin(format!("{head}{chunks}")).await, "tls").await;
+        assert_eq!(found, Some("127.0.0.1:4443".parse().unwrap()));
+    }
+
+    #[tokio::test]
+    async fn other_statuses_broken_responses_and_endless_bodies_are_ignored() {
+        let endless = format!("HTTP/1.1 200 OK\r\n\r\n{}", " ".repeat(BODY_MAX_BYTES + 1));
+        for response in [
+            "HTTP/1.1 503 Service Unavailable\r\ncontent-length: 4\r\n\r\nLIVE",
+            "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nLIVE",
+            "LIVE",
+            "",
+            &endless,
+        ] {
+            assert!(get(admin(response).await, "/ready").await.is_none());
         }
     }
 }

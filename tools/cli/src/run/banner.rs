@@ -6,6 +6,7 @@ use std::path::Path;
 
 use anstyle::{AnsiColor, Style};
 use envoy_bedrock::contract::settings::Settings;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::backend::{Backend, Reason};
 use crate::blueprint::Blueprint;
@@ -13,6 +14,12 @@ use crate::environment::Environment;
 use crate::otlp::Collector;
 use crate::render::AccessLog;
 
+/// What is encoded in a segment of a path: everything but RFC 3986's unreserved characters.
+const NOT_IN_SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'_')
+    .remove(b'.')
+    .remove(b'~');
 /// The key that all of LiteLLM's documentation uses: no secret, so it may be shown.
 const PUBLIC_KEY: &str = "sk-1234";
 const LOUD: Style = Style::new()
@@ -134,9 +141,5 @@ fn host(address: SocketAddr) -> String {
 /// A name that can be tried, as it stands in a path.
 fn alias(settings: &Settings) -> Option<String> {
     let model = settings.models.iter().find(|model| !model.name.contains('*'))?;
-    let encode = |byte: u8| match byte {
-        b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => char::from(byte).to_string(),
-        byte => format!("%{byte:02X}"),
-    };
-    Some(model.name.bytes().map(encode).collect())
+    Some(utf8_percent_encode(&model.name, NOT_IN_SEGMENT).to_string())
 }
