@@ -1,4 +1,4 @@
-//! The observer of an answer that is one document.
+//! Observes a response that is a single JSON document.
 
 use crate::json::Malformed;
 use crate::usage::estimate::estimate;
@@ -9,9 +9,10 @@ use crate::usage::reading::Reading;
 use crate::usage::scan::Scanner;
 use crate::usage::tokens::UsageSource;
 
-/// Reads an answer that is one JSON document: Converse, InvokeModel. Memory: itself, under a kilobyte.
+/// Observes a Converse or InvokeModel response. It takes less than a kilobyte and allocates
+/// nothing.
 ///
-/// For answers of status 200 only: what an error's body says is no usage.
+/// Only for responses with status 200: an error body reports no usage.
 #[derive(Clone, Debug)]
 pub struct BodyObserver {
     scanner: Scanner<UsageField, Reading>,
@@ -30,13 +31,14 @@ impl Default for BodyObserver {
 }
 
 impl BodyObserver {
-    /// Looks at the next bytes of the body.
+    /// Observes the next bytes of the body.
     pub fn push(&mut self, chunk: &[u8]) {
         self.empty &= chunk.is_empty();
         self.malformed = self.malformed || self.scanner.push(chunk) == Err(Malformed);
     }
 
-    /// What the answer said. `headers`: of the response. `request_bytes`: size of the request's body, for a guess.
+    /// Returns what the response reported. An estimate is based on `request_bytes`, the size of the
+    /// request body.
     pub fn finish(&self, ending: Ending, headers: &HeaderUsage, request_bytes: u64) -> Observation {
         let reading = self.scanner.visitor();
         let reported = if self.malformed {
@@ -54,8 +56,8 @@ impl BodyObserver {
         } else if let Some(usage) = headers.usage() {
             (UsageSource::Headers, Some(usage))
         } else if ending == Ending::Cut && !self.malformed {
-            let guess = estimate(request_bytes, reading.metadata.characters, None, None);
-            (UsageSource::Estimated, Some(guess))
+            let estimated = estimate(request_bytes, reading.metadata.characters, None, None);
+            (UsageSource::Estimated, Some(estimated))
         } else if unreadable.is_some() {
             (UsageSource::Unparsed, None)
         } else {

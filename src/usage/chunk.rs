@@ -1,4 +1,5 @@
-//! The content of a streaming Invoke's events: the model's own JSON, in base64, in a JSON document, in a frame.
+//! The `chunk` events of InvokeModelWithResponseStream: the model's own JSON, as base64 within the
+//! JSON payload of a frame.
 
 use crate::encoding::base64::Base64;
 use crate::json::Malformed;
@@ -7,13 +8,13 @@ use crate::usage::observe::UnreadableReason;
 use crate::usage::reading::Reading;
 use crate::usage::scan::{Scanner, Visit};
 
-/// The content of a `chunk` event, decoded as it comes.
+/// The content of a `chunk` event, decoded as it arrives.
 #[derive(Clone, Debug)]
 pub(super) struct Chunk {
     base64: Base64,
     content: Scanner<UsageField, Reading>,
     present: bool,
-    wrong: Option<UnreadableReason>,
+    error: Option<UnreadableReason>,
 }
 
 impl Default for Chunk {
@@ -22,15 +23,15 @@ impl Default for Chunk {
             base64: Base64::default(),
             content: Scanner::new(&MODEL_EVENT, Reading::default()),
             present: false,
-            wrong: None,
+            error: None,
         }
     }
 }
 
 impl Chunk {
-    /// What it said; `None` if the event has no content.
+    /// Returns the decoded content, or `None` if the event has none.
     pub(super) fn content(&self) -> Result<Option<&Reading>, UnreadableReason> {
-        match self.wrong {
+        match self.error {
             Some(unreadable) => Err(unreadable),
             None if !self.present => Ok(None),
             None if self.content.is_complete() => Ok(Some(self.content.visitor())),
@@ -53,14 +54,14 @@ impl Visit<UsageField> for Chunk {
         let Self {
             base64,
             content,
-            wrong,
+            error,
             ..
         } = self;
         let mut json = Ok(());
         let decoded = base64.push(piece, |bytes| json = json.and_then(|()| content.push(bytes)));
-        if wrong.is_none() {
-            // The JSON is wrong in front of the character that is no base64, if both are wrong.
-            *wrong = match (json, decoded) {
+        if error.is_none() {
+            // If both failed, the JSON error precedes the invalid base64 character.
+            *error = match (json, decoded) {
                 (Err(Malformed), _) => Some(UnreadableReason::Json),
                 (_, Err(_)) => Some(UnreadableReason::Base64),
                 _ => None,

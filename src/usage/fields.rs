@@ -1,29 +1,30 @@
-//! Where the numbers stand in Bedrock's answers.
+//! Where usage is reported in Bedrock's responses.
 //!
-//! Converse counts in camel case, Anthropic's own format (InvokeModel) in snake case, and the last chunk of a streaming
-//! Invoke of any model carries Bedrock's `amazon-bedrock-invocationMetrics`.
+//! Converse uses camel case and Anthropic's own format (InvokeModel) snake case. The last chunk of
+//! InvokeModelWithResponseStream carries Bedrock's `amazon-bedrock-invocationMetrics`, whatever the
+//! model.
 
 use crate::usage::scan::ScanNode;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum UsageField {
-    /// Only a way to something else.
+    /// A container without a meaning of its own.
     Group,
-    /// An object of counts.
+    /// An object that holds token counts.
     Counts(Style),
     Count(Style, Count),
     /// `cacheDetails`: an array.
     Details,
-    DetailLife,
+    DetailTtl,
     DetailTokens,
     /// `cache_creation`: an object.
     Creation,
-    /// Web searches that the model made, which are paid for one by one.
+    /// Web searches made by the model, which are billed per search.
     Searches,
     Tier,
     Latency,
     StopReason,
-    /// Text of the answer: only its characters are counted.
+    /// Text of the response: only its characters are counted.
     Text,
     /// `bytes` of a chunk event: base64.
     Chunk,
@@ -31,9 +32,9 @@ pub(super) enum UsageField {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Style {
-    /// `usage` of either format: the keys tell which.
+    /// `usage` in either format. The keys show which one it is.
     Usage,
-    /// `message.usage` of Anthropic's first event: its output count is no account yet.
+    /// `message.usage` in Anthropic's first event, whose output count is not final.
     Start,
     /// `amazon-bedrock-invocationMetrics`.
     Metrics,
@@ -62,12 +63,12 @@ const fn count(key: &'static str, style: Style, count: Count) -> Member {
 }
 
 const DETAILS: &[Member] = &[
-    leaf("ttl", UsageField::DetailLife),
+    leaf("ttl", UsageField::DetailTtl),
     leaf("inputTokens", UsageField::DetailTokens),
 ];
 
-/// Both formats in one list: a document has one of them. Converse repeats the cache counts under `…TokenCount`, and
-/// Nova's own format has them only there.
+/// Both formats in one list, because a document uses only one of them. Converse repeats the cache
+/// counts under `…TokenCount`; Nova's own format has them only there.
 const USAGE: &[Member] = &[
     count("inputTokens", Style::Usage, Count::Input),
     count("outputTokens", Style::Usage, Count::Output),
@@ -136,7 +137,7 @@ const CONVERSE_DELTA: &[Member] = &[
     ScanNode::object("reasoningContent", UsageField::Group, REASONING),
 ];
 
-/// The answer of Converse or InvokeModel.
+/// The response to Converse or InvokeModel.
 pub(super) static BODY: Member = ScanNode::object(
     "",
     UsageField::Group,
@@ -159,7 +160,7 @@ pub(super) static BODY: Member = ScanNode::object(
     ],
 );
 
-/// The payload of any event of ConverseStream.
+/// The payload of any ConverseStream event.
 pub(super) static CONVERSE_EVENT: Member = ScanNode::object(
     "",
     UsageField::Group,
@@ -172,11 +173,12 @@ pub(super) static CONVERSE_EVENT: Member = ScanNode::object(
     ],
 );
 
-/// The payload of a `chunk` of InvokeModelWithResponseStream.
+/// The payload of a `chunk` event of InvokeModelWithResponseStream.
 pub(super) static CHUNK: Member =
     ScanNode::object("", UsageField::Group, &[leaf("bytes", UsageField::Chunk)]);
 
-/// What is in a chunk: an event of the model's own protocol. Text is looked for where the vendors put it.
+/// The content of a chunk: an event of the model's own protocol. Each vendor has its own place for
+/// text.
 pub(super) static MODEL_EVENT: Member = ScanNode::object(
     "",
     UsageField::Group,
@@ -220,7 +222,7 @@ pub(super) static MODEL_EVENT: Member = ScanNode::object(
             UsageField::Group,
             &[ScanNode::object("usage", UsageField::Counts(Style::Usage), USAGE)],
         ),
-        // Amazon Titan, Meta, Mistral, and those that speak OpenAI's format
+        // Amazon Titan, Meta, Mistral, and models that use OpenAI's format
         leaf("outputText", UsageField::Text),
         leaf("generation", UsageField::Text),
         ScanNode::array("outputs", UsageField::Group, TEXT),

@@ -1,10 +1,10 @@
-//! The token counts that InvokeModel answers with in headers: the only account of models that report none in their
-//! body, such as embeddings.
+//! Token counts in InvokeModel's response headers. Models that report no usage in the body, such as
+//! embedding models, report it only here.
 
 use crate::usage::tokens::Usage;
 use crate::usage::words::{LatencyTier, ServiceTier};
 
-/// What the response headers say.
+/// Usage and tiers reported by response headers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct HeaderUsage {
     input: Option<u64>,
@@ -18,8 +18,8 @@ pub struct HeaderUsage {
 }
 
 impl HeaderUsage {
-    /// Takes one response header; of names in lower case, as Envoy has them. Others are ignored, and so are values that
-    /// are no numbers.
+    /// Takes one response header. Names are in lower case, as in Envoy. Unrelated headers and
+    /// invalid numbers are ignored.
     pub fn header(&mut self, name: &[u8], value: &[u8]) {
         match name {
             b"x-amzn-bedrock-input-token-count" => self.input = number(value),
@@ -32,7 +32,7 @@ impl HeaderUsage {
         }
     }
 
-    /// The usage, if the headers count tokens at all. An embedding has no output.
+    /// The usage, if the headers report any token count. Embedding models report no output.
     pub fn usage(&self) -> Option<Usage> {
         if self.input.is_none() && self.output.is_none() {
             return None;

@@ -1,8 +1,8 @@
-//! What a request used, read from the answer's bytes as they pass.
+//! What a request used, read from the response while it passes through.
 //!
-//! Nothing here holds, changes or delays an answer: [`BodyObserver`] and [`StreamObserver`] look at each chunk once and
-//! keep a few numbers. What they cannot read they report as such ([`UsageSource`]): a failure to account is never a
-//! failure of the request.
+//! Nothing here buffers, changes or delays a response: [`BodyObserver`] and [`StreamObserver`] look
+//! at each chunk once and keep a few numbers. If a response cannot be parsed, [`UsageSource`] says
+//! so, and the request still succeeds.
 
 mod body;
 mod chunk;

@@ -1,40 +1,40 @@
-//! What an observer is told and what it finds.
+//! The input and the result of the observers.
 
 use crate::eventstream::DecodeError;
 use crate::usage::headers::HeaderUsage;
 use crate::usage::tokens::{Usage, UsageSource};
 use crate::usage::words::{LatencyTier, ServiceTier, StopReason, StreamException};
 
-/// How an answer ended, as the caller saw it.
+/// How a response ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ending {
-    /// With its end of stream.
+    /// With an end of stream.
     Whole,
-    /// Before: the client left, the upstream was cut, a time limit passed.
+    /// Early: the client disconnected, the upstream connection was lost or a timeout expired.
     Cut,
 }
 
-/// Why an answer could not be read.
+/// Why the usage of a response could not be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum UnreadableReason {
     /// The framing of the event stream is broken.
     Frame(DecodeError),
-    /// Something that should be JSON is not.
+    /// The JSON is malformed.
     Json,
     /// The content of a chunk is not base64.
     Base64,
-    /// There is a `usage`, but without the counts that it must have.
+    /// There is a `usage` object, but a required count is missing or invalid.
     Counts,
 }
 
 impl UnreadableReason {
-    /// Every reason, for counters that are made ahead.
+    /// Every reason, for counters that are created in advance.
     pub fn all() -> impl Iterator<Item = Self> {
         let frames = DecodeError::ALL.into_iter().map(Self::Frame);
         frames.chain([Self::Json, Self::Base64, Self::Counts])
     }
 
-    /// A stable word for it, for counters and logs.
+    /// A stable name for counters and logs.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Frame(error) => error.as_str(),
@@ -45,42 +45,41 @@ impl UnreadableReason {
     }
 }
 
-/// What an answer said about itself.
+/// What was seen in a response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Observation {
-    /// The numbers; `None` where `source` is `Unparsed` or `Unknown`.
+    /// The token counts; `None` if `source` is `Unparsed` or `Unknown`.
     pub usage: Option<Usage>,
-    /// Where they come from.
+    /// Where the token counts come from.
     pub source: UsageSource,
-    /// Why they could not be read, where `source` is `Unparsed`.
+    /// Why they could not be read, if `source` is `Unparsed`.
     pub unreadable: Option<UnreadableReason>,
-    /// The tier that served the request, if the answer told.
+    /// The service tier that served the request, if reported.
     pub service_tier: Option<ServiceTier>,
-    /// The latency tier that served the request, if the answer told.
+    /// The latency tier that served the request, if reported.
     pub latency: Option<LatencyTier>,
-    /// Why the model stopped, if the answer told.
+    /// Why the model stopped, if reported.
     pub stop_reason: Option<StopReason>,
-    /// The failure inside a stream, if there was one (the first).
+    /// The first exception in a stream, if any.
     pub exception: Option<StreamException>,
-    /// Whether the model has searched the web, which is paid for besides its tokens.
+    /// Whether the model searched the web, which is billed in addition to tokens.
     pub has_searched: bool,
-    /// Characters of text, reasoning and tool input that were seen.
+    /// Characters of text, reasoning and tool input received.
     pub characters: u64,
 }
 
-/// What an answer told besides its usage.
+/// What a response reports besides its token counts.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct ResponseMetadata {
     pub(super) service_tier: Option<ServiceTier>,
     pub(super) latency: Option<LatencyTier>,
     pub(super) stop_reason: Option<StopReason>,
     pub(super) has_searched: bool,
-    /// Characters of text.
     pub(super) characters: u64,
 }
 
 impl ResponseMetadata {
-    /// With what came `before`, where this has nothing.
+    /// Fills what is missing here from `before`, which came earlier in the response.
     pub(super) fn after(self, before: Self) -> Self {
         Self {
             service_tier: self.service_tier.or(before.service_tier),
@@ -93,7 +92,8 @@ impl ResponseMetadata {
 }
 
 impl Observation {
-    /// `unreadable`: what could not be read, if anything; it counts only where there are no numbers for it.
+    /// `unreadable` is what could not be read, if anything. It is kept only if no token counts were
+    /// found elsewhere.
     pub(super) fn new(
         (source, usage): (UsageSource, Option<Usage>),
         unreadable: Option<UnreadableReason>,

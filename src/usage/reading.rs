@@ -1,4 +1,4 @@
-//! What was read from one document.
+//! What one JSON document reports.
 
 use crate::usage::fields::{Count, Style, UsageField};
 use crate::usage::observe::ResponseMetadata;
@@ -6,7 +6,7 @@ use crate::usage::scan::{Visit, Word};
 use crate::usage::tokens::Usage;
 use crate::usage::words::{LatencyTier, ServiceTier, StopReason};
 
-/// An object of counts, as far as it was there.
+/// An object of token counts, possibly incomplete.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Counts {
     pub(super) input: Option<u64>,
@@ -33,9 +33,9 @@ impl Counts {
         }
     }
 
-    /// These, and `other` where these have nothing.
+    /// Fills what is missing here from `other`.
     pub(super) fn or(self, other: Self) -> Self {
-        // The parts belong to their sum: they are never taken from different accounts of it.
+        // The split of cache writes by lifetime must come from the same object as their sum.
         let split = if self
             .cache_write
             .is_some_and(|write| Some(write) != other.cache_write)
@@ -61,7 +61,7 @@ impl Counts {
         }
     }
 
-    /// With what stands only in the repetition.
+    /// Fills the cache counts from their `…TokenCount` duplicates where only those are present.
     fn unrepeated(self) -> Self {
         Self {
             cache_read: self.cache_read.or(self.cache_read_repeated),
@@ -72,23 +72,23 @@ impl Counts {
         }
     }
 
-    /// The prompt's side, if it was counted.
+    /// The counts of the prompt, if they were reported.
     pub(super) fn prompt(&self) -> Option<Usage> {
         let write = self.cache_write.unwrap_or_default();
         let hour = self.cache_write_1h.unwrap_or_default();
         let five = self.cache_write_5m.unwrap_or_default();
-        // What no lifetime accounts for was written for the usual one.
-        let untold = write.saturating_sub(five).saturating_sub(hour);
+        // Cache writes without a known lifetime count as five-minute ones, the default.
+        let unspecified = write.saturating_sub(five).saturating_sub(hour);
         Some(Usage {
             input: self.input?,
             output: 0,
             cache_read: self.cache_read.unwrap_or_default(),
-            cache_write_5m: five.saturating_add(untold),
+            cache_write_5m: five.saturating_add(unspecified),
             cache_write_1h: hour,
         })
     }
 
-    /// The whole account, if it is one.
+    /// The complete usage, if both input and output were reported.
     pub(super) fn usage(&self) -> Option<Usage> {
         Some(Usage {
             output: self.output?,
@@ -97,14 +97,14 @@ impl Counts {
     }
 }
 
-/// What one document said.
+/// What was read from one document.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Reading {
     usage: Counts,
     pub(super) start: Counts,
     pub(super) metrics: Counts,
     details: Details,
-    /// Whether there was an object of counts at all.
+    /// Whether an object of token counts was present.
     pub(super) counted: bool,
     pub(super) metadata: ResponseMetadata,
     word: Word,
@@ -115,18 +115,19 @@ pub(super) struct Reading {
 struct Details {
     five: u64,
     hour: u64,
-    element_life: Option<Life>,
+    element_ttl: Option<Ttl>,
     element_tokens: Option<u64>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Life {
+enum Ttl {
     FiveMinutes,
     Hour,
 }
 
 impl Reading {
-    /// `usage`. The split of `cacheDetails` counts only if it adds up to the sum, as LiteLLM has it.
+    /// The counts of `usage`. As in LiteLLM, `cacheDetails` is used only if it adds up to the
+    /// reported sum.
     pub(super) fn usage(&self) -> Counts {
         let usage = self.usage.unrepeated();
         let Details { five, hour, .. } = self.details;
@@ -161,7 +162,7 @@ impl Visit<UsageField> for Reading {
             }
             UsageField::Count(style, count) => *self.counts(style).slot(count) = None,
             UsageField::Details => self.details = Details::default(),
-            UsageField::DetailLife => self.details.element_life = None,
+            UsageField::DetailTtl => self.details.element_ttl = None,
             UsageField::DetailTokens => self.details.element_tokens = None,
             UsageField::Creation => {
                 self.usage.cache_write_5m = None;
@@ -181,9 +182,9 @@ impl Visit<UsageField> for Reading {
             return;
         }
         let tokens = self.details.element_tokens.take().unwrap_or_default();
-        match self.details.element_life.take() {
-            Some(Life::FiveMinutes) => self.details.five = self.details.five.saturating_add(tokens),
-            Some(Life::Hour) => self.details.hour = self.details.hour.saturating_add(tokens),
+        match self.details.element_ttl.take() {
+            Some(Ttl::FiveMinutes) => self.details.five = self.details.five.saturating_add(tokens),
+            Some(Ttl::Hour) => self.details.hour = self.details.hour.saturating_add(tokens),
             None => {}
         }
     }
@@ -211,10 +212,10 @@ impl Visit<UsageField> for Reading {
     fn string(&mut self, field: UsageField) {
         let word = self.word.bytes().unwrap_or_default();
         match field {
-            UsageField::DetailLife => {
-                self.details.element_life = match word {
-                    b"5m" => Some(Life::FiveMinutes),
-                    b"1h" => Some(Life::Hour),
+            UsageField::DetailTtl => {
+                self.details.element_ttl = match word {
+                    b"5m" => Some(Ttl::FiveMinutes),
+                    b"1h" => Some(Ttl::Hour),
                     _ => None,
                 }
             }

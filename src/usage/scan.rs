@@ -1,23 +1,23 @@
-//! Finds the few members that matter in a document, by their place in it: a member of the same name elsewhere, or in a
-//! string, is not looked at.
+//! Finds the few members that matter in a JSON document, by their path. A member of the same name
+//! elsewhere, or in a string, is ignored.
 
 use crate::json::{Malformed, Tokenizer, Tokens};
 
-/// A key or a short value that is longer cannot be one that is looked for (the longest has 32 bytes).
+/// Longer keys and values cannot match: the longest one searched for has 32 bytes.
 const MAX_WORD_BYTES: usize = 40;
-/// Members are looked for this deep at most.
+/// Deepest path that is searched.
 const MAX_PATH: usize = 8;
 
-/// A member that is looked for, and what is looked for in it.
+/// A member to search for, with the members to search for in its value.
 #[derive(Debug)]
 pub(super) struct ScanNode<F: 'static> {
-    /// Its key; empty for the document itself.
+    /// The key; empty for the document itself.
     pub(super) key: &'static str,
-    /// What it means.
+    /// What the member means.
     pub(super) field: F,
-    /// Whether its value is an array, and the members are those of the objects in it.
-    pub(super) each: bool,
-    /// What is looked for in it.
+    /// Whether the value is an array, whose elements are objects with these members.
+    pub(super) is_array: bool,
+    /// What to search for in the value.
     pub(super) members: &'static [ScanNode<F>],
 }
 
@@ -26,7 +26,7 @@ impl<F> ScanNode<F> {
         Self {
             key,
             field,
-            each: false,
+            is_array: false,
             members: &[],
         }
     }
@@ -35,7 +35,7 @@ impl<F> ScanNode<F> {
         Self {
             key,
             field,
-            each: false,
+            is_array: false,
             members,
         }
     }
@@ -44,27 +44,27 @@ impl<F> ScanNode<F> {
         Self {
             key,
             field,
-            each: true,
+            is_array: true,
             members,
         }
     }
 }
 
-/// Who gets what is found.
+/// Receives what the scanner finds.
 pub(super) trait Visit<F> {
-    /// The key is there. A second one replaces the first with all that is in it.
+    /// The key was found. A repeated key replaces everything read under the first one.
     fn enter(&mut self, field: F);
-    /// An object that is an element of the array `field` ends.
+    /// An object within the array `field` ended.
     fn element(&mut self, _field: F) {}
-    /// Its value is a number (see [`Tokens::number`]).
+    /// The value is a number; see [`Tokens::number`].
     fn number(&mut self, _field: F, _value: Option<u64>) {}
-    /// Its value is a string: a piece of it.
+    /// The value is a string, and this is a piece of it.
     fn piece(&mut self, _field: F, _piece: &[u8]) {}
-    /// The string ends.
+    /// The string ended.
     fn string(&mut self, _field: F) {}
 }
 
-/// A resumable search. Memory: itself.
+/// A resumable search. It does not allocate.
 #[derive(Clone, Debug)]
 pub(super) struct Scanner<F: 'static, V> {
     json: Tokenizer,
@@ -73,12 +73,12 @@ pub(super) struct Scanner<F: 'static, V> {
 
 #[derive(Clone, Debug)]
 struct Walk<F: 'static, V> {
-    /// Containers open around the place.
+    /// Number of open containers.
     depth: usize,
-    /// The outermost `found` of them lie on the way to something that is looked for.
+    /// The outermost `matched` containers, which may hold a member to search for.
     path: [Option<ScanLevel<F>>; MAX_PATH],
-    found: usize,
-    /// What the key means that was read last, in the innermost container.
+    matched: usize,
+    /// The node of the last key in the innermost container.
     member: Option<&'static ScanNode<F>>,
     word: Word,
     root: &'static ScanNode<F>,
@@ -99,7 +99,7 @@ impl<F> Clone for ScanLevel<F> {
 
 impl<F> Copy for ScanLevel<F> {}
 
-/// A short string.
+/// A short string, in a buffer of fixed size.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Word {
     bytes: [u8; MAX_WORD_BYTES],
@@ -134,7 +134,7 @@ impl Word {
         self.overlong = false;
     }
 
-    /// The string, `None` if it was too long.
+    /// The string, or `None` if it was too long.
     pub(super) fn bytes(&self) -> Option<&[u8]> {
         if self.overlong {
             None
@@ -151,7 +151,7 @@ impl<F: Copy, V: Visit<F>> Scanner<F, V> {
             walk: Walk {
                 depth: 0,
                 path: [None; MAX_PATH],
-                found: 0,
+                matched: 0,
                 member: None,
                 word: Word::default(),
                 root,
@@ -160,14 +160,15 @@ impl<F: Copy, V: Visit<F>> Scanner<F, V> {
         }
     }
 
-    /// Begins the next document where the last one was: a stream has thousands, and moving a scanner is not free.
+    /// Starts the next document in place. A stream has thousands of documents, and moving a scanner
+    /// is not free.
     pub(super) fn restart(&mut self)
     where
         V: Default,
     {
         self.json = Tokenizer::default();
         self.walk.depth = 0;
-        self.walk.found = 0;
+        self.walk.matched = 0;
         self.walk.member = None;
         self.walk.word.clear();
         self.walk.visitor = V::default();
@@ -187,44 +188,44 @@ impl<F: Copy, V: Visit<F>> Scanner<F, V> {
 }
 
 impl<F: Copy, V: Visit<F>> Walk<F, V> {
-    /// The innermost container, if it is on the way.
-    fn place(&self) -> Option<ScanLevel<F>> {
-        if self.found != self.depth {
+    /// The innermost container, if it matched.
+    fn innermost(&self) -> Option<ScanLevel<F>> {
+        if self.matched != self.depth {
             return None;
         }
-        self.path.get(self.found.checked_sub(1)?).copied().flatten()
+        self.path.get(self.matched.checked_sub(1)?).copied().flatten()
     }
 
-    /// What a string or a number means that stands here as a value.
+    /// What a string or number at the current position means.
     fn field(&self) -> Option<F> {
-        let place = self.place()?;
-        let node = if place.object { self.member? } else { return None };
+        let level = self.innermost()?;
+        let node = if level.object { self.member? } else { return None };
         Some(node.field)
     }
 }
 
 impl<F: Copy, V: Visit<F>> Tokens for Walk<F, V> {
     fn open(&mut self, object: bool) {
-        let node = match (self.depth, self.place()) {
+        let node = match (self.depth, self.innermost()) {
             (0, _) => object.then_some(self.root),
             (_, None) => None,
-            (_, Some(place)) if place.object => self.member.filter(|node| node.each != object),
-            (_, Some(place)) => object.then_some(place.node),
+            (_, Some(level)) if level.object => self.member.filter(|node| node.is_array != object),
+            (_, Some(level)) => object.then_some(level.node),
         };
-        let room = self.path.get_mut(self.found);
-        if let (true, Some(node), Some(room)) = (self.found == self.depth, node, room) {
+        let room = self.path.get_mut(self.matched);
+        if let (true, Some(node), Some(room)) = (self.matched == self.depth, node, room) {
             *room = Some(ScanLevel { node, object });
-            self.found = self.found.saturating_add(1);
+            self.matched = self.matched.saturating_add(1);
         }
         self.depth = self.depth.saturating_add(1);
         self.member = None;
     }
 
     fn close(&mut self) {
-        if let Some(place) = self.place() {
-            self.found = self.found.saturating_sub(1);
-            if place.object && place.node.each {
-                self.visitor.element(place.node.field);
+        if let Some(level) = self.innermost() {
+            self.matched = self.matched.saturating_sub(1);
+            if level.object && level.node.is_array {
+                self.visitor.element(level.node.field);
             }
         }
         self.depth = self.depth.saturating_sub(1);
@@ -234,7 +235,7 @@ impl<F: Copy, V: Visit<F>> Tokens for Walk<F, V> {
     fn string(&mut self, key: bool) -> bool {
         if key {
             self.word.clear();
-            self.place().is_some()
+            self.innermost().is_some()
         } else {
             self.field().is_some()
         }
@@ -255,8 +256,8 @@ impl<F: Copy, V: Visit<F>> Tokens for Walk<F, V> {
             }
             return;
         }
-        self.member = match (self.place(), self.word.bytes()) {
-            (Some(place), Some(word)) => place.node.members.iter().find(|node| node.key.as_bytes() == word),
+        self.member = match (self.innermost(), self.word.bytes()) {
+            (Some(level), Some(word)) => level.node.members.iter().find(|node| node.key.as_bytes() == word),
             _ => None,
         };
         if let Some(node) = self.member {

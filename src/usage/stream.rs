@@ -1,4 +1,4 @@
-//! The observer of an answer that is an event stream.
+//! Observes a response that is an event stream.
 
 use crate::eventstream::{DecodeError, Decoder, Head, MessageKind, MessageSink};
 use crate::usage::chunk::Chunk;
@@ -11,7 +11,7 @@ use crate::usage::scan::Scanner;
 use crate::usage::tokens::{Usage, UsageSource};
 use crate::usage::words::StreamException;
 
-/// Which operation's stream it is.
+/// The operation that a stream responds to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StreamKind {
     /// ConverseStream.
@@ -20,20 +20,21 @@ pub enum StreamKind {
     Invoke,
 }
 
-/// Reads an event stream. Memory: itself, under two kilobytes, and a message's headers where a chunk's end cuts them.
+/// Observes an event stream. It takes less than two kilobytes, plus the headers of a message that
+/// are split across chunks.
 #[derive(Clone, Debug)]
 pub struct StreamObserver {
     decoder: Decoder,
-    broken: Option<DecodeError>,
+    decode_error: Option<DecodeError>,
     messages: Messages,
 }
 
 impl StreamObserver {
-    /// An observer of a stream that begins.
+    /// Creates an observer for a new stream.
     pub fn new(kind: StreamKind) -> Self {
         Self {
             decoder: Decoder::default(),
-            broken: None,
+            decode_error: None,
             messages: Messages {
                 current: Current::Skipped,
                 document: match kind {
@@ -47,23 +48,28 @@ impl StreamObserver {
         }
     }
 
-    /// Looks at the next bytes. Whether the first content of the answer (text, reasoning, tool input) was among them:
-    /// true once at most, for the time to the first token.
+    /// Observes the next bytes. Returns whether they contain the first content of the response
+    /// (text, reasoning or tool input), for the time to the first token. It returns true at most
+    /// once.
     pub fn push(&mut self, chunk: &[u8]) -> bool {
-        if self.broken.is_some() {
+        if self.decode_error.is_some() {
             return false;
         }
         let before = self.messages.tally.metadata.characters;
-        self.broken = self.decoder.push(chunk, &mut self.messages).err();
+        self.decode_error = self.decoder.push(chunk, &mut self.messages).err();
         before == 0 && self.messages.tally.metadata.characters > 0
     }
 
-    /// What the stream said. `headers`: of the response. `request_bytes`: size of the request's body, for a guess.
+    /// Returns what the stream reported. An estimate is based on `request_bytes`, the size of the
+    /// request body.
     pub fn finish(&self, ending: Ending, headers: &HeaderUsage, request_bytes: u64) -> Observation {
         let tally = &self.messages.tally;
-        let unreadable = self.broken.map(UnreadableReason::Frame).or(tally.unreadable);
-        // A stream that has begun and ends cleanly, but without its account, was cut upstream of us.
-        let begun = tally.whole > 0 || !self.decoder.at_boundary();
+        let unreadable = self
+            .decode_error
+            .map(UnreadableReason::Frame)
+            .or(tally.unreadable);
+        // A stream that has begun and ends cleanly without reporting its usage was cut upstream.
+        let begun = tally.messages > 0 || !self.decoder.at_boundary();
         let cut = match tally.exception {
             Some(_) => tally.metadata.characters > 0,
             None => ending == Ending::Cut || begun,
@@ -74,20 +80,15 @@ impl StreamObserver {
         } else if unreadable.is_some() {
             (UsageSource::Unparsed, None)
         } else if cut {
-            (UsageSource::Estimated, Some(tally.guess(request_bytes)))
+            (UsageSource::Estimated, Some(tally.estimate(request_bytes)))
         } else {
             (UsageSource::Unknown, None)
         };
         Observation::new(numbers, unreadable, tally.exception, tally.metadata, headers)
     }
-
-    /// Messages read whole so far.
-    pub fn messages(&self) -> u64 {
-        self.messages.tally.whole
-    }
 }
 
-/// The messages of a stream, one after the other.
+/// Reads the messages of a stream.
 #[derive(Clone, Debug)]
 struct Messages {
     current: Current,
@@ -95,15 +96,15 @@ struct Messages {
     tally: StreamTally,
 }
 
-/// What the message is that is being read.
+/// The kind of the current message.
 #[derive(Clone, Copy, Debug)]
 enum Current {
     Skipped,
-    EventDocument,
+    Document,
     Exception(StreamException),
 }
 
-/// The payload that is being read, in the place of the one before.
+/// The payload of the current message. Each message reuses the scanner of the one before.
 #[allow(
     clippy::large_enum_variant,
     reason = "one per stream, never moved; it is large on 64-bit targets only"
@@ -114,7 +115,7 @@ enum EventDocument {
     Chunk(Scanner<UsageField, Chunk>),
 }
 
-/// What the whole messages said.
+/// What the complete messages reported.
 #[derive(Clone, Debug, Default)]
 struct StreamTally {
     exception: Option<StreamException>,
@@ -124,13 +125,13 @@ struct StreamTally {
     metadata: ResponseMetadata,
     /// The first message that could not be read.
     unreadable: Option<UnreadableReason>,
-    /// How many there were.
-    whole: u64,
+    /// Number of complete messages.
+    messages: u64,
 }
 
 impl StreamTally {
-    /// The account, once it is final. Bedrock's own metrics are what it bills; Anthropic's events add the lifetimes of
-    /// cache writes, which the metrics do not tell apart.
+    /// The usage, once it is final. Bedrock bills by its own metrics; Anthropic's events add the
+    /// lifetimes of cache writes, which the metrics lack.
     fn reported(&self) -> Option<Usage> {
         let events = self.usage.or(self.start);
         match (self.metrics.usage(), self.usage.output) {
@@ -140,7 +141,7 @@ impl StreamTally {
         }
     }
 
-    fn guess(&self, request_bytes: u64) -> Usage {
+    fn estimate(&self, request_bytes: u64) -> Usage {
         let events = self.metrics.or(self.usage).or(self.start);
         estimate(
             request_bytes,
@@ -150,7 +151,7 @@ impl StreamTally {
         )
     }
 
-    fn learn(&mut self, reading: &Reading) {
+    fn record(&mut self, reading: &Reading) {
         self.metadata = reading.metadata.after(self.metadata);
         if !reading.counted {
             return;
@@ -158,7 +159,7 @@ impl StreamTally {
         self.metrics = reading.metrics.or(self.metrics);
         self.start = reading.start.or(self.start);
         self.usage = reading.usage().or(self.usage);
-        // Anthropic's first event has counts that are no account.
+        // The counts in Anthropic's first event are not final.
         if reading.usage() != Counts::default() && self.usage.or(self.start).usage().is_none() {
             self.unreadable = self.unreadable.or(Some(UnreadableReason::Counts));
         }
@@ -166,17 +167,17 @@ impl StreamTally {
 }
 
 impl EventDocument {
-    /// Begins the next message, if it is one whose payload is read.
+    /// Starts the next message, if its payload matters.
     fn begin(&mut self, name: &str) -> Current {
         match (self, name) {
             (Self::Event(scanner), "contentBlockDelta" | "messageStop" | "metadata") => scanner.restart(),
             (Self::Chunk(scanner), "chunk") => scanner.restart(),
             _ => return Current::Skipped,
         }
-        Current::EventDocument
+        Current::Document
     }
 
-    /// What the payload said, now that it is whole; `None` if nothing.
+    /// Returns what the complete payload reported, or `None` if it had no content.
     fn reading(&self) -> Result<Option<&Reading>, UnreadableReason> {
         match self {
             Self::Event(scanner) if scanner.is_complete() => Ok(Some(scanner.visitor())),
@@ -198,22 +199,22 @@ impl MessageSink for Messages {
     }
 
     fn payload(&mut self, piece: &[u8]) {
-        // A malformed document is noticed at its end: the scanner stays malformed.
+        // Errors surface at the end of the document: a malformed scanner never completes.
         match (self.current, &mut self.document) {
-            (Current::EventDocument, EventDocument::Event(scanner)) => _ = scanner.push(piece),
-            (Current::EventDocument, EventDocument::Chunk(scanner)) => _ = scanner.push(piece),
+            (Current::Document, EventDocument::Event(scanner)) => _ = scanner.push(piece),
+            (Current::Document, EventDocument::Chunk(scanner)) => _ = scanner.push(piece),
             (Current::Exception(_) | Current::Skipped, _) => {}
         }
     }
 
     fn complete(&mut self) {
         let tally = &mut self.tally;
-        tally.whole = tally.whole.saturating_add(1);
+        tally.messages = tally.messages.saturating_add(1);
         match self.current {
             Current::Skipped => {}
             Current::Exception(exception) => tally.exception = tally.exception.or(Some(exception)),
-            Current::EventDocument => match self.document.reading() {
-                Ok(Some(reading)) => tally.learn(reading),
+            Current::Document => match self.document.reading() {
+                Ok(Some(reading)) => tally.record(reading),
                 Ok(None) => {}
                 Err(unreadable) => tally.unreadable = tally.unreadable.or(Some(unreadable)),
             },

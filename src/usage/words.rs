@@ -1,4 +1,4 @@
-//! AWS's words in a response, as closed enums: what is not known is `Other`.
+//! The values of AWS's string enums in responses. Unknown values become `Other`.
 
 macro_rules! words {
     ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $word:literal,)+ }) => {
@@ -6,7 +6,7 @@ macro_rules! words {
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         pub enum $name {
             $($(#[$variant_doc])* $variant,)+
-            /// A word that was not known when this was written.
+            /// Any other value.
             Other,
         }
 
@@ -14,7 +14,7 @@ macro_rules! words {
             /// Every variant.
             pub const ALL: &[Self] = &[$(Self::$variant,)+ Self::Other];
 
-            /// The variant of a word on the wire.
+            /// The variant for a value on the wire.
             pub fn from_word(word: &[u8]) -> Self {
                 match word {
                     $(word if word == $word.as_bytes() => Self::$variant,)+
@@ -22,7 +22,7 @@ macro_rules! words {
                 }
             }
 
-            /// The word on the wire; `other` for what was not known.
+            /// The value on the wire; `other` for unknown ones.
             pub fn as_str(self) -> &'static str {
                 match self {
                     $(Self::$variant => $word,)+
@@ -34,21 +34,21 @@ macro_rules! words {
 }
 
 words! {
-    /// Service tier that served a request; it changes the price.
+    /// The service tier that served a request. It affects the price.
     ServiceTier {
         /// The standard price.
         Default = "default",
-        /// Faster and dearer.
+        /// Faster and more expensive.
         Priority = "priority",
         /// Slower and cheaper.
         Flex = "flex",
         /// Reserved capacity.
         Reserved = "reserved",
-        /// A tier of price lists.
+        /// A tier that appears only in price lists.
         Balanced = "balanced",
-        /// Another name of `priority` in price lists.
+        /// The name of `priority` in price lists.
         Fast = "fast",
-        /// A tier of price lists.
+        /// A tier that appears only in price lists.
         Ultrafast = "ultrafast",
     }
 }
@@ -56,7 +56,7 @@ words! {
 words! {
     /// `performanceConfig.latency`.
     LatencyTier {
-        /// The usual.
+        /// The default.
         Standard = "standard",
         /// Latency-optimised inference.
         Optimized = "optimized",
@@ -66,25 +66,25 @@ words! {
 words! {
     /// Why the model stopped.
     StopReason {
-        /// It was done.
+        /// The response is complete.
         EndTurn = "end_turn",
-        /// It wants a tool to be called.
+        /// The model requests a tool call.
         ToolUse = "tool_use",
-        /// The request's own limit.
+        /// The token limit of the request was reached.
         MaxTokens = "max_tokens",
-        /// One of the request's stop sequences.
+        /// A stop sequence of the request was generated.
         StopSequence = "stop_sequence",
-        /// A guardrail stepped in.
+        /// A guardrail intervened.
         GuardrailIntervened = "guardrail_intervened",
-        /// A content filter stepped in.
+        /// A content filter intervened.
         ContentFiltered = "content_filtered",
-        /// The model's output could not be read.
+        /// The model's output was malformed.
         MalformedModelOutput = "malformed_model_output",
-        /// The model's tool call could not be read.
+        /// The model's tool call was malformed.
         MalformedToolUse = "malformed_tool_use",
         /// The context window is full.
         ModelContextWindowExceeded = "model_context_window_exceeded",
-        /// The model refused (Anthropic).
+        /// The model declined to respond (Anthropic).
         Refusal = "refusal",
         /// The model paused a long turn (Anthropic).
         PauseTurn = "pause_turn",
@@ -92,11 +92,12 @@ words! {
 }
 
 words! {
-    /// A failure inside a stream whose status was 200: `:exception-type`, or `:error-code` outside the model.
+    /// A failure within a stream whose status was 200: the `:exception-type`, or the `:error-code`
+    /// of an unmodeled error.
     StreamException {
         /// The service failed.
         InternalServer = "internalServerException",
-        /// The model failed while it was answering.
+        /// The model failed during the response.
         ModelStreamError = "modelStreamErrorException",
         /// The model took too long.
         ModelTimeout = "modelTimeoutException",
@@ -104,7 +105,7 @@ words! {
         ServiceUnavailable = "serviceUnavailableException",
         /// Too many requests or tokens.
         Throttling = "throttlingException",
-        /// The request was wrong.
+        /// The request was invalid.
         Validation = "validationException",
     }
 }

@@ -1,17 +1,17 @@
-//! Answers that are one document.
+//! Responses that are a single document.
 
 use super::super::*;
 use super::in_every_split;
 
 fn observe(body: &str, ending: Ending, headers: &[(&str, &str)]) -> Observation {
-    let mut tally = HeaderUsage::default();
+    let mut header_usage = HeaderUsage::default();
     for (name, value) in headers {
-        tally.header(name.as_bytes(), value.as_bytes());
+        header_usage.header(name.as_bytes(), value.as_bytes());
     }
     in_every_split(body.as_bytes(), |chunks| {
         let mut observer = BodyObserver::default();
         chunks.iter().for_each(|chunk| observer.push(chunk));
-        observer.finish(ending, &tally, 4000)
+        observer.finish(ending, &header_usage, 4000)
     })
 }
 
@@ -22,7 +22,7 @@ const CONVERSE: &str = r#"{"metrics":{"latencyMs":811},"output":{"message":{"con
   "serverToolUsage":{}}}"#;
 
 #[test]
-fn a_converse_answer_is_reported_in_every_split() {
+fn converse_usage_is_reported_for_every_split() {
     let observation = observe(CONVERSE, Ending::Whole, &[]);
     assert_eq!(
         observation,
@@ -49,7 +49,7 @@ fn a_converse_answer_is_reported_in_every_split() {
 }
 
 #[test]
-fn a_web_search_is_noticed_in_either_format() {
+fn a_web_search_is_detected_in_both_formats() {
     for (body, expected) in [
         (
             r#"{"usage":{"inputTokens":1,"outputTokens":1,"serverToolUsage":{}}}"#,
@@ -77,7 +77,7 @@ fn a_web_search_is_noticed_in_either_format() {
 }
 
 #[test]
-fn details_that_do_not_add_up_are_not_believed() {
+fn cache_details_that_do_not_add_up_are_ignored() {
     let body = CONVERSE.replace("\"inputTokens\":150", "\"inputTokens\":151");
     let usage = observe(&body, Ending::Whole, &[]).usage.unwrap();
     assert_eq!((usage.cache_write_5m, usage.cache_write_1h), (200, 0));
@@ -88,7 +88,7 @@ const ANTHROPIC: &str = r#"{"model":"claude","id":"msg_1","type":"message","role
   "cache_read_input_tokens":5,"cache_creation":{"ephemeral_5m_input_tokens":10,"ephemeral_1h_input_tokens":20},"output_tokens":7}}"#;
 
 #[test]
-fn an_anthropic_answer_is_reported_in_every_split() {
+fn anthropic_usage_is_reported_for_every_split() {
     let observation = observe(
         ANTHROPIC,
         Ending::Whole,
@@ -110,7 +110,7 @@ fn an_anthropic_answer_is_reported_in_every_split() {
 }
 
 #[test]
-fn cache_writes_of_no_known_lifetime_count_as_short_ones() {
+fn cache_writes_of_unknown_lifetime_count_as_five_minute_ones() {
     let body = ANTHROPIC.replace(
         "\"ephemeral_5m_input_tokens\":10",
         "\"ephemeral_5m_input_tokens\":4",
@@ -120,7 +120,7 @@ fn cache_writes_of_no_known_lifetime_count_as_short_ones() {
 }
 
 #[test]
-fn novas_own_format_is_reported() {
+fn nova_usage_is_reported() {
     let body = r#"{"output":{"message":{"content":[{"text":"a"}],"role":"assistant"}},"stopReason":"end_turn",
         "usage":{"inputTokens":4,"outputTokens":2,"totalTokens":6,"cacheReadInputTokenCount":3,"cacheWriteInputTokenCount":1}}"#;
     let usage = observe(body, Ending::Whole, &[]).usage.unwrap();
@@ -152,7 +152,7 @@ const FROM_HEADERS: Usage = Usage {
 };
 
 #[test]
-fn headers_count_where_the_body_does_not() {
+fn headers_are_used_if_the_body_reports_no_usage() {
     for body in [
         r#"{"embedding":[0.1,-2e-3],"inputTextTokenCount":12}"#,
         r#"{"usage":{"prompt_tokens":12,"completion_tokens":3}}"#,
@@ -178,14 +178,14 @@ fn headers_count_where_the_body_does_not() {
 }
 
 #[test]
-fn the_body_counts_before_the_headers() {
+fn the_body_takes_precedence_over_headers() {
     let observation = observe(ANTHROPIC, Ending::Whole, &HEADERS);
     assert_eq!(observation.source, UsageSource::Reported);
     assert_eq!(observation.usage.unwrap().cache_write_1h, 20);
 }
 
 #[test]
-fn headers_that_are_no_numbers_are_no_account() {
+fn invalid_counts_in_headers_are_ignored() {
     let wrong = [
         ("x-amzn-bedrock-input-token-count", "-1"),
         ("x-amzn-bedrock-output-token-count", "99999999999999999999"),
@@ -194,7 +194,7 @@ fn headers_that_are_no_numbers_are_no_account() {
 }
 
 #[test]
-fn what_cannot_be_read_is_unparsed_and_has_no_numbers() {
+fn a_malformed_body_is_unparsed_and_has_no_counts() {
     for (body, unreadable) in [
         ("not JSON".to_owned(), UnreadableReason::Json),
         (format!("{CONVERSE}x"), UnreadableReason::Json),
@@ -227,7 +227,7 @@ fn what_cannot_be_read_is_unparsed_and_has_no_numbers() {
 }
 
 #[test]
-fn an_answer_without_an_account_is_unknown() {
+fn a_body_without_usage_is_unknown() {
     for body in ["", "{}", r#"{"action":"NONE","outputs":[]}"#, "null", "7"] {
         let observation = observe(body, Ending::Whole, &[]);
         assert_eq!(
@@ -239,7 +239,7 @@ fn an_answer_without_an_account_is_unknown() {
 }
 
 #[test]
-fn a_cut_answer_is_estimated_from_what_was_seen() {
+fn a_cut_response_is_estimated_from_what_was_received() {
     let cut = CONVERSE.find("\"metrics\"").unwrap() + CONVERSE.find("\"}],").unwrap();
     let observation = observe(&CONVERSE[..cut], Ending::Cut, &[]);
     assert_eq!(observation.source, UsageSource::Estimated);
@@ -258,7 +258,7 @@ fn a_cut_answer_is_estimated_from_what_was_seen() {
             ..Usage::default()
         })
     );
-    // Cut behind its account: nothing is left to guess.
+    // Cut after the usage: nothing is left to estimate.
     let observation = observe(&CONVERSE[..CONVERSE.len() - 1], Ending::Cut, &[]);
     assert_eq!(observation.source, UsageSource::Reported);
 }
@@ -284,7 +284,7 @@ fn an_estimate_of_the_prompt_is_bounded() {
 }
 
 #[test]
-fn words_come_back_as_they_were_sent() {
+fn wire_values_round_trip() {
     for tier in ServiceTier::ALL {
         assert_eq!(ServiceTier::from_word(tier.as_str().as_bytes()), *tier);
     }
@@ -296,7 +296,7 @@ fn words_come_back_as_they_were_sent() {
 }
 
 #[test]
-fn the_observers_are_as_small_as_they_say() {
+fn the_observers_stay_within_their_documented_size() {
     assert!(size_of::<BodyObserver>() < 1024, "{}", size_of::<BodyObserver>());
     assert!(
         size_of::<StreamObserver>() < 2048,
@@ -306,7 +306,7 @@ fn the_observers_are_as_small_as_they_say() {
 }
 
 #[test]
-fn reasons_have_different_words() {
+fn unreadable_reasons_have_distinct_names() {
     let words: std::collections::BTreeSet<_> =
         UnreadableReason::all().map(UnreadableReason::as_str).collect();
     assert_eq!(words.len(), UnreadableReason::all().count());

@@ -1,4 +1,4 @@
-//! The tokenizer and the search against serde_json.
+//! Compares the tokenizer and the scanner with serde_json.
 
 use proptest::prelude::*;
 use serde_json::Value;
@@ -11,7 +11,7 @@ use super::{cut, escaped};
 use crate::checks;
 use crate::json::{MAX_DEPTH, Malformed, Tokenizer, Tokens};
 
-/// Rebuilds the document from its tokens. Literals have no token and come back as null.
+/// Records the tokens of a document. Literals produce none.
 #[derive(Default)]
 struct Rebuild(Vec<String>);
 
@@ -28,7 +28,7 @@ impl Tokens for Rebuild {
     }
     fn piece(&mut self, _key: bool, piece: &[u8]) {
         assert!(!piece.is_empty());
-        // Hex, because a piece may end inside a character.
+        // In hex, because a piece may end within a character.
         let text = self.0.last_mut().unwrap();
         text.push_str(&hex::encode(piece));
     }
@@ -47,18 +47,21 @@ fn tokens(chunks: &[&[u8]]) -> Result<Vec<String>, Malformed> {
     let (mut tokenizer, mut rebuild, mut outcome) = (Tokenizer::default(), Rebuild::default(), Ok(()));
     for chunk in chunks {
         let result = tokenizer.push(chunk, &mut rebuild);
-        assert!(outcome.is_ok() || result.is_err(), "malformed stays malformed");
+        assert!(
+            outcome.is_ok() || result.is_err(),
+            "a malformed document stays malformed"
+        );
         outcome = result;
     }
     outcome?;
-    // A number at the very end has no byte behind it that would end it.
+    // A number at the very end needs one more byte to end it.
     let complete = tokenizer.is_complete();
     let ended = tokenizer.push(b" ", &mut rebuild);
     assert_eq!(complete, ended.is_ok() && tokenizer.is_complete());
     if complete { Ok(rebuild.0) } else { Err(Malformed) }
 }
 
-/// The same tokens from serde_json's value (of a document without repeated keys).
+/// The expected tokens, from serde_json's value of a document without repeated keys.
 fn expected(value: &Value, into: &mut Vec<String>) {
     match value {
         Value::Null | Value::Bool(_) => {}
@@ -108,12 +111,12 @@ fn any_value() -> impl Strategy<Value = Value> {
     })
 }
 
-/// Draws a value with white space and escapes where JSON allows them.
-fn draw(value: &Value, space: &str, escapes: u64) -> String {
+/// Serializes a value with white space and escapes where JSON allows them.
+fn render(value: &Value, space: &str, escapes: u64) -> String {
     match value {
         Value::String(text) => escaped(text, escapes),
         Value::Array(values) => {
-            let values: Vec<_> = values.iter().map(|value| draw(value, space, escapes)).collect();
+            let values: Vec<_> = values.iter().map(|value| render(value, space, escapes)).collect();
             format!("[{space}{}{space}]", values.join(&format!("{space},{space}")))
         }
         Value::Object(members) => {
@@ -123,7 +126,7 @@ fn draw(value: &Value, space: &str, escapes: u64) -> String {
                     format!(
                         "{}{space}:{space}{}",
                         escaped(key, escapes),
-                        draw(value, space, escapes)
+                        render(value, space, escapes)
                     )
                 })
                 .collect();
@@ -133,7 +136,7 @@ fn draw(value: &Value, space: &str, escapes: u64) -> String {
     }
 }
 
-/// Pieces of JSON in any order: mostly wrong, but never far from right.
+/// JSON fragments in any order: mostly invalid, but never by much.
 fn near_json() -> impl Strategy<Value = String> {
     let piece = prop::sample::select(vec![
         "{",
@@ -179,13 +182,13 @@ fn near_json() -> impl Strategy<Value = String> {
 
 proptest! {
     #[test]
-    fn a_document_is_read_as_serde_json_reads_it(
+    fn a_document_is_read_as_by_serde_json(
         value in any_value(),
         space in "[ \t\r\n]{0,2}",
         escapes: u64,
         cuts in proptest::collection::vec(any::<prop::sample::Index>(), 0..8),
     ) {
-        let text = draw(&value, &space, escapes);
+        let text = render(&value, &space, escapes);
         let parsed: Value = serde_json::from_str(&text).unwrap();
         let mut wanted = Vec::new();
         expected(&parsed, &mut wanted);
@@ -195,21 +198,21 @@ proptest! {
     }
 
     #[test]
-    fn a_damaged_document_is_judged_as_serde_json_judges_it(
+    fn a_corrupted_document_is_judged_as_by_serde_json(
         value in any_value(),
-        place in any::<prop::sample::Index>(),
+        position in any::<prop::sample::Index>(),
         byte: u8,
         cuts in proptest::collection::vec(any::<prop::sample::Index>(), 0..4),
     ) {
         let mut text = value.to_string().into_bytes();
-        let place = place.index(text.len());
-        text[place] = byte;
+        let position = position.index(text.len());
+        text[position] = byte;
         same_verdict(&text, &cut(&text, &cuts));
-        same_verdict(&text[..place], &cut(&text[..place], &cuts));
+        same_verdict(&text[..position], &cut(&text[..position], &cuts));
     }
 
     #[test]
-    fn what_is_nearly_json_is_judged_as_serde_json_judges_it(text in near_json()) {
+    fn near_json_is_judged_as_by_serde_json(text in near_json()) {
         same_verdict(text.as_bytes(), &[text.as_bytes()]);
         same_verdict(text.as_bytes(), &text.as_bytes().chunks(1).collect::<Vec<_>>());
         let inside = format!("[{text}]");
@@ -220,7 +223,7 @@ proptest! {
 }
 
 #[test]
-fn nesting_is_bounded_where_serde_json_bounds_it() {
+fn nesting_has_the_limit_of_serde_json() {
     for depth in [MAX_DEPTH - 1, MAX_DEPTH, MAX_DEPTH + 1].map(|depth| usize::try_from(depth).unwrap()) {
         for (open, close) in [("[", "]"), ("{\"a\":[", "]}")] {
             let text = format!(
@@ -239,7 +242,7 @@ fn nesting_is_bounded_where_serde_json_bounds_it() {
 }
 
 #[test]
-fn surrogates_make_one_character_and_lone_ones_a_replacement() {
+fn surrogate_pairs_make_one_character_and_lone_ones_a_replacement() {
     for (json, text) in [
         (r#""\ud83d\ude00""#, "text:😀"),
         (r#""\ud83d""#, "text:\u{FFFD}"),
@@ -251,8 +254,8 @@ fn surrogates_make_one_character_and_lone_ones_a_replacement() {
     }
 }
 
-/// Keys of the answers and others, at places where they count and where they do not.
-fn any_answer() -> impl Strategy<Value = String> {
+/// Documents with the keys of responses and others, where they matter and where they do not.
+fn any_response() -> impl Strategy<Value = String> {
     let key = prop::sample::select(vec![
         "usage",
         "inputTokens",
@@ -288,7 +291,7 @@ fn any_answer() -> impl Strategy<Value = String> {
             let members: Vec<_> = members
                 .into_iter()
                 .map(|(key, value, escapes)| {
-                    // One key in four has escapes in it.
+                    // One key in four has escapes.
                     let escapes = if escapes < 64 { u64::from(escapes) } else { 0 };
                     format!("{}:{value}", escaped(key, escapes))
                 })
@@ -315,7 +318,7 @@ fn any_answer() -> impl Strategy<Value = String> {
             r#"{{"inputTokens":{input},"outputTokens":{output},"cacheWriteInputTokens":{write},"cacheDetails":{details}}}"#
         )
     });
-    proptest::collection::vec((key_of_answer(), prop_oneof![value, usage]), 0..7).prop_map(|members| {
+    proptest::collection::vec((response_key(), prop_oneof![value, usage]), 0..7).prop_map(|members| {
         let members: Vec<_> = members
             .iter()
             .map(|(key, value)| format!("\"{key}\":{value}"))
@@ -324,7 +327,7 @@ fn any_answer() -> impl Strategy<Value = String> {
     })
 }
 
-fn key_of_answer() -> impl Strategy<Value = &'static str> {
+fn response_key() -> impl Strategy<Value = &'static str> {
     prop::sample::select(vec![
         "usage",
         "usage",
@@ -350,8 +353,8 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 2000, ..ProptestConfig::default() })]
 
     #[test]
-    fn what_is_found_in_passing_is_what_the_whole_document_says(
-        text in any_answer(),
+    fn the_scanner_finds_what_the_parsed_document_holds(
+        text in any_response(),
         cuts in proptest::collection::vec(any::<prop::sample::Index>(), 0..6),
     ) {
         let parsed: Value = serde_json::from_str(&text).unwrap();
@@ -368,7 +371,7 @@ proptest! {
 }
 
 #[test]
-fn a_repeated_key_replaces_all_that_the_first_one_held() {
+fn a_repeated_key_replaces_everything_under_the_first() {
     let text = r#"{"usage":{"inputTokens":1,"outputTokens":2,"cacheReadInputTokens":3},
                    "usage":{"outputTokens":5,"inputTokens":4,"inputTokens":6}}"#;
     let usage = scan(&[text.as_bytes()]).usage();
@@ -385,7 +388,7 @@ fn a_repeated_key_replaces_all_that_the_first_one_held() {
 }
 
 #[test]
-fn usage_elsewhere_is_not_looked_at() {
+fn usage_elsewhere_is_ignored() {
     let usage = r#"{"inputTokens":1,"outputTokens":2}"#;
     for text in [
         format!(r#"{{"a":{{"usage":{usage}}}}}"#),

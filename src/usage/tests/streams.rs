@@ -1,4 +1,4 @@
-//! Answers that are event streams.
+//! Responses that are event streams.
 
 use aws_smithy_eventstream::frame::write_message_to;
 use aws_smithy_types::event_stream::{Header, HeaderValue, Message};
@@ -32,7 +32,7 @@ fn event(name: &str, payload: &str) -> Vec<u8> {
 
 fn chunk(payload: &str) -> Vec<u8> {
     let bytes = aws_smithy_types::base64::encode(payload);
-    // AWS escapes nothing here, but it may.
+    // AWS escapes nothing here, but could.
     event(
         "chunk",
         &format!(r#"{{"bytes":"{}","p":"abcdefgh"}}"#, bytes.replace('/', "\\/")),
@@ -86,7 +86,7 @@ fn converse() -> Vec<Vec<u8>> {
 }
 
 #[test]
-fn a_converse_stream_is_reported_in_every_split() {
+fn converse_stream_usage_is_reported_for_every_split() {
     let observation = observe(StreamKind::Converse, &converse(), Ending::Whole);
     assert_eq!(
         observation,
@@ -110,7 +110,7 @@ fn a_converse_stream_is_reported_in_every_split() {
 }
 
 #[test]
-fn a_stream_that_is_cut_is_estimated_wherever_it_is_cut() {
+fn a_cut_stream_is_estimated_wherever_it_is_cut() {
     let stream = converse().concat();
     let last = converse().pop().unwrap().len();
     for end in 0..stream.len() - last {
@@ -125,7 +125,7 @@ fn a_stream_that_is_cut_is_estimated_wherever_it_is_cut() {
             observation.characters.div_ceil(CHARACTERS_PER_TOKEN)
         );
     }
-    // Whole by its framing, but without its account.
+    // The framing is complete, but the usage is missing.
     let observation = observe(StreamKind::Converse, &converse()[..6], Ending::Whole);
     assert_eq!(observation.source, UsageSource::Estimated);
     assert_eq!(
@@ -147,10 +147,10 @@ fn a_stream_that_never_began_is_unknown() {
 }
 
 #[test]
-fn a_corrupt_frame_makes_it_unparsed_and_nothing_behind_it_counts() {
-    for place in 1..4 {
+fn a_corrupt_frame_makes_the_stream_unparsed_and_ends_its_reading() {
+    for index in 1..4 {
         let mut frames = converse();
-        *frames[place].last_mut().unwrap() ^= 1;
+        *frames[index].last_mut().unwrap() ^= 1;
         let observation = observe(StreamKind::Converse, &frames, Ending::Whole);
         assert_eq!(
             (observation.source, observation.usage),
@@ -162,14 +162,14 @@ fn a_corrupt_frame_makes_it_unparsed_and_nothing_behind_it_counts() {
         );
         assert!(observation.characters < 21);
     }
-    // An account whose own checksum is wrong is none.
+    // Usage in a corrupt frame does not count.
     let mut frames = converse();
     *frames[6].last_mut().unwrap() ^= 1;
     assert_eq!(
         observe(StreamKind::Converse, &frames, Ending::Whole).source,
         UsageSource::Unparsed
     );
-    // One that came before the damage is.
+    // Usage before a corrupt frame does.
     let mut frames = converse();
     frames.push(vec![0; 12]);
     assert_eq!(
@@ -179,7 +179,7 @@ fn a_corrupt_frame_makes_it_unparsed_and_nothing_behind_it_counts() {
 }
 
 #[test]
-fn an_event_that_is_no_json_makes_it_unparsed_only_if_it_was_needed() {
+fn an_event_that_is_not_json_makes_the_stream_unparsed_only_if_it_was_needed() {
     let mut frames = converse();
     frames[2] = event("contentBlockDelta", "{\"delta\":");
     assert_eq!(
@@ -210,7 +210,7 @@ fn exceptions_are_recorded_by_their_type() {
         assert_eq!(
             observation.source,
             UsageSource::Estimated,
-            "what was seen was billed"
+            "received content was billed"
         );
         let at_once = observe(StreamKind::Invoke, &[exception(known.as_str())], Ending::Whole);
         assert_eq!(
@@ -260,7 +260,7 @@ const ANTHROPIC: Usage = Usage {
 };
 
 #[test]
-fn an_anthropic_stream_is_reported_in_every_split() {
+fn anthropic_stream_usage_is_reported_for_every_split() {
     let observation = observe(StreamKind::Invoke, &anthropic(), Ending::Whole);
     assert_eq!(
         (observation.usage, observation.source),
@@ -271,7 +271,7 @@ fn an_anthropic_stream_is_reported_in_every_split() {
 }
 
 #[test]
-fn either_account_of_an_anthropic_stream_is_enough() {
+fn events_or_metrics_of_an_anthropic_stream_suffice() {
     let mut events_only = anthropic();
     events_only.truncate(7);
     assert_eq!(
@@ -293,14 +293,14 @@ fn either_account_of_an_anthropic_stream_is_enough() {
 }
 
 #[test]
-fn bedrocks_metrics_count_before_the_models_own_events() {
+fn bedrock_metrics_take_precedence_over_model_events() {
     let mut frames = anthropic();
     frames[6] = chunk(r#"{"type":"message_delta","delta":{},"usage":{"output_tokens":69}}"#);
     assert_eq!(
         observe(StreamKind::Invoke, &frames, Ending::Whole).usage,
         Some(ANTHROPIC)
     );
-    // A sum that is not the events' own has not their parts either.
+    // If the sums differ, the events' split by lifetime is not used.
     frames[7] = chunk(&format!("{{{METRICS}}}").replace("Count\":30", "Count\":31"));
     let usage = observe(StreamKind::Invoke, &frames, Ending::Whole).usage.unwrap();
     assert_eq!((usage.cache_write_5m, usage.cache_write_1h), (31, 0));
@@ -321,7 +321,7 @@ fn a_cut_anthropic_stream_keeps_the_prompt_that_was_reported() {
 }
 
 #[test]
-fn other_vendors_are_reported_by_bedrocks_metrics() {
+fn usage_of_other_vendors_comes_from_bedrock_metrics() {
     for text in [
         r#"{"outputText":"abcd","index":0"#,
         r#"{"generation":"abcd","prompt_token_count":null"#,
@@ -356,7 +356,7 @@ fn other_vendors_are_reported_by_bedrocks_metrics() {
 }
 
 #[test]
-fn a_chunk_that_is_no_base64_or_no_json_inside_is_unparsed() {
+fn a_chunk_with_invalid_base64_or_json_is_unparsed() {
     for (payload, unreadable) in [
         (r#"{"bytes":"e30_"}"#, UnreadableReason::Base64),
         (r#"{"bytes":"e30"#, UnreadableReason::Json),
