@@ -1,6 +1,6 @@
 //! A small generator for balancing: splitmix64 (Steele, Lea, Flood 2014). Not for anything secret.
 
-use crate::encoding::decimal::push_hexadecimal;
+use crate::encoding::hex;
 
 /// A stream of 64-bit values that depends on its seed alone.
 #[derive(Clone, Debug)]
@@ -27,8 +27,8 @@ impl Random {
         let version = (high & !0xF000) | 0x4000;
         let variant = (low & !(3 << 62)) | (2 << 62);
         let mut digits = String::with_capacity(32);
-        push_hexadecimal(&mut digits, version);
-        push_hexadecimal(&mut digits, variant);
+        hex::push_u64(&mut digits, version);
+        hex::push_u64(&mut digits, variant);
         let mut uuid = String::with_capacity(36);
         for (index, digit) in digits.chars().enumerate() {
             if matches!(index, 8 | 12 | 16 | 20) {

@@ -1,3 +1,3 @@
-//! Facts about Amazon Bedrock.
+//! Amazon Bedrock's own formats.
 
 pub mod model_id;

@@ -1,43 +1,44 @@
-//! Bedrock's model ids: what an id or ARN refers to, and which foundation model is behind it.
+//! Bedrock's model ids: what an id or ARN refers to, and its foundation model.
 //!
-//! The command and the filter both need this: the command for deployments, the filter where a wildcard lets the client
-//! name the model.
+//! The CLI uses this for configured deployments; the filter also does, because a wildcard lets the
+//! client name the model.
 
-/// Geographies of cross-region inference profiles, which precede the model's own id. The only list of them.
+/// Geographies of cross-region inference profiles, which prefix the id of the model.
 pub const GEOGRAPHIES: [&str; 9] = ["apac", "au", "ca", "eu", "global", "in", "jp", "us", "us-gov"];
 
 /// What a model id refers to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Referent<'a> {
-    /// A foundation model or a cross-region inference profile, by the id given here.
+    /// A foundation model or cross-region inference profile with this id.
     Named(&'a str),
-    /// An application inference profile. AWS knows its model, the ARN does not say it.
+    /// An application inference profile, whose ARN does not name the model.
     ApplicationProfile,
     /// Provisioned throughput.
     ProvisionedThroughput,
-    /// A custom model, which runs on provisioned throughput.
+    /// A custom model that runs on provisioned throughput.
     CustomModel,
     /// A custom model that is deployed on demand.
     CustomModelDeployment,
     /// An imported model.
     ImportedModel,
-    /// A stored prompt, which has a model of its own.
+    /// A stored prompt, which defines its own model.
     Prompt,
     /// A prompt router, which chooses a model for each request.
     PromptRouter,
-    /// An endpoint of SageMaker.
+    /// A SageMaker endpoint.
     Endpoint,
-    /// An ARN of any other kind.
+    /// Any other ARN.
     Unknown,
 }
 
 impl<'a> Referent<'a> {
-    /// What `id` refers to: an id or an ARN, not percent-encoded.
+    /// Parses a model id or ARN, which must not be percent-encoded.
     pub fn of(id: &'a str) -> Self {
         if !id.starts_with("arn:") {
             return Self::Named(id);
         }
-        // arn:partition:service:region:account:kind/id, where the id may contain colons and slashes.
+        // arn:partition:service:region:account:kind/id, where the id may contain colons and
+        // slashes.
         let resource = id.splitn(6, ':').nth(5).and_then(|text| text.split_once('/'));
         match resource {
             Some((_, "")) | None => Self::Unknown,
@@ -55,27 +56,29 @@ impl<'a> Referent<'a> {
     }
 }
 
-/// The id without the geography of a cross-region profile: `us.anthropic.…` → `anthropic.…`. `None` if it has none.
+/// Removes the geography of a cross-region inference profile: `us.anthropic.…` → `anthropic.…`.
+/// Returns `None` if there is none.
 pub fn without_geography(id: &str) -> Option<&str> {
     let (geography, model) = id.split_once('.')?;
-    // The id of a model begins with its provider.
+    // What follows must be a model id, which starts with its provider.
     (GEOGRAPHIES.contains(&geography) && model.contains('.')).then_some(model)
 }
 
-/// An application inference profile whose foundation model nobody has named.
+/// The foundation model of an application inference profile is not known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UnknownBase;
 
-/// The id to use for CountTokens, which takes foundation models only. `base` is the foundation model behind an ARN that
-/// does not name it, if that is known.
+/// Returns the id to use for CountTokens, which accepts only foundation models. `base` is the
+/// foundation model of an ARN that does not name it, if known.
 ///
-/// Everything else that CountTokens does not support goes to AWS as it is, which says so best.
+/// Other ids that CountTokens does not support are passed on unchanged, so that AWS reports the
+/// error.
 ///
 /// # Errors
 /// [`UnknownBase`] for an application inference profile without a `base`.
 pub fn counted<'a>(id: &'a str, base: Option<&'a str>) -> Result<&'a str, UnknownBase> {
     match (Referent::of(id), base) {
-        // The ARN of a foundation model is accepted as it is.
+        // CountTokens accepts the ARN of a foundation model.
         (Referent::Named(_), _) if id.contains(":foundation-model/") => Ok(id),
         (Referent::Named(model), _) => Ok(without_geography(model).unwrap_or(model)),
         (_, Some(base)) => Ok(base),
@@ -91,7 +94,7 @@ mod tests {
     const ACCOUNT: &str = "arn:aws:bedrock:us-east-1:123456789012";
 
     #[test]
-    fn every_kind_of_arn_is_recognised() {
+    fn every_kind_of_arn_is_recognized() {
         for (resource, expected) in [
             ("inference-profile/us.a.b:0", Referent::Named("us.a.b:0")),
             ("application-inference-profile/abc", Referent::ApplicationProfile),
@@ -125,18 +128,18 @@ mod tests {
     }
 
     #[test]
-    fn only_a_known_geography_before_a_whole_id_is_removed() {
+    fn only_a_known_geography_before_a_model_id_is_removed() {
         for geography in GEOGRAPHIES {
             assert_eq!(without_geography(&format!("{geography}.a.b:0")), Some("a.b:0"));
         }
-        // A provider may have the name of a geography, and versions have dots too.
+        // A provider may be named like a geography, and versions contain dots too.
         for id in ["us.nova", "zz.a.b", "a.b-2.5", "openai.gpt-5.4", "", "us.", "."] {
             assert_eq!(without_geography(id), None, "{id}");
         }
     }
 
     #[test]
-    fn tokens_are_counted_by_the_foundation_model() {
+    fn tokens_are_counted_for_the_foundation_model() {
         let foundation = "arn:aws:bedrock:us-east-1::foundation-model/a.b:0";
         let arn = |resource: &str| format!("{ACCOUNT}:{resource}");
         for (id, base, expected) in [

@@ -1,27 +1,28 @@
-//! Base64 (RFC 4648, the standard alphabet) in any split, a few bytes at a time.
+//! A streaming decoder for base64 (RFC 4648, standard alphabet).
 
-/// A character outside the alphabet, or behind the padding.
+/// A character is outside the alphabet or follows the padding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct NotBase64;
 
-/// A resumable decoder. It does not insist on padding: only the content counts here.
+/// A resumable decoder. Padding is optional.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Base64 {
-    /// Bits that do not make a byte yet.
+    /// Bits that do not make up a byte yet.
     bits: u32,
-    /// How many characters they came from: 0 to 3.
+    /// The number of characters these bits come from: 0 to 3.
     characters: u8,
     padding: bool,
 }
 
 impl Base64 {
-    /// Bytes decoded per call of `output`.
+    /// Maximum bytes per call of `output`.
     const BLOCK_BYTES: usize = 192;
 
-    /// Decodes the next characters and hands on what they are, in pieces; before an error, what stands in front of it.
+    /// Decodes the next characters and passes the bytes to `output`, in pieces. On an error,
+    /// `output` still receives what precedes it.
     pub(crate) fn push(&mut self, text: &[u8], mut output: impl FnMut(&[u8])) -> Result<(), NotBase64> {
         let mut block = [0; Self::BLOCK_BYTES];
-        // Four characters make three bytes, so this many fit with what is left from before.
+        // Four characters make three bytes, so a block has room for these and for bits left over.
         for piece in text.chunks(Self::BLOCK_BYTES) {
             let mut room = block.iter_mut();
             let mut length: usize = 0;
@@ -118,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_base64_is_refused() {
+    fn invalid_base64_is_refused() {
         for text in ["Zg-_", "Z g", "Zg==Zg", "\u{e9}"] {
             assert_eq!(decode([text]), Err(NotBase64), "{text}");
         }
@@ -126,7 +127,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_bytes_come_back_in_any_split(
+        fn any_bytes_round_trip_in_any_split(
             bytes in proptest::collection::vec(any::<u8>(), 0..600),
             cut in any::<prop::sample::Index>(),
         ) {

@@ -1,11 +1,11 @@
-//! Numbers as text, without the machinery of `std::fmt`, which is slow where it runs in every request.
+//! Decimal numbers, written without `std::fmt`, which is too slow for every request.
 
 /// Appends `number` in decimal.
 pub(crate) fn push_decimal(text: &mut String, number: u64) {
     push_padded(text, number, 1);
 }
 
-/// Appends `number` in decimal with at least `width` digits, of which there are 20 at most.
+/// Appends `number` in decimal, padded with zeros to at least `width` digits, up to 20.
 pub(crate) fn push_padded(text: &mut String, number: u64, width: usize) {
     let mut digits = [b'0'; 20];
     let mut left = number;
@@ -27,19 +27,11 @@ pub(crate) fn push_padded(text: &mut String, number: u64, width: usize) {
     );
 }
 
-/// Appends `number` thousandths in decimal, with all three decimals.
+/// Appends `number` thousandths in decimal, always with three decimals.
 pub(crate) fn push_thousandths(text: &mut String, number: u64) {
     push_decimal(text, number / 1000);
     text.push('.');
     push_padded(text, number % 1000, 3);
-}
-
-/// Appends the 16 hexadecimal digits of `number`.
-pub(crate) fn push_hexadecimal(text: &mut String, number: u64) {
-    for shift in (0..64).step_by(4).rev() {
-        let digit = u32::try_from((number >> shift) & 15).unwrap_or_default();
-        text.push(char::from_digit(digit, 16).unwrap_or('0'));
-    }
 }
 
 #[cfg(test)]
@@ -47,18 +39,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_read_as_the_standard_library_writes_them() {
+    fn numbers_match_the_standard_library() {
         for number in [0, 1, 9, 10, 12_345, u64::MAX - 1, u64::MAX] {
-            let (mut decimal, mut padded, mut hexadecimal) = (String::new(), String::new(), String::new());
+            let (mut decimal, mut padded, mut thousandths) = (String::new(), String::new(), String::new());
             push_decimal(&mut decimal, number);
             push_padded(&mut padded, number, 12);
-            push_hexadecimal(&mut hexadecimal, number);
+            push_thousandths(&mut thousandths, number);
             assert_eq!(decimal, number.to_string());
             assert_eq!(padded, format!("{number:012}"));
-            let mut thousandths = String::new();
-            push_thousandths(&mut thousandths, number);
             assert_eq!(thousandths, format!("{}.{:03}", number / 1000, number % 1000));
-            assert_eq!(hexadecimal, format!("{number:016x}"));
         }
     }
 }

@@ -1,5 +1,6 @@
-//! Text forms of bytes and numbers.
+//! Text encodings of bytes and numbers.
 
-pub mod base64;
-pub mod decimal;
+pub(crate) mod base64;
+pub(crate) mod decimal;
+pub(crate) mod hex;
 pub mod percent;

@@ -1,12 +1,13 @@
-//! CRC-32 as zlib, PNG and AWS's event streams use it (reflected polynomial 0xEDB88320).
+//! CRC-32 as used by zlib, PNG and AWS's event streams (reflected polynomial 0xEDB88320).
 //!
-//! Written out because the checksum of every streamed byte is the decoder's main cost: eight bytes a step, no branch,
-//! no unsafe code, 8 KiB of tables in the module.
+//! The checksum of every streamed byte is the decoder's main cost, so this reads eight bytes per
+//! step without branches, using 8 KiB of tables.
 
 const POLYNOMIAL: u32 = 0xEDB8_8320;
 const STEP_BYTES: usize = 8;
 
-/// `TABLES[k][b]`: what byte `b` does to the checksum when `k` bytes follow it in the same step.
+/// `TABLES[k][b]`: the effect on the checksum of byte `b` when `k` bytes follow it in the same
+/// step.
 static TABLES: [[u32; 256]; STEP_BYTES] = tables();
 
 #[expect(
@@ -62,19 +63,25 @@ impl Crc32 {
         crc.value()
     }
 
-    /// Adds the next bytes, in any split.
+    /// Adds the next bytes.
     pub fn update(&mut self, bytes: &[u8]) {
         let [t0, t1, t2, t3, t4, t5, t6, t7] = &TABLES;
         let (steps, rest) = bytes.as_chunks::<STEP_BYTES>();
         let mut crc = self.0;
         for &[a, b, c, d, e, f, g, h] in steps {
             let [a, b, c, d] = (crc ^ u32::from_le_bytes([a, b, c, d])).to_le_bytes();
-            crc =
-                at(t7, a) ^ at(t6, b) ^ at(t5, c) ^ at(t4, d) ^ at(t3, e) ^ at(t2, f) ^ at(t1, g) ^ at(t0, h);
+            crc = entry(t7, a)
+                ^ entry(t6, b)
+                ^ entry(t5, c)
+                ^ entry(t4, d)
+                ^ entry(t3, e)
+                ^ entry(t2, f)
+                ^ entry(t1, g)
+                ^ entry(t0, h);
         }
         for &byte in rest {
             let [low, ..] = crc.to_le_bytes();
-            crc = at(t0, low ^ byte) ^ (crc >> 8);
+            crc = entry(t0, low ^ byte) ^ (crc >> 8);
         }
         self.0 = crc;
     }
@@ -85,8 +92,8 @@ impl Crc32 {
     }
 }
 
-/// Never out of bounds: the compiler sees that a byte cannot be and drops the check.
-fn at(table: &[u32; 256], byte: u8) -> u32 {
+/// Never out of bounds: a byte cannot exceed the table, so the compiler drops the check.
+fn entry(table: &[u32; 256], byte: u8) -> u32 {
     table.get(usize::from(byte)).copied().unwrap_or_default()
 }
 
@@ -106,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn known_checksums_are_right() {
+    fn known_checksums_match() {
         assert_eq!(Crc32::of(b""), 0);
         assert_eq!(Crc32::of(b"123456789"), 0xCBF4_3926); // the check value of the CRC catalogues
         assert_eq!(
@@ -119,7 +126,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_tables_agree_with_the_definition_in_any_split(
+        fn the_tables_match_the_definition_for_any_split(
             bytes in proptest::collection::vec(any::<u8>(), 0..200),
             cut in any::<prop::sample::Index>(),
         ) {

@@ -1,4 +1,4 @@
-//! The state machine: bytes in any split, messages out.
+//! The decoder's state machine.
 
 use crate::eventstream::crc::Crc32;
 use crate::eventstream::error::DecodeError;
@@ -6,40 +6,43 @@ use crate::eventstream::header::Head;
 
 /// Largest block of headers: 128 KiB, the limit of AWS's own SDKs. Bedrock sends about 100 bytes.
 pub const MAX_HEADERS_BYTES: u32 = 128 * 1024;
-/// Largest message: a payload of 24 MiB, which AWS's SDKs allow, with the largest headers and the framing. Nothing of
-/// it is stored: the limit bounds how long a wrong length (with a right checksum) could keep the decoder in one message.
+/// Largest message: the 24 MiB payload that AWS's SDKs allow, the largest headers and the framing.
+/// Payloads are not stored; the limit bounds how long a wrong length with a valid checksum can keep
+/// the decoder in one message.
 pub const MAX_MESSAGE_BYTES: u32 = 24 * 1024 * 1024 + MAX_HEADERS_BYTES + FRAMING_BYTES;
 
 const PRELUDE_BYTES: usize = 12;
 const CHECKSUM_BYTES: usize = 4;
 const FRAMING_BYTES: u32 = 16;
 
-/// Who gets the messages. The calls of a message come in the order `begin`, `payload` (any number), `complete`.
+/// Receives messages. Each message causes one call of `begin`, any number of `payload` and, if its
+/// checksum is valid, one of `complete`.
 pub trait MessageSink {
-    /// The headers of a message are in, its checksum is not: what is learnt from here on must not count before
-    /// [`MessageSink::complete`], and a `begin` without it has been for nothing.
+    /// The headers of a message have arrived, but its checksum is not verified yet. Nothing read
+    /// from the message may be used before [`MessageSink::complete`], which may never be called.
     fn begin(&mut self, head: Head<'_>);
-    /// A piece of the payload, never empty. A payload that lies whole in one chunk is one piece.
+    /// A piece of the payload, never empty. A payload that lies within one chunk is a single piece.
     fn payload(&mut self, piece: &[u8]);
-    /// The message was whole and its checksum right.
+    /// The message is complete and its checksum valid.
     fn complete(&mut self);
 }
 
-/// A resumable decoder. Memory: itself, and the headers of a message whose headers are cut by a chunk's end.
+/// A resumable decoder. It allocates only for headers that are split across chunks.
 #[derive(Clone, Debug)]
 pub struct Decoder {
     phase: Phase,
     crc: Crc32,
-    /// Of the message being read.
+    /// Bytes of the current payload that have not arrived.
     payload_left: u32,
-    /// EventHeaders cut by the end of a chunk. Grows with what arrives, not with what a length promises.
+    /// Headers that are split across chunks. Grows with the bytes received, not with the announced
+    /// length.
     pub(super) headers: Vec<u8>,
 }
 
 #[derive(Clone, Debug)]
 enum Phase {
     Prelude(Partial<PRELUDE_BYTES>),
-    EventHeaders { length: usize },
+    Headers { length: usize },
     Payload,
     Checksum(Partial<CHECKSUM_BYTES>),
     Failed(DecodeError),
@@ -57,10 +60,10 @@ impl Default for Decoder {
 }
 
 impl Decoder {
-    /// Reads the next bytes of the stream.
+    /// Decodes the next bytes of the stream.
     ///
     /// # Errors
-    /// The first defect. From then on every call returns it again and reads nothing.
+    /// Returns the first error, and returns it again on every later call.
     pub fn push(&mut self, chunk: &[u8], sink: &mut impl MessageSink) -> Result<(), DecodeError> {
         let mut rest = chunk;
         loop {
@@ -76,7 +79,7 @@ impl Decoder {
         }
     }
 
-    /// Whether the stream could end here: between two messages, and without a defect.
+    /// Whether the stream may end here: between two messages and without an error.
     pub fn at_boundary(&self) -> bool {
         matches!(&self.phase, Phase::Prelude(partial) if partial.filled == 0)
     }
@@ -89,7 +92,7 @@ impl Decoder {
                 };
                 self.prelude(prelude)?;
             }
-            Phase::EventHeaders { length } => {
+            Phase::Headers { length } => {
                 let missing = length.saturating_sub(self.headers.len());
                 if self.headers.is_empty()
                     && let Some((block, left)) = rest.split_at_checked(missing)
@@ -140,7 +143,7 @@ impl Decoder {
         Ok(DecodeStep::Done)
     }
 
-    /// Checks the first twelve bytes of a message before anything is done on their word.
+    /// Validates the first twelve bytes of a message before relying on them.
     fn prelude(&mut self, prelude: [u8; PRELUDE_BYTES]) -> Result<(), DecodeError> {
         let [a, b, c, d, e, f, g, h, checksum @ ..] = prelude;
         if u32::from_be_bytes(checksum) != Crc32::of(&[a, b, c, d, e, f, g, h]) {
@@ -161,19 +164,19 @@ impl Decoder {
         let length = usize::try_from(headers).map_err(|_| DecodeError::HeadersLength)?;
         self.crc = Crc32::default();
         self.crc.update(&prelude);
-        self.phase = Phase::EventHeaders { length };
+        self.phase = Phase::Headers { length };
         Ok(())
     }
 }
 
 enum DecodeStep {
-    /// A part of a message is read: go on.
+    /// A part of the message has been read.
     Done,
-    /// Nothing more can be done without more bytes.
+    /// More bytes are needed.
     Starved,
 }
 
-/// A field of fixed length that may be cut by the end of a chunk.
+/// A field of fixed length that may be split across chunks.
 #[derive(Clone, Debug)]
 struct Partial<const N: usize> {
     bytes: [u8; N],
@@ -190,7 +193,7 @@ impl<const N: usize> Default for Partial<N> {
 }
 
 impl<const N: usize> Partial<N> {
-    /// Takes what is missing from `rest`; the field, once it is whole.
+    /// Takes the missing bytes from `rest`. Returns the field once it is complete.
     fn fill(&mut self, rest: &mut &[u8]) -> Option<[u8; N]> {
         if self.filled == 0
             && let Some((field, left)) = rest.split_first_chunk()

@@ -1,26 +1,28 @@
 //! Why an event stream cannot be decoded.
 
-/// Why a stream could not be read on. For counters: the stream itself reaches the client all the same.
+/// Why decoding stopped. This affects only counters: the stream still reaches the client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum DecodeError {
-    /// The checksum of a message's first eight bytes is wrong.
+    /// The checksum of a message's first eight bytes does not match.
     PreludeChecksum,
-    /// A message's length is below its framing or above [`MAX_MESSAGE_BYTES`](super::MAX_MESSAGE_BYTES).
+    /// The length of a message is less than its framing or greater than
+    /// [`MAX_MESSAGE_BYTES`](super::MAX_MESSAGE_BYTES).
     MessageLength,
-    /// The headers' length is above [`MAX_HEADERS_BYTES`](super::MAX_HEADERS_BYTES) or does not fit into the message.
+    /// The length of the headers is greater than [`MAX_HEADERS_BYTES`](super::MAX_HEADERS_BYTES) or
+    /// than that of the message.
     HeadersLength,
-    /// A header reaches past the end of the headers.
+    /// A header extends past the end of the headers.
     HeaderCut,
-    /// A header has a type that the protocol does not know.
+    /// The type of a header value is unknown.
     HeaderType,
-    /// A header's name or text is not UTF-8.
+    /// The name or text of a header is not UTF-8.
     HeaderText,
-    /// The checksum of a whole message is wrong.
+    /// The checksum of a message does not match.
     MessageChecksum,
 }
 
 impl DecodeError {
-    /// Every defect.
+    /// Every error.
     pub const ALL: [Self; 7] = [
         Self::PreludeChecksum,
         Self::MessageLength,
@@ -31,7 +33,7 @@ impl DecodeError {
         Self::MessageChecksum,
     ];
 
-    /// A stable word for it, for counters and logs.
+    /// A stable name for counters and logs.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::PreludeChecksum => "prelude_checksum",

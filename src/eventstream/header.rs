@@ -1,45 +1,45 @@
-//! The headers of one message.
+//! The headers of a message.
 
 use crate::eventstream::error::DecodeError;
 
-/// Whether a message is content, a modelled exception or an error outside the model (`:message-type`).
+/// Whether a message is an event, a modeled exception or an unmodeled error (`:message-type`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MessageKind {
-    /// `event`: named by `:event-type`.
+    /// `event`, named by `:event-type`.
     Event,
-    /// `exception`: named by `:exception-type`.
+    /// `exception`, named by `:exception-type`.
     Exception,
-    /// `error`: named by `:error-code`.
+    /// `error`, named by `:error-code`.
     Error,
-    /// No `:message-type`, or one that the protocol does not know.
+    /// The `:message-type` is missing or unknown.
     Other,
 }
 
-/// What a message's headers say it is. Borrows from the message.
+/// The kind, name and headers of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Head<'a> {
-    /// What sort of message it is.
+    /// The kind of the message.
     pub kind: MessageKind,
-    /// Its name (see [`MessageKind`]), empty where the header is missing.
+    /// The name (see [`MessageKind`]), empty if its header is missing.
     pub name: &'a str,
-    /// All headers, in their order.
+    /// All headers, in order.
     pub headers: EventHeaders<'a>,
 }
 
-/// A block of headers that has been checked.
+/// A validated block of headers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EventHeaders<'a>(&'a [u8]);
 
-/// One header.
+/// A header.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct EventHeader<'a> {
-    /// Its name: at most 255 bytes.
+    /// The name: at most 255 bytes.
     pub name: &'a str,
-    /// Its value.
+    /// The value.
     pub value: EventValue<'a>,
 }
 
-/// The value of a header, in the protocol's types.
+/// The value of a header, by its type in the protocol.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum EventValue<'a> {
     /// Types 0 (true) and 1 (false).
@@ -63,7 +63,7 @@ pub enum EventValue<'a> {
 }
 
 impl<'a> Head<'a> {
-    /// Checks a whole block of headers and finds the message's name in it.
+    /// Validates a complete block of headers and finds the name of the message.
     pub(super) fn parse(block: &'a [u8]) -> Result<Self, DecodeError> {
         let (mut message_type, mut event, mut exception, mut error) = ("", "", "", "");
         let mut rest = block;

@@ -1,4 +1,4 @@
-//! AWS's event stream framing (`application/vnd.amazon.eventstream`), read as it passes.
+//! AWS's event stream framing (`application/vnd.amazon.eventstream`), decoded incrementally.
 //!
 //! ```text
 //!   0        4            8             12                                        length - 4
@@ -7,11 +7,12 @@
 //!   │ u32 BE │ length u32 │ bytes 0…7   │               │                           │ all before  │
 //! ```
 //!
-//! The decoder only looks: it holds no payload, changes no byte and delays none. What arrives is handed on in pieces
-//! that borrow from the caller's chunk, and counts only when the message's checksum has been right ([`MessageSink`]). The
-//! first defect ends the decoding for good, because behind it no message boundary can be trusted.
+//! The decoder only observes: it buffers no payload and changes or delays no byte. Payloads are
+//! passed to a [`MessageSink`] in pieces that borrow from the caller's chunk, and must not be used
+//! before the checksum of the message is verified. The first error ends decoding for good, because
+//! no message boundary after it can be trusted.
 //!
-//! It does not encode, and it gives no meaning to events: `usage` does.
+//! Encoding is not supported. `usage` interprets the events.
 
 mod crc;
 mod decoder;

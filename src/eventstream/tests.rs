@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// What the sink was told, completed messages only.
+/// Records complete messages.
 #[derive(Clone, Debug, Default, PartialEq)]
 struct Seen {
     messages: Vec<TestMessage>,
@@ -25,7 +25,7 @@ struct TestMessage {
 
 impl MessageSink for Seen {
     fn begin(&mut self, head: Head<'_>) {
-        assert!(self.current.is_none(), "a message began inside another");
+        assert!(self.current.is_none(), "a message began within another");
         self.current = Some(TestMessage {
             kind: head.kind,
             name: head.name.to_owned(),
@@ -42,14 +42,14 @@ impl MessageSink for Seen {
         self.pieces += 1;
         self.current
             .as_mut()
-            .expect("a payload has a beginning")
+            .expect("payload without begin")
             .payload
             .extend_from_slice(piece);
     }
 
     fn complete(&mut self) {
         self.messages
-            .push(self.current.take().expect("what is completed has a beginning"));
+            .push(self.current.take().expect("complete without begin"));
     }
 }
 
@@ -71,7 +71,7 @@ fn smithy_value(value: EventValue<'_>) -> HeaderValue {
 
 type Decoded = (Vec<TestMessage>, Result<(), DecodeError>);
 
-/// Decodes chunks, and checks what holds for every stream on the way.
+/// Decodes chunks and checks the invariants of every stream.
 fn decode<'a>(chunks: impl IntoIterator<Item = &'a [u8]>) -> Decoded {
     let (mut decoder, mut seen, mut outcome) = (Decoder::default(), Seen::default(), Ok(()));
     for chunk in chunks {
@@ -117,14 +117,14 @@ fn event(name: &str, payload: &str) -> Vec<u8> {
     )
 }
 
-/// A frame with these lengths and a right prelude checksum.
+/// A prelude with the given lengths and a valid checksum.
 fn prelude(message: u32, headers: u32) -> Vec<u8> {
     let mut bytes = [message.to_be_bytes(), headers.to_be_bytes()].concat();
     bytes.extend(Crc32::of(&bytes).to_be_bytes());
     bytes
 }
 
-/// A frame around a block of headers that need not be right, with right checksums.
+/// A frame with valid checksums around a block of headers that may be invalid.
 fn frame(block: &[u8], payload: &[u8]) -> Vec<u8> {
     let length = u32::try_from(16 + block.len() + payload.len()).unwrap();
     let mut bytes = prelude(length, u32::try_from(block.len()).unwrap());
@@ -134,7 +134,7 @@ fn frame(block: &[u8], payload: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// AWS's own test data, inside the package of `aws-smithy-eventstream`.
+/// AWS's own test data, from the package of `aws-smithy-eventstream`.
 fn vectors() -> Vec<(String, Vec<u8>)> {
     let folder = package::folder("aws-smithy-eventstream").join("test_data");
     let mut files: Vec<_> = std::fs::read_dir(&folder)
@@ -157,11 +157,11 @@ fn vectors() -> Vec<(String, Vec<u8>)> {
 }
 
 #[test]
-fn every_vector_of_aws_has_its_outcome() {
+fn every_aws_vector_has_the_expected_outcome() {
     let vectors = vectors();
     assert!(vectors.len() >= 11, "found only {}", vectors.len());
     for (name, bytes) in vectors {
-        // A defect of the file's kind is refused with the error of that kind, and no file goes without an outcome.
+        // The error must match the defect in the file's name, and every file needs an outcome.
         let expected = match name.as_str() {
             name if name.starts_with("valid_") => Ok(()),
             "invalid_header_name_length"
@@ -224,7 +224,7 @@ fn smithy_message(bytes: &[u8]) -> TestMessage {
 }
 
 #[test]
-fn every_split_of_a_stream_gives_the_same_messages() {
+fn every_split_of_a_stream_yields_the_same_messages() {
     let stream = [
         event("messageStart", r#"{"role":"assistant"}"#),
         event("contentBlockDelta", r#"{"delta":{"text":"héllo"}}"#),
@@ -274,7 +274,7 @@ fn every_split_of_a_stream_gives_the_same_messages() {
 }
 
 #[test]
-fn a_payload_whole_in_a_chunk_is_handed_on_in_one_piece() {
+fn a_payload_within_one_chunk_is_passed_on_in_one_piece() {
     let (mut decoder, mut seen) = (Decoder::default(), Seen::default());
     let stream = [event("a", "{}"), event("b", &"x".repeat(5000))].concat();
     decoder.push(&stream, &mut seen).unwrap();
@@ -283,7 +283,7 @@ fn a_payload_whole_in_a_chunk_is_handed_on_in_one_piece() {
 }
 
 #[test]
-fn a_wrong_prelude_is_refused_at_byte_twelve_and_not_before() {
+fn an_invalid_prelude_is_refused_at_byte_twelve() {
     let mut bytes = event("a", "{}");
     bytes[11] ^= 1;
     assert_eq!(decode([&bytes[..11]]), (vec![], Ok(())));
@@ -294,7 +294,7 @@ fn a_wrong_prelude_is_refused_at_byte_twelve_and_not_before() {
 }
 
 #[test]
-fn the_limits_hold_at_their_edges() {
+fn the_limits_are_exact() {
     let at_prelude = |message, headers| decode([&prelude(message, headers)[..]]).1;
     assert_eq!(at_prelude(MAX_MESSAGE_BYTES - 1, 0), Ok(()));
     assert_eq!(at_prelude(MAX_MESSAGE_BYTES, 0), Ok(()));
@@ -317,7 +317,7 @@ fn the_limits_hold_at_their_edges() {
 }
 
 #[test]
-fn memory_grows_with_what_arrives_and_not_with_what_is_promised() {
+fn memory_grows_with_received_bytes_not_with_announced_lengths() {
     let (mut decoder, mut seen) = (Decoder::default(), Seen::default());
     decoder
         .push(&prelude(MAX_MESSAGE_BYTES, MAX_HEADERS_BYTES), &mut seen)
@@ -331,7 +331,7 @@ fn memory_grows_with_what_arrives_and_not_with_what_is_promised() {
 }
 
 #[test]
-fn a_defect_in_a_header_is_refused_before_the_payload() {
+fn an_invalid_header_is_refused_before_the_payload() {
     for (block, expected) in [
         (&[1][..], DecodeError::HeaderCut),
         (&[2, b'a'], DecodeError::HeaderCut),
@@ -353,7 +353,7 @@ fn a_defect_in_a_header_is_refused_before_the_payload() {
 }
 
 #[test]
-fn nothing_is_read_behind_a_defect() {
+fn nothing_is_read_after_an_error() {
     let mut bad = event("a", "{}");
     *bad.last_mut().unwrap() ^= 1;
     let stream = [event("first", "{}"), bad, event("third", "{}")].concat();
@@ -405,17 +405,20 @@ fn any_frame() -> impl Strategy<Value = Vec<u8>> {
     })
 }
 
-/// Cuts `bytes` at these places.
+/// Splits `bytes` at the given positions.
 fn cut<'a>(bytes: &'a [u8], cuts: &[prop::sample::Index]) -> Vec<&'a [u8]> {
-    let mut places: Vec<_> = cuts.iter().map(|cut| cut.index(bytes.len() + 1)).collect();
-    places.extend([0, bytes.len()]);
-    places.sort_unstable();
-    places.windows(2).map(|pair| &bytes[pair[0]..pair[1]]).collect()
+    let mut positions: Vec<_> = cuts.iter().map(|cut| cut.index(bytes.len() + 1)).collect();
+    positions.extend([0, bytes.len()]);
+    positions.sort_unstable();
+    positions
+        .windows(2)
+        .map(|pair| &bytes[pair[0]..pair[1]])
+        .collect()
 }
 
 proptest! {
     #[test]
-    fn what_aws_encodes_is_read_as_aws_reads_it(
+    fn frames_encoded_by_aws_are_decoded_as_by_aws(
         frames in proptest::collection::vec(any_frame(), 0..5),
         cuts in proptest::collection::vec(any::<prop::sample::Index>(), 0..8),
     ) {
@@ -425,24 +428,25 @@ proptest! {
     }
 
     #[test]
-    fn a_corrupted_frame_is_refused_where_aws_refuses_it(
+    fn a_corrupted_frame_is_refused_as_by_aws(
         frame in any_frame(),
-        place in any::<prop::sample::Index>(),
+        position in any::<prop::sample::Index>(),
         flip in 1u8..,
         cuts in proptest::collection::vec(any::<prop::sample::Index>(), 0..8),
     ) {
         let mut bytes = frame;
-        let place = place.index(bytes.len());
-        bytes[place] ^= flip;
+        let position = position.index(bytes.len());
+        bytes[position] ^= flip;
         let (messages, outcome) = decode(cut(&bytes, &cuts));
         prop_assert!(read_message_from(&bytes[..]).is_err());
         prop_assert_eq!(messages, []);
         prop_assert!(outcome.is_err());
     }
 
-    /// Blocks of headers that are mostly wrong, under right checksums: the only place where opinions could differ.
+    /// Mostly invalid headers under valid checksums: the only input on which the two decoders could
+    /// disagree.
     #[test]
-    fn any_block_of_headers_is_judged_as_aws_judges_it(
+    fn any_block_of_headers_is_judged_as_by_aws(
         block in prop_oneof![
             proptest::collection::vec(any::<u8>(), 0..40),
             proptest::collection::vec(0u8..12, 0..40),

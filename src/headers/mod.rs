@@ -1,19 +1,19 @@
-//! Request headers as the host hands them over, and which of the client's reach Bedrock.
+//! Request headers, and the selection of those that reach Bedrock.
 //!
-//! Names are lower-case (both of Envoy's codecs see to that); values are bytes and need not be UTF-8. A repeated
-//! header is several pairs.
+//! Envoy's codecs make names lower-case. Values are bytes and may not be UTF-8. A repeated header
+//! appears as several pairs.
 
 pub mod pairs;
 
-/// A header's name and value.
+/// The name and value of a header.
 pub type HeaderPair<'a> = (&'a [u8], &'a [u8]);
 
-/// The headers of one request, pseudo-headers included, in the order of their arrival.
+/// The headers of a request, including pseudo-headers, in the order of arrival.
 #[derive(Clone, Copy, Debug)]
 pub struct Headers<'a>(pub &'a [HeaderPair<'a>]);
 
 impl<'a> Headers<'a> {
-    /// Every value of a header.
+    /// All values of a header.
     pub fn all(self, name: &str) -> impl Iterator<Item = &'a [u8]> {
         self.0
             .iter()
@@ -21,10 +21,10 @@ impl<'a> Headers<'a> {
             .map(|(_, value)| *value)
     }
 
-    /// The only value of a header.
+    /// The value of a header that may occur once.
     ///
     /// # Errors
-    /// [`Repeated`] when there are several: which of them counts would be a guess, and the next hop's may differ.
+    /// [`Repeated`] if there are several. The next hop might choose a different one.
     pub fn only(self, name: &str) -> Result<Option<&'a [u8]>, Repeated> {
         let mut values = self.all(name);
         let first = values.next();
@@ -35,19 +35,21 @@ impl<'a> Headers<'a> {
         }
     }
 
-    /// The length of the body as the client declares it, if it does. Only good for deciding early: what arrives is counted.
+    /// The declared length of the body, if any. It only allows to decide early: the bytes that
+    /// arrive are counted.
     pub fn content_length(self) -> Option<u64> {
         let digits = std::str::from_utf8(self.all("content-length").next()?).ok()?;
         digits.parse().ok()
     }
 }
 
-/// A header that may occur once occurs several times.
+/// A header that may occur once is repeated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Repeated;
 
-/// Headers of the client that Bedrock may see. All others stay here: credentials above all, and whatever another
-/// signature was made over (`x-amz-*`, `amz-sdk-*`), which AWS would refuse beside ours.
+/// Client headers that are forwarded to Bedrock. All others are dropped, in particular credentials
+/// and headers of the client's own signature (`x-amz-*`, `amz-sdk-*`), which AWS would refuse next
+/// to the gateway's.
 const FORWARDED: [&str; 6] = [
     "content-type",
     "accept",
@@ -57,10 +59,10 @@ const FORWARDED: [&str; 6] = [
     "tracestate",
 ];
 
-/// Bedrock's own request headers: guardrail, trace, performance, service tier, metadata (aws.md §1).
+/// Bedrock's own request headers: guardrail, trace, performance, service tier and metadata.
 const FORWARDED_PREFIX: &str = "x-amzn-bedrock-";
 
-/// Whether a header of the client reaches Bedrock.
+/// Whether a client header is forwarded to Bedrock.
 pub fn is_forwarded(name: &[u8]) -> bool {
     FORWARDED.iter().any(|forwarded| forwarded.as_bytes() == name)
         || name.starts_with(FORWARDED_PREFIX.as_bytes())
@@ -71,7 +73,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_repeated_header_has_no_only_value() {
+    fn a_repeated_header_is_an_error() {
         let headers = [(&b"a"[..], &b"1"[..]), (b"b", b"2"), (b"a", b"3")];
         assert_eq!(Headers(&headers).only("a"), Err(Repeated));
         assert_eq!(Headers(&headers).only("b"), Ok(Some(&b"2"[..])));
@@ -79,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn a_declared_length_is_a_number_or_none() {
+    fn an_invalid_content_length_is_ignored() {
         for (value, expected) in [
             ("0", Some(0)),
             ("41943040", Some(41_943_040)),
@@ -96,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn bedrock_sees_the_headers_of_the_allow_list_only() {
+    fn only_headers_on_the_allow_list_are_forwarded() {
         for name in FORWARDED
             .into_iter()
             .chain(["x-amzn-bedrock-trace", "x-amzn-bedrock-guardrailidentifier"])

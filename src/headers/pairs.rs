@@ -1,4 +1,4 @@
-//! HeaderPair maps as the proxy-wasm ABI serialises them.
+//! Header maps in the wire format of the proxy-wasm ABI.
 //!
 //! ```text
 //!  count u32 | count × (name length u32, value length u32) | count × (name, NUL, value, NUL)     little endian
@@ -6,7 +6,7 @@
 
 use crate::headers::HeaderPair;
 
-/// Reads a serialised header map, or `None` if it is not one.
+/// Parses a serialized header map, or returns `None` if it is malformed.
 pub fn parse(bytes: &[u8]) -> Option<Vec<HeaderPair<'_>>> {
     if bytes.is_empty() {
         return Some(Vec::new());
@@ -31,7 +31,7 @@ fn number(bytes: &[u8]) -> Option<(usize, &[u8])> {
     Some((usize::try_from(u32::from_le_bytes(*first)).ok()?, rest))
 }
 
-/// Writes a header map. Lengths beyond `u32` cannot occur: linear memory ends there.
+/// Serializes a header map. Lengths always fit `u32`, like linear memory.
 pub fn serialise<'a>(pairs: impl Iterator<Item = HeaderPair<'a>> + Clone) -> Vec<u8> {
     let length = |text: &[u8]| u32::try_from(text.len()).unwrap_or(u32::MAX).to_le_bytes();
     let texts = |(name, value): HeaderPair<'_>| name.len().saturating_add(value.len()).saturating_add(10);
@@ -62,7 +62,7 @@ mod tests {
     const MAP: [HeaderPair<'_>; 3] = [(b"a", b""), (b":path", b"/x"), (b"a", b"\xff\0")];
 
     #[test]
-    fn what_is_written_is_read_back() {
+    fn a_map_round_trips() {
         let bytes = serialise(MAP.into_iter());
         assert_eq!(bytes.len(), bytes.capacity());
         assert_eq!(parse(&bytes).unwrap(), MAP);
@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn a_map_that_ends_early_anywhere_is_none() {
+    fn a_truncated_map_is_malformed() {
         let bytes = serialise(MAP.into_iter());
         for end in 1..bytes.len() {
             assert_eq!(parse(&bytes[..end]), None, "{end}");
@@ -79,10 +79,10 @@ mod tests {
     }
 
     #[test]
-    fn absurd_counts_and_lengths_are_none() {
+    fn excessive_counts_and_lengths_are_malformed() {
         let mut bytes = serialise(MAP.into_iter());
-        for at in 0..4 {
-            bytes[at] = 0xff;
+        for index in 0..4 {
+            bytes[index] = 0xff;
             assert_eq!(parse(&bytes), None);
         }
         let mut bytes = serialise(MAP.into_iter());

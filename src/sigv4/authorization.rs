@@ -1,4 +1,4 @@
-//! The authorization header, and the access key id in it.
+//! The `authorization` header and the access key id within.
 
 use std::fmt;
 
@@ -6,19 +6,23 @@ use crate::sigv4::canonical::CanonicalRequest;
 use crate::sigv4::key::SigningKey;
 use crate::sigv4::scope::{ALGORITHM, Scope, StringToSign};
 
-/// Longest access key id that AWS has: 128 characters.
+/// Longest access key id in AWS: 128 characters.
 const ACCESS_KEY_ID_MAX_BYTES: usize = 128;
 
-/// Room for everything in the header but its names and ids, so that its string grows only for unusual ones.
+/// Enough for usual region names, access key ids and signed headers, so that the string rarely
+/// grows.
 const CAPACITY_BYTES: usize = 288;
 
-/// The public half of an access key: 1 to 128 ASCII letters, digits, `_` and `-`, so that it cannot break the header.
+/// The public half of an access key. It consists of 1 to 128 ASCII letters, digits, `_` and `-`, so
+/// it is safe in a header.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AccessKeyId(String);
 
 impl AccessKeyId {
+    /// Validates an access key id.
+    ///
     /// # Errors
-    /// When `value` is empty, too long, or has another character.
+    /// If `value` is empty, too long or contains another character.
     pub fn new(value: impl Into<String>) -> Result<Self, InvalidAccessKeyId> {
         let value = value.into();
         let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
@@ -33,25 +37,26 @@ impl AccessKeyId {
         }
     }
 
-    /// Its text.
+    /// The access key id as a string.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// Why a text is no access key id. It does not hold the text: somebody may have put the secret in its place.
+/// Why a string is not an access key id. The string is not included: it may be a secret access key
+/// in the wrong field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum InvalidAccessKeyId {
-    /// There is none.
+    /// It is empty.
     Empty,
     /// It is longer than 128 bytes.
     TooLong {
-        /// Its length.
+        /// The length.
         bytes: usize,
     },
-    /// It has a character that is no ASCII letter, digit, `_` or `-`.
+    /// It contains a character other than ASCII letters, digits, `_` and `-`.
     Character {
-        /// Where, in bytes.
+        /// The offset of the character, in bytes.
         offset: usize,
     },
 }
@@ -69,10 +74,11 @@ impl fmt::Display for InvalidAccessKeyId {
 
 impl std::error::Error for InvalidAccessKeyId {}
 
-/// The value of the `authorization` header that signs `request`.
+/// Returns the value of the `authorization` header that signs `request`.
 ///
-/// `key` is the one of this `scope`, and `scope.date` is what the request sends as `x-amz-date`; that header, `host`, and
-/// the session token if there is one have to be among the request's headers. The string is all that is allocated.
+/// `key` must be derived for `scope`, and `scope.date` sent as `x-amz-date`. The headers of
+/// `request` must include `x-amz-date`, `host` and any session token. The only allocation is the
+/// returned string.
 pub fn authorize(
     key: &SigningKey,
     access_key_id: &AccessKeyId,
@@ -101,7 +107,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn access_key_ids_have_a_length_and_an_alphabet() {
+    fn access_key_ids_are_validated() {
         assert_eq!(
             AccessKeyId::new("AKIAIOSFODNN7EXAMPLE").unwrap().as_str(),
             "AKIAIOSFODNN7EXAMPLE"

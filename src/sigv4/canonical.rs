@@ -1,59 +1,62 @@
-//! The canonical request: what client and server agree was sent.
+//! The canonical request.
 
 use std::fmt;
 
 use sha2::{Digest, Sha256};
 
+use crate::encoding::hex;
 use crate::sigv4::headers::SignedHeaders;
 use crate::sigv4::payload::PayloadHash;
 use crate::sigv4::query::write_query;
-use crate::sigv4::sink::{ByteSink, as_text, hexadecimal};
+use crate::sigv4::sink::ByteSink;
 use crate::sigv4::uri::{PathNormalization, UriEncoding, write_uri};
 
-/// In what services differ.
+/// The rules that differ between services.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SigningOptions {
-    /// How often the path is encoded.
+    /// How often the path is percent-encoded.
     pub encoding: UriEncoding,
     /// Whether dot segments are resolved.
     pub normalization: PathNormalization,
 }
 
 impl SigningOptions {
-    /// Bedrock's. AWS resolves dot segments too; no path with one reaches the signer, so nothing is spent on them.
+    /// The options for Bedrock. AWS also resolves dot segments, but no path that contains any
+    /// reaches the signer.
     pub const BEDROCK: Self = Self {
         encoding: UriEncoding::Twice,
         normalization: PathNormalization::AsSent,
     };
 }
 
-/// A request as it goes on the wire, together with how its service reads it. `Debug` shows its redacted form.
+/// A request to sign. `Debug` omits what may hold credentials.
 #[derive(Clone, Copy)]
 pub struct CanonicalRequest<'a> {
-    /// In upper case.
+    /// The method, in upper case.
     pub method: &'a str,
-    /// As on the wire, without the query. Empty means `/`.
+    /// The path as sent, without the query. Empty means `/`.
     pub path: &'a [u8],
-    /// As on the wire, without `?`. Empty when there is none.
+    /// The query as sent, without `?`. May be empty.
     pub query: &'a [u8],
-    /// What the signature covers: at least `host`, and every `x-amz-*` header that is sent.
+    /// The headers that the signature covers: at least `host` and every `x-amz-*` header that is
+    /// sent.
     pub headers: SignedHeaders<'a>,
-    /// The hash of the whole body.
+    /// The hash of the body.
     pub payload: &'a PayloadHash,
-    /// How the service reads the path.
+    /// How the service canonicalizes the path.
     pub options: SigningOptions,
 }
 
 impl<'a> CanonicalRequest<'a> {
-    /// Its SHA-256. The text is never put together: its pieces go into the hash as they are found.
+    /// The SHA-256 of the canonical request. Its text is hashed piece by piece and never assembled.
     pub fn hash(&self) -> RequestHash {
         let mut hash = Sha256::new();
         self.write(&mut hash);
-        RequestHash(hexadecimal(&hash.finalize().into()))
+        RequestHash(hex::encode_digest(&hash.finalize().into()))
     }
 
-    /// Its text, byte for byte as hashed, **session token included**: for tests and for comparing with AWS's answer to
-    /// a signature mismatch. Never for a log.
+    /// The text, exactly as hashed. It **includes the session token** and must not be logged: it is
+    /// for tests and for comparison with AWS's response to a signature mismatch.
     pub fn text(&self) -> Vec<u8> {
         let mut text = Vec::new();
         self.write(&mut text);
@@ -75,7 +78,7 @@ impl<'a> CanonicalRequest<'a> {
     }
 }
 
-/// Without the headers and the query, which may hold credentials.
+/// Omits the headers and the query, which may hold credentials.
 impl fmt::Debug for CanonicalRequest<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("CanonicalRequest")
@@ -92,7 +95,7 @@ pub struct RequestHash([u8; 64]);
 impl RequestHash {
     /// The 64 digits.
     pub fn as_str(&self) -> &str {
-        as_text(&self.0)
+        hex::as_str(&self.0)
     }
 
     pub(super) fn as_bytes(&self) -> &[u8; 64] {
@@ -114,7 +117,7 @@ mod tests {
     use crate::sigv4::headers::SignedHeader;
 
     #[test]
-    fn debug_output_shows_no_credential() {
+    fn debug_output_omits_credentials() {
         let mut headers = [
             SignedHeader::new("host", b"example.com"),
             SignedHeader::new("x-amz-security-token", b"AQoDYXdz"),

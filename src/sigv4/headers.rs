@@ -1,10 +1,10 @@
-//! The canonical headers and the list of their names.
+//! The canonical headers and the list of signed headers.
 
 use std::fmt;
 
 use crate::sigv4::sink::ByteSink;
 
-/// A header to be signed, as it goes on the wire.
+/// A header to sign, as sent.
 #[derive(Clone, Copy)]
 pub struct SignedHeader<'a> {
     name: &'a str,
@@ -12,7 +12,7 @@ pub struct SignedHeader<'a> {
 }
 
 impl<'a> SignedHeader<'a> {
-    /// The name in any case; the value's bytes need not be text.
+    /// The name may be in any case, and the value may be any bytes.
     pub const fn new(name: &'a str, value: &'a [u8]) -> Self {
         Self { name, value }
     }
@@ -22,28 +22,28 @@ impl<'a> SignedHeader<'a> {
     }
 }
 
-/// Without the value, which may be a credential.
+/// Omits the value, which may be a credential.
 impl fmt::Debug for SignedHeader<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: [redacted]", self.name)
     }
 }
 
-/// The headers that a signature covers, in the order of their lower-cased names.
+/// The headers that a signature covers, sorted by lower-case name.
 #[derive(Clone, Copy, Debug)]
 pub struct SignedHeaders<'a>(&'a [SignedHeader<'a>]);
 
 impl<'a> SignedHeaders<'a> {
-    /// Sorts `headers` where they are. Headers of one name keep the order in which they will be sent.
+    /// Sorts `headers` in place. Headers with the same name keep the order in which they are sent.
     pub fn sort(headers: &'a mut [SignedHeader<'a>]) -> Self {
         headers.sort_by(|left, right| lowered(left.name).cmp(lowered(right.name)));
         Self(headers)
     }
 
-    /// Gives the names, lower-cased, each once and `;` between them, piece by piece.
+    /// Passes the `;`-separated list of lower-case names to `piece`, piece by piece.
     pub(super) fn each_name_piece(&self, mut piece: impl FnMut(&str)) {
-        for (at, same_name) in self.groups().enumerate() {
-            if at > 0 {
+        for (index, same_name) in self.groups().enumerate() {
+            if index > 0 {
                 piece(";");
             }
             if let Some(header) = same_name.first() {
@@ -52,14 +52,14 @@ impl<'a> SignedHeaders<'a> {
         }
     }
 
-    /// Writes one line for each name: `name:value,value`.
+    /// Writes one line per name: `name:value,value`.
     pub(super) fn write(&self, sink: &mut impl ByteSink) {
         for same_name in self.groups() {
-            for (at, header) in same_name.iter().enumerate() {
-                if at == 0 {
+            for (index, header) in same_name.iter().enumerate() {
+                if index == 0 {
                     each_lowered_piece(header.name, &mut |piece| sink.put(piece.as_bytes()));
                 }
-                sink.put(if at == 0 { b":" } else { b"," });
+                sink.put(if index == 0 { b":" } else { b"," });
                 write_value(header.value, sink);
             }
             sink.put(b"\n");
@@ -75,7 +75,7 @@ fn lowered(name: &str) -> impl Iterator<Item = u8> {
     name.bytes().map(|byte| byte.to_ascii_lowercase())
 }
 
-/// Gives `name` in lower case: whole if it is so already, as it always is on HTTP/2.
+/// Passes `name` in lower case to `piece`: in one piece if it already is, as always in HTTP/2.
 fn each_lowered_piece(name: &str, piece: &mut impl FnMut(&str)) {
     if !name.bytes().any(|byte| byte.is_ascii_uppercase()) {
         return piece(name);
@@ -85,15 +85,15 @@ fn each_lowered_piece(name: &str, piece: &mut impl FnMut(&str)) {
     }
 }
 
-/// Writes `value` without spaces around it and with each run of spaces inside it as one.
+/// Writes `value`, trimmed and with runs of spaces merged.
 fn write_value(value: &[u8], sink: &mut impl ByteSink) {
-    // Dates, hosts and session tokens have none: looking for one byte is much faster than looking for runs.
+    // Dates, hosts and session tokens have no spaces, and a search for a single byte is fast.
     if !value.contains(&b' ') {
         return sink.put(value);
     }
     let words = value.split(|&byte| byte == b' ').filter(|word| !word.is_empty());
-    for (at, word) in words.enumerate() {
-        if at > 0 {
+    for (index, word) in words.enumerate() {
+        if index > 0 {
             sink.put(b" ");
         }
         sink.put(word);
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_lowered_and_sorted_and_their_values_joined() {
+    fn names_are_lowercased_and_sorted_and_values_joined() {
         let (lines, names) = canonical(&mut [
             SignedHeader::new("X-Amz-Date", b"20150830T123600Z"),
             SignedHeader::new("My-Header", b"  b   c "),
@@ -131,19 +131,19 @@ mod tests {
     }
 
     #[test]
-    fn bytes_that_are_not_text_are_signed_as_they_are() {
+    fn bytes_that_are_not_ascii_are_signed_unchanged() {
         let (lines, names) = canonical(&mut [SignedHeader::new("é-É", b"\xff \xfe\0\t")]);
         assert_eq!(lines, b"\xc3\xa9-\xc3\x89:\xff \xfe\0\t\n");
         assert_eq!(names, "é-É");
     }
 
     #[test]
-    fn without_headers_there_is_nothing() {
+    fn no_headers_produce_no_output() {
         assert_eq!(canonical(&mut []), (Vec::new(), String::new()));
     }
 
     #[test]
-    fn debug_output_hides_values() {
+    fn debug_output_omits_values() {
         let mut headers = [
             SignedHeader::new("Host", b"example.com"),
             SignedHeader::new("X-Amz-Security-Token", b"AQoDYXdz"),

@@ -1,27 +1,27 @@
-//! The signing key, derived from a secret for one scope, and the signature that it makes.
+//! The signing key, derived from a secret for one scope, and the signatures it makes.
 
 use std::fmt;
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 
+use crate::encoding::hex;
 use crate::secret::Secret;
 use crate::sigv4::scope::{Scope, StringToSign, TERMINATION};
-use crate::sigv4::sink::{as_text, hexadecimal};
 
-/// SHA-256's block: the length to which HMAC pads its keys.
+/// The block size of SHA-256, to which HMAC pads its keys.
 const BLOCK_BYTES: usize = 64;
 
-/// The key of one secret, day, region and service.
+/// The key for one secret, day, region and service.
 ///
-/// It is kept as HMAC's state after both pads have been hashed, so a signature only copies it. As sensitive as the
-/// secret for the rest of its day; `Debug` tells nothing.
+/// It is stored as the HMAC state after both pads have been hashed, so signing only copies it. It
+/// is as sensitive as the secret for the rest of its day, and `Debug` redacts it.
 #[derive(Clone)]
 pub struct SigningKey(Hmac<Sha256>);
 
 impl SigningKey {
-    /// The specification's chain: secret → day → region → service → `aws4_request`. It costs twice what a
-    /// signature does: keep it in [`SigningKeys`](crate::sigv4::SigningKeys).
+    /// Derives the key: secret → day → region → service → `aws4_request`. This is twice as
+    /// expensive as signing: cache the key in [`SigningKeys`](crate::sigv4::SigningKeys).
     pub fn derive(secret: &Secret, scope: &Scope<'_>) -> Self {
         let day = scope.date.day();
         let links = [day.as_str(), scope.region, scope.service, TERMINATION];
@@ -46,8 +46,8 @@ impl fmt::Debug for SigningKey {
     }
 }
 
-/// HMAC under the key that `parts` make up. Written so that no length is an error: keys are padded to a block by
-/// definition, and hashed first when they are longer.
+/// HMAC with the concatenation of `parts` as its key. Unlike `Hmac::new_from_slice`, it cannot
+/// fail: keys are padded to a block, and longer ones are hashed first.
 fn keyed(parts: &[&[u8]]) -> Hmac<Sha256> {
     let mut block = [0; BLOCK_BYTES];
     let fits = parts.iter().map(|part| part.len()).sum::<usize>() <= BLOCK_BYTES;
@@ -66,7 +66,8 @@ fn keyed(parts: &[&[u8]]) -> Hmac<Sha256> {
     Hmac::new(&block.into())
 }
 
-/// A signature. To compare two, compare their digests with [`equal_digests`](crate::secret::equal_digests).
+/// A signature. Compare signatures with [`equal_digests`](crate::secret::equal_digests), in
+/// constant time.
 #[derive(Clone, Copy)]
 pub struct Signature([u8; 32]);
 
@@ -76,15 +77,15 @@ impl Signature {
         &self.0
     }
 
-    /// Appends its 64 lower-case hexadecimal digits.
+    /// Appends the 64 lower-case hexadecimal digits.
     pub fn write_hexadecimal(&self, text: &mut String) {
-        text.push_str(as_text(&hexadecimal(&self.0)));
+        text.push_str(hex::as_str(&hex::encode_digest(&self.0)));
     }
 }
 
 impl fmt::Debug for Signature {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(as_text(&hexadecimal(&self.0)))
+        f.write_str(hex::as_str(&hex::encode_digest(&self.0)))
     }
 }
 
@@ -95,7 +96,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_longest_key_of_one_block_and_its_neighbours_are_keyed_as_hmac_says() {
+    fn keys_around_the_block_size_match_hmac() {
         for length in [0, 1, 32, 63, 64, 65, 200] {
             let key = vec![b'k'; length];
             let theirs = Hmac::<Sha256>::new_from_slice(&key)
@@ -107,14 +108,14 @@ mod tests {
                 assert_eq!(
                     ours.into_bytes(),
                     theirs.clone().into_bytes(),
-                    "{length} bytes cut at {cut}"
+                    "{length} bytes split at {cut}"
                 );
             }
         }
     }
 
     #[test]
-    fn debug_tells_nothing_about_a_key() {
+    fn debug_output_redacts_the_key() {
         let date = crate::time::UnixTime::from_nanoseconds(0).amz_date();
         let scope = Scope {
             date,
@@ -127,10 +128,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_signature_is_shown_as_its_bytes(bytes: [u8; 32]) {
+        fn a_signature_is_written_in_hexadecimal(bytes: [u8; 32]) {
             let mut text = String::new();
             Signature(bytes).write_hexadecimal(&mut text);
-            prop_assert_eq!(&text, &hex::encode(bytes));
+            prop_assert_eq!(&text, &::hex::encode(bytes));
             prop_assert_eq!(format!("{:?}", Signature(bytes)), text);
         }
     }

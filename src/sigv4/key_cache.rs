@@ -1,29 +1,30 @@
-//! Signing keys of today, ready to use.
+//! A cache of signing keys.
 
 use crate::secret::Secret;
 use crate::sigv4::key::SigningKey;
 use crate::sigv4::scope::Scope;
 use crate::time::Day;
 
-/// Most keys that are kept: about a quarter of a megabyte. Credentials and regions come from the configuration, so
-/// only an extraordinary one has so many pairs; it loses speed, not correctness.
+/// Maximum number of cached keys, about a quarter of a megabyte. Credentials and regions come from
+/// the configuration, so only an extraordinary one exceeds it, at the cost of speed.
 pub const SIGNING_KEYS_MAX: usize = 1024;
 
-/// Which secret: an integer that the caller gives to each secret it has.
+/// Identifies a secret: an integer that the caller assigns.
 ///
-/// It stands for the **secret**, not for a place in the configuration: when credentials are replaced or rotate, the new
-/// ones need an id that was never used before, or requests would be signed with the old secret's keys until midnight.
+/// It identifies the **secret**, not its position in the configuration. Replaced or rotated
+/// credentials need an id that was never used before, or requests would be signed with the keys of
+/// the old secret until midnight UTC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CredentialId(pub u32);
 
 /// The derived keys of one day, by credential, region and service.
 ///
-/// It holds keys of a single day: the first request of another one drops them all. At [`SIGNING_KEYS_MAX`] all are
-/// dropped as well, since deriving a key again takes microseconds.
+/// The first request of another day drops all keys. So does reaching [`SIGNING_KEYS_MAX`], since
+/// deriving a key again takes only microseconds.
 #[derive(Debug, Default)]
 pub struct SigningKeys {
     day: Option<Day>,
-    /// In the order of `CachedKey::place`.
+    /// Sorted by `CachedKey::identity`.
     entries: Vec<CachedKey>,
 }
 
@@ -36,30 +37,31 @@ struct CachedKey {
 }
 
 impl CachedKey {
-    fn place(&self) -> (CredentialId, &str, &str) {
+    fn identity(&self) -> (CredentialId, &str, &str) {
         (self.credential, &self.region, &self.service)
     }
 }
 
 impl SigningKeys {
-    /// The key of `secret`, which `credential` stands for, in `scope`: kept from an earlier request, or derived now.
+    /// Returns the key of `secret` for `scope`, from the cache if possible. `credential` identifies
+    /// `secret`.
     pub fn key(&mut self, credential: CredentialId, secret: &Secret, scope: &Scope<'_>) -> SigningKey {
         let day = scope.date.day();
         if self.day != Some(day) {
             self.day = Some(day);
             self.entries.clear();
         }
-        let place = (credential, scope.region, scope.service);
-        let at = self.entries.partition_point(|entry| entry.place() < place);
-        if let Some(entry) = self.entries.get(at)
-            && entry.place() == place
+        let identity = (credential, scope.region, scope.service);
+        let index = self.entries.partition_point(|entry| entry.identity() < identity);
+        if let Some(entry) = self.entries.get(index)
+            && entry.identity() == identity
         {
             return entry.key.clone();
         }
         let key = SigningKey::derive(secret, scope);
         let (region, service) = (scope.region.into(), scope.service.into());
-        self.keep(
-            at,
+        self.insert(
+            index,
             CachedKey {
                 credential,
                 region,
@@ -70,12 +72,12 @@ impl SigningKeys {
         key
     }
 
-    fn keep(&mut self, at: usize, entry: CachedKey) {
+    fn insert(&mut self, index: usize, entry: CachedKey) {
         if self.entries.len() >= SIGNING_KEYS_MAX {
             self.entries.clear();
             self.entries.push(entry);
         } else {
-            self.entries.insert(at, entry);
+            self.entries.insert(index, entry);
         }
     }
 }
@@ -99,7 +101,7 @@ mod tests {
         }
     }
 
-    /// What tells two keys apart.
+    /// A signature, by which two keys can be compared.
     fn fingerprint(key: &SigningKey) -> [u8; 32] {
         let request = CanonicalRequest {
             method: "POST",
@@ -121,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_change_at_midnight_of_utc() {
+    fn keys_change_at_midnight_utc() {
         let (mut keys, secret) = (SigningKeys::default(), Secret::new("secret"));
         let (before, after) = (scope(MIDNIGHT - 1, "us-east-1"), scope(MIDNIGHT, "us-east-1"));
         let old = fingerprint(&keys.key(CredentialId(1), &secret, &before));
@@ -134,18 +136,18 @@ mod tests {
     }
 
     #[test]
-    fn a_kept_key_is_not_derived_again() {
+    fn a_cached_key_is_not_derived_again() {
         let mut keys = SigningKeys::default();
         let scope = scope(MIDNIGHT, "us-east-1");
         let first = fingerprint(&keys.key(CredentialId(1), &Secret::new("secret"), &scope));
-        // Only a kept key explains that another secret under the same id makes no difference.
-        let second = fingerprint(&keys.key(CredentialId(1), &Secret::new("never looked at"), &scope));
+        // With the same id, a different secret makes no difference: the key comes from the cache.
+        let second = fingerprint(&keys.key(CredentialId(1), &Secret::new("never used"), &scope));
         assert_eq!(first, second);
         assert_eq!(keys.entries.len(), 1);
     }
 
     #[test]
-    fn replaced_credentials_with_their_new_id_never_meet_an_old_key() {
+    fn replaced_credentials_with_a_new_id_never_get_an_old_key() {
         let mut keys = SigningKeys::default();
         let scope = scope(MIDNIGHT, "us-east-1");
         let (old, new) = (Secret::new("old"), Secret::new("new"));
@@ -155,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn credential_region_and_service_each_have_their_own_key() {
+    fn each_credential_region_and_service_has_its_own_key() {
         let mut keys = SigningKeys::default();
         let secrets = [Secret::new("a"), Secret::new("b"), Secret::new("c")];
         for _ in 0..2 {
@@ -173,11 +175,11 @@ mod tests {
             }
         }
         assert_eq!(keys.entries.len(), 18);
-        assert!(keys.entries.is_sorted_by_key(|entry| entry.place().0));
+        assert!(keys.entries.is_sorted_by_key(|entry| entry.identity().0));
     }
 
     #[test]
-    fn the_number_of_keys_is_limited_and_the_next_one_is_right() {
+    fn the_number_of_keys_is_limited_and_later_keys_are_correct() {
         let mut keys = SigningKeys::default();
         let (secret, scope) = (Secret::new("secret"), scope(MIDNIGHT, "us-east-1"));
         for (id, expected) in [

@@ -1,11 +1,11 @@
-//! AWS Signature Version 4 in headers: canonical request → string to sign → signing key → signature →
-//! `Authorization`.
+//! AWS Signature Version 4 in headers: canonical request → string to sign → signing key → signature
+//! → `Authorization`.
 //!
-//! Deliberately not here: signatures in the query string (presigned URLs), signed chunks and trailers,
-//! `UNSIGNED-PAYLOAD` and SigV4a, none of which Bedrock takes from this gateway. Nothing is sent or read here either: the
-//! caller puts the very bytes that it signs on the wire.
+//! Signatures in the query string (presigned URLs), signed chunks and trailers, `UNSIGNED-PAYLOAD`
+//! and SigV4a are not supported, because the gateway does not need them. The caller sends exactly
+//! the bytes that it signs.
 //!
-//! Whether a session token or the payload's hash is signed is not a setting: it is signed when it is among the headers.
+//! The session token and the payload hash are signed if they are among the headers.
 //!
 //! ```
 //! use envoy_bedrock::secret::Secret;

@@ -1,24 +1,24 @@
-//! The hash of a request's body, taken while the body arrives.
+//! The hash of a request body, computed while the body arrives.
 
 use std::fmt;
 
 use sha2::{Digest, Sha256};
 
-use crate::sigv4::sink::{as_text, hexadecimal};
+use crate::encoding::hex;
 
-/// Hashes a body chunk by chunk. How it is cut makes no difference.
+/// Hashes a body in chunks of any size.
 #[derive(Clone, Default)]
 pub struct PayloadHasher(Sha256);
 
 impl PayloadHasher {
-    /// Appends the next chunk.
+    /// Hashes the next chunk.
     pub fn update(&mut self, chunk: &[u8]) {
         self.0.update(chunk);
     }
 
-    /// The hash of all chunks.
+    /// Returns the hash of all chunks.
     pub fn finish(self) -> PayloadHash {
-        PayloadHash(hexadecimal(&self.0.finalize().into()))
+        PayloadHash(hex::encode_digest(&self.0.finalize().into()))
     }
 }
 
@@ -28,24 +28,24 @@ impl fmt::Debug for PayloadHasher {
     }
 }
 
-/// SHA-256 of a body, in 64 lower-case hexadecimal digits.
+/// The SHA-256 of a body, as 64 lower-case hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct PayloadHash([u8; 64]);
 
 impl PayloadHash {
-    /// The hash of a whole body.
+    /// The hash of a complete body.
     pub fn of(body: &[u8]) -> Self {
-        Self(hexadecimal(&Sha256::digest(body).into()))
+        Self(hex::encode_digest(&Sha256::digest(body).into()))
     }
 
-    /// The digits: the value of `x-amz-content-sha256`, where that is sent.
+    /// The digits, as sent in `x-amz-content-sha256`.
     pub fn as_bytes(&self) -> &[u8; 64] {
         &self.0
     }
 
-    /// The digits, as text.
+    /// The digits as a string.
     pub fn as_str(&self) -> &str {
-        as_text(&self.0)
+        hex::as_str(&self.0)
     }
 }
 
@@ -62,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn known_bodies_have_their_published_hashes() {
+    fn known_hashes_match() {
         let empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
         let abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
         assert_eq!(PayloadHasher::default().finish().as_str(), empty);
@@ -70,8 +70,8 @@ mod tests {
     }
 
     #[test]
-    fn a_body_cut_anywhere_has_the_hash_of_the_whole() {
-        // Three blocks of SHA-256 and a rest: each kind of border is crossed.
+    fn every_split_of_a_body_has_the_same_hash() {
+        // Three SHA-256 blocks and a remainder, so that every kind of boundary is crossed.
         let body: Vec<u8> = (0..=210).collect();
         let whole = PayloadHash::of(&body);
         for first in 0..=body.len() {
@@ -80,14 +80,14 @@ mod tests {
                 for chunk in [&body[..first], &body[first..second], &body[second..]] {
                     hasher.update(chunk);
                 }
-                assert_eq!(hasher.finish(), whole, "cut at {first} and {second}");
+                assert_eq!(hasher.finish(), whole, "split at {first} and {second}");
             }
         }
     }
 
     proptest! {
         #[test]
-        fn a_body_in_random_chunks_has_the_hash_of_the_whole(
+        fn random_chunks_have_the_hash_of_the_whole_body(
             chunks in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..200), 0..40),
         ) {
             let mut hasher = PayloadHasher::default();

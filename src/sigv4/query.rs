@@ -1,12 +1,14 @@
-//! The canonical query string. The gateway sends none upstream; a signature to verify may cover one.
+//! The canonical query string. The gateway sends none upstream, but a signature to verify may cover
+//! one.
 
+use crate::encoding::percent;
 use crate::sigv4::sink::ByteSink;
-use crate::sigv4::uri::percent_encode;
 
-/// Writes the canonical form of `query` (as on the wire, without `?`): pairs decoded, encoded once, and sorted.
+/// Writes the canonical form of `query`, which is as sent, without `?`: its pairs are decoded,
+/// encoded again and sorted.
 ///
-/// As AWS's own signers read it, `+` is a space, `a` means `a=`, empty pairs are nothing, and a `%` without two
-/// hexadecimal digits stands for itself. Allocates, unless the query is empty.
+/// As in AWS's own signers, `+` is a space, `a` means `a=`, empty pairs are dropped, and a `%`
+/// without two hexadecimal digits stands for itself. Allocates unless the query is empty.
 pub(super) fn write_query(query: &[u8], sink: &mut impl ByteSink) {
     let mut pairs: Vec<(Vec<u8>, Vec<u8>)> = query
         .split(|&byte| byte == b'&')
@@ -14,8 +16,8 @@ pub(super) fn write_query(query: &[u8], sink: &mut impl ByteSink) {
         .map(canonical_pair)
         .collect();
     pairs.sort();
-    for (at, (name, value)) in pairs.iter().enumerate() {
-        if at > 0 {
+    for (index, (name, value)) in pairs.iter().enumerate() {
+        if index > 0 {
             sink.put(b"&");
         }
         sink.put(name);
@@ -34,7 +36,11 @@ fn canonical_pair(pair: &[u8]) -> (Vec<u8>, Vec<u8>) {
 
 fn recoded(text: &[u8]) -> Vec<u8> {
     let mut encoded = Vec::with_capacity(text.len());
-    percent_encode(&decoded(text), |_| false, &mut encoded);
+    percent::encode(
+        &decoded(text),
+        |_| false,
+        |piece| encoded.extend_from_slice(piece),
+    );
     encoded
 }
 
@@ -42,24 +48,15 @@ fn decoded(text: &[u8]) -> Vec<u8> {
     let mut decoded = Vec::with_capacity(text.len());
     let mut rest = text;
     while let Some((&byte, after)) = rest.split_first() {
-        let (byte, after) = match (byte, after) {
-            (b'+', _) => (b' ', after),
-            (b'%', [high, low, beyond @ ..]) => match (digit(*high), digit(*low)) {
-                (Some(high), Some(low)) => (high << 4 | low, beyond),
-                _ => (b'%', after),
-            },
+        let (byte, after) = match byte {
+            b'+' => (b' ', after),
+            b'%' => percent::take_escaped(after).unwrap_or((b'%', after)),
             _ => (byte, after),
         };
         decoded.push(byte);
         rest = after;
     }
     decoded
-}
-
-fn digit(character: u8) -> Option<u8> {
-    char::from(character)
-        .to_digit(16)
-        .and_then(|digit| u8::try_from(digit).ok())
 }
 
 #[cfg(test)]
@@ -91,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_that_are_not_text_are_encoded_as_they_are() {
+    fn bytes_that_are_not_utf8_are_encoded_unchanged() {
         assert_eq!(canonical(b"p=\xff%fe\0"), "p=%FF%FE%00");
     }
 }

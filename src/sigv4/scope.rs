@@ -1,32 +1,32 @@
-//! The credential scope, and the string to sign that carries it.
+//! The credential scope and the string to sign.
 
 use std::fmt;
 
-/// Name of the algorithm, in the string to sign and in the authorization header.
+/// The algorithm, as named in the string to sign and the `authorization` header.
 pub(super) const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 
 use crate::sigv4::canonical::RequestHash;
 use crate::sigv4::sink::ByteSink;
 use crate::time::AmzDate;
 
-/// Service name of every Bedrock endpoint's signatures.
+/// The signing name of Bedrock's endpoints.
 pub const BEDROCK: &str = "bedrock";
 
-/// Where and when a signature is good. Its text is `20261122/us-west-2/bedrock/aws4_request`.
+/// The credential scope, such as `20261122/us-west-2/bedrock/aws4_request`.
 ///
-/// It holds the whole date, so that the day of the scope cannot differ from the string to sign's date.
+/// It holds the full timestamp, so that its day always matches the date in the string to sign.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Scope<'a> {
-    /// The date of the request, as sent in `x-amz-date`.
+    /// The time of the request, as sent in `x-amz-date`.
     pub date: AmzDate,
     /// The region of the endpoint.
     pub region: &'a str,
-    /// The service's signing name: [`BEDROCK`].
+    /// The signing name of the service: [`BEDROCK`].
     pub service: &'a str,
 }
 
 impl Scope<'_> {
-    /// Gives its text piece by piece.
+    /// Passes the text to `piece`, piece by piece.
     pub(super) fn each_piece(&self, mut piece: impl FnMut(&str)) {
         piece(self.date.day().as_str());
         piece("/");
@@ -46,15 +46,15 @@ impl fmt::Display for Scope<'_> {
     }
 }
 
-/// The last part of every scope and the last link of the chain that derives a signing key.
+/// The last part of every scope, and the last input to the derivation of a signing key.
 pub(super) const TERMINATION: &str = "aws4_request";
 
-/// What is signed. It holds no secret.
+/// The string to sign. It holds no secret.
 #[derive(Clone, Copy, Debug)]
 pub struct StringToSign<'a> {
-    /// Where and when.
+    /// The credential scope.
     pub scope: &'a Scope<'a>,
-    /// What.
+    /// The hash of the canonical request.
     pub request: &'a RequestHash,
 }
 

@@ -1,26 +1,28 @@
-//! The canonical URI: the path, as the server computes it from what it received.
+//! The canonical URI, computed from the path.
 
+use crate::encoding::percent;
 use crate::sigv4::sink::ByteSink;
 
-/// How often the canonical URI has been percent-encoded, counting the encoding of the path on the wire.
+/// How often the canonical URI is percent-encoded, including the encoding of the path on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UriEncoding {
-    /// The path as it is on the wire (S3).
+    /// The path as sent (S3).
     Once,
-    /// The path on the wire encoded once more, so that its `%3A` becomes `%253A` (every other service).
+    /// The path as sent, encoded again: `%3A` becomes `%253A` (every other service).
     Twice,
 }
 
 /// Whether dot segments and empty segments are resolved before the path is encoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PathNormalization {
-    /// The path as it is: for callers that never send such segments, and for S3.
+    /// The path as sent: for S3, and for callers that never send such segments.
     AsSent,
-    /// RFC 3986's removal of dot segments, and runs of slashes made one.
+    /// Dot segments are removed (RFC 3986) and runs of slashes merged.
     Resolved,
 }
 
-/// Writes the canonical URI of `path` (as on the wire, without its query). An empty path is `/`.
+/// Writes the canonical URI of `path`, which is as sent, without the query. An empty path becomes
+/// `/`.
 pub(super) fn write_uri(
     path: &[u8],
     normalization: PathNormalization,
@@ -37,34 +39,12 @@ pub(super) fn write_uri(
 fn write_encoded(path: &[u8], encoding: UriEncoding, sink: &mut impl ByteSink) {
     match encoding {
         UriEncoding::Once => sink.put(path),
-        UriEncoding::Twice => percent_encode(path, |byte| byte == b'/', sink),
+        UriEncoding::Twice => percent::encode(path, |byte| byte == b'/', |piece| sink.put(piece)),
     }
 }
 
-/// Writes `bytes` with everything as `%XX` except RFC 3986's unreserved characters and what `also_kept` names.
-pub(super) fn percent_encode(bytes: &[u8], also_kept: impl Fn(u8) -> bool, sink: &mut impl ByteSink) {
-    let is_kept = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) || also_kept(byte);
-    let mut rest = bytes;
-    while let Some(at) = rest.iter().position(|&byte| !is_kept(byte)) {
-        let (kept, escaped) = rest.split_at(at);
-        let Some((&byte, after)) = escaped.split_first() else {
-            break;
-        };
-        sink.put(kept);
-        sink.put(&[b'%', upper_digit(byte >> 4), upper_digit(byte & 15)]);
-        rest = after;
-    }
-    sink.put(rest);
-}
-
-fn upper_digit(nibble: u8) -> u8 {
-    b"0123456789ABCDEF"
-        .get(usize::from(nibble))
-        .copied()
-        .unwrap_or(b'0')
-}
-
-/// `path` without dot segments and empty segments; the slash at its end is kept, and there is always one in front.
+/// Removes dot segments and empty segments. A trailing slash is kept; a leading one is added if
+/// missing.
 fn resolved(path: &[u8]) -> Vec<u8> {
     let mut segments: Vec<&[u8]> = Vec::new();
     for segment in path.split(|&byte| byte == b'/') {
@@ -96,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn what_bedrock_computes_is_the_wire_path_encoded_once_more() {
+    fn the_path_for_bedrock_is_encoded_again() {
         for (wire, canonical) in [
             (
                 "/model/anthropic.claude-3-5-sonnet-20240620-v1%3A0/converse",
@@ -133,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn only_unreserved_bytes_and_slashes_are_left_alone() {
+    fn only_unreserved_bytes_and_slashes_are_kept() {
         let every_byte: Vec<u8> = (0..=255).collect();
         let mut encoded = Vec::new();
         write_uri(
@@ -157,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_encoded_once_is_the_path_on_the_wire() {
+    fn a_path_encoded_once_is_the_path_as_sent() {
         assert_eq!(
             uri("/a%3Ab:c//", PathNormalization::AsSent, UriEncoding::Once),
             "/a%3Ab:c//"
@@ -165,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn resolving_removes_dots_and_doubled_slashes() {
+    fn resolving_removes_dot_segments_and_repeated_slashes() {
         for (path, expected) in [
             ("", "/"),
             ("/", "/"),
