@@ -1,35 +1,35 @@
-//! A JSON tokenizer that can stop after any byte. It stores nothing of the document but where it is.
+//! A resumable JSON tokenizer. It stores only its state, nothing of the document.
 //!
-//! The grammar is RFC 8259's. Two things are let pass which serde_json refuses, because a model's answer may hold them
-//! and its usage is readable all the same: bytes in strings that are not UTF-8, and lone surrogates in escapes.
-//! `guardrail/editor.rs`, which reads what a client sends, checks for both itself.
+//! The grammar is that of RFC 8259. Unlike serde_json, it accepts invalid UTF-8 and escaped lone
+//! surrogates in strings, because a response that contains them still has readable usage.
+//! `guardrail/editor.rs`, which reads requests, checks for both itself.
 
-/// Deepest nesting that is read: serde_json's own bound, so that both refuse the same documents.
+/// Deepest nesting accepted. It is serde_json's limit, so that both accept the same documents.
 pub(crate) const MAX_DEPTH: u32 = 127;
 
-/// The document is not JSON, or nested deeper than [`MAX_DEPTH`].
+/// The document is not JSON or is nested deeper than [`MAX_DEPTH`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Malformed;
 
-/// Who gets the tokens.
+/// Receives the tokens.
 pub(crate) trait Tokens {
-    /// The token that follows begins at this offset of the bytes that are being pushed.
-    fn at(&mut self, _offset: usize) {}
-    /// A comma, between two members or two elements.
+    /// The next token starts at this offset of the bytes being pushed.
+    fn token_at(&mut self, _offset: usize) {}
+    /// A comma between members or elements.
     fn comma(&mut self) {}
-    /// An object (or an array) begins.
+    /// The start of an object or, if `object` is false, an array.
     fn open(&mut self, object: bool);
-    /// The innermost object or array ends.
+    /// The end of the innermost object or array.
     fn close(&mut self);
-    /// A string begins, as a key or as a value. Whether its content is wanted.
+    /// The start of a string, which is a key or a value. Returns whether its content is wanted.
     fn string(&mut self, key: bool) -> bool;
-    /// A piece of the wanted string, unescaped, never empty. A character may be cut between pieces.
+    /// A piece of a wanted string, unescaped, never empty. A character may be split between pieces.
     fn piece(&mut self, key: bool, piece: &[u8]);
-    /// The next piece stands for half of a surrogate pair, which no character is.
+    /// The next piece replaces a lone surrogate.
     fn unpaired(&mut self) {}
-    /// The wanted string ends.
+    /// The end of a wanted string.
     fn string_end(&mut self, key: bool);
-    /// A number; its value if it is written as a plain non-negative integer that fits.
+    /// A number, with its value if it is written as a plain non-negative integer that fits `u64`.
     fn number(&mut self, value: Option<u64>);
 }
 
@@ -37,26 +37,26 @@ pub(crate) trait Tokens {
 pub(crate) struct Tokenizer {
     state: TokenizerState,
     depth: u32,
-    /// Bit n: whether the container at depth n + 1 is an object.
+    /// Bit n is set if the container at depth n + 1 is an object.
     objects: u128,
 }
 
 #[derive(Clone, Copy, Debug)]
 enum TokenizerState {
     Value,
-    /// Behind `[`.
+    /// After `[`.
     ValueOrEnd,
-    /// Behind `{`.
+    /// After `{`.
     KeyOrEnd,
-    /// Behind a comma in an object.
+    /// After a comma in an object.
     Key,
     Colon,
     CommaOrEnd,
-    /// Behind the document: only white space.
+    /// After the document: only white space is allowed.
     End,
     String(StringState),
     Number(Number),
-    /// Inside `true`, `false` or `null`: what is left of it.
+    /// Within `true`, `false` or `null`, with the bytes that must follow.
     Literal(&'static [u8]),
     Malformed,
 }
@@ -66,16 +66,16 @@ struct StringState {
     key: bool,
     wanted: bool,
     escape: Escape,
-    /// First half of a surrogate pair.
+    /// The first half of a surrogate pair.
     high: Option<u16>,
 }
 
 #[derive(Clone, Copy, Debug)]
 enum Escape {
     None,
-    /// Behind a backslash.
+    /// After a backslash.
     Begun,
-    /// Inside `\uXXXX`.
+    /// Within `\uXXXX`.
     Hex {
         digits: u8,
         value: u16,
@@ -85,7 +85,7 @@ enum Escape {
 #[derive(Clone, Copy, Debug)]
 struct Number {
     part: NumberPart,
-    /// `None` once it is no plain integer or does not fit.
+    /// `None` if the number is not a plain integer or does not fit.
     value: Option<u64>,
 }
 
@@ -115,14 +115,14 @@ impl Tokenizer {
     /// Reads the next bytes.
     ///
     /// # Errors
-    /// The document is malformed; from then on every call says so.
+    /// The document is malformed. Every later call returns the same error.
     pub(crate) fn push(&mut self, bytes: &[u8], tokens: &mut impl Tokens) -> Result<(), Malformed> {
         let mut rest = bytes;
-        while let Some((&byte, behind)) = rest.split_first() {
+        while let Some((&byte, after)) = rest.split_first() {
             let next = match self.state {
                 TokenizerState::String(text) => {
-                    let (state, behind) = string(text, rest, tokens);
-                    rest = behind;
+                    let (state, after) = string(text, rest, tokens);
+                    rest = after;
                     self.state = state
                         .ok_or(Malformed)
                         .inspect_err(|_| self.state = TokenizerState::Malformed)?;
@@ -134,7 +134,7 @@ impl Tokenizer {
                 TokenizerState::Number(number) => match number.next(byte) {
                     Some(number) => number.map(TokenizerState::Number),
                     None => {
-                        // The byte behind a number is not part of it: it is looked at again.
+                        // This byte ends the number and is not part of it.
                         tokens.number(number.value);
                         self.state = self.after_value();
                         continue;
@@ -151,14 +151,14 @@ impl Tokenizer {
                 TokenizerState::Malformed => None,
                 _ if matches!(byte, b' ' | b'\t' | b'\n' | b'\r') => Some(self.state),
                 _ => {
-                    tokens.at(bytes.len().saturating_sub(rest.len()));
+                    tokens.token_at(bytes.len().saturating_sub(rest.len()));
                     self.structure(byte, tokens)
                 }
             };
             self.state = next
                 .ok_or(Malformed)
                 .inspect_err(|_| self.state = TokenizerState::Malformed)?;
-            rest = behind;
+            rest = after;
         }
         match self.state {
             TokenizerState::Malformed => Err(Malformed),
@@ -166,7 +166,7 @@ impl Tokenizer {
         }
     }
 
-    /// Whether the document could end here.
+    /// Whether the document may end here.
     pub(crate) fn is_complete(&self) -> bool {
         match self.state {
             TokenizerState::End => true,
@@ -268,7 +268,8 @@ fn begin_string(key: bool, tokens: &mut impl Tokens) -> TokenizerState {
     })
 }
 
-/// Reads on in a string. What is behind it, and the state there (`CommaOrEnd` behind a value), `None` if malformed.
+/// Continues a string. Returns the next state and the rest of `bytes`. The state is `CommaOrEnd`
+/// after a value and `None` if the string is malformed.
 fn string<'a>(
     mut text: StringState,
     bytes: &'a [u8],
@@ -277,17 +278,17 @@ fn string<'a>(
     let mut rest = bytes;
     loop {
         if let Escape::None = text.escape {
-            let (plain, behind) = rest.split_at(plain_length(rest).min(rest.len()));
+            let (plain, after) = rest.split_at(plain_length(rest).min(rest.len()));
             if !plain.is_empty() {
                 text.lone_surrogate(tokens);
                 text.emit(plain, tokens);
             }
-            rest = behind;
+            rest = after;
         }
-        let Some((&byte, behind)) = rest.split_first() else {
+        let Some((&byte, after)) = rest.split_first() else {
             return (Some(TokenizerState::String(text)), rest);
         };
-        rest = behind;
+        rest = after;
         text.escape = match (text.escape, byte) {
             (Escape::None, b'"') => {
                 text.lone_surrogate(tokens);
@@ -341,7 +342,7 @@ impl StringState {
         }
     }
 
-    /// A UTF-16 unit from an escape.
+    /// Handles a UTF-16 code unit from an escape.
     fn unit(&mut self, unit: u16, tokens: &mut impl Tokens) {
         if let (Some(high), 0xDC00..=0xDFFF) = (self.high, unit) {
             self.high = None;
@@ -364,7 +365,7 @@ impl StringState {
         }
     }
 
-    /// What follows is no second half: a first half that waits for one stands alone.
+    /// Replaces a pending first half of a surrogate pair that no second half follows.
     fn lone_surrogate(&mut self, tokens: &mut impl Tokens) {
         if self.high.take().is_some() {
             self.unpaired(tokens);
@@ -391,7 +392,8 @@ fn short_escape(byte: u8) -> Option<u8> {
     })
 }
 
-/// Bytes of a string before its next quote, backslash or control character. Eight at a time: answers are mostly this.
+/// Number of bytes before the next quote, backslash or control character. Reads eight bytes at a
+/// time, because most of a response is plain text.
 fn plain_length(bytes: &[u8]) -> usize {
     let (words, tail) = bytes.as_chunks::<8>();
     let whole = words
@@ -410,7 +412,7 @@ fn plain_length(bytes: &[u8]) -> usize {
     start.saturating_add(special.unwrap_or(rest.len()))
 }
 
-/// Whether one of the eight bytes is a quote, a backslash or below 0x20. Exact for "none", the only answer relied on.
+/// Whether one of the eight bytes may be a quote, a backslash or below 0x20. Only `false` is exact.
 fn has_special(word: u64) -> bool {
     const ONES: u64 = 0x0101_0101_0101_0101;
     const HIGHS: u64 = 0x8080_8080_8080_8080;
@@ -432,7 +434,8 @@ impl Number {
         )
     }
 
-    /// With the next byte: `None` if the number ends before it, `Some(None)` if it must not stand here.
+    /// Continues the number with the next byte. Returns `None` if the number ends before it and
+    /// `Some(None)` if the byte is invalid here.
     fn next(self, byte: u8) -> Option<Option<Self>> {
         use NumberPart::*;
         let part = match (self.part, byte) {

@@ -1,13 +1,13 @@
-//! A small generator for balancing: splitmix64 (Steele, Lea, Flood 2014). Not for anything secret.
+//! A small random number generator: splitmix64 (Steele, Lea, Flood 2014). Not for secrets.
 
 use crate::encoding::hex;
 
-/// A stream of 64-bit values that depends on its seed alone.
+/// A sequence of 64-bit values, determined by its seed.
 #[derive(Clone, Debug)]
 pub struct Random(u64);
 
 impl Random {
-    /// A stream of its own for each seed; the shell seeds one per VM from the host's entropy.
+    /// Creates a generator. The shell seeds one per VM from the host's entropy.
     pub const fn new(seed: u64) -> Self {
         Self(seed)
     }
@@ -21,7 +21,7 @@ impl Random {
         z ^ (z >> 31)
     }
 
-    /// A version 4 UUID (RFC 9562), unique as far as a seed is.
+    /// A version 4 UUID (RFC 9562), as unique as the seed.
     pub fn uuid(&mut self) -> String {
         let (high, low) = (self.draw(), self.draw());
         let version = (high & !0xF000) | 0x4000;
@@ -39,7 +39,7 @@ impl Random {
         uuid
     }
 
-    /// A value below `bound`; 0 when `bound` is 0. The bias is below `bound` / 2^64.
+    /// A value below `bound`, or 0 if `bound` is 0. The bias is less than `bound` / 2^64.
     pub fn below(&mut self, bound: u64) -> u64 {
         self.draw().checked_rem(bound).unwrap_or(0)
     }
@@ -50,7 +50,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn first_values_are_those_of_the_published_generator() {
+    fn the_first_values_match_the_published_generator() {
         let mut random = Random::new(1_234_567);
         let values: Vec<u64> = (0..3).map(|_| random.draw()).collect();
         assert_eq!(
@@ -64,7 +64,7 @@ mod tests {
     }
 
     #[test]
-    fn a_uuid_tells_its_version_and_variant() {
+    fn a_uuid_has_its_version_and_variant() {
         let mut random = Random::new(7);
         for _ in 0..100 {
             let uuid = random.uuid();
@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_below_zero() {
+    fn a_bound_of_zero_yields_zero() {
         assert_eq!(Random::new(7).below(0), 0);
     }
 }

@@ -1,22 +1,22 @@
-//! Values that must not be seen, and how they are compared.
+//! Secrets in memory, and comparison in constant time.
 
 use std::fmt;
 use std::hint::black_box;
 
-/// A secret in memory: an access key's secret, a session token, an API key.
+/// A secret access key, session token or API key.
 ///
-/// It has no `Display`, no serialisation and no `==`, and its `Debug` says nothing about it, not even its length. What
-/// needs the value says so with [`expose`](Self::expose).
+/// It has no `Display`, no serialization and no `==`. `Debug` reveals nothing, not even the length.
+/// Code that needs the value calls [`expose`](Self::expose).
 #[derive(Clone)]
 pub struct Secret(String);
 
 impl Secret {
-    /// Takes `value` in; the caller keeps no copy that it could print.
+    /// Wraps `value`.
     pub fn new(value: impl Into<String>) -> Self {
         Self(value.into())
     }
 
-    /// The value itself: for a signature or a header, never for a message.
+    /// The value, for a signature or a header. It must not appear in messages.
     pub fn expose(&self) -> &str {
         &self.0
     }
@@ -28,11 +28,11 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// Whether two SHA-256 digests are equal, in a time that does not depend on where they differ.
+/// Whether two SHA-256 digests are equal, in constant time.
 ///
-/// It closes the timing side channel by which a forged digest could be found byte by byte.
+/// Otherwise, an attacker could find a valid digest byte by byte by timing the comparison.
 pub fn equal_digests(left: &[u8; 32], right: &[u8; 32]) -> bool {
-    // `black_box` keeps the optimiser from leaving the loop at the first difference.
+    // `black_box` keeps the optimizer from leaving the loop at the first difference.
     let difference = left
         .iter()
         .zip(right)
@@ -45,7 +45,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn debug_tells_nothing_about_a_secret() {
+    fn debug_output_redacts_a_secret() {
         let secret = Secret::new("wJalrXUtnFEMI");
         assert_eq!(format!("{secret:?}"), "[redacted]");
         assert_eq!(format!("{:#?}", Some(&secret)), "Some(\n    [redacted],\n)");
@@ -53,7 +53,7 @@ mod tests {
     }
 
     #[test]
-    fn digests_differ_when_any_single_bit_does() {
+    fn digests_differ_if_any_bit_differs() {
         let digest: [u8; 32] = std::array::from_fn(|i| i as u8);
         assert!(equal_digests(&digest, &digest.clone()));
         for bit in 0..256 {

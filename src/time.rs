@@ -1,6 +1,6 @@
-//! Points in time, as the host's clock gives them and as AWS writes them.
+//! Points in time, and their formats in AWS's protocols and in the spend log.
 //!
-//! The core has no clock: whoever needs to know what time it is takes a [`UnixTime`] as a parameter.
+//! The core has no clock: functions that depend on the time take a [`UnixTime`].
 
 use std::fmt;
 
@@ -8,14 +8,14 @@ use time::OffsetDateTime;
 
 const NANOSECONDS_PER_SECOND: u64 = 1_000_000_000;
 
-/// A point in time: nanoseconds since 1970-01-01T00:00:00Z, without leap seconds.
+/// Nanoseconds since 1970-01-01T00:00:00Z, without leap seconds.
 ///
-/// Every value is a date of four-digit years: the last one is in July 2554.
+/// The year always has four digits: the largest value is in July 2554.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UnixTime(u64);
 
 impl UnixTime {
-    /// What Envoy's clock gives.
+    /// From the value of Envoy's clock.
     pub const fn from_nanoseconds(nanoseconds: u64) -> Self {
         Self(nanoseconds)
     }
@@ -30,17 +30,17 @@ impl UnixTime {
         self.0 / NANOSECONDS_PER_SECOND
     }
 
-    /// Whole milliseconds since an earlier time; 0 if it was later.
+    /// Whole milliseconds since `earlier`, or 0 if that is later.
     pub const fn milliseconds_since(self, earlier: Self) -> u64 {
         self.0.saturating_sub(earlier.0) / 1_000_000
     }
 
-    /// Nanoseconds since an earlier time; 0 if it was later.
+    /// Nanoseconds since `earlier`, or 0 if that is later.
     pub const fn nanoseconds_since(self, earlier: Self) -> u64 {
         self.0.saturating_sub(earlier.0)
     }
 
-    /// In UTC with milliseconds.
+    /// Formats the time according to RFC 3339, in UTC with milliseconds.
     pub fn rfc3339(self) -> Rfc3339 {
         let AmzDate([y1, y2, y3, y4, m1, m2, d1, d2, _, h1, h2, n1, n2, s1, s2, _]) = self.amz_date();
         let milliseconds = u32::try_from(self.0 / 1_000_000 % 1000).unwrap_or_default();
@@ -51,19 +51,19 @@ impl UnixTime {
         ])
     }
 
-    /// The second, as Signature Version 4 writes it.
+    /// Formats the time for Signature Version 4.
     pub fn amz_date(self) -> AmzDate {
         AmzDate::of(self)
     }
 }
 
-/// A second of UTC as ISO 8601's basic format writes it: `20261122T141934Z`.
+/// A time in UTC in ISO 8601's basic format: `20261122T141934Z`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AmzDate([u8; 16]);
 
 impl AmzDate {
     fn of(time: UnixTime) -> Self {
-        // Neither fallback is reachable (year 2554 fits both); a date of 1970 would be refused by AWS, never accepted.
+        // Neither fallback is reachable, and AWS would refuse a date in 1970.
         let utc = i64::try_from(time.seconds())
             .ok()
             .and_then(|seconds| OffsetDateTime::from_unix_timestamp(seconds).ok())
@@ -79,17 +79,17 @@ impl AmzDate {
         Self([y1, y2, y3, y4, m1, m2, d1, d2, b'T', h1, h2, n1, n2, s1, s2, b'Z'])
     }
 
-    /// The 16 characters: the value of `x-amz-date`.
+    /// The 16 characters, as sent in `x-amz-date`.
     pub fn as_bytes(&self) -> &[u8; 16] {
         &self.0
     }
 
-    /// The 16 characters, as text.
+    /// The 16 characters as a string.
     pub fn as_str(&self) -> &str {
         ascii(&self.0)
     }
 
-    /// Its day, the first part of a credential scope.
+    /// The day, which starts a credential scope.
     pub fn day(&self) -> Day {
         let [y1, y2, y3, y4, m1, m2, d1, d2, ..] = self.0;
         Day([y1, y2, y3, y4, m1, m2, d1, d2])
@@ -102,12 +102,12 @@ impl fmt::Debug for AmzDate {
     }
 }
 
-/// A millisecond of UTC as RFC 3339 writes it: `2026-11-22T14:19:34.000Z`.
+/// A time in UTC in the format of RFC 3339: `2026-11-22T14:19:34.000Z`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Rfc3339([u8; 24]);
 
 impl Rfc3339 {
-    /// Its text.
+    /// The formatted time.
     pub fn as_str(&self) -> &str {
         ascii(&self.0)
     }
@@ -119,12 +119,12 @@ impl fmt::Debug for Rfc3339 {
     }
 }
 
-/// A day of UTC: `20261122`.
+/// A day in UTC: `20261122`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Day([u8; 8]);
 
 impl Day {
-    /// The 8 digits, as text.
+    /// The 8 digits as a string.
     pub fn as_str(&self) -> &str {
         ascii(&self.0)
     }
@@ -141,7 +141,7 @@ fn two_digits(number: u32) -> [u8; 2] {
     [number / 10, number].map(|n| char::from_digit(n % 10, 10).map_or(b'0', |digit| digit as u8))
 }
 
-/// `bytes`, which are ASCII by construction.
+/// Converts `bytes`, which are ASCII by construction.
 fn ascii(bytes: &[u8]) -> &str {
     std::str::from_utf8(bytes).unwrap_or_default()
 }
@@ -152,12 +152,12 @@ mod tests {
 
     use super::*;
 
-    fn at(seconds: u64) -> AmzDate {
+    fn amz_date(seconds: u64) -> AmzDate {
         UnixTime::from_nanoseconds(seconds.saturating_mul(NANOSECONDS_PER_SECOND)).amz_date()
     }
 
     #[test]
-    fn known_seconds_are_written_as_their_dates() {
+    fn known_times_are_formatted() {
         for (seconds, expected) in [
             (0, "19700101T000000Z"),
             (951_782_399, "20000228T235959Z"),
@@ -166,8 +166,8 @@ mod tests {
             (1_795_357_174, "20261122T141934Z"),
             (4_107_542_400, "21000301T000000Z"),
         ] {
-            assert_eq!(at(seconds).as_str(), expected);
-            assert_eq!(at(seconds).day().as_str(), &expected[..8]);
+            assert_eq!(amz_date(seconds).as_str(), expected);
+            assert_eq!(amz_date(seconds).day().as_str(), &expected[..8]);
         }
     }
 
@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn the_largest_clock_value_has_a_date() {
+    fn the_largest_time_is_formatted() {
         assert_eq!(
             UnixTime::from_nanoseconds(u64::MAX).amz_date().as_str(),
             "25540721T233433Z"
@@ -194,7 +194,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn dates_are_digits_and_keep_the_order_of_time(a: u64, b: u64) {
+        fn dates_are_well_formed_and_preserve_order(a: u64, b: u64) {
             let (a, b) = (UnixTime::from_nanoseconds(a.min(b)), UnixTime::from_nanoseconds(a.max(b)));
             prop_assert!(a.amz_date() <= b.amz_date());
             let date = a.amz_date();

@@ -1,4 +1,4 @@
-//! A model's guardrail, ready to be added to its requests.
+//! The configured guardrail of a model, in the forms that requests need.
 
 use serde_json::{Map, Value};
 
@@ -7,43 +7,43 @@ use crate::contract::settings::{GuardrailSettings, GuardrailTrace};
 use crate::guardrail::editor::{Editor, MEMBER};
 use crate::routing::settings_error::SettingsError;
 
-/// Longest identifier: that of Bedrock's model.
+/// Longest identifier, from the Bedrock API.
 pub const IDENTIFIER_MAX_BYTES: usize = 2048;
-/// Most digits of a version: that of Bedrock's model.
+/// Maximum number of digits in a version, from the Bedrock API.
 const VERSION_MAX_DIGITS: usize = 8;
-/// What an identifier has to be.
+/// Describes a valid identifier, for error messages.
 pub const IDENTIFIER_EXPECTED: &str =
     "the id or ARN of a guardrail: 1 to 2048 printable ASCII characters without spaces";
-/// What a version has to be.
+/// Describes a valid version, for error messages.
 pub const VERSION_EXPECTED: &str = "DRAFT or a version number from 1 to 99999999";
 
 const HEADER_IDENTIFIER: &str = "x-amzn-bedrock-guardrailidentifier";
 const HEADER_VERSION: &str = "x-amzn-bedrock-guardrailversion";
 const HEADER_TRACE: &str = "x-amzn-bedrock-trace";
-/// Every header that begins like this is about a guardrail.
+/// Prefix of all guardrail headers except [`HEADER_TRACE`].
 const HEADER_PREFIX: &str = "x-amzn-bedrock-guardrail";
 
-/// Headers of a request on its way to Bedrock.
+/// The headers of a request to Bedrock.
 pub type Forwarded = Vec<(Vec<u8>, Vec<u8>)>;
 
-/// A guardrail in the forms that Bedrock takes.
+/// A guardrail in the forms that Bedrock accepts.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Guardrail {
-    /// Headers of InvokeModel.
+    /// The headers for InvokeModel.
     headers: Vec<(&'static str, String)>,
-    /// `"guardrailConfig":{…}` of Converse, which knows no `streamProcessingMode`.
+    /// `"guardrailConfig":{…}` for Converse, which does not accept `streamProcessingMode`.
     unary: String,
-    /// The same of ConverseStream.
+    /// The same for ConverseStream.
     stream: String,
 }
 
-/// Whether Bedrock can know a guardrail by `identifier`, and a header can carry it.
+/// Whether `identifier` may identify a guardrail and is safe in a header.
 pub fn is_identifier(identifier: &str) -> bool {
     (1..=IDENTIFIER_MAX_BYTES).contains(&identifier.len())
         && identifier.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
-/// Whether a guardrail can have this version.
+/// Whether `version` may be a guardrail's version.
 pub fn is_version(version: &str) -> bool {
     let is_number = (1..=VERSION_MAX_DIGITS).contains(&version.len())
         && !version.starts_with('0')
@@ -52,10 +52,10 @@ pub fn is_version(version: &str) -> bool {
 }
 
 impl Guardrail {
-    /// The guardrail that `settings` describe. `field` is where they are, for the error.
+    /// Creates the guardrail from its settings. `field` is their path, for error messages.
     ///
     /// # Errors
-    /// [`SettingsError::OutOfBounds`] for an identifier or a version that Bedrock cannot know.
+    /// [`SettingsError::OutOfBounds`] if the identifier or version is invalid.
     pub fn new(field: &str, settings: &GuardrailSettings) -> Result<Self, SettingsError> {
         let GuardrailSettings {
             identifier,
@@ -98,14 +98,14 @@ impl Guardrail {
         })
     }
 
-    /// Puts the guardrail into the headers of a request, in place of the client's. The editor for the body, if the
-    /// operation takes its guardrail there.
+    /// Replaces the client's guardrail headers with the configured ones. Returns the editor for the
+    /// body if the operation expects its guardrail there.
     pub fn guard(&self, operation: Operation, headers: &mut Forwarded) -> Option<Editor> {
         let member = match operation {
-            // It runs no model: there is nothing to guard.
+            // CountTokens runs no model, so there is nothing to guard.
             Operation::CountTokens => return None,
             Operation::Invoke | Operation::InvokeWithResponseStream => {
-                headers.retain(|(name, _)| !is_about_guardrails(name));
+                headers.retain(|(name, _)| !is_guardrail_header(name));
                 let own = self.headers.iter();
                 headers
                     .extend(own.map(|(name, value)| (name.as_bytes().to_vec(), value.as_bytes().to_vec())));
@@ -114,13 +114,14 @@ impl Guardrail {
             Operation::Converse => &self.unary,
             Operation::ConverseStream => &self.stream,
         };
-        // The body is read as JSON in UTF-8. A charset of the client's must not have Bedrock read it as something else.
-        headers.retain(|(name, _)| !is_about_guardrails(name) && name != b"content-type");
+        // The gateway reads the body as JSON in UTF-8, and a client's `charset` must not make
+        // Bedrock read it differently.
+        headers.retain(|(name, _)| !is_guardrail_header(name) && name != b"content-type");
         headers.push((b"content-type".to_vec(), b"application/json".to_vec()));
         Some(Editor::new(member.clone().into_bytes()))
     }
 }
 
-fn is_about_guardrails(name: &[u8]) -> bool {
+fn is_guardrail_header(name: &[u8]) -> bool {
     name.starts_with(HEADER_PREFIX.as_bytes()) || name == HEADER_TRACE.as_bytes()
 }

@@ -1,17 +1,20 @@
-//! Reads a Converse request as it arrives, hashes it as it is going to be sent, and notes what has to change.
+//! Reads a Converse request while it arrives, computes the hash of the body to send and records the
+//! necessary changes.
 //!
-//! The member is inserted right after the opening brace. What the client put there under the same name goes: a
-//! *segment* is what stands between two commas of the outermost object, and a segment goes whole, with the comma in
-//! front of it (the first one has none, so there the comma of the insertion stays away):
+//! The member is inserted right after the opening brace. The client's own members of the same name
+//! are removed. A *segment* is the text between two commas of the outermost object; it is removed
+//! with the comma before it. The first segment has none, so the comma after the insertion is left
+//! out instead:
 //!
 //! ```text
 //! { "a": 1 , "guardrailConfig": {…} , "b": 2 }
 //!  └──────┘└──────────────────────┘└───────┘
-//!   first   goes                    stays
+//!    first   removed                 kept
 //! ```
 //!
-//! Whether a segment goes is known when its key ends. Until then it is hashed as if it stayed, and the hash before it
-//! is kept, to go back to. So nothing of the body is held, however long white space, keys and values are.
+//! Whether a segment is removed is known once its key ends. Until then it is hashed as if it were
+//! kept, and the hash before the segment is saved so that it can be restored. This way, nothing of
+//! the body is buffered, however long its white space, keys and values are.
 
 use std::ops::Range;
 
@@ -19,69 +22,70 @@ use crate::guardrail::edit::Edit;
 use crate::json::{Tokenizer, Tokens};
 use crate::sigv4::{PayloadHash, PayloadHasher};
 
-/// The member of a Converse request.
+/// The member of a Converse request that holds the guardrail.
 pub(super) const MEMBER: &str = "guardrailConfig";
 
-/// Most separate places from which a client's own guardrails are removed. A client has one or none; more are an attempt
-/// to get one through.
+/// Maximum number of separate ranges to remove. Clients send at most one guardrail; more are an
+/// attempt to smuggle one past the gateway.
 const DROPPED_MAX: usize = 8;
 
-/// Why a body cannot get a guardrail.
+/// Why a guardrail cannot be added to a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BodyFault {
     /// The body is empty.
     Empty,
-    /// It is JSON, but not an object.
+    /// The body is JSON, but not an object.
     NotAnObject,
-    /// It is not JSON, or nested too deep.
+    /// The body is not JSON or is nested too deeply.
     Malformed,
-    /// It ends too early.
+    /// The body is truncated.
     Incomplete,
-    /// It is not UTF-8.
+    /// The body is not UTF-8.
     NotUtf8,
-    /// A member's name holds a NUL or half of a surrogate pair, which one reader keeps and another leaves out.
+    /// The name of a member contains a NUL or a lone surrogate, which some JSON parsers keep and
+    /// others drop.
     BadName,
-    /// The client's own guardrails are in too many places.
+    /// The client's guardrails are in too many places.
     TooManyGuardrails,
 }
 
-/// A body that was read to its end.
+/// The result for a complete body.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Edited {
-    /// SHA-256 of the body as it is sent.
+    /// The SHA-256 of the body to send.
     pub payload: PayloadHash,
-    /// Its length.
+    /// The length of the body to send.
     pub bytes: u64,
     /// What makes it of the client's.
     pub edit: Edit,
 }
 
-/// See the module.
+/// Determines how to add a guardrail to a body. See the module documentation.
 #[derive(Debug)]
 pub struct Editor {
     tokenizer: Tokenizer,
-    characters: Characters,
+    utf8: Utf8Validator,
     body: Body,
 }
 
-/// What is known of the body so far.
+/// The state of the body so far.
 #[derive(Debug)]
 struct Body {
-    /// What is inserted, without its comma.
+    /// The member to insert, without a comma.
     member: Vec<u8>,
     /// Bytes read before this chunk.
     read_bytes: u64,
-    /// Where the token that is being read begins.
+    /// Offset of the current token.
     token_at: u64,
     depth: u32,
-    /// The body as it is sent, as far as it has been hashed.
+    /// The body to send, as far as it has been hashed.
     sent: Sent,
-    /// As it was before the segment, until it is known whether that stays.
+    /// The state of `sent` before the segment, until its key is known.
     before: Option<Sent>,
     segment: Segment,
     key: KeyMatch,
     insert_at: Option<u64>,
-    /// Whether the first segment stays, and needs a comma in front of it.
+    /// Whether the first segment is kept and needs a comma before it.
     has_comma: bool,
     dropped: Vec<Range<u64>>,
     fault: Option<BodyFault>,
@@ -95,25 +99,25 @@ struct Sent {
 
 #[derive(Debug, Default)]
 struct Segment {
-    /// Where it begins: at its comma, or behind the opening brace.
+    /// Offset of the comma before it, or of what follows the opening brace.
     start: u64,
     has_key: bool,
-    goes: bool,
+    removed: bool,
 }
 
-/// How much of the member's name a key has matched.
+/// How much of the member's name the current key has matched.
 #[derive(Debug)]
 struct KeyMatch {
-    /// What is left to match, `None` once it is another name.
+    /// The rest of the name, or `None` if the key differs.
     rest: Option<&'static [u8]>,
 }
 
 impl Editor {
-    /// Gets ready to insert `member`, a member of an object without a comma.
+    /// Creates an editor that inserts `member`: a key and a value, without a comma.
     pub(super) fn new(member: Vec<u8>) -> Self {
         Self {
             tokenizer: Tokenizer::default(),
-            characters: Characters::default(),
+            utf8: Utf8Validator::default(),
             body: Body {
                 member,
                 read_bytes: 0,
@@ -131,10 +135,10 @@ impl Editor {
         }
     }
 
-    /// Reads the next bytes. Where the body is cut makes no difference.
+    /// Reads the next bytes, in chunks of any size.
     ///
     /// # Errors
-    /// What is wrong with the body; it stays wrong.
+    /// What is wrong with the body. Later calls return an error too.
     pub fn push(&mut self, chunk: &[u8]) -> Result<(), BodyFault> {
         let mut pass = Pass {
             body: &mut self.body,
@@ -144,11 +148,11 @@ impl Editor {
         let tokens = self.tokenizer.push(chunk, &mut pass);
         pass.hash_to(chunk.len());
         self.body.read_bytes = self.body.read_bytes.saturating_add(length(chunk));
-        // What the tokens said comes first: it is more precise.
+        // A fault found by the tokens is more precise than those below.
         if let Some(fault) = self.body.fault {
             return Err(fault);
         }
-        let outcome = match self.characters.push(chunk) {
+        let outcome = match self.utf8.push(chunk) {
             Err(NotUtf8) => Err(BodyFault::NotUtf8),
             Ok(()) => tokens.map_err(|_| BodyFault::Malformed),
         };
@@ -156,10 +160,10 @@ impl Editor {
         outcome
     }
 
-    /// Ends the body.
+    /// Finishes the body.
     ///
     /// # Errors
-    /// What is wrong with it.
+    /// What is wrong with the body.
     pub fn finish(self) -> Result<Edited, BodyFault> {
         let body = self.body;
         if let Some(fault) = body.fault {
@@ -171,7 +175,7 @@ impl Editor {
         if !self.tokenizer.is_complete() {
             return Err(BodyFault::Incomplete);
         }
-        // A literal has no token, so it is noticed here.
+        // `true`, `false` and `null` produce no token, so they are detected here.
         let insert_at = body.insert_at.ok_or(BodyFault::NotAnObject)?;
         let mut insertion = body.member;
         if body.has_comma {
@@ -196,26 +200,26 @@ impl Sent {
     }
 }
 
-/// A chunk on its way through the tokenizer.
+/// Processes the tokens of one chunk.
 struct Pass<'a> {
     body: &'a mut Body,
     chunk: &'a [u8],
-    /// How much of the chunk has been hashed or left out.
+    /// How much of the chunk has been hashed or skipped.
     hashed: usize,
 }
 
 impl Pass<'_> {
-    /// Hashes the chunk up to `end`, or leaves it out if its segment goes.
+    /// Hashes the chunk up to `end`, or skips it if its segment is removed.
     fn hash_to(&mut self, end: usize) {
         let bytes = self.chunk.get(self.hashed..end).unwrap_or_default();
-        if !self.body.segment.goes {
+        if !self.body.segment.removed {
             self.body.sent.update(bytes);
         }
         self.hashed = end;
     }
 
-    /// The token that is being read, in the chunk.
-    fn token(&self) -> usize {
+    /// The offset of the current token in the chunk.
+    fn token_offset(&self) -> usize {
         let offset = self.body.token_at.saturating_sub(self.body.read_bytes);
         usize::try_from(offset).unwrap_or(usize::MAX)
     }
@@ -225,7 +229,7 @@ impl Pass<'_> {
     }
 
     fn begin_object(&mut self) {
-        self.hash_to(self.token().saturating_add(1));
+        self.hash_to(self.token_offset().saturating_add(1));
         let body = &mut *self.body;
         let start = body.token_at.saturating_add(1);
         body.insert_at = Some(start);
@@ -239,10 +243,10 @@ impl Pass<'_> {
         };
     }
 
-    /// The segment goes: what was hashed of it is taken back.
-    fn drop_segment(&mut self) {
+    /// Removes the segment and restores the hash from before it.
+    fn remove_segment(&mut self) {
         let body = &mut *self.body;
-        body.segment.goes = true;
+        body.segment.removed = true;
         if let Some(before) = body.before.take() {
             body.sent = before;
         }
@@ -251,29 +255,29 @@ impl Pass<'_> {
         }
     }
 
-    /// The segment ends before the token that is being read.
+    /// Ends the segment before the current token.
     fn end_segment(&mut self) {
         if !self.body.segment.has_key {
-            // The object is empty: what is between its braces goes, as a segment without a member.
-            self.drop_segment();
+            // The object is empty: what is between its braces is removed.
+            self.remove_segment();
         }
-        self.hash_to(self.token());
+        self.hash_to(self.token_offset());
         let body = &mut *self.body;
         let (start, end) = (body.segment.start, body.token_at);
-        if !body.segment.goes || start == end {
+        if !body.segment.removed || start == end {
             return;
         }
-        let places = body.dropped.len();
+        let count = body.dropped.len();
         match body.dropped.last_mut() {
             Some(last) if last.end == start => last.end = end,
-            _ if places < DROPPED_MAX => body.dropped.push(start..end),
+            _ if count < DROPPED_MAX => body.dropped.push(start..end),
             _ => self.fail(BodyFault::TooManyGuardrails),
         }
     }
 }
 
 impl Tokens for Pass<'_> {
-    fn at(&mut self, offset: usize) {
+    fn token_at(&mut self, offset: usize) {
         let offset = u64::try_from(offset).unwrap_or(u64::MAX);
         self.body.token_at = self.body.read_bytes.saturating_add(offset);
     }
@@ -333,7 +337,7 @@ impl Tokens for Pass<'_> {
 
     fn string_end(&mut self, _key: bool) {
         match self.body.key.rest {
-            Some([]) => self.drop_segment(),
+            Some([]) => self.remove_segment(),
             _ => self.body.before = None,
         }
     }
@@ -345,24 +349,24 @@ impl Tokens for Pass<'_> {
     }
 }
 
-/// Checks that bytes are UTF-8, wherever they are cut. A decoder that is lenient with overlong forms would read another
-/// name than the one that was compared here.
+/// Validates UTF-8 in chunks of any size. A decoder that accepts overlong forms would otherwise
+/// read a different key than the one compared here.
 #[derive(Debug, Default)]
-struct Characters {
-    /// The beginning of a character whose rest has not come: at most three bytes.
-    begun: Vec<u8>,
+struct Utf8Validator {
+    /// The start of an incomplete character: at most three bytes.
+    partial: Vec<u8>,
 }
 
 struct NotUtf8;
 
-impl Characters {
+impl Utf8Validator {
     fn push(&mut self, chunk: &[u8]) -> Result<(), NotUtf8> {
         let mut rest = chunk;
-        while let (false, Some((byte, behind))) = (self.begun.is_empty(), rest.split_first()) {
-            self.begun.push(*byte);
-            rest = behind;
-            match std::str::from_utf8(&self.begun) {
-                Ok(_) => self.begun.clear(),
+        while let (false, Some((byte, after))) = (self.partial.is_empty(), rest.split_first()) {
+            self.partial.push(*byte);
+            rest = after;
+            match std::str::from_utf8(&self.partial) {
+                Ok(_) => self.partial.clear(),
                 Err(error) if error.error_len().is_none() => {}
                 Err(_) => return Err(NotUtf8),
             }
@@ -370,7 +374,7 @@ impl Characters {
         match std::str::from_utf8(rest) {
             Ok(_) => Ok(()),
             Err(error) if error.error_len().is_none() => {
-                self.begun = rest.get(error.valid_up_to()..).unwrap_or_default().to_vec();
+                self.partial = rest.get(error.valid_up_to()..).unwrap_or_default().to_vec();
                 Ok(())
             }
             Err(_) => Err(NotUtf8),

@@ -24,15 +24,15 @@ fn editor() -> Editor {
     guardrail.guard(Operation::Converse, &mut Vec::new()).unwrap()
 }
 
-/// The body as it is sent, cut at every place on the way in and on the way out.
+/// The body to send. Asserts that it is the same for every split of the input and output.
 fn edited(body: &str) -> Result<String, BodyFault> {
     let whole = guarded(editor(), &[body.as_bytes()]);
-    for at in 0..=body.len() {
-        let (start, end) = body.as_bytes().split_at(at);
+    for split in 0..=body.len() {
+        let (start, end) = body.as_bytes().split_at(split);
         assert_eq!(
             guarded(editor(), &[start, b"", end]),
             whole,
-            "cut at {at}: {body}"
+            "split at {split}: {body}"
         );
     }
     let bytes: Vec<&[u8]> = body.as_bytes().chunks(1).collect();
@@ -40,13 +40,13 @@ fn edited(body: &str) -> Result<String, BodyFault> {
     whole.map(|body| String::from_utf8(body).unwrap())
 }
 
-/// `{` and the member, and what is expected to follow.
+/// `{`, the inserted member and `rest`.
 fn with_ours(rest: &str) -> Result<String, BodyFault> {
     Ok(format!("{{{OURS}{rest}"))
 }
 
 #[test]
-fn the_member_comes_first_and_all_other_bytes_stay() {
+fn the_member_comes_first_and_all_other_bytes_are_kept() {
     for rest in [
         r#""messages":[]}"#,
         " \"messages\" : [ ] , \"x\":1.50e+2 }\r\n\t ",
@@ -68,7 +68,7 @@ fn an_empty_object_gets_the_member_alone() {
 }
 
 #[test]
-fn the_clients_guardrail_goes_with_one_comma() {
+fn the_clients_guardrail_is_removed_with_one_comma() {
     let theirs = r#""guardrailConfig":{"guardrailIdentifier":"theirs","a":[1,{"b":2}]}"#;
     for (body, rest) in [
         (format!("{{{theirs}}}"), "}"),
@@ -95,7 +95,7 @@ fn the_clients_guardrail_goes_with_one_comma() {
 }
 
 #[test]
-fn a_name_with_escapes_is_the_same_name() {
+fn an_escaped_name_is_recognized() {
     let every_letter: String = MEMBER
         .bytes()
         .map(|letter| format!("\\u{:04x}", u32::from(letter)))
@@ -113,8 +113,8 @@ fn a_name_with_escapes_is_the_same_name() {
 }
 
 #[test]
-fn other_names_stay() {
-    // Names of AWS's protocol are case-sensitive: Bedrock does not know these.
+fn other_names_are_kept() {
+    // Names in AWS's protocol are case-sensitive: Bedrock does not know these.
     for name in [
         "GuardrailConfig",
         "guardrailconfig",
@@ -140,7 +140,7 @@ fn other_names_stay() {
 }
 
 #[test]
-fn a_body_that_is_no_json_object_is_refused() {
+fn a_body_that_is_not_a_json_object_is_refused() {
     use BodyFault::*;
     for (body, fault) in [
         ("", Empty),
@@ -181,21 +181,21 @@ fn a_body_that_is_no_json_object_is_refused() {
         ("\u{feff}{}", Malformed),
         ("not json", Malformed),
     ] {
-        // Cut otherwise, another fault may be the first to be seen; that there is one does not change.
+        // The fault must not depend on the split.
         assert_eq!(guarded(editor(), &[body.as_bytes()]), Err(fault), "{body:?}");
-        for at in 0..=body.len() {
-            let (start, end) = body.as_bytes().split_at(at);
+        for split in 0..=body.len() {
+            let (start, end) = body.as_bytes().split_at(split);
             assert_eq!(
                 guarded(editor(), &[start, end]),
                 Err(fault),
-                "{body:?} cut at {at}"
+                "{body:?} split at {split}"
             );
         }
     }
 }
 
 #[test]
-fn other_encodings_than_utf_8_are_refused() {
+fn encodings_other_than_utf_8_are_refused() {
     let utf_16: Vec<u8> = r#"{"a":1}"#.encode_utf16().flat_map(u16::to_le_bytes).collect();
     for body in [
         &utf_16[..],
@@ -208,9 +208,12 @@ fn other_encodings_than_utf_8_are_refused() {
         b"{}\x80",
         b"\x1f\x8b\x08",
     ] {
-        for at in 0..=body.len() {
-            let (start, end) = body.split_at(at);
-            assert!(guarded(editor(), &[start, end]).is_err(), "{body:?} cut at {at}");
+        for split in 0..=body.len() {
+            let (start, end) = body.split_at(split);
+            assert!(
+                guarded(editor(), &[start, end]).is_err(),
+                "{body:?} split at {split}"
+            );
         }
     }
     let overlong = guarded(editor(), &[b"{\"guardrail\xc1\x83onfig\":{}}"]);
@@ -218,7 +221,7 @@ fn other_encodings_than_utf_8_are_refused() {
 }
 
 #[test]
-fn names_that_readers_disagree_about_are_refused() {
+fn names_that_parsers_read_differently_are_refused() {
     for name in [
         r"guardrailConfig\u0000",
         r"guardrail\u0000Config",
@@ -242,7 +245,7 @@ fn names_that_readers_disagree_about_are_refused() {
 }
 
 #[test]
-fn nesting_is_bounded() {
+fn nesting_is_limited() {
     // The object itself is a level.
     for (levels, is_read) in [(MAX_DEPTH - 1, true), (MAX_DEPTH, false), (1_000_000, false)] {
         let levels = usize::try_from(levels).unwrap();
@@ -254,21 +257,21 @@ fn nesting_is_bounded() {
 }
 
 #[test]
-fn guardrails_in_more_places_than_the_limit_are_refused() {
+fn guardrails_in_too_many_places_are_refused() {
     let body = |places: usize| format!("{{{}\"z\":1}}", "\"a\":1,\"guardrailConfig\":1,".repeat(places));
     for (places, is_edited) in [(7, true), (8, true), (9, false), (100_000, false)] {
         let outcome = guarded(editor(), &[body(places).as_bytes()]);
         assert_eq!(outcome.is_ok(), is_edited, "{places}");
         assert!(is_edited || outcome == Err(BodyFault::TooManyGuardrails));
     }
-    // Side by side they are one place.
+    // Adjacent ones count as one place.
     let body = format!("{{{}\"z\":1}}", "\"guardrailConfig\":1,".repeat(100_000));
     let outcome = guarded(editor(), &[body.as_bytes()]);
     assert_eq!(outcome, with_ours(",\"z\":1}").map(String::into_bytes));
 }
 
 #[test]
-fn a_fault_stays_one() {
+fn a_fault_is_permanent() {
     let mut editor = editor();
     assert_eq!(editor.push(b"{]"), Err(BodyFault::Malformed));
     assert_eq!(editor.push(b"{}"), Err(BodyFault::Malformed));
@@ -276,7 +279,7 @@ fn a_fault_stays_one() {
 }
 
 #[test]
-fn a_body_without_a_guardrail_is_edited_at_its_front_only() {
+fn a_body_without_a_guardrail_is_edited_only_at_the_start() {
     let front = |body: &[u8]| {
         let mut editor = editor();
         editor.push(body).unwrap();
@@ -296,7 +299,7 @@ fn forwarded(headers: &[(&str, &str)]) -> Forwarded {
 }
 
 #[test]
-fn invoke_takes_it_in_headers_and_the_clients_are_gone() {
+fn invoke_gets_the_guardrail_in_headers_instead_of_the_clients() {
     let sent = [
         ("x-amzn-bedrock-guardrailidentifier", "theirs"),
         ("content-type", "application/json"),
@@ -338,7 +341,7 @@ fn invoke_takes_it_in_headers_and_the_clients_are_gone() {
 }
 
 #[test]
-fn count_tokens_knows_no_guardrail() {
+fn count_tokens_gets_no_guardrail() {
     let sent = [
         ("x-amzn-bedrock-guardrailidentifier", "theirs"),
         ("content-type", "text/plain"),
@@ -350,7 +353,7 @@ fn count_tokens_knows_no_guardrail() {
 }
 
 #[test]
-fn converse_takes_it_in_the_body_as_json_in_utf_8() {
+fn converse_gets_the_guardrail_in_the_body_as_json_in_utf_8() {
     let full = GuardrailSettings {
         trace: Some(GuardrailTrace::EnabledFull),
         stream_processing_mode: Some(StreamProcessingMode::Async),
@@ -383,7 +386,7 @@ fn converse_takes_it_in_the_body_as_json_in_utf_8() {
 }
 
 #[test]
-fn an_identifier_cannot_leave_its_string() {
+fn an_identifier_cannot_escape_its_json_string() {
     let identifier = r#"a","guardrailVersion":"2\u0022"#;
     let settings = GuardrailSettings {
         identifier: identifier.into(),
@@ -400,7 +403,7 @@ fn an_identifier_cannot_leave_its_string() {
 }
 
 #[test]
-fn identifiers_and_versions_have_bounds() {
+fn identifiers_and_versions_are_validated() {
     for (length, is_good) in [(0, false), (1, true), (2047, true), (2048, true), (2049, false)] {
         assert_eq!(is_identifier(&"x".repeat(length)), is_good, "{length}");
     }
@@ -450,7 +453,7 @@ fn identifiers_and_versions_have_bounds() {
     );
 }
 
-/// JSON objects, with the member at the top and elsewhere, and white space here and there.
+/// JSON objects with the member at the top level and elsewhere, and with white space.
 fn documents() -> impl Strategy<Value = String> {
     let name = prop_oneof![
         2 => Just("guardrailConfig".to_owned()),
@@ -484,7 +487,7 @@ fn documents() -> impl Strategy<Value = String> {
 
 proptest! {
     #[test]
-    fn what_is_sent_reads_as_the_body_with_our_guardrail(body in documents(), recipe in 0u8..0x80) {
+    fn the_sent_body_parses_as_the_original_with_our_guardrail(body in documents(), recipe in 0u8..0x80) {
         crate::checks::guardrail(&[&[recipe], body.as_bytes()].concat());
     }
 

@@ -1,10 +1,11 @@
-//! Under which ids a model's price is listed.
+//! The ids under which the price list may contain a model.
 
 use crate::bedrock::model_id::{Referent, without_geography};
 
-/// The ids under which the price of `model` (an id, a profile's id or an ARN, not percent-encoded) is looked up, the
-/// most special first: it, then its model without the geography of a cross-region profile, then both without a
-/// throughput variant. None for an ARN that does not say which model is behind it.
+/// Returns the ids under which to look up the price of `model`, the most specific first: the id
+/// itself, the id without the geography of a cross-region profile, then both without a throughput
+/// variant. `model` is a model id, inference profile id or ARN, not percent-encoded. An ARN that
+/// does not name its model yields no ids.
 pub fn price_ids(model: &str) -> impl Iterator<Item = &str> {
     let model = match Referent::of(model) {
         Referent::Named(model) => Some(model),
@@ -16,7 +17,7 @@ pub fn price_ids(model: &str) -> impl Iterator<Item = &str> {
         .flat_map(|id| [Some(id), without_geography(id)].into_iter().flatten())
 }
 
-/// Without the throughput variant behind the version: `…-v2:0:51k` → `…-v2:0`.
+/// Removes the throughput variant after the version: `…-v2:0:51k` → `…-v2:0`.
 fn without_throughput(id: &str) -> Option<&str> {
     let (model, throughput) = id.rsplit_once(':')?;
     let digits = throughput.strip_suffix('k')?;
@@ -30,7 +31,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ids_go_from_the_special_to_the_general() {
+    fn ids_are_ordered_from_specific_to_general() {
         let ids = |model| price_ids(model).collect::<Vec<_>>();
         assert_eq!(ids("amazon.nova-pro-v1:0"), ["amazon.nova-pro-v1:0"]);
         assert_eq!(ids("us-gov.a.b"), ["us-gov.a.b", "a.b"]);
@@ -47,7 +48,7 @@ mod tests {
             ["a.b:1"]
         );
         assert!(ids("arn:aws:bedrock:us-east-1:1:application-inference-profile/abc").is_empty());
-        // A provider may be called like a geography, and a version like a throughput.
+        // A provider may be named like a geography, and a version like a throughput variant.
         assert_eq!(ids("us.nova"), ["us.nova"]);
         assert_eq!(ids("zz.a.b"), ["zz.a.b"]);
         assert_eq!(ids("a.b:51k"), ["a.b:51k"]);

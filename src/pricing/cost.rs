@@ -1,15 +1,16 @@
-//! The formula.
+//! The cost of a request.
 
 use crate::pricing::rates::{Rate, RateTier, Rates, Resolved};
 use crate::pricing::usd::PicoUsd;
 use crate::usage::{LatencyTier, ServiceTier, Usage};
 
-/// What a request cost, in the parts that LiteLLM's headers name. They sum to [`Cost::total`] exactly.
+/// The cost of a request, in the parts that LiteLLM reports in headers. They add up exactly to
+/// [`Cost::total`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Cost {
     /// Prompt tokens outside the cache.
     pub input: PicoUsd,
-    /// Tokens of the answer.
+    /// Tokens of the response.
     pub output: PicoUsd,
     /// Prompt tokens read from the cache.
     pub cache_read: PicoUsd,
@@ -18,8 +19,8 @@ pub struct Cost {
 }
 
 impl Cost {
-    /// The cost of `usage` at `rates`, or `None` if it is unknown: something was used that has no price here, or the
-    /// numbers are too large to be counted.
+    /// Computes the cost of `usage` at `rates`. Returns `None` if something that was used has no
+    /// known price, or on overflow.
     pub fn of(
         usage: &Usage,
         tier: Option<ServiceTier>,
@@ -47,9 +48,9 @@ impl Cost {
         cost.checked_total().map(|_| cost)
     }
 
-    /// The whole cost.
+    /// The total cost.
     pub fn total(&self) -> PicoUsd {
-        // `of` has checked the sum; parts made by hand that overflow are as much as can be counted.
+        // `of` has checked the sum. Only parts from elsewhere can overflow.
         self.checked_total().unwrap_or(PicoUsd::new(u128::MAX))
     }
 
@@ -61,7 +62,7 @@ impl Cost {
     }
 }
 
-/// Tokens without a price make the cost unknown, unless their number is 0.
+/// Tokens without a price make the cost unknown, unless there are none.
 fn times(tokens: u64, rate: Option<Rate>) -> Option<PicoUsd> {
     if tokens == 0 {
         return Some(PicoUsd::ZERO);

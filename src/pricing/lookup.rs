@@ -1,17 +1,18 @@
-//! The price of a model that only the request names, in the table that the plugin configuration has for wildcards.
+//! Looks up rates in the price list. The filter does this for models that match a wildcard.
 
 use std::collections::BTreeMap;
 
 use crate::pricing::catalogue_id::price_ids;
 use crate::pricing::rates::Rates;
 
-/// The rates of `model` (an id, a profile's id or an ARN, not percent-encoded) in `region`; `None`: its cost is unknown.
-/// Keys of the table are ids, and those of [`regional_key`] where a region has a price of its own.
+/// Returns the rates of `model` in `region`, or `None` if they are unknown. `model` is a model id,
+/// inference profile id or ARN, not percent-encoded. The keys of `table` are ids, or
+/// [`regional_key`]s if the price differs by region.
 pub fn lookup_rates<'a>(table: &'a BTreeMap<String, Rates>, region: &str, model: &str) -> Option<&'a Rates> {
     price_ids(model).find_map(|id| table.get(&regional_key(region, id)).or_else(|| table.get(id)))
 }
 
-/// The key of an id's price that holds in one region only.
+/// The key for a price that is specific to a region.
 pub fn regional_key(region: &str, id: &str) -> String {
     format!("{region}/{id}")
 }
@@ -22,7 +23,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_regions_own_price_goes_before_the_general_one_of_the_same_id() {
+    fn a_regional_price_takes_precedence_over_the_general_one() {
         let rates = |pico| Rates {
             base: RateSet {
                 input: Some(Rate(pico)),

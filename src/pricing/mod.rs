@@ -1,8 +1,9 @@
 //! What a request costs: token counts times rates, in integers.
 //!
-//! The unit is the pico-USD (10⁻¹² USD): every rate of the catalogue is a whole number of them, which is not so for the
-//! nano-USD. So a cost is exact, its parts sum to the whole, and nothing is rounded but for show and for rates that
-//! somebody wrote with more than twelve decimals ([`PicoUsd::rounded`] and [`PicoUsd::parse`] share one function).
+//! The unit is the pico-USD (10⁻¹² USD), because not every rate in the price list is a whole number
+//! of nano-USD. Costs are therefore exact, and their parts add up to the total. Amounts are rounded
+//! only for display, and when a rate has more than twelve decimals; [`PicoUsd::rounded`] and
+//! [`PicoUsd::parse`] share the rounding function.
 
 mod catalogue_id;
 mod cost;

@@ -1,15 +1,15 @@
-//! The rates of a deployment, in the form in which the plugin configuration has them.
+//! The rates of a deployment, as serialized in the plugin configuration.
 
 use serde::{Deserialize, Serialize};
 
 use crate::usage::ServiceTier;
 
-/// Price of one token in pico-USD, up to 18 million USD.
+/// The price of one token in pico-USD, up to 18 million USD.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Rate(pub u64);
 
-/// A service tier that price lists know. The others have the standard price.
+/// A service tier with its own rates. The others have the standard rates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RateTier {
@@ -24,7 +24,7 @@ pub enum RateTier {
 }
 
 impl RateTier {
-    /// The tier whose rates a request has that was served by `tier`; `None` for the standard ones.
+    /// The tier whose rates apply to requests served by `tier`; `None` for the standard rates.
     pub fn of(tier: ServiceTier) -> Option<Self> {
         match tier {
             ServiceTier::Balanced => Some(Self::Balanced),
@@ -36,7 +36,7 @@ impl RateTier {
     }
 }
 
-/// One price per kind of token. What is absent falls back (see [`Rates`]); 0 is a price.
+/// One rate per kind of token. A missing rate falls back (see [`Rates`]); 0 is a valid rate.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RateSet {
@@ -57,17 +57,17 @@ pub struct RateSet {
     pub cache_write_1h: Option<Rate>,
 }
 
-/// Rates that replace others under a condition.
+/// Rates that override others under a condition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RateVariant {
-    /// Only for requests that this tier served.
+    /// Applies only to requests served by this tier.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tier: Option<RateTier>,
-    /// Only for prompts of more tokens than this, cached ones included.
+    /// Applies only to prompts with more tokens than this, including cached ones.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub above_tokens: Option<u64>,
-    /// The rates. What is absent here is not replaced.
+    /// The rates. Missing ones override nothing.
     pub rates: RateSet,
 }
 
@@ -77,14 +77,15 @@ pub struct RateVariant {
 pub struct Rates {
     /// The standard rates.
     pub base: RateSet,
-    /// What replaces them. Of two with the same conditions the later one wins.
+    /// Rates that override them. Of two with the same condition, the later one wins.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub variants: Vec<RateVariant>,
-    /// Whether they also hold for latency-optimised answers. Those of a price list do not: it has the standard price only.
+    /// Whether the rates also apply to latency-optimized responses. Those from a price list do not,
+    /// because it contains only standard prices.
     #[serde(default, skip_serializing_if = "is_false")]
     pub any_latency: bool,
-    /// Whether something is paid for that is not measured here, such as images or queries. Then no cost is known,
-    /// whatever the tokens cost.
+    /// Whether something that is not measured here is billed, such as images or queries. The cost
+    /// is then unknown, whatever the tokens cost.
     #[serde(default, skip_serializing_if = "is_false")]
     pub unmeasured: bool,
 }
@@ -97,7 +98,7 @@ const fn is_false(flag: &bool) -> bool {
     !*flag
 }
 
-/// The rates of one request. What is absent here has no price.
+/// The rates of one request. A missing rate means that the price is unknown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Resolved {
     pub(super) input: Option<Rate>,
@@ -108,24 +109,25 @@ pub(super) struct Resolved {
 }
 
 impl Rates {
-    /// The rates for a prompt of so many tokens (cached ones included) that `tier` served.
+    /// Returns the rates for a prompt of `prompt` tokens, including cached ones, served by `tier`.
     ///
-    /// They are LiteLLM's: a tier's rate, else the standard one; above each threshold that the prompt exceeds the rate
-    /// of the tier there, else the standard one there, else the one so far; a missing cache rate is the input rate, a
-    /// missing one-hour rate the cache write rate. The one-hour rate alone passes from a tier to the standard rate
-    /// above a threshold only for requests of the standard tier.
+    /// The rules are LiteLLM's. The rate of the tier applies, or else the standard rate. For each
+    /// threshold that the prompt exceeds, it is replaced by the tier's rate above the threshold, or
+    /// else by the standard rate above it, if there is one. As an exception, a standard one-hour rate
+    /// above a threshold applies only to requests of the standard tier. A missing cache rate defaults
+    /// to the input rate, and a missing one-hour rate to the cache write rate.
     pub(super) fn resolve(&self, prompt: u64, tier: Option<RateTier>) -> Resolved {
-        let base = self.at(None, None);
-        let mut rates = tier.map_or(base, |tier| self.at(Some(tier), None).or(base));
+        let base = self.rate_set(None, None);
+        let mut rates = tier.map_or(base, |tier| self.rate_set(Some(tier), None).or(base));
         let mut reached = None;
         while let Some(threshold) = self
             .next_threshold(reached)
             .filter(|&threshold| prompt > threshold)
         {
-            let standard = self.at(None, Some(threshold));
+            let standard = self.rate_set(None, Some(threshold));
             let here = match tier {
                 Some(tier) => {
-                    let own = self.at(Some(tier), Some(threshold));
+                    let own = self.rate_set(Some(tier), Some(threshold));
                     RateSet {
                         cache_write_1h: own.cache_write_1h,
                         ..own.or(standard)
@@ -146,7 +148,7 @@ impl Rates {
         }
     }
 
-    fn at(&self, tier: Option<RateTier>, above_tokens: Option<u64>) -> RateSet {
+    fn rate_set(&self, tier: Option<RateTier>, above_tokens: Option<u64>) -> RateSet {
         let base = if tier.is_none() && above_tokens.is_none() {
             self.base
         } else {
@@ -159,16 +161,16 @@ impl Rates {
             .fold(base, |rates, variant| variant.rates.or(rates))
     }
 
-    fn next_threshold(&self, behind: Option<u64>) -> Option<u64> {
+    fn next_threshold(&self, previous: Option<u64>) -> Option<u64> {
         let thresholds = self.variants.iter().filter_map(|variant| variant.above_tokens);
         thresholds
-            .filter(|&threshold| behind.is_none_or(|behind| threshold > behind))
+            .filter(|&threshold| previous.is_none_or(|previous| threshold > previous))
             .min()
     }
 }
 
 impl RateSet {
-    /// These, and `other` where these have none.
+    /// Fills missing rates from `other`.
     pub fn or(self, other: Self) -> Self {
         Self {
             input: self.input.or(other.input),

@@ -9,7 +9,7 @@ fn pico(text: &str) -> (u128, bool) {
 }
 
 #[test]
-fn amounts_are_read_as_decimals() {
+fn amounts_are_parsed_exactly() {
     for (text, expected) in [
         ("1.3125e-07", 131_250),
         ("3e-06", 3_000_000),
@@ -31,7 +31,7 @@ fn amounts_are_read_as_decimals() {
 }
 
 #[test]
-fn amounts_with_too_many_decimals_are_rounded_and_say_so() {
+fn amounts_with_too_many_decimals_are_rounded_and_inexact() {
     for (text, expected) in [
         ("8.799999999999999e-07", 880_000),
         ("1.4e-12", 1),
@@ -51,7 +51,7 @@ fn amounts_with_too_many_decimals_are_rounded_and_say_so() {
 }
 
 #[test]
-fn what_is_no_amount_is_refused() {
+fn invalid_amounts_are_refused() {
     for text in [
         "", " ", ".", "e5", "1e", "1e+", "1e5.0", "1.2.3", "0x10", "1_000", "NaN", "inf", "--1", "1 2", "١",
     ] {
@@ -72,7 +72,7 @@ fn what_is_no_amount_is_refused() {
 }
 
 #[test]
-fn amounts_are_shown_as_exact_decimals() {
+fn amounts_are_displayed_as_decimals() {
     for (pico, shown) in [
         (0, "0"),
         (1, "0.000000000001"),
@@ -88,7 +88,7 @@ fn amounts_are_shown_as_exact_decimals() {
     assert_eq!(
         format!("{:.2}", PicoUsd::new(2_345_000_000_000)),
         "2.34",
-        "halves to the even neighbour"
+        "ties to even"
     );
     assert_eq!(format!("{:.2}", PicoUsd::new(2_355_000_000_000)), "2.36");
     assert_eq!(format!("{amount:.0}"), "2");
@@ -99,13 +99,13 @@ fn amounts_are_shown_as_exact_decimals() {
 
 proptest! {
     #[test]
-    fn what_is_shown_is_read_back(pico: u128) {
+    fn displayed_amounts_parse_to_themselves(pico: u128) {
         let amount = PicoUsd::new(pico);
         prop_assert_eq!(PicoUsd::parse(&amount.to_string()), Ok(Parsed { amount, exact: true }));
     }
 
     #[test]
-    fn rounding_goes_to_a_nearest_amount(pico in 0..u128::MAX / 2, decimals in 0u32..14) {
+    fn rounding_is_to_nearest_with_ties_to_even(pico in 0..u128::MAX / 2, decimals in 0u32..14) {
         let unit = 10u128.pow(12u32.saturating_sub(decimals));
         let rounded = PicoUsd::new(pico).rounded(decimals).pico();
         prop_assert_eq!(rounded % unit, 0);
@@ -114,12 +114,12 @@ proptest! {
     }
 
     #[test]
-    fn reading_never_fails_otherwise_than_by_an_error(text in "[-+.0-9eE]{0,60}") {
+    fn parsing_never_panics(text in "[-+.0-9eE]{0,60}") {
         _ = PicoUsd::parse(&text);
     }
 
     #[test]
-    fn parts_sum_to_the_whole_for_any_usage(
+    fn parts_add_up_to_the_total_for_any_usage(
         tokens: [u64; 5],
         rates: [Option<u64>; 5],
     ) {
@@ -154,7 +154,7 @@ fn parts(usage: &Usage, tier: Option<ServiceTier>, rates: &Rates) -> [u128; 4] {
 }
 
 #[test]
-fn absent_rates_fall_back_and_zero_is_a_price() {
+fn missing_rates_fall_back_and_zero_is_a_rate() {
     assert_eq!(
         parts(&USAGE, None, &rates(r#"{"base":{"input":3,"output":0}}"#)),
         [3, 0, 300, 33000]
@@ -174,7 +174,7 @@ fn absent_rates_fall_back_and_zero_is_a_price() {
 }
 
 #[test]
-fn tokens_without_a_price_make_the_cost_unknown_and_no_tokens_need_none() {
+fn only_tokens_that_were_used_need_a_price() {
     let cost =
         |usage: &Usage, json| Cost::of(usage, None, None, &rates(json)).map(|cost| cost.total().pico());
     let embedded = Usage {
@@ -190,7 +190,7 @@ fn tokens_without_a_price_make_the_cost_unknown_and_no_tokens_need_none() {
     assert_eq!(cost(&USAGE, r#"{"base":{"input":3}}"#), None);
     assert_eq!(cost(&written, r#"{"base":{"output":3}}"#), Some(21));
     assert_eq!(cost(&embedded, r#"{"base":{"output":3}}"#), None);
-    // The cache can have prices of its own where the input has none.
+    // A cache rate does not require an input rate.
     let cached = Usage {
         cache_read: 2,
         ..Usage::default()
@@ -201,7 +201,7 @@ fn tokens_without_a_price_make_the_cost_unknown_and_no_tokens_need_none() {
 }
 
 #[test]
-fn a_unit_that_is_not_measured_makes_every_cost_unknown() {
+fn an_unmeasured_unit_makes_every_cost_unknown() {
     let rates = rates(r#"{"base":{"input":0,"output":0},"unmeasured":true}"#);
     for usage in [USAGE, Usage::default()] {
         assert_eq!(Cost::of(&usage, None, None, &rates), None);
@@ -209,7 +209,7 @@ fn a_unit_that_is_not_measured_makes_every_cost_unknown() {
 }
 
 #[test]
-fn a_latency_optimised_answer_has_no_standard_price() {
+fn standard_rates_do_not_apply_to_latency_optimized_responses() {
     let listed = rates(r#"{"base":{"input":3,"output":5}}"#);
     let own = rates(r#"{"base":{"input":3,"output":5},"any_latency":true}"#);
     let standard = Cost::of(&USAGE, None, None, &listed);
@@ -229,7 +229,7 @@ fn a_latency_optimised_answer_has_no_standard_price() {
 }
 
 #[test]
-fn a_threshold_is_exceeded_by_the_whole_prompt_and_not_reached() {
+fn a_threshold_must_be_exceeded_by_the_whole_prompt() {
     let rates =
         rates(r#"{"base":{"input":1,"output":1},"variants":[{"above_tokens":1000,"rates":{"input":2}}]}"#);
     let usage = |input| Usage {
@@ -245,7 +245,7 @@ fn a_threshold_is_exceeded_by_the_whole_prompt_and_not_reached() {
 }
 
 #[test]
-fn of_several_thresholds_the_highest_counts_whatever_their_order() {
+fn the_highest_exceeded_threshold_counts_in_any_order() {
     let rates = rates(
         r#"{"base":{"input":1,"output":7},"variants":[
             {"above_tokens":300,"rates":{"input":3}},{"above_tokens":200,"rates":{"input":2,"output":8}}]}"#,
@@ -268,7 +268,7 @@ fn of_several_thresholds_the_highest_counts_whatever_their_order() {
 }
 
 #[test]
-fn a_tier_has_its_own_rates_and_else_the_standard_ones() {
+fn a_tier_falls_back_to_the_standard_rates() {
     let rates = rates(
         r#"{"base":{"input":10,"output":20,"cache_write_1h":9},"variants":[
             {"tier":"flex","rates":{"input":5}},
@@ -301,12 +301,12 @@ fn a_tier_has_its_own_rates_and_else_the_standard_ones() {
     assert_eq!(
         cost(1000, Some(ServiceTier::Flex)),
         [30000, 40, 0, 9],
-        "the 1-hour rate stays the tier's"
+        "the one-hour rate of the tier is kept"
     );
 }
 
 #[test]
-fn numbers_beyond_counting_are_no_cost() {
+fn overflow_makes_the_cost_unknown() {
     let rates = rates(r#"{"base":{"input":18446744073709551615,"output":18446744073709551615}}"#);
     let usage = |input, output, cache_read| Usage {
         input,
@@ -318,13 +318,13 @@ fn numbers_beyond_counting_are_no_cost() {
     assert_eq!(
         Cost::of(&usage(u64::MAX, 0, 1), None, None, &rates),
         None,
-        "the prompt itself does not fit"
+        "the prompt itself overflows"
     );
     assert!(Cost::of(&usage(u64::MAX, 0, 0), None, None, &rates).is_some());
 }
 
 #[test]
-fn rates_keep_their_form_and_refuse_what_they_do_not_know() {
+fn rates_round_trip_and_refuse_unknown_fields() {
     let text = r#"{"base":{"input":3,"cache_write_1h":6},"variants":[{"tier":"priority","above_tokens":200000,"rates":{"output":0}}]}"#;
     assert_eq!(serde_json::to_string(&rates(text)).unwrap(), text);
     let flags = r#"{"base":{},"any_latency":true,"unmeasured":true}"#;

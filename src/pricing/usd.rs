@@ -4,34 +4,34 @@ use std::fmt;
 
 use crate::encoding::decimal::{push_decimal, push_padded};
 
-/// Decimals of a pico-USD.
+/// Number of decimals of a pico-USD.
 pub const DECIMALS: u32 = 12;
 const PICO_PER_USD: u128 = 1_000_000_000_000;
 const PICO_PER_USD_NARROW: u64 = 1_000_000_000_000;
-/// Exponents beyond this one, up or down, are read as this one: already far outside every amount.
+/// Larger exponents are clamped to this: they are far outside the range of any amount.
 const MAX_EXPONENT: i32 = 10_000;
 
-/// An amount in pico-USD: never negative, up to 3.4 · 10²⁶ USD.
+/// A non-negative amount in pico-USD, up to 3.4 · 10²⁶ USD.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PicoUsd(u128);
 
-/// An amount that was read from text.
+/// An amount parsed from text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Parsed {
     /// The amount.
     pub amount: PicoUsd,
-    /// Whether it is what was written: false if there were more than twelve decimals and it had to be rounded.
+    /// False if the amount was rounded because it had more than twelve decimals.
     pub exact: bool,
 }
 
-/// Why a text is not an amount.
+/// Why text is not an amount.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UsdError {
-    /// It is not a decimal number.
+    /// The text is not a decimal number.
     NotANumber,
-    /// It is below zero.
+    /// The amount is below zero.
     Negative,
-    /// It is too large.
+    /// The amount is too large.
     TooLarge,
 }
 
@@ -48,31 +48,31 @@ impl fmt::Display for UsdError {
 impl std::error::Error for UsdError {}
 
 impl PicoUsd {
-    /// Nothing.
+    /// Zero.
     pub const ZERO: Self = Self(0);
 
-    /// An amount of so many pico-USD.
+    /// Creates an amount from pico-USD.
     pub const fn new(pico: u128) -> Self {
         Self(pico)
     }
 
-    /// How many pico-USD it is.
+    /// The amount in pico-USD.
     pub const fn pico(self) -> u128 {
         self.0
     }
 
-    /// The sum, `None` past the largest amount.
+    /// The sum, or `None` on overflow.
     pub fn checked_add(self, other: Self) -> Option<Self> {
         self.0.checked_add(other.0).map(Self)
     }
 
-    /// Rounded to this many decimals of a USD (at most twelve), halves to the even neighbour.
+    /// Rounds to the given number of decimals of a USD, up to twelve, with ties to even.
     pub fn rounded(self, decimals: u32) -> Self {
         let unit = 10u128.saturating_pow(DECIMALS.saturating_sub(decimals));
         Self(divide_rounding(self.0, unit).saturating_mul(unit))
     }
 
-    /// Reads a number as JSON and YAML write it: `3e-06`, `0.000003`, `1.3125e-07`. No float is involved.
+    /// Parses a JSON or YAML number such as `3e-06`, `0.000003` or `1.3125e-07`, without floats.
     ///
     /// # Errors
     /// What is wrong with the text.
@@ -104,7 +104,7 @@ impl PicoUsd {
             let value = u128::from(digit.wrapping_sub(b'0'));
             match mantissa.checked_mul(10).and_then(|tens| tens.checked_add(value)) {
                 Some(next) => mantissa = next,
-                // Decimals behind 38 digits change nothing that could be shown.
+                // Decimals after 38 digits have no effect on the result.
                 None if read >= whole.len() => {
                     exact = false;
                     break;
@@ -132,7 +132,7 @@ impl PicoUsd {
                 exact,
             });
         }
-        // Below every unit that there is: nothing, but not exactly.
+        // Less than any representable amount.
         let Some(power) = power else {
             return Ok(Parsed {
                 amount: Self::ZERO,
@@ -161,7 +161,7 @@ fn parse_exponent(text: &str) -> Result<i32, UsdError> {
     })
 }
 
-/// The one rounding: to the nearest whole, halves to the even one, so that many roundings do not drift.
+/// The only rounding: to nearest, ties to even, so that rounding errors do not accumulate.
 fn divide_rounding(amount: u128, unit: u128) -> u128 {
     let (Some(whole), Some(rest)) = (amount.checked_div(unit), amount.checked_rem(unit)) else {
         return amount;
@@ -175,11 +175,11 @@ fn divide_rounding(amount: u128, unit: u128) -> u128 {
 }
 
 impl PicoUsd {
-    /// Appends it as [`Display`](fmt::Display) shows it, exactly.
+    /// Appends the exact amount, in the format of [`Display`](fmt::Display).
     pub(crate) fn push_to(self, text: &mut String) {
         let narrow = u64::try_from(self.0).unwrap_or(u64::MAX);
         if u128::from(narrow) != self.0 {
-            // Beyond eighteen million dollars.
+            // More than eighteen million USD.
             text.push_str(&self.to_string());
             return;
         }
@@ -193,7 +193,8 @@ impl PicoUsd {
     }
 }
 
-/// USD as an exact decimal without an exponent: `0.00231`, `0`, `12.5`. With a precision (`{:.6}`) rounded to it.
+/// USD as a decimal without an exponent: `0.00231`, `0`, `12.5`. Exact, or rounded to a precision
+/// such as `{:.6}`.
 impl fmt::Display for PicoUsd {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let shown = out
