@@ -1,4 +1,4 @@
-//! Who may pass: the checks before a request may go upstream, and every way to be refused.
+//! The checks before a request may go upstream, and every reason to refuse it.
 
 pub mod path;
 pub mod probe;

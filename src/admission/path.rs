@@ -1,50 +1,51 @@
-//! Paths: `[/bedrock]/model/{alias}/{operation}`, taken apart from the raw bytes of the request line.
+//! Parses request paths: `[/bedrock]/model/{alias}/{operation}`.
 //!
-//! Envoy is told to leave paths alone, so this is where they are judged: exactly this grammar goes on, whatever a
-//! later hop might make of anything else. The alias is percent-decoded once; it may hold slashes, raw or encoded.
-//! Several slashes before `bedrock` or `model` count as one: some clients, the AWS SDK for JavaScript among them, put
-//! `/model/…` after an endpoint that ends with a slash.
+//! Envoy is configured not to normalize paths, so they are validated here: only this grammar is
+//! accepted. The alias is percent-decoded once and may contain slashes, plain or encoded. Repeated
+//! slashes before `bedrock` or `model` count as one, because some clients, including the AWS SDK
+//! for JavaScript, append `/model/…` to an endpoint that ends with a slash.
 
 use crate::contract::operation::Operation;
 use crate::encoding::percent;
 
-/// Longest alias, in bytes after decoding: Bedrock's own bound of `modelId` (aws.md §1).
+/// Longest alias, in bytes after decoding: Bedrock's own limit for `modelId`.
 pub const ALIAS_MAX_BYTES: usize = 2048;
 
-/// A path that was understood.
+/// A valid path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ModelPath {
-    /// The model's name as the client wrote it, decoded.
+    /// The model name from the path, decoded.
     pub alias: String,
-    /// What to do with it.
+    /// The operation.
     pub operation: Operation,
 }
 
-/// Why a path leads nowhere.
+/// Why a path is invalid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PathError {
-    /// No operation of Bedrock's.
+    /// The path is not that of a Bedrock operation.
     UnknownOperation,
-    /// A byte that no path may hold, or a `%` without two hexadecimal digits.
+    /// The path contains a byte that must be percent-encoded, or a `%` without two hexadecimal
+    /// digits.
     BadByte,
-    /// The alias is not UTF-8 after decoding, or holds a control character or a backslash.
+    /// The decoded alias is not UTF-8 or contains a control character or a backslash.
     BadAlias,
-    /// An empty, `.` or `..` segment, encoded or not.
+    /// The alias contains an empty, `.` or `..` segment, encoded or not.
     BadSegment,
     /// The alias is longer than [`ALIAS_MAX_BYTES`].
     TooLong,
 }
 
-/// Whether a path is one of those that need a key before anything is said about them.
+/// Whether the key must be checked before any other error is reported for this path.
 pub fn is_guarded(path: &[u8]) -> bool {
     let path = with_one_slash(path);
     path.starts_with(b"/bedrock") || path.starts_with(b"/model")
 }
 
-/// Takes a raw `:path` apart. The query string is not looked at: it is never forwarded.
+/// Parses a `:path`. The query string is ignored and never forwarded.
 ///
 /// # Errors
-/// [`PathError`] names what is wrong with it.
+/// [`PathError`] if the path is invalid.
 pub fn parse(path: &[u8]) -> Result<ModelPath, PathError> {
     let path = path.split(|byte| *byte == b'?').next().unwrap_or_default();
     let path = with_one_slash(path);
@@ -65,7 +66,7 @@ pub fn parse(path: &[u8]) -> Result<ModelPath, PathError> {
     })
 }
 
-/// `path` with the slashes that it starts with made one.
+/// Merges the leading slashes of `path` into one.
 fn with_one_slash(path: &[u8]) -> &[u8] {
     let slashes = path.iter().take_while(|byte| **byte == b'/').count();
     path.get(slashes.saturating_sub(1)..).unwrap_or_default()

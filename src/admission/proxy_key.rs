@@ -1,11 +1,11 @@
-//! Who is calling: the proxy key, where clients put it, and how it is compared.
+//! The proxy key: where clients send it and how it is compared.
 
 use sha2::{Digest, Sha256};
 
 use crate::headers::Headers;
 use crate::secret::equal_digests;
 
-/// SHA-256 of a proxy key: what is kept of it.
+/// The SHA-256 of a proxy key.
 #[derive(Clone)]
 pub struct KeyHash([u8; 32]);
 
@@ -15,13 +15,13 @@ impl KeyHash {
         Self(Sha256::digest(key).into())
     }
 
-    /// Its digits: what LiteLLM's tables call a key by.
+    /// The hexadecimal digits, by which LiteLLM's tables identify a key.
     pub fn hexadecimal(&self) -> String {
         hex::encode(self.0)
     }
 
-    /// Whether both are hashes of the same key. Takes the same time wherever they differ, so that the time of an
-    /// answer tells nothing about how much of a guess was right.
+    /// Whether both are hashes of the same key. The comparison takes constant time, so that
+    /// response times do not help to guess a key.
     pub fn matches(&self, other: &Self) -> bool {
         equal_digests(&self.0, &other.0)
     }
@@ -33,27 +33,28 @@ impl std::fmt::Debug for KeyHash {
     }
 }
 
-/// Why a request offers no key.
+/// Why a request presents no key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NoKey {
-    /// No header that can hold one.
+    /// No header can hold a key.
     Missing,
-    /// A header that holds one, but not in a form that is understood, or twice.
+    /// A header that can hold a key is malformed or repeated.
     Malformed,
 }
 
-/// Headers that hold nothing but a key, in the order in which they count.
+/// Headers that hold only a key, by precedence.
 const KEY_HEADERS: [&str; 2] = ["x-api-key", "api-key"];
 
-/// The key that a request offers.
+/// Returns the key that a request presents.
 ///
-/// `litellm_user_api_key` wins, then `x-litellm-api-key`, as in LiteLLM on this route; then a bearer token in
-/// `authorization`; then `x-api-key` and `api-key`. Last comes the access key id of a Signature Version 4 credential: that
-/// is how an AWS SDK sends the key over plain HTTP, but one that gets the key in a header of its own signs with whatever
-/// AWS keys it finds. A second `authorization` is refused even where it would not be read: no client means that.
+/// As in LiteLLM, `litellm_user_api_key` and then `x-litellm-api-key` take precedence, followed by
+/// a bearer token in `authorization`, then `x-api-key` and `api-key`. The access key id of a
+/// Signature Version 4 credential comes last: AWS SDKs send the key this way over plain HTTP, but
+/// an SDK that sends the key in its own header signs with any AWS credentials it finds. A repeated
+/// `authorization` header is always refused, because no client sends one on purpose.
 ///
 /// # Errors
-/// [`NoKey`] tells a missing key from one in a form that is not understood.
+/// [`NoKey`] if the key is missing or malformed.
 pub fn offered<'a>(headers: Headers<'a>) -> Result<&'a [u8], NoKey> {
     let once = |name| headers.only(name).map_err(|_| NoKey::Malformed);
     let authorization = once("authorization")?;
@@ -68,22 +69,22 @@ pub fn offered<'a>(headers: Headers<'a>) -> Result<&'a [u8], NoKey> {
         }
         _ => {}
     }
-    let mut is_there = authorization.is_some();
+    let mut is_present = authorization.is_some();
     for name in KEY_HEADERS {
         match once(name)? {
-            Some([]) => is_there = true,
+            Some([]) => is_present = true,
             Some(key) => return Ok(key),
             None => {}
         }
     }
     match authorization.and_then(access_key_id) {
         Some(key) => not_empty(key),
-        None if is_there => Err(NoKey::Malformed),
+        None if is_present => Err(NoKey::Malformed),
         None => Err(NoKey::Missing),
     }
 }
 
-/// Whether a value of `authorization` is a signature of AWS's, of whatever algorithm.
+/// Whether an `authorization` value is an AWS signature, of any algorithm.
 fn is_aws_signature(value: &[u8]) -> bool {
     let scheme = value.get(..5).unwrap_or_default();
     scheme.eq_ignore_ascii_case(b"aws4-")
@@ -97,7 +98,7 @@ fn not_empty(key: &[u8]) -> Result<&[u8], NoKey> {
     }
 }
 
-/// What follows `Bearer` (RFC 6750; the scheme's name is case-insensitive, RFC 9110 §11.1).
+/// Returns what follows `Bearer` (RFC 6750). The scheme is case-insensitive (RFC 9110 §11.1).
 fn strip_bearer(value: &[u8]) -> Option<&[u8]> {
     let (scheme, token) = value.split_at_checked(7)?;
     scheme
@@ -105,8 +106,8 @@ fn strip_bearer(value: &[u8]) -> Option<&[u8]> {
         .then(|| token.trim_ascii())
 }
 
-/// The access key id of `AWS4-HMAC-SHA256 Credential=ID/date/region/service/aws4_request, …`. The signature is not
-/// looked at: the id is the key here, and whoever knows it may pass. The id may hold slashes itself.
+/// Returns the access key id of `AWS4-HMAC-SHA256 Credential=ID/date/region/service/aws4_request,
+/// …`. The id is the proxy key, so the signature is not verified. The id may contain slashes.
 fn access_key_id(value: &[u8]) -> Option<&[u8]> {
     let (algorithm, parameters) = value.split_at_checked(16)?;
     if !algorithm.eq_ignore_ascii_case(b"aws4-hmac-sha256") {
@@ -118,13 +119,13 @@ fn access_key_id(value: &[u8]) -> Option<&[u8]> {
             !part.is_empty() && !part.starts_with(b"SignedHeaders=") && !part.starts_with(b"Signature=")
         });
     let first = parts.next()?.strip_prefix(b"Credential=")?;
-    // `Bearer sk-…` as an access key id puts a space into the field.
+    // An access key id of `Bearer sk-…` adds a space to the field.
     let scoped = if first.eq_ignore_ascii_case(b"bearer") {
         parts.next()?
     } else {
         first
     };
-    // A second header that a proxy or Envoy itself has joined to this one with a comma.
+    // A second header that a proxy or Envoy has joined to this one with a comma.
     if parts.next().is_some() {
         return None;
     }

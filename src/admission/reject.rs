@@ -1,7 +1,8 @@
-//! The gateway's own answers: the one place that knows status codes and the JSON of errors.
+//! The gateway's own replies. Status codes and error bodies are defined only here.
 //!
-//! The body suits both kinds of client: AWS SDKs read `x-amzn-errortype` and `message`, clients written for LiteLLM
-//! read `error`. Envoy's own errors get the same form from the rendered `local_reply_config`.
+//! The body serves both kinds of clients: AWS SDKs read `x-amzn-errortype` and `message`, clients
+//! of LiteLLM read `error`. The rendered `local_reply_config` gives Envoy's own errors the same
+//! format.
 
 use std::borrow::Cow;
 
@@ -13,48 +14,50 @@ use crate::excerpt::excerpt;
 use crate::guardrail::BodyFault;
 use crate::json::MAX_DEPTH;
 
-/// Why a request is not passed on. Nothing in it repeats a secret of the request.
+/// Why a request was refused. It contains no secret from the request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reject {
-    /// No key, or none in a form that is understood.
+    /// The key is missing or malformed.
     NoKey(NoKey),
-    /// A key that nobody has.
+    /// The key is wrong.
     WrongKey,
-    /// A path outside the grammar.
+    /// The path is invalid.
     Path(PathError),
-    /// A known path with another method than this one.
+    /// The path is known, but requires this method.
     Method(&'static str),
-    /// A question for the spend log that is none.
+    /// A malformed spend-log query.
     SpendQuery,
-    /// A model that is not configured, by the name that the client gave.
+    /// No model group matches this name from the client.
     UnknownModel(String),
-    /// A body that cannot get the guardrail of its model.
+    /// The guardrail of the model cannot be added to the body.
     Body(BodyFault),
-    /// CountTokens for an inference profile whose foundation model is not configured, by the id of its deployment.
+    /// CountTokens for an inference profile whose foundation model is unknown, with the id of the
+    /// deployment.
     Uncountable(String),
-    /// More body than allowed, in bytes.
+    /// The body exceeds this limit in bytes.
     BodyTooLarge(u64),
-    /// The request cannot be signed: its plan is gone, or Envoy chose another endpoint than planned.
+    /// The request cannot be signed: its plan is missing, or Envoy chose an endpoint that was not
+    /// planned.
     Unsignable,
-    /// Envoy did not do what the gateway asked it to.
+    /// A host call failed.
     Host,
 }
 
-/// A reply of the gateway, ready to be sent.
+/// A local reply.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reply {
-    /// HTTP status code.
+    /// The status code.
     pub status: u16,
-    /// Its headers.
+    /// The headers.
     pub headers: Vec<(&'static str, &'static str)>,
-    /// JSON.
+    /// The JSON body.
     pub body: Vec<u8>,
-    /// Why it is a refusal, in a word for counters; `None` if it is none.
+    /// The reason for counters if the reply is a refusal.
     pub reason: Option<&'static str>,
 }
 
 impl Reply {
-    /// A reply in JSON.
+    /// Creates a reply with a JSON body.
     pub fn json(status: u16, body: &serde_json::Value) -> Self {
         let headers = vec![("content-type", CONTENT_TYPE)];
         Self {
@@ -68,14 +71,14 @@ impl Reply {
 
 /// `content-type` of every [`Reply`].
 pub const CONTENT_TYPE: &str = "application/json";
-/// Header of the AWS error type.
+/// Header with the AWS error type.
 pub const HEADER_ERROR_TYPE: &str = "x-amzn-errortype";
 
-/// Bytes of an unknown model's name that are repeated to the client.
+/// Longest excerpt of an unknown model name that is returned to the client.
 const NAME_SHOWN_MAX_BYTES: usize = 200;
 
 impl Reject {
-    /// What the client is told.
+    /// The reply to the client.
     pub fn reply(&self) -> Reply {
         let (status, error_type, kind) = self.classify();
         let message = self.message();
@@ -94,7 +97,7 @@ impl Reject {
         reply
     }
 
-    /// A word for counters.
+    /// A short name for counters.
     pub const fn reason(&self) -> &'static str {
         match self {
             Self::NoKey(NoKey::Missing) => "no_key",
@@ -113,7 +116,7 @@ impl Reject {
         }
     }
 
-    /// Status code, AWS error type, LiteLLM error type.
+    /// The status code, AWS error type and LiteLLM error type.
     const fn classify(&self) -> (u16, &'static str, &'static str) {
         match self {
             Self::NoKey(_) => (401, "UnrecognizedClientException", "auth_error"),
@@ -143,13 +146,13 @@ impl Reject {
                  [/bedrock]/model/{modelId}/{converse|converse-stream|invoke|invoke-with-response-stream|count-tokens}."
                 .into(),
             Self::Path(PathError::BadByte) => {
-                "The path holds a byte that has to be percent-encoded, or a '%' without two hexadecimal digits.".into()
+                "The path contains a byte that must be percent-encoded, or a '%' without two hexadecimal digits.".into()
             }
             Self::Path(PathError::BadAlias) => {
-                "The model identifier is not UTF-8, or holds a control character or a backslash.".into()
+                "The model identifier is not UTF-8, or contains a control character or a backslash.".into()
             }
             Self::Path(PathError::BadSegment) => {
-                "The model identifier holds an empty, '.' or '..' segment.".into()
+                "The model identifier contains an empty, '.' or '..' segment.".into()
             }
             Self::Path(PathError::TooLong) => {
                 format!("The model identifier is longer than {ALIAS_MAX_BYTES} bytes.")
@@ -160,36 +163,36 @@ impl Reject {
                 let shown = excerpt(name.as_bytes(), NAME_SHOWN_MAX_BYTES);
                 format!(
                     "Invalid model name passed in model={shown}. No model_name in the gateway's model_list matches it. \
-                     To allow model ids of Bedrock as they are, add an entry such as \
+                     To accept Bedrock model ids directly, add an entry such as \
                      {{model_name: \"us.anthropic.*\", litellm_params: {{model: \"bedrock/us.anthropic.*\"}}}}, \
                      or one with model_name \"*\" and model \"bedrock/*\"."
                 )
             }
             Self::Body(fault) => {
-                let found = body_found(*fault);
-                format!("The gateway adds a guardrail to the requests of this model. Expected a JSON object, but found {found}.")
+                let found = describe(*fault);
+                format!("The gateway adds a guardrail to requests for this model, so the body must be a JSON object, but found {found}.")
             }
             Self::Uncountable(id) => format!(
-                "CountTokens takes foundation models only, and the foundation model of the inference profile in \
-                 deployment {id} is not configured. Set model_info.base_model of that deployment."
+                "CountTokens supports only foundation models, and the foundation model of the inference profile in \
+                deployment {id} is not configured. Set model_info.base_model of that deployment."
             ),
             Self::BodyTooLarge(limit) => format!("Request body is too large. The limit is {limit} bytes."),
-            Self::Unsignable => "The request could not be signed for its upstream. Please try again.".into(),
+            Self::Unsignable => "The request could not be signed for the upstream. Please try again.".into(),
             Self::Host => "The gateway could not process the request. Please try again.".into(),
         }
     }
 }
 
-fn body_found(fault: BodyFault) -> Cow<'static, str> {
+fn describe(fault: BodyFault) -> Cow<'static, str> {
     Cow::from(match fault {
         BodyFault::Empty => "an empty body",
-        BodyFault::NotAnObject => "another JSON value",
+        BodyFault::NotAnObject => "a JSON value that is not an object",
         BodyFault::Malformed => {
             return format!("malformed JSON, or more than {MAX_DEPTH} levels of nesting").into();
         }
-        BodyFault::Incomplete => "a body that ends before the object does",
+        BodyFault::Incomplete => "a truncated object",
         BodyFault::NotUtf8 => "bytes that are not UTF-8",
-        BodyFault::BadName => "a member whose name holds a NUL or an unpaired surrogate",
+        BodyFault::BadName => "a member whose name contains a NUL or a lone surrogate",
         BodyFault::TooManyGuardrails => "guardrailConfig in too many places",
     })
 }
@@ -240,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn every_reply_reads_in_both_worlds() {
+    fn every_reply_serves_aws_and_litellm_clients() {
         for reject in every_reject() {
             let reply = reject.reply();
             let body: serde_json::Value = serde_json::from_slice(&reply.body).unwrap();
@@ -254,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn status_and_error_type_belong_together() {
+    fn status_and_error_type_match() {
         for reject in every_reject() {
             let reply = reject.reply();
             let expected = match reply.status {
@@ -273,20 +276,20 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_model_is_told_how_it_would_be_allowed() {
+    fn the_reply_to_an_unknown_model_says_how_to_allow_it() {
         let reply = Reject::UnknownModel("us.anthropic.claude\u{202e}-v1:0".into()).reply();
         let body: serde_json::Value = serde_json::from_slice(&reply.body).unwrap();
         assert_eq!(
             body["message"],
             "Invalid model name passed in model=us.anthropic.claude\u{fffd}-v1:0. No model_name in the gateway's \
-             model_list matches it. To allow model ids of Bedrock as they are, add an entry such as {model_name: \
+             model_list matches it. To accept Bedrock model ids directly, add an entry such as {model_name: \
              \"us.anthropic.*\", litellm_params: {model: \"bedrock/us.anthropic.*\"}}, or one with model_name \"*\" \
              and model \"bedrock/*\"."
         );
     }
 
     #[test]
-    fn an_endless_model_name_is_not_repeated() {
+    fn a_long_model_name_is_shortened() {
         for (length, shown) in [(199, 199), (200, 200), (201, 200), (2048, 200)] {
             let reply = Reject::UnknownModel("x".repeat(length)).reply();
             let body: serde_json::Value = serde_json::from_slice(&reply.body).unwrap();
@@ -297,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_for_the_key_is_worded_like_this() {
+    fn the_reply_to_a_wrong_key_has_the_expected_body() {
         let body = String::from_utf8(Reject::WrongKey.reply().body).unwrap();
         assert_eq!(
             body,

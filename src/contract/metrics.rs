@@ -1,10 +1,11 @@
-//! Names of the metrics, on which the filter and the rendered Envoy configuration have to agree.
+//! Names of the metrics, shared by the rendered Envoy configuration and the filter.
 //!
-//! Envoy's stats have names and no labels, so a name carries them: `metric;label=value;label=value`. The rendered
-//! `stats_tags` lift them out again. OpenTelemetry's GenAI names are spelled as Prometheus spells them, with the unit in the
-//! name, because Envoy's stats are integers: <https://opentelemetry.io/docs/specs/semconv/gen-ai/gen-ai-metrics/>.
+//! Envoy's stats have no labels, so names contain them: `metric;label=value;label=value`. The
+//! rendered `stats_tags` extract them again. OpenTelemetry's GenAI names follow Prometheus
+//! conventions, with the unit in the name, because Envoy's stats are integers:
+//! <https://opentelemetry.io/docs/specs/semconv/gen-ai/gen-ai-metrics/>.
 
-/// Envoy's prefix of the stats of a WebAssembly module. Its Prometheus page leaves it out.
+/// Envoy's prefix for stats of a WebAssembly module. Its Prometheus endpoint omits it.
 pub const NAMESPACE: &str = "wasmcustom";
 
 /// Every label.
@@ -22,34 +23,34 @@ pub const LABELS: [&str; 11] = [
     "model",
 ];
 
-/// Tokens of a request, exact: a histogram's sum is not.
+/// Tokens of requests. Unlike the sum of a histogram, this is exact.
 pub const TOKENS: &str = "gen_ai_client_token_usage_total";
-/// What requests cost, in pico-USD.
+/// Cost of requests, in pico-USD.
 pub const COST: &str = "gen_ai_client_cost_pico_usd_total";
-/// Requests that were admitted.
+/// Admitted requests.
 pub const REQUESTS: &str = "envoy_bedrock_requests_total";
-/// Those among them that failed.
+/// Admitted requests that failed.
 pub const FAILED: &str = "envoy_bedrock_failed_requests_total";
-/// Requests that were not admitted.
+/// Refused requests.
 pub const REFUSALS: &str = "envoy_bedrock_refusals_total";
-/// Attempts, the retried ones included.
+/// Attempts, including retries.
 pub const ATTEMPTS: &str = "envoy_bedrock_attempts_total";
-/// Requests whose usage was not told by the answer.
+/// Requests whose response did not report its usage.
 pub const UNREAD: &str = "envoy_bedrock_usage_unread_total";
-/// Requests that used something whose price is not known.
+/// Requests whose cost is unknown, because something that they used has no known price.
 pub const COST_UNKNOWN: &str = "envoy_bedrock_cost_unknown_total";
-/// What is configured; always 1.
+/// A configured deployment. The value is always 1.
 pub const DEPLOYMENT: &str = "envoy_bedrock_deployment_info";
 
 /// Tokens per request.
 pub const TOKENS_PER_REQUEST: &str = "gen_ai_client_token_usage";
-/// From the request's first byte to the answer's last, in milliseconds.
+/// Time from the first byte of the request to the last byte of the response, in milliseconds.
 pub const DURATION: &str = "gen_ai_server_request_duration_milliseconds";
-/// From the request's first byte to the first token of a stream, in milliseconds.
+/// Time from the first byte of the request to the first token of a stream, in milliseconds.
 pub const FIRST_TOKEN: &str = "gen_ai_server_time_to_first_token_milliseconds";
-/// Between two tokens of a stream, in microseconds.
+/// Time between two tokens of a stream, in microseconds.
 pub const PER_TOKEN: &str = "gen_ai_server_time_per_output_token_microseconds";
-/// What the gateway itself adds to a request, in microseconds.
+/// Time that the gateway itself adds to a request, in microseconds.
 pub const OVERHEAD: &str = "envoy_bedrock_overhead_microseconds";
 
 /// Every histogram.

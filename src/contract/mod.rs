@@ -1,8 +1,8 @@
 //! What the rendered Envoy configuration and the filter agree on.
 //!
-//! LiteLLM's file is read by the command (`tools/cli`), which writes the result in the form of
-//! [`Settings`](settings::Settings): the edge parses a small, complete and unambiguous JSON and no
-//! YAML. A secret is always the name of an environment variable of the Envoy process, never a value.
+//! The CLI reads LiteLLM's configuration and renders it as [`Settings`](settings::Settings), so the
+//! filter parses only a small, complete and unambiguous JSON document and no YAML. A secret is
+//! always given as the name of an environment variable of the Envoy process, never as a value.
 
 pub mod metrics;
 pub mod names;

@@ -1,37 +1,43 @@
-//! Names on which the rendered Envoy configuration and the filter have to agree.
+//! Names shared by the rendered Envoy configuration and the filter.
 //!
-//! The headers are internal to one Envoy: the gateway role drops everything the client sent outside its allow-list,
-//! and the signer role rebuilds the upstream request from the plan, so none of them crosses either edge.
+//! The headers never leave Envoy: the gateway role drops all client headers that are not on its
+//! allow-list, and the signer role rebuilds the upstream request from the plan.
 
-/// Root id of the role in the listener's filter chain: who is it, may they, which deployments.
+/// Root id of the gateway role, in the listener's filter chain: admission and routing.
 pub const ROOT_GATEWAY: &str = "gateway";
-/// Root id of the role in the failover clusters' upstream filter chain: signs each attempt.
+/// Root id of the signer role, in the upstream filter chain of failover clusters: signs each
+/// attempt.
 pub const ROOT_SIGNER: &str = "signer";
 
 /// Request header that names the failover cluster (the route's `cluster_header`).
 pub const HEADER_CLUSTER: &str = "x-eb-cluster";
-/// Request header that chooses the route: [`ROUTE_UNARY`] or [`ROUTE_STREAM`] (they differ in their time limits).
+/// Request header that selects the route: [`ROUTE_UNARY`] or [`ROUTE_STREAM`], which have different
+/// timeouts.
 pub const HEADER_ROUTE: &str = "x-eb-route";
-/// Route of operations that answer with one body: `request_timeout` bounds the whole.
+/// Route for operations with a single response body: `request_timeout` covers the whole request.
 pub const ROUTE_UNARY: &str = "unary";
-/// Route of operations that answer with an event stream: only idleness is bounded.
+/// Route for operations with an event stream: there is only an idle timeout.
 pub const ROUTE_STREAM: &str = "stream";
-/// Response header by which the signer asks the router for another attempt (`retriable_headers`).
+/// Response header by which the signer requests another attempt from the router
+/// (`retriable_headers`).
 pub const HEADER_RETRY: &str = "x-eb-retry";
-/// Request header that marks a reply as the gateway's own, so that `local_reply_config` leaves its body alone.
+/// Request header that marks the gateway's own local replies, whose bodies `local_reply_config`
+/// must not replace.
 pub const HEADER_REJECTED: &str = "x-eb-rejected";
 
-/// Property (Envoy keeps it as filter state `wasm.…`) that holds the key of the request's plan in the VM's table. It is
-/// no header, because a header would either reach Bedrock or be gone when the next attempt looks for it.
+/// Property with the key of the request's plan in the VM's table, stored by Envoy as filter state
+/// `wasm.…`. A header would either reach Bedrock or be gone by the next attempt.
 pub const PROPERTY_PLAN: &str = "envoy_bedrock.plan";
 
-/// Property that holds the request's line for the spend log, for Envoy's access logger (`FILTER_STATE(wasm.…:PLAIN)`).
+/// Property with the request's row in the spend log, for Envoy's access logger
+/// (`FILTER_STATE(wasm.…:PLAIN)`).
 pub const PROPERTY_ROW: &str = "envoy_bedrock.row";
 
 /// Namespace of the endpoint metadata in the region clusters.
 pub const METADATA_NAMESPACE: &str = "envoy-bedrock";
-/// Key in that namespace: the name of the region cluster, by which the signer checks where Envoy really goes.
+/// Key in that namespace for the name of the region cluster. The signer uses it to verify Envoy's
+/// choice.
 pub const METADATA_CLUSTER: &str = "cluster";
 
-/// What separates region clusters in the name of a failover cluster (`us-west-2+us-east-1`).
+/// Separator of region clusters in the name of a failover cluster (`us-west-2+us-east-1`).
 pub const FAILOVER_SEPARATOR: char = '+';

@@ -1,22 +1,22 @@
-//! The operations of Bedrock that the gateway serves.
+//! The Bedrock operations that the gateway serves.
 
-/// What a client asks Bedrock to do.
+/// A Bedrock operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Operation {
-    /// One answer in the common message format.
+    /// Converse: a response in the common message format.
     Converse,
-    /// The same as an event stream.
+    /// ConverseStream: the same as an event stream.
     ConverseStream,
-    /// One answer in the model's own format.
+    /// InvokeModel: a response in the model's own format.
     Invoke,
-    /// The same as an event stream.
+    /// InvokeModelWithResponseStream: the same as an event stream.
     InvokeWithResponseStream,
-    /// Counts the tokens of a prompt.
+    /// CountTokens: the number of tokens in a prompt.
     CountTokens,
 }
 
 impl Operation {
-    /// All of them.
+    /// All operations.
     pub const ALL: [Self; 5] = [
         Self::Converse,
         Self::ConverseStream,
@@ -25,7 +25,7 @@ impl Operation {
         Self::CountTokens,
     ];
 
-    /// Its path segment.
+    /// The path segment.
     pub const fn segment(self) -> &'static str {
         match self {
             Self::Converse => "converse",
@@ -36,7 +36,7 @@ impl Operation {
         }
     }
 
-    /// Whether it is answered by an event stream.
+    /// Whether the response is an event stream.
     pub const fn is_stream(self) -> bool {
         matches!(self, Self::ConverseStream | Self::InvokeWithResponseStream)
     }

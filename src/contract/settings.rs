@@ -1,4 +1,5 @@
-//! The wire form of the plugin configuration. Both sides of it are in this repository, so unknown fields are errors.
+//! The serialized plugin configuration. Reader and writer are both in this repository, so unknown
+//! fields are errors.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,10 +7,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::pricing::Rates;
 
-/// Largest request body by default: 32 MiB, above Bedrock's own 25,000,000 bytes, so that Bedrock's answer is seen.
+/// Default limit for request bodies: 32 MiB. It exceeds Bedrock's limit of 25,000,000 bytes, so
+/// that clients see Bedrock's own error.
 pub const BODY_LIMIT_DEFAULT_BYTES: u64 = 32 * 1024 * 1024;
 
-/// Requests of a worker that are remembered by default.
+/// Default number of rows in the history of a worker.
 pub const HISTORY_DEFAULT_ROWS: u32 = 1000;
 
 const fn history_default_rows() -> u32 {
@@ -18,13 +20,13 @@ const fn history_default_rows() -> u32 {
 
 #[expect(
     clippy::trivially_copy_pass_by_ref,
-    reason = "the signature that serde asks for"
+    reason = "the signature that serde requires"
 )]
 const fn is_history_default(rows: &u32) -> bool {
     *rows == HISTORY_DEFAULT_ROWS
 }
 
-/// Name of an environment variable of the Envoy process that holds a secret.
+/// The name of an environment variable of the Envoy process that holds a secret.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct EnvName(pub String);
@@ -33,26 +35,26 @@ pub struct EnvName(pub String);
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
-    /// The key that clients have to present.
+    /// The key that clients must present.
     pub master_key: EnvName,
-    /// Attempts that a request may make: LiteLLM's `num_retries` + 1. At least 1.
+    /// Maximum attempts per request: LiteLLM's `num_retries` + 1, at least 1.
     pub attempts: u32,
     /// Largest request body, in bytes.
     pub body_limit_bytes: u64,
-    /// How many requests of a worker `GET /spend/logs` remembers; 0 for none.
+    /// Number of rows that each worker keeps for `GET /spend/logs`; 0 disables it.
     #[serde(default = "history_default_rows", skip_serializing_if = "is_history_default")]
     pub history_rows: u32,
-    /// The models that clients can name, in the order of the configuration.
+    /// The model groups, in the order of the configuration.
     pub models: Vec<ModelSettings>,
-    /// Other names of models (`model_group_alias`): alias → `ModelSettings::name`.
+    /// Further names of model groups (`model_group_alias`): alias → `ModelSettings::name`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub aliases: BTreeMap<String, String>,
-    /// Names, possibly with `*`, that no wildcard may serve: the configuration has other deployments for them, which are
-    /// not served. Requests for them are refused.
+    /// Names, possibly with `*`, for which requests are refused even if a wildcard matches: the
+    /// configuration has deployments for them that the gateway does not support.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub withheld: BTreeSet<String>,
-    /// Prices of what a wildcard can stand for, to be looked up by [`crate::pricing::lookup`]; empty where no deployment
-    /// needs it.
+    /// The price list for models that match a wildcard, for [`crate::pricing::lookup_rates`]. Empty
+    /// if no deployment needs it.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub catalogue: BTreeMap<String, Rates>,
 }
@@ -63,7 +65,7 @@ impl Settings {
         self.models.iter().flat_map(|model| &model.deployments)
     }
 
-    /// Every variable that holds a secret, each once.
+    /// The name of every variable that holds a secret, without duplicates.
     pub fn secret_names(&self) -> BTreeSet<&EnvName> {
         let of_deployments = self
             .deployments()
@@ -72,28 +74,29 @@ impl Settings {
     }
 }
 
-/// One `model_name` and the deployments behind it.
+/// A model group: the deployments with one `model_name`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ModelSettings {
-    /// What clients call it. A `*` in it is LiteLLM's wildcard: it matches any run of characters.
+    /// The name used by clients. As in LiteLLM, a `*` matches any sequence of characters.
     pub name: String,
-    /// Where its requests can go, in the order of the configuration. At least one.
+    /// The deployments, in the order of the configuration. At least one.
     pub deployments: Vec<DeploymentSettings>,
-    /// The guardrail of every request, wherever it goes: all attempts of a request send the same body.
+    /// The guardrail of all requests. It is the same for all deployments, because all attempts send
+    /// the same body.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub guardrail: Option<GuardrailSettings>,
 }
 
-/// LiteLLM's `guardrailConfig`: what Bedrock applies to each request and its answer.
+/// LiteLLM's `guardrailConfig`: the guardrail that Bedrock applies to requests and responses.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct GuardrailSettings {
     /// The guardrail's id or ARN.
     pub identifier: String,
-    /// `DRAFT`, or the number of a version.
+    /// `DRAFT` or a version number.
     pub version: String,
-    /// Whether answers tell what the guardrail did.
+    /// Whether responses report what the guardrail did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trace: Option<GuardrailTrace>,
     /// Whether ConverseStream waits for the guardrail.
@@ -112,10 +115,10 @@ pub enum GuardrailTrace {
 }
 
 impl GuardrailTrace {
-    /// All of them.
+    /// All values.
     pub const ALL: [Self; 3] = [Self::Enabled, Self::Disabled, Self::EnabledFull];
 
-    /// As Converse spells it.
+    /// The value in Converse requests.
     pub const fn word(self) -> &'static str {
         match self {
             Self::Enabled => "enabled",
@@ -135,10 +138,10 @@ pub enum StreamProcessingMode {
 }
 
 impl StreamProcessingMode {
-    /// All of them.
+    /// All values.
     pub const ALL: [Self; 2] = [Self::Sync, Self::Async];
 
-    /// As ConverseStream spells it.
+    /// The value in ConverseStream requests.
     pub const fn word(self) -> &'static str {
         match self {
             Self::Sync => "sync",
@@ -148,8 +151,8 @@ impl StreamProcessingMode {
 }
 
 impl ModelSettings {
-    /// Place of the first deployment that is the same as the one at `index`: same endpoint, model id and credentials.
-    /// Trying one after the other has failed is trying the same thing again.
+    /// Returns the index of the first deployment with the same endpoint, model id and credentials
+    /// as the one at `index`. After one of these fails, trying another is futile.
     pub fn twin(&self, index: usize) -> usize {
         let is_twin = |other: &DeploymentSettings| {
             self.deployments
@@ -160,42 +163,47 @@ impl ModelSettings {
     }
 }
 
-/// A model id in one region (or at one endpoint) with one set of credentials.
+/// A Bedrock model id in one region with one set of credentials.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DeploymentSettings {
-    /// `model_info.id`, or a stable digest of what the deployment is. Unique in the configuration.
+    /// `model_info.id`, or a stable digest of the deployment's settings. Unique in the
+    /// configuration.
     pub id: String,
-    /// Bedrock's model id, inference profile id or ARN, not percent-encoded. With a wildcard name, the n-th `*` in
-    /// it stands for what the n-th `*` of the name matched.
+    /// The Bedrock model id, inference profile id or ARN, not percent-encoded. Its n-th `*` stands
+    /// for what the n-th `*` in the name of the model group matched.
     pub model: String,
-    /// Region of the signature's scope.
+    /// The AWS region, for signatures.
     pub region: String,
-    /// Name of the Envoy cluster that connects to the endpoint.
+    /// The region cluster: the name of the Envoy cluster that connects to the endpoint.
     pub cluster: String,
-    /// Host of the upstream request, as signed: with the port only where it is not the scheme's own.
+    /// The `host` of upstream requests, with a port only if it is not the default of the scheme.
     pub authority: String,
-    /// Path in front of `/model/…`, without a slash at its end; mostly empty.
+    /// Path before `/model/…`, without a trailing slash. Usually empty.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub base_path: String,
-    /// How its requests are authenticated to AWS.
+    /// The credentials for AWS.
     pub credentials: CredentialSettings,
-    /// Share of the first attempts among its siblings of the same `order`. 0: only after another has failed.
+    /// Relative share of first attempts among deployments of the same `order`. With 0, the
+    /// deployment is only used for retries, unless all have 0.
     pub weight: u64,
-    /// LiteLLM's `order`: lower ones are tried first, the next only when they have failed.
+    /// LiteLLM's `order`: deployments with a higher one are only tried after those with a lower one
+    /// have failed.
     #[serde(default)]
     pub order: i64,
-    /// The foundation model behind `model`, where that is an ARN that does not name it: CountTokens takes no other id.
+    /// The foundation model of `model`, if that is an ARN that does not name it. CountTokens
+    /// requires it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub base_model: Option<String>,
-    /// What its tokens cost. Without it, a wildcard's price is in [`Settings::catalogue`], and any other is unknown.
+    /// The rates. If missing, they are looked up in [`Settings::catalogue`] for a wildcard, and
+    /// unknown otherwise.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rates: Option<Rates>,
 }
 
 impl DeploymentSettings {
-    /// Whether both make the same requests of the same endpoint. Credentials are compared by the names of their variables:
-    /// two variables that hold the same value count as different.
+    /// Whether both send the same requests to the same endpoint. Credentials are compared by the
+    /// names of their variables, not by their values.
     fn is_same_as(&self, other: &Self) -> bool {
         self.cluster == other.cluster
             && self.authority == other.authority
@@ -206,23 +214,24 @@ impl DeploymentSettings {
     }
 }
 
-/// Where a deployment's secrets are.
+/// The environment variables with the credentials of a deployment.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "snake_case")]
 pub enum CredentialSettings {
     /// Requests are signed with Signature Version 4.
     Sigv4 {
-        /// Variable of the access key id.
+        /// The access key id.
         access_key_id: EnvName,
-        /// Variable of the secret access key.
+        /// The secret access key.
         secret_access_key: EnvName,
-        /// Variable of the session token of temporary credentials. Not set or empty: they are long-term ones.
+        /// The session token of temporary credentials. The variable may be unset or empty for
+        /// long-term ones.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         session_token: Option<EnvName>,
     },
     /// Requests carry a Bedrock API key.
     Bearer {
-        /// Variable of the API key.
+        /// The API key.
         api_key: EnvName,
     },
 }

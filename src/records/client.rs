@@ -1,27 +1,28 @@
-//! What a request says about itself for the record, under LiteLLM's header names. Each is bounded, and none is believed
-//! for anything but the record.
+//! What a request says about itself for the spend log, in LiteLLM's headers. The values are limited
+//! in length and used only for the spend log.
 
 use crate::admission::path;
 use crate::excerpt::excerpt;
 use crate::headers::Headers;
 
-/// Longest id, end user or user agent that is kept, in bytes.
+/// Longest id, end user or user agent, in bytes.
 const TEXT_MAX_BYTES: usize = 256;
-/// Longest part of a path that is kept, in bytes: twice what a percent-encoded ARN and an operation take.
+/// Longest path, in bytes: twice the length of a percent-encoded ARN with an operation.
 const PATH_MAX_BYTES: usize = 512;
-/// Most tags that are kept.
+/// Maximum number of tags.
 const TAGS_MAX: usize = 32;
-/// How keys begin: LiteLLM's, Bedrock's for a long and for a short time. Clients put theirs into the path by mistake.
+/// Prefixes of LiteLLM keys and of Bedrock's long-term and short-term API keys, which clients
+/// sometimes put into the path by mistake.
 const KEY_PREFIXES: [&str; 3] = ["sk-", "ABSK", "bedrock-api-key-"];
-/// Stands for a key.
+/// Replaces a key.
 const REDACTED: &str = "[redacted]";
-/// Longest `x-litellm-spend-logs-metadata` that is kept, in bytes.
+/// Longest `x-litellm-spend-logs-metadata`, in bytes.
 const METADATA_MAX_BYTES: usize = 4096;
 
-/// A request's own words.
+/// What a request says about itself.
 #[derive(Clone, Debug, Default)]
 pub struct Client {
-    /// `x-litellm-call-id`, or the gateway's number for the request.
+    /// `x-litellm-call-id`, or an id from the gateway.
     pub call_id: String,
     /// `x-litellm-tags`, separated by commas.
     pub tags: Vec<String>,
@@ -31,12 +32,12 @@ pub struct Client {
     pub metadata: Option<serde_json::Value>,
     /// `user-agent`.
     pub user_agent: Option<String>,
-    /// `:path` up to its query string, which may hold a secret: the beginning of it, as it came.
+    /// The start of the `:path` without its query string, which may contain a secret.
     path: Vec<u8>,
 }
 
 impl Client {
-    /// Reads them from the headers; `id` is the request's number if it brings none.
+    /// Reads the headers. `id` is the call id if the request has none.
     pub fn read(headers: Headers<'_>, id: String) -> Self {
         let text = |name| headers.all(name).next().and_then(text);
         let tags = headers
@@ -53,24 +54,24 @@ impl Client {
             end_user: text("x-litellm-customer-id").or_else(|| text("x-litellm-end-user-id")),
             metadata: metadata.and_then(|value| serde_json::from_slice(value).ok()),
             user_agent: text("user-agent"),
-            path: headers.all(":path").next().map(beginning).unwrap_or_default(),
+            path: headers.all(":path").next().map(without_query).unwrap_or_default(),
         }
     }
 
-    /// The path that was asked for, for the record.
+    /// The path, for the spend log.
     pub fn path(&self) -> Option<String> {
         (!self.path.is_empty()).then(|| without_keys(&excerpt(&self.path, TEXT_MAX_BYTES)))
     }
 
-    /// The model in that path, for the record; `None` if the path names none.
+    /// The model name in the path, for the spend log, if the path is valid.
     pub fn model(&self) -> Option<String> {
         let target = path::parse(&self.path).ok()?;
         Some(without_keys(&excerpt(target.alias.as_bytes(), TEXT_MAX_BYTES)))
     }
 }
 
-/// A path up to its query string or fragment. Some clients encode the `?` or `#` that begins it.
-fn beginning(path: &[u8]) -> Vec<u8> {
+/// Removes the query string or fragment. Some clients percent-encode the `?` or `#` before it.
+fn without_query(path: &[u8]) -> Vec<u8> {
     let is_query = |rest: &[u8]| {
         matches!(
             rest,
@@ -78,43 +79,43 @@ fn beginning(path: &[u8]) -> Vec<u8> {
         )
     };
     let path = path.get(..path.len().min(PATH_MAX_BYTES)).unwrap_or(path);
-    let end = (0..path.len()).find(|&at| path.get(at..).is_some_and(is_query));
+    let end = (0..path.len()).find(|&index| path.get(index..).is_some_and(is_query));
     path.get(..end.unwrap_or(path.len())).unwrap_or(path).to_vec()
 }
 
-/// `path` with each segment cut off where a key begins in it.
+/// Redacts keys: each segment of `path` is cut where a key starts.
 fn without_keys(path: &str) -> String {
     let segments = path.split('/').map(|segment| {
-        let kept = key_in(segment).and_then(|at| segment.get(..at));
+        let kept = find_key(segment).and_then(|index| segment.get(..index));
         kept.map_or_else(|| segment.to_owned(), |kept| format!("{kept}{REDACTED}"))
     });
     segments.collect::<Vec<_>>().join("/")
 }
 
-/// Where a key begins in `segment`: at a prefix of one that is not the inside of a word.
-fn key_in(segment: &str) -> Option<usize> {
-    let mut places = segment.char_indices().map(|(at, _)| at);
-    places.find(|&at| {
-        segment.split_at_checked(at).is_some_and(|(before, rest)| {
+/// Finds the start of a key in `segment`: the prefix of a key that is not within a word.
+fn find_key(segment: &str) -> Option<usize> {
+    let mut indices = segment.char_indices().map(|(index, _)| index);
+    indices.find(|&index| {
+        segment.split_at_checked(index).is_some_and(|(before, rest)| {
             let is_key = KEY_PREFIXES.iter().any(|prefix| rest.starts_with(prefix));
             is_key && !ends_in_a_word(before)
         })
     })
 }
 
-/// The digits of a percent-encoded character are no part of a word.
+/// Whether `text` ends within a word. The digits of a percent-encoded character do not count.
 fn ends_in_a_word(text: &str) -> bool {
     let is_encoded = text.bytes().rev().nth(2) == Some(b'%');
     text.ends_with(|last: char| last.is_alphanumeric()) && !is_encoded
 }
 
-/// An id is echoed in a header, so it holds what a header and a log can take without escaping.
+/// The id is echoed in a response header, so it must be safe in headers and logs without escaping.
 fn is_id(id: &str) -> bool {
     id.bytes()
         .all(|byte| byte.is_ascii_graphic() && byte != b'"' && byte != b'\\')
 }
 
-/// The beginning of a value as text, if it is any.
+/// The start of a header value as text, if it is not empty.
 fn text(value: &[u8]) -> Option<String> {
     let text = String::from_utf8_lossy(value);
     let end = text.floor_char_boundary(TEXT_MAX_BYTES);
@@ -134,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn litellms_headers_are_read() {
+    fn litellm_headers_are_read() {
         let client = client(&[
             ("x-litellm-call-id", "call-1"),
             ("x-litellm-tags", "a, b,,c"),
@@ -150,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn an_id_that_no_header_could_echo_is_not_taken() {
+    fn an_id_that_is_not_safe_in_a_header_is_ignored() {
         for id in ["", "a b", "a\"b", "é", "a\\b"] {
             assert_eq!(client(&[("x-litellm-call-id", id)]).call_id, "made-up", "{id}");
         }
@@ -166,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn the_path_is_kept_without_its_query_and_with_the_model_in_it() {
+    fn the_path_is_kept_without_its_query_and_names_the_model() {
         for (path, kept, model) in [
             ("/model/m/converse", Some("/model/m/converse"), Some("m")),
             (
@@ -217,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn metadata_that_is_too_long_or_no_json_is_left_out() {
+    fn metadata_that_is_too_long_or_invalid_is_ignored() {
         let long = format!("\"{}\"", "x".repeat(METADATA_MAX_BYTES));
         for metadata in ["{", "", &long] {
             assert_eq!(

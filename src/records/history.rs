@@ -1,27 +1,31 @@
-//! The last rows of this Envoy, for `GET /spend/logs`: kept in memory that all workers share.
+//! The history of recent rows for `GET /spend/logs`, in memory shared by all workers.
 //!
-//! Each worker writes into a ring of its own, so that no two ever wait for one another's numbers, and reads those of all. A
-//! place holds the row's number in its ring (u64, little endian) and the row. Nothing else is written per request: the
-//! newest place of a ring is found by bisection, since numbers grow up to it and fall behind it.
+//! Each worker writes to its own ring, so that workers never wait for each other, and reads the
+//! rings of all. A slot holds the row's sequence number in its ring (u64, little endian) and the
+//! row. Nothing else is written per request: the newest slot is found by bisection, because numbers
+//! increase up to it and are lower after it.
 
 use crate::records::fields::quote;
 
-/// Most rings: workers, and VMs that took the place of one that had trapped. Beyond it rings are written on in turn.
+/// Maximum number of rings. There is one per worker, and one more for each VM that replaces a
+/// trapped one. Beyond the limit, existing rings are reused in turn.
 const RINGS_MAX: u32 = 64;
-/// Where the number of rings stands.
+/// Key of the number of rings.
 const RINGS: &str = "envoy_bedrock.rings";
-/// How often a ring is asked for when several workers ask together.
+/// Maximum attempts to claim a ring when several workers do so at once.
 const OPENING_ATTEMPTS: u32 = 1000;
 
-/// Memory that the workers share: values by key, each with a number that changes with it (compare and swap).
+/// The key-value store shared by all workers. Each value has a compare-and-swap number that changes
+/// with it.
 pub trait SharedMemory {
-    /// A value and its number.
+    /// Returns a value and its number.
     fn get(&self, key: &str) -> Option<(Vec<u8>, u32)>;
-    /// Sets a value; with a number other than 0 only if the value still has it. Whether it was set.
+    /// Sets a value. If `number` is not 0, this only succeeds while the value still has it. Returns
+    /// whether the value was set.
     fn set(&self, key: &str, value: &[u8], number: u32) -> bool;
 }
 
-/// A worker's ring.
+/// The ring of a worker.
 #[derive(Debug)]
 pub struct History {
     ring: u32,
@@ -30,14 +34,15 @@ pub struct History {
 }
 
 impl History {
-    /// A ring of `size` rows; with 0, nothing is ever kept.
+    /// Claims a ring of `size` rows. With 0, no rows are kept.
     pub fn open(shared: &impl SharedMemory, size: u32) -> Self {
-        let ring = allot(shared);
-        let next = newest(shared, ring, size).map_or(0, |place| place.number.saturating_add(1));
+        let ring = claim_ring(shared);
+        let next = newest(shared, ring, size).map_or(0, |slot| slot.number.saturating_add(1));
         Self { ring, size, next }
     }
 
-    /// Keeps a row in the place of the oldest. `row` comes with room for its number in front ([`ROOM_BYTES`]).
+    /// Stores a row in place of the oldest. The first [`ROOM_BYTES`] of `row` are reserved for its
+    /// number.
     pub fn keep(&mut self, shared: &impl SharedMemory, row: &mut [u8]) {
         let Some(index) = self.next.checked_rem(self.size.into()) else {
             return;
@@ -45,50 +50,51 @@ impl History {
         if let Some(room) = row.first_chunk_mut() {
             *room = self.next.to_le_bytes();
         }
-        let is_kept = shared.set(&key(self.ring, index), row, 0);
-        if is_kept {
+        let is_stored = shared.set(&key(self.ring, index), row, 0);
+        if is_stored {
             self.next = self.next.saturating_add(1);
         }
     }
 }
 
-/// Room for a row's number.
+/// Bytes reserved before a row for its number.
 pub const ROOM_BYTES: usize = 8;
 
-/// The newest row whose `request_id` or `x_amzn_requestid` is `id`, in rings of `size` rows.
+/// Finds the newest row whose `request_id` or `x_amzn_requestid` is `id`, in rings of `size` rows.
 pub fn find(shared: &impl SharedMemory, size: u32, id: &str) -> Option<String> {
     let mut quoted = String::new();
     quote(&mut quoted, id);
     let call = format!("\"request_id\":{quoted},");
     let amazon = format!("\"x_amzn_requestid\":{quoted},");
-    let mut rings: Vec<(u32, Option<RingSlot>)> = (0..rings(shared))
+    let mut rings: Vec<(u32, Option<RingSlot>)> = (0..ring_count(shared))
         .map(|ring| (ring, newest(shared, ring, size)))
         .collect();
-    // All rings step by step, since most questions are about what has just been.
+    // Walks back all rings in step, because most lookups are for recent requests.
     for _ in 0..size {
-        rings.retain(|(_, place)| place.is_some());
+        rings.retain(|(_, slot)| slot.is_some());
         if rings.is_empty() {
             return None;
         }
-        for (ring, place) in &mut rings {
-            let Some(seen) = place.take() else { continue };
+        for (ring, slot) in &mut rings {
+            let Some(seen) = slot.take() else { continue };
             if seen.row().starts_with(call.as_bytes()) || seen.row().ends_with(amazon.as_bytes()) {
                 return String::from_utf8(seen.row().to_vec()).ok();
             }
             let before = seen.number.checked_sub(1);
-            *place = before.and_then(|number| {
-                at(shared, *ring, number.checked_rem(size.into())?).filter(|place| place.number == number)
+            *slot = before.and_then(|number| {
+                read_slot(shared, *ring, number.checked_rem(size.into())?)
+                    .filter(|slot| slot.number == number)
             });
         }
     }
     None
 }
 
-/// What is in a place of a ring.
+/// A slot of a ring.
 #[derive(Debug)]
 struct RingSlot {
     number: u64,
-    /// All that it holds.
+    /// The number and the row.
     bytes: Vec<u8>,
 }
 
@@ -102,33 +108,34 @@ fn key(ring: u32, index: u64) -> String {
     format!("envoy_bedrock.row.{ring}.{index}")
 }
 
-fn at(shared: &impl SharedMemory, ring: u32, index: u64) -> Option<RingSlot> {
+fn read_slot(shared: &impl SharedMemory, ring: u32, index: u64) -> Option<RingSlot> {
     let (bytes, _) = shared.get(&key(ring, index))?;
     let number = u64::from_le_bytes(*bytes.first_chunk()?);
     Some(RingSlot { number, bytes })
 }
 
-/// The newest row of a ring.
+/// Finds the newest row of a ring.
 fn newest(shared: &impl SharedMemory, ring: u32, size: u32) -> Option<RingSlot> {
-    let mut newest = at(shared, ring, 0)?;
+    let mut newest = read_slot(shared, ring, 0)?;
     let lap = newest.number;
-    // Places from `first` on are older than place 0 or empty; those before `last` are of its lap.
+    // Slots up to `last` are from the same lap as slot 0; those from `first` on are older or empty.
     let (mut last, mut first) = (0u64, u64::from(size));
     while first.saturating_sub(last) > 1 {
         let middle = last.midpoint(first);
-        match at(shared, ring, middle).filter(|place| place.number > lap) {
-            Some(place) => (last, newest) = (middle, place),
+        match read_slot(shared, ring, middle).filter(|slot| slot.number > lap) {
+            Some(slot) => (last, newest) = (middle, slot),
             None => first = middle,
         }
     }
     Some(newest)
 }
 
-fn rings(shared: &impl SharedMemory) -> u32 {
-    counted(shared).0.min(RINGS_MAX)
+fn ring_count(shared: &impl SharedMemory) -> u32 {
+    claimed_rings(shared).0.min(RINGS_MAX)
 }
 
-fn counted(shared: &impl SharedMemory) -> (u32, u32) {
+/// The number of claims so far, and its compare-and-swap number.
+fn claimed_rings(shared: &impl SharedMemory) -> (u32, u32) {
     let (bytes, number) = shared.get(RINGS).unwrap_or_default();
     (
         bytes.first_chunk().map_or(0, |bytes| u32::from_le_bytes(*bytes)),
@@ -136,11 +143,12 @@ fn counted(shared: &impl SharedMemory) -> (u32, u32) {
     )
 }
 
-/// A ring that no other worker has been given, as long as there are any. The very first caller sets the number without a
-/// comparison, which there is nothing for; it is alone, because Envoy tries a configuration on its main thread first.
-fn allot(shared: &impl SharedMemory) -> u32 {
+/// Claims a ring that no other worker has, if one is left. The very first claim is not a
+/// compare-and-swap, because there is no value yet. It cannot race: Envoy first loads a
+/// configuration on its main thread.
+fn claim_ring(shared: &impl SharedMemory) -> u32 {
     for _ in 0..OPENING_ATTEMPTS {
-        let (count, number) = counted(shared);
+        let (count, number) = claimed_rings(shared);
         let next = count.checked_add(1).unwrap_or(RINGS_MAX);
         if shared.set(RINGS, &next.to_le_bytes(), number) {
             return count.checked_rem(RINGS_MAX).unwrap_or(0);
@@ -212,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn a_row_that_has_just_been_is_found_in_a_few_reads() {
+    fn a_recent_row_is_found_in_a_few_reads() {
         let memory = Memory::default();
         let mut workers: Vec<_> = (0..8).map(|_| History::open(&memory, 1000)).collect();
         for index in 0..1500 {
@@ -226,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn an_id_in_the_middle_of_a_row_or_with_quotes_finds_nothing() {
+    fn an_id_in_the_middle_of_a_row_or_with_quotes_is_not_found() {
         let memory = Memory::default();
         let mut history = History::open(&memory, 10);
         let row = b"........\"request_id\":\"a\",\"end_user\":\"x\",\"x_amzn_requestid\":null,";
@@ -238,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_kept_in_a_ring_of_no_rows() {
+    fn a_ring_of_size_zero_keeps_nothing() {
         let memory = Memory::default();
         let mut history = History::open(&memory, 0);
         keep(&mut history, &memory, "a");
@@ -247,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn a_ring_that_is_given_out_again_is_written_on() {
+    fn a_reused_ring_is_continued() {
         let memory = Memory::default();
         let mut first = History::open(&memory, 4);
         for index in 0..6 {

@@ -1,7 +1,7 @@
-//! What is left of a request: its row in the spend log, the history of recent rows, the metrics.
+//! The records of a request: its row in the spend log, the history of recent rows, and metrics.
 //!
-//! Accounting fails open: whatever cannot be read is passed on and shows in the row as unknown.
-//! Prompts and completions are never in it.
+//! Accounting fails open: a response that cannot be read is passed on, and its row reports the
+//! usage as unknown. Rows never contain prompts or completions.
 
 pub mod client;
 mod fields;

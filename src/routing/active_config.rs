@@ -1,4 +1,4 @@
-//! A configuration at work: everything that the requests of one VM share.
+//! The active configuration, shared by all requests of a VM.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
@@ -18,37 +18,40 @@ use crate::routing::settings_error::SettingsError;
 use crate::secret::Secret;
 use crate::sigv4::{AccessKeyId, CredentialId, SigningKeys};
 
-/// Most attempts of a request: each is a sub-cluster in every failover cluster.
+/// Maximum attempts per request. Each is a sub-cluster in every failover cluster.
 pub const ATTEMPTS_MAX: u32 = 11;
-/// What the record calls the only key that there is.
+/// The name of the only proxy key in the spend log.
 pub const KEY_ALIAS: &str = "master_key";
-/// Most rows that a worker remembers: about a kilobyte each.
+/// Maximum number of rows in the history of a worker, at about a kilobyte each.
 pub const HISTORY_MAX_ROWS: u32 = 100_000;
 
-/// What a VM knows of its configuration, its secrets resolved.
+/// The configuration of a VM, with its secrets resolved.
 #[derive(Debug)]
 pub struct ActiveConfig {
-    /// The key that clients have to present.
+    /// The key that clients must present.
     pub master_key: KeyHash,
-    /// What the record calls that key by: the digits of its hash, as LiteLLM's tables do.
+    /// The hash of that key in hexadecimal, which identifies it in the spend log as in LiteLLM's
+    /// tables.
     pub key_name: String,
     /// Largest request body, in bytes.
     pub body_limit_bytes: u64,
-    /// How many requests of a worker `GET /spend/logs` remembers.
+    /// Number of rows in the history of a worker, for `GET /spend/logs`.
     pub history_rows: u32,
-    /// The models that clients can name.
+    /// The model groups.
     pub models: Models,
-    /// Prices of what a wildcard can stand for.
+    /// The price list for models that match a wildcard.
     pub catalogue: BTreeMap<String, Rates>,
-    /// Derived signing keys. They live as long as this configuration, so new secrets never meet old keys.
+    /// Derived signing keys. They live as long as this configuration, so new secrets are never used
+    /// with old keys.
     pub signing_keys: RefCell<SigningKeys>,
 }
 
 impl ActiveConfig {
-    /// Parses a plugin configuration and resolves its secrets through `variable`.
+    /// Parses the plugin configuration and resolves its secrets. `variable` reads an environment
+    /// variable.
     ///
     /// # Errors
-    /// [`SettingsError`] names the field, what was expected and what was found; never the value of a secret.
+    /// [`SettingsError`], which never contains a secret.
     pub fn new(json: &[u8], variable: impl Fn(&str) -> Option<String>) -> Result<Self, SettingsError> {
         let settings: Settings =
             serde_json::from_slice(json).map_err(|error| SettingsError::Malformed(error.to_string()))?;
@@ -88,7 +91,7 @@ impl ActiveConfig {
         })
     }
 
-    /// Checks the key of a request.
+    /// Checks the proxy key of a request.
     ///
     /// # Errors
     /// [`Reject::NoKey`] or [`Reject::WrongKey`].
@@ -102,7 +105,8 @@ impl ActiveConfig {
     }
 }
 
-/// Reads secrets, and numbers the credentials: deployments with the same ones share their signing keys.
+/// Resolves secrets and assigns ids to credentials. Deployments with the same credentials share
+/// their signing keys.
 struct SecretResolver<V> {
     variable: V,
     ids: HashMap<(EnvName, EnvName), u32>,
@@ -119,10 +123,10 @@ impl<V: Fn(&str) -> Option<String>> SecretResolver<V> {
             });
         }
         let deployments = (0..).zip(settings.deployments.iter().enumerate());
-        let deployments = deployments.map(|(index, (place, deployment))| {
+        let deployments = deployments.map(|(index, (position, deployment))| {
             let field = format!("{field}.deployments[{index}].credentials");
             let credentials = self.credentials(&field, &deployment.credentials)?;
-            let twin = settings.twin(place);
+            let twin = settings.twin(position);
             Ok(Rc::new(Deployment::new(index, twin, deployment, credentials)))
         });
         let guardrail = settings.guardrail.as_ref();
@@ -219,14 +223,14 @@ mod tests {
     }
 
     #[test]
-    fn a_complete_configuration_is_accepted_and_shows_no_secret() {
-        let gateway = ActiveConfig::new(SETTINGS.as_bytes(), variable).unwrap();
+    fn a_complete_configuration_is_accepted_and_debug_output_has_no_secret() {
+        let config = ActiveConfig::new(SETTINGS.as_bytes(), variable).unwrap();
         assert!(
-            gateway
+            config
                 .master_key
                 .matches(&KeyHash::of(b"value-of-LITELLM_MASTER_KEY"))
         );
-        let shown = format!("{gateway:?}");
+        let shown = format!("{config:?}");
         assert!(
             !shown.contains("value-of-SECRET") && !shown.contains("value-of-TOKEN"),
             "{shown}"
@@ -259,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn a_session_token_that_is_not_set_is_none() {
+    fn an_unset_session_token_is_absent() {
         for token in [None, Some(String::new())] {
             let variable = |name: &str| {
                 if name == "TOKEN" {
@@ -268,8 +272,8 @@ mod tests {
                     variable(name)
                 }
             };
-            let gateway = ActiveConfig::new(SETTINGS.as_bytes(), variable).unwrap();
-            let model = gateway.models.find("m").unwrap().model;
+            let config = ActiveConfig::new(SETTINGS.as_bytes(), variable).unwrap();
+            let model = config.models.find("m").unwrap().model;
             let credentials = &model.deployments[0].credentials;
             assert!(
                 matches!(

@@ -1,13 +1,15 @@
-//! Which deployment a request tries first, and which next.
+//! Which deployments a request tries, and in which order.
 //!
-//! The first attempt is drawn as LiteLLM's simple-shuffle does: by weight among the deployments of the lowest
-//! `order`. Each further attempt goes to one that has not been tried, and again from the start when all have been.
-//! Entries that are the same deployment count as one here: all different ones come before one is tried twice.
+//! As in LiteLLM's simple-shuffle, the first attempt is drawn by weight among the deployments of
+//! the lowest `order`. Each retry goes to a deployment that has not been tried; once all have been,
+//! the sequence repeats. Entries with the same endpoint, model id and credentials count as one
+//! deployment.
 //!
-//! Envoy's composite cluster sends attempt *n* to its *n*-th sub-cluster, so every sequence of region clusters that
-//! can be drawn has to exist as a cluster. [`Balance::sequences`] lists them for the rendered configuration and
-//! [`Balance::draw`] stays within them, because both ask the same [`Balance::candidates`]. When the sequences would
-//! be too many, only the first attempt is drawn and the others follow in the order of the configuration.
+//! Envoy's composite cluster sends attempt *n* to its *n*-th sub-cluster, so every sequence of
+//! region clusters that can be drawn must exist as a cluster. [`Balance::sequences`] lists them for
+//! the rendered configuration, and [`Balance::draw`] stays within that list because both use
+//! [`Balance::candidates`]. If there would be too many sequences, only the first attempt is drawn
+//! and the others follow in the order of the configuration.
 
 use std::collections::BTreeSet;
 
@@ -15,14 +17,16 @@ use crate::contract::names::FAILOVER_SEPARATOR;
 use crate::contract::settings::ModelSettings;
 use crate::random::Random;
 
-/// Sequences a model may have before its order becomes a rotation: every order of four regions at three attempts.
-/// A failover cluster costs each Envoy worker memory, and the first attempt's weights are kept in any case.
+/// Maximum number of sequences of a model group, beyond which its order becomes a rotation: enough
+/// for all orders of four regions with three attempts. Each failover cluster takes memory in every
+/// Envoy worker. A rotation still respects the weights for the first attempt.
 pub const SEQUENCES_MAX: usize = 24;
 
-/// Draws examined before giving up on listing: many deployments on few clusters have few sequences and many draws.
+/// Limit on the draws examined to list the sequences: many deployments on few clusters have few
+/// sequences but many draws.
 const DRAWS_EXAMINED_MAX: usize = 20_000;
 
-/// How the requests of one model are spread.
+/// Distributes the requests of a model group.
 #[derive(Clone, Debug)]
 pub struct Balance {
     shares: Vec<Share>,
@@ -36,7 +40,7 @@ struct Share {
     cluster: String,
     weight: u64,
     tier: i64,
-    /// Index of the first share of the same deployment.
+    /// Index of the first share with the same deployment.
     twin: usize,
 }
 
@@ -47,7 +51,7 @@ enum Order {
 }
 
 impl Balance {
-    /// The spread of `model`'s requests, each of which may make `attempts` attempts (at least 1).
+    /// Creates the balance for `model`, whose requests may make `attempts` attempts (at least 1).
     pub fn new(model: &ModelSettings, attempts: u32) -> Self {
         let deployments = model.deployments.iter().enumerate();
         let shares = deployments.map(|(index, deployment)| Share {
@@ -70,12 +74,12 @@ impl Balance {
         balance
     }
 
-    /// The sequences of region clusters that requests can take, each as long as there are attempts.
+    /// All sequences of region clusters that can be drawn, with one cluster per attempt.
     pub fn sequences(&self) -> &[Vec<String>] {
         &self.sequences
     }
 
-    /// The deployments that one request tries, as indices into the model's list: one for each attempt.
+    /// Draws the deployments for one request: one index into the model group per attempt.
     pub fn draw(&self, random: &mut Random) -> Vec<usize> {
         let mut chosen = Vec::with_capacity(self.attempts);
         for _ in 0..self.picks() {
@@ -88,12 +92,12 @@ impl Balance {
         self.repeat(chosen)
     }
 
-    /// Name of the failover cluster that tries the clusters of `deployments` one after the other.
+    /// The name of the failover cluster that tries the clusters of `deployments` in order.
     pub fn cluster(&self, deployments: &[usize]) -> String {
         failover_cluster(self.shares_of(deployments).map(|share| share.cluster.as_str()))
     }
 
-    /// Draws that differ: beyond the number of different deployments the sequence repeats.
+    /// Number of attempts before the sequence repeats: at most one per distinct deployment.
     fn picks(&self) -> usize {
         let first = |(index, share): &(usize, &Share)| share.twin == *index;
         self.attempts
@@ -121,8 +125,9 @@ impl Balance {
         candidates.last().copied()
     }
 
-    /// What may come after `chosen`: of the untried deployments those of the lowest order, of these the ones with a
-    /// weight, of these the ones in a region not yet tried. Never empty while a deployment is untried.
+    /// The deployments that may follow `chosen`: among the untried ones, those of the lowest order;
+    /// among these, preferably those with a weight; among these, preferably those in an untried
+    /// region. Never empty while a deployment is untried.
     fn candidates(&self, chosen: &[usize]) -> Vec<usize> {
         let tried: BTreeSet<usize> = self.shares_of(chosen).map(|share| share.twin).collect();
         let shares = || {
@@ -157,7 +162,7 @@ impl Balance {
         candidates
     }
 
-    /// Keeps the candidates that `wanted` holds for, if there are any.
+    /// Keeps only the candidates that match `wanted`, if any do.
     fn prefer(&self, candidates: &mut Vec<usize>, wanted: impl Fn(&Share) -> bool) {
         let is_wanted = |index: &usize| self.shares.get(*index).is_some_and(&wanted);
         if candidates.iter().any(is_wanted) {
@@ -165,7 +170,7 @@ impl Balance {
         }
     }
 
-    /// Every sequence that can be drawn, or `None` if they are too many.
+    /// Lists every sequence that can be drawn, or returns `None` if there are too many.
     fn list(&self) -> Option<Vec<Vec<String>>> {
         let mut sequences = Vec::new();
         let mut examined = 0usize;
@@ -203,8 +208,8 @@ impl Balance {
     }
 }
 
-/// Name of the failover cluster that tries `clusters` one after the other: `us-west-2+us-east-1`. That of a single
-/// attempt is `us-west-2+`, since `us-west-2` is the region cluster.
+/// The name of the failover cluster that tries `clusters` in order: `us-west-2+us-east-1`. For a
+/// single attempt it is `us-west-2+`, because `us-west-2` is the region cluster.
 pub fn failover_cluster<'a>(clusters: impl IntoIterator<Item = &'a str>) -> String {
     let mut name = String::new();
     for cluster in clusters {

@@ -1,4 +1,4 @@
-//! A model id in one region with one set of credentials: what an attempt is made for.
+//! A model id in one region with one set of credentials.
 
 use std::borrow::Cow;
 
@@ -11,43 +11,43 @@ use crate::routing::wildcard::substitute;
 use crate::secret::Secret;
 use crate::sigv4::{AccessKeyId, CredentialId};
 
-/// Where a request can go, with its secrets resolved.
+/// A deployment with its secrets resolved.
 #[derive(Debug)]
 pub struct Deployment {
-    /// Its place among the deployments of its model.
+    /// Index among the deployments of its model group.
     pub index: u32,
-    /// Place of the first deployment of its model that is the same as it ([`ModelSettings::twin`]).
+    /// Index of the first identical deployment of its model group ([`ModelSettings::twin`]).
     ///
-    /// [`ModelSettings::twin`]: crate::config::ModelSettings::twin
+    /// [`ModelSettings::twin`]: crate::contract::settings::ModelSettings::twin
     pub twin: usize,
-    /// `model_info.id`, or a stable digest.
+    /// The id: `model_info.id` or a stable digest.
     pub id: String,
-    /// Region of the signature's scope.
+    /// The AWS region, for signatures.
     pub region: String,
-    /// Envoy's cluster of the endpoint.
+    /// The region cluster.
     pub cluster: String,
-    /// Host of the upstream request, as signed.
+    /// The `host` of upstream requests.
     pub authority: String,
-    /// Host and base path of its endpoint.
+    /// The host and base path of the endpoint.
     pub endpoint: String,
-    /// How its requests are authenticated.
+    /// The credentials for AWS.
     pub credentials: Credentials,
-    /// What its tokens cost, if that is known.
+    /// The rates, if known.
     pub rates: Option<Rates>,
     base_path: String,
     model: String,
-    /// The foundation model behind `model`, where its ARN does not say.
+    /// The foundation model of `model`, if that is an ARN that does not name it.
     base_model: Option<String>,
-    /// The model id as a path segment, unless a wildcard makes it another in every request.
+    /// The model id as a path segment, unless it contains a wildcard.
     segment: Option<String>,
 }
 
-/// How a request is authenticated to AWS.
+/// How requests are authenticated to AWS.
 #[derive(Debug)]
 pub enum Credentials {
-    /// By a signature.
+    /// With a signature.
     Sigv4 {
-        /// What the cache of signing keys knows these credentials by.
+        /// The id of the credentials in the cache of signing keys.
         id: CredentialId,
         /// The access key id.
         access_key_id: AccessKeyId,
@@ -56,14 +56,13 @@ pub enum Credentials {
         /// The session token of temporary credentials.
         session_token: Option<Secret>,
     },
-    /// By a Bedrock API key: the whole value of `authorization`.
+    /// With a Bedrock API key. Holds the whole value of `authorization`.
     Bearer(Secret),
 }
 
 impl Deployment {
-    /// The deployment that `settings` describe.
-    ///
-    /// `index` is its place among the deployments of its model, `twin` that of the first one that is the same.
+    /// Creates the deployment at `index` of its model group. `twin` is the index of the first
+    /// identical one.
     pub fn new(index: u32, twin: usize, settings: &DeploymentSettings, credentials: Credentials) -> Self {
         Self {
             index,
@@ -82,17 +81,17 @@ impl Deployment {
         }
     }
 
-    /// Bedrock's id of the model as it is configured, with its wildcards.
+    /// The configured model id, possibly with wildcards.
     pub fn configured_model(&self) -> &str {
         &self.model
     }
 
-    /// Whether the request names the model.
+    /// Whether the model id contains a wildcard.
     pub const fn is_wildcard(&self) -> bool {
         self.segment.is_none()
     }
 
-    /// Bedrock's id of the model; `captures` are what the wildcards of the model's name stand for.
+    /// The model id, with its wildcards replaced by `captures`.
     pub fn model(&self, captures: &[String]) -> Cow<'_, str> {
         match &self.segment {
             Some(_) => Cow::from(&self.model),
@@ -100,25 +99,25 @@ impl Deployment {
         }
     }
 
-    /// The id that a request for `operation` is made to: that of [`Self::model`], but for CountTokens the foundation
-    /// model's.
+    /// The model id in requests for `operation`: that of [`Self::model`], or for CountTokens that
+    /// of the foundation model.
     pub fn asked_model(&self, operation: Operation, captures: &[String]) -> Cow<'_, str> {
         let model = self.model(captures);
         if operation != Operation::CountTokens {
             return model;
         }
-        // A request that cannot be made was refused before.
+        // Requests without a known foundation model are refused earlier; see [`Self::can`].
         let counted = counted(&model, self.base_model.as_deref()).unwrap_or(&model);
         Cow::from(counted.to_owned())
     }
 
-    /// Whether a request for `operation` can be made: CountTokens needs to know the foundation model.
+    /// Whether `operation` is possible. CountTokens requires a known foundation model.
     pub fn can(&self, operation: Operation, captures: &[String]) -> bool {
         operation != Operation::CountTokens
             || counted(&self.model(captures), self.base_model.as_deref()).is_ok()
     }
 
-    /// Path of an upstream request; `captures` are what the wildcards of the model's name stand for.
+    /// The path of an upstream request, with the wildcards of the model id replaced by `captures`.
     pub fn path(&self, operation: Operation, captures: &[String]) -> String {
         let base_path = &self.base_path;
         let name = operation.segment();
@@ -163,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn a_model_id_is_one_encoded_segment_behind_the_base_path() {
+    fn a_model_id_is_one_encoded_segment_after_the_base_path() {
         let path = deployment("arn:aws:bedrock:us-west-2::foundation-model/a:0", "/base")
             .path(Operation::Invoke, &[]);
         assert_eq!(
@@ -173,13 +172,13 @@ mod tests {
     }
 
     #[test]
-    fn a_wildcard_is_filled_in_before_it_is_encoded() {
+    fn a_wildcard_is_replaced_before_encoding() {
         let path = deployment("us.*", "").path(Operation::ConverseStream, &["../x:0".into()]);
         assert_eq!(path, "/model/us...%2Fx%3A0/converse-stream");
     }
 
     #[test]
-    fn tokens_are_counted_at_the_foundation_model_and_all_else_is_asked_of_the_profile() {
+    fn only_count_tokens_uses_the_foundation_model() {
         const PROFILE: &str = "arn:aws:bedrock:us-west-2:123456789012:application-inference-profile/abc";
         let captures = ["anthropic.x:0".to_owned()];
         for (model, base, counted) in [

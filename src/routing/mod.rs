@@ -1,4 +1,4 @@
-//! Where a request goes: the models that clients can name, their deployments, and the plan of its attempts.
+//! Where a request goes: model groups, their deployments, and the plan of attempts.
 
 pub mod active_config;
 pub(crate) mod attempt_log;

@@ -1,4 +1,4 @@
-//! The models that clients can name: by their own name, by an alias, or by a wildcard.
+//! Model groups, which clients select by name, by alias or through a wildcard.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::rc::Rc;
@@ -8,43 +8,43 @@ use crate::routing::balance::Balance;
 use crate::routing::deployment::Deployment;
 use crate::routing::wildcard::Pattern;
 
-/// One `model_name`: what it stands for, and how its requests are spread.
+/// A model group: the deployments with one `model_name`.
 #[derive(Debug)]
 pub struct Model {
-    /// Its place in the configuration.
+    /// Index in the configuration.
     pub index: u32,
-    /// Its name in the configuration; with a wildcard, the pattern.
+    /// The configured name, possibly with wildcards.
     pub name: String,
-    /// Where its requests can go, in the order of the configuration.
+    /// The deployments, in the order of the configuration.
     pub deployments: Vec<Rc<Deployment>>,
-    /// In which order they are tried.
+    /// How requests are distributed among the deployments.
     pub balance: Balance,
-    /// What guards its requests.
+    /// The guardrail added to requests, if any.
     pub guardrail: Option<Guardrail>,
 }
 
-/// All models of a configuration.
+/// All model groups of a configuration.
 #[derive(Debug, Default)]
 pub struct Models {
     exact: HashMap<String, Rc<Model>>,
-    /// Most specific first. A pattern without a model is withheld.
+    /// The most specific first. Names that match a pattern without a model are withheld.
     wildcards: Vec<(Pattern, Option<Rc<Model>>)>,
     aliases: HashMap<String, String>,
-    /// Names that no wildcard may serve.
+    /// Names that are refused even if a wildcard matches.
     withheld: HashSet<String>,
 }
 
-/// A model that a client named.
+/// A model group selected by a client.
 #[derive(Debug)]
 pub struct ModelMatch {
-    /// The model.
+    /// The model group.
     pub model: Rc<Model>,
-    /// What each `*` of its name stands for.
+    /// What each `*` in its name matched.
     pub captures: Vec<String>,
 }
 
 impl Models {
-    /// The models, the aliases of their names, and the names that no wildcard may serve.
+    /// Indexes the model groups, their aliases and the withheld names.
     pub fn new(
         models: Vec<Model>,
         aliases: impl IntoIterator<Item = (String, String)>,
@@ -66,22 +66,23 @@ impl Models {
                 None => drop(all.exact.insert(model.name.clone(), model)),
             }
         }
-        // Stable: of two patterns that are alike, the withheld one decides.
+        // The sort is stable: of two equally specific patterns, a withheld one comes first.
         all.wildcards
             .sort_by_key(|(pattern, _)| std::cmp::Reverse(pattern.literal_bytes()));
         all
     }
 
-    /// All of them, in no order.
+    /// All model groups, in no particular order.
     pub fn all(&self) -> impl Iterator<Item = &Model> {
         let wildcards = self.wildcards.iter().filter_map(|(_, model)| model.as_ref());
         self.exact.values().chain(wildcards).map(|model| &**model)
     }
 
-    /// The model that goes by `name`: its own name before an alias, a wildcard only after both.
+    /// Finds the model group for `name`. An exact name takes precedence over an alias, and both
+    /// over a wildcard.
     pub fn find(&self, name: &str) -> Option<ModelMatch> {
         let name = match self.aliases.get(name) {
-            Some(meant) if !self.exact.contains_key(name) => meant,
+            Some(target) if !self.exact.contains_key(name) => target,
             _ => name,
         };
         if let Some(model) = self.exact.get(name) {
@@ -143,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_compared_exactly() {
+    fn names_are_case_sensitive_and_exact() {
         let models = models(&["Claude"], &[]);
         assert!(find(&models, "Claude").is_some());
         for other in ["claude", "Claude ", "Claud", ""] {
@@ -152,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn an_alias_leads_to_its_model_and_a_model_hides_an_alias_of_its_name() {
+    fn an_alias_selects_its_model_unless_a_model_has_the_same_name() {
         let models = models(&["a", "b"], &[("x", "a"), ("b", "a"), ("y", "gone")]);
         assert_eq!(find(&models, "x").unwrap().0, "a");
         assert_eq!(find(&models, "b").unwrap().0, "b");
@@ -172,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn a_withheld_name_is_served_by_no_wildcard() {
+    fn a_withheld_name_is_not_served_by_a_wildcard() {
         let models = models_without(
             &["*", "us.anthropic.*", "us.meta"],
             &[("x", "gone")],

@@ -1,37 +1,39 @@
-//! What can be wrong with a plugin configuration.
+//! Errors in the plugin configuration.
 
 use std::fmt;
 
 use crate::sigv4::InvalidAccessKeyId;
 
-/// Why the filter refuses its configuration. Envoy then does not start, or keeps the one it has.
+/// Why the filter refuses its configuration. Envoy then does not start, or keeps its current
+/// configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SettingsError {
-    /// It is not the JSON of [`Settings`](crate::config::Settings); the text says where.
+    /// The configuration is not the JSON of [`Settings`](crate::contract::settings::Settings).
+    /// Holds the error message of serde_json.
     Malformed(String),
-    /// A field names an environment variable that is not set or empty.
+    /// An environment variable is unset or empty.
     MissingVariable {
         /// Path of the field.
         field: String,
         /// Name of the variable.
         name: String,
     },
-    /// The environment variable of an access key id holds something else.
+    /// The value of an environment variable is not an access key id.
     BadVariable {
         /// Path of the field.
         field: String,
         /// Name of the variable.
         name: String,
-        /// What is wrong with it; not the value, which may be a misplaced secret.
+        /// What is wrong, without the value, which may be a misplaced secret.
         error: InvalidAccessKeyId,
     },
-    /// A field has a value that is out of bounds.
+    /// The value of a field is out of bounds.
     OutOfBounds {
         /// Path of the field.
         field: String,
-        /// What was expected.
+        /// The expected value.
         expected: &'static str,
-        /// What was found.
+        /// The actual value.
         found: String,
     },
 }

@@ -1,24 +1,26 @@
-//! What the answer to one attempt says about the attempts that are left.
+//! What the response to an attempt says about further attempts.
 //!
-//! Credentials, model access, quotas and availability belong to the deployment, not to the caller: another deployment
-//! may serve the same request. What the caller sent would be refused anywhere, so it is asked once.
+//! Credentials, model access, quotas and availability depend on the deployment, so another one may
+//! serve the request. An invalid request would be refused everywhere, so it is not retried.
 
-/// The answer to an attempt, judged.
+/// The verdict on the response to an attempt.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Verdict {
-    /// The answer is the client's: it is good, or the request itself is at fault. Also when there was no answer.
+    /// The response is for the client: it is a success, or the request is invalid. Also if there
+    /// was no response.
     #[default]
     Final,
-    /// The deployment has no capacity at the moment.
+    /// The deployment is throttled.
     Throttled,
-    /// A time-out or a fault of the server, which may be over by the next attempt.
+    /// A timeout or server error, which may be gone by the next attempt.
     Transient,
-    /// The deployment refuses whatever it is asked: its credentials, its access to the model, its model id, its quota or
-    /// its endpoint are wrong. Only another deployment can do better.
+    /// The deployment refuses every request: its credentials, model access, model id, quota or
+    /// endpoint are wrong. Only another deployment may succeed.
     Unusable,
 }
 
-/// Error types of throttling, whatever the status: botocore's list, and Bedrock's own `ModelNotReadyException`.
+/// Error types for throttling, regardless of the status: botocore's list and Bedrock's own
+/// `ModelNotReadyException`.
 const THROTTLING: [&str; 14] = [
     "BandwidthLimitExceeded",
     "LimitExceededException",
@@ -36,7 +38,7 @@ const THROTTLING: [&str; 14] = [
     "TransactionInProgressException",
 ];
 
-/// Error types of time-outs and server faults. AWS's common errors list some of them with status 400.
+/// Error types for timeouts and server errors. Some of AWS's common errors have status 400.
 const TRANSIENT: [&str; 9] = [
     "InternalFailure",
     "InternalServerException",
@@ -49,7 +51,8 @@ const TRANSIENT: [&str; 9] = [
     "ServiceUnavailableException",
 ];
 
-/// Error types of a deployment that cannot be used. Most come with 403 or 404; AWS's common errors list them with 400 too.
+/// Error types for a deployment that cannot be used. Most have status 403 or 404, but AWS's common
+/// errors may also have status 400.
 const UNUSABLE: [&str; 19] = [
     "AccessDenied",
     "AccessDeniedException",
@@ -73,7 +76,7 @@ const UNUSABLE: [&str; 19] = [
 ];
 
 impl Verdict {
-    /// Judges an answer by its status and the value of its `x-amzn-errortype`.
+    /// Judges a response by its status and its `x-amzn-errortype`.
     pub fn of(status: u16, error_type: Option<&[u8]>) -> Self {
         match status {
             429 => Self::Throttled,
@@ -82,13 +85,13 @@ impl Verdict {
                 || Self::of_client_error(status),
                 |name| Self::of_error_type(error_name(name)).unwrap_or_else(|| Self::of_client_error(status)),
             ),
-            // Bedrock never redirects: an endpoint that does is not Bedrock's, or has the wrong scheme.
+            // Bedrock never redirects, so this is not a Bedrock endpoint or the scheme is wrong.
             300..=399 => Self::Unusable,
             _ => Self::Final,
         }
     }
 
-    /// The case of the letters does not matter: in event streams, Bedrock itself writes `throttlingException`.
+    /// Compares case-insensitively: in event streams, Bedrock itself sends `throttlingException`.
     fn of_error_type(name: &[u8]) -> Option<Self> {
         let is_in = |names: &[&str]| {
             let mut names = names.iter();
@@ -105,8 +108,9 @@ impl Verdict {
         }
     }
 
-    /// By the status alone. The gateway chooses the credentials, the model id, the host, the path and the method, so what
-    /// is wrong with those is the deployment's. 405, 407, 410 and 421 come from custom endpoints only.
+    /// Judges by the status alone. The gateway chooses the credentials, model id, host, path and
+    /// method, so errors about these are the deployment's. Only custom endpoints return 405, 407,
+    /// 410 and 421.
     const fn of_client_error(status: u16) -> Self {
         match status {
             401..=405 | 407 | 410 | 421 => Self::Unusable,
@@ -115,7 +119,8 @@ impl Verdict {
     }
 }
 
-/// The name in an `x-amzn-errortype`: `Name`, `Name:http://…` or `namespace#Name`, as the AWS SDKs read it.
+/// Extracts the name from an `x-amzn-errortype`, as AWS SDKs do: `Name`, `Name:http://…` or
+/// `namespace#Name`.
 pub fn error_name(value: &[u8]) -> &[u8] {
     let name = value.split(|byte| *byte == b':').next().unwrap_or_default();
     name.rsplit(|byte| *byte == b'#')
@@ -148,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_caller_sent_is_the_callers() {
+    fn errors_about_the_request_are_final() {
         for (status, error_type) in [
             (400, "ValidationException"),
             (400, "SerializationException"),
@@ -169,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn throttling_is_throttling_whatever_its_status() {
+    fn throttling_is_recognized_with_any_status() {
         for error_type in [
             "ThrottlingException",
             "ThrottlingException:http://internal.amazon.com/coral/com.amazon.bedrock/",
@@ -193,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn common_errors_of_aws_mean_the_same_with_status_400() {
+    fn common_aws_errors_are_recognized_with_status_400() {
         for (error_type, expected) in [
             ("ExpiredTokenException", Verdict::Unusable),
             (
@@ -210,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn a_good_answer_is_final_whatever_else_it_says() {
+    fn outside_4xx_only_the_status_counts() {
         assert_eq!(verdict(200, "ThrottlingException"), Verdict::Final);
         assert_eq!(verdict(503, "AccessDeniedException"), Verdict::Transient);
     }

@@ -1,9 +1,9 @@
-//! Names with wildcards, and the model ids that they fill.
+//! Wildcards in model names and model ids.
 
-/// A name with `*` in it, each of which stands for any run of characters.
+/// A name in which each `*` matches any sequence of characters.
 #[derive(Debug)]
 pub(super) struct Pattern {
-    /// What stands before the first, between two, and after the last `*`: at least two parts.
+    /// The text between the wildcards: at least two parts, possibly empty.
     parts: Vec<String>,
 }
 
@@ -18,7 +18,8 @@ impl Pattern {
         self.parts.iter().map(String::len).fold(0, usize::saturating_add)
     }
 
-    /// What each `*` stands for in `name`. Each takes as little as possible but for the last, which takes the rest.
+    /// Matches `name` and returns what each `*` matched. All but the last match as little as
+    /// possible.
     pub(super) fn captures(&self, name: &str) -> Option<Vec<String>> {
         let (first, rest) = self.parts.split_first()?;
         let (last, middle) = rest.split_last()?;
@@ -34,7 +35,7 @@ impl Pattern {
     }
 }
 
-/// `template` with its n-th `*` replaced by the n-th of `captures`, as LiteLLM does; without `*`, as it is.
+/// Replaces the n-th `*` in `template` with the n-th of `captures`, as in LiteLLM.
 pub fn substitute(template: &str, captures: &[String]) -> String {
     let mut parts = template.split('*');
     let mut text = parts.next().unwrap_or_default().to_owned();
@@ -50,7 +51,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn wildcards_capture_what_stands_between_their_parts() {
+    fn wildcards_capture_what_they_match() {
         let captures = |pattern: &str, name: &str| Pattern::parse(pattern).unwrap().captures(name);
         assert_eq!(captures("a*b*c", "a1b2c").unwrap(), ["1", "2"]);
         assert_eq!(captures("a*b*c", "abc").unwrap(), ["", ""]);
@@ -59,7 +60,7 @@ mod tests {
     }
 
     #[test]
-    fn captures_fill_the_model_id() {
+    fn captures_replace_wildcards_in_the_model_id() {
         let captures = ["x".to_owned(), "y".to_owned()];
         assert_eq!(substitute("us.*", &captures), "us.x");
         assert_eq!(substitute("*-*", &captures), "x-y");

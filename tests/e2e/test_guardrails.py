@@ -215,7 +215,7 @@ def test_a_body_that_is_not_a_json_object_is_refused(guarded, bedrock, body, ope
         "ValidationException",
         "400",
     )
-    assert "Expected a JSON object" in response.json["message"]
+    assert "must be a JSON object" in response.json["message"]
     assert bedrock.quiet_log() == []
 
 

@@ -6,7 +6,7 @@ fn alias(path: &str) -> Result<String, PathError> {
 }
 
 #[test]
-fn every_operation_is_understood_with_and_without_the_prefix() {
+fn every_operation_is_accepted_with_and_without_the_prefix() {
     for operation in Operation::ALL {
         for prefix in ["", "/bedrock"] {
             let path = format!("{prefix}/model/m/{}", operation.segment());
@@ -23,7 +23,7 @@ fn every_operation_is_understood_with_and_without_the_prefix() {
 }
 
 #[test]
-fn all_spellings_of_an_alias_are_the_same_alias() {
+fn all_encodings_of_an_alias_are_equivalent() {
     for spelling in ["a:0", "a%3A0", "a%3a0", "%61:0"] {
         assert_eq!(
             alias(&format!("/model/{spelling}/converse")).as_deref(),
@@ -48,7 +48,7 @@ fn an_alias_is_decoded_once() {
 }
 
 #[test]
-fn an_endpoint_with_a_slash_at_its_end_changes_nothing() {
+fn a_trailing_slash_of_the_endpoint_is_ignored() {
     for prefix in [
         "/",
         "//",
@@ -72,7 +72,7 @@ fn the_query_string_is_not_part_of_the_path() {
 }
 
 #[test]
-fn paths_that_are_no_operation_are_told_apart_from_malformed_ones() {
+fn unknown_operations_are_distinguished_from_malformed_paths() {
     use PathError::*;
     for (path, error) in [
         ("", UnknownOperation),
@@ -134,7 +134,7 @@ fn paths_that_are_no_operation_are_told_apart_from_malformed_ones() {
 }
 
 #[test]
-fn aliases_are_bounded_after_decoding() {
+fn the_length_of_aliases_is_limited_after_decoding() {
     for (length, expected) in [(2047, None), (2048, None), (2049, Some(PathError::TooLong))] {
         assert_eq!(
             alias(&format!("/model/{}/converse", "%61".repeat(length))).err(),
@@ -145,7 +145,7 @@ fn aliases_are_bounded_after_decoding() {
 }
 
 #[test]
-fn guarded_paths_are_all_that_could_lead_to_a_model() {
+fn every_path_that_could_reach_a_model_is_guarded() {
     for path in [
         "/bedrock",
         "/bedrock/",
@@ -174,7 +174,7 @@ fn guarded_paths_are_all_that_could_lead_to_a_model() {
 }
 
 #[test]
-fn model_ids_become_one_segment() {
+fn model_ids_are_encoded_as_one_segment() {
     assert_eq!(
         encode_segment("us.anthropic.claude-v1:0"),
         "us.anthropic.claude-v1%3A0"
@@ -187,7 +187,7 @@ fn model_ids_become_one_segment() {
 }
 
 #[test]
-fn what_is_encoded_decodes_to_itself() {
+fn encoded_ids_decode_to_themselves() {
     for id in ["a:b/c", "é ü", "100%", "a+b"] {
         assert_eq!(decode(encode_segment(id).as_bytes()).as_deref(), Ok(id));
     }

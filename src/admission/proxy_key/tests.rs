@@ -12,7 +12,7 @@ const SIGNED: &str = "AWS4-HMAC-SHA256 Credential=sk-1234/20261122/us-west-2/bed
                       SignedHeaders=host;x-amz-date, Signature=ab";
 
 #[test]
-fn every_place_of_a_key_is_read() {
+fn a_key_is_read_from_every_supported_header() {
     for (name, value) in [
         ("authorization", "Bearer sk-1234"),
         ("authorization", "bearer sk-1234"),
@@ -37,13 +37,13 @@ fn every_place_of_a_key_is_read() {
 }
 
 #[test]
-fn a_key_with_slashes_survives_the_credential_field() {
+fn a_key_in_the_credential_field_may_contain_slashes() {
     let value = SIGNED.replace("sk-1234", "sk-a/b/c");
     assert_eq!(offer(&[("authorization", &value)]).as_deref(), Ok("sk-a/b/c"));
 }
 
 #[test]
-fn the_litellm_header_wins_over_authorization_and_authorization_over_the_rest() {
+fn litellm_headers_take_precedence_over_authorization_and_authorization_over_the_rest() {
     let litellm = ("x-litellm-api-key", "sk-l");
     assert_eq!(
         offer(&[("authorization", SIGNED), litellm]).as_deref(),
@@ -68,7 +68,7 @@ fn the_litellm_header_wins_over_authorization_and_authorization_over_the_rest() 
 }
 
 #[test]
-fn a_key_in_a_header_of_its_own_wins_over_the_access_key_id_of_a_signature() {
+fn a_key_in_its_own_header_takes_precedence_over_an_access_key_id() {
     let signed = ("authorization", SIGNED);
     let signed_otherwise = (
         "authorization",
@@ -98,7 +98,7 @@ fn a_key_in_a_header_of_its_own_wins_over_the_access_key_id_of_a_signature() {
 }
 
 #[test]
-fn an_empty_key_header_is_as_good_as_none() {
+fn an_empty_key_header_is_ignored() {
     let empty = [("x-api-key", ""), ("api-key", "")];
     assert_eq!(offer(&empty), Err(NoKey::Malformed));
     assert_eq!(
@@ -114,7 +114,7 @@ fn an_empty_key_header_is_as_good_as_none() {
 }
 
 #[test]
-fn malformed_and_repeated_headers_offer_no_key() {
+fn malformed_and_repeated_headers_are_refused() {
     for value in [
         "",
         " ",

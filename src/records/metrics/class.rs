@@ -1,4 +1,4 @@
-//! Words of labels: few, and all known here, whatever a client or an answer says.
+//! Values of labels. They come from fixed sets, whatever a client or response contains.
 
 use crate::routing::verdict::Verdict;
 use crate::usage::{Observation, StreamException, UsageSource};
@@ -6,7 +6,7 @@ use crate::usage::{Observation, StreamException, UsageSource};
 /// Label `status_class`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum StatusClass {
-    /// The client has left, or was left, without an answer.
+    /// There was no response.
     None,
     Success,
     Redirection,
@@ -36,7 +36,7 @@ impl StatusClass {
     }
 }
 
-/// Label `outcome`: what came of an attempt.
+/// Label `outcome` of an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum AttemptOutcome {
     Throttled,
@@ -46,7 +46,7 @@ pub(super) enum AttemptOutcome {
 }
 
 impl AttemptOutcome {
-    /// By the answer's status, 0 if there was none, and its verdict.
+    /// By the status of the response, 0 if there was none, and the verdict.
     pub(super) const fn of(status: u16, verdict: Verdict) -> Self {
         match verdict {
             Verdict::Throttled => Self::Throttled,
@@ -64,7 +64,7 @@ impl AttemptOutcome {
     }
 }
 
-/// Errors of Bedrock and of this gateway (aws.md §6), and `Cut`.
+/// Error types of Bedrock and the gateway, and `Cut`.
 const ERRORS: [&str; 20] = [
     "AccessDeniedException",
     "ConflictException",
@@ -88,18 +88,22 @@ const ERRORS: [&str; 20] = [
     "ValidationException",
 ];
 
-/// Label `error_class`. An exception in a stream begins with a small letter, as on the wire.
+/// Label `error_class`. The names of exceptions in streams start in lower case, as on the wire.
 pub(super) fn error(word: &str) -> &'static str {
     let known = ERRORS.into_iter().find(|known| *known == word);
     known.unwrap_or_else(|| StreamException::from_word(word.as_bytes()).as_str())
 }
 
-/// Label `reason` of usage that the answer did not tell; `None` if it did.
-pub(super) fn unread(seen: &Observation) -> Option<&'static str> {
-    match seen.source {
+/// Label `reason` for usage that the response did not report; `None` if it did.
+pub(super) fn unread(observation: &Observation) -> Option<&'static str> {
+    match observation.source {
         UsageSource::Reported | UsageSource::Headers => None,
         UsageSource::Estimated => Some("cut"),
-        UsageSource::Unparsed => Some(seen.unreadable.map_or("unparsed", |unread| unread.as_str())),
+        UsageSource::Unparsed => Some(
+            observation
+                .unreadable
+                .map_or("unparsed", |reason| reason.as_str()),
+        ),
         UsageSource::Unknown => Some("absent"),
     }
 }

@@ -1,22 +1,22 @@
-//! Where metrics are kept: Envoy's stats.
+//! The interface to Envoy's stats.
 
-/// What a metric is.
+/// The kind of a metric.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MetricKind {
-    /// A sum that only grows.
+    /// A sum that only increases.
     Counter,
-    /// A value that is set.
+    /// A value that can be set.
     Gauge,
     /// A distribution.
     Histogram,
 }
 
-/// Where metrics are kept: Envoy's stats.
+/// Envoy's stats.
 pub trait Registry {
-    /// Makes a metric, or finds the one that was made before under this name. `None` if that failed.
+    /// Creates the metric with this name, or finds it. Returns its id, or `None` on failure.
     fn define(&self, kind: MetricKind, name: &str) -> Option<u32>;
     /// Adds to a counter.
     fn add(&self, id: u32, amount: u64);
-    /// Sets a gauge, or adds a value to a histogram.
+    /// Sets a gauge or adds a value to a histogram.
     fn record(&self, id: u32, value: u64);
 }

@@ -1,4 +1,4 @@
-//! A stat's name with its labels in it.
+//! The name of a stat, with its labels.
 
 /// `metric;label=value;…`
 #[derive(Clone, Debug)]
@@ -9,7 +9,8 @@ impl SeriesName {
         Self(metric.to_owned())
     }
 
-    /// Adds a label. What would end a value, or a line of Envoy's own pages, is percent-encoded.
+    /// Adds a label. `;` is percent-encoded and control characters are replaced, because they would
+    /// end the value or a line of Envoy's stats page.
     pub(super) fn with(mut self, label: &str, value: &str) -> Self {
         self.0.push(';');
         self.0.push_str(label);
@@ -24,7 +25,7 @@ impl SeriesName {
         self
     }
 
-    /// Adds labels as [`SeriesName::as_str`] has them.
+    /// Adds labels in the format of [`SeriesName::as_str`].
     pub(super) fn and(mut self, labels: &str) -> Self {
         self.0.push_str(labels);
         self

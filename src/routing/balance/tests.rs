@@ -19,7 +19,7 @@ fn deployment(cluster: &str, weight: u64, order: i64) -> DeploymentSettings {
     }
 }
 
-/// Deployments that all have credentials of their own.
+/// Deployments with distinct credentials.
 fn balance(deployments: &[(&str, u64, i64)], attempts: u32) -> Balance {
     let deployments = deployments.iter().enumerate();
     let deployments = deployments.map(|(index, &(cluster, weight, order))| {
@@ -48,7 +48,8 @@ fn names(balance: &Balance) -> Vec<String> {
     balance.sequences().iter().map(join).collect()
 }
 
-/// Draws many requests, checks that each is a listed sequence, and returns how often each deployment was first.
+/// Draws many requests, asserts that each sequence is listed, and counts first attempts by
+/// deployment.
 fn first_attempts(balance: &Balance, deployments: usize, requests: u64) -> Vec<u64> {
     let listed = names(balance);
     let mut random = Random::new(42);
@@ -72,19 +73,19 @@ fn two_regions_are_tried_in_both_orders() {
 }
 
 #[test]
-fn one_region_is_tried_as_often_as_there_are_attempts() {
+fn a_single_region_is_tried_on_every_attempt() {
     assert_eq!(names(&balance(&[("west", 1, 0)], 3)), ["west+west+west"]);
     assert_eq!(names(&balance(&[("west", 1, 0)], 1)), ["west+"]);
 }
 
 #[test]
-fn another_region_comes_before_another_account_of_the_same() {
+fn another_region_is_preferred_over_another_account_in_the_same() {
     let balance = balance(&[("west", 1, 0), ("west", 1, 0), ("east", 1, 0)], 3);
     assert_eq!(names(&balance), ["west+east+west", "east+west+west"]);
 }
 
 #[test]
-fn a_request_tries_every_deployment_before_one_twice() {
+fn every_deployment_is_tried_before_any_is_repeated() {
     let balance = balance(&[("a", 5, 0), ("a", 1, 0), ("b", 0, 0), ("c", 1, 1)], 6);
     let mut random = Random::new(3);
     for _ in 0..200 {
@@ -97,7 +98,7 @@ fn a_request_tries_every_deployment_before_one_twice() {
 }
 
 #[test]
-fn entries_of_the_same_deployment_are_one_deployment_with_the_sum_of_their_weights() {
+fn identical_entries_count_as_one_deployment_with_their_total_weight() {
     let (west, east) = (deployment("west", 1, 0), deployment("east", 1, 0));
     let spread = balance_of([west.clone(), west.clone(), east], 3);
     assert_eq!(names(&spread), ["west+east+west", "east+west+east"]);
@@ -109,14 +110,14 @@ fn entries_of_the_same_deployment_are_one_deployment_with_the_sum_of_their_weigh
 }
 
 #[test]
-fn every_different_deployment_comes_before_one_twice_within_a_region_too() {
+fn every_distinct_deployment_is_tried_first_within_a_region_too() {
     let account = |name: &str| DeploymentSettings {
         credentials: CredentialSettings::Bearer {
             api_key: EnvName(name.into()),
         },
         ..deployment("west", 1, 0)
     };
-    // Places 0, 1 and 3 are one deployment.
+    // Entries 0, 1 and 3 are the same deployment.
     let spread = balance_of(["a", "a", "b", "a", "c"].map(account), 4);
     let mut random = Random::new(5);
     for _ in 0..200 {
@@ -140,7 +141,7 @@ fn first_attempts_follow_the_weights() {
 }
 
 #[test]
-fn deployments_without_any_weight_are_drawn_alike() {
+fn deployments_without_weights_are_drawn_equally() {
     let spread = balance(&[("a", 0, 0), ("b", 0, 0), ("c", 0, 0)], 2);
     for share in first_attempts(&spread, 3, 9_000) {
         assert!((2_800..3_200).contains(&share), "{share}");
@@ -148,7 +149,7 @@ fn deployments_without_any_weight_are_drawn_alike() {
 }
 
 #[test]
-fn a_deployment_of_weight_zero_is_only_tried_after_a_weighted_one() {
+fn a_deployment_of_weight_zero_is_only_used_for_retries() {
     let spread = balance(&[("west", 3, 0), ("east", 0, 0)], 2);
     assert_eq!(first_attempts(&spread, 2, 500), [500, 0]);
     assert_eq!(names(&spread), ["west+east"]);
@@ -161,7 +162,7 @@ fn a_higher_order_is_only_tried_after_a_lower_one() {
 }
 
 #[test]
-fn many_regions_become_rotations_that_keep_the_weights_of_the_first_attempt() {
+fn many_regions_rotate_but_keep_the_weights_of_the_first_attempt() {
     let regions: Vec<String> = (0..10).map(|n| format!("r{n}")).collect();
     let deployments: Vec<(&str, u64, i64)> = regions.iter().map(|name| (name.as_str(), 1, 0)).collect();
     let spread = balance(&deployments, 3);
@@ -173,7 +174,7 @@ fn many_regions_become_rotations_that_keep_the_weights_of_the_first_attempt() {
 }
 
 #[test]
-fn all_orders_of_four_regions_are_kept_and_of_five_are_not() {
+fn four_regions_are_drawn_in_all_orders_and_five_rotate() {
     let four = balance(&[("a", 1, 0), ("b", 1, 0), ("c", 1, 0), ("d", 1, 0)], 3);
     assert_eq!(four.sequences().len(), SEQUENCES_MAX);
     let five = balance(
@@ -184,7 +185,7 @@ fn all_orders_of_four_regions_are_kept_and_of_five_are_not() {
 }
 
 #[test]
-fn many_accounts_in_few_regions_are_listed_in_bounded_time() {
+fn listing_many_accounts_in_few_regions_takes_bounded_time() {
     let deployments: Vec<(&str, u64, i64)> = (0..40)
         .map(|n| (if n % 2 == 0 { "west" } else { "east" }, 1, 0))
         .collect();

@@ -187,8 +187,8 @@ fn a_body_that_is_no_json_object_is_a_typed_400() {
     let scene = scene();
     for (body, found) in [
         (&b""[..], "an empty body"),
-        (b"[]", "another JSON value"),
-        (b"{\"a\":", "ends before"),
+        (b"[]", "not an object"),
+        (b"{\"a\":", "truncated"),
         (b"{\"a\":1}x", "malformed JSON"),
         (b"\xef\xbb\xbf{}", "malformed JSON"),
         (b"{\"a\":\"\xff\"}", "not UTF-8"),
@@ -209,7 +209,7 @@ fn a_body_that_is_no_json_object_is_a_typed_400() {
             assert_eq!(reply.status, 400);
             let message = reply.body["message"].as_str().unwrap();
             assert!(
-                message.contains("Expected a JSON object") && message.contains(found),
+                message.contains("must be a JSON object") && message.contains(found),
                 "{message}"
             );
             exchange.finish().unwrap();
