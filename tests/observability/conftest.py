@@ -1,4 +1,4 @@
-"""What these tests share: a gateway under traffic of every kind, and a Prometheus that watches it."""
+"""The fixtures: a gateway under traffic of every kind, and a Prometheus that scrapes it."""
 
 import pathlib
 import sys
@@ -10,16 +10,16 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
 from emulator import Emulator
 from gateway import CREDENTIALS, Gateway
 from prometheus import Prometheus
-from traffic import REGIONS, Traffic, configuration, troubles
+from traffic import REGIONS, Traffic, configuration, set_faults
 
-# Nobody listens there: a gateway that is down.
+# Nothing listens there: this is a gateway that is down.
 NOWHERE = "127.0.0.1:1"
 
 
 @pytest.fixture(scope="session")
 def bedrock():
     with Emulator(REGIONS, *CREDENTIALS) as running:
-        troubles(running)
+        set_faults(running)
         yield running
 
 
@@ -31,7 +31,7 @@ def gateway(bedrock):
 
 @pytest.fixture(scope="session")
 def traffic(gateway):
-    """Requests of every kind, without an end."""
+    """Requests of every kind, until the test session ends."""
     with Traffic(gateway) as running:
         yield running
 

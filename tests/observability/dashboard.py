@@ -1,4 +1,4 @@
-"""The queries of the shipped dashboard and rules, as Grafana and Prometheus ask them."""
+"""The queries of the shipped dashboard, as Grafana sends them to Prometheus."""
 
 import json
 import re
@@ -16,7 +16,7 @@ class Query(typing.NamedTuple):
 
 
 def panels() -> list:
-    """Those that show something, in their order."""
+    """The panels that show data, in order."""
     found = json.loads(DASHBOARD.read_text(encoding="utf-8"))["panels"]
     return [panel for panel in found if panel["type"] != "row"]
 
@@ -24,7 +24,7 @@ def panels() -> list:
 def substituted(
     expression: str, model_group=".*", region=".*", range="1m", rate_interval="15s"
 ) -> str:
-    """With the values of Grafana's variables in their places; fails on one that is not known here."""
+    """The expression with Grafana's variables replaced. Fails on an unknown variable."""
     values = {
         "model_group": model_group,
         "region": region,
@@ -43,7 +43,7 @@ def queries(**variables) -> list:
 
 
 def variable_queries() -> list:
-    """The expressions behind the choices of the variables."""
+    """The expressions that list the choices of the dashboard's variables."""
     listed = json.loads(DASHBOARD.read_text(encoding="utf-8"))["templating"]["list"]
     found = [each["query"]["query"] for each in listed if each["type"] == "query"]
     return [substituted(re.fullmatch(r"label_values\((.*), \w+\)", query)[1]) for query in found]

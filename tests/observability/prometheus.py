@@ -1,4 +1,4 @@
-"""Prometheus as docker-compose.yaml has it, beside a gateway of the tests: the shipped files with another target."""
+"""Runs Prometheus as docker-compose.yaml does: with the shipped files, but other targets."""
 
 import math
 import pathlib
@@ -17,11 +17,11 @@ START_SECONDS = 30
 
 
 def program(name: str) -> str:
-    """The path of `prometheus` or `promtool`. A missing one is a failure, never a skip."""
+    """The path of `prometheus` or `promtool`. A missing program is a failure, never a skip."""
     if (path := shutil.which(name)) is None:
         raise FileNotFoundError(
-            f"expected the command {name}, but found none: `make observability-test` gets "
-            "Debian's; or install Prometheus"
+            f"{name} is missing: run `make observability-test`, which downloads it on Debian, or "
+            "install Prometheus"
         )
     return path
 
@@ -37,7 +37,7 @@ def promtool(*arguments, given=None) -> subprocess.CompletedProcess:
 
 
 def configuration(targets, interval: str) -> str:
-    """The shipped file with other targets and another pace."""
+    """The shipped file with other targets and another scrape interval."""
     text = (SHIPPED / "prometheus.yml").read_text(encoding="utf-8")
     quoted = ", ".join(f'"{target}"' for target in targets)
     for shipped, wanted in [
@@ -46,7 +46,7 @@ def configuration(targets, interval: str) -> str:
         ("rules/*.yml", f"{SHIPPED}/rules/*.yml"),
     ]:
         if shipped not in text:
-            raise RuntimeError(f"expected {shipped} in prometheus.yml")
+            raise RuntimeError(f"prometheus.yml does not contain {shipped}")
         text = text.replace(shipped, wanted)
     return text
 
@@ -76,7 +76,7 @@ class Prometheus:
 
     def __enter__(self):
         try:
-            self.wait(self.is_ready, "to be ready", START_SECONDS)
+            self.wait(self.is_ready, "start", START_SECONDS)
         except BaseException:
             self.__exit__()
             raise
@@ -88,24 +88,20 @@ class Prometheus:
 
     def is_ready(self) -> bool:
         try:
-            return (
-                self.session.get(f"http://127.0.0.1:{self.port}/-/ready", timeout=5).status_code
-                == 200
-            )
+            response = self.session.get(f"http://127.0.0.1:{self.port}/-/ready", timeout=5)
+            return response.status_code == 200
         except requests.RequestException:
             return False
 
-    def wait(self, question, what: str, seconds: float):
-        """The first response of `question` that is true."""
+    def wait(self, condition, goal: str, seconds: float):
+        """The first true result of `condition`. `goal` completes "Prometheus failed to …"."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline and self.process.poll() is None:
-            if response := question():
-                return response
+            if result := condition():
+                return result
             time.sleep(0.1)
         tail = self.log.read_text(errors="replace")[-3000:]
-        raise TimeoutError(
-            f"expected Prometheus {what} within {seconds} s, but found it was not:\n{tail}"
-        )
+        raise TimeoutError(f"Prometheus failed to {goal} within {seconds} s:\n{tail}")
 
     def call(self, path: str, **params):
         response = self.session.get(
@@ -116,7 +112,7 @@ class Prometheus:
         return response["data"]
 
     def query(self, expression: str, **params) -> list:
-        """(labels, value) of each sample that is a number."""
+        """(labels, value) of each sample, without those that are not a number."""
         data = self.call("query", query=expression, **params)
         if data["resultType"] == "scalar":
             samples = [({}, data["result"])]
@@ -127,19 +123,19 @@ class Prometheus:
         ]
 
     def number(self, expression: str) -> float:
-        """The value of an expression that has one, or 0."""
+        """The sum of an expression's samples, or 0."""
         return sum(value for _, value in self.query(expression))
 
     def alerts(self) -> set:
-        """Names of the alerts whose condition holds, for however short a time."""
+        """Names of the alerts whose condition holds, pending ones included."""
         return {alert["labels"]["alertname"] for alert in self.call("alerts")["alerts"]}
 
     def scrapes(self) -> float:
-        """When each target that is up was last scraped, as Unix time: the least of them."""
+        """The Unix time of the last scrape, the earliest of all targets that are up."""
         return min((value for _, value in self.query("timestamp(up == 1)")), default=0.0)
 
     def wait_for_scrape(self, seconds=30):
-        """Until what is counted now is stored, and the rules have seen it."""
+        """Waits until the present counts are stored and the rules have been evaluated."""
         now = time.time()
-        # Envoy hands out its histograms every five seconds, and a rule is evaluated after the scrape.
-        self.wait(lambda: self.scrapes() > now + 7, "to scrape", seconds)
+        # Envoy merges its histograms every five seconds, and rules are evaluated after a scrape.
+        self.wait(lambda: self.scrapes() > now + 7, "scrape", seconds)

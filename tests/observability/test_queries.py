@@ -1,4 +1,4 @@
-"""A real Prometheus with the shipped files, beside a real Envoy: nothing that is asked remains without a response."""
+"""A real Prometheus with the shipped files scrapes a real Envoy: every query returns data."""
 
 import re
 
@@ -15,27 +15,27 @@ RECORDS = re.findall(r"- record: (\S+)", RULES)
 ALERTS = re.findall(r"- alert: (\S+)", RULES)
 
 
-def test_both_targets_are_seen_for_what_they_are(prometheus):
-    prometheus.wait(lambda: len(prometheus.query("up")) == 2, "to have asked both", DATA_SECONDS)
+def test_one_target_is_up_and_the_other_is_down(prometheus):
+    prometheus.wait(lambda: len(prometheus.query("up")) == 2, "scrape both targets", DATA_SECONDS)
     assert sorted(value for _, value in prometheus.query("up")) == [0, 1]
 
 
 @pytest.mark.parametrize("query", queries(), ids=lambda query: f"{query.panel}: {query.legend}")
 def test_every_query_of_the_dashboard_returns_data(prometheus, query):
     found = prometheus.wait(
-        lambda: prometheus.query(query.expression), f"to answer {query.expression}", DATA_SECONDS
+        lambda: prometheus.query(query.expression),
+        f"return data for {query.expression}",
+        DATA_SECONDS,
     )
     labels = set(re.findall(r"{{(\w+)}}", query.legend))
-    assert all(labels <= set(names) for names, _ in found), (
-        "the legend names a label that is not there"
-    )
+    assert all(labels <= set(names) for names, _ in found), "the legend names a missing label"
 
 
 @pytest.mark.parametrize(
     "query", queries(model_group="claude|nova", region="us-east-1"), ids=lambda query: query.panel
 )
-def test_the_variables_choose(prometheus, query):
-    """A choice is a subset; what has no model or region does not care."""
+def test_the_variables_filter_the_queries(prometheus, query):
+    """Series without a model group or region are not filtered."""
     for names, _ in prometheus.query(query.expression):
         assert names.get("model_group", "claude") in {"claude", "nova"}, names
         assert names.get("region", "us-east-1") == "us-east-1", names
@@ -43,19 +43,19 @@ def test_the_variables_choose(prometheus, query):
 
 @pytest.mark.parametrize("expression", variable_queries())
 def test_every_variable_of_the_dashboard_has_choices(prometheus, expression):
-    assert prometheus.wait(lambda: prometheus.query(expression), "to have choices", DATA_SECONDS)
+    assert prometheus.wait(lambda: prometheus.query(expression), "list the choices", DATA_SECONDS)
 
 
 @pytest.mark.parametrize("record", RECORDS)
 def test_every_recording_rule_returns_data(prometheus, record):
-    assert prometheus.wait(lambda: prometheus.query(record), f"to record {record}", DATA_SECONDS)
+    assert prometheus.wait(lambda: prometheus.query(record), f"record {record}", DATA_SECONDS)
 
 
 @pytest.mark.parametrize("alert", ALERTS)
-def test_every_alert_fires_at_its_fault(prometheus, alert):
-    """Its condition holds; that it waits for as long as it should is a matter of promtool's tests."""
+def test_every_alert_is_triggered_by_its_fault(prometheus, alert):
+    """Its condition holds. The unit tests of promtool cover how long it waits."""
     prometheus.wait(
-        lambda: alert in prometheus.alerts(), f"to see the condition of {alert}", DATA_SECONDS
+        lambda: alert in prometheus.alerts(), f"see the condition of {alert}", DATA_SECONDS
     )
 
 

@@ -1,4 +1,4 @@
-"""The shipped files by themselves: promtool's checks, and its unit tests of the rules."""
+"""The shipped files without Envoy: promtool's checks and unit tests, and the dashboard's layout."""
 
 import json
 import pathlib
@@ -18,7 +18,7 @@ def test_the_configuration_is_valid():
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_every_file_of_rules_has_unit_tests():
+def test_every_rule_file_has_unit_tests():
     assert [path.name for path in UNIT_TESTS] == [
         path.name for path in sorted((SHIPPED / "rules").glob("*.yml"))
     ]
@@ -30,7 +30,7 @@ def test_the_rules_pass_their_unit_tests(path):
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_every_alert_has_a_unit_test_and_says_what_is_needed():
+def test_every_alert_has_a_unit_test_and_all_its_fields():
     alerts = re.split(
         r"\n      - alert: ", (SHIPPED / "rules/alerts.yml").read_text(encoding="utf-8")
     )[1:]
@@ -44,7 +44,7 @@ def test_every_alert_has_a_unit_test_and_says_what_is_needed():
         assert "summary: " in text and "description: " in text and "{{ $" in text, name
 
 
-def test_no_panel_is_without_a_query_a_unit_or_a_title_of_its_own():
+def test_every_panel_has_a_query_a_unit_and_a_unique_title():
     shown = panels()
     assert len({panel["title"] for panel in shown}) == len(shown) >= 20
     for panel in shown:
@@ -58,7 +58,7 @@ def test_no_panel_is_without_a_query_a_unit_or_a_title_of_its_own():
         assert panel["targets"] and any(units), panel["title"]
 
 
-def test_no_query_of_the_dashboard_has_a_variable_left():
+def test_every_variable_in_the_dashboards_queries_is_replaced():
     assert not [query for query in queries() if "$" in query.expression]
 
 

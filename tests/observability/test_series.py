@@ -1,4 +1,4 @@
-"""The page that Prometheus is given: who can reach what of it, and what can be in it."""
+"""The metrics page: what its listener exposes, and which series clients can create."""
 
 import http.client
 import re
@@ -15,13 +15,13 @@ OURS = re.compile(r"((?:gen_ai|envoy_bedrock)_\w+(?:\{.*\})?) \S+")
 
 @pytest.fixture(scope="module")
 def gateway(bedrock):
-    """One that nobody else uses."""
+    """A gateway that no other test uses."""
     with Gateway(configuration(bedrock), metrics=True) as running:
         yield running
 
 
 def series(gateway) -> set:
-    """Names with labels, without values."""
+    """Names with labels."""
     lines = [OURS.fullmatch(line) for line in gateway.metrics().splitlines()]
     return {line[1] for line in lines if line}
 
@@ -39,7 +39,7 @@ def ask(port, method, path) -> http.client.HTTPResponse:
 
 
 @pytest.mark.parametrize("path", ["/stats/prometheus", "/metrics", "/metrics/"])
-def test_the_page_is_where_envoy_and_litellm_have_it(gateway, path):
+def test_the_page_is_at_the_paths_of_envoy_and_litellm(gateway, path):
     response = ask(gateway.metrics_port, "GET", path)
     assert response.status == 200 and "# TYPE envoy_bedrock_deployment_info gauge" in response.text
 
@@ -76,18 +76,18 @@ def test_the_page_is_where_envoy_and_litellm_have_it(gateway, path):
         ("OPTIONS", "*"),
     ],
 )
-def test_nothing_else_of_the_admin_interface_can_be_reached(gateway, method, path):
+def test_nothing_else_of_the_admin_interface_is_reachable(gateway, method, path):
     response = ask(gateway.metrics_port, method, path)
     assert response.status in (400, 404), response.text[:200]
     assert not response.text or response.text.startswith("Expected GET and /stats/prometheus")
     assert gateway.process.poll() is None
 
 
-def test_a_smuggled_second_request_is_one_of_the_same_kind(gateway):
-    """What follows a body of unclear length is refused or judged like any other request."""
+def test_a_smuggled_request_cannot_reach_the_admin_interface(gateway):
+    """After a body of ambiguous length, the rest is refused or handled like any other request."""
     gateway_port, gateway.port = gateway.port, gateway.metrics_port
     try:
-        received = clients.speak(
+        received = clients.exchange_bytes(
             gateway,
             b"GET /metrics HTTP/1.1\r\nhost: h\r\ncontent-length: 4\r\n"
             b"transfer-encoding: chunked\r\n\r\n0\r\n\r\n"
@@ -102,14 +102,14 @@ def test_a_scrape_is_not_in_the_spend_log(gateway):
     rows = gateway.access_log().count("\n")
     for _ in range(5):
         assert ask(gateway.metrics_port, "GET", "/metrics").status == 200
-    # A request that is logged, so that there is something to wait for.
+    # This request is logged, so the test can wait for its row.
     assert clients.post(gateway, "no-such-model").status == 400
     gateway.wait(lambda: gateway.access_log().count("\n") > rows or None)
     assert gateway.access_log().count("\n") == rows + 1
 
 
-def test_no_client_makes_a_series(gateway):
-    """After a round of everything, strangers with odd names bring nothing new, and their words are nowhere."""
+def test_no_client_can_create_a_series(gateway):
+    """After a round of all requests, hostile names add no series and appear nowhere."""
     for number in range(10):
         round_of(gateway, number)
     hostile(gateway, "first")
@@ -122,7 +122,7 @@ def test_no_client_makes_a_series(gateway):
 
 
 def hostile(gateway, word):
-    """What a client can choose, chosen to be seen."""
+    """Sends `word` in everything that a client can choose."""
     mark = f"hostile-{word}"
     headers = {
         "x-litellm-tags": f"{mark},b",
@@ -151,7 +151,7 @@ def hostile(gateway, word):
 
 
 def settled(gateway) -> set:
-    """The series once no request is under way and Envoy has merged its histograms, which it does every five seconds."""
+    """The series, once no request is in flight and Envoy has merged its histograms."""
     gateway.wait(lambda: is_settled(gateway))
     return series(gateway)
 

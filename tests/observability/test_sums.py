@@ -1,4 +1,4 @@
-"""Sums once the traffic has ended. It does not come back, so this file is the last one by its name."""
+"""Totals after the traffic has stopped for good. Its name makes this file run last."""
 
 import json
 import re
@@ -12,7 +12,7 @@ from prometheus import promtool
 def quiet(prometheus, traffic, bedrock):
     prometheus.wait(
         lambda: prometheus.number("sum(litellm_input_cached_tokens_metric_total)"),
-        "to have seen all",
+        "scrape every kind of usage",
         60,
     )
     traffic.stop()
@@ -52,14 +52,16 @@ def quiet(prometheus, traffic, bedrock):
         ),
     ],
 )
-def test_nothing_is_lost_on_the_way_to_litellms_names(prometheus, theirs, ours, scale):
+def test_the_litellm_metrics_equal_the_metrics_that_they_are_derived_from(
+    prometheus, theirs, ours, scale
+):
     assert prometheus.number(f"sum({theirs})") == pytest.approx(
         prometheus.number(f"sum({ours})") / scale, rel=1e-12
     )
     assert prometheus.number(f"sum({theirs})") > 0
 
 
-def test_litellm_counts_the_refused_too(prometheus):
+def test_the_litellm_metrics_include_refused_requests(prometheus):
     admitted, refused = (
         prometheus.number(f"sum(envoy_bedrock_{name}_total)") for name in ("requests", "refusals")
     )
@@ -68,7 +70,7 @@ def test_litellm_counts_the_refused_too(prometheus):
     assert prometheus.number("sum(litellm_proxy_failed_requests_metric_total)") == failed + refused
 
 
-def test_prometheus_and_the_spend_log_tell_the_same(prometheus, gateway):
+def test_prometheus_and_the_spend_log_agree(prometheus, gateway):
     rows = [json.loads(line) for line in gateway.access_log().splitlines()]
     for record, field in [
         ("litellm_spend_metric_total", "spend"),
@@ -80,7 +82,7 @@ def test_prometheus_and_the_spend_log_tell_the_same(prometheus, gateway):
 
 
 def test_the_page_passes_promtool(gateway):
-    """Complaints are about two choices: no help texts, which Envoy cannot have, and integers in small units."""
+    """Except for two choices: Envoy has no help texts, and the units are small."""
     lines = [
         line
         for line in gateway.metrics().splitlines()

@@ -1,4 +1,4 @@
-"""Requests of every kind: answered, streamed, retried, throttled, failed, cut, left, refused and without a price."""
+"""Requests of every kind: successful, streamed, retried, failed, cut, refused and unpriced."""
 
 import contextlib
 import http.client
@@ -11,7 +11,7 @@ from gateway import config
 WEST, EAST, FAR = REGIONS = ("us-west-2", "us-east-1", "eu-central-1")
 CLAUDE = "us.anthropic.claude-3-5-sonnet-20240620-v1:0"
 NOVA = "us.amazon.nova-lite-v1:0"
-# Each trouble has a model of its own, so that all can be had at once.
+# Each fault has its own model, so that all can be active at once.
 EXCEPTION, CORRUPT = "amazon.nova-pro-v1:0", "amazon.nova-micro-v1:0"
 CUT = "anthropic.claude-3-haiku-20240307-v1:0"
 SILENT = "anthropic.claude-3-sonnet-20240229-v1:0"
@@ -48,8 +48,8 @@ def configuration(bedrock) -> str:
     )
 
 
-def troubles(bedrock):
-    """The west throttles, the far region fails, and some models have their ways."""
+def set_faults(bedrock):
+    """The west throttles, the far region fails, and some models have their own faults."""
     bedrock.fault("status", status=429, region=WEST, rate=0.7)
     bedrock.fault("status", status=503, region=FAR)
     bedrock.fault(
@@ -63,7 +63,7 @@ def troubles(bedrock):
 
 
 def refused(gateway):
-    """A request for each way of being refused that needs no broken connection."""
+    """One request for each reason for a refusal that needs no broken connection."""
     clients.post(gateway, "claude", key=None)
     clients.post(gateway, "claude", key="sk-wrong")
     clients.post(gateway, "no-such-model")
@@ -71,7 +71,7 @@ def refused(gateway):
 
 
 def round_of(gateway, number=0):
-    """One of each. What the emulator reports depends on the body, so it differs for all kinds of usage to come."""
+    """One request of each kind. The number varies the body, and with it the reported usage."""
     for operation in ["converse", "converse-stream"]:
         for model in ["claude", "nova", "costly", "unpriced", "wild/amazon.nova-lite-v1:0"]:
             clients.post(gateway, model, operation, clients.question(f"hello {number}"))
@@ -88,7 +88,7 @@ def round_of(gateway, number=0):
 
 
 class Traffic:
-    """Round after round until it is stopped. Use it in a `with`."""
+    """Sends round after round until it is stopped. Use it in a `with`."""
 
     def __init__(self, gateway):
         self._gateway = gateway
@@ -104,7 +104,7 @@ class Traffic:
         self.stop()
 
     def stop(self):
-        """Ends it; fails with what has ended it before."""
+        """Stops the traffic. Raises the error that ended it earlier, if any."""
         self._over.set()
         self._thread.join()
         if self._error is not None:
