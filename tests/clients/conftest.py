@@ -7,7 +7,7 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
 
-from running import Running  # noqa: E402
+from running import Running
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,6 @@ import shutil
 import subprocess
 import sys
 
-from emulator import ROOT
 from gateway import target
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -26,7 +25,9 @@ def tool(name: str, package: str) -> str:
     """The path of a command that comes with the machine."""
     found = shutil.which(name)
     if found is None:
-        raise MissingTool(f"expected the command {name} on the PATH, but found none: install {package}")
+        raise MissingTool(
+            f"expected the command {name} on the PATH, but found none: install {package}"
+        )
     return found
 
 
@@ -36,17 +37,27 @@ def node() -> str:
     found = tool("node", f"Node.js {NODE_LEAST} or newer")
     version = run([found, "--version"]).stdout.strip()
     if int(version.lstrip("v").split(".")[0]) < NODE_LEAST:
-        raise MissingTool(f"expected Node.js {NODE_LEAST} or newer, but found {version}: install a newer one")
+        raise MissingTool(
+            f"expected Node.js {NODE_LEAST} or newer, but found {version}: install a newer one"
+        )
     return found
 
 
 def run(command, **options) -> subprocess.CompletedProcess:
     """Runs an installer; a failure shows what it said."""
-    done = subprocess.run([str(word) for word in command], stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                          timeout=INSTALL_SECONDS, **options)
+    done = subprocess.run(
+        [str(word) for word in command],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=INSTALL_SECONDS,
+        **options,
+    )
     if done.returncode:
         said = (done.stderr.strip() or done.stdout.strip())[-4000:]
-        raise RuntimeError(f"expected {pathlib.Path(str(command[0])).name} to succeed, but found {done.returncode}: {said}")
+        raise RuntimeError(
+            f"expected {pathlib.Path(str(command[0])).name} to succeed, but found {done.returncode}: {said}"
+        )
     return done
 
 
@@ -67,12 +78,23 @@ def fresh(folder: pathlib.Path, *inputs: pathlib.Path, also="") -> pathlib.Path 
 def uv() -> pathlib.Path:
     """The installer of the Python clients: several times faster than pip, and it shares files between environments."""
     if sys.version_info < PYTHON_LEAST:
-        raise MissingTool(f"expected Python 3.11 or newer, but found {sys.version.split()[0]}: install a newer one and "
-                          "remove .venv")
+        raise MissingTool(
+            f"expected Python 3.11 or newer, but found {sys.version.split()[0]}: install a newer one and "
+            "remove .venv"
+        )
     folder, pins = STATE / "uv", HERE / "requirements" / "uv.txt"
     if stamp := fresh(folder, pins, also=sys.version):
         run([sys.executable, "-m", "venv", folder])
-        run([folder / "bin" / "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement", pins])
+        run(
+            [
+                folder / "bin" / "pip",
+                "install",
+                "--quiet",
+                "--disable-pip-version-check",
+                "--requirement",
+                pins,
+            ]
+        )
         stamp.touch()
     return folder / "bin" / "uv"
 
@@ -82,8 +104,15 @@ def python(group: str) -> pathlib.Path:
     """The folder of commands of the virtual environment with requirements/`group`.txt."""
     folder, pins = STATE / "venvs" / group, HERE / "requirements" / f"{group}.txt"
     if stamp := fresh(folder, pins, also=sys.version):
-        environment = {"UV_CACHE_DIR": str(STATE / "uv-cache"), **os.environ, "VIRTUAL_ENV": str(folder)}
-        run([uv(), "venv", "--quiet", "--allow-existing", "--python", sys.executable, folder], env=environment)
+        environment = {
+            "UV_CACHE_DIR": str(STATE / "uv-cache"),
+            **os.environ,
+            "VIRTUAL_ENV": str(folder),
+        }
+        run(
+            [uv(), "venv", "--quiet", "--allow-existing", "--python", sys.executable, folder],
+            env=environment,
+        )
         run([uv(), "pip", "sync", "--quiet", "--compile-bytecode", pins], env=environment)
         stamp.touch()
     return folder / "bin"
@@ -125,6 +154,16 @@ def commands(group: str) -> pathlib.Path:
 @functools.cache
 def rust() -> pathlib.Path:
     """The folder with the binaries of rust/. Cargo decides what is out of date."""
-    run([tool("cargo", "Rust with rustup"), "build", "--quiet", "--locked", "--manifest-path", HERE / "rust" / "Cargo.toml",
-         "--target-dir", STATE / "rust"])
+    run(
+        [
+            tool("cargo", "Rust with rustup"),
+            "build",
+            "--quiet",
+            "--locked",
+            "--manifest-path",
+            HERE / "rust" / "Cargo.toml",
+            "--target-dir",
+            STATE / "rust",
+        ]
+    )
     return STATE / "rust" / "debug"

@@ -49,13 +49,36 @@ class Running:
         self._log = folder / "run.log"
         with open(self._log, "wb") as log:
             self._process = subprocess.Popen(
-                [command_line(), "run", SNIPPETS / "config.yaml", "--bedrock", "emulator", "--port", "0", "--tls-port", "0",
-                 "--bind", "127.0.0.1", "--envoy", envoy(), "--filter", filter_module(), "--concurrency", "2"],
-                cwd=folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                env={"PATH": os.environ["PATH"], "HOME": str(folder), "LITELLM_MASTER_KEY": KEY})
+                [
+                    command_line(),
+                    "run",
+                    SNIPPETS / "config.yaml",
+                    "--bedrock",
+                    "emulator",
+                    "--port",
+                    "0",
+                    "--tls-port",
+                    "0",
+                    "--bind",
+                    "127.0.0.1",
+                    "--envoy",
+                    envoy(),
+                    "--filter",
+                    filter_module(),
+                    "--concurrency",
+                    "2",
+                ],
+                cwd=folder,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env={"PATH": os.environ["PATH"], "HOME": str(folder), "LITELLM_MASTER_KEY": KEY},
+            )
         try:
-            self.port, self.tls_port = map(int, self._wait(
-                r"RUNNING on http://[^:]+:(\d+) \(and https://[^:]+:(\d+)\)").groups())
+            self.port, self.tls_port = map(
+                int,
+                self._wait(r"RUNNING on http://[^:]+:(\d+) \(and https://[^:]+:(\d+)\)").groups(),
+            )
             self.emulator = Control(self._wait(r"Emulator's control: (\S+)\s").group(1))
         except BaseException:
             self.stop()
@@ -67,7 +90,9 @@ class Running:
     def __exit__(self, *_):
         died = self._process.poll()
         self.stop()
-        assert died is None, f"expected a running gateway, but it ended with {died}:\n{self.log()[-8000:]}"
+        assert died is None, (
+            f"expected a running gateway, but it ended with {died}:\n{self.log()[-8000:]}"
+        )
 
     def stop(self):
         end(self._process)
@@ -82,14 +107,17 @@ class Running:
             if found := re.search(pattern, self.log()):
                 return found
             time.sleep(0.05)
-        raise RuntimeError(f"expected {pattern!r} within {START_SECONDS} s, but found:\n{self.log()[-8000:]}")
+        raise RuntimeError(
+            f"expected {pattern!r} within {START_SECONDS} s, but found:\n{self.log()[-8000:]}"
+        )
 
     # Clients.
 
     def localized(self, text: str) -> str:
         """`text` with the ports of this gateway instead of the documented ones."""
         return text.replace(f"localhost:{PORT}", f"localhost:{self.port}").replace(
-            f"localhost:{TLS_PORT}", f"localhost:{self.tls_port}")
+            f"localhost:{TLS_PORT}", f"localhost:{self.tls_port}"
+        )
 
     def copy(self, source: pathlib.Path, folder: pathlib.Path) -> pathlib.Path:
         """A copy of a snippet that asks this gateway. Its name is not the one of a package."""
@@ -103,12 +131,30 @@ class Running:
         environment to set before: http or tls."""
         line = "exec " + shlex.join(map(str, command))
         if transport:
-            line = self.localized((SNIPPETS / f"environment_{transport}.sh").read_text(encoding="utf-8")) + line
+            line = (
+                self.localized(
+                    (SNIPPETS / f"environment_{transport}.sh").read_text(encoding="utf-8")
+                )
+                + line
+            )
         environment = {
-            **QUIET, "HOME": str(self.folder), "LANG": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": "1",
-            "PATH": os.pathsep.join([*map(str, path), os.environ["PATH"]]), **(variables or {}),
+            **QUIET,
+            "HOME": str(self.folder),
+            "LANG": "C.UTF-8",
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "PATH": os.pathsep.join([*map(str, path), os.environ["PATH"]]),
+            **(variables or {}),
         }
-        done = subprocess.run(["sh", "-c", line], cwd=self.folder, env=environment, stdin=subprocess.DEVNULL,
-                              capture_output=True, text=True, timeout=CLIENT_SECONDS)
-        assert done.returncode == 0, f"exit code {done.returncode}:\n{done.stdout[-3000:]}\n{done.stderr[-5000:]}"
+        done = subprocess.run(
+            ["sh", "-c", line],
+            cwd=self.folder,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=CLIENT_SECONDS,
+        )
+        assert done.returncode == 0, (
+            f"exit code {done.returncode}:\n{done.stdout[-3000:]}\n{done.stderr[-5000:]}"
+        )
         return done.stdout

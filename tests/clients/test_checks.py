@@ -30,7 +30,9 @@ def command(gateway, name: str, group: str) -> list:
 def test_a_client_passes_its_check(gateway, name, group, transport):
     path = [installed.commands(group)] if name.endswith(".sh") else []
     variables = {"TRANSPORT": transport, "EMULATOR_CONTROL": gateway.emulator.control}
-    printed = gateway.client(command(gateway, name, group), transport=transport, path=path, variables=variables)
+    printed = gateway.client(
+        command(gateway, name, group), transport=transport, path=path, variables=variables
+    )
     assert printed.endswith("passed\n"), printed
 
 

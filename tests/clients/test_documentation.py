@@ -59,7 +59,9 @@ def test_the_page_prints_every_snippet_and_nothing_else():
     printed = BLOCK.findall(PAGE)
     files = {path.read_text(encoding="utf-8"): path.name for path in SNIPPETS.iterdir()}
     strangers = [text for text in printed if text not in files]
-    assert strangers == [], "these blocks of docs/clients.md are not the text of a file in tests/clients/snippets"
+    assert strangers == [], (
+        "these blocks of docs/clients.md are not the text of a file in tests/clients/snippets"
+    )
     assert sorted(files[text] for text in printed) == sorted(files.values())
 
 
@@ -73,8 +75,11 @@ def test_the_table_gives_the_installed_versions():
 
 
 def test_every_row_leads_to_a_section():
-    headings = {re.sub(r"[^a-z0-9 -]", "", line[3:].lower()).replace(" ", "-")
-                for line in PAGE.splitlines() if line.startswith("## ")}
+    headings = {
+        re.sub(r"[^a-z0-9 -]", "", line[3:].lower()).replace(" ", "-")
+        for line in PAGE.splitlines()
+        if line.startswith("## ")
+    }
     assert {link(row) for row in rows()} <= headings
 
 
@@ -82,7 +87,10 @@ def test_lock_files_name_no_registry():
     locks = [*HERE.glob("npm/*/package-lock.json"), *HERE.glob("requirements/*.txt")]
     assert locks
     for path in locks:
-        assert '"resolved"' not in (text := path.read_text(encoding="utf-8")) and "index-url" not in text, path.name
+        assert (
+            '"resolved"' not in (text := path.read_text(encoding="utf-8"))
+            and "index-url" not in text
+        ), path.name
 
 
 def test_a_tool_that_is_missing_is_named(monkeypatch):
@@ -91,4 +99,7 @@ def test_a_tool_that_is_missing_is_named(monkeypatch):
         found = installed.tool("node", "Node.js 20 or newer")
     except installed.MissingTool as missing:
         found = str(missing)
-    assert found == "expected the command node on the PATH, but found none: install Node.js 20 or newer"
+    assert (
+        found
+        == "expected the command node on the PATH, but found none: install Node.js 20 or newer"
+    )

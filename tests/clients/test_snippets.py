@@ -4,7 +4,8 @@ import pytest
 
 import installed
 from catalogue import CONFIGURATIONS, SNIPPETS, Snippet
-from running import SNIPPETS as FOLDER, Running
+from running import SNIPPETS as FOLDER
+from running import Running
 
 REPLY = "heard: Hello"
 
@@ -21,7 +22,10 @@ def command(snippet: Snippet, gateway: Running, tmp_path) -> tuple:
         case ".rs":
             return [installed.rust() / source.stem], []
         case ".mjs":
-            return [installed.node(), gateway.copy(source, installed.npm(snippet.group) / "run")], []
+            return [
+                installed.node(),
+                gateway.copy(source, installed.npm(snippet.group) / "run"),
+            ], []
     raise ValueError(f"expected a snippet that can be run, but found {source.name}")
 
 
@@ -31,9 +35,10 @@ def test_a_documented_snippet_works(gateway, tmp_path, snippet):
     printed = gateway.client(line, transport=snippet.transport, path=path)
     assert printed.count(REPLY) == snippet.printed, printed
     seen = tuple(entry["operation"] for entry in gateway.emulator.quiet_log())
-    assert (seen[-len(snippet.operations):] if snippet.probes else seen) == snippet.operations
+    assert (seen[-len(snippet.operations) :] if snippet.probes else seen) == snippet.operations
 
 
 def test_every_snippet_is_run():
     assert sorted(path.name for path in FOLDER.iterdir()) == sorted(
-        [snippet.file for snippet in SNIPPETS] + CONFIGURATIONS)
+        [snippet.file for snippet in SNIPPETS] + CONFIGURATIONS
+    )

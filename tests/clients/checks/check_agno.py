@@ -26,5 +26,7 @@ refused = agent("unknown").run(HELLO)
 assert refused.status == RunStatus.error and "ValidationException" in refused.content, refused
 with wrong_key():
     refused = agent().run(HELLO)
-assert refused.status == RunStatus.error and "UnrecognizedClientException" in refused.content, refused
+assert refused.status == RunStatus.error and "UnrecognizedClientException" in refused.content, (
+    refused
+)
 passed()

@@ -13,8 +13,15 @@ async def main():
         answer = await client.converse(modelId=MODEL, messages=MESSAGES)
         heard(answer["output"]["message"]["content"][0]["text"])
         answer = await client.converse_stream(modelId=MODEL, messages=MESSAGES)
-        heard("".join([event["contentBlockDelta"]["delta"]["text"] async for event in answer["stream"]
-                       if "contentBlockDelta" in event]))
+        heard(
+            "".join(
+                [
+                    event["contentBlockDelta"]["delta"]["text"]
+                    async for event in answer["stream"]
+                    if "contentBlockDelta" in event
+                ]
+            )
+        )
         try:
             raise AssertionError(await client.converse(modelId="unknown", messages=MESSAGES))
         except client.exceptions.ValidationException:

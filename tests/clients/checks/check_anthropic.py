@@ -4,8 +4,14 @@ from anthropic import AnthropicBedrock, AuthenticationError, BadRequestError
 
 from expect import CALL, HELLO, MODEL, OVER_TLS, RAW, URL, error, heard, passed
 
-TOOL = {"name": "get_weather", "input_schema": {
-    "type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}}
+TOOL = {
+    "name": "get_weather",
+    "input_schema": {
+        "type": "object",
+        "properties": {"city": {"type": "string"}},
+        "required": ["city"],
+    },
+}
 
 
 def keys(key: str) -> dict:
@@ -26,5 +32,9 @@ with client.messages.stream(**asked(CALL), tools=[TOOL]) as stream:
 assert called.stop_reason == "tool_use" and called.content[0].input["city"], called
 
 error(BadRequestError, client.messages.create, **asked(HELLO, "unknown"))
-error(AuthenticationError, AnthropicBedrock(base_url=URL, **keys("sk-wrong")).messages.create, **asked(HELLO))
+error(
+    AuthenticationError,
+    AnthropicBedrock(base_url=URL, **keys("sk-wrong")).messages.create,
+    **asked(HELLO),
+)
 passed()

@@ -13,8 +13,12 @@ class Person(BaseModel):
 
 def ask(model: str = MODEL) -> Person:
     client = instructor.from_bedrock(boto3.client("bedrock-runtime"))
-    return client.create(modelId=model, messages=[{"role": "user", "content": [{"text": HELLO}]}], response_model=Person,
-                         max_retries=1)
+    return client.create(
+        modelId=model,
+        messages=[{"role": "user", "content": [{"text": HELLO}]}],
+        response_model=Person,
+        max_retries=1,
+    )
 
 
 assert ask().name

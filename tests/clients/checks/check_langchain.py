@@ -21,7 +21,9 @@ for model in ChatBedrockConverse(model=RAW), ChatBedrock(model=RAW):
 assert BedrockEmbeddings(model_id=EMBEDDING).embed_query(HELLO)
 
 heard(ChatBedrockConverse(model=MODEL, provider="anthropic").invoke(HELLO).content)
-raised = error(ClientError, ChatBedrockConverse(model="unknown", provider="anthropic").invoke, HELLO)
+raised = error(
+    ClientError, ChatBedrockConverse(model="unknown", provider="anthropic").invoke, HELLO
+)
 assert raised.response["Error"]["Code"] == "ValidationException", raised
 with wrong_key():
     for kind in ChatBedrockConverse, ChatBedrock:

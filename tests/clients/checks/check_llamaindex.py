@@ -20,7 +20,9 @@ assert BedrockEmbedding(model_name=EMBEDDING).get_text_embedding(HELLO)
 
 # It takes only ids that it knows.
 error(ValueError, BedrockConverse(model=MODEL).complete, HELLO)
-raised = error(ClientError, BedrockConverse(model="amazon.nova-lite-v1:0", max_retries=1).complete, HELLO)
+raised = error(
+    ClientError, BedrockConverse(model="amazon.nova-lite-v1:0", max_retries=1).complete, HELLO
+)
 assert raised.response["Error"]["Code"] == "ValidationException", raised
 with wrong_key():
     raised = error(ClientError, BedrockConverse(model=RAW, max_retries=1).complete, HELLO)

@@ -7,7 +7,9 @@ from expect import HELLO, MODEL, RAW, URL, error, heard, passed, wrong_key
 
 
 def ask(model: str, **options) -> str:
-    return AWSBedrockLLM(AWSBedrockConfig(model=model, **options)).generate_response([{"role": "user", "content": HELLO}])
+    return AWSBedrockLLM(AWSBedrockConfig(model=model, **options)).generate_response(
+        [{"role": "user", "content": HELLO}]
+    )
 
 
 # Where it asks for a list of models, which the gateway does not have.

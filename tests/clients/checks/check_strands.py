@@ -15,8 +15,11 @@ def get_weather(city: str) -> str:
 
 
 def agent(**options) -> Agent:
-    return Agent(model=BedrockModel(model_id=options.pop("model_id", MODEL), **options), tools=[get_weather],
-                 callback_handler=None)
+    return Agent(
+        model=BedrockModel(model_id=options.pop("model_id", MODEL), **options),
+        tools=[get_weather],
+        callback_handler=None,
+    )
 
 
 for streaming in True, False:
