@@ -1,4 +1,4 @@
-"""What the tests of clients share: one gateway, started as a user starts it."""
+"""The fixtures: one gateway, started as a user starts it."""
 
 import pathlib
 import sys
@@ -18,7 +18,7 @@ def running(tmp_path_factory):
 
 @pytest.fixture
 def gateway(running):
-    """The gateway, with an empty log in its emulator. Everything that reaches Bedrock must be signed and clean."""
+    """The gateway, with an empty emulator log. All requests to Bedrock must be signed and clean."""
     running.emulator.quiet_log()
     running.emulator.reset()
     yield running

@@ -1,5 +1,7 @@
-"""Installs clients, each group apart from the others, when a test first asks for it. What is installed is kept in
-`target/clients` until its pinned versions change."""
+"""Installs each group of clients separately, when a test first needs it.
+
+The installations stay in `target/clients` until their pinned versions change.
+"""
 
 import functools
 import hashlib
@@ -18,11 +20,11 @@ INSTALL_SECONDS = 600
 
 
 class MissingTool(Exception):
-    """Something that has to be on the machine is not."""
+    """A tool that the machine must provide is missing."""
 
 
 def tool(name: str, package: str) -> str:
-    """The path of a command that comes with the machine."""
+    """The path of a command that the machine must provide."""
     found = shutil.which(name)
     if found is None:
         raise MissingTool(
@@ -44,7 +46,7 @@ def node() -> str:
 
 
 def run(command, **options) -> subprocess.CompletedProcess:
-    """Runs an installer; a failure shows what it said."""
+    """Runs an installer. Fails with its output."""
     done = subprocess.run(
         [str(word) for word in command],
         stdin=subprocess.DEVNULL,
@@ -55,14 +57,13 @@ def run(command, **options) -> subprocess.CompletedProcess:
     )
     if done.returncode:
         said = (done.stderr.strip() or done.stdout.strip())[-4000:]
-        raise RuntimeError(
-            f"expected {pathlib.Path(str(command[0])).name} to succeed, but found {done.returncode}: {said}"
-        )
+        name = pathlib.Path(str(command[0])).name
+        raise RuntimeError(f"{name} exited with {done.returncode}: {said}")
     return done
 
 
 def fresh(folder: pathlib.Path, *inputs: pathlib.Path, also="") -> pathlib.Path | None:
-    """The stamp to write once `folder` is made from `inputs`; None if it is made already."""
+    """The stamp to write once `folder` is built from `inputs`. None if it is up to date."""
     digest = hashlib.sha256(also.encode())
     for each in inputs:
         digest.update(each.read_bytes())
@@ -76,11 +77,11 @@ def fresh(folder: pathlib.Path, *inputs: pathlib.Path, also="") -> pathlib.Path 
 
 @functools.cache
 def uv() -> pathlib.Path:
-    """The installer of the Python clients: several times faster than pip, and it shares files between environments."""
+    """The installer of the Python clients: faster than pip, and environments share files."""
     if sys.version_info < PYTHON_LEAST:
         raise MissingTool(
-            f"expected Python 3.11 or newer, but found {sys.version.split()[0]}: install a newer one and "
-            "remove .venv"
+            f"expected Python 3.11 or newer, but found {sys.version.split()[0]}: install a newer "
+            "version and remove .venv"
         )
     folder, pins = STATE / "uv", HERE / "requirements" / "uv.txt"
     if stamp := fresh(folder, pins, also=sys.version):
@@ -133,8 +134,10 @@ def npm(group: str) -> pathlib.Path:
 
 @functools.cache
 def claude_code() -> pathlib.Path:
-    """The folder with the command `claude`. Its package puts the binary there in an install script, which npm may not
-    run by itself."""
+    """The folder with the command `claude`.
+
+    An install script of the package puts the binary there. npm does not run it by default.
+    """
     folder = npm("claude-code")
     run([node(), folder / "node_modules" / "@anthropic-ai" / "claude-code" / "install.cjs"])
     return folder / "node_modules" / ".bin"

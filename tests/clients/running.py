@@ -1,4 +1,4 @@
-"""The gateway as its users start it, `envoy-bedrock run` on the emulator, and clients that are pointed at it."""
+"""Runs `envoy-bedrock run` with the emulator, and clients that use it."""
 
 import os
 import pathlib
@@ -40,8 +40,8 @@ class Control(Emulator):
 class Running:
     """`envoy-bedrock run` with snippets/config.yaml, on free ports. Use it in a `with`.
 
-    Its folder is the working directory of every client, so `.envoy-bedrock/tls/ca.pem` means the same as in the
-    documentation.
+    Its folder is the working directory of every client, so the documented path
+    `.envoy-bedrock/tls/ca.pem` is valid.
     """
 
     def __init__(self, folder: pathlib.Path):
@@ -127,8 +127,10 @@ class Running:
         return copied
 
     def client(self, command, *, transport=None, path=(), variables=None) -> str:
-        """Runs a client with an environment of its own, and returns what it prints. `transport` is the documented
-        environment to set before: http or tls."""
+        """Runs a client in a clean environment and returns its output.
+
+        `transport` selects the documented environment: http or tls.
+        """
         line = "exec " + shlex.join(map(str, command))
         if transport:
             line = (

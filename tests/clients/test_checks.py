@@ -1,4 +1,4 @@
-"""What a client needs besides an answer: streams, tool calls, and errors of the class that its users catch."""
+"""Checks of each client: streams, tool calls, and errors of the class that users catch."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""docs/clients.md prints what is tested: the snippets, byte for byte, and the versions that are installed."""
+"""docs/clients.md shows what is tested: the snippets byte for byte, and the installed versions."""
 
 import json
 import re
@@ -10,7 +10,7 @@ from running import SNIPPETS
 
 PAGE = (ROOT / "docs" / "clients.md").read_text(encoding="utf-8")
 BLOCK = re.compile(r"^```\w+\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-# Rows of the table at the top, by the names that they link to, and the package whose version they give.
+# The rows of the table at the top, by link, and the package whose version each row shows.
 PACKAGES = {
     "boto3": ("boto3", "boto3"),
     "aioboto3": ("aioboto3", "aioboto3"),
