@@ -16,6 +16,7 @@ pub mod control;
 mod http;
 pub mod judge;
 pub mod log;
+mod percent;
 mod random;
 pub mod response;
 pub mod server;

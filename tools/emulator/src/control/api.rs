@@ -47,7 +47,7 @@ use tokio::sync::watch;
 use crate::config::RegionAddresses;
 use crate::control::fault::{FaultRequest, PortMode};
 use crate::control::pace::PaceRule;
-use crate::judge::route::percent_decode;
+use crate::percent;
 use crate::shutdown::Shutdown;
 use crate::state::{EmulatorState, RegionState};
 
@@ -280,7 +280,7 @@ fn parse_query(query: &str) -> Result<QueryParameters, ControlError> {
     let mut found = QueryParameters::new();
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        let value = percent_decode(value)
+        let value = percent::decode(value)
             .ok_or_else(|| ControlError::request(format!("expected percent-encoding, but found {value}")))?;
         found.insert(name.to_owned(), value);
     }

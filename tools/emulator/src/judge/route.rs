@@ -3,6 +3,8 @@
 use hyper::Method;
 use serde::{Deserialize, Serialize};
 
+use crate::percent;
+
 /// An operation that is served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -31,7 +33,7 @@ pub(crate) struct Route {
 /// Route of a method and a raw path (no query): `/model/{one segment}/{operation}` by POST, under `base_path`.
 pub(crate) fn find(method: &Method, path: &str, base_path: &str) -> Option<Route> {
     let mut segments = path.strip_prefix(base_path)?.strip_prefix("/model/")?.split('/');
-    let model = percent_decode(segments.next()?)?;
+    let model = percent::decode(segments.next()?)?;
     let operation = match segments.next()? {
         "converse" => ApiOperation::Converse,
         "converse-stream" => ApiOperation::ConverseStream,
@@ -42,28 +44,6 @@ pub(crate) fn find(method: &Method, path: &str, base_path: &str) -> Option<Route
     };
     let ends_here = segments.next().is_none();
     (ends_here && method == Method::POST && !model.is_empty()).then_some(Route { model, operation })
-}
-
-/// `%XX` once; `None` for a broken escape or bytes that are not UTF-8.
-pub(crate) fn percent_decode(text: &str) -> Option<String> {
-    let mut bytes = text.bytes();
-    let mut decoded = Vec::with_capacity(text.len());
-    while let Some(byte) = bytes.next() {
-        decoded.push(match byte {
-            b'%' => {
-                let (high, low) = (hex_digit(bytes.next()?)?, hex_digit(bytes.next()?)?);
-                high << 4 | low
-            }
-            other => other,
-        });
-    }
-    String::from_utf8(decoded).ok()
-}
-
-fn hex_digit(byte: u8) -> Option<u8> {
-    char::from(byte)
-        .to_digit(16)
-        .and_then(|digit| u8::try_from(digit).ok())
 }
 
 #[cfg(test)]
