@@ -1,33 +1,32 @@
-//! Bedrock's errors, and the one place that gives them their wire form.
+//! Bedrock's errors and their wire format.
 
 use bytes::Bytes;
 use hyper::StatusCode;
+use serde_json::{Map, Value, json};
 
 /// An error as a client sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ApiError {
-    /// HTTP status.
-    pub status: StatusCode,
-    /// Value of `x-amzn-ErrorType`; empty for an answer that no service made (a load balancer's 502).
-    pub code: String,
-    /// The text.
-    pub message: String,
-    /// Which layer speaks, and so how it spells `message`.
-    pub layer: ErrorLayer,
+pub(crate) struct ApiError {
+    pub(crate) status: StatusCode,
+    /// `x-amzn-ErrorType`; empty for errors that do not come from a service, such as a load
+    /// balancer's 502.
+    pub(crate) code: String,
+    pub(crate) message: String,
+    pub(crate) layer: ErrorLayer,
 }
 
-/// The layer of AWS that an error comes from.
+/// The layer of AWS that an error comes from. Each spells the message differently.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ErrorLayer {
+pub(crate) enum ErrorLayer {
     /// Bedrock itself: `{"message": …}`.
     Service,
-    /// IAM and the API keys: `{"Message": …}`.
+    /// Authentication, by signature or API key: `{"Message": …}`.
     Access,
 }
 
 impl ApiError {
     /// An error of Bedrock itself.
-    pub fn service(status: StatusCode, code: &str, message: impl Into<String>) -> Self {
+    pub(crate) fn service(status: StatusCode, code: &str, message: impl Into<String>) -> Self {
         Self {
             status,
             code: code.to_owned(),
@@ -37,7 +36,7 @@ impl ApiError {
     }
 
     /// An error of the access layer: 403.
-    pub fn access(code: &str, message: impl Into<String>) -> Self {
+    pub(crate) fn access(code: &str, message: impl Into<String>) -> Self {
         Self {
             status: StatusCode::FORBIDDEN,
             code: code.to_owned(),
@@ -46,23 +45,24 @@ impl ApiError {
         }
     }
 
-    /// 400 with Bedrock's most common code.
-    pub fn validation(message: impl Into<String>) -> Self {
+    /// 400, with Bedrock's most common code.
+    pub(crate) fn validation(message: impl Into<String>) -> Self {
         Self::service(StatusCode::BAD_REQUEST, "ValidationException", message)
     }
 
-    /// 400 for a body that is no JSON, or has a member of another type than the model says.
-    pub fn serialization(message: impl Into<String>) -> Self {
+    /// 400, for a body that is not JSON or does not fit the operation's shape.
+    pub(crate) fn serialization(message: impl Into<String>) -> Self {
         Self::service(StatusCode::BAD_REQUEST, "SerializationException", message)
     }
 
-    /// 404 for a path or method that is no operation.
-    pub fn unknown_operation() -> Self {
+    /// 404, for a path or method that names no operation.
+    pub(crate) fn unknown_operation() -> Self {
         Self::service(StatusCode::NOT_FOUND, "UnknownOperationException", "")
     }
 
-    /// What Bedrock says with this status most often. Other statuses than those of the model have no code.
-    pub fn of_status(status: StatusCode) -> Self {
+    /// The error that Bedrock usually sends with `status`. A status that Bedrock does not use gets
+    /// no code.
+    pub(crate) fn of_status(status: StatusCode) -> Self {
         let (code, message) = match status.as_u16() {
             400 => ("ValidationException", "The provided request is not valid."),
             403 => (
@@ -99,21 +99,20 @@ impl ApiError {
         Self::service(status, code, message)
     }
 
-    /// The body.
-    pub fn body(&self) -> Bytes {
+    pub(crate) fn body(&self) -> Bytes {
         let member = match self.layer {
             ErrorLayer::Service => "message",
             ErrorLayer::Access => "Message",
         };
-        let mut body = serde_json::Map::new();
+        let mut body = Map::new();
         body.insert(member.to_owned(), self.message.clone().into());
         if self.code == "ModelErrorException" {
             body.insert("originalStatusCode".to_owned(), 500.into());
             body.insert("resourceName".to_owned(), "emulated-model".into());
         }
         if self.code == "ModelNotReadyException" {
-            body.insert("retryable".to_owned(), serde_json::json!({ "throttling": false }));
+            body.insert("retryable".to_owned(), json!({ "throttling": false }));
         }
-        serde_json::Value::Object(body).to_string().into()
+        Value::Object(body).to_string().into()
     }
 }

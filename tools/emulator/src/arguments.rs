@@ -1,81 +1,86 @@
 //! The command line.
 
+use std::fmt;
+use std::io;
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use bedrock_emulator::config::{DEMO_API_KEY, JOURNAL_VARIABLE, LOG_LIMIT_DEFAULT};
 use bedrock_emulator::{EmulatorConfig, KnownCredential, RegionConfig, Strictness, TlsConfig};
 use clap::Parser;
 
 const DETAILS: &str = "\
-When all ports are open, one JSON line says where they are:
+Once all ports are open, the emulator prints one line of JSON with their addresses:
   {\"control\":\"http://127.0.0.1:9000\",\"regions\":{\"us-west-2\":{\"http\":\"127.0.0.1:9001\",\"https\":\"127.0.0.1:9002\"}},\"ca_out\":null}
 
 Control API (JSON):
   GET    /health  /regions  /summary
   POST   /faults  {\"kind\":\"status\",\"status\":429,\"count\":3,\"match\":{\"region\":\"us-west-2\"}}
-         kinds: status refused blackhole reset reset_after_request_headers cut exception slow silent_start
-                corrupt_frame stall hang; match: region, access_key_id, model, operation; count or rate;
-                after_events, delay_ms, error_type, message where the kind has a use for them
+         kind:    status refused blackhole reset reset_after_request_headers cut exception slow silent_start
+                  corrupt_frame stall hang
+         match:   region access_key_id model operation (optional)
+         count:   hits that many requests; rate: hits that share of the requests (both optional)
+         and after_events, delay_ms, error_type, message for the kinds that use them
   GET    /faults, DELETE /faults[?id=N][&region=NAME]
   POST   /pace    {\"pace\":{\"events\":20,\"interval_ms\":50,\"response_bytes\":10000,\"latency_ms\":5},\"match\":{}}
   DELETE /pace
-  POST   /mode    {\"hostile\":true}: requests are wrong on purpose; {\"strict\":false}: violations are only recorded
+  POST   /mode    {\"hostile\":true} if requests are invalid on purpose, {\"strict\":false} to only log violations
   GET    /log[?since=N][&region=NAME][&format=lines], DELETE /log
 
-SIGTERM and SIGINT end it with exit code 0.";
+SIGTERM and SIGINT stop the emulator with exit code 0.";
 
 /// Fake Bedrock regions that verify every signature.
 #[derive(Parser)]
 #[command(name = "bedrock-emulator", version, about, after_help = DETAILS)]
 pub(crate) struct EmulatorArguments {
-    /// A region and its plain and TLS port; 0 or none means any. May be repeated
+    /// A region with its plain and TLS port; 0 or no port for any free port. Repeatable
     #[arg(long = "region", value_name = "NAME[=PLAIN[:TLS]]", default_values = ["us-east-1", "us-west-2"], value_parser = region)]
     regions: Vec<RegionConfig>,
-    /// Port of the control API; 0 means any
+    /// Port of the control API; 0 for any free port
     #[arg(long, value_name = "PORT", default_value_t = 0)]
     control: u16,
     /// Address of all ports
     #[arg(long, value_name = "IP", default_value = "127.0.0.1")]
     bind: IpAddr,
-    /// A credential that requests may be signed with. May be repeated; the demo credential when none is given
+    /// A credential that requests may be signed with. Repeatable. Default: the demo credential
     /// (AKIAEMULATORDEMO0001, emulator/demo+secret/worthless/elsewhere)
     #[arg(long = "credential", value_name = "ID:SECRET[:TOKEN]", value_parser = credential)]
     credentials: Vec<KnownCredential>,
-    /// A Bedrock API key that is accepted as a bearer token. May be repeated
+    /// A Bedrock API key that is accepted as a bearer token. Repeatable
     #[arg(long = "api-key", value_name = "KEY", default_values = [DEMO_API_KEY])]
     api_keys: Vec<String>,
-    /// A model id or ARN that exists besides the built-in ones. May be repeated
+    /// A model id or ARN that exists besides the built-in ones. Repeatable
     #[arg(long = "model", value_name = "ID")]
     models: Vec<String>,
-    /// Certificate chain of the TLS ports (PEM); one is made when none is given
+    /// Certificate chain of the TLS ports (PEM). Default: a generated certificate
     #[arg(long, value_name = "FILE", requires = "tls_key")]
     tls_cert: Option<PathBuf>,
-    /// Its private key (PEM)
+    /// Private key of that certificate (PEM)
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
     tls_key: Option<PathBuf>,
-    /// A further host name or address in the certificate that is made. May be repeated
+    /// Another host name or address for the generated certificate. Repeatable
     #[arg(long = "tls-host", value_name = "NAME", conflicts_with = "tls_cert")]
     tls_hosts: Vec<String>,
-    /// Where to write what clients of the TLS ports have to trust (PEM)
+    /// File to write the CA certificate to that clients of the TLS ports must trust (PEM)
     #[arg(long, value_name = "FILE")]
     pub(crate) ca_out: Option<PathBuf>,
     /// Prefix of every path
     #[arg(long, value_name = "PATH", default_value = "")]
     base_path: String,
-    /// Only record what no gateway may send, for SDKs that are pointed straight here
+    /// Log what a gateway must never send instead of refusing it, for SDKs that call the emulator
+    /// directly
     #[arg(long)]
     lenient: bool,
-    /// Entries that the log keeps; 0 turns it off
+    /// Number of entries that the log keeps; 0 turns it off
     #[arg(long, value_name = "N", default_value_t = LOG_LIMIT_DEFAULT)]
     log_limit: usize,
-    /// A file to which each finished entry of the log is appended as a JSON line
+    /// File to append each log entry to as a JSON line
     #[arg(long, value_name = "FILE", env = JOURNAL_VARIABLE)]
     journal: Option<PathBuf>,
 }
 
 impl EmulatorArguments {
-    pub(crate) fn config(self) -> Result<EmulatorConfig, String> {
+    pub(crate) fn config(self) -> Result<EmulatorConfig, UnreadableFile> {
         let tls = match (&self.tls_cert, &self.tls_key) {
             (Some(certificate), Some(key)) => TlsConfig::Pem {
                 certificate: read(certificate)?,
@@ -110,20 +115,53 @@ impl EmulatorArguments {
     }
 }
 
-fn read(path: &PathBuf) -> Result<String, String> {
-    std::fs::read_to_string(path)
-        .map_err(|error| format!("expected a PEM file, but found {}: {error}", path.display()))
+/// A file that an option names cannot be read.
+#[derive(Debug)]
+pub(crate) struct UnreadableFile {
+    path: PathBuf,
+    source: io::Error,
 }
 
-fn region(text: &str) -> Result<RegionConfig, String> {
-    let port = |text: &str| {
-        text.parse::<u16>()
-            .map_err(|_| format!("expected a port from 0 to 65535, but found {text:?}"))
-    };
+impl fmt::Display for UnreadableFile {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "cannot read {}: {}", self.path.display(), self.source)
+    }
+}
+
+fn read(path: &Path) -> Result<String, UnreadableFile> {
+    std::fs::read_to_string(path).map_err(|source| UnreadableFile {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+/// Why the value of an option is invalid.
+#[derive(Debug)]
+enum ValueError {
+    Port(String),
+    RegionName,
+    Credential,
+}
+
+impl fmt::Display for ValueError {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Port(text) => write!(out, "expected a port from 0 to 65535, but found {text:?}"),
+            Self::RegionName => out.write_str("the name of the region is missing"),
+            // Not the value, which may have a secret.
+            Self::Credential => out.write_str("expected ID:SECRET or ID:SECRET:TOKEN"),
+        }
+    }
+}
+
+impl std::error::Error for ValueError {}
+
+fn region(text: &str) -> Result<RegionConfig, ValueError> {
+    let port = |text: &str| text.parse::<u16>().map_err(|_| ValueError::Port(text.to_owned()));
     let (name, ports) = text.split_once('=').unwrap_or((text, "0"));
     let (plain, tls) = ports.split_once(':').unwrap_or((ports, "0"));
     if name.is_empty() {
-        return Err("expected the name of a region, but found none".to_owned());
+        return Err(ValueError::RegionName);
     }
     Ok(RegionConfig {
         name: name.to_owned(),
@@ -132,7 +170,7 @@ fn region(text: &str) -> Result<RegionConfig, String> {
     })
 }
 
-fn credential(text: &str) -> Result<KnownCredential, String> {
+fn credential(text: &str) -> Result<KnownCredential, ValueError> {
     let mut parts = text.splitn(3, ':').map(str::to_owned);
     match (parts.next(), parts.next(), parts.next()) {
         (Some(id), Some(secret), token) if !id.is_empty() && !secret.is_empty() => Ok(KnownCredential {
@@ -140,7 +178,7 @@ fn credential(text: &str) -> Result<KnownCredential, String> {
             secret_access_key: secret,
             session_token: token.filter(|token| !token.is_empty()),
         }),
-        _ => Err("expected ID:SECRET[:TOKEN], but found something else".to_owned()),
+        _ => Err(ValueError::Credential),
     }
 }
 
@@ -157,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn a_credential_has_a_secret_and_maybe_a_token() {
+    fn a_credential_has_a_secret_and_optionally_a_token() {
         let parsed = credential("AK:se/cret+:to:ken==").unwrap();
         assert_eq!(parsed.session_token.as_deref(), Some("to:ken=="));
         assert!(credential("AK").is_err() && credential(":s").is_err());

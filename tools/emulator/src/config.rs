@@ -1,53 +1,55 @@
-//! What an emulator is started with, and why it could not be.
+//! The configuration of an emulator.
 
+use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use serde::Serialize;
 
-/// Access key id that is known when no credential is given.
+/// The access key id that is known by default.
 pub const DEMO_ACCESS_KEY_ID: &str = "AKIAEMULATORDEMO0001";
-/// Secret of [`DEMO_ACCESS_KEY_ID`]. It has a `/` and a `+`, as real ones do.
+/// The secret of [`DEMO_ACCESS_KEY_ID`]. Like real ones, it has a `/` and a `+`.
 pub const DEMO_SECRET_ACCESS_KEY: &str = "emulator/demo+secret/worthless/elsewhere";
-/// API key that is known when none is given.
+/// The Bedrock API key that is known by default.
 pub const DEMO_API_KEY: &str = "ABSKemulatorDemoKey";
 
-/// Environment variable that names the journal when the configuration does not.
+/// The environment variable that names the journal if the configuration does not.
 pub const JOURNAL_VARIABLE: &str = "BEDROCK_EMULATOR_JOURNAL";
 
-/// Entries that the log keeps by default: some hundred MB at most.
+/// Entries that the log keeps by default: a few hundred MB at most.
 pub const LOG_LIMIT_DEFAULT: usize = 100_000;
 
-/// An emulator to start.
+/// The configuration of an emulator.
 #[derive(Clone, Debug)]
 pub struct EmulatorConfig {
-    /// Address that every port is bound to.
+    /// The address that every port is bound to.
     pub bind: IpAddr,
-    /// Port of the control API; 0 means any.
+    /// Port of the control API; 0 for any free port.
     pub control_port: u16,
-    /// The regions. Names must differ.
+    /// The regions, each with its own name.
     pub regions: Vec<RegionConfig>,
-    /// Whose signatures can be right.
+    /// The credentials that requests may be signed with.
     pub credentials: Vec<KnownCredential>,
-    /// Bearer tokens that are accepted: Bedrock API keys.
+    /// The Bedrock API keys that are accepted as bearer tokens.
     pub api_keys: Vec<String>,
-    /// Model ids or ARNs that exist besides the built-in ones ([`crate::models`]).
+    /// Model ids and ARNs that exist besides the built-in ones.
     pub models: Vec<String>,
-    /// Certificate of the TLS ports.
+    /// The certificate of the TLS ports.
     pub tls: TlsConfig,
-    /// What happens to a request that no real gateway may send.
+    /// What happens to requests that a gateway must never send.
     pub strictness: Strictness,
-    /// Prefix of every path, without a slash at its end; mostly empty. Requests without it are unknown operations.
+    /// Prefix of every path, without a trailing slash; usually empty. Requests without it name no
+    /// operation.
     pub base_path: String,
-    /// Entries that the log keeps, the oldest go first; 0 turns it off.
+    /// Entries that the log keeps; the oldest are removed first. 0 turns it off.
     pub log_limit: usize,
-    /// File to which each finished entry is appended as a JSON line; `None` means the one that the environment
-    /// variable [`JOURNAL_VARIABLE`] names, if any, so that a whole test suite can share one.
+    /// File to which each entry is appended as a JSON line. If `None`, the environment variable
+    /// [`JOURNAL_VARIABLE`] may name one, so that a whole test suite shares it.
     pub journal: Option<PathBuf>,
 }
 
 impl Default for EmulatorConfig {
-    /// Loopback, any ports, no region, the demo credential and API key, a generated certificate.
+    /// Loopback, free ports, no region, the demo credential and API key, a generated certificate.
     fn default() -> Self {
         Self {
             bind: IpAddr::V4(Ipv4Addr::LOCALHOST),
@@ -71,19 +73,19 @@ impl Default for EmulatorConfig {
     }
 }
 
-/// One region and its ports.
+/// A region and its ports.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RegionConfig {
-    /// `us-west-2`: what the scope of a signature must name.
+    /// The region that a signature must name, such as `us-west-2`.
     pub name: String,
-    /// Plain HTTP port: `None` for none, 0 for any.
+    /// Plain HTTP port; 0 for any free port.
     pub plain_port: Option<u16>,
-    /// TLS port: `None` for none, 0 for any.
+    /// TLS port; 0 for any free port.
     pub tls_port: Option<u16>,
 }
 
 /// Where a region listens.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct RegionAddresses {
     /// Plain HTTP.
     pub http: Option<SocketAddr>,
@@ -91,43 +93,43 @@ pub struct RegionAddresses {
     pub https: Option<SocketAddr>,
 }
 
-/// A key pair that requests may be signed with.
+/// A credential that requests may be signed with.
 #[derive(Clone, PartialEq, Eq)]
 pub struct KnownCredential {
-    /// `AKIA…`, or `ASIA…` for temporary ones. Unique.
+    /// `AKIA…`, or `ASIA…` for temporary credentials. If two are equal, the first one counts.
     pub access_key_id: String,
     /// The secret.
     pub secret_access_key: String,
-    /// Of temporary credentials: every request must carry and sign it.
+    /// Of temporary credentials. Every request must carry it, and sign it.
     pub session_token: Option<String>,
 }
 
-impl std::fmt::Debug for KnownCredential {
-    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(out, "Credential({}, [redacted])", self.access_key_id)
+impl fmt::Debug for KnownCredential {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "KnownCredential({}, [redacted])", self.access_key_id)
     }
 }
 
-/// Where the certificate comes from.
+/// The certificate of the TLS ports.
 #[derive(Clone)]
 pub enum TlsConfig {
-    /// A CA and a certificate are made at start. `localhost`, 127.0.0.1, ::1 and Bedrock's own host name of each
-    /// region are always in it.
+    /// Generate a CA and a certificate for `localhost`, 127.0.0.1, ::1 and the Bedrock host name of
+    /// each region.
     Generated {
-        /// Further names and addresses.
+        /// More names and addresses.
         host_names: Vec<String>,
     },
-    /// Given as PEM text.
+    /// A certificate in PEM.
     Pem {
         /// The certificate, followed by its intermediates.
         certificate: String,
-        /// Its private key.
+        /// The private key of the certificate.
         key: String,
     },
 }
 
-impl std::fmt::Debug for TlsConfig {
-    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for TlsConfig {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Generated { host_names } => write!(out, "Generated({host_names:?})"),
             Self::Pem { .. } => out.write_str("Pem([redacted])"),
@@ -135,67 +137,11 @@ impl std::fmt::Debug for TlsConfig {
     }
 }
 
-/// What happens to a request that no real gateway may send.
+/// What happens to a request that a gateway must never send. Its violations are always logged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Strictness {
-    /// It is refused with 400, and its violations are in the log.
+    /// The request is refused with 400.
     Refuse,
-    /// It is served, and its violations are in the log: for SDKs that are pointed straight at the emulator.
+    /// The request is served: for SDKs that call the emulator directly.
     Record,
 }
-
-/// Why an emulator could not be started.
-#[derive(Debug)]
-pub enum EmulatorError {
-    /// A port is taken or may not be bound.
-    Bind {
-        /// `control`, or the region and which of its ports.
-        what: String,
-        /// The address.
-        address: SocketAddr,
-        /// What the system said.
-        source: std::io::Error,
-    },
-    /// Two regions have the same name, or there is none.
-    Regions(String),
-    /// The certificate or its key cannot be used.
-    Tls(String),
-    /// The journal cannot be opened.
-    Journal {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        source: std::io::Error,
-    },
-}
-
-impl std::fmt::Display for EmulatorError {
-    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Bind {
-                what,
-                address,
-                source,
-            } => {
-                write!(
-                    out,
-                    "expected a free port for {what}, but found {address} unusable: {source}"
-                )
-            }
-            Self::Regions(found) => write!(out, "expected regions with different names, but found {found}"),
-            Self::Tls(found) => write!(
-                out,
-                "expected a certificate and its key in PEM, but found {found}"
-            ),
-            Self::Journal { path, source } => {
-                write!(
-                    out,
-                    "expected a journal that can be written, but found {}: {source}",
-                    path.display()
-                )
-            }
-        }
-    }
-}
-
-impl std::error::Error for EmulatorError {}

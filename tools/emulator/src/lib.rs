@@ -1,29 +1,40 @@
-//! Fake Bedrock regions, for demos, tests and benchmarks: they speak the wire protocol of `bedrock-runtime` and judge
-//! every request as AWS would, so that a gateway in front of them cannot be nearly right.
+//! Fake Bedrock regions for demos, tests and benchmarks. They speak the wire protocol of
+//! `bedrock-runtime` and check every request as strictly as AWS does, so a gateway that is almost
+//! right fails its tests.
 //!
-//! - **Ports.** Each region has a plain and a TLS port; both speak HTTP/1.1 and HTTP/2 (prior knowledge or ALPN).
-//! - **Judgement.** Signature Version 4 is recomputed by AWS's own `aws-sigv4` over the raw path, headers and body
-//!   ([`judge::verify`]), and what a gateway must never send is a violation ([`judge::strict`]). There is no switch to turn it off.
-//! - **Answers** are functions of the request ([`response`]): the text repeats the last user text, the usage varies with
-//!   the body, and `x-emulator-body-sha256` is the digest of the body that arrived.
-//! - **Faults, pace, log** are ruled from a second port that speaks JSON, never through the payload ([`control`]).
+//! - **Ports** (`http`). Each region has a plain and a TLS port. Both speak HTTP/1.1 and HTTP/2,
+//!   the latter by prior knowledge or ALPN.
+//! - **Judge** (`judge`). AWS's own `aws-sigv4` recomputes the signature of every request over the
+//!   raw path, headers and body. Signatures are always checked. What a gateway must never send is a
+//!   violation.
+//! - **Responses** (`response`) are functions of the request: the text repeats the last user text,
+//!   the usage varies with the body, and `x-emulator-body-sha256` is the digest of the body that
+//!   arrived.
+//! - **Control** (`control`). Faults, paces and the log have a JSON API on a port of its own. A
+//!   request cannot influence them.
 //!
-//! What it does not do: run models, keep conversations, or emulate IAM policies, quotas and other services.
+//! The emulator does not run models, keep conversations, or emulate IAM policies, quotas or other
+//! services.
 
-pub mod api_error;
+mod api_error;
 pub mod config;
-pub mod control;
+mod control;
+mod error;
 mod http;
-pub mod judge;
-pub mod log;
+mod judge;
+mod log;
 mod percent;
 mod random;
-pub mod response;
-pub mod server;
+mod response;
+mod server;
 mod shutdown;
 mod state;
 
-pub use config::{
-    EmulatorConfig, EmulatorError, KnownCredential, RegionAddresses, RegionConfig, Strictness, TlsConfig,
-};
+pub use config::{EmulatorConfig, KnownCredential, RegionAddresses, RegionConfig, Strictness, TlsConfig};
+pub use control::controller::ControllerError;
+pub use control::fault_rule::{FaultError, FaultRule};
+pub use error::{EmulatorError, TlsError};
+pub use log::entry::{Ended, LogEntry};
+pub use log::request_log::RequestLog;
+pub use log::summary::RegionSummary;
 pub use server::Emulator;

@@ -2,51 +2,74 @@
 
 mod arguments;
 
-use std::io::Write;
+use std::fmt;
+use std::io::{self, Write};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use bedrock_emulator::Emulator;
+use bedrock_emulator::{Emulator, EmulatorError};
 use clap::Parser;
 use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 
-use arguments::EmulatorArguments;
+use arguments::{EmulatorArguments, UnreadableFile};
 
 #[tokio::main]
 async fn main() -> ExitCode {
     match run(EmulatorArguments::parse()).await {
         Ok(()) => ExitCode::SUCCESS,
-        Err(message) => {
-            eprintln!("bedrock-emulator: {message}");
+        Err(error) => {
+            eprintln!("bedrock-emulator: {error}");
             ExitCode::FAILURE
         }
     }
 }
 
-async fn run(arguments: EmulatorArguments) -> Result<(), String> {
+async fn run(arguments: EmulatorArguments) -> Result<(), EmulatorCommandError> {
     let ca_out = arguments.ca_out.clone();
-    let mut terminated = signal(SignalKind::terminate())
-        .map_err(|error| format!("expected to catch signals, but found {error}"))?;
-    let mut interrupted = signal(SignalKind::interrupt())
-        .map_err(|error| format!("expected to catch signals, but found {error}"))?;
-    let emulator = Emulator::start(arguments.config()?)
+    let mut terminated = signal(SignalKind::terminate()).map_err(EmulatorCommandError::Signals)?;
+    let mut interrupted = signal(SignalKind::interrupt()).map_err(EmulatorCommandError::Signals)?;
+    let config = arguments.config().map_err(EmulatorCommandError::Arguments)?;
+    let emulator = Emulator::start(config)
         .await
-        .map_err(|error| error.to_string())?;
+        .map_err(EmulatorCommandError::Start)?;
     if let Some(path) = &ca_out {
-        std::fs::write(path, emulator.ca_pem())
-            .map_err(|error| format!("expected to write {}, but found {error}", path.display()))?;
+        std::fs::write(path, emulator.ca_pem()).map_err(|source| EmulatorCommandError::WriteCa {
+            path: path.clone(),
+            source,
+        })?;
     }
     let ready = json!({
         "control": format!("http://{}", emulator.control()),
         "regions": emulator.addresses(),
         "ca_out": ca_out,
     });
-    // Whoever started it may have stopped listening.
-    let _ = writeln!(std::io::stdout(), "{ready}");
+    // The reader of the line may be gone.
+    let _ = writeln!(io::stdout(), "{ready}");
     tokio::select! {
         _ = terminated.recv() => {}
         _ = interrupted.recv() => {}
     }
     emulator.shutdown().await;
     Ok(())
+}
+
+/// Why the command fails.
+#[derive(Debug)]
+enum EmulatorCommandError {
+    Signals(io::Error),
+    Arguments(UnreadableFile),
+    Start(EmulatorError),
+    WriteCa { path: PathBuf, source: io::Error },
+}
+
+impl fmt::Display for EmulatorCommandError {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Signals(error) => write!(out, "cannot handle signals: {error}"),
+            Self::Arguments(error) => error.fmt(out),
+            Self::Start(error) => error.fmt(out),
+            Self::WriteCa { path, source } => write!(out, "cannot write {}: {source}", path.display()),
+        }
+    }
 }

@@ -4,8 +4,8 @@ use std::borrow::Cow;
 
 use percent_encoding::percent_decode_str;
 
-/// Decodes every `%XX` once. `None` if the result is not UTF-8, or for a broken escape such as `%3`, which
-/// `percent_encoding` leaves as it is.
+/// Decodes every `%XX` once. `None` if the result is not UTF-8, or for a broken escape such as
+/// `%3`, which `percent_encoding` leaves as it is.
 pub(crate) fn decode(text: &str) -> Option<String> {
     let is_escape = |rest: &str| {
         let digits = rest.as_bytes().get(..2);

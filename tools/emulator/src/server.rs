@@ -8,123 +8,86 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use tokio::net::TcpListener;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
+use tokio_rustls::TlsAcceptor;
 
-use crate::config::{EmulatorConfig, EmulatorError, JOURNAL_VARIABLE, RegionAddresses, Strictness};
-use crate::control::api::{self, Controller};
-use crate::control::fault::{FaultRequest, Faults, PortMode};
+use crate::config::{EmulatorConfig, JOURNAL_VARIABLE, RegionAddresses, RegionConfig, Strictness};
+use crate::control::api;
+use crate::control::controller::{Controller, ControllerError, RegionPorts};
+use crate::control::fault::PortMode;
+use crate::control::fault_rule::FaultRule;
+use crate::control::faults::Faults;
 use crate::control::pace::PaceRules;
+use crate::error::EmulatorError;
 use crate::http::port::RegionPort;
-use crate::http::tls;
+use crate::http::tls::{self, TlsIdentity};
 use crate::judge::verify::Keyring;
-use crate::log::request_log::{RegionSummary, RequestLog};
+use crate::log::request_log::RequestLog;
+use crate::log::summary::RegionSummary;
 use crate::random::mix;
-use crate::shutdown::Shutdown;
+use crate::shutdown::{Shutdown, ShutdownTrigger};
 use crate::state::{EmulatorState, RegionState};
 
-/// A running emulator. Dropping it stops it too, without waiting.
+/// A running emulator. Dropping it stops it without waiting.
 #[derive(Debug)]
 pub struct Emulator {
     addresses: BTreeMap<String, RegionAddresses>,
     control: SocketAddr,
     ca_pem: String,
-    board: Controller,
-    stop: watch::Sender<bool>,
-    ended: mpsc::Receiver<()>,
+    controller: Controller,
+    shutdown: ShutdownTrigger,
 }
 
 impl Emulator {
-    /// Binds every port of `config` and serves them on the current tokio runtime. When it returns, all are open.
+    /// Binds every port of `config` and serves them on the current tokio runtime. All ports are
+    /// open when it returns.
     ///
     /// # Errors
-    /// A port that is taken is named; nothing stays open then.
+    /// If the emulator cannot start. No port stays open then.
     pub async fn start(config: EmulatorConfig) -> Result<Self, EmulatorError> {
-        let names: BTreeSet<&str> = config.regions.iter().map(|region| region.name.as_str()).collect();
-        if names.is_empty() || names.len() != config.regions.len() || names.contains("") {
-            let found: Vec<&str> = config.regions.iter().map(|region| region.name.as_str()).collect();
-            return Err(EmulatorError::Regions(format!("{found:?}")));
-        }
-        let identity = tls::identity(&config.tls, &names.into_iter().collect::<Vec<_>>())?;
-        let shared_journal = || {
-            std::env::var_os(JOURNAL_VARIABLE)
-                .filter(|path| !path.is_empty())
-                .map(PathBuf::from)
-        };
-        let journal = config.journal.clone().or_else(shared_journal);
-        let log = Arc::new(RequestLog::open(config.log_limit, journal)?);
-        let shared = Arc::new(shared(&config, log));
-        let (stop, stopped) = watch::channel(false);
-        let (alive, ended) = mpsc::channel(1);
-        let life = Shutdown {
-            stop: stopped,
-            _alive: alive,
-        };
-
-        let (control_listener, control) =
-            bind(SocketAddr::new(config.bind, config.control_port), "control").await?;
-        let mut addresses = BTreeMap::new();
-        let mut board = Controller {
-            shared: shared.clone(),
-            regions: Vec::new(),
-        };
-        let mut ports = Vec::new();
-        for wanted in config.regions {
-            let region = Arc::new(RegionState {
-                name: wanted.name.clone(),
-                shared: shared.clone(),
-                door: watch::channel(PortMode::Open).0,
-            });
-            let mut found = RegionAddresses {
-                http: None,
-                https: None,
-            };
-            let mut reached = Vec::new();
-            for (port, tls) in [
-                (wanted.plain_port, None),
-                (wanted.tls_port, Some(identity.acceptor.clone())),
-            ] {
-                let Some(port) = port else { continue };
-                let protocol = if tls.is_some() { "https" } else { "http" };
-                let what = format!("{protocol} of {}", wanted.name);
-                let (listener, address) = bind(SocketAddr::new(config.bind, port), &what).await?;
-                let slot = if tls.is_some() {
-                    &mut found.https
-                } else {
-                    &mut found.http
-                };
-                *slot = Some(address);
-                let (sender, receiver) = watch::channel(PortMode::Open);
-                reached.push(receiver);
-                let region = region.clone();
-                ports.push((
-                    RegionPort {
-                        region,
-                        address,
-                        tls,
-                        reached: sender,
-                        life: life.clone(),
-                    },
-                    listener,
-                ));
+        check_regions(&config.regions)?;
+        let TlsIdentity { acceptor, ca_pem } = tls::identity(&config.tls, &config.regions)?;
+        let journal = config.journal.clone().or_else(|| {
+            let path = std::env::var_os(JOURNAL_VARIABLE)?;
+            (!path.is_empty()).then(|| PathBuf::from(path))
+        });
+        let log = RequestLog::open(config.log_limit, journal.as_deref()).map_err(|source| {
+            EmulatorError::Journal {
+                path: journal.unwrap_or_default(),
+                source,
             }
-            addresses.insert(wanted.name, found);
-            board.regions.push(api::RegionPorts {
-                region,
-                addresses: found,
-                reached,
-            });
+        })?;
+        let emulator = Arc::new(initial_state(&config, Arc::new(log)));
+        let (trigger, shutdown) = ShutdownTrigger::new();
+
+        let control_address = SocketAddr::new(config.bind, config.control_port);
+        let (control_listener, control) = bind(control_address, "the control API".to_owned()).await?;
+        let mut binder = PortBinder {
+            config: &config,
+            acceptor,
+            shutdown: shutdown.clone(),
+            bound: Vec::new(),
+        };
+        let mut regions = Vec::new();
+        for region in &config.regions {
+            regions.push(binder.bind_region(region, emulator.clone()).await?);
         }
-        for (port, listener) in ports {
+        for (port, listener) in binder.bound {
             tokio::spawn(port.serve(listener));
         }
-        tokio::spawn(api::serve(board.clone(), control_listener, life));
+        let controller = Controller { emulator, regions };
+        tokio::spawn(api::serve(controller.clone(), control_listener, shutdown));
+        let addresses = controller
+            .regions
+            .iter()
+            .map(|ports| (ports.region.name.clone(), ports.addresses))
+            .collect();
         Ok(Self {
             addresses,
             control,
-            ca_pem: identity.ca_pem,
-            board,
-            stop,
-            ended,
+            ca_pem,
+            controller,
+            shutdown: trigger,
         })
     }
 
@@ -138,29 +101,27 @@ impl Emulator {
         self.control
     }
 
-    /// What clients of the TLS ports have to trust, in PEM.
+    /// The certificate that clients of the TLS ports must trust, in PEM.
     pub fn ca_pem(&self) -> &str {
         &self.ca_pem
     }
 
     /// The log of all regions.
     pub fn log(&self) -> &RequestLog {
-        &self.board.shared.log
+        &self.controller.emulator.log
     }
 
-    /// Sets a fault, and returns its id when it is in force; an error says what is wrong with it.
-    pub async fn add_fault(&self, fault: FaultRequest) -> Result<u64, String> {
-        self.board.add_fault(fault).await
+    /// Adds a fault, and returns its id once it is in force.
+    ///
+    /// # Errors
+    /// If the fault names an unknown region.
+    pub async fn add_fault(&self, rule: FaultRule) -> Result<u64, ControllerError> {
+        self.controller.add_fault(rule).await
     }
 
-    /// Clears every fault, and returns when closed ports are open again.
+    /// Clears every fault, and returns once closed ports are open again.
     pub async fn clear_faults(&self) {
-        self.board.clear_faults(None, None).await;
-    }
-
-    /// The paces in force.
-    pub fn paces(&self) -> &PaceRules {
-        &self.board.shared.paces
+        self.controller.clear_faults(None, None).await;
     }
 
     /// Counts by region.
@@ -169,14 +130,14 @@ impl Emulator {
     }
 
     fn begin_shutdown(&self) {
-        self.board.shared.stopping.store(true, Ordering::Relaxed);
-        self.stop.send_replace(true);
+        self.controller.emulator.stopping.store(true, Ordering::Relaxed);
+        self.shutdown.request();
     }
 
-    /// Closes every port and connection; returns when all tasks have ended.
+    /// Closes every port and connection, and returns once all tasks have ended.
     pub async fn shutdown(mut self) {
         self.begin_shutdown();
-        let _ = self.ended.recv().await;
+        self.shutdown.done().await;
     }
 }
 
@@ -186,7 +147,16 @@ impl Drop for Emulator {
     }
 }
 
-fn shared(config: &EmulatorConfig, log: Arc<RequestLog>) -> EmulatorState {
+fn check_regions(regions: &[RegionConfig]) -> Result<(), EmulatorError> {
+    let names: BTreeSet<&str> = regions.iter().map(|region| region.name.as_str()).collect();
+    if names.is_empty() || names.len() != regions.len() || names.contains("") {
+        let names = regions.iter().map(|region| region.name.clone()).collect();
+        return Err(EmulatorError::Regions(names));
+    }
+    Ok(())
+}
+
+fn initial_state(config: &EmulatorConfig, log: Arc<RequestLog>) -> EmulatorState {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let seed = now.as_secs() << 20 ^ u64::from(now.subsec_nanos()) ^ u64::from(std::process::id()) << 44;
     EmulatorState {
@@ -206,13 +176,72 @@ fn shared(config: &EmulatorConfig, log: Arc<RequestLog>) -> EmulatorState {
     }
 }
 
-async fn bind(address: SocketAddr, what: &str) -> Result<(TcpListener, SocketAddr), EmulatorError> {
-    let wrong = |source| EmulatorError::Bind {
-        what: what.to_owned(),
+/// Binds ports, which are served once all of them are bound.
+struct PortBinder<'a> {
+    config: &'a EmulatorConfig,
+    acceptor: TlsAcceptor,
+    shutdown: Shutdown,
+    bound: Vec<(RegionPort, TcpListener)>,
+}
+
+impl PortBinder<'_> {
+    async fn bind_region(
+        &mut self,
+        config: &RegionConfig,
+        emulator: Arc<EmulatorState>,
+    ) -> Result<RegionPorts, EmulatorError> {
+        let region = Arc::new(RegionState {
+            name: config.name.clone(),
+            emulator,
+            port_mode: watch::channel(PortMode::Open).0,
+        });
+        let mut ports = RegionPorts {
+            region,
+            addresses: RegionAddresses::default(),
+            reached: Vec::new(),
+        };
+        if let Some(port) = config.plain_port {
+            ports.addresses.http = Some(self.bind_port(&mut ports, port, None).await?);
+        }
+        if let Some(port) = config.tls_port {
+            let acceptor = Some(self.acceptor.clone());
+            ports.addresses.https = Some(self.bind_port(&mut ports, port, acceptor).await?);
+        }
+        Ok(ports)
+    }
+
+    async fn bind_port(
+        &mut self,
+        ports: &mut RegionPorts,
+        port: u16,
+        tls: Option<TlsAcceptor>,
+    ) -> Result<SocketAddr, EmulatorError> {
+        let protocol = if tls.is_some() { "https" } else { "http" };
+        let purpose = format!("{protocol} of {}", ports.region.name);
+        let (listener, address) = bind(SocketAddr::new(self.config.bind, port), purpose).await?;
+        let (sender, receiver) = watch::channel(PortMode::Open);
+        ports.reached.push(receiver);
+        let port = RegionPort {
+            region: ports.region.clone(),
+            address,
+            tls,
+            reached: sender,
+            shutdown: self.shutdown.clone(),
+        };
+        self.bound.push((port, listener));
+        Ok(address)
+    }
+}
+
+async fn bind(address: SocketAddr, purpose: String) -> Result<(TcpListener, SocketAddr), EmulatorError> {
+    let bound = async {
+        let listener = TcpListener::bind(address).await?;
+        let address = listener.local_addr()?;
+        Ok((listener, address))
+    };
+    bound.await.map_err(|source| EmulatorError::Bind {
+        purpose,
         address,
         source,
-    };
-    let listener = TcpListener::bind(address).await.map_err(wrong)?;
-    let bound = listener.local_addr().map_err(wrong)?;
-    Ok((listener, bound))
+    })
 }

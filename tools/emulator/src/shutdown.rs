@@ -1,18 +1,49 @@
-//! Ending the tasks of an emulator.
+//! Stopping the tasks of an emulator.
 
 use tokio::sync::{mpsc, watch};
 
-/// What makes every task of an emulator end, and lets it know when they have.
+/// Tells a task that the emulator stops. Each task holds a clone for as long as it runs.
 #[derive(Clone, Debug)]
 pub(crate) struct Shutdown {
-    /// Becomes true, or loses its sender.
-    pub(crate) stop: watch::Receiver<bool>,
-    /// Held by each task as long as it lives.
-    pub(crate) _alive: mpsc::Sender<()>,
+    stop: watch::Receiver<bool>,
+    _running: mpsc::Sender<()>,
 }
 
 impl Shutdown {
-    pub(crate) async fn stopped(&mut self) {
+    /// Returns once the emulator stops or is dropped.
+    pub(crate) async fn requested(&mut self) {
         let _ = self.stop.wait_for(|stop| *stop).await;
+    }
+}
+
+/// Stops every task that holds a [`Shutdown`].
+#[derive(Debug)]
+pub(crate) struct ShutdownTrigger {
+    stop: watch::Sender<bool>,
+    running: mpsc::Receiver<()>,
+}
+
+impl ShutdownTrigger {
+    pub(crate) fn new() -> (Self, Shutdown) {
+        let (stop_sender, stop_receiver) = watch::channel(false);
+        let (running_sender, running_receiver) = mpsc::channel(1);
+        let trigger = Self {
+            stop: stop_sender,
+            running: running_receiver,
+        };
+        let shutdown = Shutdown {
+            stop: stop_receiver,
+            _running: running_sender,
+        };
+        (trigger, shutdown)
+    }
+
+    pub(crate) fn request(&self) {
+        self.stop.send_replace(true);
+    }
+
+    /// Returns once every task has ended.
+    pub(crate) async fn done(&mut self) {
+        let _ = self.running.recv().await;
     }
 }

@@ -1,11 +1,11 @@
-//! The emulator as a library, over HTTP/2 and through its whole life.
+//! The emulator as a library, over HTTP/2, from start to shutdown.
 
 mod client;
 
 use std::time::Duration;
 
-use bedrock_emulator::log::request_log::{Ended, LogEntry};
 use bedrock_emulator::{Emulator, EmulatorConfig, EmulatorError, RegionConfig, TlsConfig};
+use bedrock_emulator::{Ended, LogEntry};
 use client::{MODEL, SigningClient};
 use http_body_util::BodyExt;
 use hyper::StatusCode;
@@ -34,7 +34,7 @@ async fn fault(emulator: &Emulator, json: &str) {
         .unwrap();
 }
 
-/// The entries, as soon as there are `count`.
+/// The log entries, once there are `count`.
 async fn entries(emulator: &Emulator, count: usize) -> Vec<LogEntry> {
     for _ in 0..1000 {
         let (_, found) = emulator.log().read(0, None);
@@ -43,11 +43,11 @@ async fn entries(emulator: &Emulator, count: usize) -> Vec<LogEntry> {
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    panic!("expected {count} entries in the log within 10 s")
+    panic!("the log has fewer than {count} entries after 10 s")
 }
 
 #[tokio::test]
-async fn a_signed_request_over_http2_with_prior_knowledge_is_believed_even_when_strict() {
+async fn a_signed_request_over_http2_with_prior_knowledge_is_accepted_in_strict_mode() {
     let emulator = start().await;
     let mut client = SigningClient::http2(&emulator, REGION).await;
     let (status, body) = client.converse("hello").await;
@@ -62,7 +62,7 @@ async fn a_signed_request_over_http2_with_prior_knowledge_is_believed_even_when_
 }
 
 #[tokio::test]
-async fn alpn_chooses_http2_over_tls() {
+async fn alpn_selects_http2_over_tls() {
     let emulator = start().await;
     let mut client = SigningClient::http2_over_tls(&emulator, REGION).await;
     assert_eq!(client.converse("hello").await.0, StatusCode::OK);
@@ -71,7 +71,7 @@ async fn alpn_chooses_http2_over_tls() {
     emulator.shutdown().await;
 }
 
-fn given(certificate: &str, key: &str) -> EmulatorConfig {
+fn pem_config(certificate: &str, key: &str) -> EmulatorConfig {
     let region = RegionConfig {
         name: REGION.to_owned(),
         plain_port: None,
@@ -89,12 +89,12 @@ fn given(certificate: &str, key: &str) -> EmulatorConfig {
 }
 
 #[tokio::test]
-async fn a_given_certificate_is_served_and_a_wrong_one_named() {
+async fn a_given_certificate_is_served_and_an_invalid_one_is_rejected() {
     let names = [format!("bedrock-runtime.{REGION}.amazonaws.com")];
     let pair = || rcgen::generate_simple_self_signed(names.clone()).unwrap();
     let (mine, other) = (pair(), pair());
     let (certificate, key) = (mine.cert.pem(), mine.signing_key.serialize_pem());
-    let emulator = Emulator::start(given(&certificate, &key)).await.unwrap();
+    let emulator = Emulator::start(pem_config(&certificate, &key)).await.unwrap();
     assert_eq!(
         (emulator.ca_pem(), emulator.addresses()[REGION].http),
         (certificate.as_str(), None)
@@ -103,31 +103,25 @@ async fn a_given_certificate_is_served_and_a_wrong_one_named() {
     assert_eq!(client.converse("hello").await.0, StatusCode::OK);
     emulator.shutdown().await;
 
-    for (key, word) in [
-        (other.signing_key.serialize_pem(), "pair"),
-        ("nonsense".to_owned(), "key"),
+    for (key, reason) in [
+        (other.signing_key.serialize_pem(), "as a pair"),
+        ("nonsense".to_owned(), "the TLS key is not valid PEM"),
     ] {
-        let error = Emulator::start(given(&certificate, &key))
+        let error = Emulator::start(pem_config(&certificate, &key))
             .await
             .unwrap_err()
             .to_string();
-        assert!(
-            error.starts_with("expected a certificate") && error.contains(word),
-            "{error}"
-        );
+        assert!(error.contains(reason), "{error}");
     }
-    let error = Emulator::start(given("nonsense", &key))
+    let error = Emulator::start(pem_config("nonsense", &key))
         .await
         .unwrap_err()
         .to_string();
-    assert!(
-        error.contains("certificate:") || error.contains("pair:"),
-        "{error}"
-    );
+    assert!(error.contains("TLS certificate"), "{error}");
 }
 
 #[tokio::test]
-async fn faults_of_one_http2_stream_leave_its_connection_alone() {
+async fn a_fault_of_one_http2_stream_leaves_the_connection_open() {
     let emulator = start().await;
     let mut client = SigningClient::http2(&emulator, REGION).await;
     for kind in ["reset", "reset_after_request_headers", "cut"] {
@@ -141,7 +135,7 @@ async fn faults_of_one_http2_stream_leave_its_connection_alone() {
                 assert_eq!(kind, "cut");
                 assert!(
                     response.into_body().collect().await.is_err(),
-                    "a cut stream ended cleanly"
+                    "the cut stream ended cleanly"
                 );
             }
             Err(_) => assert_ne!(kind, "cut"),
@@ -170,7 +164,7 @@ async fn a_client_that_cancels_an_http2_stream_is_noticed() {
 }
 
 #[tokio::test]
-async fn another_body_than_the_signed_one_is_refused() {
+async fn a_body_other_than_the_signed_one_is_refused() {
     let emulator = start().await;
     let mut client = SigningClient::http2(&emulator, REGION).await;
     client.tamper = true;
@@ -195,7 +189,7 @@ async fn a_header_that_no_gateway_sends_is_refused_by_default() {
 }
 
 #[tokio::test]
-async fn a_refused_region_breaks_its_connections_and_comes_back_on_its_port() {
+async fn a_refused_region_resets_its_connections_and_returns_on_the_same_port() {
     let emulator = start().await;
     let address = emulator.addresses()[REGION].http.unwrap();
     let mut client = SigningClient::http2(&emulator, REGION).await;
@@ -211,14 +205,14 @@ async fn a_refused_region_breaks_its_connections_and_comes_back_on_its_port() {
 }
 
 #[tokio::test]
-async fn shutdown_ends_what_hangs_and_leaves_neither_tasks_nor_ports() {
+async fn shutdown_ends_hanging_requests_and_leaves_no_task_or_port() {
     let before = tokio::runtime::Handle::current().metrics().num_alive_tasks();
     let emulator = start().await;
     let address = emulator.addresses()[REGION].http.unwrap();
     let tls = emulator.addresses()[REGION].https.unwrap();
     fault(&emulator, r#"{"kind":"silent_start"}"#).await;
     fault(&emulator, r#"{"kind":"hang"}"#).await;
-    // Three that never finish: in a stream, in a request and in a TLS handshake.
+    // Three that never end: a stream, a request and a TLS handshake.
     let mut client = SigningClient::http2(&emulator, REGION).await;
     let silent = client.send("converse-stream", "x").await.unwrap();
     let hanging = tokio::spawn(async move { client.send("converse", "x").await.is_err() });
@@ -228,18 +222,18 @@ async fn shutdown_ends_what_hangs_and_leaves_neither_tasks_nor_ports() {
     }
     emulator.shutdown().await;
     assert!(hanging.await.unwrap() && silent.into_body().collect().await.is_err());
-    TcpListener::bind(address).await.expect("the port is free");
+    TcpListener::bind(address).await.expect("a free port");
     for _ in 0..200 {
         if tokio::runtime::Handle::current().metrics().num_alive_tasks() <= before {
             return;
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    panic!("expected every task to end, but found some alive");
+    panic!("some tasks are still alive after 2 s");
 }
 
 #[tokio::test]
-async fn a_port_that_is_taken_and_a_region_named_twice_are_named() {
+async fn a_port_in_use_and_a_duplicate_region_are_named() {
     let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = taken.local_addr().unwrap().port();
     let region = RegionConfig {

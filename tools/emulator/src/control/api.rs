@@ -1,21 +1,22 @@
-//! The control API: JSON over HTTP/1.1 on a port of its own.
+//! The control API: JSON over HTTP/1.1 on its own port.
 //!
 //! | request | effect |
 //! | --- | --- |
 //! | `GET /health` | `{"ok": true, "in_flight": n}` |
 //! | `GET /regions` | name → `{"http": "ip:port", "https": "ip:port"}` |
-//! | `POST /faults` | sets a fault ([`FaultRequest`]); answers `{"id": n}` |
-//! | `GET /faults` | the faults, with how often each has hit |
-//! | `DELETE /faults[?id=n][&region=r]` | clears one, those of one region, or all; closed ports open again |
-//! | `POST /pace` | sets how fast and long answers are ([`PaceRule`]) |
-//! | `DELETE /pace` | back to the defaults |
-//! | `POST /mode` | `{"hostile": bool}`: whether requests are wrong on purpose; `{"strict": bool}`: whether violations are refused |
-//! | `GET /log[?since=n][&region=r][&format=lines]` | `{"next": n, "in_flight": n, "entries": […]}`, or one entry a line ([`crate::log::request_log::LogEntry`]) |
-//! | `DELETE /log` | forgets entries and counts |
-//! | `GET /summary` | counts by region ([`crate::log::request_log::RegionSummary`]) |
+//! | `POST /faults` | adds a fault ([`FaultRule`]); responds `{"id": n}` |
+//! | `GET /faults` | the faults, and how often each has hit |
+//! | `DELETE /faults[?id=n][&region=r]` | clears one fault, those of a region, or all; closed ports open again |
+//! | `POST /pace` | sets how fast and how long responses are ([`PaceRule`]) |
+//! | `DELETE /pace` | restores the defaults |
+//! | `POST /mode` | `{"hostile": bool}`: requests are invalid on purpose; `{"strict": bool}`: refuse violations |
+//! | `GET /log[?since=n][&region=r][&format=lines]` | `{"next": n, "in_flight": n, "entries": […]}`, or one entry per line ([`LogEntry`]) |
+//! | `DELETE /log` | removes entries and counts |
+//! | `GET /summary` | counts by region ([`RegionSummary`]) |
 //!
-//! When an answer comes, the change is in force: ports are really closed, or open. A fault has a `kind`, and may have
-//! a `match` (`region`, `access_key_id`, `model`, `operation`), a `count` or a `rate`:
+//! A change is in force when the response arrives: the ports are closed, or open again. A fault has
+//! a `kind` and optionally a `match` (`region`, `access_key_id`, `model`, `operation`) and a
+//! `count` or a `rate`:
 //!
 //! ```json
 //! {"kind": "status", "status": 429, "count": 3, "match": {"region": "us-west-2"}}
@@ -24,10 +25,13 @@
 //! ```
 //!
 //! Errors are 400 or 404 with `{"error": "…"}`.
+//!
+//! [`LogEntry`]: crate::log::entry::LogEntry
+//! [`RegionSummary`]: crate::log::summary::RegionSummary
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
-use std::sync::Arc;
+use std::fmt;
 use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
@@ -42,32 +46,15 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
-use tokio::sync::watch;
 
-use crate::config::RegionAddresses;
-use crate::control::fault::{FaultRequest, PortMode};
-use crate::control::pace::PaceRule;
+use super::controller::{Controller, ControllerError, RegionPorts};
+use super::fault_rule::FaultRule;
+use super::pace::PaceRule;
 use crate::percent;
 use crate::shutdown::Shutdown;
-use crate::state::{EmulatorState, RegionState};
 
 /// Largest body of a control request, in bytes.
 const BODY_LIMIT_BYTES: usize = 64 * 1024;
-
-/// What the control API rules.
-#[derive(Clone, Debug)]
-pub(crate) struct Controller {
-    pub(crate) shared: Arc<EmulatorState>,
-    pub(crate) regions: Vec<RegionPorts>,
-}
-
-/// A region, and how far its ports have followed its door.
-#[derive(Clone, Debug)]
-pub(crate) struct RegionPorts {
-    pub(crate) region: Arc<RegionState>,
-    pub(crate) addresses: RegionAddresses,
-    pub(crate) reached: Vec<watch::Receiver<PortMode>>,
-}
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -83,216 +70,191 @@ enum ControlReply {
     Lines(String),
 }
 
-struct ControlError(StatusCode, String);
-
-impl ControlError {
-    fn request(message: impl Into<String>) -> Self {
-        Self(StatusCode::BAD_REQUEST, message.into())
-    }
-}
-
 /// Serves until the emulator stops.
-pub(crate) async fn serve(board: Controller, listener: TcpListener, mut life: Shutdown) {
-    let each = life.clone();
+pub(crate) async fn serve(controller: Controller, listener: TcpListener, mut shutdown: Shutdown) {
+    let connection_shutdown = shutdown.clone();
     let accepting = async {
         loop {
             let Ok((stream, _)) = listener.accept().await else {
                 continue;
             };
-            let (board, mut life) = (board.clone(), each.clone());
+            let (controller, mut shutdown) = (controller.clone(), connection_shutdown.clone());
             tokio::spawn(async move {
-                let service = service_fn(|request| answer(board.clone(), request));
+                let service = service_fn(|request| respond(controller.clone(), request));
                 let serving = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
                 tokio::select! {
-                    // A client that breaks off has nothing to be told.
+                    // An error means that the client is gone.
                     _ = serving => {}
-                    () = life.stopped() => {}
+                    () = shutdown.requested() => {}
                 }
             });
         }
     };
     tokio::select! {
         () = accepting => {}
-        () = life.stopped() => {}
+        () = shutdown.requested() => {}
     }
 }
 
-async fn answer(board: Controller, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
-    let (status, media, text) = match board.act(request).await {
+async fn respond(
+    controller: Controller,
+    request: Request<Incoming>,
+) -> Result<Response<Full<Bytes>>, Infallible> {
+    let (status, media_type, text) = match run(&controller, request).await {
         Ok(ControlReply::Json(value)) => (StatusCode::OK, "application/json", value.to_string()),
         Ok(ControlReply::Lines(text)) => (StatusCode::OK, "application/jsonl", text),
-        Err(ControlError(status, message)) => (
-            status,
-            "application/json",
-            json!({ "error": message }).to_string(),
-        ),
+        Err(error) => {
+            let body = json!({ "error": error.to_string() });
+            (error.status(), "application/json", body.to_string())
+        }
     };
     let mut response = Response::new(Full::from(text));
     *response.status_mut() = status;
     response
         .headers_mut()
-        .insert(CONTENT_TYPE, HeaderValue::from_static(media));
+        .insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
     Ok(response)
 }
 
-impl Controller {
-    async fn act(&self, request: Request<Incoming>) -> Result<ControlReply, ControlError> {
-        let (parts, body) = request.into_parts();
-        let query = parse_query(parts.uri.query().unwrap_or_default())?;
-        let shared = &self.shared;
-        let done = json!({ "ok": true });
-        let value = match (parts.method.as_str(), parts.uri.path()) {
-            ("GET", "/health") => json!({ "ok": true, "in_flight": shared.log.in_flight() }),
-            ("GET", "/regions") => self.addresses(),
-            ("GET", "/faults") => json!(shared.faults.list()),
-            ("POST", "/faults") => {
-                let fault: FaultRequest = read(body).await?;
-                json!({ "id": self.add_fault(fault).await.map_err(ControlError::request)? })
-            }
-            ("DELETE", "/faults") => {
-                let id = number(&query, "id")?;
-                self.clear_faults(id, query.get("region").map(String::as_str))
-                    .await;
-                done
-            }
-            ("POST", "/pace") => {
-                let rule: PaceRule = read(body).await?;
-                self.check_region(rule.matcher.region.as_deref())
-                    .map_err(ControlError::request)?;
-                shared.paces.add(rule).map_err(ControlError::request)?;
-                done
-            }
-            ("DELETE", "/pace") => {
-                shared.paces.clear();
-                done
-            }
-            ("POST", "/mode") => {
-                self.set_mode(&read(body).await?);
-                json!({ "hostile": shared.log.is_hostile(), "strict": shared.is_strict.load(Ordering::Relaxed) })
-            }
-            ("GET", "/log") => return self.log(&query),
-            ("DELETE", "/log") => {
-                shared.log.clear();
-                done
-            }
-            ("GET", "/summary") => json!(shared.log.summary()),
-            (method, path) => {
-                return Err(ControlError(
-                    StatusCode::NOT_FOUND,
-                    format!("expected a path of the control API, but found {method} {path}"),
-                ));
-            }
-        };
-        Ok(ControlReply::Json(value))
-    }
-
-    fn addresses(&self) -> Value {
-        let pairs = self
-            .regions
-            .iter()
-            .map(|doors| (doors.region.name.clone(), json!(doors.addresses)));
-        Value::Object(pairs.collect())
-    }
-
-    /// Sets a fault, and returns its id when it is in force.
-    pub(crate) async fn add_fault(&self, fault: FaultRequest) -> Result<u64, String> {
-        self.check_region(fault.matcher.region.as_deref())?;
-        let id = self.shared.faults.add(fault)?;
-        self.move_doors().await;
-        Ok(id)
-    }
-
-    /// Clears a fault, those of a region, or all, and returns when they are gone.
-    pub(crate) async fn clear_faults(&self, id: Option<u64>, region: Option<&str>) {
-        self.shared.faults.clear(id, region);
-        self.move_doors().await;
-    }
-
-    fn check_region(&self, name: Option<&str>) -> Result<(), String> {
-        match name {
-            Some(name) if !self.regions.iter().any(|doors| doors.region.name == name) => {
-                Err(format!("expected a region of this emulator, but found {name}"))
-            }
-            _ => Ok(()),
+async fn run(controller: &Controller, request: Request<Incoming>) -> Result<ControlReply, ControlError> {
+    let (parts, body) = request.into_parts();
+    let query = parse_query(parts.uri.query().unwrap_or_default())?;
+    let emulator = &controller.emulator;
+    let done = json!({ "ok": true });
+    let value = match (parts.method.as_str(), parts.uri.path()) {
+        ("GET", "/health") => json!({ "ok": true, "in_flight": emulator.log.in_flight() }),
+        ("GET", "/regions") => addresses(controller),
+        ("GET", "/faults") => json!(emulator.faults.list()),
+        ("POST", "/faults") => {
+            let rule: FaultRule = read(body).await?;
+            json!({ "id": controller.add_fault(rule).await? })
         }
-    }
+        ("DELETE", "/faults") => {
+            let id = number(&query, "id")?;
+            let region = query.get("region").map(String::as_str);
+            controller.clear_faults(id, region).await;
+            done
+        }
+        ("POST", "/pace") => {
+            let rule: PaceRule = read(body).await?;
+            controller.add_pace(rule)?;
+            done
+        }
+        ("DELETE", "/pace") => {
+            emulator.paces.clear();
+            done
+        }
+        ("POST", "/mode") => {
+            let mode: ModeRequest = read(body).await?;
+            controller.set_mode(mode.hostile, mode.strict);
+            json!({ "hostile": emulator.log.is_hostile(), "strict": emulator.is_strict.load(Ordering::Relaxed) })
+        }
+        ("GET", "/log") => return log(controller, &query),
+        ("DELETE", "/log") => {
+            emulator.log.clear();
+            done
+        }
+        ("GET", "/summary") => json!(emulator.log.summary()),
+        (method, path) => return Err(ControlError::UnknownPath(format!("{method} {path}"))),
+    };
+    Ok(ControlReply::Json(value))
+}
 
-    /// Opens and closes ports as the faults say, and waits until they are.
-    async fn move_doors(&self) {
-        for doors in &self.regions {
-            let wanted = self.shared.faults.door(&doors.region.name);
-            doors
-                .region
-                .door
-                .send_if_modified(|door| std::mem::replace(door, wanted) != wanted);
-        }
-        for doors in &self.regions {
-            for reached in &doors.reached {
-                // While another request changes it too, the newest state is what counts.
-                let newest = doors.region.door.subscribe();
-                let _ = reached
-                    .clone()
-                    .wait_for(|reached| *reached == *newest.borrow())
-                    .await;
-            }
-        }
-    }
+fn addresses(controller: &Controller) -> Value {
+    let pair = |ports: &RegionPorts| (ports.region.name.clone(), json!(ports.addresses));
+    Value::Object(controller.regions.iter().map(pair).collect())
+}
 
-    fn set_mode(&self, mode: &ModeRequest) {
-        if let Some(hostile) = mode.hostile {
-            self.shared.log.set_hostile(hostile);
-        }
-        if let Some(strict) = mode.strict {
-            self.shared.is_strict.store(strict, Ordering::Relaxed);
-        }
-    }
-
-    fn log(&self, query: &QueryParameters) -> Result<ControlReply, ControlError> {
-        let in_flight = self.shared.log.in_flight();
-        let since = number(query, "since")?.unwrap_or(0);
-        let (next, entries) = self
-            .shared
-            .log
-            .read(since, query.get("region").map(String::as_str));
-        let entries: Vec<Value> = entries.iter().map(|entry| json!(entry.as_ref())).collect();
-        match query.get("format").map(String::as_str) {
-            None | Some("json") => Ok(ControlReply::Json(
-                json!({ "next": next, "in_flight": in_flight, "entries": entries }),
-            )),
-            Some("lines") => Ok(ControlReply::Lines(
-                entries.iter().map(|entry| format!("{entry}\n")).collect(),
-            )),
-            Some(found) => Err(ControlError::request(format!(
-                "expected format json or lines, but found {found}"
-            ))),
-        }
+fn log(controller: &Controller, query: &QueryParameters) -> Result<ControlReply, ControlError> {
+    let log = &controller.emulator.log;
+    let in_flight = log.in_flight();
+    let since = number(query, "since")?.unwrap_or(0);
+    let (next, entries) = log.read(since, query.get("region").map(String::as_str));
+    let entries: Vec<Value> = entries.iter().map(|entry| json!(entry.as_ref())).collect();
+    match query.get("format").map(String::as_str) {
+        None | Some("json") => Ok(ControlReply::Json(
+            json!({ "next": next, "in_flight": in_flight, "entries": entries }),
+        )),
+        Some("lines") => Ok(ControlReply::Lines(
+            entries.iter().map(|entry| format!("{entry}\n")).collect(),
+        )),
+        Some(format) => Err(ControlError::Format(format.to_owned())),
     }
 }
 
 async fn read<T: DeserializeOwned>(body: Incoming) -> Result<T, ControlError> {
     let body = Limited::new(body, BODY_LIMIT_BYTES).collect().await;
-    let body =
-        body.map_err(|error| ControlError::request(format!("expected a short body, but found {error}")))?;
-    serde_json::from_slice(&body.to_bytes()).map_err(|error| ControlError::request(error.to_string()))
+    let body = body.map_err(|error| ControlError::Body(error.to_string()))?;
+    serde_json::from_slice(&body.to_bytes()).map_err(ControlError::Json)
 }
 
 fn parse_query(query: &str) -> Result<QueryParameters, ControlError> {
-    let mut found = QueryParameters::new();
-    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
-        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        let value = percent::decode(value)
-            .ok_or_else(|| ControlError::request(format!("expected percent-encoding, but found {value}")))?;
-        found.insert(name.to_owned(), value);
-    }
-    Ok(found)
+    let pairs = query.split('&').filter(|pair| !pair.is_empty());
+    pairs
+        .map(|pair| {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            let value =
+                percent::decode(value).ok_or_else(|| ControlError::PercentCoding(value.to_owned()))?;
+            Ok((name.to_owned(), value))
+        })
+        .collect()
 }
 
-fn number(query: &QueryParameters, name: &str) -> Result<Option<u64>, ControlError> {
-    let Some(text) = query.get(name) else {
-        return Ok(None);
+fn number(query: &QueryParameters, name: &'static str) -> Result<Option<u64>, ControlError> {
+    let parse = |text: &String| {
+        text.parse().map_err(|_| ControlError::Number {
+            name,
+            text: text.clone(),
+        })
     };
-    let parsed = text.parse();
-    parsed
-        .map(Some)
-        .map_err(|_| ControlError::request(format!("expected a number as {name}, but found {text}")))
+    query.get(name).map(parse).transpose()
+}
+
+/// Why a control request failed.
+enum ControlError {
+    UnknownPath(String),
+    /// The body is too long or did not arrive.
+    Body(String),
+    Json(serde_json::Error),
+    PercentCoding(String),
+    Number {
+        name: &'static str,
+        text: String,
+    },
+    Format(String),
+    Rejected(ControllerError),
+}
+
+impl ControlError {
+    fn status(&self) -> StatusCode {
+        match self {
+            Self::UnknownPath(_) => StatusCode::NOT_FOUND,
+            _ => StatusCode::BAD_REQUEST,
+        }
+    }
+}
+
+impl From<ControllerError> for ControlError {
+    fn from(error: ControllerError) -> Self {
+        Self::Rejected(error)
+    }
+}
+
+impl fmt::Display for ControlError {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::UnknownPath(path) => write!(out, "the control API has no {path}"),
+            Self::Body(error) => {
+                write!(
+                    out,
+                    "cannot read the body (at most {BODY_LIMIT_BYTES} bytes): {error}"
+                )
+            }
+            Self::Json(error) => error.fmt(out),
+            Self::PercentCoding(value) => write!(out, "invalid percent-encoding in the query: {value}"),
+            Self::Number { name, text } => write!(out, "expected {name} to be a number, but found {text}"),
+            Self::Format(format) => write!(out, "expected format to be json or lines, but found {format}"),
+            Self::Rejected(error) => error.fmt(out),
+        }
+    }
 }

@@ -1,118 +1,152 @@
-//! What goes wrong on demand. A fault hits requests that are otherwise right: one that is not believed gets its 403.
+//! The kinds of faults: failures that the emulator is told to produce.
 
-use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::fmt;
 
 use hyper::StatusCode;
 use serde::{Deserialize, Serialize};
 
 use crate::api_error::{ApiError, ErrorLayer};
-use crate::control::matcher::{Matcher, Subject};
-use crate::judge::route::ApiOperation;
-use crate::random::mix;
 
-/// A fault as the control API takes it.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct FaultRequest {
-    /// What happens.
-    pub kind: FaultName,
-    /// To which requests.
-    #[serde(rename = "match", default)]
-    pub matcher: Matcher,
-    /// To how many of them; all when absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub count: Option<u64>,
-    /// To which share of them, 0 to 1; all when absent. The choice is the same in every run.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub rate: Option<f64>,
-    /// `status`: the HTTP status, 400 to 599.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub status: Option<u16>,
-    /// `status`: the error type instead of the usual one. `exception`: its type, as `throttlingException`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub error_type: Option<String>,
-    /// `status`, `exception`: the text instead of the usual one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub message: Option<String>,
-    /// `cut`, `stall`, `exception`, `corrupt_frame`: events that are sent before.
-    #[serde(default)]
-    pub after_events: usize,
-    /// `slow`: time before the headers. `silent_start`: before the first event, for ever when absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub delay_ms: Option<u64>,
-}
+/// Error codes that come from AWS's access layer, not from Bedrock.
+const ACCESS_CODES: [&str; 5] = [
+    "ExpiredTokenException",
+    "IncompleteSignatureException",
+    "InvalidSignatureException",
+    "MissingAuthenticationTokenException",
+    "UnrecognizedClientException",
+];
 
-/// The kinds of faults.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum FaultName {
-    /// An error instead of the answer.
-    Status,
-    /// The region's ports refuse connections, and the open ones are reset, until the fault is cleared.
+/// What goes wrong.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub(crate) enum FaultKind {
+    /// An error instead of the response.
+    Status(StatusFault),
+    /// The region's ports refuse connections until the fault is cleared. Open connections are
+    /// reset.
     Refused,
-    /// The region's ports take connections and never read from them, until the fault is cleared.
+    /// The region's ports accept connections but never read from them until the fault is cleared.
     Blackhole,
-    /// Reset before response headers, when the whole request is in.
+    /// A reset once the whole request has arrived, before the response headers.
     Reset,
-    /// Reset as soon as the request headers are in; nothing is verified.
+    /// A reset as soon as the request headers have arrived. The signature is not checked.
     ResetAfterRequestHeaders,
-    /// The answer breaks off without an end: a stream after `after_events`, another answer in its middle.
-    Cut,
-    /// A stream falls silent after `after_events`, for ever.
-    Stall,
-    /// A stream ends with an exception after `after_events`.
-    Exception,
-    /// The headers are late.
-    Slow,
-    /// 200 at once, then silence.
-    SilentStart,
-    /// A stream's frame number `after_events` is damaged.
-    CorruptFrame,
-    /// Never answers.
-    Hang,
-}
-
-/// What happens to one request.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Fault {
-    Status(ApiError),
-    Reset,
-    ResetAfterRequestHeaders,
+    /// The response breaks off: a stream after `after_events` events, any other response halfway.
     Cut {
+        /// Events before the break.
+        #[serde(default)]
         after_events: usize,
     },
+    /// The stream sends `after_events` events, then nothing more. It does not end.
     Stall {
+        /// Events before the silence.
+        #[serde(default)]
         after_events: usize,
     },
-    Exception {
-        after_events: usize,
-        name: String,
-        message: String,
+    /// The stream ends with an exception.
+    Exception(ExceptionFault),
+    /// The response headers are late.
+    Slow {
+        /// Milliseconds before the headers.
+        delay_ms: u64,
     },
-    Slow(Duration),
-    SilentStart(Option<Duration>),
+    /// The response headers with status 200 arrive at once; the first event is late or never
+    /// arrives.
+    SilentStart {
+        /// Milliseconds before the first event; forever if absent.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        delay_ms: Option<u64>,
+    },
+    /// One frame of the stream has a wrong checksum.
     CorruptFrame {
+        /// Events before that frame.
+        #[serde(default)]
         after_events: usize,
     },
+    /// No response at all.
     Hang,
 }
 
-impl Fault {
-    /// Its name in the log.
-    pub(crate) fn name(&self) -> &'static str {
-        match self {
-            Self::Status(_) => "status",
-            Self::Reset => "reset",
-            Self::ResetAfterRequestHeaders => "reset_after_request_headers",
-            Self::Cut { .. } => "cut",
-            Self::Stall { .. } => "stall",
-            Self::Exception { .. } => "exception",
-            Self::Slow(_) => "slow",
-            Self::SilentStart(_) => "silent_start",
-            Self::CorruptFrame { .. } => "corrupt_frame",
-            Self::Hang => "hang",
+/// An error that is sent instead of a response.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct StatusFault {
+    status: ErrorStatus,
+    /// The error code; by default the one that Bedrock usually sends with this status.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error_type: Option<String>,
+    /// The error message; by default the one that Bedrock usually sends with this status.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message: Option<String>,
+}
+
+impl StatusFault {
+    pub(crate) fn error(&self) -> ApiError {
+        let mut error = ApiError::of_status(self.status.0);
+        if let Some(code) = &self.error_type {
+            error.code.clone_from(code);
         }
+        if let Some(message) = &self.message {
+            error.message.clone_from(message);
+        }
+        if ACCESS_CODES.contains(&error.code.as_str()) {
+            error.layer = ErrorLayer::Access;
+        }
+        error
+    }
+}
+
+/// An exception that ends a stream.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ExceptionFault {
+    #[serde(default)]
+    pub(crate) after_events: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error_type: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message: Option<String>,
+}
+
+impl ExceptionFault {
+    /// The exception type, such as `throttlingException`.
+    pub(crate) fn error_type(&self) -> &str {
+        self.error_type.as_deref().unwrap_or("throttlingException")
+    }
+
+    pub(crate) fn message(&self) -> &str {
+        self.message
+            .as_deref()
+            .unwrap_or("Too many requests, please wait.")
+    }
+}
+
+/// An HTTP status from 400 to 599.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "u16", into = "u16")]
+struct ErrorStatus(StatusCode);
+
+impl TryFrom<u16> for ErrorStatus {
+    type Error = NotAnErrorStatus;
+
+    fn try_from(status: u16) -> Result<Self, NotAnErrorStatus> {
+        let code = StatusCode::from_u16(status).ok();
+        code.filter(|code| code.is_client_error() || code.is_server_error())
+            .map(Self)
+            .ok_or(NotAnErrorStatus(status))
+    }
+}
+
+impl From<ErrorStatus> for u16 {
+    fn from(status: ErrorStatus) -> Self {
+        status.0.as_u16()
+    }
+}
+
+/// A status below 400 or above 599.
+struct NotAnErrorStatus(u16);
+
+impl fmt::Display for NotAnErrorStatus {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "expected a status from 400 to 599, but found {}", self.0)
     }
 }
 
@@ -124,117 +158,45 @@ pub(crate) enum PortMode {
     Blackhole,
 }
 
-/// When faults are asked for.
+/// When a fault hits a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum FaultStage {
-    /// The headers are in.
+    /// The headers have arrived.
     Headers,
-    /// The request was read and believed.
+    /// The whole request has arrived and was accepted.
     Judged,
 }
 
-/// A fault in force, as `GET /faults` shows it.
-#[derive(Clone, Debug, Serialize)]
-pub struct ActiveFault {
-    /// For `DELETE /faults?id=…`.
-    pub id: u64,
-    /// Requests that it hit.
-    pub hits: u64,
-    /// Requests that it could have hit; `rate` is a share of these.
-    pub candidates: u64,
-    /// What it is.
-    #[serde(flatten)]
-    pub request: FaultRequest,
-}
-
-/// The faults in force, in the order in which they were set: the first that matches hits.
-#[derive(Debug, Default)]
-pub struct Faults(Mutex<(u64, Vec<ActiveFault>)>);
-
-impl Faults {
-    /// Adds a fault and returns its id, or says what is wrong with it.
-    pub fn add(&self, request: FaultRequest) -> Result<u64, String> {
-        request.check()?;
-        let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        held.0 += 1;
-        let id = held.0;
-        held.1.push(ActiveFault {
-            id,
-            hits: 0,
-            candidates: 0,
-            request,
-        });
-        Ok(id)
-    }
-
-    /// Removes the fault with this id, or those of this region, or all.
-    pub fn clear(&self, id: Option<u64>, region: Option<&str>) {
-        let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        held.1.retain(|active| {
-            id.is_some_and(|id| id != active.id)
-                || region.is_some_and(|region| active.request.matcher.region.as_deref() != Some(region))
-        });
-    }
-
-    /// All of them, also those that are used up.
-    pub fn list(&self) -> Vec<ActiveFault> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).1.clone()
-    }
-
-    pub(crate) fn door(&self, region: &str) -> PortMode {
-        let held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut doors = held
-            .1
-            .iter()
-            .filter(|active| active.request.matcher.admits_region(region));
-        doors
-            .find_map(|active| match active.request.kind {
-                FaultName::Refused => Some(PortMode::Refused),
-                FaultName::Blackhole => Some(PortMode::Blackhole),
-                _ => None,
-            })
-            .unwrap_or(PortMode::Open)
-    }
-
-    /// The fault that hits this request at this stage.
-    pub(crate) fn take(&self, stage: FaultStage, subject: &Subject<'_>) -> Option<(u64, Fault)> {
-        let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        for active in &mut held.1 {
-            let request = &active.request;
-            if request.kind.stage() != Some(stage)
-                || !request.matcher.admits(subject)
-                || (request.kind.needs_stream() && !is_stream(subject.operation))
-                || request.count.is_some_and(|count| active.hits >= count)
-            {
-                continue;
-            }
-            active.candidates += 1;
-            if !is_drawn(request.rate, active.candidates) {
-                continue;
-            }
-            active.hits += 1;
-            return Some((active.id, active.request.fault()));
+impl FaultKind {
+    /// The name in JSON and in the log.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Status(_) => "status",
+            Self::Refused => "refused",
+            Self::Blackhole => "blackhole",
+            Self::Reset => "reset",
+            Self::ResetAfterRequestHeaders => "reset_after_request_headers",
+            Self::Cut { .. } => "cut",
+            Self::Stall { .. } => "stall",
+            Self::Exception(_) => "exception",
+            Self::Slow { .. } => "slow",
+            Self::SilentStart { .. } => "silent_start",
+            Self::CorruptFrame { .. } => "corrupt_frame",
+            Self::Hang => "hang",
         }
-        None
     }
-}
 
-fn is_stream(operation: Option<ApiOperation>) -> bool {
-    matches!(
-        operation,
-        Some(ApiOperation::ConverseStream | ApiOperation::InvokeWithResponseStream)
-    )
-}
+    /// What a fault of a whole region does to its ports; `None` for a fault of single requests.
+    pub(crate) fn port_mode(&self) -> Option<PortMode> {
+        match self {
+            Self::Refused => Some(PortMode::Refused),
+            Self::Blackhole => Some(PortMode::Blackhole),
+            _ => None,
+        }
+    }
 
-#[expect(clippy::cast_precision_loss, reason = "53 of the bits are kept")]
-fn is_drawn(rate: Option<f64>, candidate: u64) -> bool {
-    let drawn = (mix(candidate.wrapping_mul(0x9e37_79b9_7f4a_7c15)) >> 11) as f64 / (1_u64 << 53) as f64;
-    rate.is_none_or(|rate| drawn < rate)
-}
-
-impl FaultName {
-    /// When it strikes; `None` for those of whole regions.
-    fn stage(self) -> Option<FaultStage> {
+    /// When the fault hits a request; `None` for a fault of a whole region.
+    pub(crate) fn stage(&self) -> Option<FaultStage> {
         match self {
             Self::Refused | Self::Blackhole => None,
             Self::ResetAfterRequestHeaders => Some(FaultStage::Headers),
@@ -242,85 +204,12 @@ impl FaultName {
         }
     }
 
-    fn needs_stream(self) -> bool {
+    /// Whether the fault hits streaming operations only.
+    pub(crate) fn needs_stream(&self) -> bool {
         matches!(
             self,
-            Self::Stall | Self::Exception | Self::SilentStart | Self::CorruptFrame
+            Self::Stall { .. } | Self::Exception(_) | Self::SilentStart { .. } | Self::CorruptFrame { .. }
         )
-    }
-}
-
-impl FaultRequest {
-    fn check(&self) -> Result<(), String> {
-        if self.rate.is_some_and(|rate| !(0.0..=1.0).contains(&rate)) {
-            return Err("expected rate from 0 to 1, but found another number".to_owned());
-        }
-        if self.kind == FaultName::Status {
-            match self.status {
-                Some(400..=599) => {}
-                found => return Err(format!("expected status from 400 to 599, but found {found:?}")),
-            }
-        }
-        if self.kind.stage().is_none()
-            && (!self.matcher.is_by_region() || self.count.is_some() || self.rate.is_some())
-        {
-            return Err(
-                "expected nothing but a region to match, as the fault is one of its ports".to_owned(),
-            );
-        }
-        if self.kind == FaultName::Slow && self.delay_ms.is_none() {
-            return Err("expected delay_ms, but found none".to_owned());
-        }
-        Ok(())
-    }
-
-    fn fault(&self) -> Fault {
-        let after_events = self.after_events;
-        let delay = self.delay_ms.map(Duration::from_millis);
-        match self.kind {
-            FaultName::Status => Fault::Status(self.error()),
-            FaultName::Reset => Fault::Reset,
-            FaultName::ResetAfterRequestHeaders => Fault::ResetAfterRequestHeaders,
-            FaultName::Cut => Fault::Cut { after_events },
-            FaultName::Stall => Fault::Stall { after_events },
-            FaultName::Exception => Fault::Exception {
-                after_events,
-                name: self
-                    .error_type
-                    .clone()
-                    .unwrap_or_else(|| "throttlingException".to_owned()),
-                message: self
-                    .message
-                    .clone()
-                    .unwrap_or_else(|| "Too many requests, please wait.".to_owned()),
-            },
-            FaultName::Slow => Fault::Slow(delay.unwrap_or_default()),
-            FaultName::SilentStart => Fault::SilentStart(delay),
-            FaultName::CorruptFrame => Fault::CorruptFrame { after_events },
-            FaultName::Hang | FaultName::Refused | FaultName::Blackhole => Fault::Hang,
-        }
-    }
-
-    fn error(&self) -> ApiError {
-        let status = self.status.and_then(|status| StatusCode::from_u16(status).ok());
-        let mut error = ApiError::of_status(status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR));
-        if let Some(code) = &self.error_type {
-            error.code.clone_from(code);
-        }
-        if let Some(message) = &self.message {
-            error.message.clone_from(message);
-        }
-        let of_access = [
-            "ExpiredTokenException",
-            "IncompleteSignatureException",
-            "InvalidSignatureException",
-            "MissingAuthenticationTokenException",
-            "UnrecognizedClientException",
-        ];
-        if of_access.contains(&error.code.as_str()) {
-            error.layer = ErrorLayer::Access;
-        }
-        error
     }
 }
 
@@ -328,82 +217,12 @@ impl FaultRequest {
 mod tests {
     use super::*;
 
-    fn faults(json: &str) -> Faults {
-        let faults = Faults::default();
-        faults.add(serde_json::from_str(json).unwrap()).unwrap();
-        faults
-    }
-
-    fn subject(region: &str) -> Subject<'_> {
-        Subject {
-            region,
-            access_key_id: Some("AK"),
-            model: Some("m"),
-            operation: Some(ApiOperation::Converse),
-        }
-    }
-
     #[test]
-    fn a_counted_fault_hits_that_many_requests_of_its_region() {
-        let faults = faults(r#"{"kind":"status","status":429,"count":2,"match":{"region":"a"}}"#);
-        let hit = |region| faults.take(FaultStage::Judged, &subject(region)).is_some();
-        assert_eq!(
-            [hit("b"), hit("a"), hit("a"), hit("a")],
-            [false, true, true, false]
-        );
-    }
-
-    #[test]
-    fn a_rate_hits_about_that_share() {
-        let faults = faults(r#"{"kind":"hang","rate":0.3}"#);
-        let hits = (0..1000)
-            .filter(|_| faults.take(FaultStage::Judged, &subject("a")).is_some())
-            .count();
-        assert!((250..350).contains(&hits), "{hits}");
-    }
-
-    #[test]
-    fn faults_of_streams_spare_other_operations() {
-        let faults = faults(r#"{"kind":"exception"}"#);
-        assert!(faults.take(FaultStage::Judged, &subject("a")).is_none());
-    }
-
-    #[test]
-    fn a_closed_door_opens_when_its_fault_is_cleared() {
-        let faults = faults(r#"{"kind":"refused","match":{"region":"a"}}"#);
-        assert_eq!(
-            (faults.door("a"), faults.door("b")),
-            (PortMode::Refused, PortMode::Open)
-        );
-        faults.clear(None, Some("b"));
-        assert_eq!(faults.door("a"), PortMode::Refused);
-        faults.clear(None, Some("a"));
-        assert_eq!(faults.door("a"), PortMode::Open);
-    }
-
-    #[test]
-    fn impossible_faults_are_refused_with_a_reason() {
-        for json in [
-            r#"{"kind":"status"}"#,
-            r#"{"kind":"status","status":200}"#,
-            r#"{"kind":"hang","rate":2}"#,
-            r#"{"kind":"refused","count":1}"#,
-            r#"{"kind":"refused","match":{"model":"m"}}"#,
-            r#"{"kind":"slow"}"#,
-        ] {
-            let error = Faults::default()
-                .add(serde_json::from_str(json).unwrap())
-                .unwrap_err();
-            assert!(error.starts_with("expected "), "{error}");
-        }
-    }
-
-    #[test]
-    fn credentials_errors_are_spelled_as_the_access_layer_does() {
+    fn an_error_of_the_access_layer_is_spelled_as_that_layer_does() {
         let json = r#"{"kind":"status","status":403,"error_type":"ExpiredTokenException","message":"old"}"#;
-        let Some((_, Fault::Status(error))) = faults(json).take(FaultStage::Judged, &subject("a")) else {
-            panic!("expected a status")
+        let FaultKind::Status(fault) = serde_json::from_str(json).unwrap() else {
+            panic!("not a status fault")
         };
-        assert_eq!(&error.body()[..], br#"{"Message":"old"}"#);
+        assert_eq!(&fault.error().body()[..], br#"{"Message":"old"}"#);
     }
 }

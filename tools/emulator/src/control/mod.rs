@@ -1,6 +1,10 @@
-//! The control API and what it sets: faults and paces, each for the requests that a matcher selects.
+//! The control API and what it sets: faults and paces, each for the requests that a matcher
+//! selects.
 
-pub mod api;
-pub mod fault;
+pub(crate) mod api;
+pub(crate) mod controller;
+pub(crate) mod fault;
+pub(crate) mod fault_rule;
+pub(crate) mod faults;
 pub(crate) mod matcher;
-pub mod pace;
+pub(crate) mod pace;

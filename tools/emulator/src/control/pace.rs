@@ -1,72 +1,89 @@
-//! How fast and how long answers are.
+//! How fast and how long responses are.
 
-use std::sync::{Mutex, PoisonError};
+use std::fmt;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
-use crate::control::matcher::{Matcher, Subject};
+use super::matcher::{Matcher, Subject};
 
-/// Most pieces of a streamed text.
+/// Most pieces that a streamed text is cut into.
 const EVENTS_LIMIT: usize = 100_000;
-/// Longest text, in bytes: a frame around it is within Bedrock's own limits.
+/// Longest text, in bytes. A frame around it stays within Bedrock's own limits.
 const RESPONSE_BYTES_LIMIT: usize = 8 * 1024 * 1024;
 
-/// The pace of an answer; absent members mean the default.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// The pace of a response.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct ResponsePace {
-    /// Pieces of a streamed text (6 by default); start and end come on top.
-    pub events: Option<usize>,
+pub(crate) struct ResponsePace {
+    /// Pieces of a streamed text (6 by default). The events at its start and end are not counted.
+    pub(crate) events: Option<usize>,
     /// Time between two events of a stream, in milliseconds.
-    pub interval_ms: u64,
-    /// Least length of the text, in bytes.
-    pub response_bytes: Option<usize>,
+    pub(crate) interval_ms: u64,
+    /// Minimum length of the text, in bytes.
+    pub(crate) response_bytes: Option<usize>,
     /// Time before the response headers, in milliseconds.
-    pub latency_ms: u64,
+    pub(crate) latency_ms: u64,
 }
 
-/// A pace for some requests.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+/// A pace and the requests that it applies to.
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct PaceRule {
-    /// For which.
+pub(crate) struct PaceRule {
     #[serde(rename = "match")]
-    pub matcher: Matcher,
-    /// The pace.
-    pub pace: ResponsePace,
+    pub(crate) matcher: Matcher,
+    pub(crate) pace: ResponsePace,
 }
 
-/// The rules in force; the last one that matches counts.
+/// The rules in force. The last one that matches a request applies.
 #[derive(Debug, Default)]
-pub struct PaceRules(Mutex<Vec<PaceRule>>);
+pub(crate) struct PaceRules(Mutex<Vec<PaceRule>>);
 
 impl PaceRules {
-    /// Adds a rule, or says which of its members is out of bounds.
-    pub fn add(&self, rule: PaceRule) -> Result<(), String> {
-        let bounds = [
+    pub(crate) fn add(&self, rule: PaceRule) -> Result<(), PaceError> {
+        for (member, value, limit) in [
             ("events", rule.pace.events, EVENTS_LIMIT),
             ("response_bytes", rule.pace.response_bytes, RESPONSE_BYTES_LIMIT),
-        ];
-        for (name, value, limit) in bounds {
+        ] {
             if let Some(value) = value.filter(|value| *value > limit) {
-                return Err(format!("expected {name} of at most {limit}, but found {value}"));
+                return Err(PaceError { member, value, limit });
             }
         }
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(rule);
+        self.lock().push(rule);
         Ok(())
     }
 
     /// Removes all rules.
-    pub fn clear(&self) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    pub(crate) fn clear(&self) {
+        self.lock().clear();
     }
 
     pub(crate) fn find(&self, subject: &Subject<'_>) -> ResponsePace {
-        let rules = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        rules
+        self.lock()
             .iter()
             .rev()
             .find(|rule| rule.matcher.admits(subject))
             .map_or(ResponsePace::default(), |rule| rule.pace)
     }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<PaceRule>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
+
+/// A member of a pace is above its limit.
+#[derive(Debug)]
+pub struct PaceError {
+    member: &'static str,
+    value: usize,
+    limit: usize,
+}
+
+impl fmt::Display for PaceError {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { member, value, limit } = self;
+        write!(out, "expected {member} to be at most {limit}, but found {value}")
+    }
+}
+
+impl std::error::Error for PaceError {}

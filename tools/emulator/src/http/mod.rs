@@ -1,8 +1,10 @@
 //! HTTP: ports, connections, requests and response bodies.
 
-pub(crate) mod body;
-pub(crate) mod pipeline;
+mod arrival;
+mod pipeline;
 pub(crate) mod port;
-pub(crate) mod reset;
-pub(crate) mod script;
+mod request_body;
+mod reset;
+mod response_body;
+mod script;
 pub(crate) mod tls;

@@ -1,4 +1,4 @@
-//! A region: its ports, and whether they are open.
+//! The ports of a region: accepting connections, opening and closing.
 
 use std::net::SocketAddr;
 use std::pin::pin;
@@ -14,19 +14,19 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 
+use super::arrival::ConnectionInfo;
+use super::pipeline::handle;
+use super::reset::{ResetHandle, ResettableStream};
 use crate::control::fault::PortMode;
-use crate::http::pipeline::{ConnectionInfo, handle};
-use crate::http::reset::{ResetHandle, ResettableStream};
 use crate::shutdown::Shutdown;
 use crate::state::RegionState;
 
-/// Connections that wait to be accepted.
+/// Connections waiting to be accepted.
 const BACKLOG: u32 = 1024;
-/// Time for a TLS handshake.
 const HANDSHAKE_LIMIT: Duration = Duration::from_secs(10);
-/// Largest request headers, in bytes: session tokens alone are more than 1 KB.
+/// Largest request headers, in bytes. Session tokens alone exceed 1 KB.
 const HEADERS_LIMIT_BYTES: u32 = 256 * 1024;
-/// HTTP/2 flow control: large bodies should not be what a benchmark measures.
+/// HTTP/2 windows, large enough that flow control does not limit a benchmark with large bodies.
 const STREAM_WINDOW_BYTES: u32 = 4 * 1024 * 1024;
 const CONNECTION_WINDOW_BYTES: u32 = 16 * 1024 * 1024;
 const STREAMS_PER_CONNECTION: u32 = 1000;
@@ -36,31 +36,31 @@ pub(crate) struct RegionPort {
     pub(crate) region: Arc<RegionState>,
     pub(crate) address: SocketAddr,
     pub(crate) tls: Option<TlsAcceptor>,
-    /// Says which state of the door this port has reached.
+    /// The state that the port has reached.
     pub(crate) reached: watch::Sender<PortMode>,
-    pub(crate) life: Shutdown,
+    pub(crate) shutdown: Shutdown,
 }
 
 impl RegionPort {
-    /// Serves until the emulator stops, opening and closing with the region's door.
+    /// Serves until the emulator stops. The port opens and closes with its region.
     pub(crate) async fn serve(self, listener: TcpListener) {
-        let mut life = self.life.clone();
-        let mut door = self.region.door.subscribe();
+        let mut shutdown = self.shutdown.clone();
+        let mut mode = self.region.port_mode.subscribe();
         tokio::select! {
-            () = life.stopped() => {}
-            () = self.follow(&mut door, listener) => {}
+            () = shutdown.requested() => {}
+            () = self.follow(&mut mode, listener) => {}
         }
     }
 
-    async fn follow(&self, door: &mut watch::Receiver<PortMode>, listener: TcpListener) {
+    async fn follow(&self, mode: &mut watch::Receiver<PortMode>, listener: TcpListener) {
         let mut listener = Some(listener);
         loop {
-            let state = *door.borrow_and_update();
-            if state == PortMode::Refused {
+            let wanted = *mode.borrow_and_update();
+            if wanted == PortMode::Refused {
                 drop(listener.take());
                 let placeholder = self.hold_port();
-                self.reached.send_replace(state);
-                if door.changed().await.is_err() {
+                self.reached.send_replace(wanted);
+                if mode.changed().await.is_err() {
                     return;
                 }
                 listener = placeholder.and_then(|socket| socket.listen(BACKLOG).ok());
@@ -70,19 +70,21 @@ impl RegionPort {
                 listener = self.hold_port().and_then(|socket| socket.listen(BACKLOG).ok());
             }
             let Some(open) = &listener else {
-                // Somebody else has the port: until it is free again, refusing is all that can be done.
+                // Another process took the port. Connections are refused until the port is free
+                // again.
                 tokio::time::sleep(Duration::from_millis(50)).await;
                 continue;
             };
-            self.reached.send_replace(state);
+            self.reached.send_replace(wanted);
             tokio::select! {
-                changed = door.changed() => if changed.is_err() { return },
-                () = self.accept(open, state == PortMode::Blackhole) => {}
+                changed = mode.changed() => if changed.is_err() { return },
+                () = self.accept(open, wanted == PortMode::Blackhole) => {}
             }
         }
     }
 
-    /// The port without anybody listening on it: connections are refused, and no other process gets it.
+    /// Binds the port without listening: connections are refused, and no other process can take the
+    /// port.
     fn hold_port(&self) -> Option<TcpSocket> {
         let socket = if self.address.is_ipv4() {
             TcpSocket::new_v4()
@@ -95,18 +97,20 @@ impl RegionPort {
         Some(socket)
     }
 
-    /// Accepts for ever. Into a black hole, connections are only kept.
-    async fn accept(&self, listener: &TcpListener, into_black_hole: bool) {
+    /// Accepts connections forever. A black hole keeps them open and never reads from them.
+    async fn accept(&self, listener: &TcpListener, is_blackhole: bool) {
         let mut kept = Vec::new();
         loop {
             match listener.accept().await {
-                Ok((stream, _)) if into_black_hole => kept.push(stream),
+                Ok((stream, _)) if is_blackhole => kept.push(stream),
                 Ok((stream, _)) => {
                     let _ = stream.set_nodelay(true);
-                    let (region, tls, life) = (self.region.clone(), self.tls.clone(), self.life.clone());
-                    tokio::spawn(serve_connection(region, tls, life, stream));
+                    let (region, tls, shutdown) =
+                        (self.region.clone(), self.tls.clone(), self.shutdown.clone());
+                    tokio::spawn(serve_connection(region, tls, shutdown, stream));
                 }
-                // Out of file descriptors, or gone before it was accepted: the next one may do better.
+                // No file descriptor is left, or the client is gone. The next connection may
+                // succeed.
                 Err(_) => tokio::time::sleep(Duration::from_millis(5)).await,
             }
         }
@@ -116,41 +120,45 @@ impl RegionPort {
 async fn serve_connection(
     region: Arc<RegionState>,
     tls: Option<TlsAcceptor>,
-    mut life: Shutdown,
+    mut shutdown: Shutdown,
     stream: TcpStream,
 ) {
-    let breaker = Arc::new(ResetHandle::default());
+    let reset = Arc::new(ResetHandle::default());
     let connection = ConnectionInfo {
-        number: region.shared.connections.fetch_add(1, Ordering::Relaxed),
+        number: region.emulator.connections.fetch_add(1, Ordering::Relaxed),
         tls: tls.is_some(),
-        breaker: breaker.clone(),
+        reset: reset.clone(),
     };
-    let mut door = region.door.subscribe();
-    let wire = ResettableStream::new(stream, breaker.clone());
-    let tasks = TaskExecutor(life.clone());
+    let mut mode = region.port_mode.subscribe();
+    let stream = ResettableStream::new(stream, reset.clone());
+    let executor = TaskExecutor(shutdown.clone());
     let serving = pin!(async {
         match tls {
-            None => serve_http(region.clone(), connection, tasks, wire).await,
+            None => serve_http(region.clone(), connection, executor, stream).await,
             Some(acceptor) => {
-                if let Ok(Ok(stream)) = tokio::time::timeout(HANDSHAKE_LIMIT, acceptor.accept(wire)).await {
-                    serve_http(region.clone(), connection, tasks, stream).await;
+                if let Ok(Ok(stream)) = tokio::time::timeout(HANDSHAKE_LIMIT, acceptor.accept(stream)).await {
+                    serve_http(region.clone(), connection, executor, stream).await;
                 }
             }
         }
     });
     tokio::select! {
         () = serving => {}
-        () = breaker.struck() => {}
-        () = life.stopped() => {}
-        _ = door.wait_for(|door| *door == PortMode::Refused) => breaker.reset(),
+        () = reset.requested() => {}
+        () = shutdown.requested() => {}
+        _ = mode.wait_for(|mode| *mode == PortMode::Refused) => reset.reset(),
     }
 }
 
-async fn serve_http<S>(region: Arc<RegionState>, connection: ConnectionInfo, tasks: TaskExecutor, stream: S)
-where
+async fn serve_http<S>(
+    region: Arc<RegionState>,
+    connection: ConnectionInfo,
+    executor: TaskExecutor,
+    stream: S,
+) where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let mut builder = Builder::new(tasks);
+    let mut builder = Builder::new(executor);
     builder
         .http2()
         .initial_stream_window_size(STREAM_WINDOW_BYTES)
@@ -158,11 +166,11 @@ where
         .max_concurrent_streams(STREAMS_PER_CONNECTION)
         .max_header_list_size(HEADERS_LIMIT_BYTES);
     let service = service_fn(|request| handle(region.clone(), connection.clone(), request));
-    // A broken connection is in the log as what it did to its requests.
+    // The log entries of its requests show that a connection broke.
     let _ = builder.serve_connection(TokioIo::new(stream), service).await;
 }
 
-/// Runs the streams of one HTTP/2 connection. They end with it, and the emulator waits for them.
+/// Runs the streams of an HTTP/2 connection as tasks that the emulator waits for when it stops.
 #[derive(Clone)]
 struct TaskExecutor(Shutdown);
 
@@ -172,10 +180,10 @@ where
     F::Output: Send,
 {
     fn execute(&self, future: F) {
-        let life = self.0.clone();
+        let shutdown = self.0.clone();
         tokio::spawn(async move {
             let _ = future.await;
-            drop(life);
+            drop(shutdown);
         });
     }
 }

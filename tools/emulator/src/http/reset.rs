@@ -1,4 +1,4 @@
-//! A connection that can be broken from inside: with a reset, never with a clean end.
+//! A TCP connection that can be reset from inside, instead of being closed cleanly.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -10,43 +10,43 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
 
-/// Breaks one connection.
+/// Resets one connection.
 #[derive(Debug, Default)]
-pub(crate) struct ResetHandle {
-    reset: AtomicBool,
-    struck: Notify,
+pub(super) struct ResetHandle {
+    requested: AtomicBool,
+    notify: Notify,
 }
 
 impl ResetHandle {
-    /// Resets the connection, with every request on it.
-    pub(crate) fn reset(&self) {
-        self.reset.store(true, Ordering::Release);
-        self.struck.notify_one();
+    /// Resets the connection and every request on it.
+    pub(super) fn reset(&self) {
+        self.requested.store(true, Ordering::Release);
+        self.notify.notify_one();
     }
 
-    /// Returns when somebody reset the connection.
-    pub(crate) async fn struck(&self) {
-        self.struck.notified().await;
+    /// Returns once [`ResetHandle::reset`] was called.
+    pub(super) async fn requested(&self) {
+        self.notify.notified().await;
     }
 }
 
-/// A TCP stream that is reset when it is dropped after its breaker was struck.
+/// A TCP stream. When it is dropped after its [`ResetHandle`] was used, the connection is reset.
 #[derive(Debug)]
-pub(crate) struct ResettableStream {
+pub(super) struct ResettableStream {
     stream: TcpStream,
-    breaker: Arc<ResetHandle>,
+    handle: Arc<ResetHandle>,
 }
 
 impl ResettableStream {
-    pub(crate) fn new(stream: TcpStream, breaker: Arc<ResetHandle>) -> Self {
-        Self { stream, breaker }
+    pub(super) fn new(stream: TcpStream, handle: Arc<ResetHandle>) -> Self {
+        Self { stream, handle }
     }
 }
 
 impl Drop for ResettableStream {
     fn drop(&mut self) {
-        if self.breaker.reset.load(Ordering::Acquire) {
-            // Nothing is left to do about a failure: the connection closes either way.
+        if self.handle.requested.load(Ordering::Acquire) {
+            // On failure the connection closes all the same.
             let _ = self.stream.set_zero_linger();
         }
     }

@@ -1,59 +1,59 @@
-//! What a body does step by step: the frames of its answer, its pace, and what a fault makes of both.
+//! The steps of a response body: the frames at their pace, changed by a fault.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::control::fault::Fault;
-use crate::http::body::BodyStep;
+use super::response_body::BodyStep;
+use crate::control::fault::FaultKind;
 use crate::response::frame::{self, EventFrame};
 
-/// The frames of a stream at their pace, with what `fault` does to them.
-pub(crate) fn steps(
+/// The steps of a stream.
+pub(super) fn steps(
     mut frames: Vec<EventFrame>,
     interval: Duration,
-    fault: Option<&Fault>,
+    fault: Option<&FaultKind>,
 ) -> VecDeque<BodyStep> {
     let mut steps = VecDeque::with_capacity(frames.len() * 2 + 2);
     let mut end = None;
     match fault {
-        Some(Fault::Cut { after_events }) => {
+        Some(FaultKind::Cut { after_events }) => {
             frames.truncate(*after_events);
             end = Some(BodyStep::Break);
         }
-        Some(Fault::Stall { after_events }) => {
+        Some(FaultKind::Stall { after_events }) => {
             frames.truncate(*after_events);
             end = Some(BodyStep::Silence);
         }
-        Some(Fault::Exception {
-            after_events,
-            name,
-            message,
-        }) => {
-            frames.truncate(*after_events);
-            end = frame::exception(name, message).ok().map(BodyStep::Frame);
+        Some(FaultKind::Exception(fault)) => {
+            frames.truncate(fault.after_events);
+            end = frame::exception(fault.error_type(), fault.message())
+                .ok()
+                .map(BodyStep::Frame);
         }
-        Some(Fault::CorruptFrame { after_events }) => {
+        Some(FaultKind::CorruptFrame { after_events }) => {
             if let Some(frame) = frames.get_mut(*after_events) {
-                *frame = damaged(frame);
+                *frame = corrupt(frame);
             }
         }
-        Some(Fault::SilentStart(None)) => steps.push_back(BodyStep::Silence),
-        Some(Fault::SilentStart(Some(delay))) => steps.push_back(BodyStep::Wait(*delay)),
+        Some(FaultKind::SilentStart { delay_ms: None }) => steps.push_back(BodyStep::Silence),
+        Some(FaultKind::SilentStart {
+            delay_ms: Some(delay_ms),
+        }) => steps.push_back(BodyStep::Wait(Duration::from_millis(*delay_ms))),
         _ => {}
     }
-    for (at, frame) in frames.into_iter().map(BodyStep::Frame).chain(end).enumerate() {
-        if at > 0 && !interval.is_zero() {
+    for (index, step) in frames.into_iter().map(BodyStep::Frame).chain(end).enumerate() {
+        if index > 0 && !interval.is_zero() {
             steps.push_back(BodyStep::Wait(interval));
         }
-        steps.push_back(frame);
+        steps.push_back(step);
     }
     steps
 }
 
-/// `frame` with a bit of its payload turned over, so that its checksum is wrong.
-fn damaged(frame: &EventFrame) -> EventFrame {
+/// `frame` with one payload bit flipped, so that its checksum is wrong.
+fn corrupt(frame: &EventFrame) -> EventFrame {
     let mut bytes = frame.bytes.to_vec();
     if let Some(byte) = bytes.iter_mut().rev().nth(5) {
         *byte ^= 1;
@@ -64,8 +64,8 @@ fn damaged(frame: &EventFrame) -> EventFrame {
     }
 }
 
-/// The first half of a body in one piece, and then a break.
-pub(crate) fn half(bytes: &Bytes) -> VecDeque<BodyStep> {
+/// The first half of a whole body, then a break.
+pub(super) fn half(bytes: &Bytes) -> VecDeque<BodyStep> {
     let half = EventFrame {
         bytes: bytes.slice(..bytes.len() / 2),
         reports_usage: false,

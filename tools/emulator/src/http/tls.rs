@@ -12,20 +12,21 @@ use tokio_rustls::rustls::crypto::ring::default_provider;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
-use crate::config::{EmulatorError, TlsConfig};
+use crate::config::{RegionConfig, TlsConfig};
+use crate::error::TlsError;
 
 /// A certificate, ready to be served.
 pub(crate) struct TlsIdentity {
     pub(crate) acceptor: TlsAcceptor,
-    /// What clients have to trust, in PEM.
+    /// The certificate that clients must trust, in PEM.
     pub(crate) ca_pem: String,
 }
 
-pub(crate) fn identity(config: &TlsConfig, regions: &[&str]) -> Result<TlsIdentity, EmulatorError> {
+pub(crate) fn identity(config: &TlsConfig, regions: &[RegionConfig]) -> Result<TlsIdentity, TlsError> {
     let (certificate, key, ca_pem) = match config {
         TlsConfig::Pem { certificate, key } => (certificate.clone(), key.clone(), certificate.clone()),
         TlsConfig::Generated { host_names } => {
-            generate(&names(host_names, regions)).map_err(|error| EmulatorError::Tls(error.to_string()))?
+            generate(&subject_names(host_names, regions)).map_err(TlsError::Generate)?
         }
     };
     Ok(TlsIdentity {
@@ -34,20 +35,20 @@ pub(crate) fn identity(config: &TlsConfig, regions: &[&str]) -> Result<TlsIdenti
     })
 }
 
-fn names(given: &[String], regions: &[&str]) -> Vec<String> {
+fn subject_names(host_names: &[String], regions: &[RegionConfig]) -> Vec<String> {
     let mut names: Vec<String> = ["localhost", "127.0.0.1", "::1"].map(str::to_owned).into();
     names.extend(
         regions
             .iter()
-            .map(|region| format!("bedrock-runtime.{region}.amazonaws.com")),
+            .map(|region| format!("bedrock-runtime.{}.amazonaws.com", region.name)),
     );
-    names.extend(given.iter().cloned());
+    names.extend(host_names.iter().cloned());
     names.sort();
     names.dedup();
     names
 }
 
-/// Certificate, key and CA, all in PEM.
+/// A certificate, its key and its CA, all in PEM.
 fn generate(names: &[String]) -> Result<(String, String, String), rcgen::Error> {
     let mut ca = CertificateParams::default();
     ca.distinguished_name
@@ -69,17 +70,17 @@ fn generate(names: &[String]) -> Result<(String, String, String), rcgen::Error> 
     Ok((certificate, leaf_key.serialize_pem(), ca_pem))
 }
 
-fn acceptor(certificate: &str, key: &str) -> Result<TlsAcceptor, EmulatorError> {
-    let wrong = |what: &str, error: &dyn std::fmt::Display| EmulatorError::Tls(format!("{what}: {error}"));
-    let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(certificate.as_bytes()).collect();
-    let chain = chain.map_err(|error| wrong("certificate", &error))?;
-    let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).map_err(|error| wrong("key", &error))?;
+fn acceptor(certificate: &str, key: &str) -> Result<TlsAcceptor, TlsError> {
+    let chain = CertificateDer::pem_slice_iter(certificate.as_bytes())
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(TlsError::Certificate)?;
+    let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).map_err(TlsError::Key)?;
     let mut config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
         .with_safe_default_protocol_versions()
-        .map_err(|error| wrong("protocol", &error))?
+        .map_err(TlsError::Pair)?
         .with_no_client_auth()
         .with_single_cert(chain, key)
-        .map_err(|error| wrong("pair", &error))?;
+        .map_err(TlsError::Pair)?;
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(TlsAcceptor::from(Arc::new(config)))
 }

@@ -1,14 +1,14 @@
-//! Why a request was not believed.
+//! Why a request is not authenticated.
 
 use crate::api_error::ApiError;
 
-/// Why a request was not believed.
+/// Why a request is not authenticated.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AuthFailure {
-    /// One word or two for the log and the summary.
-    pub reason: &'static str,
-    /// What the client gets.
-    pub error: ApiError,
+pub(crate) struct AuthFailure {
+    /// A few words for the log and the summary.
+    pub(crate) reason: &'static str,
+    /// The error that the client gets.
+    pub(crate) error: ApiError,
 }
 
 impl AuthFailure {

@@ -1,18 +1,17 @@
-//! The `Authorization` header: what it claims, and what of it may be logged.
+//! The `Authorization` header: its parts, and its form for the log.
 
 use super::auth_failure::AuthFailure;
 
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 
-/// What an `Authorization` header claims.
+/// A parsed `Authorization` header.
 pub(crate) enum Authorization<'a> {
-    /// An API key.
+    /// A Bedrock API key.
     Bearer(&'a str),
-    /// A signature.
     Signature(SignatureClaim<'a>),
 }
 
-/// The parts of a SigV4 header, none of them checked yet.
+/// The parts of a SigV4 header. None of them is checked yet.
 pub(crate) struct SignatureClaim<'a> {
     pub(crate) access_key_id: &'a str,
     pub(crate) date: &'a str,
@@ -30,7 +29,7 @@ impl<'a> Authorization<'a> {
         }
         if scheme != ALGORITHM {
             return Err(AuthFailure::incomplete(format!(
-                "expected the algorithm {ALGORITHM} or a bearer token, but found another scheme"
+                "the Authorization header has neither the algorithm {ALGORITHM} nor a bearer token"
             )));
         }
         let (mut credential, mut signed_headers, mut signature) = (None, None, None);
@@ -41,7 +40,7 @@ impl<'a> Authorization<'a> {
                 Some(("Signature", value)) if signature.is_none() => signature = Some(value),
                 _ => {
                     return Err(AuthFailure::incomplete(
-                        "expected key=value pairs, each once, in Authorization",
+                        "the Authorization header must have Credential, SignedHeaders and Signature, each once",
                     ));
                 }
             }
@@ -73,15 +72,15 @@ impl<'a> Authorization<'a> {
     }
 }
 
-/// The access key id that a header names, whether or not the rest of it holds.
-pub(crate) fn offered_access_key_id(value: &str) -> Option<&str> {
+/// The access key id in a header, whether or not its signature is valid.
+pub(crate) fn claimed_access_key_id(value: &str) -> Option<&str> {
     match Authorization::parse(value) {
         Ok(Authorization::Signature(claim)) => Some(claim.access_key_id),
         _ => None,
     }
 }
 
-/// What may be logged of an `Authorization` header: scope and signed headers, never a signature or a key.
+/// The header for the log: scope and signed headers, but neither the signature nor an API key.
 pub(crate) fn redact(value: &str) -> String {
     match Authorization::parse(value) {
         Ok(Authorization::Signature(claim)) => format!(

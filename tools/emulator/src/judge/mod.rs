@@ -1,10 +1,13 @@
-//! The judge: is a request signed correctly, is it one that a gateway may send, and does its model exist?
+//! The judge of every request: is it signed correctly, may a gateway send it, and does its model
+//! exist?
+//!
+//! The judge shares no code with the gateway, so that a mistake there is not repeated here.
 
-pub(crate) mod auth_failure;
+mod auth_failure;
 pub(crate) mod authorization;
-pub mod models;
+pub(crate) mod models;
 pub(crate) mod raw_request;
 pub(crate) mod route;
-pub(crate) mod signature;
-pub mod strict;
-pub mod verify;
+mod signature;
+pub(crate) mod strict;
+pub(crate) mod verify;

@@ -1,7 +1,7 @@
-//! Which models exist: real base ids, the inference profiles over them, and ARNs of every kind.
+//! The models that exist: real base ids, their inference profiles, and ARNs of every kind.
 
-/// Base models. Real ids; with and without the `:` on which naive signers break.
-const BASE: &[&str] = &[
+/// Ids of real base models, with and without the `:` that naive signers get wrong.
+const BASE_MODELS: &[&str] = &[
     "amazon.nova-lite-v1:0",
     "amazon.nova-micro-v1:0",
     "amazon.nova-pro-v1:0",
@@ -31,30 +31,30 @@ const BASE: &[&str] = &[
 ];
 
 /// Prefixes of cross-region inference profiles.
-const PROFILES: &[&str] = &["us", "us-gov", "eu", "apac", "au", "ca", "in", "jp", "global"];
+const GEOGRAPHIES: &[&str] = &["apac", "au", "ca", "eu", "global", "in", "jp", "us", "us-gov"];
 
-/// Longest id that Bedrock's model allows, in characters.
-const ID_LIMIT: usize = 2048;
+/// Longest id that Bedrock accepts, in characters.
+const ID_LIMIT_CHARACTERS: usize = 2048;
 
-/// How a model may be called.
+/// Which operations a model supports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ModelKind {
-    /// By every operation.
+pub(crate) enum ModelKind {
+    /// Every operation.
     Any,
-    /// By Invoke only: an imported model.
+    /// Invoke only: an imported model.
     InvokeOnly,
-    /// Makes embeddings, by Invoke only.
+    /// Invoke only: it makes embeddings.
     Embedding,
-    /// Sorts documents, by Invoke only.
+    /// Invoke only: it ranks documents.
     Rerank,
-    /// A stored prompt: Converse needs no `messages`.
+    /// A stored prompt, which Converse accepts without `messages`.
     Prompt,
 }
 
-/// What `id` (decoded) is in `region`, or `None` for an id that does not exist there. `extra` are ids that exist
-/// besides the built-in ones.
-pub fn find(id: &str, region: &str, extra: &[String]) -> Option<ModelKind> {
-    if id.is_empty() || id.chars().count() > ID_LIMIT {
+/// The kind of the model `id` (percent-decoded) in `region`; `None` if it does not exist there.
+/// `extra` are ids that exist besides the built-in ones.
+pub(crate) fn find(id: &str, region: &str, extra: &[String]) -> Option<ModelKind> {
+    if id.is_empty() || id.chars().count() > ID_LIMIT_CHARACTERS {
         return None;
     }
     let built_in = match id.strip_prefix("arn:") {
@@ -64,20 +64,20 @@ pub fn find(id: &str, region: &str, extra: &[String]) -> Option<ModelKind> {
     built_in.or_else(|| extra.iter().any(|known| known == id).then_some(ModelKind::Any))
 }
 
-/// Whether the tokens of a model that exists can be counted by this id: by that of a foundation model or its ARN, not by
-/// that of an inference profile or of anything else.
+/// Whether `id` is that of a foundation model, or its ARN, and not an inference profile or anything
+/// else. The model exists.
 pub(crate) fn is_foundation(id: &str) -> bool {
     match id.strip_prefix("arn:") {
         Some(arn) => arn.contains(":foundation-model/"),
         None => id.split_once('.').is_none_or(|(prefix, model)| {
-            // An id that exists besides the built-in ones may have its provider only.
-            !(PROFILES.contains(&prefix) && model.contains('.'))
+            // The id of an extra model may have a single dot, after its provider.
+            !(GEOGRAPHIES.contains(&prefix) && model.contains('.'))
         }),
     }
 }
 
 fn find_base(id: &str) -> Option<ModelKind> {
-    BASE.contains(&id).then(|| {
+    BASE_MODELS.contains(&id).then(|| {
         if id.contains("embed") {
             ModelKind::Embedding
         } else if id.contains("rerank") {
@@ -90,14 +90,14 @@ fn find_base(id: &str) -> Option<ModelKind> {
 
 fn find_profile(id: &str) -> Option<ModelKind> {
     let (prefix, base) = id.split_once('.')?;
-    if PROFILES.contains(&prefix) {
+    if GEOGRAPHIES.contains(&prefix) {
         find_base(base)
     } else {
         None
     }
 }
 
-/// `arn` without its `arn:`. The region of an ARN must be the endpoint's.
+/// `arn` comes without `arn:`. Its region must be the one of the endpoint.
 fn find_arn(arn: &str, region: &str, extra: &[String]) -> Option<ModelKind> {
     let mut parts = arn.splitn(5, ':');
     let (partition, service) = (parts.next()?, parts.next()?);
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn other_ids_and_arns_of_other_regions_do_not() {
+    fn other_ids_and_arns_of_other_regions_do_not_exist() {
         for id in [
             "",
             "nonsense",
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn profiles_are_told_from_foundation_models() {
+    fn foundation_models_are_distinguished_from_everything_else() {
         for id in [
             "anthropic.claude-v2:1",
             "acme.one",

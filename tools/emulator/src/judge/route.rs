@@ -1,37 +1,37 @@
-//! Which operation a raw path is.
+//! The operation that a path names.
 
 use hyper::Method;
 use serde::{Deserialize, Serialize};
 
 use crate::percent;
 
-/// An operation that is served.
+/// An operation that the emulator supports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ApiOperation {
-    /// One JSON answer, in the form common to all models.
+    /// One JSON response, in the form common to all models.
     Converse,
-    /// The same as an event stream.
+    /// The same, as an event stream.
     ConverseStream,
-    /// One answer in the model's own form.
+    /// One response, in the model's own form.
     Invoke,
-    /// The same as an event stream.
+    /// The same, as an event stream.
     InvokeWithResponseStream,
-    /// Tokens of a request that is not run.
+    /// The tokens of a request, without running it.
     CountTokens,
 }
 
-/// A request that is one of the operations.
+/// The model and the operation that a request names.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Route {
-    /// The model id, percent-decoded once.
+pub(crate) struct ModelRoute {
+    /// The model id, percent-decoded.
     pub(crate) model: String,
-    /// The operation.
     pub(crate) operation: ApiOperation,
 }
 
-/// Route of a method and a raw path (no query): `/model/{one segment}/{operation}` by POST, under `base_path`.
-pub(crate) fn find(method: &Method, path: &str, base_path: &str) -> Option<Route> {
+/// The route of `POST {base_path}/model/{model id}/{operation}`. `path` has no query, and is not
+/// decoded.
+pub(crate) fn find(method: &Method, path: &str, base_path: &str) -> Option<ModelRoute> {
     let mut segments = path.strip_prefix(base_path)?.strip_prefix("/model/")?.split('/');
     let model = percent::decode(segments.next()?)?;
     let operation = match segments.next()? {
@@ -42,8 +42,8 @@ pub(crate) fn find(method: &Method, path: &str, base_path: &str) -> Option<Route
         "count-tokens" => ApiOperation::CountTokens,
         _ => return None,
     };
-    let ends_here = segments.next().is_none();
-    (ends_here && method == Method::POST && !model.is_empty()).then_some(Route { model, operation })
+    let is_last = segments.next().is_none();
+    (is_last && method == Method::POST && !model.is_empty()).then_some(ModelRoute { model, operation })
 }
 
 #[cfg(test)]
@@ -51,11 +51,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_id_is_one_segment_decoded_once() {
+    fn a_model_id_is_one_segment_and_is_decoded_once() {
         let route = find(&Method::POST, "/model/a%3A0%252F/converse", "").unwrap();
         assert_eq!(
             route,
-            Route {
+            ModelRoute {
                 model: "a:0%2F".to_owned(),
                 operation: ApiOperation::Converse
             }
@@ -63,13 +63,13 @@ mod tests {
     }
 
     #[test]
-    fn a_base_path_comes_first() {
+    fn a_base_path_precedes_the_route() {
         assert!(find(&Method::POST, "/base/model/a/invoke", "/base").is_some());
         assert!(find(&Method::POST, "/model/a/invoke", "/base").is_none());
     }
 
     #[test]
-    fn everything_else_is_no_operation() {
+    fn other_paths_and_methods_name_no_operation() {
         for path in [
             "",
             "/",

@@ -1,4 +1,4 @@
-//! The signature: what it must cover, and that it is the one that the secret gives.
+//! The signature: what it must cover, and whether the secret produces it.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -14,13 +14,11 @@ use super::authorization::SignatureClaim;
 use super::raw_request::RawRequest;
 use crate::config::KnownCredential;
 
-/// Header of the signing time.
 const DATE: &str = "x-amz-date";
-/// Header of the token of temporary credentials.
 const SECURITY_TOKEN: &str = "x-amz-security-token";
-/// Header in which a client may repeat the body's digest.
+/// Optional header with the digest of the body.
 const CONTENT_SHA256: &str = "x-amz-content-sha256";
-/// What a signature may be off the clock, in seconds.
+/// Largest difference between the signing time and now, in seconds.
 const CLOCK_SKEW_LIMIT_SECONDS: u64 = 5 * 60;
 
 const MISMATCH: &str = "The request signature we calculated does not match the signature you provided. Check your \
@@ -30,7 +28,7 @@ pub(super) fn verify(
     credentials: &[KnownCredential],
     region: &str,
     now: SystemTime,
-    offered: &RawRequest<'_>,
+    request: &RawRequest<'_>,
     claim: &SignatureClaim<'_>,
 ) -> Result<(), Box<AuthFailure>> {
     if claim.region != region {
@@ -49,15 +47,15 @@ pub(super) fn verify(
         .iter()
         .find(|known| known.access_key_id == claim.access_key_id);
     let credential = credential.ok_or_else(|| AuthFailure::unrecognized("unknown access key id"))?;
-    if single(offered, SECURITY_TOKEN)?.map(HeaderValue::as_bytes)
+    if single(request, SECURITY_TOKEN)?.map(HeaderValue::as_bytes)
         != credential.session_token.as_ref().map(|token| token.as_bytes())
     {
         return Err(AuthFailure::unrecognized("wrong security token"));
     }
-    let signed_at = signing_time(offered, claim, now)?;
-    let headers = covered_headers(offered, claim)?;
-    if let Some(digest) = single(offered, CONTENT_SHA256)?
-        && digest.as_bytes() != offered.body_sha256.as_bytes()
+    let signed_at = signing_time(request, claim, now)?;
+    let headers = covered_headers(request, claim)?;
+    if let Some(digest) = single(request, CONTENT_SHA256)?
+        && digest.as_bytes() != request.body_sha256.as_bytes()
     {
         return Err(AuthFailure::signature("wrong content digest", MISMATCH));
     }
@@ -80,9 +78,9 @@ pub(super) fn verify(
         .build()
         .map_err(|_| AuthFailure::signature("unusable request", MISMATCH))?
         .into();
-    let uri = format!("http://emulator{}", offered.target);
-    let body = SignableBody::Precomputed(offered.body_sha256.to_owned());
-    let computed = SignableRequest::new(offered.method, uri, headers.iter().copied(), body)
+    let uri = format!("http://emulator{}", request.target);
+    let body = SignableBody::Precomputed(request.body_sha256.to_owned());
+    let computed = SignableRequest::new(request.method, uri, headers.iter().copied(), body)
         .and_then(|request| sign(request, &params))
         .map_err(|_| AuthFailure::signature("unusable request", MISMATCH))?;
     if computed.signature() == claim.signature {
@@ -92,9 +90,9 @@ pub(super) fn verify(
     }
 }
 
-/// The one value of a header that must not be repeated.
-fn single<'a>(offered: &RawRequest<'a>, name: &str) -> Result<Option<&'a HeaderValue>, Box<AuthFailure>> {
-    let mut values = offered.headers.get_all(name).iter();
+/// The value of a header that must not be repeated.
+fn single<'a>(request: &RawRequest<'a>, name: &str) -> Result<Option<&'a HeaderValue>, Box<AuthFailure>> {
+    let mut values = request.headers.get_all(name).iter();
     let first = values.next();
     match values.next() {
         None => Ok(first),
@@ -105,11 +103,11 @@ fn single<'a>(offered: &RawRequest<'a>, name: &str) -> Result<Option<&'a HeaderV
 }
 
 fn signing_time(
-    offered: &RawRequest<'_>,
+    request: &RawRequest<'_>,
     claim: &SignatureClaim<'_>,
     now: SystemTime,
 ) -> Result<SystemTime, Box<AuthFailure>> {
-    let text = single(offered, DATE)?.and_then(|value| value.to_str().ok());
+    let text = single(request, DATE)?.and_then(|value| value.to_str().ok());
     let text = text.ok_or_else(|| {
         AuthFailure::incomplete(
             "Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header.",
@@ -139,9 +137,10 @@ fn signing_time(
     Ok(UNIX_EPOCH + Duration::from_secs(parsed))
 }
 
-/// The headers that the signature names, as sent. `host` and every `x-amz-*` that was sent must be among them.
+/// The signed headers with their values. `host` and every `x-amz-*` header of the request must be
+/// among them.
 fn covered_headers<'a>(
-    offered: &RawRequest<'a>,
+    request: &RawRequest<'a>,
     claim: &SignatureClaim<'a>,
 ) -> Result<Vec<(&'a str, &'a str)>, Box<AuthFailure>> {
     let names: Vec<&str> = claim.signed_headers.split(';').collect();
@@ -152,7 +151,7 @@ fn covered_headers<'a>(
         let message = "'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization.";
         return Err(AuthFailure::signature("host not signed", message));
     }
-    if let Some(name) = offered
+    if let Some(name) = request
         .headers
         .keys()
         .map(|name| name.as_str())
@@ -165,17 +164,17 @@ fn covered_headers<'a>(
     for name in names {
         let before = covered.len();
         if name == "host"
-            && let Some(authority) = offered.authority
+            && let Some(authority) = request.authority
         {
             covered.push(("host", authority));
             continue;
         }
-        for value in offered.headers.get_all(name) {
+        for value in request.headers.get_all(name) {
             let text = std::str::from_utf8(value.as_bytes())
                 .map_err(|_| AuthFailure::signature("unusable request", MISMATCH))?;
             covered.push((name, text));
         }
-        let host_repeated = name == "host" && offered.headers.get_all(HOST).iter().nth(1).is_some();
+        let host_repeated = name == "host" && request.headers.get_all(HOST).iter().nth(1).is_some();
         if covered.len() == before || host_repeated {
             return Err(AuthFailure::signature(
                 "signed header absent or repeated",

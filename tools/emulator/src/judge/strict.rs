@@ -1,21 +1,21 @@
-//! What a gateway must never send to AWS: traces of its client, of its proxy, or of itself.
+//! What a gateway must never send to AWS: traces of its clients, of proxies, or of itself.
 
 use hyper::HeaderMap;
 
-/// Prefixes of header names that belong to the client's SDK or to a proxy.
+/// Prefixes of headers of client SDKs, proxies and gateways.
 const PREFIXES: &[&str] = &["amz-sdk-", "x-litellm-", "x-eb-", "x-envoy-", "x-forwarded-"];
-/// Header names that carry a client's secrets.
+/// Headers with secrets of a client.
 const NAMES: &[&str] = &["cookie", "x-api-key", "api-key", "proxy-authorization"];
 
-/// What is wrong with a request that may be signed correctly, one sentence each; none for most.
-pub fn violations(headers: &HeaderMap, query: Option<&str>, authority: Option<&str>) -> Vec<String> {
+/// What a gateway must never send, found in this request.
+pub(crate) fn violations(headers: &HeaderMap, query: Option<&str>, authority: Option<&str>) -> Vec<String> {
     let mut found = Vec::new();
     for (name, value) in headers {
         let name = name.as_str();
         if PREFIXES.iter().any(|prefix| name.starts_with(prefix)) || NAMES.contains(&name) {
             found.push(format!("header {name}"));
         }
-        if holds_virtual_key(value.as_bytes()) {
+        if has_virtual_key(value.as_bytes()) {
             found.push(format!("virtual key in header {name}"));
         }
     }
@@ -30,13 +30,13 @@ pub fn violations(headers: &HeaderMap, query: Option<&str>, authority: Option<&s
     found
 }
 
-/// Whether a word of `value` begins with `sk-`, as the keys that a gateway's clients hold.
-fn holds_virtual_key(value: &[u8]) -> bool {
+/// Whether a word in `value` starts with `sk-`, as proxy keys do.
+fn has_virtual_key(value: &[u8]) -> bool {
     value.windows(4).enumerate().any(|(at, window)| {
-        let starts_word = at.checked_sub(1).and_then(|before| value.get(before));
+        let before = at.checked_sub(1).and_then(|index| value.get(index));
         window.starts_with(b"sk-")
             && window[3].is_ascii_alphanumeric()
-            && !starts_word.is_some_and(u8::is_ascii_alphanumeric)
+            && !before.is_some_and(u8::is_ascii_alphanumeric)
     })
 }
 
@@ -51,7 +51,7 @@ mod tests {
     }
 
     #[test]
-    fn leftovers_of_sdks_and_proxies_are_violations() {
+    fn headers_of_sdks_and_proxies_are_violations() {
         for name in [
             "amz-sdk-request",
             "x-litellm-tags",
@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn what_bedrock_reads_is_none() {
+    fn a_header_of_bedrock_is_no_violation() {
         assert!(found("x-amzn-bedrock-trace", "ENABLED").is_empty());
     }
 }

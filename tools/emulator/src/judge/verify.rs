@@ -1,10 +1,12 @@
-//! Who signed a request, and whether they really did: Signature Version 4 recomputed by `aws-sigv4` over the raw
-//! request, or a Bedrock API key.
+//! Authentication: a Signature Version 4, recomputed by `aws-sigv4` over the raw request, or a
+//! Bedrock API key.
 //!
-//! Specification: AWS "Create a signed API request". Query authentication (presigned URLs) is not accepted, as
-//! Bedrock's SDKs never use it.
+//! Specification: AWS "Create a signed API request". Query authentication (presigned URLs) is not
+//! supported, because Bedrock's SDKs never use it.
 
 use std::time::SystemTime;
+
+use hyper::header::AUTHORIZATION;
 
 use super::auth_failure::AuthFailure;
 use super::authorization::Authorization;
@@ -12,32 +14,29 @@ use super::raw_request::RawRequest;
 use super::signature;
 use crate::config::KnownCredential;
 
-/// What can be right: the known credentials and API keys.
+/// The known credentials and API keys.
 #[derive(Debug)]
-pub struct Keyring {
-    /// Key pairs; the first with an access key id counts.
-    pub credentials: Vec<KnownCredential>,
-    /// Bearer tokens.
-    pub api_keys: Vec<String>,
+pub(crate) struct Keyring {
+    /// If two have the same access key id, the first one counts.
+    pub(crate) credentials: Vec<KnownCredential>,
+    pub(crate) api_keys: Vec<String>,
 }
 
-/// How a request proved who it is from.
+/// How a request is authenticated.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Proof {
-    /// A right signature.
+pub(crate) enum Proof {
     Signature,
-    /// A known API key.
     ApiKey,
 }
 
-/// Judges a request that reached the endpoint of `region` at `now`.
-pub fn verify(
+/// Authenticates a request that reached the endpoint of `region` at `now`.
+pub(crate) fn verify(
     keyring: &Keyring,
     region: &str,
     now: SystemTime,
-    offered: &RawRequest<'_>,
+    request: &RawRequest<'_>,
 ) -> Result<Proof, Box<AuthFailure>> {
-    let mut values = offered.headers.get_all(hyper::header::AUTHORIZATION).iter();
+    let mut values = request.headers.get_all(AUTHORIZATION).iter();
     let Some(value) = values.next() else {
         return Err(AuthFailure::new(
             "no authorization",
@@ -52,13 +51,13 @@ pub fn verify(
     }
     let Ok(value) = value.to_str() else {
         return Err(AuthFailure::incomplete(
-            "expected an Authorization header in ASCII, but found other bytes",
+            "the Authorization header has bytes that are not ASCII",
         ));
     };
     match Authorization::parse(value)? {
         Authorization::Bearer(key) => verify_bearer(keyring, key),
         Authorization::Signature(claim) => {
-            signature::verify(&keyring.credentials, region, now, offered, &claim)?;
+            signature::verify(&keyring.credentials, region, now, request, &claim)?;
             Ok(Proof::Signature)
         }
     }
@@ -68,10 +67,10 @@ fn verify_bearer(keyring: &Keyring, key: &str) -> Result<Proof, Box<AuthFailure>
     if keyring.api_keys.iter().any(|known| known == key) {
         return Ok(Proof::ApiKey);
     }
-    let has_prefix = key.starts_with("ABSK") || key.starts_with("bedrock-api-key-");
-    let message = match has_prefix {
-        true => "Authentication failed: Please make sure your API Key is valid.",
-        false => "Invalid API Key format: Must start with pre-defined prefix",
+    let message = if key.starts_with("ABSK") || key.starts_with("bedrock-api-key-") {
+        "Authentication failed: Please make sure your API Key is valid."
+    } else {
+        "Invalid API Key format: Must start with pre-defined prefix"
     };
     Err(AuthFailure::new(
         "unknown api key",

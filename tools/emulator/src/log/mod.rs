@@ -1,4 +1,6 @@
 //! The log of requests and their responses.
 
+pub(crate) mod entry;
 pub(crate) mod recording;
-pub mod request_log;
+pub(crate) mod request_log;
+pub(crate) mod summary;

@@ -1,18 +1,19 @@
-//! One request on its way: the entry that is being written about it. It is finished once, whatever happens.
+//! The log entry of a request that has not ended yet.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::log::request_log::{Ended, LogEntry, RequestLog, unix_ms};
+use super::entry::{Ended, LogEntry, unix_ms};
+use super::request_log::RequestLog;
 
-/// Writes its entry to the log when it ends: through [`Recording::end`], or by being dropped, which happens when the
-/// client goes away or the emulator stops.
+/// Writes its entry to the log exactly once: in [`Recording::end`], or when it is dropped because
+/// the client left or the emulator stops.
 #[derive(Debug)]
 pub(crate) struct Recording {
     pub(crate) entry: LogEntry,
     log: Arc<RequestLog>,
     stopping: Arc<AtomicBool>,
-    is_over: bool,
+    has_ended: bool,
 }
 
 impl Recording {
@@ -28,14 +29,14 @@ impl Recording {
             entry,
             log,
             stopping,
-            is_over: false,
+            has_ended: false,
         }
     }
 
-    /// Ends it; later calls do nothing.
+    /// Writes the entry. Later calls do nothing.
     pub(crate) fn end(&mut self, ended: Ended) {
-        if !self.is_over {
-            self.is_over = true;
+        if !self.has_ended {
+            self.has_ended = true;
             self.entry.ended = ended;
             self.log.finish(std::mem::take(&mut self.entry));
         }
@@ -44,7 +45,7 @@ impl Recording {
 
 impl Drop for Recording {
     fn drop(&mut self) {
-        if self.is_over {
+        if self.has_ended {
             return;
         }
         if self.stopping.load(Ordering::Relaxed) {

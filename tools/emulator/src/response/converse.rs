@@ -17,7 +17,7 @@ use crate::judge::route::ApiOperation;
 use crate::random::SplitMix;
 use crate::response::frame;
 
-/// What of a request body matters here; the rest is skipped without being kept.
+/// The members of a body that matter here. The others are skipped.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct ConverseRequest<'a> {
@@ -58,17 +58,17 @@ struct InferenceConfig {
     max_tokens: Option<u64>,
 }
 
-pub(super) fn answer(question: &ModelRequest<'_>) -> Result<ModelResponse, ApiError> {
-    let mut request: ConverseRequest<'_> = parse(question.body)?;
-    let guardrail = guardrail::of_body(request.guardrail_config.take(), question.operation)?;
-    let said = last_user_text(&request, question.model)?;
-    let is_blocked = guardrail.is_some() && said.contains(guardrail::BLOCKED);
-    let reply = match tool_call(&request, said, question) {
+pub(super) fn respond(request: &ModelRequest<'_>) -> Result<ModelResponse, ApiError> {
+    let mut body: ConverseRequest<'_> = parse(request.body)?;
+    let guardrail = guardrail::of_body(body.guardrail_config.take(), request.operation)?;
+    let user_text = last_user_text(&body, request.model)?;
+    let is_blocked = guardrail.is_some() && user_text.contains(guardrail::BLOCKED);
+    let reply = match tool_call(&body, user_text, request) {
         _ if is_blocked => ModelReply::Text(guardrail::MESSAGE.to_owned()),
         Some(call) => ModelReply::ToolCall(call),
-        None => ModelReply::Text(text::compose(question, said)),
+        None => ModelReply::Text(text::compose(request, user_text)),
     };
-    let max_tokens = request
+    let max_tokens = body
         .inference_config
         .as_ref()
         .and_then(|config| config.max_tokens);
@@ -77,7 +77,7 @@ pub(super) fn answer(question: &ModelRequest<'_>) -> Result<ModelResponse, ApiEr
             "The value at inferenceConfig.maxTokens must be at least 1.",
         ));
     }
-    let usage = EmulatedUsage::of(question.digest, question.body.len(), &reply.text(), max_tokens);
+    let usage = EmulatedUsage::of(request.digest, request.body.len(), &reply.text(), max_tokens);
     let stop_reason = match reply {
         ModelReply::ToolCall(_) => "tool_use",
         ModelReply::Text(_) if is_blocked => guardrail::INTERVENED,
@@ -87,15 +87,15 @@ pub(super) fn answer(question: &ModelRequest<'_>) -> Result<ModelResponse, ApiEr
 
     let mut tail = json!({ "usage": usage.converse(), "metrics": { "latencyMs": LATENCY_MS } });
     for (name, asked) in [
-        ("serviceTier", request.service_tier),
-        ("performanceConfig", request.performance_config),
+        ("serviceTier", body.service_tier),
+        ("performanceConfig", body.performance_config),
     ] {
         if let Some(asked @ Value::Object(_)) = asked {
             tail[name] = asked;
         }
     }
-    let content = match question.operation {
-        ApiOperation::ConverseStream => ResponseContent::Frames(stream(question, &reply, stop_reason, tail)?),
+    let content = match request.operation {
+        ApiOperation::ConverseStream => ResponseContent::Frames(stream(request, &reply, stop_reason, tail)?),
         _ => {
             let block = match &reply {
                 ModelReply::Text(text) => json!({ "text": text }),
@@ -116,8 +116,8 @@ pub(super) fn answer(question: &ModelRequest<'_>) -> Result<ModelResponse, ApiEr
     })
 }
 
-fn last_user_text<'a>(request: &'a ConverseRequest<'_>, model: ModelKind) -> Result<&'a str, ApiError> {
-    let messages = match &request.messages {
+fn last_user_text<'a>(body: &'a ConverseRequest<'_>, model: ModelKind) -> Result<&'a str, ApiError> {
+    let messages = match &body.messages {
         Some(messages) if !messages.is_empty() => messages,
         _ if model == ModelKind::Prompt => return Ok("a stored prompt"),
         None => return Err(ApiError::validation("messages: Field required")),
@@ -147,13 +147,13 @@ fn last_user_text<'a>(request: &'a ConverseRequest<'_>, model: ModelKind) -> Res
         .unwrap_or("no text"))
 }
 
-/// The call of a tool that the request asks for.
+/// The tool call that the request asks for.
 fn tool_call(
-    request: &ConverseRequest<'_>,
-    said: &str,
-    question: &ModelRequest<'_>,
+    body: &ConverseRequest<'_>,
+    user_text: &str,
+    request: &ModelRequest<'_>,
 ) -> Option<tools::ToolCall> {
-    let config = request.tool_config.as_ref()?;
+    let config = body.tool_config.as_ref()?;
     let offered: Vec<OfferedTool<'_>> = config["tools"]
         .as_array()?
         .iter()
@@ -171,48 +171,48 @@ fn tool_call(
         None if choice.get("any").is_some() => ToolChoice::Any,
         None => ToolChoice::Auto,
     };
-    let last = request.messages.as_ref().and_then(|messages| messages.last());
+    let last = body.messages.as_ref().and_then(|messages| messages.last());
     let has_result =
         last.is_some_and(|message| message.content.iter().any(|block| block.tool_result.is_some()));
-    tools::call(&offered, &choice, said, has_result, question.digest)
+    tools::call(&offered, &choice, user_text, has_result, request.digest)
 }
 
 fn stream(
-    question: &ModelRequest<'_>,
+    request: &ModelRequest<'_>,
     reply: &ModelReply,
     stop_reason: &str,
     tail: Value,
 ) -> Result<Vec<frame::EventFrame>, ApiError> {
-    let mut dice = SplitMix::of(question.digest);
+    let mut random = SplitMix::from_digest(request.digest);
     let mut all = vec![frame::event(
         "messageStart",
         json!({ "role": "assistant" }),
-        dice.roll(),
+        random.next(),
     )?];
     if let ModelReply::ToolCall(call) = reply {
         let start = json!({ "toolUse": { "toolUseId": call.id, "name": call.name } });
         let start = json!({ "contentBlockIndex": 0, "start": start });
-        all.push(frame::event("contentBlockStart", start, dice.roll())?);
+        all.push(frame::event("contentBlockStart", start, random.next())?);
     }
-    for piece in text::pieces(question, &reply.text()) {
+    for piece in text::pieces(request, &reply.text()) {
         let delta = match reply {
             ModelReply::Text(_) => json!({ "text": piece }),
             ModelReply::ToolCall(_) => json!({ "toolUse": { "input": piece } }),
         };
         let delta = json!({ "contentBlockIndex": 0, "delta": delta });
-        all.push(frame::event("contentBlockDelta", delta, dice.roll())?);
+        all.push(frame::event("contentBlockDelta", delta, random.next())?);
     }
     all.push(frame::event(
         "contentBlockStop",
         json!({ "contentBlockIndex": 0 }),
-        dice.roll(),
+        random.next(),
     )?);
     all.push(frame::event(
         "messageStop",
         json!({ "stopReason": stop_reason }),
-        dice.roll(),
+        random.next(),
     )?);
-    let mut metadata = frame::event("metadata", tail, dice.roll())?;
+    let mut metadata = frame::event("metadata", tail, random.next())?;
     metadata.reports_usage = true;
     all.push(metadata);
     Ok(all)

@@ -22,19 +22,19 @@ struct CountInput {
     invoke_model: Option<IgnoredAny>,
 }
 
-pub(super) fn answer(question: &ModelRequest<'_>) -> Result<ModelResponse, ApiError> {
-    let is_text = matches!(question.model, ModelKind::Any);
-    if !is_text || !is_foundation(question.model_id) {
+pub(super) fn respond(request: &ModelRequest<'_>) -> Result<ModelResponse, ApiError> {
+    let is_text = matches!(request.model, ModelKind::Any);
+    if !is_text || !is_foundation(request.model_id) {
         return Err(ApiError::validation(
             "The provided model doesn't support counting tokens.",
         ));
     }
-    let request: CountRequest = parse(question.body)?;
-    if request.input.converse.is_some() == request.input.invoke_model.is_some() {
+    let body: CountRequest = parse(request.body)?;
+    if body.input.converse.is_some() == body.input.invoke_model.is_some() {
         return Err(ApiError::validation(
             "input: expected one of converse and invokeModel",
         ));
     }
-    let usage = EmulatedUsage::of(question.digest, question.body.len(), "", None);
+    let usage = EmulatedUsage::of(request.digest, request.body.len(), "", None);
     Ok(ModelResponse::json(&json!({ "inputTokens": usage.input })))
 }

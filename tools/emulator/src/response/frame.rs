@@ -1,4 +1,4 @@
-//! Event-stream frames, by AWS's own encoder.
+//! Event-stream frames, encoded by AWS's own crate.
 
 use aws_smithy_eventstream::frame::write_message_to;
 use aws_smithy_types::event_stream::{Header, HeaderValue, Message};
@@ -9,28 +9,28 @@ use serde_json::Value;
 use crate::api_error::ApiError;
 
 const JSON: &str = "application/json";
-/// What paddings are cut from: Bedrock hides the length of a text behind them.
+/// Paddings are prefixes of this. Bedrock pads events to hide the length of the text.
 const PADDING: &str = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
 
-/// One frame of an answer.
+/// One frame of a response.
 #[derive(Clone, Debug)]
 pub(crate) struct EventFrame {
-    /// Its bytes on the wire.
     pub(crate) bytes: Bytes,
-    /// Whether the answer's usage is in it.
+    /// Whether it has the usage of the response.
     pub(crate) reports_usage: bool,
 }
 
-/// An event. `payload` is an object; its padding is as long as `dice` says.
-pub(crate) fn event(name: &str, mut payload: Value, dice: u64) -> Result<EventFrame, ApiError> {
+/// An event. `payload` is an object; `random` decides the length of its padding.
+pub(crate) fn event(name: &str, mut payload: Value, random: u64) -> Result<EventFrame, ApiError> {
     if let Value::Object(members) = &mut payload {
-        let length = usize::try_from(dice % 62).unwrap_or(0);
+        let length = usize::try_from(random % 62).unwrap_or(0);
         members.insert("p".to_owned(), PADDING.get(..length).unwrap_or(PADDING).into());
     }
     encode(":event-type", name, "event", &payload)
 }
 
-/// An exception in a stream whose status was 200, of a type as `throttlingException`.
+/// An exception in a stream that began with status 200. `name` is a type such as
+/// `throttlingException`.
 pub(crate) fn exception(name: &str, message: &str) -> Result<EventFrame, ApiError> {
     let mut payload = serde_json::json!({ "message": message });
     if name == "modelStreamErrorException" {

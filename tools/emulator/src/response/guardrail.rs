@@ -1,6 +1,7 @@
-//! The guardrail that a request names, checked as AWS does: in the headers of Invoke, in the body of Converse.
+//! The guardrail that a request names, validated as AWS does: in the headers of Invoke, in the body
+//! of Converse.
 //!
-//! No text is judged. A request whose last user text contains [`BLOCKED`] is one that the guardrail stops.
+//! The guardrail blocks a request if its last user text contains [`BLOCKED`], and nothing else.
 
 use hyper::header::{CONTENT_TYPE, HeaderMap};
 use serde::{Deserialize, Serialize};
@@ -9,11 +10,11 @@ use serde_json::Value;
 use crate::api_error::ApiError;
 use crate::judge::route::ApiOperation;
 
-/// What the guardrail of a test never lets through.
+/// The text that the guardrail blocks.
 pub(crate) const BLOCKED: &str = "blocked by the guardrail of this test";
-/// What it says instead.
+/// The response to a blocked request.
 pub(super) const MESSAGE: &str = "Sorry, the model cannot answer this question.";
-/// `stopReason` of what it stopped.
+/// `stopReason` of a blocked request.
 pub(super) const INTERVENED: &str = "guardrail_intervened";
 
 const IDENTIFIER_MAX_BYTES: usize = 2048;
@@ -22,16 +23,16 @@ const IDENTIFIER: &str = "x-amzn-bedrock-guardrailidentifier";
 const VERSION: &str = "x-amzn-bedrock-guardrailversion";
 const TRACE: &str = "x-amzn-bedrock-trace";
 
-/// A guardrail as a request names it.
+/// The guardrail that a request names.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct RequestGuardrail {
-    /// Its id or ARN.
+    /// Id or ARN.
     pub identifier: String,
-    /// Its version.
+    /// `DRAFT` or a number.
     pub version: String,
-    /// `enabled` and so on, in lower case.
+    /// `enabled`, `disabled` or `enabled_full`.
     pub trace: Option<String>,
-    /// Of ConverseStream.
+    /// `sync` or `async`; ConverseStream only.
     pub stream_processing_mode: Option<String>,
 }
 
@@ -45,8 +46,8 @@ struct GuardrailConfiguration {
     stream_processing_mode: Option<String>,
 }
 
-/// The guardrail of a request, for the log; `None` also where it is not as AWS wants it.
-pub(crate) fn found(operation: ApiOperation, headers: &HeaderMap, body: &[u8]) -> Option<RequestGuardrail> {
+/// The guardrail of a request, for the log. `None` also if AWS would reject it.
+pub(crate) fn find(operation: ApiOperation, headers: &HeaderMap, body: &[u8]) -> Option<RequestGuardrail> {
     #[derive(Deserialize)]
     struct Request {
         #[serde(rename = "guardrailConfig")]
@@ -106,7 +107,7 @@ pub(super) fn of_headers(headers: &HeaderMap) -> Result<Option<RequestGuardrail>
     let Some(guardrail) = named(only(headers, IDENTIFIER)?, only(headers, VERSION)?)? else {
         return Ok(None);
     };
-    // AWS takes a body without a type for JSON.
+    // AWS treats a body without a content type as JSON.
     if headers
         .get(CONTENT_TYPE)
         .is_some_and(|media| media != "application/json")
@@ -127,7 +128,7 @@ fn only(headers: &HeaderMap, name: &str) -> Result<Option<String>, ApiError> {
         .next()
         .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
     if values.next().is_some() {
-        return Err(ApiError::validation(format!("{name} is there twice")));
+        return Err(ApiError::validation(format!("{name} must not be repeated")));
     }
     Ok(first)
 }

@@ -1,4 +1,4 @@
-//! InvokeModel and InvokeModelWithResponseStream, in Anthropic's form for every model that makes text.
+//! InvokeModel and InvokeModelWithResponseStream. Every text model uses Anthropic's form.
 
 use std::borrow::Cow;
 
@@ -18,7 +18,7 @@ use crate::judge::route::ApiOperation;
 use crate::random::SplitMix;
 use crate::response::frame::{self, EventFrame};
 
-/// Request headers that come back as response headers.
+/// Request headers that Bedrock repeats in the response.
 const ECHOED: [&str; 2] = [
     "x-amzn-bedrock-performanceconfig-latency",
     "x-amzn-bedrock-service-tier",
@@ -60,10 +60,10 @@ struct InvokeBlock<'a> {
     text: Option<Cow<'a, str>>,
 }
 
-pub(super) fn answer(question: &ModelRequest<'_>) -> Result<ModelResponse, ApiError> {
-    let guardrail = guardrail::of_headers(question.headers)?;
-    let request: InvokeRequest<'_> = serde_json::from_slice(question.body).map_err(malformed)?;
-    let said = request
+pub(super) fn respond(request: &ModelRequest<'_>) -> Result<ModelResponse, ApiError> {
+    let guardrail = guardrail::of_headers(request.headers)?;
+    let body: InvokeRequest<'_> = serde_json::from_slice(request.body).map_err(malformed)?;
+    let user_text = body
         .messages
         .iter()
         .rev()
@@ -72,39 +72,34 @@ pub(super) fn answer(question: &ModelRequest<'_>) -> Result<ModelResponse, ApiEr
             InvokeContent::Text(text) => Some(text.as_ref()),
             InvokeContent::Blocks(blocks) => blocks.iter().rev().find_map(|block| block.text.as_deref()),
         });
-    if request.messages.is_empty() {
+    if body.messages.is_empty() {
         return Err(ApiError::validation("messages: at least one message is required"));
     }
-    let said = said.unwrap_or("no text");
-    let is_blocked = guardrail.is_some() && said.contains(guardrail::BLOCKED);
-    let reply = match tool_call(&request, said, question) {
+    let user_text = user_text.unwrap_or("no text");
+    let is_blocked = guardrail.is_some() && user_text.contains(guardrail::BLOCKED);
+    let reply = match tool_call(&body, user_text, request) {
         _ if is_blocked => ModelReply::Text(guardrail::MESSAGE.to_owned()),
         Some(call) => ModelReply::ToolCall(call),
-        None => ModelReply::Text(text::compose(question, said)),
+        None => ModelReply::Text(text::compose(request, user_text)),
     };
-    let usage = EmulatedUsage::of(
-        question.digest,
-        question.body.len(),
-        &reply.text(),
-        request.max_tokens,
-    );
+    let usage = EmulatedUsage::of(request.digest, request.body.len(), &reply.text(), body.max_tokens);
     let stop_reason = match reply {
         ModelReply::ToolCall(_) => "tool_use",
-        ModelReply::Text(_) if request.max_tokens == Some(usage.output) => "max_tokens",
+        ModelReply::Text(_) if body.max_tokens == Some(usage.output) => "max_tokens",
         ModelReply::Text(_) => "end_turn",
     };
-    let mut headers = echoed(question);
-    let content = match question.operation {
+    let mut headers = echoed(request);
+    let content = match request.operation {
         ApiOperation::InvokeWithResponseStream => {
             headers.push((
                 name("x-amzn-bedrock-content-type"),
                 HeaderValue::from_static("application/json"),
             ));
-            ResponseContent::Frames(stream(question, &reply, stop_reason, &usage)?)
+            ResponseContent::Frames(stream(request, &reply, stop_reason, &usage)?)
         }
         _ => {
             headers.extend(counts(&usage));
-            let mut message = message(question, &usage, usage.output);
+            let mut message = message(request, &usage, usage.output);
             message["content"] = match &reply {
                 ModelReply::Text(text) => json!([{ "type": "text", "text": text }]),
                 ModelReply::ToolCall(call) => json!([tool_use(call, &call.input)]),
@@ -124,13 +119,13 @@ pub(super) fn answer(question: &ModelRequest<'_>) -> Result<ModelResponse, ApiEr
     })
 }
 
-/// The call of a tool that the request asks for.
+/// The tool call that the request asks for.
 fn tool_call(
-    request: &InvokeRequest<'_>,
-    said: &str,
-    question: &ModelRequest<'_>,
+    body: &InvokeRequest<'_>,
+    user_text: &str,
+    request: &ModelRequest<'_>,
 ) -> Option<tools::ToolCall> {
-    let offered: Vec<OfferedTool<'_>> = request
+    let offered: Vec<OfferedTool<'_>> = body
         .tools
         .as_array()?
         .iter()
@@ -141,13 +136,13 @@ fn tool_call(
             })
         })
         .collect();
-    let choice = match request.tool_choice["type"].as_str() {
+    let choice = match body.tool_choice["type"].as_str() {
         Some("none") => return None,
         Some("any") => ToolChoice::Any,
-        Some("tool") => ToolChoice::Named(request.tool_choice["name"].as_str()?),
+        Some("tool") => ToolChoice::Named(body.tool_choice["name"].as_str()?),
         _ => ToolChoice::Auto,
     };
-    let has_result = request
+    let has_result = body
         .messages
         .last()
         .is_some_and(|message| match &message.content {
@@ -156,31 +151,31 @@ fn tool_call(
                 .iter()
                 .any(|block| block.kind.as_deref() == Some("tool_result")),
         });
-    tools::call(&offered, &choice, said, has_result, question.digest)
+    tools::call(&offered, &choice, user_text, has_result, request.digest)
 }
 
 fn tool_use(call: &tools::ToolCall, input: &Value) -> Value {
     json!({ "type": "tool_use", "id": call.id, "name": call.name, "input": input })
 }
 
-/// A vector, whose usage is in the headers and in Titan's own member.
-pub(super) fn embed(question: &ModelRequest<'_>) -> Result<ModelResponse, ApiError> {
+/// An embedding. The headers and Titan's own member report its usage.
+pub(super) fn embed(request: &ModelRequest<'_>) -> Result<ModelResponse, ApiError> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct Request<'a> {
         #[serde(borrow)]
         input_text: Cow<'a, str>,
     }
-    let request: Request<'_> = serde_json::from_slice(question.body).map_err(malformed)?;
-    let mut usage = EmulatedUsage::of(question.digest, request.input_text.len(), "", None);
+    let body: Request<'_> = serde_json::from_slice(request.body).map_err(malformed)?;
+    let mut usage = EmulatedUsage::of(request.digest, body.input_text.len(), "", None);
     (usage.output, usage.cache) = (0, CacheUsage::Unmentioned);
-    let vector: Vec<f64> = question
+    let vector: Vec<f64> = request
         .digest
         .iter()
         .map(|byte| f64::from(*byte) / 256.0)
         .collect();
     let body = json!({ "embedding": vector, "inputTextTokenCount": usage.input });
-    let mut headers = echoed(question);
+    let mut headers = echoed(request);
     headers.extend(counts(&usage));
     Ok(ModelResponse {
         headers,
@@ -189,8 +184,8 @@ pub(super) fn embed(question: &ModelRequest<'_>) -> Result<ModelResponse, ApiErr
     })
 }
 
-/// The order of documents. It is paid for by the query, whatever the count of tokens in the headers says.
-pub(super) fn rerank(question: &ModelRequest<'_>) -> Result<ModelResponse, ApiError> {
+/// Ranked documents. AWS charges for them by the query, not by the tokens in the headers.
+pub(super) fn rerank(request: &ModelRequest<'_>) -> Result<ModelResponse, ApiError> {
     #[derive(Deserialize)]
     struct Request<'a> {
         #[serde(borrow)]
@@ -198,16 +193,16 @@ pub(super) fn rerank(question: &ModelRequest<'_>) -> Result<ModelResponse, ApiEr
         #[serde(borrow)]
         documents: Vec<Cow<'a, str>>,
     }
-    let request: Request<'_> = serde_json::from_slice(question.body).map_err(malformed)?;
-    if request.query.is_empty() || request.documents.is_empty() {
+    let body: Request<'_> = serde_json::from_slice(request.body).map_err(malformed)?;
+    if body.query.is_empty() || body.documents.is_empty() {
         return Err(ApiError::validation("query and documents: Field required"));
     }
-    let mut usage = EmulatedUsage::of(question.digest, question.body.len(), "", None);
+    let mut usage = EmulatedUsage::of(request.digest, request.body.len(), "", None);
     (usage.output, usage.cache) = (0, CacheUsage::Unmentioned);
-    let results: Vec<Value> = (0..request.documents.len())
+    let results: Vec<Value> = (0..body.documents.len())
         .map(|index| json!({ "index": index, "relevance_score": 1.0 / (index + 1) as f64 }))
         .collect();
-    let mut headers = echoed(question);
+    let mut headers = echoed(request);
     headers.extend(counts(&usage));
     Ok(ModelResponse {
         headers,
@@ -226,8 +221,8 @@ fn name(name: &'static str) -> HeaderName {
     HeaderName::from_static(name)
 }
 
-fn echoed(question: &ModelRequest<'_>) -> Vec<(HeaderName, HeaderValue)> {
-    let asked = |header| Some((name(header), question.headers.get(header)?.clone()));
+fn echoed(request: &ModelRequest<'_>) -> Vec<(HeaderName, HeaderValue)> {
+    let asked = |header| Some((name(header), request.headers.get(header)?.clone()));
     ECHOED.into_iter().filter_map(asked).collect()
 }
 
@@ -262,12 +257,12 @@ fn counts(usage: &EmulatedUsage) -> Vec<(HeaderName, HeaderValue)> {
     headers
 }
 
-fn message(question: &ModelRequest<'_>, usage: &EmulatedUsage, output: u64) -> Value {
+fn message(request: &ModelRequest<'_>, usage: &EmulatedUsage, output: u64) -> Value {
     json!({
-        "id": format!("msg_bdrk_{}", hex::encode(&question.digest[..12])),
+        "id": format!("msg_bdrk_{}", hex::encode(&request.digest[..12])),
         "type": "message",
         "role": "assistant",
-        "model": question.model_id,
+        "model": request.model_id,
         "content": [],
         "stop_reason": null,
         "stop_sequence": null,
@@ -276,20 +271,20 @@ fn message(question: &ModelRequest<'_>, usage: &EmulatedUsage, output: u64) -> V
 }
 
 fn stream(
-    question: &ModelRequest<'_>,
+    request: &ModelRequest<'_>,
     reply: &ModelReply,
     stop_reason: &str,
     usage: &EmulatedUsage,
 ) -> Result<Vec<EventFrame>, ApiError> {
-    let mut dice = SplitMix::of(question.digest);
+    let mut random = SplitMix::from_digest(request.digest);
     let mut events =
-        vec![json!({ "type": "message_start", "message": message(question, usage, 1.min(usage.output)) })];
+        vec![json!({ "type": "message_start", "message": message(request, usage, 1.min(usage.output)) })];
     let block = match reply {
         ModelReply::Text(_) => json!({ "type": "text", "text": "" }),
         ModelReply::ToolCall(call) => tool_use(call, &json!({})),
     };
     events.push(json!({ "type": "content_block_start", "index": 0, "content_block": block }));
-    for piece in text::pieces(question, &reply.text()) {
+    for piece in text::pieces(request, &reply.text()) {
         let delta = match reply {
             ModelReply::Text(_) => json!({ "type": "text_delta", "text": piece }),
             ModelReply::ToolCall(_) => json!({ "type": "input_json_delta", "partial_json": piece }),
@@ -309,7 +304,7 @@ fn stream(
     let mut all = Vec::with_capacity(events.len());
     for event in events {
         let chunk = json!({ "bytes": STANDARD.encode(event.to_string()) });
-        all.push(frame::event("chunk", chunk, dice.roll())?);
+        all.push(frame::event("chunk", chunk, random.next())?);
     }
     if let Some(last) = all.last_mut() {
         last.reports_usage = true;

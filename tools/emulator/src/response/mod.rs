@@ -1,4 +1,4 @@
-//! Responses: what a region says to a request that it believes. Each is a function of the request, its pace apart.
+//! Responses to accepted requests. A response depends on nothing but its request and its pace.
 
 mod converse;
 mod count;

@@ -1,4 +1,4 @@
-//! What a response is made from.
+//! A request that was accepted.
 
 use hyper::header::HeaderMap;
 
@@ -7,7 +7,7 @@ use crate::control::pace::ResponsePace;
 use crate::judge::models::ModelKind;
 use crate::judge::route::ApiOperation;
 
-/// A request that may be answered.
+/// A request that was accepted.
 #[derive(Debug)]
 pub(crate) struct ModelRequest<'a> {
     pub(crate) operation: ApiOperation,
@@ -20,7 +20,7 @@ pub(crate) struct ModelRequest<'a> {
     pub(crate) pace: ResponsePace,
 }
 
-/// The JSON of a body in the form that Bedrock's model gives it.
+/// Parses a body whose shape Bedrock's API model defines.
 pub(super) fn parse<'a, T: serde::Deserialize<'a>>(body: &'a [u8]) -> Result<T, ApiError> {
     serde_json::from_slice(body).map_err(|error| ApiError::serialization(format!("{error}")))
 }

@@ -1,4 +1,4 @@
-//! What a region sends with status 200.
+//! A response with status 200.
 
 use bytes::Bytes;
 use hyper::header::{HeaderName, HeaderValue};
@@ -6,7 +6,7 @@ use hyper::header::{HeaderName, HeaderValue};
 use super::frame::EventFrame;
 use super::usage::EmulatedUsage;
 
-/// What is sent with status 200.
+/// A response with status 200.
 #[derive(Debug)]
 pub(crate) struct ModelResponse {
     pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
@@ -14,7 +14,7 @@ pub(crate) struct ModelResponse {
     pub(crate) usage: Option<EmulatedUsage>,
 }
 
-/// The body of an answer.
+/// The body of a response.
 #[derive(Debug)]
 pub(crate) enum ResponseContent {
     /// One JSON value.

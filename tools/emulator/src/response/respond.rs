@@ -9,30 +9,30 @@ use crate::api_error::ApiError;
 use crate::judge::models::ModelKind;
 use crate::judge::route::ApiOperation;
 
-/// Largest body of Invoke, in bytes (the shape `Body` of Bedrock's model).
+/// Largest body of Invoke, in bytes: the limit of the shape `Body` in Bedrock's API model.
 pub(super) const INVOKE_BODY_LIMIT_BYTES: usize = 25_000_000;
 
-/// Answers `question`, or says what Bedrock would find wrong with it.
-pub(crate) fn answer(question: &ModelRequest<'_>) -> Result<ModelResponse, ApiError> {
-    match (question.operation, question.model) {
+/// The response to a request, or the error that Bedrock would send.
+pub(crate) fn respond(request: &ModelRequest<'_>) -> Result<ModelResponse, ApiError> {
+    match (request.operation, request.model) {
         (ApiOperation::Converse | ApiOperation::ConverseStream, ModelKind::Any | ModelKind::Prompt) => {
-            converse::answer(question)
+            converse::respond(request)
         }
         (ApiOperation::Converse | ApiOperation::ConverseStream, _) => Err(ApiError::validation(
             "This model doesn't support the Converse API.",
         )),
         (ApiOperation::Invoke | ApiOperation::InvokeWithResponseStream, _)
-            if question.body.len() > INVOKE_BODY_LIMIT_BYTES =>
+            if request.body.len() > INVOKE_BODY_LIMIT_BYTES =>
         {
             Err(ApiError::of_status(StatusCode::PAYLOAD_TOO_LARGE))
         }
-        (ApiOperation::Invoke, ModelKind::Embedding) => invoke::embed(question),
-        (ApiOperation::Invoke, ModelKind::Rerank) => invoke::rerank(question),
+        (ApiOperation::Invoke, ModelKind::Embedding) => invoke::embed(request),
+        (ApiOperation::Invoke, ModelKind::Rerank) => invoke::rerank(request),
         (ApiOperation::InvokeWithResponseStream, ModelKind::Embedding | ModelKind::Rerank) => {
             Err(ApiError::validation("The model is unsupported for streaming."))
         }
-        (ApiOperation::Invoke | ApiOperation::InvokeWithResponseStream, _) => invoke::answer(question),
-        (ApiOperation::CountTokens, _) => count::answer(question),
+        (ApiOperation::Invoke | ApiOperation::InvokeWithResponseStream, _) => invoke::respond(request),
+        (ApiOperation::CountTokens, _) => count::respond(request),
     }
 }
 

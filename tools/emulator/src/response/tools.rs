@@ -1,10 +1,11 @@
-//! Tool calls. A request gets one when it forces one, or when its last text asks for a tool by name.
+//! Tool calls. The model calls a tool if the request forces it to, or if the last user text asks
+//! for one by name.
 
 use serde_json::{Map, Value, json};
 
-/// The words before the name of a tool that make this model call it.
-const ASKING: &str = "call the tool ";
-/// How deep values are made up for a schema, which may refer to itself. Below that everything is null.
+/// With the name of a tool after it, this text makes the model call that tool.
+const TRIGGER: &str = "call the tool ";
+/// Depth of the values generated for a schema, which may refer to itself. Deeper values are null.
 const SCHEMA_DEPTH_LIMIT: usize = 8;
 
 /// A tool that a request offers.
@@ -13,17 +14,17 @@ pub(super) struct OfferedTool<'a> {
     pub(super) schema: &'a Value,
 }
 
-/// Which tool the model has to call.
+/// Which tool the model may or must call.
 pub(super) enum ToolChoice<'a> {
-    /// It may call one.
+    /// Any tool, or none.
     Auto,
-    /// It has to call one.
+    /// At least one tool.
     Any,
-    /// It has to call this one.
+    /// This tool.
     Named(&'a str),
 }
 
-/// A call that the model makes.
+/// A tool call by the model.
 #[derive(Debug)]
 pub(super) struct ToolCall {
     pub(super) id: String,
@@ -31,14 +32,14 @@ pub(super) struct ToolCall {
     pub(super) input: Value,
 }
 
-/// What the model answers with.
+/// What the model responds with.
 pub(super) enum ModelReply {
     Text(String),
     ToolCall(ToolCall),
 }
 
 impl ModelReply {
-    /// What its tokens are counted by.
+    /// The text that the output tokens are counted from.
     pub(super) fn text(&self) -> String {
         match self {
             ModelReply::Text(text) => text.clone(),
@@ -47,17 +48,17 @@ impl ModelReply {
     }
 }
 
-/// The call that `said` and `choice` ask for, if any. `has_result`: the last message has the result of a call, which
-/// wants an answer in words.
+/// The tool call that `user_text` and `choice` ask for. `has_result`: the last message has the
+/// result of a call, so the model responds with text unless `choice` forces another call.
 pub(super) fn call(
     tools: &[OfferedTool<'_>],
     choice: &ToolChoice<'_>,
-    said: &str,
+    user_text: &str,
     has_result: bool,
     digest: &[u8; 32],
 ) -> Option<ToolCall> {
     let asked = || {
-        let asks_for = |tool: &&OfferedTool<'_>| said.contains(&format!("{ASKING}{}", tool.name));
+        let asks_for = |tool: &&OfferedTool<'_>| user_text.contains(&format!("{TRIGGER}{}", tool.name));
         tools.iter().find(asks_for)
     };
     let tool = match choice {
@@ -69,16 +70,16 @@ pub(super) fn call(
     Some(ToolCall {
         id: format!("tooluse_{}", hex::encode(&digest[..11])),
         name: tool.name.to_owned(),
-        input: made_up(tool.schema, tool.schema, SCHEMA_DEPTH_LIMIT),
+        input: generate(tool.schema, tool.schema, SCHEMA_DEPTH_LIMIT),
     })
 }
 
-/// A value that `schema` allows. `root` is what its references point into.
-fn made_up(schema: &Value, root: &Value, depth: usize) -> Value {
+/// A value that fits `schema`. `root` is the schema that its references point into.
+fn generate(schema: &Value, root: &Value, depth: usize) -> Value {
     let Some(below) = depth.checked_sub(1) else {
         return Value::Null;
     };
-    let inner = |schema| made_up(schema, root, below);
+    let inner = |schema| generate(schema, root, below);
     if let Some(reference) = schema["$ref"].as_str() {
         let pointed = reference
             .strip_prefix('#')
@@ -115,18 +116,18 @@ fn made_up(schema: &Value, root: &Value, depth: usize) -> Value {
 mod tests {
     use super::*;
 
-    fn called(choice: &ToolChoice<'_>, said: &str, has_result: bool) -> Option<String> {
+    fn called(choice: &ToolChoice<'_>, user_text: &str, has_result: bool) -> Option<String> {
         let schema = json!({});
         let tools = ["get_weather", "get_time"].map(|name| OfferedTool {
             name,
             schema: &schema,
         });
-        call(&tools, choice, said, has_result, &[7; 32]).map(|call| call.name)
+        call(&tools, choice, user_text, has_result, &[7; 32]).map(|call| call.name)
     }
 
     #[test]
-    fn a_tool_is_called_when_the_text_names_it_and_nothing_forces_another() {
-        for (choice, said, expected) in [
+    fn a_tool_is_called_if_the_text_names_it_and_no_other_is_forced() {
+        for (choice, user_text, expected) in [
             (ToolChoice::Auto, "hello", None),
             (ToolChoice::Auto, "get_time", None),
             (
@@ -140,12 +141,16 @@ mod tests {
             (ToolChoice::Named("get_time"), "hello", Some("get_time")),
             (ToolChoice::Named("unknown"), "hello", None),
         ] {
-            assert_eq!(called(&choice, said, false).as_deref(), expected, "{said}");
+            assert_eq!(
+                called(&choice, user_text, false).as_deref(),
+                expected,
+                "{user_text}"
+            );
         }
     }
 
     #[test]
-    fn a_result_is_answered_in_words_unless_a_call_is_forced() {
+    fn a_tool_result_gets_a_text_unless_a_call_is_forced() {
         assert_eq!(called(&ToolChoice::Auto, "call the tool get_time", true), None);
         assert!(called(&ToolChoice::Any, "hello", true).is_some());
     }
@@ -169,13 +174,13 @@ mod tests {
         let expected = json!({
             "city": "made up", "days": 3, "unit": "celsius", "exact": true, "places": [{ "x": 1 }], "more": [],
         });
-        assert_eq!(made_up(&schema, &schema, SCHEMA_DEPTH_LIMIT), expected);
+        assert_eq!(generate(&schema, &schema, SCHEMA_DEPTH_LIMIT), expected);
     }
 
     #[test]
-    fn a_schema_that_refers_to_itself_ends_at_the_limit() {
+    fn a_schema_that_refers_to_itself_is_cut_at_the_limit() {
         let schema = json!({ "properties": { "a": { "$ref": "#" } }, "required": ["a"] });
-        let mut made = made_up(&schema, &schema, SCHEMA_DEPTH_LIMIT);
+        let mut made = generate(&schema, &schema, SCHEMA_DEPTH_LIMIT);
         let mut levels = 0;
         while let Some(inner) = made.get("a").cloned() {
             (made, levels) = (inner, levels + 1);

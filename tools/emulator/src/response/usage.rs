@@ -1,22 +1,23 @@
-//! The tokens of an answer: made up from the request, so that every run reports the same, and different enough from
-//! request to request to test accounting.
+//! The usage of a response. It is derived from the request, so every run reports the same tokens,
+//! and varies enough between requests to test accounting.
 
 use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 
-/// Characters that one token stands for.
+/// Characters per token.
 const CHARACTERS_PER_TOKEN: u64 = 4;
-/// Latency that answers claim, in milliseconds: constant, so that equal requests get equal answers.
+/// The latency that responses report, in milliseconds. Constant, so that equal requests get equal
+/// responses.
 pub(super) const LATENCY_MS: u64 = 420;
 
-/// Tokens as Bedrock counts them: `input` is without the cached ones.
+/// Token counts of a response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EmulatedUsage {
-    /// Neither read from nor written to the cache.
+    /// Input tokens, without those read from or written to the cache.
     pub input: u64,
-    /// Of the answer.
+    /// Output tokens.
     pub output: u64,
-    /// What the prompt had to do with the cache.
+    /// Tokens read from and written to the cache.
     pub cache: CacheUsage,
 }
 
@@ -27,29 +28,29 @@ impl Serialize for EmulatedUsage {
     }
 }
 
-/// The cache's part of a usage.
+/// Cached tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CacheUsage {
-    /// The answer has no cache members.
+    /// The response does not mention the cache.
     Unmentioned,
-    /// Tokens read, and written to live for five minutes and an hour.
+    /// The response reports these counts.
     Counted {
-        /// Read.
+        /// Tokens read.
         read: u64,
-        /// Written for five minutes.
+        /// Tokens written with a lifetime of five minutes.
         write_5m: u64,
-        /// Written for an hour.
+        /// Tokens written with a lifetime of one hour.
         write_1h: u64,
     },
 }
 
 impl EmulatedUsage {
-    /// Usage of a request whose body has `body_bytes` and this digest, answered with `text`.
+    /// The usage of the response `text` to a request whose body has this digest and length.
     pub(crate) fn of(digest: &[u8; 32], body_bytes: usize, text: &str, max_tokens: Option<u64>) -> Self {
-        let dice = |at: usize| u64::from(digest[at]) << 8 | u64::from(digest[at + 1]);
+        let random = |index: usize| u64::from(digest[index]) << 8 | u64::from(digest[index + 1]);
         let characters = u64::try_from(body_bytes).unwrap_or(u64::MAX);
         let written = u64::try_from(text.len()).unwrap_or(u64::MAX);
-        let output = written.div_ceil(CHARACTERS_PER_TOKEN) + dice(2) % 50;
+        let output = written.div_ceil(CHARACTERS_PER_TOKEN) + random(2) % 50;
         let cache = match digest[0] % 5 {
             0 => CacheUsage::Unmentioned,
             1 => CacheUsage::Counted {
@@ -58,29 +59,29 @@ impl EmulatedUsage {
                 write_1h: 0,
             },
             2 => CacheUsage::Counted {
-                read: 1 + dice(4) % 5000,
+                read: 1 + random(4) % 5000,
                 write_5m: 0,
                 write_1h: 0,
             },
             3 => CacheUsage::Counted {
-                read: dice(4) % 5000,
-                write_5m: 1 + dice(6) % 3000,
+                read: random(4) % 5000,
+                write_5m: 1 + random(6) % 3000,
                 write_1h: 0,
             },
             _ => CacheUsage::Counted {
-                read: dice(4) % 5000,
-                write_5m: dice(6) % 3000,
-                write_1h: 1 + dice(8) % 2000,
+                read: random(4) % 5000,
+                write_5m: random(6) % 3000,
+                write_1h: 1 + random(8) % 2000,
             },
         };
         Self {
-            input: characters.div_ceil(CHARACTERS_PER_TOKEN) + dice(10) % 100,
+            input: characters.div_ceil(CHARACTERS_PER_TOKEN) + random(10) % 100,
             output: max_tokens.map_or(output, |most| output.min(most)),
             cache,
         }
     }
 
-    /// Read and written.
+    /// Tokens read from and written to the cache.
     pub(crate) fn cached(&self) -> (u64, u64) {
         match self.cache {
             CacheUsage::Unmentioned => (0, 0),
@@ -92,8 +93,8 @@ impl EmulatedUsage {
         }
     }
 
-    /// Converse's `usage`, with the members that the service sends besides those of its model.
-    pub fn converse(&self) -> Value {
+    /// Converse's `usage`, with the undocumented members that the service also sends.
+    pub(crate) fn converse(&self) -> Value {
         let (read, write) = self.cached();
         let mut usage = json!({
             "inputTokens": self.input,
@@ -121,7 +122,8 @@ impl EmulatedUsage {
         usage
     }
 
-    /// `usage` in Anthropic's form, with `output` instead of the own one (`message_start` has another).
+    /// `usage` in Anthropic's form. `output` replaces its output tokens, since `message_start`
+    /// reports fewer.
     pub(crate) fn anthropic(&self, output: u64) -> Value {
         let mut usage = json!({ "input_tokens": self.input, "output_tokens": output });
         if let CacheUsage::Counted {
@@ -138,7 +140,7 @@ impl EmulatedUsage {
         usage
     }
 
-    /// `amazon-bedrock-invocationMetrics` of a stream's last event.
+    /// `amazon-bedrock-invocationMetrics` in the last event of a stream.
     pub(crate) fn invocation_metrics(&self) -> Value {
         let mut metrics = json!({
             "inputTokenCount": self.input,

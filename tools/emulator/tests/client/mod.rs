@@ -1,4 +1,4 @@
-//! A client that signs with `aws-sigv4` and speaks HTTP/2 only.
+//! An HTTP/2 client that signs with `aws-sigv4`.
 
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -30,9 +30,9 @@ pub(crate) struct SigningClient {
     sender: SendRequest<Full<Bytes>>,
     region: String,
     authority: String,
-    /// Whether the body is changed after it was signed.
+    /// Changes the body after signing it.
     pub(crate) tamper: bool,
-    /// A header that is not signed.
+    /// A header to add unsigned.
     pub(crate) extra_header: Option<(&'static str, &'static str)>,
 }
 
@@ -48,7 +48,7 @@ impl SigningClient {
         .await
     }
 
-    /// Over TLS, trusting the emulator's CA, as Bedrock's own host.
+    /// Over TLS to Bedrock's host name, trusting the emulator's CA.
     pub(crate) async fn http2_over_tls(emulator: &Emulator, region: &str) -> Self {
         let mut roots = RootCertStore::empty();
         roots
@@ -90,7 +90,7 @@ impl SigningClient {
         }
     }
 
-    /// Status and body of a Converse request.
+    /// Sends a Converse request, and returns the status and body of the response.
     pub(crate) async fn converse(&mut self, text: &str) -> (StatusCode, String) {
         let response = self.send("converse", text).await.unwrap();
         let status = response.status();
@@ -98,7 +98,7 @@ impl SigningClient {
         (status, String::from_utf8(body.into()).unwrap())
     }
 
-    /// A request of `operation`, signed now.
+    /// Sends a request, signed now.
     pub(crate) async fn send(&mut self, operation: &str, text: &str) -> hyper::Result<Response<Incoming>> {
         let uri = format!(
             "http://{}/model/{}/{operation}",

@@ -1,4 +1,4 @@
-//! Requests signed by `aws-sigv4` and then spoilt in one place each.
+//! Requests signed by `aws-sigv4`, each then changed in one place.
 
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -87,7 +87,7 @@ impl SignedRequest {
 
     fn judge(&self) -> Result<Proof, &'static str> {
         let digest = hex::encode(Sha256::digest(&self.body));
-        let offered = RawRequest {
+        let raw = RawRequest {
             method: "POST",
             target: &self.target,
             headers: &self.headers,
@@ -95,7 +95,7 @@ impl SignedRequest {
             body_sha256: &digest,
         };
         let now = UNIX_EPOCH + Duration::from_secs(NOW_SECONDS);
-        verify(&keyring(), "us-west-2", now, &offered).map_err(|refusal| refusal.reason)
+        verify(&keyring(), "us-west-2", now, &raw).map_err(|refusal| refusal.reason)
     }
 
     fn replace_in_authorization(&mut self, from: &str, to: &str) {
@@ -105,16 +105,16 @@ impl SignedRequest {
 }
 
 #[test]
-fn a_right_signature_is_believed() {
+fn a_valid_signature_is_accepted() {
     assert_eq!(SignedRequest::new().sign().judge(), Ok(Proof::Signature));
 }
 
 #[test]
-fn the_host_of_http2_is_its_authority() {
+fn over_http2_the_host_is_the_authority() {
     let mut request = SignedRequest::new().sign();
     let host = request.headers.remove("host").unwrap();
     let digest = hex::encode(Sha256::digest(&request.body));
-    let offered = RawRequest {
+    let raw = RawRequest {
         method: "POST",
         target: &request.target,
         headers: &request.headers,
@@ -123,13 +123,13 @@ fn the_host_of_http2_is_its_authority() {
     };
     let now = UNIX_EPOCH + Duration::from_secs(NOW_SECONDS);
     assert_eq!(
-        verify(&keyring(), "us-west-2", now, &offered).unwrap(),
+        verify(&keyring(), "us-west-2", now, &raw).unwrap(),
         Proof::Signature
     );
 }
 
 #[test]
-fn another_path_spelling_header_or_body_breaks_the_signature() {
+fn a_changed_path_spelling_header_or_body_breaks_the_signature() {
     let mut request = SignedRequest::new().sign();
     request.target = request.target.replace("%3A", ":");
     assert_eq!(request.judge(), Err("wrong signature"));
@@ -150,7 +150,7 @@ fn another_path_spelling_header_or_body_breaks_the_signature() {
 }
 
 #[test]
-fn another_secret_region_service_or_key_id_is_refused() {
+fn a_wrong_secret_region_service_or_key_id_is_refused() {
     let request = |change: fn(&mut SignedRequest)| {
         let mut request = SignedRequest::new();
         change(&mut request);
@@ -163,7 +163,7 @@ fn another_secret_region_service_or_key_id_is_refused() {
 }
 
 #[test]
-fn the_clock_may_be_off_by_five_minutes_and_no_more() {
+fn clocks_may_differ_by_five_minutes_and_no_more() {
     let at = |signed_at| {
         let mut request = SignedRequest::new();
         request.signed_at = signed_at;
@@ -176,7 +176,7 @@ fn the_clock_may_be_off_by_five_minutes_and_no_more() {
 }
 
 #[test]
-fn the_scope_is_of_the_dates_day() {
+fn the_scope_has_the_day_of_the_date_header() {
     let mut request = SignedRequest::new().sign();
     let date = request.headers["x-amz-date"].to_str().unwrap()[..8].to_owned();
     request.replace_in_authorization(&date, "20200101");
@@ -184,7 +184,7 @@ fn the_scope_is_of_the_dates_day() {
 }
 
 #[test]
-fn the_token_of_temporary_credentials_must_be_there_right_and_signed() {
+fn the_token_of_temporary_credentials_must_be_present_correct_and_signed() {
     let with = |token| {
         let mut request = SignedRequest::new();
         (request.id, request.token) = ("ASIATOKEN", token);
@@ -219,7 +219,7 @@ fn host_and_every_x_amz_header_must_be_signed() {
 }
 
 #[test]
-fn signed_headers_are_sorted_and_each_named_once() {
+fn signed_headers_must_be_sorted_and_unique() {
     let mut request = SignedRequest::new().sign();
     request.replace_in_authorization("content-type;host", "host;content-type");
     assert_eq!(request.judge(), Err("signed headers not in order"));
@@ -230,7 +230,7 @@ fn signed_headers_are_sorted_and_each_named_once() {
 }
 
 #[test]
-fn a_stated_digest_must_be_the_bodys() {
+fn a_digest_header_must_match_the_body() {
     let mut request = SignedRequest::new();
     request.headers.insert(
         "x-amz-content-sha256",
@@ -240,7 +240,7 @@ fn a_stated_digest_must_be_the_bodys() {
 }
 
 #[test]
-fn authorization_must_be_one_complete_header() {
+fn the_authorization_must_be_one_complete_header() {
     let mut request = SignedRequest::new();
     assert_eq!(request.judge(), Err("no authorization"));
     for value in [
@@ -262,7 +262,7 @@ fn authorization_must_be_one_complete_header() {
 }
 
 #[test]
-fn known_api_keys_are_believed_and_others_are_not() {
+fn only_known_api_keys_are_accepted() {
     let mut request = SignedRequest::new();
     let mut with = |value: &'static str| {
         request
@@ -277,7 +277,7 @@ fn known_api_keys_are_believed_and_others_are_not() {
 }
 
 #[test]
-fn what_is_logged_has_the_scope_and_no_signature() {
+fn the_logged_authorization_has_the_scope_but_no_signature() {
     let value =
         "AWS4-HMAC-SHA256 Credential=A/20260101/r/bedrock/aws4_request, SignedHeaders=host, Signature=abc";
     let redacted = redact(value);
@@ -292,14 +292,14 @@ fn what_is_logged_has_the_scope_and_no_signature() {
 
 proptest! {
     #[test]
-    fn no_authorization_header_brings_it_down(value in "(AWS4-HMAC-SHA256 )?[ -~]{0,120}") {
+    fn no_authorization_header_causes_a_panic(value in "(AWS4-HMAC-SHA256 )?[ -~]{0,120}") {
         let mut request = SignedRequest::new();
         request.headers.insert("authorization", value.parse().unwrap());
         prop_assert!(request.judge().is_err());
     }
 
     #[test]
-    fn no_date_or_scope_brings_it_down(date in "[ -~]{0,20}", scope in "[0-9A-Za-z/]{0,40}") {
+    fn no_date_or_scope_causes_a_panic(date in "[ -~]{0,20}", scope in "[0-9A-Za-z/]{0,40}") {
         let mut request = SignedRequest::new().sign();
         request.headers.insert("x-amz-date", date.parse().unwrap());
         request.replace_in_authorization("AKIDPLAIN/", &format!("AKIDPLAIN/{scope}"));

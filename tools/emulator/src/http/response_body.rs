@@ -1,4 +1,4 @@
-//! Response bodies: one piece, or steps that send, wait, break off or fall silent.
+//! Response bodies: whole, or as steps that send, wait, break off or fall silent.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -11,26 +11,27 @@ use bytes::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use crate::http::reset::ResetHandle;
+use super::reset::ResetHandle;
+use crate::log::entry::{Ended, unix_ms};
 use crate::log::recording::Recording;
-use crate::log::request_log::{Ended, unix_ms};
+use crate::response::frame::EventFrame;
 
-/// Time for what was sent before a break to leave: a reset throws away what has not. As much again for each
-/// [`BREAK_UNIT_BYTES`] of it.
-const BEFORE_BREAK: Duration = Duration::from_millis(100);
-/// As a slow machine takes in that time, besides all else that it does.
+/// Time before a break for sent bytes to reach the client, since a reset discards those that have
+/// not. Again for every [`BREAK_UNIT_BYTES`].
+const BREAK_DELAY: Duration = Duration::from_millis(100);
+/// What a slow, busy machine receives in [`BREAK_DELAY`].
 const BREAK_UNIT_BYTES: usize = 256 * 1024;
 
 /// One step of a body.
 #[derive(Debug)]
-pub(crate) enum BodyStep {
+pub(super) enum BodyStep {
     /// Sends a frame.
-    Frame(crate::response::frame::EventFrame),
-    /// Waits this long.
+    Frame(EventFrame),
+    /// Waits.
     Wait(Duration),
     /// Breaks off.
     Break,
-    /// Sends nothing any more, and does not end.
+    /// Sends nothing more and does not end.
     Silence,
 }
 
@@ -39,22 +40,22 @@ pub(crate) enum BodyStep {
 pub(crate) struct ResponseBody {
     steps: VecDeque<BodyStep>,
     sent_bytes: usize,
-    /// Known only for bodies in one piece.
+    /// The length of a whole body.
     length: Option<u64>,
     pause: Option<Pin<Box<Sleep>>>,
-    exchange: Box<Recording>,
-    /// Set for HTTP/1.1, where a stream is broken with its connection.
-    breaker: Option<Arc<ResetHandle>>,
+    recording: Box<Recording>,
+    /// Set for HTTP/1.1, where breaking off a response resets the connection.
+    reset: Option<Arc<ResetHandle>>,
 }
 
 impl ResponseBody {
-    /// A body in one piece, which reports the usage that the entry has.
-    pub(crate) fn whole(bytes: Bytes, mut exchange: Box<Recording>) -> Self {
+    /// A whole body. It reports the usage in the log entry, if any.
+    pub(super) fn whole(bytes: Bytes, mut recording: Box<Recording>) -> Self {
         let length = u64::try_from(bytes.len()).ok();
         if bytes.is_empty() {
-            exchange.end(Ended::Complete);
+            recording.end(Ended::Complete);
         }
-        let frame = crate::response::frame::EventFrame {
+        let frame = EventFrame {
             bytes,
             reports_usage: true,
         };
@@ -63,24 +64,24 @@ impl ResponseBody {
             sent_bytes: 0,
             length,
             pause: None,
-            exchange,
-            breaker: None,
+            recording,
+            reset: None,
         }
     }
 
     /// A body in steps.
-    pub(crate) fn steps(
+    pub(super) fn steps(
         steps: VecDeque<BodyStep>,
-        exchange: Box<Recording>,
-        breaker: Option<Arc<ResetHandle>>,
+        recording: Box<Recording>,
+        reset: Option<Arc<ResetHandle>>,
     ) -> Self {
         Self {
             steps,
             sent_bytes: 0,
             length: None,
             pause: None,
-            exchange,
-            breaker,
+            recording,
+            reset,
         }
     }
 
@@ -88,14 +89,13 @@ impl ResponseBody {
         self.pause = Some(Box::pin(sleep_until(Instant::now() + time)));
     }
 
-    fn send(&mut self, frame: crate::response::frame::EventFrame) -> Bytes {
-        let entry = &mut self.exchange.entry;
+    fn send(&mut self, frame: EventFrame) -> Bytes {
+        let entry = &mut self.recording.entry;
         entry.usage_reported |= frame.reports_usage && entry.usage.is_some();
-        if self.length.is_none() {
-            entry.frames_unix_ms.push(unix_ms());
-        }
         if self.length.is_some() {
-            self.exchange.end(Ended::Complete);
+            self.recording.end(Ended::Complete);
+        } else {
+            entry.frames_unix_ms.push(unix_ms());
         }
         self.sent_bytes = self.sent_bytes.saturating_add(frame.bytes.len());
         frame.bytes
@@ -137,22 +137,22 @@ impl Body for ResponseBody {
                     self.steps.push_front(BodyStep::Silence);
                     return Poll::Pending;
                 }
-                Some(BodyStep::Break) if self.exchange.entry.ended != Ended::Fault => {
-                    // Marked first, so that the pause does not come twice.
-                    self.exchange.entry.ended = Ended::Fault;
+                Some(BodyStep::Break) if self.recording.entry.ended != Ended::Fault => {
+                    // Recorded first, so that the next poll does not wait again.
+                    self.recording.entry.ended = Ended::Fault;
                     self.steps.push_front(BodyStep::Break);
                     let units = u32::try_from(self.sent_bytes / BREAK_UNIT_BYTES).unwrap_or(u32::MAX);
-                    self.wait(BEFORE_BREAK.saturating_mul(units.saturating_add(1)));
+                    self.wait(BREAK_DELAY.saturating_mul(units.saturating_add(1)));
                 }
                 Some(BodyStep::Break) => {
-                    self.exchange.end(Ended::Fault);
-                    if let Some(breaker) = &self.breaker {
-                        breaker.reset();
+                    self.recording.end(Ended::Fault);
+                    if let Some(reset) = &self.reset {
+                        reset.reset();
                     }
                     return Poll::Ready(Some(Err(BrokenOff)));
                 }
                 None => {
-                    self.exchange.end(Ended::Complete);
+                    self.recording.end(Ended::Complete);
                     return Poll::Ready(None);
                 }
             }
