@@ -4,8 +4,9 @@ CONFIG      ?= config.yaml
 PORT        ?= 4000
 TLS_PORT    ?= 4443
 BEDROCK     ?= auto
-# Protections that do not work here, accepted by name; and 1 to start without unsupported deployments.
+# Names of protections that do not work here and that you accept.
 ACCEPT_UNPROTECTED    ?=
+# 1 to start without unsupported deployments.
 LEAVE_OUT_UNSUPPORTED ?=
 PYTHON      ?= python3
 PYTEST_ARGS ?=
