@@ -11,8 +11,8 @@ async def main():
         "bedrock-runtime", endpoint_url="http://localhost:4000/bedrock"
     ) as client:
         messages = [{"role": "user", "content": [{"text": "Hello"}]}]
-        answer = await client.converse_stream(modelId="my-bedrock-model", messages=messages)
-        async for event in answer["stream"]:
+        response = await client.converse_stream(modelId="my-bedrock-model", messages=messages)
+        async for event in response["stream"]:
             print(event.get("contentBlockDelta", {}).get("delta", {}).get("text", ""), end="")
 
 

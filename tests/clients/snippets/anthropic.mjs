@@ -7,8 +7,8 @@ const client = new AnthropicBedrock({
 });
 const input = { model: "my-bedrock-model", max_tokens: 100, messages: [{ role: "user", content: "Hello" }] };
 
-const answer = await client.messages.create(input);
-console.log(answer.content[0].text);
+const response = await client.messages.create(input);
+console.log(response.content[0].text);
 
 const stream = client.messages.stream(input).on("text", (text) => process.stdout.write(text));
 await stream.finalMessage();

@@ -7,8 +7,8 @@ client = AnthropicBedrock(
 )
 messages = [{"role": "user", "content": "Hello"}]
 
-answer = client.messages.create(model="my-bedrock-model", max_tokens=100, messages=messages)
-print(answer.content[0].text)
+response = client.messages.create(model="my-bedrock-model", max_tokens=100, messages=messages)
+print(response.content[0].text)
 
 with client.messages.stream(model="my-bedrock-model", max_tokens=100, messages=messages) as stream:
     for text in stream.text_stream:

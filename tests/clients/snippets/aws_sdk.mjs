@@ -7,8 +7,8 @@ const client = new BedrockRuntimeClient({
 });
 const input = { modelId: "my-bedrock-model", messages: [{ role: "user", content: [{ text: "Hello" }] }] };
 
-const answer = await client.send(new ConverseCommand(input));
-console.log(answer.output.message.content[0].text);
+const response = await client.send(new ConverseCommand(input));
+console.log(response.output.message.content[0].text);
 
 const { stream } = await client.send(new ConverseStreamCommand(input));
 for await (const event of stream) process.stdout.write(event.contentBlockDelta?.delta.text ?? "");

@@ -9,23 +9,23 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .content(ContentBlock::Text("Hello".into()))
         .build()?;
 
-    let answer = client
+    let response = client
         .converse()
         .model_id("my-bedrock-model")
         .messages(hello.clone())
         .send()
         .await?;
-    if let Some(Ok(message)) = answer.output().map(|output| output.as_message()) {
+    if let Some(Ok(message)) = response.output().map(|output| output.as_message()) {
         println!("{:?}", message.content());
     }
 
-    let mut answer = client
+    let mut response = client
         .converse_stream()
         .model_id("my-bedrock-model")
         .messages(hello)
         .send()
         .await?;
-    while let Some(event) = answer.stream.recv().await? {
+    while let Some(event) = response.stream.recv().await? {
         if let ConverseStreamOutput::ContentBlockDelta(event) = event
             && let Some(Ok(text)) = event.delta().map(|delta| delta.as_text())
         {

@@ -9,8 +9,8 @@ client = boto3.client(
 )
 messages = [{"role": "user", "content": [{"text": "Hello"}]}]
 
-answer = client.converse(modelId="my-bedrock-model", messages=messages)
-print(answer["output"]["message"]["content"][0]["text"])
+response = client.converse(modelId="my-bedrock-model", messages=messages)
+print(response["output"]["message"]["content"][0]["text"])
 
 for event in client.converse_stream(modelId="my-bedrock-model", messages=messages)["stream"]:
     print(event.get("contentBlockDelta", {}).get("delta", {}).get("text", ""), end="")

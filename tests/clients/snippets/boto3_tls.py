@@ -6,5 +6,5 @@ client = boto3.client(
     region_name="us-west-2",
 )
 messages = [{"role": "user", "content": [{"text": "Hello"}]}]
-answer = client.converse(modelId="my-bedrock-model", messages=messages)
-print(answer["output"]["message"]["content"][0]["text"])
+response = client.converse(modelId="my-bedrock-model", messages=messages)
+print(response["output"]["message"]["content"][0]["text"])

@@ -2,8 +2,8 @@ from haystack.dataclasses import ChatMessage
 from haystack_integrations.components.generators.amazon_bedrock import AmazonBedrockChatGenerator
 
 generator = AmazonBedrockChatGenerator(model="my-bedrock-model")
-answer = generator.run([ChatMessage.from_user("Hello")])
-print(answer["replies"][0].text)
+response = generator.run([ChatMessage.from_user("Hello")])
+print(response["replies"][0].text)
 
 generator.run(
     [ChatMessage.from_user("Hello")],

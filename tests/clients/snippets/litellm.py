@@ -8,8 +8,8 @@ gateway = {
 }
 messages = [{"role": "user", "content": "Hello"}]
 
-answer = litellm.completion(model="bedrock/converse/my-bedrock-model", messages=messages, **gateway)
-print(answer.choices[0].message.content)
+response = litellm.completion(model="bedrock/converse/my-bedrock-model", messages=messages, **gateway)
+print(response.choices[0].message.content)
 
 for chunk in litellm.completion(
     model="bedrock/invoke/us.anthropic.claude-sonnet-4-5-20250929-v1:0",

@@ -11,6 +11,6 @@ provider = BedrockProvider(
 agent = Agent(BedrockConverseModel("my-bedrock-model", provider=provider))
 print(agent.run_sync("Hello").output)
 
-with agent.run_stream_sync("Hello") as answer:
-    for text in answer.stream_text(delta=True):
+with agent.run_stream_sync("Hello") as response:
+    for text in response.stream_text(delta=True):
         print(text, end="")
