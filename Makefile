@@ -66,6 +66,9 @@ lint: $(STAMP) $(TOOLS) ## Formatting, lints, documentation, dependencies, spell
 	@echo "==> shellcheck"
 	@git grep -lE '^#!/bin/(ba)?sh' -- ':!*.md' ':!*.py' | xargs $(VENV)/bin/shellcheck
 	@git ls-files '*.sh' | xargs $(VENV)/bin/shellcheck --shell=sh
+	@echo "==> ruff"
+	@$(VENV)/bin/ruff format --check --quiet
+	@$(VENV)/bin/ruff check --quiet
 	@echo "==> links and paths in the documents"
 	@$(VENV)/bin/python tools/lint/documents.py
 	@echo "==> pytest tools/lint"

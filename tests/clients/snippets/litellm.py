@@ -8,7 +8,9 @@ gateway = {
 }
 messages = [{"role": "user", "content": "Hello"}]
 
-response = litellm.completion(model="bedrock/converse/my-bedrock-model", messages=messages, **gateway)
+response = litellm.completion(
+    model="bedrock/converse/my-bedrock-model", messages=messages, **gateway
+)
 print(response.choices[0].message.content)
 
 for chunk in litellm.completion(
