@@ -18,9 +18,9 @@ Control API (JSON):
   POST   /faults  {\"kind\":\"status\",\"status\":429,\"count\":3,\"match\":{\"region\":\"us-west-2\"}}
          kind:    status refused blackhole reset reset_after_request_headers cut exception slow silent_start
                   corrupt_frame stall hang
-         match:   region access_key_id model operation (optional)
-         count:   hits that many requests; rate: hits that share of the requests (both optional)
-         and after_events, delay_ms, error_type, message for the kinds that use them
+         match:   region access_key_id model operation, all optional
+         count:   the number of requests to hit; or rate: the share of requests to hit
+         after_events, delay_ms, error_type, message: for the kinds that use them
   GET    /faults, DELETE /faults[?id=N][&region=NAME]
   POST   /pace    {\"pace\":{\"events\":20,\"interval_ms\":50,\"response_bytes\":10000,\"latency_ms\":5},\"match\":{}}
   DELETE /pace
@@ -29,7 +29,6 @@ Control API (JSON):
 
 SIGTERM and SIGINT stop the emulator with exit code 0.";
 
-/// Fake Bedrock regions that verify every signature.
 #[derive(Parser)]
 #[command(name = "bedrock-emulator", version, about, after_help = DETAILS)]
 pub(crate) struct EmulatorArguments {

@@ -126,6 +126,8 @@ fn find_arn(arn: &str, region: &str, extra: &[String]) -> Option<ModelKind> {
 
 #[cfg(test)]
 mod tests {
+    use envoy_bedrock::bedrock::model_id;
+
     use super::*;
 
     #[test]
@@ -193,5 +195,20 @@ mod tests {
     fn an_extra_id_that_is_built_in_keeps_its_kind() {
         let extra = vec!["amazon.titan-embed-text-v2:0".to_owned()];
         assert_eq!(find(&extra[0], "us-west-2", &extra), Some(ModelKind::Embedding));
+    }
+
+    /// The filter has a list of its own, so a geography that only one of them knows is noticed.
+    #[test]
+    fn the_filter_knows_the_same_geographies_and_foundation_models() {
+        assert_eq!(GEOGRAPHIES, model_id::GEOGRAPHIES);
+        for base in BASE_MODELS {
+            assert_eq!(model_id::without_geography(base), None, "{base}");
+            assert!(is_foundation(base), "{base}");
+            for geography in GEOGRAPHIES {
+                let profile = format!("{geography}.{base}");
+                assert_eq!(model_id::without_geography(&profile), Some(*base), "{profile}");
+                assert!(!is_foundation(&profile), "{profile}");
+            }
+        }
     }
 }
