@@ -3,6 +3,8 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 
+use proxy_wasm::types::MetricType;
+
 use super::host;
 use crate::contract::names::PROPERTY_ROW;
 use crate::records::history;
@@ -72,9 +74,9 @@ impl Registry for Stats {
             return known;
         }
         let kind = match kind {
-            MetricKind::Counter => 0,
-            MetricKind::Gauge => 1,
-            MetricKind::Histogram => 2,
+            MetricKind::Counter => MetricType::Counter,
+            MetricKind::Gauge => MetricType::Gauge,
+            MetricKind::Histogram => MetricType::Histogram,
         };
         let id = host::define_metric(kind, name);
         if let Err(error) = id {

@@ -1,6 +1,8 @@
-//! Envoy's log as the sink of the `log` crate. The SDK's own logger panics when a line cannot be written.
+//! Envoy's log as the sink of the `log` crate. The logger of the `proxy-wasm` crate panics when a
+//! line cannot be written.
 
 use log::{Level, LevelFilter, Log, Metadata, Record};
+use proxy_wasm::types::LogLevel;
 
 use super::host;
 
@@ -13,11 +15,11 @@ impl Log for EnvoyLog {
 
     fn log(&self, record: &Record<'_>) {
         let level = match record.level() {
-            Level::Trace => 0,
-            Level::Debug => 1,
-            Level::Info => 2,
-            Level::Warn => 3,
-            Level::Error => 4,
+            Level::Trace => LogLevel::Trace,
+            Level::Debug => LogLevel::Debug,
+            Level::Info => LogLevel::Info,
+            Level::Warn => LogLevel::Warn,
+            Level::Error => LogLevel::Error,
         };
         host::log(level, &record.args().to_string());
     }
@@ -25,9 +27,11 @@ impl Log for EnvoyLog {
     fn flush(&self) {}
 }
 
-/// Sends the log to Envoy, and the message of a panic, if there ever is one, before the VM traps.
+/// Sends log lines to Envoy, and the message of a panic before the VM traps.
 pub(super) fn install() {
     let _already = log::set_logger(&EnvoyLog);
     log::set_max_level(LevelFilter::Info);
-    std::panic::set_hook(Box::new(|panic| host::log(5, &panic.to_string())));
+    std::panic::set_hook(Box::new(|panic| {
+        host::log(LogLevel::Critical, &panic.to_string());
+    }));
 }

@@ -1,31 +1,22 @@
-//! The filter inside Envoy: gathers what the core wants to know, asks it, and does what it says. Nothing is decided
-//! here. Both roles run in one VM per worker thread, so a plan made by the gateway is at hand for the signer.
+//! The filter inside Envoy: it gathers what the core needs, calls the core and applies the result.
+//! It decides nothing. Both roles run in one VM per worker thread, so the signer finds the plan
+//! that the gateway made.
 //!
-//! [`exports`] is what Envoy calls and [`host`] is what it offers. The stock SDK is not used: it panics when a host call
-//! fails, and it exports every callback of the ABI, each of which Envoy then makes for each stream of both roles. Half
-//! of the filter's cost was in callbacks that did nothing (`make bench`).
+//! The `proxy-wasm` crate dispatches Envoy's callbacks to [`contexts`]. All host calls go through
+//! [`host`].
 
 mod body;
 mod books;
-mod exports;
+mod contexts;
 mod gateway;
 mod host;
 mod logger;
 mod plans;
 mod refusal;
 mod reply;
-mod root;
+mod role;
 mod signer;
 mod ticker;
 mod unconfigured;
-mod vm;
 
-/// What Envoy does after a callback.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u32)]
-enum Action {
-    /// Goes on with the next filter.
-    Continue = 0,
-    /// Waits: for more of the body, which it buffers, or for the end of a stream that was answered.
-    Pause = 1,
-}
+use proxy_wasm::types::Action;

@@ -1,4 +1,4 @@
-//! A stream of a plugin that has no configuration: refused.
+//! A stream of a plugin that has not accepted a configuration. It is refused.
 
 use super::refusal::{Refusal, Upload};
 use super::{Action, host};
@@ -23,7 +23,7 @@ impl Unconfigured {
         let reply = Reject::Host.reply();
         let now = now();
         let upload = Upload {
-            // Without a configuration nobody has a key, and there is no body limit.
+            // Without a configuration there are no keys and no body limit.
             drain: Drain::begin(Uploader::Unknown, 0, None, now, now),
             buffered: 0,
             root_id: self.root_id,
