@@ -112,15 +112,15 @@ def test_clients_do_not_notice_a_failing_region(control, bedrock, region, fault)
 
 
 def test_a_request_with_a_wrong_key_does_not_reach_bedrock(control, bedrock):
-    stranger = boto3.client(
+    other = boto3.client(
         "bedrock-runtime",
         endpoint_url="http://127.0.0.1:4000/bedrock",
         region_name="us-west-2",
         aws_access_key_id="sk-wrong",
         aws_secret_access_key="any",
     )
-    with pytest.raises(stranger.exceptions.ClientError) as refused:
-        converse(stranger)
+    with pytest.raises(other.exceptions.ClientError) as refused:
+        converse(other)
     assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == 401
     assert control.log() == []
     assert converse(bedrock)["output"]

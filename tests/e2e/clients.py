@@ -14,6 +14,8 @@ from botocore.config import Config
 from gateway import KEY
 
 CURL_SECONDS = 30
+# The body of a CountTokens request.
+COUNT_TOKENS = b'{"input":{"converse":{"messages":[]}}}'
 
 
 def messages(text: str) -> list:
@@ -23,10 +25,6 @@ def messages(text: str) -> list:
 def question(text: str, **more) -> bytes:
     """The body of a Converse request."""
     return json.dumps({"messages": messages(text), **more}).encode()
-
-
-# The body of a CountTokens request.
-COUNT_TOKENS = b'{"input":{"converse":{"messages":[]}}}'
 
 
 def anthropic(text: str) -> bytes:

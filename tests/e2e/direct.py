@@ -11,12 +11,23 @@ import botocore.exceptions
 import pytest
 from botocore.config import Config
 
-from clients import Response, messages, question
+from clients import Response, messages, question, text_of
 from deployments import CLAUDE, WEST
 from emulator import DEMO_ACCESS_KEY_ID, DEMO_SECRET_ACCESS_KEY
 from gateway import TEMPORARY_KEY_ID, TEMPORARY_SECRET
 
 CREDENTIALS = botocore.credentials.Credentials(DEMO_ACCESS_KEY_ID, DEMO_SECRET_ACCESS_KEY)
+# Bedrock's error type of each status.
+ERROR_TYPES = {
+    400: "ValidationException",
+    403: "AccessDeniedException",
+    404: "ResourceNotFoundException",
+    408: "ModelTimeoutException",
+    424: "ModelErrorException",
+    429: "ThrottlingException",
+    500: "InternalServerException",
+    503: "ServiceUnavailableException",
+}
 # These need the session token `gateway.SESSION_TOKEN`.
 TEMPORARY = {"aws_access_key_id": TEMPORARY_KEY_ID, "aws_secret_access_key": TEMPORARY_SECRET}
 
@@ -60,15 +71,19 @@ def converse(emulator, text="hello", model=CLAUDE, **options):
     return client(emulator, **options).converse(modelId=model, messages=messages(text))
 
 
+def converse_text(emulator, text="hello", model=CLAUDE, **options) -> str:
+    return text_of(converse(emulator, text, model, **options))
+
+
 def stream(emulator, text="hello", model=CLAUDE, **options):
     response = client(emulator, **options).converse_stream(modelId=model, messages=messages(text))
     return response["stream"]
 
 
-def error_of(call) -> tuple:
-    """The (code, status, message) of the error that `call` raises."""
+def error_of(call, *arguments, **options) -> tuple:
+    """The (code, status, message) of the error that `call` raises with these arguments."""
     with pytest.raises(botocore.exceptions.ClientError) as caught:
-        call()
+        call(*arguments, **options)
     error = caught.value.response
     return (
         error["Error"]["Code"],

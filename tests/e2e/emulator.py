@@ -126,9 +126,8 @@ class Emulator:
             "delay_ms": delay_ms,
             "match": match,
         }
-        return self._call(
-            "POST", "/faults", {name: value for name, value in fault.items() if value is not None}
-        )["id"]
+        fault = {name: value for name, value in fault.items() if value is not None}
+        return self._call("POST", "/faults", fault)["id"]
 
     def faults(self) -> list:
         return self._call("GET", "/faults")

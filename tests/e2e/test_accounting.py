@@ -125,7 +125,7 @@ def a_row_names_another_region(story):
 
 
 def a_row_has_another_tag(story):
-    reported_row(story)["request_tags"] = ["nobody"]
+    reported_row(story)["request_tags"] = ["another"]
 
 
 def an_estimate_is_zero(story):

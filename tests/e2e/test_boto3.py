@@ -7,6 +7,7 @@ import botocore.exceptions
 import pytest
 from botocore.config import Config
 
+import direct
 from clients import anthropic, boto, messages, post, streamed_text, text_of
 from deployments import CLAUDE, EAST, PROFILE, WEST, Parameters
 from gateway import KEY, Gateway, config
@@ -69,9 +70,8 @@ def test_counting_tokens_for_a_profile_of_unknown_model_is_a_validation_exceptio
 
 
 def test_an_alias_may_contain_a_slash_and_a_colon(caller):
-    assert text_of(caller.converse(modelId="team/alias:1", messages=messages("x"))).startswith(
-        f"{CLAUDE} in {WEST}"
-    )
+    response = caller.converse(modelId="team/alias:1", messages=messages("x"))
+    assert text_of(response).startswith(f"{CLAUDE} in {WEST}")
 
 
 def test_an_arn_is_signed_as_one_path_segment(caller, bedrock):
@@ -99,28 +99,13 @@ def test_service_tier_and_latency_reach_bedrock(caller, bedrock):
         serviceTier={"type": "priority"},
         performanceConfig={"latency": "optimized"},
     )
-    assert response["serviceTier"] == {"type": "priority"} and response["performanceConfig"] == {
-        "latency": "optimized"
-    }
-    assert (
-        caller.invoke_model(modelId="both", body=anthropic("x"), serviceTier="flex")["serviceTier"]
-        == "flex"
-    )
+    assert response["serviceTier"] == {"type": "priority"}
+    assert response["performanceConfig"] == {"latency": "optimized"}
+    response = caller.invoke_model(modelId="both", body=anthropic("x"), serviceTier="flex")
+    assert response["serviceTier"] == "flex"
 
 
-@pytest.mark.parametrize(
-    "status, name",
-    [
-        (400, "ValidationException"),
-        (403, "AccessDeniedException"),
-        (404, "ResourceNotFoundException"),
-        (408, "ModelTimeoutException"),
-        (424, "ModelErrorException"),
-        (429, "ThrottlingException"),
-        (500, "InternalServerException"),
-        (503, "ServiceUnavailableException"),
-    ],
-)
+@pytest.mark.parametrize("status, name", direct.ERROR_TYPES.items())
 @pytest.mark.parametrize("operation", ["converse", "converse_stream"])
 def test_bedrocks_errors_are_raised_as_their_types(gateway, bedrock, status, name, operation):
     bedrock.fault("status", status=status, message="from the emulator")
@@ -134,8 +119,8 @@ def test_bedrocks_errors_are_raised_as_their_types(gateway, bedrock, status, nam
 
 
 def test_an_unknown_model_is_a_validation_exception(caller, bedrock):
-    with pytest.raises(caller.exceptions.ValidationException, match="nobody-has-this") as caught:
-        caller.converse(modelId="nobody-has-this", messages=messages("x"))
+    with pytest.raises(caller.exceptions.ValidationException, match="no-such-model") as caught:
+        caller.converse(modelId="no-such-model", messages=messages("x"))
     assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400
     assert bedrock.quiet_log() == []
 
@@ -166,7 +151,7 @@ def test_a_body_that_is_too_large_is_a_validation_exception(gateway, bedrock):
     assert bedrock.quiet_log() == []
 
 
-@pytest.mark.parametrize("model", ["both", "nobody-has-this"])
+@pytest.mark.parametrize("model", ["both", "no-such-model"])
 def test_a_wrong_key_is_unrecognized_whether_or_not_the_model_exists(gateway, bedrock, model):
     with pytest.raises(botocore.exceptions.ClientError) as caught:
         boto(gateway, key="sk-wrong").converse(modelId=model, messages=messages("x"))

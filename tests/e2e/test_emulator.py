@@ -2,7 +2,6 @@
 
 import concurrent.futures
 import datetime
-import functools
 import hashlib
 import http.client
 import json
@@ -88,14 +87,14 @@ def test_invoke_stream_sends_anthropics_events_in_chunks(emulator):
 
 
 def test_count_tokens_counts_for_foundation_models_only(emulator):
-    asked = {"converse": {"messages": messages("x" * 400)}}
-    counted = direct.client(emulator).count_tokens(modelId=CLAUDE.removeprefix("us."), input=asked)
+    body = {"converse": {"messages": messages("x" * 400)}}
+    counted = direct.client(emulator).count_tokens(modelId=CLAUDE.removeprefix("us."), input=body)
     assert counted["inputTokens"] > 100
     with pytest.raises(
         direct.client(emulator).exceptions.ValidationException,
         match="doesn't support counting tokens",
     ):
-        direct.client(emulator).count_tokens(modelId=CLAUDE, input=asked)
+        direct.client(emulator).count_tokens(modelId=CLAUDE, input=body)
 
 
 def test_embeddings_report_their_tokens(emulator):
@@ -107,7 +106,7 @@ def test_embeddings_report_their_tokens(emulator):
 
 @pytest.mark.parametrize("arn", ARNS)
 def test_every_kind_of_arn_is_signed_and_served(emulator, arn):
-    assert arn in direct.converse(emulator, model=arn)["output"]["message"]["content"][0]["text"]
+    assert arn in direct.converse_text(emulator, model=arn)
     (entry,) = emulator.quiet_log()
     assert entry["model"] == arn and "%2F" in entry["path"]
 
@@ -119,9 +118,8 @@ def test_requested_service_tier_and_latency_are_returned(emulator):
         serviceTier={"type": "priority"},
         performanceConfig={"latency": "optimized"},
     )
-    assert response["serviceTier"] == {"type": "priority"} and response["performanceConfig"] == {
-        "latency": "optimized"
-    }
+    assert response["serviceTier"] == {"type": "priority"}
+    assert response["performanceConfig"] == {"latency": "optimized"}
 
 
 def test_max_tokens_ends_the_response(emulator):
@@ -132,23 +130,19 @@ def test_max_tokens_ends_the_response(emulator):
 
 
 def test_usage_varies_from_request_to_request(emulator):
-    usages = [direct.converse(emulator, f"request {n}")["usage"] for n in range(30)]
+    usages = [direct.converse(emulator, f"request {number}")["usage"] for number in range(30)]
     ttls = {detail["ttl"] for usage in usages for detail in usage.get("cacheDetails", [])}
     assert ttls == {"5m", "1h"}
     assert any("cacheReadInputTokens" not in usage for usage in usages)
 
 
 def test_concurrent_requests_each_get_their_own_response(emulator):
-    def ask(n):
-        return (
-            f"question {n:03}."
-            in direct.converse(emulator, f"question {n:03}.")["output"]["message"]["content"][0][
-                "text"
-            ]
-        )
+    def echoes(number):
+        text = f"question {number:03}."
+        return text in direct.converse_text(emulator, text)
 
     with concurrent.futures.ThreadPoolExecutor(16) as pool:
-        assert all(pool.map(ask, range(64)))
+        assert all(pool.map(echoes, range(64)))
     assert emulator.summary()[WEST]["verified"] == 64
 
 
@@ -187,7 +181,7 @@ def test_the_digest_of_the_body_is_in_the_log_and_a_header(emulator):
 )
 def test_a_wrongly_signed_request_is_refused_as_by_aws(emulator, options, code, reason):
     emulator.mode(hostile=True)
-    found, status, _ = direct.error_of(lambda: direct.converse(emulator, **options))
+    found, status, _ = direct.error_of(direct.converse, emulator, **options)
     assert (found, status) == (code, 403)
     (entry,) = emulator.quiet_log()
     assert (
@@ -209,7 +203,7 @@ def test_a_signature_from_a_wrong_clock_is_refused(emulator, monkeypatch, minute
     emulator.mode(hostile=True)
     off = datetime.datetime.now(datetime.UTC) + datetime.timedelta(minutes=minutes)
     monkeypatch.setattr(botocore.auth, "get_current_datetime", lambda *_: off)
-    code, status, _ = direct.error_of(lambda: direct.converse(emulator))
+    code, status, _ = direct.error_of(direct.converse, emulator)
     assert (code, status) == ("InvalidSignatureException", 403)
     assert emulator.quiet_log()[0]["reason"] == reason
 
@@ -237,16 +231,12 @@ def test_another_bearer_token_is_refused_with_the_message_of_aws(emulator, monke
         endpoint_url=emulator.url(WEST, tls=True),
         verify=emulator.ca_file,
     )
-    code, status, text = direct.error_of(
-        lambda: caller.converse(modelId=CLAUDE, messages=messages("x"))
-    )
-    assert (code, status) == ("AccessDeniedException", 403) and text.startswith(
-        "Invalid API Key format"
-    )
+    code, status, text = direct.error_of(caller.converse, modelId=CLAUDE, messages=messages("x"))
+    assert (code, status) == ("AccessDeniedException", 403)
+    assert text.startswith("Invalid API Key format")
     (entry,) = emulator.quiet_log()
-    assert "virtual key in header authorization" in entry[
-        "violations"
-    ] and "sk-1234" not in json.dumps(entry)
+    assert "virtual key in header authorization" in entry["violations"]
+    assert "sk-1234" not in json.dumps(entry)
 
 
 def test_an_unsigned_request_is_refused(emulator):
@@ -254,10 +244,8 @@ def test_an_unsigned_request_is_refused(emulator):
     connection = http.client.HTTPConnection(emulator.address(WEST))
     connection.request("POST", f"/model/{CLAUDE}/converse", "{}")
     response = connection.getresponse()
-    assert (response.status, response.headers["x-amzn-errortype"]) == (
-        403,
-        "MissingAuthenticationTokenException",
-    )
+    error_type = response.headers["x-amzn-errortype"]
+    assert (response.status, error_type) == (403, "MissingAuthenticationTokenException")
     assert response.headers["x-amzn-requestid"] and json.loads(response.read())["Message"]
 
 
@@ -265,26 +253,26 @@ def test_sdk_headers_are_violations_and_refused_in_strict_mode(emulator):
     direct.converse(emulator)
     assert "header amz-sdk-invocation-id" in emulator.quiet_log()[0]["violations"]
     emulator.mode(strict=True)
-    code, status, text = direct.error_of(lambda: direct.converse(emulator))
+    code, status, text = direct.error_of(direct.converse, emulator)
     assert (code, status) == ("ValidationException", 400) and "amz-sdk-request" in text
 
 
 def test_an_unknown_model_and_an_arn_of_another_region_are_invalid(emulator):
     for model in ["no.such-model", ARNS[0].replace(WEST, EAST)]:
-        found = direct.error_of(functools.partial(direct.converse, emulator, model=model))
+        found = direct.error_of(direct.converse, emulator, model=model)
         message = "The provided model identifier is invalid."
         assert found == ("ValidationException", 400, message)
 
 
 def test_wrong_bodies_are_refused_as_by_bedrock(emulator):
     plain = direct.client(emulator)
-    assert direct.error_of(lambda: plain.converse(modelId=CLAUDE, messages=[]))[:2] == (
+    assert direct.error_of(plain.converse, modelId=CLAUDE, messages=[])[:2] == (
         "ValidationException",
         400,
     )
-    assert direct.error_of(lambda: plain.invoke_model(modelId=CLAUDE, body="not json"))[:2] == (
+    assert direct.error_of(plain.invoke_model, modelId=CLAUDE, body="not json")[:2] == (
         "ValidationException",
         400,
     )
     too_large = anthropic("x" * 25_000_000)
-    assert direct.error_of(lambda: plain.invoke_model(modelId=CLAUDE, body=too_large))[1] == 413
+    assert direct.error_of(plain.invoke_model, modelId=CLAUDE, body=too_large)[1] == 413

@@ -22,24 +22,11 @@ BROKEN = (botocore.exceptions.HTTPClientError, urllib3.exceptions.HTTPError)
 # Faults.
 
 
-@pytest.mark.parametrize(
-    "status, code",
-    [
-        (400, "ValidationException"),
-        (403, "AccessDeniedException"),
-        (404, "ResourceNotFoundException"),
-        (408, "ModelTimeoutException"),
-        (424, "ModelErrorException"),
-        (429, "ThrottlingException"),
-        (500, "InternalServerException"),
-        (502, "502"),
-        (503, "ServiceUnavailableException"),
-    ],
-)
+@pytest.mark.parametrize("status, code", [*direct.ERROR_TYPES.items(), (502, "502")])
 def test_a_status_fault_returns_bedrocks_error_for_the_given_count(emulator, status, code):
     emulator.fault("status", status=status, count=1, region=WEST)
     direct.converse(emulator, region=EAST)
-    assert direct.error_of(lambda: direct.converse(emulator))[:2] == (code, status)
+    assert direct.error_of(direct.converse, emulator)[:2] == (code, status)
     direct.converse(emulator)
     assert [entry["fault"] for entry in emulator.quiet_log()] == [None, "status", None]
 
@@ -49,16 +36,10 @@ def test_faults_can_match_a_model_an_operation_or_a_key(emulator):
     emulator.fault("status", status=500, operation="converse-stream")
     emulator.fault("status", status=503, access_key_id=direct.TEMPORARY["aws_access_key_id"])
     direct.converse(emulator)
-    assert (
-        direct.error_of(lambda: direct.converse(emulator, model="amazon.nova-lite-v1:0"))[1] == 429
-    )
-    assert direct.error_of(lambda: direct.stream(emulator))[1] == 500
-    assert (
-        direct.error_of(
-            lambda: direct.converse(emulator, aws_session_token=SESSION_TOKEN, **direct.TEMPORARY)
-        )[1]
-        == 503
-    )
+    assert direct.error_of(direct.converse, emulator, model="amazon.nova-lite-v1:0")[1] == 429
+    assert direct.error_of(direct.stream, emulator)[1] == 500
+    temporary = {"aws_session_token": SESSION_TOKEN, **direct.TEMPORARY}
+    assert direct.error_of(direct.converse, emulator, **temporary)[1] == 503
 
 
 def test_a_refused_region_accepts_no_connections_until_the_fault_is_cleared(emulator):
@@ -175,7 +156,7 @@ def test_the_pace_sets_the_number_and_interval_of_events(emulator):
     sent = emulator.quiet_log()[0]["frames_unix_ms"]
     assert sent[-1] - sent[0] >= 23 * 20 - 5
     emulator.pace(response_bytes=100_000)
-    assert len(direct.converse(emulator)["output"]["message"]["content"][0]["text"]) >= 100_000
+    assert len(direct.converse_text(emulator)) >= 100_000
 
 
 # Log and command line.
@@ -197,10 +178,10 @@ def test_the_journal_shows_wrong_requests(tmp_path):
     wrong = {"aws_access_key_id": DEMO_ACCESS_KEY_ID, "aws_secret_access_key": "wrong"}
     with Emulator([WEST], "--lenient", "--journal", str(journal)) as running:
         running.mode(hostile=True)
-        direct.error_of(lambda: direct.converse(running, **wrong))
+        direct.error_of(direct.converse, running, **wrong)
         assert judge(journal) == []
         running.mode(hostile=False)
-        direct.error_of(lambda: direct.converse(running, **wrong))
+        direct.error_of(direct.converse, running, **wrong)
         direct.converse(running)
     found = judge(journal)
     assert [entry["reason"] for entry in found] == ["wrong signature", "signature"]

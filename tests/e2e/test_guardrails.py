@@ -95,18 +95,11 @@ def test_the_guardrail_overrides_that_of_boto3(guarded, bedrock):
     client.converse(
         modelId="guarded", messages=messages("x"), guardrailConfig={**THEIRS, "trace": "disabled"}
     )
-    list(
-        client.converse_stream(modelId="guarded", messages=messages("x"), guardrailConfig=THEIRS)[
-            "stream"
-        ]
-    )
-    more = {"guardrailIdentifier": "theirs", "guardrailVersion": "1", "trace": "ENABLED_FULL"}
-    client.invoke_model(modelId="guarded", body=anthropic("x"), **more)
-    list(
-        client.invoke_model_with_response_stream(modelId="guarded", body=anthropic("x"), **more)[
-            "body"
-        ]
-    )
+    request = {"modelId": "guarded", "messages": messages("x"), "guardrailConfig": THEIRS}
+    list(client.converse_stream(**request)["stream"])
+    request = {"modelId": "guarded", "body": anthropic("x"), **THEIRS, "trace": "ENABLED_FULL"}
+    client.invoke_model(**request)
+    list(client.invoke_model_with_response_stream(**request)["body"])
     client.converse(modelId="open", messages=messages("x"), guardrailConfig=THEIRS)
     seen = [entry["guardrail"] for entry in bedrock.quiet_log()]
     assert seen == [

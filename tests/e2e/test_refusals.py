@@ -38,7 +38,7 @@ WRONG = {"authorization": "Bearer sk-wrong"}
 CASES = {
     "wrong key": (WRONG, "POST", "/model/both/invoke", 401, "UnrecognizedClientException"),
     "no key": ({}, "POST", "/model/both/invoke", 401, "UnrecognizedClientException"),
-    "unknown model": (BEARER, "POST", "/model/nobody/invoke", 400, "ValidationException"),
+    "unknown model": (BEARER, "POST", "/model/no-such-model/invoke", 400, "ValidationException"),
     "unknown operation": (BEARER, "POST", "/model/both/nonsense", 404, "UnknownOperationException"),
     "unknown path": ({}, "POST", "/nowhere", 404, "UnknownOperationException"),
     "wrong method": (BEARER, "PUT", "/model/both/invoke", 405, "UnknownOperationException"),
@@ -241,7 +241,7 @@ def test_boto3_raises_the_typed_exception_at_once(caller, over_http, bedrock, si
     refused = [
         ("sk-wrong", "both", 401, "UnrecognizedClientException"),
         (None, "both", 401, "UnrecognizedClientException"),
-        (KEY, "nobody", 400, "ValidationException"),
+        (KEY, "no-such-model", 400, "ValidationException"),
     ]
     if size * MEGABYTE > LIMIT_BYTES:
         refused.append((KEY, "both", 413, "ValidationException"))
@@ -283,7 +283,7 @@ def test_a_connection_stays_usable_after_a_refused_upload(over_http, bedrock):
 
 
 def test_a_stalled_upload_is_refused_too(over_http, bedrock):
-    """The client sends no more before it has a response, as one that streams in both directions."""
+    """Like a client that streams in both directions, it sends no more until it has a response."""
     id = call_id()
     with socket.create_connection(("127.0.0.1", over_http.port), timeout=READ_SECONDS) as raw:
         raw.sendall(

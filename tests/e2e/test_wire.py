@@ -89,7 +89,7 @@ def test_the_request_that_the_others_are_derived_from_works(gateway, bedrock):
     ],
 )
 @pytest.mark.parametrize(
-    "path", [b"/model/both/converse", b"/bedrock/model/nobody/converse-stream", b"/model/x"]
+    "path", [b"/model/both/converse", b"/bedrock/model/no-such-model/converse-stream", b"/model/x"]
 )
 def test_a_request_without_the_key_is_refused_before_anything_else(
     over_http, bedrock, headers, path
@@ -97,7 +97,7 @@ def test_a_request_without_the_key_is_refused_before_anything_else(
     response = first(over_http, request(path, headers + LENGTH))
     assert (response.status, response.error_type) == (401, "UnrecognizedClientException")
     assert is_in_both_forms(response)
-    assert KEY.encode() not in response.body and b"nobody" not in response.body
+    assert KEY.encode() not in response.body and b"no-such-model" not in response.body
     assert bedrock.quiet_log() == []
 
 
@@ -344,17 +344,17 @@ def test_a_refused_body_is_not_read_as_the_next_request(gateway, bedrock):
 
 def test_pipelined_requests_are_answered_in_order(gateway, bedrock):
     received = exchange_bytes(
-        gateway, request() + request(b"/model/nobody/converse") + request(), pause=0.3
+        gateway, request() + request(b"/model/no-such-model/converse") + request(), pause=0.3
     )
     assert [response.status for response in responses(received)] in ([200, 400, 200], [200, 400])
 
 
 def test_headers_and_body_sent_in_pieces_are_one_request(gateway, bedrock):
-    whole = request(
+    complete = request(
         headers=AUTH + b"transfer-encoding: chunked\r\n",
         body=b"%x;ext=1\r\n%s\r\n0\r\nx-trailer: 1\r\n\r\n" % (len(BODY), BODY),
     )
-    pieces = [whole[i : i + 40] for i in range(0, len(whole), 40)]
+    pieces = [complete[i : i + 40] for i in range(0, len(complete), 40)]
     assert responses(exchange_bytes(gateway, *pieces, pause=0.005))[0].status == 200
     (entry,) = bedrock.quiet_log()
     assert entry["body_bytes"] == len(BODY) and "x-trailer" not in dict(entry["headers"])
@@ -368,7 +368,10 @@ def test_http_1_0_is_refused(gateway, bedrock):
 
 @pytest.mark.parametrize(
     "headers",
-    [b"x-large: " + b"a" * 70_000 + b"\r\n", b"".join(b"x-%d: 1\r\n" % n for n in range(200))],
+    [
+        b"x-large: " + b"a" * 70_000 + b"\r\n",
+        b"".join(b"x-%d: 1\r\n" % number for number in range(200)),
+    ],
 )
 def test_oversized_headers_are_refused_in_json(gateway, bedrock, headers):
     response = first(gateway, request(headers=AUTH + LENGTH + headers))
@@ -401,7 +404,7 @@ def test_responses_carry_no_headers_of_envoy(gateway, bedrock):
     for model, operation in [
         ("both", "converse"),
         ("both", "converse-stream"),
-        ("nobody", "converse"),
+        ("no-such-model", "converse"),
     ]:
         response = post(gateway, model, operation)
         assert not [

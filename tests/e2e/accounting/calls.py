@@ -76,7 +76,7 @@ class Call:
         model, operation = urllib.parse.quote(self.alias, safe=""), self.operation
         match self.scenario.name:
             case "refused-unknown-model":
-                model = "nobody"
+                model = "no-such-model"
             case "refused-unknown-operation":
                 operation = "guess"
             case "refused-bad-path":
@@ -88,7 +88,7 @@ class Call:
         """The model in the path, if the path names one."""
         match self.scenario.name:
             case "refused-unknown-model":
-                return "nobody"
+                return "no-such-model"
             case "refused-unknown-operation" | "refused-bad-path":
                 return None
         return self.alias
@@ -104,7 +104,7 @@ class Call:
             case "refused-no-key":
                 pass
             case "refused-wrong-key":
-                headers["authorization"] = "Bearer sk-somebody-else"
+                headers["authorization"] = "Bearer sk-wrong"
             case "refused-malformed-key":
                 headers["authorization"] = "Basic dXNlcjpwYXNz"
             case _:

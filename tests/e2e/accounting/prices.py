@@ -92,7 +92,7 @@ class Prices:
             names = [name]
             if tier in PRICED_TIERS:
                 names.insert(0, f"{name}_{tier}")
-            # As in LiteLLM, a tier's one-hour rate has no rate for long prompts.
+            # As in LiteLLM, the one-hour rate of a tier has no variant for long prompts.
             if tokens.prompt > LONG_PROMPT_TOKENS and not (
                 tier in PRICED_TIERS and name.endswith("_above_1hr")
             ):
