@@ -54,7 +54,7 @@ class Load:
         self._threads = [
             threading.Thread(target=self._application, args=each) for each in APPLICATIONS
         ]
-        self._threads += [threading.Thread(target=self._strangers)]
+        self._threads += [threading.Thread(target=self._refused)]
 
     def __enter__(self):
         for model, latency, interval in [
@@ -95,18 +95,18 @@ class Load:
         workers = []
         while not self._over.wait(self._random.expovariate(rate)):
             text = "word " * (self._random.randrange(longest) // 5)
-            worker = threading.Thread(target=self._ask, args=(model, operation, text))
+            worker = threading.Thread(target=self._send, args=(model, operation, text))
             worker.start()
             workers = [each for each in workers if each.is_alive()] + [worker]
         for worker in workers:
             worker.join()
 
-    def _ask(self, model, operation, text):
+    def _send(self, model, operation, text):
         # Some responses break off on purpose.
         with contextlib.suppress(http.client.HTTPException, ConnectionError):
             clients.post(self._gateway, model, operation, clients.question(text))
 
-    def _strangers(self):
+    def _refused(self):
         """Sends requests that the gateway refuses."""
         while not self._over.wait(self._random.expovariate(0.7)):
             kind = self._random.choice(["key", "key", "no key", "model"])

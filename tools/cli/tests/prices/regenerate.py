@@ -52,7 +52,7 @@ CASES = [
         [HOUR],
     ),
     ("arn:aws:bedrock:us-east-1::foundation-model/" + SONNET, "us-east-1", SONNET, [None], [HOUR]),
-    # No entry with its prefix: the base id's.
+    # No entry has this prefix, so the entry of the base id applies.
     (
         "apac.anthropic.claude-3-5-haiku-20241022-v1:0",
         "ap-south-1",
@@ -71,7 +71,7 @@ CASES = [
     ("meta.llama3-8b-instruct-v1:0", "us-west-9", "meta.llama3-8b-instruct-v1:0", [None], [PLAIN]),
     (HAIKU, "us-gov-west-1", "bedrock/us-gov-west-1/" + HAIKU, [None], [CACHED]),
     ("moonshotai.kimi-k2.5", "us-east-9", "bedrock/moonshotai.kimi-k2.5", [None], [PLAIN]),
-    # Service tiers, with and without rates of their own for the cache.
+    # Service tiers, with and without their own cache rates.
     (
         "amazon.nova-pro-v1:0",
         "us-east-1",
@@ -111,9 +111,9 @@ def every_shape_of_entry():
             if any(n.endswith("_" + tier) for n in names)
         ]
         if thresholds:
-            # A tier without rates of its own above a threshold.
+            # A tier that has no rates above a threshold.
             tiers = list(dict.fromkeys([*tiers, "priority"]))
-        # A region without prices of its own.
+        # A region that has no prices.
         yield key, "us-east-9", key, tiers, usages
 
 
@@ -158,7 +158,7 @@ def main():
                     "key": key,
                     "tier": tier,
                     "usage": usage,
-                    # Sums of floats: what they are short of a whole pico-USD is their error.
+                    # Rounding removes the error of the float sums: costs are whole pico-USD.
                     "prompt_pico_usd": round(prompt * 1e12),
                     "completion_pico_usd": round(completion * 1e12),
                 }
