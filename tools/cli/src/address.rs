@@ -1,27 +1,73 @@
-//! An address of an upstream: from a URL, or AWS's endpoint of a region.
+//! The address of an upstream: a URL, or AWS's endpoint of a region.
 
+use std::fmt;
 use std::net::Ipv6Addr;
 
 use http::Uri;
 
-use crate::region::{self, Variant};
+use crate::region::{self, EndpointVariant};
 
-/// An address to send requests to, before its cluster has a name.
+/// The address of an upstream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Address {
-    /// Host without brackets.
+    /// Host, without brackets.
     pub host: String,
     /// Port.
     pub port: u16,
-    /// Whether it speaks TLS.
+    /// Whether the upstream uses TLS.
     pub tls: bool,
-    /// Path in front of Bedrock's, without a slash at its end.
+    /// Prefix of the request path, without a trailing slash.
     pub base_path: String,
 }
 
+/// Why a URL cannot be used. `Display` does not quote the URL, which can contain a password.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum AddressError {
+    /// The text is not a URL.
+    NotUrl,
+    /// There is no scheme.
+    NoScheme,
+    /// The scheme is neither http nor https.
+    OtherScheme,
+    /// There is no host.
+    NoHost,
+    /// The host is neither a name nor an IP address.
+    InvalidHost,
+    /// The port is not a number from 1 to 65535.
+    InvalidPort,
+    /// There is a user name or a password.
+    UserInfo,
+    /// There is a fragment.
+    Fragment,
+    /// There is a query.
+    Query,
+    /// The path has an empty part, `.` or `..`.
+    DottedPath,
+    /// The path has a character that must be percent-encoded.
+    UnencodedPath,
+}
+
+impl fmt::Display for AddressError {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(match self {
+            Self::NotUrl => "something other than a URL",
+            Self::NoScheme => "no scheme",
+            Self::OtherScheme => "a scheme other than http and https",
+            Self::NoHost => "no host",
+            Self::InvalidHost => "an invalid host",
+            Self::InvalidPort => "an invalid port",
+            Self::UserInfo => "a user name or password in it",
+            Self::Fragment => "a fragment (#) in it",
+            Self::Query => "a query (?) in it",
+            Self::DottedPath => "an empty part, . or .. in its path",
+            Self::UnencodedPath => "a character in its path that must be percent-encoded",
+        })
+    }
+}
+
 impl Address {
-    /// AWS's own endpoint of a region.
-    pub(crate) fn of_region(region: &str, variant: Variant) -> Self {
+    /// AWS's endpoint of a region.
+    pub(crate) fn of_region(region: &str, variant: EndpointVariant) -> Self {
         Address {
             host: region::runtime_host(region, variant),
             port: 443,
@@ -30,51 +76,53 @@ impl Address {
         }
     }
 
-    /// Reads a URL. The error says what is wrong without quoting it: there may be a password in it.
-    pub(crate) fn parse(url: &str) -> Result<Self, &'static str> {
-        let uri: Uri = url.parse().map_err(|_| "another text")?;
+    /// Parses a URL.
+    pub(crate) fn parse(url: &str) -> Result<Self, AddressError> {
+        let uri: Uri = url.parse().map_err(|_| AddressError::NotUrl)?;
         let tls = match uri.scheme_str() {
             Some("https") => true,
             Some("http") => false,
-            Some(_) => return Err("another scheme"),
-            None => return Err("no scheme"),
+            Some(_) => return Err(AddressError::OtherScheme),
+            None => return Err(AddressError::NoScheme),
         };
-        let authority = uri.authority().ok_or("no host")?;
+        let authority = uri.authority().ok_or(AddressError::NoHost)?;
         if authority.as_str().contains('@') {
-            return Err("a user name or password in it");
+            return Err(AddressError::UserInfo);
         }
         if url.contains('#') {
-            return Err("a fragment (#) in it");
+            return Err(AddressError::Fragment);
         }
         if uri.query().is_some() {
-            return Err("a query (?) in it");
+            return Err(AddressError::Query);
         }
         let port = match authority.port() {
-            Some(port) if port.as_u16() == 0 => return Err("port 0"),
+            Some(port) if port.as_u16() == 0 => return Err(AddressError::InvalidPort),
             Some(port) => port.as_u16(),
-            // `http` takes a colon with no digits or too many of them for part of the host.
-            None if authority.as_str().len() != authority.host().len() => return Err("a port that is none"),
+            // For `http`, a colon with no digits or too many is part of the host.
+            None if authority.as_str().len() != authority.host().len() => {
+                return Err(AddressError::InvalidPort);
+            }
             None if tls => 443,
             None => 80,
         };
-        let host = host(authority.host()).ok_or("a host that is none")?;
         Ok(Address {
-            host,
+            host: host(authority.host()).ok_or(AddressError::InvalidHost)?,
             port,
             tls,
             base_path: base_path(uri.path())?,
         })
     }
 
-    /// Host as in a request: with brackets, and with the port where it is not the scheme's own.
+    /// The host as in a request: with brackets if it is an IPv6 address, and with the port unless it is
+    /// the default of the scheme.
     pub(crate) fn authority(&self) -> String {
         let host = if self.host.contains(':') {
             format!("[{}]", self.host)
         } else {
             self.host.clone()
         };
-        let own_port = if self.tls { 443 } else { 80 };
-        if self.port == own_port {
+        let default_port = if self.tls { 443 } else { 80 };
+        if self.port == default_port {
             host
         } else {
             format!("{host}:{}", self.port)
@@ -82,9 +130,9 @@ impl Address {
     }
 }
 
-fn host(written: &str) -> Option<String> {
-    if let Some(inner) = written.strip_prefix('[') {
-        let address: Ipv6Addr = inner.strip_suffix(']')?.parse().ok()?;
+fn host(text: &str) -> Option<String> {
+    if let Some(rest) = text.strip_prefix('[') {
+        let address: Ipv6Addr = rest.strip_suffix(']')?.parse().ok()?;
         return Some(address.to_string());
     }
     let is_label = |label: &str| {
@@ -94,21 +142,22 @@ fn host(written: &str) -> Option<String> {
                 .chars()
                 .all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_')
     };
-    let name = written.strip_suffix('.').unwrap_or(written).to_ascii_lowercase();
+    let name = text.strip_suffix('.').unwrap_or(text).to_ascii_lowercase();
     (name.len() <= 253 && name.split('.').all(is_label)).then_some(name)
 }
 
-fn base_path(path: &str) -> Result<String, &'static str> {
+fn base_path(path: &str) -> Result<String, AddressError> {
     let path = path.trim_end_matches('/');
-    let parts = || path.split('/').skip(1);
-    if parts().any(|part| matches!(part, "" | "." | "..")) {
-        return Err("an empty or dotted part in its path");
-    }
-    if !path
-        .bytes()
-        .all(|byte| byte.is_ascii_graphic() && !b"\\\"<>^`{|}".contains(&byte))
+    if path
+        .split('/')
+        .skip(1)
+        .any(|part| matches!(part, "" | "." | ".."))
     {
-        return Err("a character in its path that has to be percent-encoded");
+        return Err(AddressError::DottedPath);
+    }
+    let is_encoded = |byte: u8| byte.is_ascii_graphic() && !b"\\\"<>^`{|}".contains(&byte);
+    if !path.bytes().all(is_encoded) {
+        return Err(AddressError::UnencodedPath);
     }
     Ok(path.to_owned())
 }
@@ -168,24 +217,24 @@ mod tests {
     }
 
     #[test]
-    fn urls_that_say_more_or_less_than_a_place_are_refused() {
+    fn urls_with_more_or_less_than_an_address_are_refused() {
         for (url, found) in [
-            ("bedrock.example.com", "no scheme"),
-            ("/bedrock", "no scheme"),
-            ("", "another text"),
-            ("ftp://example.com", "another scheme"),
-            ("https://user:pw@example.com", "a user name or password in it"),
-            ("https://user@example.com", "a user name or password in it"),
-            ("https://example.com/?a=b", "a query (?) in it"),
-            ("https://example.com/?", "a query (?) in it"),
-            ("https://example.com/a#b", "a fragment (#) in it"),
-            ("https://example.com:0", "port 0"),
-            ("https://example.com:", "a port that is none"),
-            ("https://example.com:70000", "a port that is none"),
-            ("https://exa$mple.com", "a host that is none"),
-            ("https://[::zz]/", "a host that is none"),
-            ("https://example.com/a//b", "an empty or dotted part in its path"),
-            ("https://example.com/../b", "an empty or dotted part in its path"),
+            ("bedrock.example.com", AddressError::NoScheme),
+            ("/bedrock", AddressError::NoScheme),
+            ("", AddressError::NotUrl),
+            ("ftp://example.com", AddressError::OtherScheme),
+            ("https://user:pw@example.com", AddressError::UserInfo),
+            ("https://user@example.com", AddressError::UserInfo),
+            ("https://example.com/?a=b", AddressError::Query),
+            ("https://example.com/?", AddressError::Query),
+            ("https://example.com/a#b", AddressError::Fragment),
+            ("https://example.com:0", AddressError::InvalidPort),
+            ("https://example.com:", AddressError::InvalidPort),
+            ("https://example.com:70000", AddressError::InvalidPort),
+            ("https://exa$mple.com", AddressError::InvalidHost),
+            ("https://[::zz]/", AddressError::InvalidHost),
+            ("https://example.com/a//b", AddressError::DottedPath),
+            ("https://example.com/../b", AddressError::DottedPath),
         ] {
             assert_eq!(Address::parse(url), Err(found), "{url}");
         }

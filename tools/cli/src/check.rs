@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use crate::environment::{Environment, SecretPolicy};
-use crate::litellm::{self, Problem, ReadError, Tolerance};
+use crate::litellm::{self, ReadError, Tolerance};
 use crate::prices::Catalogue;
 use report::CheckReport;
 
@@ -130,15 +130,9 @@ pub fn outcome_tolerant(
         Ok(_) => Vec::new(),
         Err(errors) => litellm::remedies(config, environment, mode, prices, tolerance, errors),
     };
-    let about_secrets = |error: &ReadError| {
-        matches!(
-            error.problem,
-            Problem::VariableNotSet { .. } | Problem::NoCredentials { .. } | Problem::NoMasterKey
-        )
-    };
     let only_secrets_missing = read
         .as_ref()
-        .is_err_and(|errors| errors.iter().all(about_secrets));
+        .is_err_and(|errors| errors.iter().all(ReadError::is_missing_secret));
     let report = CheckReport::of(&config.display().to_string(), &read, remedies);
     let output = match format {
         Format::Json => report.json(),

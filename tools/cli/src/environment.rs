@@ -1,35 +1,35 @@
-//! The variables that a configuration can refer to, and what is to be done about secrets that are not there.
+//! Environment variables, and secrets in them.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// A copy of an environment. `Debug` shows names only.
+/// A copy of an environment. `Debug` shows only the names of the variables.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Environment {
     variables: BTreeMap<String, String>,
 }
 
-/// What it means that a secret's variable is not set.
+/// What to do about secrets whose variables are not set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SecretPolicy {
-    /// An error: the gateway is about to start with these variables.
+    /// They are errors: the gateway is about to start with these variables.
     MustExist,
-    /// Nothing: the result is for another process (`render`), whose environment is not known here.
+    /// They are accepted: `render` does not know the environment in which its output will be used.
     MayComeLater,
-    /// The emulator stands in for AWS: its caller supplies what `Blueprint::missing` names, and the key of the
-    /// clients is `sk-1234` unless there is another.
+    /// They are accepted because the emulator replaces AWS. The caller provides those listed in
+    /// `Blueprint::missing`. A missing proxy key becomes `sk-1234`.
     Demo,
 }
 
 impl Environment {
-    /// The environment of this process. Variables that are not UTF-8 are left out: no setting can hold them.
+    /// The environment of this process, without variables that are not UTF-8.
     pub fn of_this_process() -> Self {
         std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
             .collect()
     }
 
-    /// The value of `name`; an empty one counts as unset, as it does for LiteLLM and the AWS SDKs.
+    /// The value of `name`. An empty value counts as unset, as in LiteLLM and the AWS SDKs.
     pub fn value(&self, name: &str) -> Option<&str> {
         self.variables
             .get(name)
@@ -54,7 +54,7 @@ impl fmt::Debug for Environment {
     }
 }
 
-/// A secret value on its way into the environment of the Envoy process.
+/// A secret for the environment of the Envoy process.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SecretValue(pub String);
 

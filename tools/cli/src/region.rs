@@ -1,10 +1,10 @@
-//! AWS regions: how they are written, and which host Bedrock's runtime has in each partition.
+//! AWS regions: their names, and the host of Bedrock's runtime in each partition.
 
-/// Longest name that is taken for a region; the longest of today has 16 characters.
+/// Longest name that counts as a region; the longest today has 16 characters.
 const LENGTH_MAX: usize = 32;
 
-/// DNS suffixes by the first letters of a region's name, the second for dual-stack endpoints; everything else is in the
-/// commercial partition.
+/// DNS suffixes by the prefix of a region's name, the second one for dual-stack endpoints. All other
+/// regions are in the commercial partition.
 const SUFFIXES: [(&str, &str, &str); 6] = [
     ("cn-", "amazonaws.com.cn", "api.amazonwebservices.com.cn"),
     ("eusc-", "amazonaws.eu", "api.amazonwebservices.eu"),
@@ -14,37 +14,37 @@ const SUFFIXES: [(&str, &str, &str); 6] = [
     ("us-isof-", "csp.hci.ic.gov", "api.aws.hci.ic.gov"),
 ];
 
-/// Which of AWS's hosts for a region is meant: what the AWS SDKs take from the environment.
+/// Selects one of AWS's hosts of a region, as the environment does for the AWS SDKs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Variant {
-    /// `AWS_USE_FIPS_ENDPOINT`: validated cryptography.
+pub(crate) struct EndpointVariant {
+    /// `AWS_USE_FIPS_ENDPOINT`: FIPS-validated cryptography.
     pub fips: bool,
     /// `AWS_USE_DUALSTACK_ENDPOINT`: IPv6 as well as IPv4.
     pub dual_stack: bool,
 }
 
-impl Variant {
-    const ALL: [Variant; 4] = [
-        Variant {
+impl EndpointVariant {
+    const ALL: [EndpointVariant; 4] = [
+        EndpointVariant {
             fips: false,
             dual_stack: false,
         },
-        Variant {
+        EndpointVariant {
             fips: true,
             dual_stack: false,
         },
-        Variant {
+        EndpointVariant {
             fips: false,
             dual_stack: true,
         },
-        Variant {
+        EndpointVariant {
             fips: true,
             dual_stack: true,
         },
     ];
 }
 
-/// Whether `name` is written like a region: words of letters and a number at the end, joined by hyphens.
+/// Whether `name` has the form of a region: words of letters and a final number, joined by hyphens.
 pub(crate) fn is_region(name: &str) -> bool {
     let mut parts = name.split('-').rev();
     let number = parts.next().unwrap_or_default();
@@ -58,7 +58,7 @@ pub(crate) fn is_region(name: &str) -> bool {
 }
 
 /// The host of Bedrock's runtime in `region`.
-pub(crate) fn runtime_host(region: &str, variant: Variant) -> String {
+pub(crate) fn runtime_host(region: &str, variant: EndpointVariant) -> String {
     let (_, standard, dual_stack) = SUFFIXES
         .into_iter()
         .find(|(prefix, ..)| region.starts_with(prefix))
@@ -72,10 +72,10 @@ pub(crate) fn runtime_host(region: &str, variant: Variant) -> String {
     format!("{service}.{region}.{suffix}")
 }
 
-/// The region whose host `host` is, in any variant.
-pub(crate) fn of_runtime_host(host: &str) -> Option<(&str, Variant)> {
+/// The region and variant of an AWS host.
+pub(crate) fn of_runtime_host(host: &str) -> Option<(&str, EndpointVariant)> {
     let region = host.split('.').nth(1)?;
-    let variant = Variant::ALL
+    let variant = EndpointVariant::ALL
         .into_iter()
         .find(|variant| runtime_host(region, *variant) == host)?;
     is_region(region).then_some((region, variant))
@@ -134,7 +134,7 @@ mod tests {
                 "us-isof-south-1.api.aws.hci.ic.gov",
             ),
         ] {
-            for variant in Variant::ALL {
+            for variant in EndpointVariant::ALL {
                 let service = if variant.fips {
                     "bedrock-runtime-fips"
                 } else {
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn names_that_are_no_regions_are_told_apart() {
+    fn other_names_are_not_regions() {
         for region in [
             "us-east-1",
             "ap-southeast-2",

@@ -254,8 +254,8 @@ fn what_cannot_be_served_as_written_is_refused_until_it_is_accepted() {
     let (rendered, said) = rendering(&[], &[("ACCEPT_UNPROTECTED", ""), ("LEAVE_OUT_UNSUPPORTED", "")]);
     assert!(!rendered);
     for part in [
-        "general_settings.allowed_ips: this setting protects, and has no effect here",
-        "aws_role_name, which is not supported yet",
+        "general_settings.allowed_ips: this protection does not work here",
+        "aws_role_name is not supported yet",
         "--accept-unprotected allowed_ips",
         "--leave-out-unsupported",
     ] {

@@ -154,7 +154,7 @@ fn what_is_refused_comes_with_its_class_and_the_flags_that_help() {
     assert_eq!(
         json["remedies"],
         serde_json::json!([
-            "to start without the settings that protect: --accept-unprotected allowed_ips,max_parallel_requests",
+            "to start without these protections: --accept-unprotected allowed_ips,max_parallel_requests",
             "to start without the deployments that cannot be served: --leave-out-unsupported --accept-unprotected allowed_ips",
         ])
     );
@@ -262,7 +262,7 @@ fn the_flags_that_are_offered_are_enough() {
     assert_eq!(
         shown.lines().last(),
         Some(
-            "to start without the settings that protect and the deployments that cannot be served: \
+            "to start without these protections and without the deployments that cannot be served: \
              --leave-out-unsupported --accept-unprotected max_budget"
         )
     );
@@ -272,7 +272,7 @@ fn the_flags_that_are_offered_are_enough() {
             "weight: 3",
             "general_settings: {allowed_ips: [10.0.0.1], master_key: 3}\n"
         ),
-        ["to start without the settings that protect: --accept-unprotected allowed_ips"]
+        ["to start without these protections: --accept-unprotected allowed_ips"]
     );
 }
 
@@ -292,6 +292,6 @@ fn leaving_deployments_out_is_not_offered_where_it_would_not_help() {
         .collect();
     assert_eq!(
         remedies,
-        ["to start without the settings that protect: --accept-unprotected allowed_ips"]
+        ["to start without these protections: --accept-unprotected allowed_ips"]
     );
 }

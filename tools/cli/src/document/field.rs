@@ -1,41 +1,48 @@
-//! A value of the file together with its place, so that whatever is wrong with it can be said precisely.
+//! Values with their locations, and mappings that know which of their fields have been read.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
+use super::location::Location;
+use super::problem::FileProblem;
 use super::scalar::Scalar;
 use super::yaml::{YamlNode, YamlValue};
-use crate::document::location::Location;
-use crate::litellm::error::Problem;
 
-/// Longest value that an error or a note quotes.
+/// Longest value that a message quotes.
 const QUOTE_MAX_CHARS: usize = 80;
 
-/// A value and where it stands.
+/// A value and its location.
 #[derive(Clone, Debug)]
 pub(crate) struct YamlField {
-    /// Where.
+    /// Where the value is.
     pub location: Location,
-    /// What.
+    /// The value.
     pub node: Rc<YamlNode>,
 }
 
 impl YamlField {
-    /// A field below this one.
-    fn below(&self, location: Location, node: &Rc<YamlNode>) -> YamlField {
+    fn child(location: Location, node: &Rc<YamlNode>) -> YamlField {
         YamlField {
             location: location.on_line(node.line),
             node: Rc::clone(node),
         }
     }
 
-    /// Whether it is there and says nothing: LiteLLM takes a null as absent.
+    /// Whether the value is null, which LiteLLM treats as absent.
     pub(crate) fn is_null(&self) -> bool {
         matches!(self.node.value, YamlValue::Scalar(Scalar::Null))
     }
 
-    /// Its text, if it is one.
+    /// Whether both are scalars with the same value.
+    pub(crate) fn is_same_scalar(&self, other: &YamlField) -> bool {
+        match (&self.node.value, &other.node.value) {
+            (YamlValue::Scalar(one), YamlValue::Scalar(other)) => one == other,
+            _ => false,
+        }
+    }
+
+    /// The text, if the value is one.
     pub(crate) fn text(&self) -> Option<&str> {
         match &self.node.value {
             YamlValue::Scalar(Scalar::Text(text)) => Some(text),
@@ -43,12 +50,13 @@ impl YamlField {
         }
     }
 
-    /// What it is, for an error: its type, and its value only where that cannot be a secret.
+    /// The kind of value, for error messages. The value itself is shown only where it cannot be a
+    /// secret.
     pub(crate) fn kind(&self) -> &'static str {
         match &self.node.value {
             YamlValue::Sequence(_) => "a list",
             YamlValue::Mapping(_) => "a mapping",
-            YamlValue::Scalar(Scalar::Null) => "nothing",
+            YamlValue::Scalar(Scalar::Null) => "null",
             YamlValue::Scalar(Scalar::Bool(true)) => "true",
             YamlValue::Scalar(Scalar::Bool(false)) => "false",
             YamlValue::Scalar(Scalar::Integer(_) | Scalar::Float(_)) => "a number",
@@ -57,109 +65,118 @@ impl YamlField {
         }
     }
 
-    /// The complaint that it is of another type than `expected`.
-    pub(crate) fn not(&self, expected: &'static str) -> Problem {
-        Problem::Unexpected {
+    /// The problem that the value is not `expected`.
+    pub(crate) fn not(&self, expected: &'static str) -> FileProblem {
+        FileProblem::Unexpected {
             expected: expected.into(),
             found: self.kind().to_owned(),
         }
     }
 
-    /// Its elements.
+    /// The elements, if the value is a list.
     pub(crate) fn elements(&self) -> Option<Vec<YamlField>> {
         let YamlValue::Sequence(nodes) = &self.node.value else {
             return None;
         };
-        let element = |(index, node)| self.below(self.location.element(index), node);
+        let element = |(index, node)| Self::child(self.location.element(index), node);
         Some(nodes.iter().enumerate().map(element).collect())
     }
 
-    /// Its entries.
+    /// The entries, if the value is a mapping.
     pub(crate) fn section(&self) -> Option<Section> {
         let YamlValue::Mapping(entries) = &self.node.value else {
             return None;
         };
         let field = |(name, node): &(String, Rc<YamlNode>)| {
-            (name.clone(), self.below(self.location.field(name), node))
+            (name.clone(), Self::child(self.location.field(name), node))
         };
         Some(Section {
             location: self.location.clone(),
             fields: entries.iter().map(field).collect(),
-            asked: RefCell::default(),
+            read: RefCell::default(),
         })
     }
 }
 
-/// A mapping that remembers what was asked of it: what nobody asked for is what the gateway does not use.
+/// A mapping that remembers which of its fields have been read. The gateway does not use the others.
 #[derive(Clone, Debug)]
 pub(crate) struct Section {
-    /// Where the mapping stands.
+    /// Where the mapping is.
     pub location: Location,
     fields: Vec<(String, YamlField)>,
-    asked: RefCell<BTreeSet<String>>,
+    read: RefCell<BTreeSet<String>>,
 }
 
 impl Section {
-    /// A mapping with nothing in it.
+    /// A mapping without entries.
     pub(crate) fn empty(location: Location) -> Self {
         Section {
             location,
             fields: Vec::new(),
-            asked: RefCell::default(),
+            read: RefCell::default(),
         }
     }
 
-    /// The field `name`, unless it is absent or null.
+    /// Reads the field `name`. `None` if it is absent or null.
     pub(crate) fn field(&self, name: &str) -> Option<YamlField> {
-        self.asked.borrow_mut().insert(name.to_owned());
-        let (_, field) = self.fields.iter().find(|(known, _)| known == name)?;
-        (!field.is_null()).then(|| field.clone())
+        self.read.borrow_mut().insert(name.to_owned());
+        self.peek(name).cloned()
     }
 
-    /// The fields whose names fit, in the order of the file, unless they are null.
-    pub(crate) fn fields_named(&self, fits: impl Fn(&str) -> bool) -> Vec<(String, YamlField)> {
-        let names = self.fields.iter().map(|(name, _)| name);
-        let names = names.filter(|name| fits(name));
-        names
-            .filter_map(|name| Some((name.clone(), self.field(name)?)))
+    /// The field `name`, which does not count as read by this. `None` if it is absent or null.
+    pub(crate) fn peek(&self, name: &str) -> Option<&YamlField> {
+        let (_, field) = self.fields.iter().find(|(known, _)| known == name)?;
+        (!field.is_null()).then_some(field)
+    }
+
+    /// Reads the fields whose names satisfy `matches`, in file order, without nulls.
+    pub(crate) fn fields_named(&self, matches: impl Fn(&str) -> bool) -> Vec<(String, YamlField)> {
+        self.fields
+            .iter()
+            .filter(|(name, _)| matches(name))
+            .filter_map(|(name, _)| Some((name.clone(), self.field(name)?)))
             .collect()
     }
 
-    /// All fields in the order of the file, nulls included, as if each had been asked for.
+    /// Reads all fields, in file order, with nulls.
     pub(crate) fn fields(&self) -> Vec<(String, YamlField)> {
-        self.asked
-            .borrow_mut()
-            .extend(self.fields.iter().map(|(name, _)| name.clone()));
+        let names = self.fields.iter().map(|(name, _)| name.clone());
+        self.read.borrow_mut().extend(names);
         self.fields.clone()
     }
 
-    /// All fields without nulls, in the order of the file; none counts as asked for.
+    /// All fields without nulls, in file order. None of them counts as read by this.
     pub(crate) fn present(&self) -> impl Iterator<Item = (&str, &YamlField)> {
-        let fields = self.fields.iter().map(|(name, field)| (name.as_str(), field));
-        fields.filter(|(_, field)| !field.is_null())
+        self.fields
+            .iter()
+            .map(|(name, field)| (name.as_str(), field))
+            .filter(|(_, field)| !field.is_null())
     }
 
-    /// The fields that nobody asked for, without nulls.
+    /// The fields that have not been read, without nulls.
     pub(crate) fn unused(&self) -> Vec<(String, YamlField)> {
-        let asked = self.asked.borrow();
-        let unused = |(name, field): &&(String, YamlField)| !asked.contains(name) && !field.is_null();
-        self.fields.iter().filter(unused).cloned().collect()
+        let read = self.read.borrow();
+        self.fields
+            .iter()
+            .filter(|(name, field)| !read.contains(name) && !field.is_null())
+            .cloned()
+            .collect()
     }
 
-    /// The names that were asked for: the ones that it could have.
+    /// The names that have been asked for, present or not.
     #[cfg(test)]
-    pub(crate) fn known_names(&self) -> Vec<String> {
-        self.asked.borrow().iter().cloned().collect()
+    pub(crate) fn names_read(&self) -> Vec<String> {
+        self.read.borrow().iter().cloned().collect()
     }
 
-    /// Where `name` stands, or would stand.
+    /// Where `name` is, or would be.
     pub(crate) fn location_of(&self, name: &str) -> Location {
         let known = self.fields.iter().find(|(known, _)| known == name);
         known.map_or_else(|| self.location.field(name), |(_, field)| field.location.clone())
     }
 }
 
-/// A value that is no secret, as an error or a note shows it.
+/// A value that is not secret, as messages show it.
 pub(crate) fn quoted(value: &str) -> String {
     let mut shown: String = value.chars().take(QUOTE_MAX_CHARS).collect();
     if shown.len() < value.len() {

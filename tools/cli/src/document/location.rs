@@ -1,18 +1,18 @@
-//! Places in the files of a configuration.
+//! Locations in the files of a configuration.
 
 use std::fmt;
 use std::sync::Arc;
 
-/// A place in a configuration file.
+/// A location in a configuration file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Location {
     /// The file, as the caller named it, or as `include` did.
     pub file: Arc<str>,
-    /// The file's position among those that were read: the order in which places are reported.
+    /// The position of the file among all files, in reading order. Errors and notes are sorted by it.
     pub file_index: usize,
-    /// Line, from 1; `None` where the whole file is meant.
+    /// Line, from 1; `None` for the whole file.
     pub line: Option<usize>,
-    /// The field: `model_list[1].litellm_params.model`, or nothing for the whole file.
+    /// The field, such as `model_list[1].litellm_params.model`; empty for the whole file.
     pub path: String,
 }
 
@@ -27,7 +27,7 @@ impl Location {
         }
     }
 
-    /// The field `name` of this mapping, on the line of the mapping until its own is known.
+    /// The field `name` of this mapping, on the same line until its own is known.
     pub fn field(&self, name: &str) -> Self {
         let separator = if self.path.is_empty() { "" } else { "." };
         Location {
@@ -44,7 +44,7 @@ impl Location {
         }
     }
 
-    /// The whole of the file that this is in.
+    /// The file that contains this location.
     pub(crate) fn whole_file(&self) -> Self {
         Location {
             line: None,
@@ -53,7 +53,7 @@ impl Location {
         }
     }
 
-    /// The same field, known to stand on `line`.
+    /// The same field on `line`.
     pub fn on_line(self, line: usize) -> Self {
         Location {
             line: Some(line),
@@ -91,7 +91,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_place_is_file_line_and_field_as_far_as_they_are_known() {
+    fn a_location_shows_what_is_known_of_file_line_and_field() {
         let file = Location::file("config.yaml");
         assert_eq!(file.to_string(), "config.yaml");
         let field = file.field("model_list").element(1).field("model_name");

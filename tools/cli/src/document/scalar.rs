@@ -1,12 +1,13 @@
-//! Which type a plain YAML scalar has: as PyYAML (YAML 1.1) decides, because that is what LiteLLM users write for.
+//! The type of a plain YAML scalar, as PyYAML (YAML 1.1) decides it, because LiteLLM's users write for
+//! PyYAML.
 //!
-//! Deliberately not: numbers in base 60 and dates. PyYAML makes them numbers and dates, LiteLLM has a use for
-//! neither, and whoever writes `12:30` means the text.
+//! Base-60 numbers and dates are deliberately text. LiteLLM has a use for neither, and a person who
+//! writes `12:30` means text.
 
-/// A value that is neither list nor mapping.
+/// A value that is neither a list nor a mapping.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Scalar {
-    /// `null`, `~`, or nothing at all.
+    /// `null`, `~`, or no text.
     Null,
     /// `true`, `yes`, `on` and their opposites.
     Bool(bool),
@@ -14,11 +15,11 @@ pub(crate) enum Scalar {
     Integer(i64),
     /// Any other number.
     Float(f64),
-    /// Everything else, and everything in quotes.
+    /// Any other value, and any value in quotes.
     Text(String),
 }
 
-/// The type of `text` where it stands without quotes and without a tag.
+/// The value of `text` without quotes and without a tag.
 pub(crate) fn plain(text: &str) -> Scalar {
     match text {
         "" | "~" | "null" | "Null" | "NULL" => Scalar::Null,
@@ -31,7 +32,7 @@ pub(crate) fn plain(text: &str) -> Scalar {
 
 fn number(text: &str) -> Option<Scalar> {
     let (sign, digits) = match text.strip_prefix(['-', '+']) {
-        // A number that starts with its point has no sign, except for infinity.
+        // A number that starts with its point cannot have a sign, except infinity.
         Some(rest) if rest.starts_with('.') && !is_infinity(rest) => return None,
         Some(rest) => (if text.starts_with('-') { -1 } else { 1 }, rest),
         None => (1, text),
@@ -49,7 +50,7 @@ fn is_infinity(digits: &str) -> bool {
     matches!(digits, ".inf" | ".Inf" | ".INF")
 }
 
-/// Underscores may stand anywhere, but not in front of a decimal number.
+/// Underscores are allowed anywhere except at the start of a decimal number.
 fn integer(digits: &str) -> Option<i64> {
     let (radix, digits) = if let Some(rest) = digits.strip_prefix("0x") {
         (16, rest)
@@ -67,7 +68,8 @@ fn integer(digits: &str) -> Option<i64> {
     i64::from_str_radix(&digits.replace('_', ""), radix).ok()
 }
 
-/// A float of YAML 1.1 has a point, and its exponent a sign; digits alone come here when they exceed an `i64`.
+/// A YAML 1.1 float has a point, and its exponent a sign. Digits alone are an integer that exceeds an
+/// `i64`.
 fn float(digits: &str) -> Option<f64> {
     let is_digits = |text: &str| !text.is_empty() && text.chars().all(|c| c.is_ascii_digit());
     if is_digits(digits) && !digits.starts_with('0') {

@@ -1,11 +1,12 @@
-//! Variables of AWS's tools and of LiteLLM that are set and that this gateway does not use: each is named, so that
-//! nobody believes in a setting that has no effect.
+//! Environment variables of AWS's tools and of LiteLLM that are set and have no effect here. Each is
+//! noted, so that nobody relies on one.
 
-use super::error;
-use super::reader::Reader;
+use super::aws_endpoint::ENDPOINT;
+use super::problem::EXPORT_KEYS;
+use super::report::Reader;
 use crate::document::location::Location;
 
-/// Variables by which LiteLLM takes settings from the environment that `litellm_params` must not have here.
+/// LiteLLM's variables for settings that are refused in `litellm_params`.
 const REFUSED: [&str; 5] = [
     "AWS_ROLE_NAME",
     "AWS_PROFILE_NAME",
@@ -14,7 +15,7 @@ const REFUSED: [&str; 5] = [
     "AWS_EXTERNAL_ID",
 ];
 
-/// Variables that lead to credentials by ways that this gateway does not go, or that are half of a way.
+/// Variables for credentials of a kind that this gateway does not support, or for half of a pair.
 const UNUSABLE: [&str; 16] = [
     "AWS_PROFILE",
     "AWS_DEFAULT_PROFILE",
@@ -34,54 +35,46 @@ const UNUSABLE: [&str; 16] = [
     "AWS_BEDROCK_API_KEY",
 ];
 
-/// Variables by which the AWS SDKs, but not LiteLLM, take an endpoint.
-const ENDPOINTS: [&str; 2] = ["AWS_ENDPOINT_URL_BEDROCK_RUNTIME", "AWS_ENDPOINT_URL"];
-/// The one that LiteLLM takes.
-pub(crate) const ENDPOINT: &str = "AWS_BEDROCK_RUNTIME_ENDPOINT";
+/// Variables for an endpoint that the AWS SDKs read and LiteLLM does not.
+const SDK_ENDPOINTS: [&str; 2] = ["AWS_ENDPOINT_URL_BEDROCK_RUNTIME", "AWS_ENDPOINT_URL"];
 
-/// What is set that could lead to credentials elsewhere and does not here.
-pub(crate) fn unusable(reader: &Reader<'_>) -> Vec<&'static str> {
-    UNUSABLE
-        .into_iter()
-        .filter(|name| reader.variables.value(name).is_some())
-        .collect()
-}
-
-/// Notes why there is a demonstration where somebody may have expected AWS.
-pub(crate) fn note_unusable(location: &Location, reader: &mut Reader<'_>) {
-    let names = unusable(reader);
-    if !names.is_empty() {
-        let names = names.join(", ");
-        reader.note(
-            location,
-            format!(
-                "AWS is not asked: the environment has only {names}, {}",
-                error::UNUSABLE
-            ),
-        );
+impl Reader<'_> {
+    /// The variables that are set for credentials of an unsupported kind.
+    pub(crate) fn unusable_credentials(&self) -> Vec<&'static str> {
+        UNUSABLE
+            .into_iter()
+            .filter(|name| self.variables.is_set(name))
+            .collect()
     }
-}
 
-/// Notes what is set and has no effect.
-pub(crate) fn note_unused(location: &Location, reader: &mut Reader<'_>) {
-    for name in REFUSED {
-        if reader.variables.value(name).is_some() {
-            reader.note(
-                location,
-                format!("the environment variable {name} is set, but not supported yet: it is ignored"),
-            );
+    /// Notes why the demonstration starts although there seem to be AWS credentials.
+    pub(crate) fn note_unusable_credentials(&mut self, location: &Location) {
+        let names = self.unusable_credentials();
+        if !names.is_empty() {
+            let names = names.join(", ");
+            let text = format!("AWS is not used: the environment has only {names}: {EXPORT_KEYS}");
+            self.note(location, text);
         }
     }
-    if reader.variables.value(ENDPOINT).is_some() {
-        return;
-    }
-    for name in ENDPOINTS {
-        if reader.variables.value(name).is_some() {
-            let text = format!(
-                "the environment variable {name} is set, but LiteLLM does not use it, and neither does this gateway: \
-                 set {ENDPOINT} to send requests there"
-            );
-            reader.note(location, text);
+
+    /// Notes variables that are set and have no effect.
+    pub(crate) fn note_unused_aws_variables(&mut self, location: &Location) {
+        for name in REFUSED {
+            if self.variables.is_set(name) {
+                let text = format!("the environment variable {name} is ignored: it is not supported yet");
+                self.note(location, text);
+            }
+        }
+        if self.variables.is_set(ENDPOINT) {
+            return;
+        }
+        for name in SDK_ENDPOINTS {
+            if self.variables.is_set(name) {
+                let text = format!(
+                    "the environment variable {name} is ignored, as in LiteLLM: set {ENDPOINT} to send requests there"
+                );
+                self.note(location, text);
+            }
         }
     }
 }

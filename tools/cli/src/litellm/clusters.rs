@@ -11,7 +11,7 @@ pub(crate) struct Clusters {
 }
 
 impl Clusters {
-    /// The name of the cluster that connects to `address`: one cluster for each host, port and scheme.
+    /// The name of the cluster for `address`. There is one for each host, port and scheme.
     pub(crate) fn name_of(&mut self, address: &Address) -> String {
         let server_name = address.tls.then(|| address.host.clone());
         let same = |known: &&Endpoint| {
@@ -31,13 +31,13 @@ impl Clusters {
         cluster
     }
 
-    /// All of them, in the order in which they were first asked for.
+    /// The endpoints of all clusters, in the order of their first use.
     pub(crate) fn into_endpoints(self) -> Vec<Endpoint> {
         self.endpoints
     }
 
-    /// Letters, digits and hyphens only: a dot or a colon would split Envoy's stat names, a plus the names of
-    /// failover clusters.
+    /// A new name of letters, digits and hyphens. A dot or colon would split Envoy's stat names, and a
+    /// plus sign the names of failover clusters.
     fn free_name(&self, address: &Address) -> String {
         if let Some((region, variant)) =
             region::of_runtime_host(&address.host).filter(|_| address.tls && address.port == 443)
@@ -49,7 +49,7 @@ impl Clusters {
         let safe = |c: char| if c.is_ascii_alphanumeric() { c } else { '-' };
         let host: String = address.host.chars().map(safe).collect();
         let base = format!("{}-{}", host.trim_matches('-'), address.port);
-        // No region: a region's last part has one or two digits, so `us-east-80` could be taken for one.
+        // Not to be confused with the cluster of a region: `us-east-80` has the form of one.
         let base = if region::is_region(&base) {
             format!("host-{base}")
         } else {
@@ -70,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn clusters_are_shared_by_address_and_named_without_dots() {
+    fn addresses_share_clusters_whose_names_have_no_dots() {
         let mut clusters = Clusters::default();
         let mut name = |url: &str| clusters.name_of(&Address::parse(url).unwrap());
         assert_eq!(

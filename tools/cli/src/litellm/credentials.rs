@@ -1,109 +1,45 @@
-//! How a deployment's requests are authenticated to AWS.
+//! The credentials with which a deployment's requests are authenticated to AWS.
 //!
-//! A deployment's own `api_key` (a Bedrock API key) wins over its own access keys; whatever is its own wins over the
-//! environment, where `AWS_BEARER_TOKEN_BEDROCK` wins over access keys as in the AWS SDKs. LiteLLM lets that variable
-//! win over everything; here a deployment with keys of its own keeps them.
+//! A deployment's own `api_key` (a Bedrock API key) takes precedence over its own access keys, and both
+//! take precedence over the environment. There, `AWS_BEARER_TOKEN_BEDROCK` takes precedence over access
+//! keys, as in the AWS SDKs. In LiteLLM, that variable takes precedence over everything; here a
+//! deployment with keys of its own uses them.
 
 use envoy_bedrock::contract::settings::{CredentialSettings, EnvName};
 use envoy_bedrock::sigv4::{AccessKeyId, InvalidAccessKeyId};
 
-use super::aws_variables;
-use super::error::Problem;
+use super::deciding::{INSTEAD, UNSUPPORTED};
+use super::entry::ModelListEntry;
 use super::parameters::Parameters;
-use super::reader::Reader;
+use super::problem::Problem;
 use crate::document::field::YamlField;
-use crate::document::variables::Origin;
+use crate::document::reader::Read;
+use crate::document::variables::{Origin, REFERENCE};
 use crate::environment::SecretPolicy;
 
-const ACCESS_KEY_ID: (&str, &str) = ("aws_access_key_id", "AWS_ACCESS_KEY_ID");
-const SECRET_ACCESS_KEY: (&str, &str) = ("aws_secret_access_key", "AWS_SECRET_ACCESS_KEY");
-const SESSION_TOKEN: (&str, &str) = ("aws_session_token", "AWS_SESSION_TOKEN");
-/// How the ids of temporary keys begin, which work with their session token only.
-const TEMPORARY: &str = "ASIA";
+/// A credential: its setting and its environment variable.
+type Names = (&'static str, &'static str);
+
+const ACCESS_KEY_ID: Names = ("aws_access_key_id", "AWS_ACCESS_KEY_ID");
+const SECRET_ACCESS_KEY: Names = ("aws_secret_access_key", "AWS_SECRET_ACCESS_KEY");
+const SESSION_TOKEN: Names = ("aws_session_token", "AWS_SESSION_TOKEN");
 const BEARER_TOKEN: &str = "AWS_BEARER_TOKEN_BEDROCK";
+/// How the ids of temporary access keys start. Those work only with their session token.
+const TEMPORARY_PREFIX: &str = "ASIA";
 
-/// Settings that say whose rights to use. To ignore one would be to use other rights than the file says.
-pub(crate) const REFUSED: [&str; 5] = [
-    "aws_role_name",
-    "aws_profile_name",
-    "aws_web_identity_token",
-    "aws_sts_endpoint",
-    "aws_external_id",
-];
-
-/// What to use in their place.
-pub(crate) const INSTEAD: &str = "aws_access_key_id and aws_secret_access_key, or api_key";
-
-/// The credentials of one deployment.
-pub(crate) fn credentials(parameters: &Parameters, reader: &mut Reader<'_>) -> Option<CredentialSettings> {
-    let refused: Vec<_> = REFUSED
-        .iter()
-        .filter_map(|name| Some((*name, parameters.field(name)?)))
-        .collect();
-    for (name, field) in &refused {
-        let setting = (*name).to_owned();
-        reader.wrong::<()>(
-            &field.location,
-            Problem::Unsupported {
-                setting,
-                instead: INSTEAD,
-            },
-        );
-    }
-    if !refused.is_empty() {
-        return None;
-    }
-    let keys = Keys::of(parameters);
-    if let Some(api_key) = api_key(parameters) {
-        for (name, _) in [ACCESS_KEY_ID, SECRET_ACCESS_KEY, SESSION_TOKEN] {
-            if let Some(field) = parameters.field(name) {
-                reader.note(&field.location, "not used: api_key goes before it");
-            }
-        }
-        return Some(CredentialSettings::Bearer {
-            api_key: reader.secret(&api_key)?,
-        });
-    }
-    let has_own = keys.access_key_id.is_some() || keys.secret_access_key.is_some();
-    if !has_own && reader.variables.value(BEARER_TOKEN).is_some() {
-        let api_key = reader.secret_variable(&parameters.location, BEARER_TOKEN)?;
-        return Some(CredentialSettings::Bearer { api_key });
-    }
-    let in_environment = |reader: &Reader<'_>, name| reader.variables.value(name).is_some();
-    if !has_own && !in_environment(reader, ACCESS_KEY_ID.1) && !in_environment(reader, SECRET_ACCESS_KEY.1) {
-        if reader.mode == SecretPolicy::MustExist {
-            let unusable = aws_variables::unusable(reader);
-            return reader.wrong(&parameters.location, Problem::NoCredentials { unusable });
-        }
-        if reader.mode == SecretPolicy::Demo {
-            aws_variables::note_unusable(&parameters.location.whole_file(), reader);
-        }
-    }
-    signing(keys, parameters, reader)
-}
-
-/// The deployment's own API key, else its credential's, unless the deployment has access keys of its own.
-fn api_key(parameters: &Parameters) -> Option<YamlField> {
-    let shared = parameters.shared("api_key");
-    let has_keys = [ACCESS_KEY_ID, SECRET_ACCESS_KEY]
-        .iter()
-        .any(|(name, _)| parameters.own().field(name).is_some());
-    parameters.own().field("api_key").or(shared.filter(|_| !has_keys))
-}
-
-/// The keys of the file, which belong together.
-struct Keys {
+/// The access keys of the file that a deployment uses.
+struct AccessKeys {
     access_key_id: Option<YamlField>,
     secret_access_key: Option<YamlField>,
     session_token: Option<YamlField>,
 }
 
-impl Keys {
-    /// The deployment's own pair, else its credential's. Halves are joined only where each of the two has one: half of a
-    /// pair with half of another makes signatures that AWS refuses.
+impl AccessKeys {
+    /// The deployment's own pair, else that of its credential. Half a pair of the one is completed with
+    /// half a pair of the other only if neither is whole: AWS refuses a mixed pair.
     fn of(parameters: &Parameters) -> Self {
-        let own = |(name, _): (&str, &str)| parameters.own().field(name);
-        let shared = |(name, _): (&str, &str)| parameters.shared(name);
+        let own = |(name, _): Names| parameters.own().field(name);
+        let shared = |(name, _): Names| parameters.shared(name);
         let (own_id, own_secret) = (own(ACCESS_KEY_ID), own(SECRET_ACCESS_KEY));
         let (shared_id, shared_secret) = (shared(ACCESS_KEY_ID), shared(SECRET_ACCESS_KEY));
         let (own_token, shared_token) = (own(SESSION_TOKEN), shared(SESSION_TOKEN));
@@ -116,147 +52,191 @@ impl Keys {
             (None, Some(secret)) if !shares_pair => (shared_id, Some(secret)),
             own => own,
         };
-        Keys {
+        AccessKeys {
             access_key_id,
             secret_access_key,
             session_token: own_token.or(shared_token.filter(|_| !(has_own && shares_any))),
         }
     }
+
+    fn has_pair_or_half(&self) -> bool {
+        self.access_key_id.is_some() || self.secret_access_key.is_some()
+    }
 }
 
-fn signing(keys: Keys, parameters: &Parameters, reader: &mut Reader<'_>) -> Option<CredentialSettings> {
-    let Keys {
-        access_key_id: id,
-        secret_access_key: secret,
-        session_token,
-    } = keys;
-    let access_key_id = half(
-        id.as_ref(),
-        ACCESS_KEY_ID,
-        secret.as_ref(),
-        SECRET_ACCESS_KEY,
-        parameters,
-        reader,
-    );
-    let access_key_id = access_key_id.and_then(|name| well_formed(name, id.as_ref(), parameters, reader));
-    let secret_access_key = half(
-        secret.as_ref(),
-        SECRET_ACCESS_KEY,
-        id.as_ref(),
-        ACCESS_KEY_ID,
-        parameters,
-        reader,
-    );
-    let (access_key_id, secret_access_key) = (access_key_id?, secret_access_key?);
-    let session_token = match session_token {
-        Some(field) => session_token_of_file(&field, &access_key_id, reader)?,
-        None => session_token_of_environment(&access_key_id, &secret_access_key, parameters, reader)?,
-    };
-    Some(CredentialSettings::Sigv4 {
-        access_key_id,
-        secret_access_key,
-        session_token,
-    })
-}
-
-/// The session token that the file names. LiteLLM does without one whose variable is not set; that is right for keys
-/// that are not temporary.
-#[expect(
-    clippy::option_option,
-    reason = "outside: an error was reported; inside: there is no token"
-)]
-fn session_token_of_file(
-    field: &YamlField,
-    access_key_id: &EnvName,
-    reader: &mut Reader<'_>,
-) -> Option<Option<EnvName>> {
-    let variable = field.text().and_then(|text| text.strip_prefix("os.environ/"));
-    let unset = variable.filter(|name| !name.is_empty() && reader.variables.value(name).is_none());
-    let is_temporary = reader
-        .secret_value(access_key_id)
-        .is_some_and(|id| id.starts_with(TEMPORARY));
-    match unset {
-        Some(name) if reader.mode == SecretPolicy::MustExist && !is_temporary => {
-            let text = format!("{name} is not set: requests are signed without a session token");
-            reader.note(&field.location, text);
-            Some(None)
+impl ModelListEntry<'_, '_> {
+    /// The credentials of the deployment.
+    pub(crate) fn credentials(&mut self) -> Read<CredentialSettings> {
+        self.refuse_unsupported_credentials()?;
+        let keys = AccessKeys::of(&self.parameters);
+        if let Some(api_key) = self.api_key() {
+            for (name, _) in [ACCESS_KEY_ID, SECRET_ACCESS_KEY, SESSION_TOKEN] {
+                if let Some(field) = self.parameters.field(name) {
+                    self.reader
+                        .note(&field.location, "not used: api_key takes precedence");
+                }
+            }
+            let api_key = self.reader.secret(&api_key)?;
+            return Ok(CredentialSettings::Bearer { api_key });
         }
-        _ => reader.secret(field).map(Some),
+        if !keys.has_pair_or_half() {
+            if self.reader.variables.is_set(BEARER_TOKEN) {
+                let api_key = self.secret_variable(BEARER_TOKEN)?;
+                return Ok(CredentialSettings::Bearer { api_key });
+            }
+            self.check_environment_keys()?;
+        }
+        self.signing_keys(keys)
     }
-}
 
-/// An access key id that the filter will take; its value is not quoted, since it may be another secret by mistake.
-fn well_formed(
-    name: EnvName,
-    field: Option<&YamlField>,
-    parameters: &Parameters,
-    reader: &mut Reader<'_>,
-) -> Option<EnvName> {
-    let found = match reader.secret_value(&name).map(AccessKeyId::new) {
-        None | Some(Ok(_)) => return Some(name),
-        Some(Err(InvalidAccessKeyId::TooLong { .. })) => "a longer one",
-        Some(Err(_)) => "another character in it",
-    };
-    reader.unexpected(
-        field.map_or(&parameters.location, |field| &field.location),
-        "an access key id of up to 128 letters, digits, underscores and hyphens",
-        found,
-    )
-}
+    fn refuse_unsupported_credentials(&mut self) -> Read<()> {
+        let mut sound = Ok(());
+        for name in UNSUPPORTED {
+            if let Some(field) = self.parameters.field(name) {
+                let problem = Problem::Unsupported {
+                    setting: name.to_owned(),
+                    instead: INSTEAD,
+                };
+                sound = Err(self.reader.error(&field.location, problem));
+            }
+        }
+        sound
+    }
 
-/// One of the two keys: the file's, else the environment's. LiteLLM takes each from where it finds it. Here a key of the
-/// file goes with one of the environment only where the file's refers to the environment's other half.
-fn half(
-    field: Option<&YamlField>,
-    (name, variable): (&'static str, &str),
-    other: Option<&YamlField>,
-    (_, others_variable): (&str, &str),
-    parameters: &Parameters,
-    reader: &mut Reader<'_>,
-) -> Option<EnvName> {
-    if let Some(field) = field {
-        return reader.secret(field);
+    /// The deployment's own API key, else that of its credential, unless the deployment has access keys
+    /// of its own.
+    fn api_key(&self) -> Option<YamlField> {
+        let shared = self.parameters.shared("api_key");
+        let own = self.parameters.own();
+        let has_keys = [ACCESS_KEY_ID, SECRET_ACCESS_KEY]
+            .iter()
+            .any(|(name, _)| own.field(name).is_some());
+        own.field("api_key").or(shared.filter(|_| !has_keys))
     }
-    match other {
-        Some(other) if other.text() != Some(&format!("os.environ/{others_variable}")) => reader.wrong(
-            &other.location,
-            Problem::Missing {
-                expected: match name {
-                    "aws_access_key_id" => "an aws_access_key_id beside this aws_secret_access_key",
-                    _ => "an aws_secret_access_key beside this aws_access_key_id",
-                },
-            },
-        ),
-        _ => reader.secret_variable(&parameters.location, variable),
-    }
-}
 
-/// The session token that belongs to keys in AWS's own variables, whether the file names them or not; with other keys
-/// it would make every signature invalid. The shell that renders for another process says nothing about that one's, so
-/// there the variable is named in any case: the filter takes one that is not set for keys without a token.
-#[expect(
-    clippy::option_option,
-    reason = "outside: an error was reported; inside: there is no token"
-)]
-fn session_token_of_environment(
-    access_key_id: &EnvName,
-    secret_access_key: &EnvName,
-    parameters: &Parameters,
-    reader: &mut Reader<'_>,
-) -> Option<Option<EnvName>> {
-    if access_key_id.0 != ACCESS_KEY_ID.1 || secret_access_key.0 != SECRET_ACCESS_KEY.1 {
-        return Some(None);
+    /// Checks that the environment has an access key, for a deployment without one in the file.
+    fn check_environment_keys(&mut self) -> Read<()> {
+        let has_any = [ACCESS_KEY_ID, SECRET_ACCESS_KEY]
+            .iter()
+            .any(|(_, variable)| self.reader.variables.is_set(variable));
+        match self.reader.policy {
+            _ if has_any => {}
+            SecretPolicy::MustExist => {
+                let unusable = self.reader.unusable_credentials();
+                let problem = Problem::NoCredentials { unusable };
+                return Err(self.reader.error(&self.parameters.location, problem));
+            }
+            SecretPolicy::MayComeLater => {}
+            SecretPolicy::Demo => {
+                let file = self.parameters.location.whole_file();
+                self.reader.note_unusable_credentials(&file);
+            }
+        }
+        Ok(())
     }
-    let keys_in_file = matches!(
-        reader.variables.origin(ACCESS_KEY_ID.1),
-        Some(Origin::File { .. })
-    );
-    match reader.variables.origin(SESSION_TOKEN.1) {
-        Some(Origin::Process { .. }) if keys_in_file => Some(None),
-        None if keys_in_file || reader.mode != SecretPolicy::MayComeLater => Some(None),
-        None => Some(Some(EnvName(SESSION_TOKEN.1.to_owned()))),
-        Some(_) => reader
-            .secret_variable(&parameters.location, SESSION_TOKEN.1)
-            .map(Some),
+
+    fn signing_keys(&mut self, keys: AccessKeys) -> Read<CredentialSettings> {
+        let (id, secret) = (keys.access_key_id.as_ref(), keys.secret_access_key.as_ref());
+        let access_key_id = self
+            .half_of_pair(id, ACCESS_KEY_ID, secret, SECRET_ACCESS_KEY)
+            .and_then(|name| self.well_formed(name, id));
+        let secret_access_key = self.half_of_pair(secret, SECRET_ACCESS_KEY, id, ACCESS_KEY_ID);
+        let (access_key_id, secret_access_key) = (access_key_id?, secret_access_key?);
+        let session_token = match keys.session_token {
+            Some(field) => self.session_token_of_file(&field, &access_key_id)?,
+            None => self.session_token_of_environment(&access_key_id, &secret_access_key)?,
+        };
+        Ok(CredentialSettings::Sigv4 {
+            access_key_id,
+            secret_access_key,
+            session_token,
+        })
+    }
+
+    /// One of the two access keys: that of the file, else that of the environment. LiteLLM combines keys
+    /// of both. Here a key of the environment completes one of the file only if the latter refers to
+    /// the environment's other key.
+    fn half_of_pair(
+        &mut self,
+        field: Option<&YamlField>,
+        (name, variable): Names,
+        other: Option<&YamlField>,
+        (_, other_variable): Names,
+    ) -> Read<EnvName> {
+        if let Some(field) = field {
+            return self.reader.secret(field);
+        }
+        let refers_to_environment = |field: &YamlField| {
+            field.text().and_then(|text| text.strip_prefix(REFERENCE)) == Some(other_variable)
+        };
+        match other {
+            Some(other) if !refers_to_environment(other) => {
+                let what = match name {
+                    "aws_access_key_id" => "aws_access_key_id, which this aws_secret_access_key needs",
+                    _ => "aws_secret_access_key, which this aws_access_key_id needs",
+                };
+                Err(self.reader.missing_field(&other.location, what))
+            }
+            _ => self.secret_variable(variable),
+        }
+    }
+
+    /// An access key id that the filter accepts. Its value is not quoted: another secret could be in
+    /// its place by mistake.
+    fn well_formed(&mut self, name: EnvName, field: Option<&YamlField>) -> Read<EnvName> {
+        let found = match self.reader.secret_value(&name).map(AccessKeyId::new) {
+            None | Some(Ok(_)) => return Ok(name),
+            Some(Err(InvalidAccessKeyId::TooLong { .. })) => "a longer one",
+            Some(Err(_)) => "another character",
+        };
+        let location = field.map_or(&self.parameters.location, |field| &field.location);
+        let expected = "an access key id of up to 128 letters, digits, underscores and hyphens";
+        Err(self.reader.unexpected(location, expected, found))
+    }
+
+    /// The session token that the file names. LiteLLM signs without one if its variable is not set,
+    /// which is right for keys that are not temporary.
+    fn session_token_of_file(&mut self, field: &YamlField, access_key_id: &EnvName) -> Read<Option<EnvName>> {
+        let unset = field
+            .text()
+            .and_then(|text| text.strip_prefix(REFERENCE))
+            .filter(|name| !name.is_empty() && !self.reader.variables.is_set(name));
+        let is_temporary = self
+            .reader
+            .secret_value(access_key_id)
+            .is_some_and(|id| id.starts_with(TEMPORARY_PREFIX));
+        match unset {
+            Some(name) if self.reader.policy == SecretPolicy::MustExist && !is_temporary => {
+                let text = format!("{name} is not set: requests are signed without a session token");
+                self.reader.note(&field.location, text);
+                Ok(None)
+            }
+            _ => self.reader.secret(field).map(Some),
+        }
+    }
+
+    /// The session token for keys in AWS's own variables, whether or not the file refers to those. With
+    /// other keys it would invalidate every signature. `render` does not know the environment of the
+    /// gateway, so it always names the variable: the filter accepts that it is not set.
+    fn session_token_of_environment(
+        &mut self,
+        access_key_id: &EnvName,
+        secret_access_key: &EnvName,
+    ) -> Read<Option<EnvName>> {
+        if access_key_id.0 != ACCESS_KEY_ID.1 || secret_access_key.0 != SECRET_ACCESS_KEY.1 {
+            return Ok(None);
+        }
+        let variables = &self.reader.variables;
+        let keys_in_file = matches!(variables.origin(ACCESS_KEY_ID.1), Some(Origin::File { .. }));
+        match variables.origin(SESSION_TOKEN.1) {
+            Some(Origin::Process { .. }) if keys_in_file => Ok(None),
+            None if keys_in_file || self.reader.policy != SecretPolicy::MayComeLater => Ok(None),
+            None => Ok(Some(EnvName(SESSION_TOKEN.1.to_owned()))),
+            Some(_) => self.secret_variable(SESSION_TOKEN.1).map(Some),
+        }
+    }
+
+    fn secret_variable(&mut self, name: &str) -> Read<EnvName> {
+        self.reader.secret_variable(&self.parameters.location, name)
     }
 }

@@ -1,462 +1,240 @@
-//! One entry of `model_list`.
+//! Reads an entry of `model_list`.
 
 use envoy_bedrock::bedrock::model_id::Referent;
-use envoy_bedrock::contract::settings::{CredentialSettings, DeploymentSettings};
-use sha2::{Digest, Sha256};
 
 use super::clusters::Clusters;
-use super::credential_list::Credentials;
-use super::credentials::credentials;
-use super::endpoint;
-use super::error::Problem;
-use super::geography;
-use super::guardrail;
+use super::credential_list::CredentialList;
+use super::draft::Draft;
+use super::entry::{self, ModelListEntry, NAME_MAX_BYTES};
 use super::known;
-use super::model::{self, Target};
-use super::note::{Class, ELSEWHERE};
+use super::model::{self, ModelTarget};
+use super::note::{Class, Note};
 use super::parameters::Parameters;
-use super::price::{self, Configured};
-use super::reader::Reader;
-use super::slips;
-use super::unused;
-use super::weights::{RATE_MAX, Rates};
-use crate::address::Address;
-use crate::document::field::{Section, YamlField, quoted};
-use crate::document::location::Location;
+use super::report::Reader;
+use super::shares::{RATE_MAX, StatedShare};
+use crate::document::field::{YamlField, quoted};
+use crate::document::reader::Read;
 use crate::prices::Catalogue;
-use crate::region;
 
-/// Longest `model_info.id`: it is a header value of every answer and a label of metrics.
-const ID_MAX_CHARS: usize = 256;
-/// Region of a deployment that nothing gives one, as LiteLLM has it.
-const REGION_DEFAULT: &str = "us-west-2";
+/// Longest `model_info.id`: it is a header value of every response and a label of metrics.
+const ID_MAX_BYTES: usize = 256;
 
-/// A deployment of Bedrock's before its group has given it a share.
-pub(crate) struct Deployment {
-    /// Where its entry stands.
-    pub location: Location,
-    /// The name of its group.
-    pub model_name: String,
-    /// What it says about its share.
-    pub rates: Rates,
-    /// Whether its id is the file's, not a digest.
-    pub has_own_id: bool,
-    /// Its guardrail, which its group has to share.
-    pub guardrail: Option<guardrail::Configured>,
-    /// Whether it says its `order`.
-    pub has_order: bool,
-    /// All else; its weight is to be filled in.
-    pub settings: DeploymentSettings,
-}
-
-/// An entry that could be read.
-pub(crate) enum Entry {
+/// A readable entry of `model_list`.
+pub(crate) enum ListedModel {
     /// A deployment to serve.
-    Bedrock(Box<Deployment>),
-    /// One to leave out.
-    LeftOut {
-        /// The name of its group.
+    Deployment(Box<Draft>),
+    /// An entry to skip.
+    Skipped {
+        /// The name of its model group.
         model_name: String,
-        /// Whom it is for, if not for Bedrock's runtime.
+        /// Its provider, if that is not Bedrock's runtime.
         provider: Option<String>,
     },
 }
 
-/// Complains about an entry without `litellm_params`, most often since its settings are indented too little.
-fn without_parameters(entry: &Section, reader: &mut Reader<'_>) -> Option<Entry> {
-    let is_one = |name: &str| known::LITELLM_PARAMS.fate(name).is_some();
-    let beside = entry.present().into_iter().find(|(name, _)| is_one(name));
-    let Some((name, field)) = beside else {
-        let expected = "litellm_params";
-        return reader.wrong(&entry.location, Problem::Missing { expected });
-    };
-    let found = format!(
-        "{} beside model_name: indent it under litellm_params",
-        quoted(name)
-    );
-    reader.unexpected(
-        &field.location,
-        "litellm_params with the settings of the deployment",
-        found,
-    )
+/// What an entry that cannot be served says about its model group.
+pub(crate) struct Outline {
+    /// The name of its model group.
+    pub model_name: Option<String>,
+    /// What it says about its share.
+    pub share: Option<StatedShare>,
+    /// Its order.
+    pub order: Option<i64>,
 }
 
-/// Reads an entry. What is wrong is left with `reader`, and a note where it is left out.
+/// Reads the entry `element`. Errors are recorded by `reader`, with a note for a skipped entry.
 pub(crate) fn read(
     element: &YamlField,
-    shared: &Credentials,
+    credentials: &CredentialList,
     prices: &Catalogue,
     clusters: &mut Clusters,
     reader: &mut Reader<'_>,
-) -> Option<Entry> {
-    let entry = reader.section(element)?;
-    let info = match entry.field("model_info") {
-        Some(info) => reader.section(&info)?,
-        None => Section::empty(element.location.field("model_info")),
-    };
-    let model_name = model_name(&entry, reader);
-    let parameters = match entry.field("litellm_params") {
-        Some(field) => Parameters::new(reader.section(&field)?, shared, reader),
-        None => return without_parameters(&entry, reader),
-    }?;
-    let (id, prefix_region) = match target(&entry, &parameters, reader)? {
-        Target::Bedrock { id, region } => (id, region),
-        Target::Elsewhere(who) => {
-            let text = format!("{ELSEWHERE}{who}");
-            reader.note_of(Class::Skipped, &element.location, text, "");
-            return model_name.map(|model_name| Entry::LeftOut {
+) -> Read<ListedModel> {
+    let (mut entry, model_name) = ModelListEntry::open(element, credentials, reader)?;
+    let (id, region) = match entry.target()? {
+        ModelTarget::Bedrock { id, region } => (id, region),
+        ModelTarget::OtherProvider(provider) => {
+            let note = Note::other_provider(&element.location, provider.clone());
+            entry.reader.findings.add(note);
+            return model_name.map(|model_name| ListedModel::Skipped {
                 model_name,
-                provider: Some(who),
+                provider: Some(provider),
             });
         }
     };
-    if info.field("blocked").and_then(|field| reader.flag(&field)) == Some(true) {
-        reader.note_of(
-            Class::Skipped,
-            &element.location,
-            "its model_info says blocked",
-            "",
-        );
-        return model_name.map(|model_name| Entry::LeftOut {
+    if entry.is_blocked() {
+        let text = "model_info.blocked is true";
+        entry.reader.note_of(Class::Skipped, &element.location, text);
+        return model_name.map(|model_name| ListedModel::Skipped {
             model_name,
             provider: None,
         });
     }
-    let sound = [
-        parameters.check_credential(reader),
-        slips::check(&parameters, reader),
-        slips::check_places(&entry, &info, &parameters, reader),
-    ];
-    if sound.contains(&None) {
-        // What is missing for these reasons would only be reported as further errors.
-        return None;
-    }
-    // All parts are read before any failure counts, so that one run names all of them.
-    let configured = Configured::read(&parameters, &info, &id, reader);
-    let model = upstream_id(id, &parameters, reader);
-    let region = model
-        .as_deref()
-        .and_then(|id| region_of(id, prefix_region, &parameters, reader));
-    let region = region.filter(|region| slips::check_region_name(&parameters, region, reader).is_some());
-    let address = match endpoint_url(&parameters, reader) {
-        Ok(Some(address)) => Some(address),
-        Ok(None) => match (region.as_deref(), endpoint::variant(&parameters.location, reader)) {
-            (Some(region), Some(variant)) => Some(Address::of_region(region, variant)),
-            _ => None,
-        },
-        Err(()) => None,
-    };
-    let credentials = credentials(&parameters, reader);
-    let guardrail = guardrail::read(&parameters, reader);
-    guardrail::refuse_misplaced(entry.unused(), reader);
-    guardrail::refuse_misplaced(info.unused(), reader);
-    let rates = rates(&parameters, reader);
-    let order = parameters.field("order").map(|field| reader.integer(&field));
-    let own_id = info.field("id").map(|field| own_id(&field, reader));
-    unused::tell(&entry, &known::MODEL_LIST, reader);
-    unused::tell(parameters.own(), &known::LITELLM_PARAMS, reader);
-    unused::tell(&info, &known::MODEL_INFO, reader);
-
-    let (model_name, model, region, address) = (model_name?, model?, region?, address?);
-    check_wildcards(&model_name, &model, &parameters, reader)?;
-    note_geography(&model, &region, &parameters, reader);
-    let configured = configured?;
-    let price = price::price(&configured, &region, &model, prices, &element.location, reader);
-    let base_model = configured.foundation_model(&model);
-    if base_model.is_none() && Referent::of(&model) == Referent::ApplicationProfile {
-        reader.note(
-            &element.location,
-            "CountTokens is refused, since the foundation model of the inference profile is unknown: set \
-             model_info.base_model",
-        );
-    }
-    let mut settings = DeploymentSettings {
-        id: String::new(),
-        model,
-        region,
-        cluster: clusters.name_of(&address),
-        authority: address.authority(),
-        base_path: address.base_path,
-        credentials: credentials?,
-        weight: 0,
-        order: match order {
-            Some(order) => order?,
-            None => 0,
-        },
-        base_model,
-        rates: price,
-    };
-    let (has_own_id, has_order) = (own_id.is_some(), order.is_some());
-    settings.id = own_id.unwrap_or_else(|| Some(digest(&model_name, &settings)))?;
-    let (location, rates, guardrail) = (element.location.clone(), rates?, guardrail?);
-    Some(Entry::Bedrock(Box::new(Deployment {
-        location,
-        model_name,
-        rates,
-        has_own_id,
-        guardrail,
-        has_order,
-        settings,
-    })))
+    // With other errors, what is missing would only be reported a second time.
+    entry.check_deciding_settings()?;
+    let draft = entry.draft(model_name, id, region, prices, clusters)?;
+    Ok(ListedModel::Deployment(Box::new(draft)))
 }
 
-/// What an entry that cannot be served says about its group: the name, its share and its order, as far as they can be
-/// read. Complains about what cannot.
-pub(crate) fn outline(
-    element: &YamlField,
-    reader: &mut Reader<'_>,
-) -> (Option<String>, Option<Rates>, Option<i64>) {
+/// What `element` says about its model group, as far as it can be read.
+pub(crate) fn outline(element: &YamlField, reader: &mut Reader<'_>) -> Outline {
     let section = |name| element.section()?.field(name)?.section();
-    let name = element.section().and_then(|entry| model_name(&entry, reader));
-    let Some(parameters) = section("litellm_params") else {
-        return (name, None, None);
+    let entry = element.section();
+    let model_name = entry.and_then(|entry| entry::model_name(&entry, reader).ok());
+    let Some(parameters) = section("litellm_params").map(Parameters::without_credential) else {
+        return Outline {
+            model_name,
+            share: None,
+            order: None,
+        };
     };
-    let parameters = Parameters::of_own(parameters);
-    let order = parameters.field("order").and_then(|field| reader.integer(&field));
-    (name, rates(&parameters, reader), order)
-}
-
-fn model_name(entry: &Section, reader: &mut Reader<'_>) -> Option<String> {
-    let Some(field) = entry.field("model_name") else {
-        return reader.wrong(
-            &entry.location,
-            Problem::Missing {
-                expected: "a model_name",
-            },
-        );
-    };
-    let name = reader.text(&field)?;
-    match model::name_fault(&name) {
-        None => Some(name),
-        Some(found) => {
-            let expected = format!("a name of 1 to {} printable characters", model::LENGTH_MAX);
-            reader.unexpected(&field.location, expected, found)
-        }
+    let order = parameters.field("order").map(|field| reader.integer(&field));
+    Outline {
+        model_name,
+        share: stated_share(&parameters, reader).ok(),
+        order: order.and_then(Read::ok),
     }
 }
 
-fn target(entry: &Section, parameters: &Parameters, reader: &mut Reader<'_>) -> Option<Target> {
-    let Some(field) = parameters.field("model") else {
-        let _ = parameters.check_credential(reader);
-        if entry.present().any(|(name, _)| name == "model") {
-            let (setting, belongs) = (quoted("model"), "litellm_params");
-            return reader.wrong(
-                &entry.location_of("model"),
-                Problem::Misplaced { setting, belongs },
-            );
-        }
-        return reader.wrong(&parameters.location, Problem::Missing { expected: "a model" });
-    };
-    let written = reader.text(&field)?;
-    let provider = match parameters.field("custom_llm_provider") {
-        Some(field) => Some(reader.text(&field)?),
-        None => None,
-    };
-    Some(model::target(&model::decoded(written), provider.as_deref()))
-}
-
-/// `model_id`, else the id in `model`.
-fn upstream_id(id: String, parameters: &Parameters, reader: &mut Reader<'_>) -> Option<String> {
-    let (field, id) = match parameters.field("model_id") {
-        Some(field) => {
-            let id = model::decoded(reader.text(&field)?);
-            (field, id)
-        }
-        None => (parameters.field("model")?, id),
-    };
-    match model::id_fault(&id) {
-        None => Some(id),
-        Some(found) => {
-            let expected = format!("a model id of 1 to {} printable characters", model::LENGTH_MAX);
-            reader.unexpected(&field.location, expected, found)
-        }
+impl ModelListEntry<'_, '_> {
+    /// The model that `model` refers to.
+    fn target(&mut self) -> Read<ModelTarget> {
+        let Some(model) = self.text("model")? else {
+            let _ = self.parameters.check_credential(self.reader);
+            return Err(self.without_model());
+        };
+        let provider = self.text("custom_llm_provider")?;
+        Ok(model::target(&model::decoded(model), provider.as_deref()))
     }
-}
 
-/// `aws_region_name`, else the prefix of the model, else the ARN's, else the environment's, else the default.
-fn region_of(
-    id: &str,
-    prefix: Option<String>,
-    parameters: &Parameters,
-    reader: &mut Reader<'_>,
-) -> Option<String> {
-    let in_model = prefix.or_else(|| region::of_arn(id).map(str::to_owned));
-    if let Some(field) = parameters.field("aws_region_name") {
-        if let Some(region) = region::of_arn(id).filter(|region| !region::is_region(region)) {
-            let location = parameters
-                .field("model_id")
-                .or_else(|| parameters.field("model"))?
-                .location;
-            let expected = "an AWS region such as us-east-1 in the ARN";
-            return valid_region(region.to_owned(), &location, expected, reader);
-        }
-        let region = reader.text(&field)?;
-        if let Some(other) = in_model.filter(|other| *other != region) {
-            let other = quoted(&other);
-            reader.note(
-                &field.location,
-                format!("is used instead of the region {other} in the model"),
-            );
-        }
-        return valid_region(region, &field.location, "an AWS region such as us-east-1", reader);
+    /// Whether `model_info.blocked` is true.
+    fn is_blocked(&mut self) -> bool {
+        let blocked = self.info.field("blocked");
+        blocked.is_some_and(|field| self.reader.flag(&field) == Ok(true))
     }
-    if let Some(region) = in_model {
-        let location = parameters
-            .field("model_id")
-            .or_else(|| parameters.field("model"))?
-            .location;
-        return valid_region(
+
+    /// Refuses faults of the credential and misspelled or misplaced deciding settings.
+    fn check_deciding_settings(&mut self) -> Read<()> {
+        let checks = [
+            self.parameters.check_credential(self.reader),
+            self.refuse_slips(),
+            self.refuse_misplaced(),
+        ];
+        checks.into_iter().collect()
+    }
+
+    /// Reads a deployment. `id` and `region` are those in `model`.
+    fn draft(
+        &mut self,
+        model_name: Read<String>,
+        id: String,
+        region: Option<String>,
+        prices: &Catalogue,
+        clusters: &mut Clusters,
+    ) -> Read<Draft> {
+        // All parts are read before the first failure counts, so that one run reports all errors.
+        let price = self.configured_price(&id);
+        let model = self.model_id(id);
+        let region = model.as_deref().map_err(|reported| *reported).and_then(|id| {
+            let region = self.region(id, region)?;
+            self.check_region_name(&region)?;
+            Ok(region)
+        });
+        let address = self.address(region.as_deref().map_err(|reported| *reported));
+        let credentials = self.credentials();
+        let guardrail = self.guardrail();
+        let share = stated_share(&self.parameters, self.reader);
+        let order = self.parameters.field("order");
+        let order = order.map(|field| self.reader.integer(&field)).transpose();
+        let own_id = self.own_id();
+        self.reader.judge_unused(&self.entry, &known::MODEL_LIST);
+        self.reader
+            .judge_unused(self.parameters.own(), &known::LITELLM_PARAMS);
+        self.reader.judge_unused(&self.info, &known::MODEL_INFO);
+
+        let (model_name, model, region, address) = (model_name?, model?, region?, address?);
+        self.check_wildcards(&model_name, &model)?;
+        self.note_geography(&model, &region);
+        let price = price?;
+        let rates = self.rates(&price, &region, &model, prices);
+        let base_model = price.foundation_model(&model);
+        if base_model.is_none() && Referent::of(&model) == Referent::ApplicationProfile {
+            let text = "CountTokens requests are refused, because the foundation model of the inference profile is \
+                        unknown: set model_info.base_model";
+            self.reader.note(self.location, text);
+        }
+        Ok(Draft {
+            location: self.location.clone(),
+            model_name,
+            own_id: own_id?,
+            order: order?,
+            share: share?,
+            guardrail: guardrail?,
+            model,
+            base_model,
             region,
-            &location,
-            "an AWS region such as us-east-1 in the model",
-            reader,
-        );
+            cluster: clusters.name_of(&address),
+            authority: address.authority(),
+            base_path: address.base_path,
+            credentials: credentials?,
+            rates,
+        })
     }
-    for variable in endpoint::REGION_VARIABLES {
-        if let Some(region) = reader.variables.value(variable).map(str::to_owned) {
-            let expected = format!("an AWS region such as us-east-1 in the environment variable {variable}");
-            return valid_region(region, &parameters.location, expected, reader);
+
+    /// `model_id`, else `id`, which is the one in `model`.
+    fn model_id(&mut self, id: String) -> Read<String> {
+        let id = self.text("model_id")?.map_or(id, model::decoded);
+        match model::id_fault(&id) {
+            None => Ok(id),
+            Some(found) => {
+                let expected = format!("a model id of 1 to {NAME_MAX_BYTES} printable characters");
+                Err(self.reader.unexpected(&self.id_location(), expected, found))
+            }
         }
     }
-    reader.note(
-        &parameters.location,
-        format!("no region is given, so {REGION_DEFAULT} is used"),
-    );
-    Some(REGION_DEFAULT.to_owned())
-}
 
-/// Notes a profile that the region does not know.
-fn note_geography(model: &str, region: &str, parameters: &Parameters, reader: &mut Reader<'_>) {
-    let Some(geography) = geography::foreign_to(model, region) else {
-        return;
-    };
-    if let Some(field) = parameters.field("model_id").or_else(|| parameters.field("model")) {
-        let text = format!(
-            "AWS has no {geography}. profiles in {region}, so requests will fail: choose another region, or another \
-             profile such as global."
-        );
-        reader.note(&field.location, text);
-    }
-}
-
-fn valid_region(
-    region: String,
-    location: &Location,
-    expected: impl Into<std::borrow::Cow<'static, str>>,
-    reader: &mut Reader<'_>,
-) -> Option<String> {
-    if region::is_region(&region) {
-        return Some(region);
-    }
-    reader.unexpected(location, expected, quoted(&region))
-}
-
-/// The URL that the configuration gives, if it gives one; an error was reported if it cannot be used.
-fn endpoint_url(parameters: &Parameters, reader: &mut Reader<'_>) -> Result<Option<Address>, ()> {
-    let (api_base, endpoint) = (
-        parameters.field("api_base"),
-        parameters.field("aws_bedrock_runtime_endpoint"),
-    );
-    if let (Some(_), Some(endpoint)) = (&api_base, &endpoint) {
-        reader.note(&endpoint.location, "not used: api_base goes before it");
-    }
-    let (location, url) = match api_base.or(endpoint) {
-        Some(field) => (field.location.clone(), reader.text(&field).ok_or(())?),
-        None => match reader.variables.value("AWS_BEDROCK_RUNTIME_ENDPOINT") {
-            Some(url) => (
-                parameters.location.field("AWS_BEDROCK_RUNTIME_ENDPOINT"),
-                url.to_owned(),
-            ),
-            None => return Ok(None),
-        },
-    };
-    match Address::parse(&url) {
-        Ok(address) => {
-            endpoint::note_variant_not_used(&address.host, &location, reader);
-            Ok(Some(address))
+    /// `model_info.id`: text or, as in LiteLLM, a number.
+    fn own_id(&mut self) -> Read<Option<String>> {
+        let Some(field) = self.info.field("id") else {
+            return Ok(None);
+        };
+        let id = self.reader.text_or_whole_number(&field)?;
+        if (1..=ID_MAX_BYTES).contains(&id.len()) && id.chars().all(|c| c.is_ascii_graphic()) {
+            return Ok(Some(id));
         }
-        Err(found) => {
-            let expected = "a URL such as https://bedrock.example.com:8443/path";
-            reader.unexpected::<()>(&location, expected, found);
-            Err(())
+        let expected = format!("an id of 1 to {ID_MAX_BYTES} printable characters without spaces");
+        Err(self.reader.unexpected(&field.location, expected, quoted(&id)))
+    }
+
+    /// Checks that each `*` of the model id stands for one of the name.
+    fn check_wildcards(&mut self, name: &str, id: &str) -> Read<()> {
+        let (in_name, in_id) = (name.matches('*').count(), id.matches('*').count());
+        if in_id == 0 || in_id == in_name {
+            return Ok(());
         }
+        let expected = format!("no * or as many as in model_name ({in_name})");
+        Err(self
+            .reader
+            .unexpected(&self.id_location(), expected, in_id.to_string()))
     }
 }
 
-fn rates(parameters: &Parameters, reader: &mut Reader<'_>) -> Option<Rates> {
-    let mut rate = |name| match parameters.field(name) {
-        None => Some(None),
-        Some(field) => match reader.number(&field)? {
-            value if (0.0..=RATE_MAX).contains(&value) => Some(Some(value)),
-            value => reader.unexpected(
-                &field.location,
-                format!("a number from 0 to {RATE_MAX}"),
-                value.to_string(),
-            ),
-        },
+fn stated_share(parameters: &Parameters, reader: &mut Reader<'_>) -> Read<StatedShare> {
+    let mut number = |name| {
+        let Some(field) = parameters.field(name) else {
+            return Ok(None);
+        };
+        let value = reader.number(&field)?;
+        if (0.0..=RATE_MAX).contains(&value) {
+            return Ok(Some(value));
+        }
+        let expected = format!("a number from 0 to {RATE_MAX}");
+        Err(reader.unexpected(&field.location, expected, value.to_string()))
     };
-    let (weight, rpm, tpm) = (rate("weight"), rate("rpm"), rate("tpm"));
-    Some(Rates {
+    let (weight, rpm, tpm) = (number("weight"), number("rpm"), number("tpm"));
+    Ok(StatedShare {
         weight: weight?,
         rpm: rpm?,
         tpm: tpm?,
     })
-}
-
-/// `model_info.id`: text, or (as LiteLLM converts it) a number.
-fn own_id(field: &YamlField, reader: &mut Reader<'_>) -> Option<String> {
-    let id = match reader.whole_number(field) {
-        Some(number) => number.to_string(),
-        None => reader.text(field)?,
-    };
-    if !id.is_empty() && id.len() <= ID_MAX_CHARS && id.chars().all(|c| c.is_ascii_graphic()) {
-        return Some(id);
-    }
-    let expected = format!("an id of 1 to {ID_MAX_CHARS} printable characters without spaces");
-    reader.unexpected(&field.location, expected, quoted(&id))
-}
-
-/// Every `*` of the id stands for one of the name.
-fn check_wildcards(name: &str, id: &str, parameters: &Parameters, reader: &mut Reader<'_>) -> Option<()> {
-    let (in_name, in_id) = (name.matches('*').count(), id.matches('*').count());
-    if in_id == 0 || in_id == in_name {
-        return Some(());
-    }
-    let field = parameters
-        .field("model_id")
-        .or_else(|| parameters.field("model"))?;
-    let expected = format!("no * or as many as the model_name has ({in_name})");
-    reader.unexpected(&field.location, expected, in_id.to_string())
-}
-
-/// 16 hexadecimal digits of what the deployment is, so that it keeps its id when the file is reordered.
-fn digest(model_name: &str, settings: &DeploymentSettings) -> String {
-    let DeploymentSettings {
-        model,
-        region,
-        authority,
-        base_path,
-        credentials,
-        ..
-    } = settings;
-    let names = match credentials {
-        CredentialSettings::Sigv4 {
-            access_key_id,
-            secret_access_key,
-            session_token,
-        } => {
-            let token = session_token.as_ref().map_or("", |token| token.0.as_str());
-            [access_key_id.0.as_str(), secret_access_key.0.as_str(), token]
-        }
-        CredentialSettings::Bearer { api_key } => [api_key.0.as_str(), "", ""],
-    };
-    let mut hash = Sha256::new();
-    for part in [model_name, model, region, authority, base_path]
-        .into_iter()
-        .chain(names)
-    {
-        hash.update(part.as_bytes());
-        hash.update([0]);
-    }
-    hex::encode(&hash.finalize()[..8])
 }

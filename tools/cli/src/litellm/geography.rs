@@ -1,7 +1,9 @@
-//! Cross-region inference profiles: which part of the world an id names, and whether a region belongs to it.
+//! Cross-region inference profiles: the geography in a model id, and the regions that belong to it.
 
-/// First parts of profile ids, and the beginnings of the names of the regions that know such profiles. Generous where
-/// AWS lets neighbours ask (`us.` from Canada and Mexico): a warning has to be right.
+use envoy_bedrock::bedrock::model_id::{Referent, without_geography};
+
+/// The geographies of profile ids, and the prefixes of the regions that have such profiles. Generous
+/// where AWS admits neighbours (`us.` in Canada and Mexico), because a warning must be right.
 const HOMES: [(&str, &[&str]); 8] = [
     ("us", &["us-east-", "us-west-", "ca-", "mx-"]),
     ("us-gov", &["us-gov-"]),
@@ -16,18 +18,15 @@ const HOMES: [(&str, &[&str]); 8] = [
     ("ca", &["ca-"]),
 ];
 
-/// The geography of the profile `model`, an id or an ARN, if `region` does not know profiles of that geography.
+/// The geography of the profile `model`, an id or ARN, if `region` does not belong to it.
 pub(crate) fn foreign_to<'a>(model: &'a str, region: &str) -> Option<&'a str> {
-    let id = match model.rsplit_once(":inference-profile/") {
-        Some((_, id)) => id,
-        None if model.starts_with("arn:") => return None,
-        None => model,
+    let Referent::Named(id) = Referent::of(model) else {
+        return None;
     };
-    let (prefix, rest) = id.split_once('.')?;
-    let (_, regions) = HOMES.into_iter().find(|(geography, _)| *geography == prefix)?;
-    // A maker and a model follow: `us.anthropic.claude-…`.
-    let is_foreign = rest.contains('.') && !regions.iter().any(|start| region.starts_with(start));
-    is_foreign.then_some(prefix)
+    let geography = id.strip_suffix(without_geography(id)?)?.strip_suffix('.')?;
+    let (_, regions) = HOMES.into_iter().find(|(known, _)| *known == geography)?;
+    let is_home = regions.iter().any(|prefix| region.starts_with(prefix));
+    (!is_home).then_some(geography)
 }
 
 #[cfg(test)]

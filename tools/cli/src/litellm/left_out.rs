@@ -1,116 +1,121 @@
-//! The deployments of the file that are not served, and what that means for their groups.
+//! Deployments that are not served, and what that means for their model groups.
 //!
-//! Leaving one out must not change who is asked with what rights. So its siblings get the shares that the file gives
-//! them (one that is drained stays drained), and the name of a group of which nothing is left is withheld from the
-//! wildcards, which would otherwise serve it with other credentials or in another region.
+//! Leaving a deployment out must not change which deployments get requests. So its siblings keep the
+//! shares that the file gives them; one that is drained stays drained. If nothing of a model group is
+//! left, wildcards do not take over its name: they would use other credentials or another region.
 
 use std::collections::BTreeSet;
 
 use envoy_bedrock::contract::settings::ModelSettings;
 
-use super::deployment;
-use super::document::Document;
-use super::error::{Problem, ReadError};
+use super::deployment::{self, Outline};
 use super::note::Class;
-use super::reader::{Mark, Reader};
-use super::weights::Rates;
+use super::problem::{Problem, ReadError};
+use super::report::{Mark, Reader};
+use super::shares::StatedShare;
 use crate::document::field::YamlField;
+use crate::document::include::ConfigDocument;
+use crate::document::reader::Reported;
 
-/// Everything that is not served.
+/// The deployments that are not served.
 #[derive(Default)]
 pub(crate) struct LeftOut {
-    /// Names of groups and aliases that lost a deployment or their target.
+    /// Names of model groups and aliases that lost a deployment or their target.
     names: BTreeSet<String>,
-    /// Whom skipped deployments are for.
+    /// Providers of skipped deployments.
     providers: BTreeSet<String>,
-    /// Those that cannot be served, for the shares of their siblings.
-    ghosts: Vec<Ghost>,
-    /// Why, in case nothing is left.
+    /// Deployments that cannot be served.
+    unserved: Vec<UnservedSibling>,
+    /// Why they cannot be served.
     errors: Vec<ReadError>,
 }
 
-/// What a deployment that cannot be served says about its group.
-pub(crate) struct Ghost {
-    /// The name of the group.
+/// A deployment that cannot be served and still counts for the shares of its siblings.
+pub(crate) struct UnservedSibling {
+    /// The name of its model group.
     pub model_name: String,
-    /// Its share. Where that cannot be read, it is as if it had a weight.
-    pub rates: Rates,
-    /// Its order, if it says one.
+    /// What it says about its share. If that cannot be read, it counts as one with a weight.
+    pub share: StatedShare,
+    /// Its order, if it has one.
     pub order: Option<i64>,
 }
 
 impl LeftOut {
-    /// An entry that is not meant for this gateway.
-    pub(crate) fn skipped(&mut self, model_name: String, provider: Option<String>) {
+    /// Adds a skipped entry.
+    pub(crate) fn add_skipped(&mut self, model_name: String, provider: Option<String>) {
         self.names.insert(model_name);
         self.providers.extend(provider);
     }
 
-    /// A name that clients could use and that has become nobody's.
-    pub(crate) fn name(&mut self, name: &str) {
+    /// Adds a name that clients could use and that nothing serves any more.
+    pub(crate) fn add_name(&mut self, name: &str) {
         self.names.insert(name.to_owned());
     }
 
-    /// Whether a deployment of the group `name` is left out, or an alias of that name.
+    /// Whether the model group or alias `name` lost a deployment or its target.
     pub(crate) fn contains(&self, name: &str) -> bool {
         self.names.contains(name)
     }
 
-    /// An entry that cannot be served, for the errors since `mark`. They become notes.
-    pub(crate) fn unsupported(&mut self, element: &YamlField, mark: Mark, reader: &mut Reader<'_>) {
-        let errors = reader.take_back(mark);
-        let (model_name, rates, order) = deployment::outline(element, reader);
-        reader.take_back(mark);
+    /// Adds an entry that cannot be served, and turns its errors, those after `mark`, into notes.
+    pub(crate) fn add_unsupported(&mut self, element: &YamlField, mark: Mark, reader: &mut Reader<'_>) {
+        let errors = reader.findings.take_back(mark);
+        let Outline {
+            model_name,
+            share,
+            order,
+        } = deployment::outline(element, reader);
+        reader.findings.take_back(mark);
         if let Some(model_name) = model_name {
-            let unreadable = Rates {
+            let unreadable = StatedShare {
                 weight: Some(1.0),
-                ..Rates::default()
+                ..StatedShare::default()
             };
             self.names.insert(model_name.clone());
-            self.ghosts.push(Ghost {
+            self.unserved.push(UnservedSibling {
                 model_name,
-                rates: rates.unwrap_or(unreadable),
+                share: share.unwrap_or(unreadable),
                 order,
             });
         }
         for error in errors {
-            self.because(error, element, reader);
+            self.add_reason(error, element, reader);
         }
     }
 
-    /// Says why the deployment `element` is left out.
-    pub(crate) fn because(&mut self, error: ReadError, element: &YamlField, reader: &mut Reader<'_>) {
+    /// Notes why the deployment `element` is left out.
+    fn add_reason(&mut self, error: ReadError, element: &YamlField, reader: &mut Reader<'_>) {
         let location = &element.location;
         let rest = error.location.path.strip_prefix(&location.path);
         let is_within = error.location.file_index == location.file_index
             && rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']));
         if is_within {
-            reader.note_of(Class::LeftOut, &error.location, error.problem.to_string(), "");
+            reader.note_of(Class::LeftOut, &error.location, error.problem.to_string());
         } else {
-            reader.note_of(Class::LeftOut, location, error.to_string(), "");
+            reader.note_of(Class::LeftOut, location, error.to_string());
         }
         self.errors.push(error);
     }
 
-    /// Those of the group `name`.
-    pub(crate) fn ghosts<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Ghost> {
-        self.ghosts.iter().filter(move |ghost| ghost.model_name == name)
+    /// The deployments of the model group `name` that cannot be served.
+    pub(crate) fn unserved<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a UnservedSibling> {
+        self.unserved
+            .iter()
+            .filter(move |sibling| sibling.model_name == name)
     }
 
-    /// The file has nothing to serve: that is an error, with the reasons.
-    pub(crate) fn nothing_is_left<T>(self, document: &Document, reader: &mut Reader<'_>) -> Option<T> {
+    /// Reports that there is nothing to serve, with the reasons.
+    pub(crate) fn nothing_to_serve(self, document: &ConfigDocument, reader: &mut Reader<'_>) -> Reported {
         let left_out = !self.errors.is_empty();
         for ReadError { location, problem } in self.errors {
-            reader.wrong::<()>(&location, problem);
+            reader.error(&location, problem);
         }
         let others = self.providers.into_iter().collect();
-        reader.wrong(
-            &document.location.field("model_list"),
-            Problem::NoDeployments { others, left_out },
-        )
+        let location = document.location.field("model_list");
+        reader.error(&location, Problem::NoDeployments { others, left_out })
     }
 
-    /// The names that no wildcard of `models` may take.
+    /// The names that no wildcard of `models` may serve.
     pub(crate) fn withheld(&self, models: &[ModelSettings]) -> BTreeSet<String> {
         if !models.iter().any(|model| model.name.contains('*')) {
             return BTreeSet::new();

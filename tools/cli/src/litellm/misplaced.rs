@@ -1,88 +1,80 @@
-//! A configuration inside a larger file: the values of a Helm chart, a ConfigMap, given whole.
+//! Settings of deployments in sections where LiteLLM does not read them.
 
-use super::document::Document;
-use super::error::Problem;
-use super::reader::Reader;
-use crate::document::field::YamlField;
-use crate::document::scalar::Scalar;
-use crate::document::yaml::YamlValue;
+use super::deciding;
+use super::entry::ModelListEntry;
+use super::guardrail::is_guardrail;
+use super::problem::{Placement, Problem};
+use super::report::Reader;
+use crate::document::field::{Section, YamlField, quoted};
+use crate::document::reader::{Read, Reported};
 
-/// How deep the configuration is looked for: deeper than any chart has it, and no file makes it slow.
-const DEPTH_MAX: usize = 8;
-
-/// Complains if there is no `model_list` at the top of the file and one further down.
-pub(crate) fn check(document: &Document, reader: &mut Reader<'_>) {
-    if reader.has_errors() || document.section("model_list").is_some() {
-        return;
-    }
-    let is_manifest = document.section("apiVersion").is_some() && document.section("kind").is_some();
-    let found = document
-        .names()
-        .find_map(|(name, field)| find(field, step(name), DEPTH_MAX));
-    if let Some((field, path)) = found {
-        let seems = if is_manifest {
-            "a Kubernetes manifest given whole"
-        } else {
-            "a Helm values file or another file around it"
+impl ModelListEntry<'_, '_> {
+    /// Refuses settings beside `litellm_params` or in `model_info`. A deciding setting is accepted
+    /// where `litellm_params` has it with the same value. Only a deciding setting makes this fail.
+    pub(crate) fn refuse_misplaced(&mut self) -> Read<()> {
+        let beside = self
+            .entry
+            .present()
+            .map(|(name, field)| (name, field, deciding::decides(name)));
+        // Other names in model_info can be remarks.
+        let is_deciding = |name: &str| {
+            deciding::is_of_aws(name) || matches!(name, "api_key" | "api_base" | "litellm_credential_name")
         };
-        reader.wrong::<()>(&field.location, Problem::Nested { seems, path });
-    }
-}
-
-/// What a file seems to be whose `line` is no YAML, or begins a second document; nothing if it is like any other.
-pub(crate) fn hint(text: &str, line: usize) -> &'static str {
-    let is_template = |line: &str| line.contains("{{");
-    let has = |start: &str| text.lines().any(|line| line.starts_with(start));
-    if line
-        .checked_sub(1)
-        .and_then(|index| text.lines().nth(index))
-        .is_some_and(is_template)
-    {
-        ": {{ }} is for a template engine such as Helm's, so give the file that it makes"
-    } else if has("apiVersion:") && has("kind:") {
-        ": this seems to be a Kubernetes manifest, so give only the configuration, the text under data in its ConfigMap"
-    } else {
-        ""
-    }
-}
-
-/// The mapping or text at or below `field` that holds a `model_list`, and its path as `yq` takes it.
-fn find(field: &YamlField, path: String, depth: usize) -> Option<(YamlField, String)> {
-    let depth = depth.checked_sub(1)?;
-    match &field.node.value {
-        YamlValue::Scalar(Scalar::Text(text)) => holds_list(text).then(|| (field.clone(), path)),
-        YamlValue::Scalar(_) => None,
-        YamlValue::Sequence(_) => (0..)
-            .zip(field.elements()?)
-            .find_map(|(index, element): (usize, _)| find(&element, format!("{path}[{index}]"), depth)),
-        YamlValue::Mapping(_) => {
-            let section = field.section()?;
-            if section
-                .field("model_list")
-                .is_some_and(|list| list.elements().is_some())
-            {
-                return Some((field.clone(), path));
+        let info = self
+            .info
+            .present()
+            .map(|(name, field)| (name, field, is_deciding(name)));
+        let mut sound = Ok(());
+        for (name, field, is_deciding) in beside.chain(info) {
+            let correct = self.parameters.peek(name);
+            let is_repeated = correct.is_some_and(|correct| correct.is_same_scalar(field));
+            if is_deciding && !is_repeated {
+                sound = Err(self.reader.misplaced(name, field, Placement::LitellmParams));
+            } else {
+                self.reader.refuse_guardrail(name, field);
             }
-            let fields = section.fields().into_iter();
-            fields
-                .into_iter()
-                .find_map(|(name, field)| find(&field, path.clone() + &step(&name), depth))
+        }
+        sound
+    }
+}
+
+impl Reader<'_> {
+    /// Refuses settings of deployments in a section that applies to all of them.
+    pub(crate) fn refuse_misplaced_in(&mut self, section: &Section) {
+        for (name, field) in section.present() {
+            self.refuse_misplaced(name, field);
         }
     }
-}
 
-/// Whether a text is a configuration: YAML with `model_list:` at the beginning of a line.
-fn holds_list(text: &str) -> bool {
-    text.lines()
-        .any(|line| line.trim_end() == "model_list:" || line.starts_with("model_list: "))
-}
+    /// Refuses the setting `name` if it belongs to a deployment.
+    pub(crate) fn refuse_misplaced(&mut self, name: &str, field: &YamlField) {
+        if deciding::is_of_aws(name) {
+            self.misplaced(name, field, Placement::EachDeployment);
+        } else {
+            self.refuse_guardrail(name, field);
+        }
+    }
 
-/// `.name`, or `."config.yaml"` where the name needs quotes.
-fn step(name: &str) -> String {
-    let is_plain = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-    if is_plain {
-        format!(".{name}")
-    } else {
-        format!(".{name:?}")
+    /// Refuses the setting `name` if it looks like a guardrail.
+    pub(crate) fn refuse_guardrail(&mut self, name: &str, field: &YamlField) {
+        if is_guardrail(name) && !field.is_null() {
+            self.misplaced(name, field, Placement::GuardrailOfEachDeployment);
+        }
+    }
+
+    /// Refuses deciding settings in `router_settings.default_litellm_params`, which LiteLLM adds to
+    /// every deployment and this gateway does not.
+    pub(crate) fn refuse_deciding_defaults(&mut self, router: &Section) {
+        let defaults = router.peek("default_litellm_params").and_then(YamlField::section);
+        for (name, field) in defaults.iter().flat_map(Section::present) {
+            if deciding::decides(name) {
+                self.misplaced(name, field, Placement::EachDeployment);
+            }
+        }
+    }
+
+    fn misplaced(&mut self, name: &str, field: &YamlField, instead: Placement) -> Reported {
+        let setting = quoted(name);
+        self.error(&field.location, Problem::Misplaced { setting, instead })
     }
 }

@@ -1,46 +1,44 @@
-//! What the operator should know about a file that can be used: notes, each with its place and its class.
+//! What the operator should know about a usable configuration: notes, each with its location and class.
 
 use std::fmt;
 use std::io::Write as _;
 
 use crate::document::location::{Location, without_indices};
 
-/// Most places of one field that a line of text shows; the others are counted.
-const PLACES_MAX: usize = 3;
-/// Most reasons why settings are not needed that the text shows.
+/// Most locations of one field in a line of text; the others are counted.
+const LOCATIONS_MAX: usize = 3;
+/// Most reasons for settings that are not needed in the text.
 const REASONS_MAX: usize = 8;
-/// Most reasons why settings have no effect for which the text shows places in full. With more, a line is to be enough
-/// for each, so that the report fits on a screen.
-const FULL_PLACES_MAX: usize = 12;
-/// Most details that a line of text shows; the others are counted.
+/// Most lines about settings without effect that show their locations in full. With more, each line is
+/// shortened so that the report fits on a screen.
+const LONG_LINES_MAX: usize = 12;
+/// Most details in a line of text; the others are counted.
 const DETAILS_MAX: usize = 3;
 
-/// Most providers of skipped deployments that have a line each.
-const SKIPPED_MAX: usize = 5;
-/// How the note about a deployment of another provider begins; the provider follows.
-pub(crate) const ELSEWHERE: &str = "not for Bedrock's runtime but for ";
+/// Most providers of skipped deployments that get a line each.
+const PROVIDER_LINES_MAX: usize = 5;
 
-/// What kind of note it is, in the order in which the text shows them.
+/// The kind of a note, in the order of the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Class {
-    /// A setting that protects and does not work here, accepted with `--accept-unprotected`.
+    /// A protecting setting that does not work here and is accepted with `--accept-unprotected`.
     Accepted,
     /// A deployment that cannot be served, left out with `--leave-out-unsupported`.
     LeftOut,
-    /// A deployment that is not meant for this gateway.
+    /// A deployment for another provider, or one that is blocked or drained.
     Skipped,
-    /// A name that neither LiteLLM nor this gateway knows: probably a slip.
+    /// A name that neither LiteLLM nor this gateway knows: probably a misspelling.
     Unknown,
-    /// A setting without effect, with what is lost.
+    /// A setting without effect, and what is lost.
     NoEffect,
-    /// Anything else.
+    /// Any other note.
     General,
     /// A setting that this gateway does not need.
     NotNeeded,
 }
 
 impl Class {
-    /// The name in the JSON of `check`.
+    /// The name in the JSON output of `check`.
     pub fn name(self) -> &'static str {
         match self {
             Class::Accepted => "accepted",
@@ -53,7 +51,7 @@ impl Class {
         }
     }
 
-    /// The heading in text.
+    /// The heading in the text.
     pub(crate) fn heading(self) -> &'static str {
         match self {
             Class::Accepted => "accepted without this protection",
@@ -62,22 +60,52 @@ impl Class {
             Class::Unknown => "unknown settings, ignored",
             Class::NoEffect => "settings without effect",
             Class::General => "notes",
-            Class::NotNeeded => "settings that are not needed here",
+            Class::NotNeeded => "settings that are not needed",
         }
     }
 }
 
-/// One finding at one place.
+/// One finding at one location.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Note {
-    /// Where.
+    /// Where it was found.
     pub location: Location,
-    /// Of what kind.
+    /// Its kind.
     pub class: Class,
-    /// What it says. Notes with the same text are told together.
+    /// The message. Notes with the same message are shown together.
     pub text: String,
-    /// What follows the text and differs from place to place; may be empty.
+    /// The part of the message that differs between locations; may be empty.
     pub detail: String,
+    /// The provider of a skipped deployment that is not for Bedrock's runtime.
+    pub provider: Option<String>,
+}
+
+impl Note {
+    /// A note without a detail.
+    pub(crate) fn new(class: Class, location: &Location, text: impl Into<String>) -> Self {
+        Note {
+            location: location.clone(),
+            class,
+            text: text.into(),
+            detail: String::new(),
+            provider: None,
+        }
+    }
+
+    /// The note that the deployment at `location` is for another provider.
+    pub(crate) fn other_provider(location: &Location, provider: String) -> Self {
+        let text = format!("not for Bedrock's runtime but for {provider}");
+        Note {
+            provider: Some(provider),
+            ..Note::new(Class::Skipped, location, text)
+        }
+    }
+
+    /// The note with `detail` after its text.
+    pub(crate) fn with_detail(self, detail: impl Into<String>) -> Self {
+        let detail = detail.into();
+        Note { detail, ..self }
+    }
 }
 
 /// Notes of one class and text.
@@ -87,11 +115,12 @@ pub struct NoteGroup<'a> {
     pub class: Class,
     text: &'a str,
     details: Vec<&'a str>,
-    /// Their places, in the order of the files; never empty.
+    provider: Option<&'a str>,
+    /// Their locations, in the order of the files; never empty.
     pub locations: Vec<&'a Location>,
 }
 
-/// The notes by class and text, in the order in which each text first appears.
+/// The notes grouped by class and text. Within a class, in the order in which each text first appears.
 pub fn grouped(notes: &[Note]) -> Vec<NoteGroup<'_>> {
     let mut groups: Vec<NoteGroup<'_>> = Vec::new();
     for note in notes {
@@ -103,6 +132,7 @@ pub fn grouped(notes: &[Note]) -> Vec<NoteGroup<'_>> {
                     class: note.class,
                     text: &note.text,
                     details: Vec::new(),
+                    provider: note.provider.as_deref(),
                     locations: Vec::new(),
                 });
                 let last = groups.len() - 1;
@@ -120,8 +150,8 @@ pub fn grouped(notes: &[Note]) -> Vec<NoteGroup<'_>> {
     groups
 }
 
-/// Writes the notes to standard error, for the commands that have something else to print.
-pub fn tell(notes: &[Note]) {
+/// Prints the notes to standard error, for commands whose standard output is something else.
+pub fn print(notes: &[Note]) {
     let mut stderr = anstream::stderr();
     for (class, line) in lines(notes) {
         let _ = match class {
@@ -131,28 +161,28 @@ pub fn tell(notes: &[Note]) {
     }
 }
 
-/// The notes as lines of text, by class. Where many settings have no effect, their places are short; where many are not
-/// needed, they are only named: the others matter more.
+/// The notes as lines of text, by class. If many settings have no effect, their locations are shortened.
+/// If many are not needed, those are only named, because the others matter more.
 pub(crate) fn lines(notes: &[Note]) -> Vec<(Class, String)> {
     let groups = grouped(notes);
     let (needless, others): (Vec<_>, Vec<_>) =
         groups.iter().partition(|group| group.class == Class::NotNeeded);
     let no_effect = others.iter().filter(|group| group.class == Class::NoEffect);
-    let is_long = no_effect.count() > FULL_PLACES_MAX;
-    let elsewhere: Vec<&NoteGroup<'_>> = others
+    let is_long = no_effect.count() > LONG_LINES_MAX;
+    let of_others: Vec<&NoteGroup<'_>> = others
         .iter()
         .copied()
-        .filter(|group| group.provider().is_some())
+        .filter(|group| group.provider.is_some())
         .collect();
     let mut lines = Vec::new();
     for group in others {
         let line = match group.class {
             Class::NoEffect if is_long => format!("{}: {}", named(&group.locations), group.message()),
-            Class::Skipped if elsewhere.len() > SKIPPED_MAX && group.provider().is_some() => {
-                if elsewhere.first().map(|first| first.text) != Some(group.text) {
+            Class::Skipped if of_others.len() > PROVIDER_LINES_MAX && group.provider.is_some() => {
+                if of_others.first().map(|first| first.text) != Some(group.text) {
                     continue;
                 }
-                providers(&elsewhere)
+                providers(&of_others)
             }
             _ => group.line(),
         };
@@ -167,13 +197,13 @@ pub(crate) fn lines(notes: &[Note]) -> Vec<(Class, String)> {
             .copied()
             .collect();
         let names = named(&locations);
-        let text = format!("{names} (the reasons: --json, or docs/litellm-settings.md)");
+        let text = format!("{names} (for the reasons, see --json or docs/litellm-settings.md)");
         lines.push((Class::NotNeeded, text));
     }
     lines
 }
 
-/// One line for all deployments of other providers: `not for Bedrock's runtime: azure:3…, openai:9`.
+/// One line for the deployments of all other providers: `not for Bedrock's runtime: azure:3…, openai:9`.
 fn providers(groups: &[&NoteGroup<'_>]) -> String {
     let name = |group: &&NoteGroup<'_>| {
         let more = if group.locations.len() > 1 { "…" } else { "" };
@@ -182,19 +212,14 @@ fn providers(groups: &[&NoteGroup<'_>]) -> String {
             .first()
             .and_then(|location| line(location))
             .unwrap_or_default();
-        format!("{}:{line}{more}", group.provider().unwrap_or_default())
+        format!("{}:{line}{more}", group.provider.unwrap_or_default())
     };
     let names: Vec<String> = groups.iter().map(name).collect();
     format!("not for Bedrock's runtime: {}", names.join(", "))
 }
 
 impl NoteGroup<'_> {
-    /// Whom its deployments are for, if not for Bedrock's runtime.
-    fn provider(&self) -> Option<&str> {
-        self.text.strip_prefix(ELSEWHERE)
-    }
-
-    /// What it says, without the places.
+    /// The message without the locations.
     pub fn message(&self) -> String {
         if self.details.is_empty() {
             return self.text.to_owned();
@@ -207,12 +232,12 @@ impl NoteGroup<'_> {
         format!("{}: {}", self.text, shown.join("; "))
     }
 
-    /// One line of text: the places, then the message.
+    /// One line of text: the locations, then the message.
     pub fn line(&self) -> String {
         let locations = match self.class {
-            // Each deployment that is left out is named, wherever in it the reason is.
+            // Every deployment that is left out is listed.
             Class::LeftOut => left_out(&self.locations),
-            _ => shown(&self.locations, PLACES_MAX),
+            _ => shown(&self.locations, LOCATIONS_MAX),
         };
         let message = self.message();
         if locations.is_empty() {
@@ -222,11 +247,12 @@ impl NoteGroup<'_> {
     }
 }
 
-/// Each place; where many are the same field of different deployments, that is named once.
+/// All locations. A field that many deployments share is named once.
 fn left_out(locations: &[&Location]) -> String {
     let field = |location: &Location| location.path.split_once("].").map(|(_, field)| field.to_owned());
     let first = locations.first().and_then(|location| field(location));
-    let is_shared = locations.len() > PLACES_MAX && locations.iter().all(|location| field(location) == first);
+    let is_shared =
+        locations.len() > LOCATIONS_MAX && locations.iter().all(|location| field(location) == first);
     let name = |location: &Location| match location.path.split_once("].") {
         Some((entry, _)) if is_shared => format!("{entry}]"),
         _ => location.path.clone(),
@@ -258,7 +284,7 @@ fn shown(locations: &[&Location], limit: usize) -> String {
         .join(", ")
 }
 
-/// Each field once, as shortly as possible: `drop_params:16, mode:21…` is there in line 16, and in 21 and others.
+/// Each field once, with its first line: `drop_params:16, mode:21…`. The dots stand for more locations.
 fn named(locations: &[&Location]) -> String {
     let mut fields: Vec<(String, &Location, bool)> = Vec::new();
     for location in locations {
@@ -316,7 +342,7 @@ fn field(locations: &[&Location], limit: usize) -> String {
     }
 }
 
-/// The line, with the file's name where it is not the main one.
+/// The line, after the name of the file unless that is the main one.
 fn line(location: &Location) -> Option<String> {
     match (location.file_index, location.line) {
         (0, line) => line.map(|line| line.to_string()),
@@ -325,7 +351,7 @@ fn line(location: &Location) -> Option<String> {
     }
 }
 
-/// The setting without the section that it stands in.
+/// The path without the section that contains the setting.
 fn short(path: &str) -> &str {
     const SECTIONS: [&str; 4] = [
         "general_settings.",

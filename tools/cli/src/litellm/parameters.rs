@@ -1,85 +1,81 @@
-//! `litellm_params` of a deployment on top of the credential that its `litellm_credential_name` names.
+//! `litellm_params` of a deployment, completed by the credential that its `litellm_credential_name`
+//! names.
 
 use std::rc::Rc;
 
-use super::credential_list::{Credential, Credentials};
-use super::error::Problem;
-use super::reader::Reader;
+use super::credential_list::{CredentialList, ListedCredential};
+use super::problem::Problem;
+use super::report::Reader;
 use crate::document::field::{Section, YamlField, quoted};
 use crate::document::location::Location;
+use crate::document::problem::FileProblem;
+use crate::document::reader::Read;
 
-/// What a deployment is configured with.
+/// The parameters of a deployment.
 pub(crate) struct Parameters {
-    /// Where `litellm_params` stands.
+    /// Where `litellm_params` is.
     pub location: Location,
     own: Section,
-    credential: Option<Rc<Credential>>,
-    /// That there is no such credential.
-    fault: Option<(Location, Problem)>,
+    credential: Option<Rc<ListedCredential>>,
+    /// The problem that the named credential does not exist.
+    unknown_credential: Option<(Location, Problem)>,
 }
 
 impl Parameters {
-    /// Takes `own` together with the credential that it names.
-    pub(crate) fn new(own: Section, credentials: &Credentials, reader: &mut Reader<'_>) -> Option<Self> {
-        let (mut credential, mut fault) = (None, None);
-        if let Some(field) = own.field("litellm_credential_name") {
+    /// `own` and the credential that it names.
+    pub(crate) fn new(own: Section, credentials: &CredentialList, reader: &mut Reader<'_>) -> Read<Self> {
+        let mut parameters = Parameters::without_credential(own);
+        if let Some(field) = parameters.own.field("litellm_credential_name") {
             let name = reader.text(&field)?;
-            credential = credentials.named(&name);
-            if credential.is_none() {
-                let problem = Problem::Unexpected {
+            parameters.credential = credentials.named(&name);
+            if parameters.credential.is_none() {
+                let problem = FileProblem::Unexpected {
                     expected: "the name of a credential in credential_list".into(),
                     found: quoted(&name),
                 };
-                fault = Some((field.location, problem));
+                parameters.unknown_credential = Some((field.location, problem.into()));
             }
         }
-        Some(Parameters {
-            location: own.location.clone(),
-            own,
-            credential,
-            fault,
-        })
+        Ok(parameters)
     }
 
-    /// Takes `own` by itself.
-    pub(crate) fn of_own(own: Section) -> Self {
+    /// `own` alone.
+    pub(crate) fn without_credential(own: Section) -> Self {
         Parameters {
             location: own.location.clone(),
             own,
             credential: None,
-            fault: None,
+            unknown_credential: None,
         }
     }
 
-    /// Reports what is wrong with the credential, which matters only where the deployment is to be served.
-    pub(crate) fn check_credential(&self, reader: &mut Reader<'_>) -> Option<()> {
+    /// Reports what is wrong with the credential. It does not matter to a deployment that is not served.
+    pub(crate) fn check_credential(&self, reader: &mut Reader<'_>) -> Read<()> {
         let faults = self.credential.iter().flat_map(|credential| credential.faults());
-        let mut sound = Some(());
-        for (location, problem) in faults.chain(&self.fault) {
-            sound = reader.wrong(location, problem.clone());
+        let mut sound = Ok(());
+        for (location, problem) in faults.chain(&self.unknown_credential) {
+            sound = Err(reader.error(location, problem.clone()));
         }
         sound
     }
 
-    /// A parameter: the deployment's own, else its credential's.
+    /// Reads a parameter: the deployment's own, else that of the credential.
     pub(crate) fn field(&self, name: &str) -> Option<YamlField> {
         let shared = self.shared(name);
         self.own.field(name).or(shared)
     }
 
-    /// A parameter of the credential.
+    /// Reads a parameter of the credential.
     pub(crate) fn shared(&self, name: &str) -> Option<YamlField> {
         self.credential.as_ref()?.values().field(name)
     }
 
-    /// A parameter, as [`Self::field`] gives it, that is not used because of this.
+    /// The parameter that [`Self::field`] would return. It does not count as read by this.
     pub(crate) fn peek(&self, name: &str) -> Option<&YamlField> {
-        self.sections()
-            .find_map(|section| section.present().find(|(known, _)| *known == name))
-            .map(|(_, field)| field)
+        self.sections().find_map(|section| section.peek(name))
     }
 
-    /// The deployment's own parameters, then its credential's.
+    /// The deployment's own parameters, then those of the credential.
     pub(crate) fn sections(&self) -> impl Iterator<Item = &Section> {
         let shared = self.credential.iter().map(|credential| credential.values());
         std::iter::once(&self.own).chain(shared)

@@ -1,29 +1,33 @@
-//! What an operator can do about a file that is refused.
+//! What the operator can do about a configuration that is refused.
 
 use std::path::Path;
 
-use super::error::{ReadError, error_lines};
-use super::tolerance::{Tolerance, unprotected};
-use super::{Environment, SecretPolicy, read_tolerant};
+use super::problem::{Problem, ReadError, error_lines};
+use super::read::read_tolerant;
+use super::tolerance::{ACCEPT_UNPROTECTED, Tolerance};
 use crate::blueprint::Blueprint;
+use crate::environment::{Environment, SecretPolicy};
 use crate::prices::Catalogue;
 
-/// [`read_tolerant`] for the commands that print errors as lines.
+/// The option that leaves out deployments.
+const LEAVE_OUT: &str = "--leave-out-unsupported";
+
+/// [`read_tolerant`] for commands that print errors as lines.
 ///
 /// # Errors
 ///
-/// The errors; what can be done about them is in the last one, on lines of its own.
+/// The errors. The last one ends with the remedies, on lines of their own.
 pub fn read_or_explain(
     path: &Path,
     environment: &Environment,
-    secrets: SecretPolicy,
+    policy: SecretPolicy,
     prices: &Catalogue,
     tolerance: &Tolerance,
 ) -> Result<Blueprint, Vec<String>> {
-    read_tolerant(path, environment, secrets, prices, tolerance).map_err(|errors| {
+    read_tolerant(path, environment, policy, prices, tolerance).map_err(|errors| {
         let mut lines = error_lines(&errors);
         if let Some(last) = lines.last_mut() {
-            for remedy in remedies(path, environment, secrets, prices, tolerance, &errors) {
+            for remedy in remedies(path, environment, policy, prices, tolerance, &errors) {
                 last.push('\n');
                 last.push_str(&remedy);
             }
@@ -32,55 +36,61 @@ pub fn read_or_explain(
     })
 }
 
-/// The flags that would make the file usable, after `errors` were found in it. Only what helps, except that the settings
-/// that protect are named in any case.
+/// The options with which a file with `errors` can be used. Options that do not help are left out,
+/// except that protecting settings are always named.
 pub fn remedies(
     path: &Path,
     environment: &Environment,
-    secrets: SecretPolicy,
+    policy: SecretPolicy,
     prices: &Catalogue,
     tolerance: &Tolerance,
     errors: &[ReadError],
 ) -> Vec<String> {
-    let read = |tolerance: &Tolerance| read_tolerant(path, environment, secrets, prices, tolerance);
-    let accepted = protecting(errors);
-    let accept = format!("--accept-unprotected {}", accepted.join(","));
+    let read = |tolerance: &Tolerance| read_tolerant(path, environment, policy, prices, tolerance);
+    let unprotected = unprotected(errors);
+    let accept = format!("{ACCEPT_UNPROTECTED} {}", unprotected.join(","));
     let mut remedies = Vec::new();
-    if !accepted.is_empty() {
-        remedies.push(format!("to start without the settings that protect: {accept}"));
+    if !unprotected.is_empty() {
+        remedies.push(format!("to start without these protections: {accept}"));
     }
     if tolerance.leave_out_unsupported {
         return remedies;
     }
-    let accepting_all = accepting(tolerance, &accepted);
-    let suffices = !accepted.is_empty() && read(&accepting_all).is_ok();
-    let left_out = leaving_out(tolerance);
-    let remaining = match read(&left_out) {
+    let accepting = tolerance.and_accepting(&unprotected);
+    let accepting_suffices = !unprotected.is_empty() && read(&accepting).is_ok();
+    let leaving_out = tolerance.and_leaving_out();
+    let remaining = match read(&leaving_out) {
         Ok(_) => Some(Vec::new()),
-        Err(errors) => Some(protecting(&errors)).filter(|_| errors.iter().all(ReadError::is_unprotected)),
+        Err(errors) => errors
+            .iter()
+            .all(ReadError::is_unprotected)
+            .then(|| self::unprotected(&errors)),
     };
-    let remaining = remaining.filter(|names| read(&accepting(&left_out, names)).is_ok());
+    let remaining = remaining.filter(|names| read(&leaving_out.and_accepting(names)).is_ok());
     match remaining {
-        // No deployment is the reason, so leaving out would not help.
-        Some(names) if suffices && names == accepted => {}
+        // The reason is not a deployment, so leaving out does not help.
+        Some(names) if accepting_suffices && names == unprotected => {}
         Some(names) => {
-            if !suffices {
-                // The settings that protect are not the only reason.
+            if !accepting_suffices {
+                // The protecting settings are not the only reason.
                 remedies.clear();
             }
-            let more = if names.is_empty() {
+            let and_accept = if names.is_empty() {
                 String::new()
             } else {
-                format!(" --accept-unprotected {}", names.join(","))
+                format!(" {ACCEPT_UNPROTECTED} {}", names.join(","))
             };
             remedies.push(format!(
-                "to start without the deployments that cannot be served: --leave-out-unsupported{more}"
+                "to start without the deployments that cannot be served: {LEAVE_OUT}{and_accept}"
             ));
         }
-        None if !suffices && !accepted.is_empty() && read(&leaving_out(&accepting_all)).is_ok() => {
+        None if !accepting_suffices
+            && !unprotected.is_empty()
+            && read(&accepting.and_leaving_out()).is_ok() =>
+        {
             remedies = vec![format!(
-                "to start without the settings that protect and the deployments that cannot be served: \
-                 --leave-out-unsupported {accept}"
+                "to start without these protections and without the deployments that cannot be served: {LEAVE_OUT} \
+                 {accept}"
             )];
         }
         None => {}
@@ -88,22 +98,16 @@ pub fn remedies(
     remedies
 }
 
-/// The names of the settings that protect which `errors` are about, each once.
-fn protecting(errors: &[ReadError]) -> Vec<String> {
-    unprotected(errors.iter().map(|error| &error.problem))
-        .into_iter()
-        .collect()
-}
-
-fn accepting(tolerance: &Tolerance, names: &[String]) -> Tolerance {
-    let mut tolerance = tolerance.clone();
-    tolerance.accept_unprotected.extend_from_slice(names);
-    tolerance
-}
-
-fn leaving_out(tolerance: &Tolerance) -> Tolerance {
-    Tolerance {
-        leave_out_unsupported: true,
-        ..tolerance.clone()
-    }
+/// The protecting settings that `errors` are about, each once, in alphabetical order.
+fn unprotected(errors: &[ReadError]) -> Vec<String> {
+    let mut names: Vec<String> = errors
+        .iter()
+        .filter_map(|error| match &error.problem {
+            Problem::Unprotected { name, .. } => Some(name.clone()),
+            _ => None,
+        })
+        .collect();
+    names.sort();
+    names.dedup();
+    names
 }

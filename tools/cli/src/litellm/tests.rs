@@ -1,16 +1,20 @@
-//! The rules that need a whole file. Files are written to a temporary folder, or are those of `tests/configs`.
+//! Rules that need a whole file: one written to a temporary directory, or one of `tests/configs`.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use envoy_bedrock::contract::settings::{CredentialSettings, DeploymentSettings, EnvName};
 
-use super::*;
+use super::{Class, Problem, ReadError, Tolerance, grouped, note_lines, read, read_tolerant};
+use crate::blueprint::Blueprint;
+use crate::document::problem::FileProblem;
+use crate::environment::{Environment, SecretPolicy};
+use crate::prices::Catalogue;
 
 mod notes;
 mod tolerance;
 
-/// One deployment that says nothing but its model.
+/// One deployment with nothing but a model.
 const BARE: &str = "model_list: [{model_name: m, litellm_params: {model: bedrock/amazon.nova-pro-v1:0}}]\n";
 const KEY: (&str, &str) = ("LITELLM_MASTER_KEY", "sk-tops3cret");
 const KEYS: [(&str, &str); 3] = [
@@ -45,6 +49,11 @@ fn deployment(text: &str, environment: &[(&str, &str)], mode: SecretPolicy) -> D
 fn problems(text: &str, environment: &[(&str, &str)], mode: SecretPolicy) -> Vec<Problem> {
     let errors = read_text(text, environment, mode).unwrap_err();
     errors.into_iter().map(|error| error.problem).collect()
+}
+
+fn not_set(name: &str) -> Problem {
+    let name = name.to_owned();
+    Problem::File(FileProblem::VariableNotSet { name })
 }
 
 fn sigv4(id: &str, secret: &str, token: Option<&str>) -> CredentialSettings {
@@ -105,7 +114,7 @@ fn the_sample_is_one_model_in_two_regions() {
 }
 
 #[test]
-fn the_region_comes_from_the_environment_where_the_file_has_none() {
+fn the_region_comes_from_the_environment_if_the_file_has_none() {
     let region = |more: &[_]| deployment(BARE, &with(more), SecretPolicy::MustExist).region;
     assert_eq!(region(&[]), "us-west-2");
     assert_eq!(region(&[("AWS_REGION", "eu-west-1")]), "eu-west-1");
@@ -119,14 +128,14 @@ fn the_region_comes_from_the_environment_where_the_file_has_none() {
         &with(&[("AWS_REGION", "Frankfurt")]),
         SecretPolicy::MustExist,
     );
-    let [Problem::Unexpected { expected, .. }] = found.as_slice() else {
+    let [Problem::File(FileProblem::Unexpected { expected, .. })] = found.as_slice() else {
         panic!("{found:?}")
     };
     assert!(expected.contains("AWS_REGION"), "{expected}");
 }
 
 #[test]
-fn the_region_of_the_environment_is_the_first_that_is_set_of_three_variables() {
+fn the_first_of_three_variables_that_is_set_is_the_region() {
     let names = ["AWS_REGION_NAME", "AWS_REGION", "AWS_DEFAULT_REGION"];
     let values = ["eu-north-1", "ap-south-1", "sa-east-1"];
     let all: Vec<(&str, &str)> = names.into_iter().zip(values).collect();
@@ -151,7 +160,7 @@ fn the_region_of_the_environment_is_the_first_that_is_set_of_three_variables() {
         let wrong = with(&[(names[first], "eu_north_1")]);
         let found = problems(BARE, &wrong, SecretPolicy::MayComeLater);
         assert!(
-            matches!(found.as_slice(), [Problem::Unexpected { expected, .. }] if expected.contains(names[first])),
+            matches!(found.as_slice(), [Problem::File(FileProblem::Unexpected { expected, .. })] if expected.contains(names[first])),
             "{found:?}"
         );
     }
@@ -168,7 +177,7 @@ fn the_region_of_the_environment_is_the_first_that_is_set_of_three_variables() {
 }
 
 #[test]
-fn the_environment_chooses_among_awss_hosts_of_a_region() {
+fn the_environment_selects_one_of_awss_hosts_of_a_region() {
     let host = |more: &[_]| deployment(BARE, &with(more), SecretPolicy::MustExist).authority;
     let (fips, dual_stack) = ("AWS_USE_FIPS_ENDPOINT", "AWS_USE_DUALSTACK_ENDPOINT");
     assert_eq!(
@@ -186,14 +195,14 @@ fn the_environment_chooses_among_awss_hosts_of_a_region() {
     for neither in ["1", "yes", "tru"] {
         let found = problems(BARE, &with(&[(fips, neither)]), SecretPolicy::MustExist);
         assert!(
-            matches!(found.as_slice(), [Problem::Unexpected { expected, .. }] if expected.contains(fips)),
+            matches!(found.as_slice(), [Problem::File(FileProblem::Unexpected { expected, .. })] if expected.contains(fips)),
             "{found:?}"
         );
     }
 }
 
 #[test]
-fn an_endpoint_of_the_file_that_is_not_a_fips_endpoint_is_noted_where_fips_is_asked_for() {
+fn a_configured_endpoint_without_fips_is_noted_if_the_environment_selects_fips() {
     let notes = |url: &str| {
         let text = BARE.replace("v1:0}", &format!("v1:0, api_base: \"{url}\"}}"));
         let environment = with(&[("AWS_USE_FIPS_ENDPOINT", "true"), ("AWS_REGION", "us-east-1")]);
@@ -215,7 +224,7 @@ fn an_endpoint_of_the_file_that_is_not_a_fips_endpoint_is_noted_where_fips_is_as
 }
 
 #[test]
-fn an_endpoint_that_only_aws_sdks_take_from_the_environment_is_noted() {
+fn an_endpoint_variable_that_only_the_aws_sdks_read_is_noted() {
     let notes = |more: &[_]| {
         format!(
             "{:?}",
@@ -227,7 +236,7 @@ fn an_endpoint_that_only_aws_sdks_take_from_the_environment_is_noted() {
     for name in ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_BEDROCK_RUNTIME"] {
         let found = notes(&[(name, "https://tops3cret.example")]);
         assert!(
-            found.contains(&format!("{name} is set")) && !found.contains("tops3cret"),
+            found.contains(&format!("{name} is ignored")) && !found.contains("tops3cret"),
             "{found}"
         );
         let own = ("AWS_BEDROCK_RUNTIME_ENDPOINT", "https://own.example");
@@ -241,12 +250,12 @@ fn the_default_region_is_noted() {
     let notes: Vec<String> = notes.iter().map(ToString::to_string).collect();
     assert_eq!(
         notes,
-        ["model_list[0].litellm_params (line 1): no region is given, so us-west-2 is used"]
+        ["model_list[0].litellm_params (line 1): no region is set: us-west-2 is used"]
     );
 }
 
 #[test]
-fn the_endpoint_of_the_environment_goes_behind_the_files() {
+fn an_endpoint_in_the_file_takes_precedence_over_the_environments() {
     let environment = with(&[("AWS_BEDROCK_RUNTIME_ENDPOINT", "http://localhost:9101/x")]);
     let found = deployment(BARE, &environment, SecretPolicy::MustExist);
     assert_eq!(
@@ -262,7 +271,7 @@ fn the_endpoint_of_the_environment_goes_behind_the_files() {
 }
 
 #[test]
-fn a_percent_encoded_id_is_decoded_wherever_it_stands() {
+fn a_percent_encoded_id_is_decoded_everywhere() {
     let arn = "arn:aws:bedrock:eu-west-3:123456789012:application-inference-profile/abc123";
     let encoded = "arn%3Aaws%3Abedrock%3Aeu-west-3%3A123456789012%3Aapplication-inference-profile%2Fabc123";
     for parameters in [
@@ -282,7 +291,7 @@ fn a_percent_encoded_id_is_decoded_wherever_it_stands() {
     }
     let text = BARE.replace("model: bedrock", "model_id: 'a%3', model: bedrock");
     let problems = problems(&text, &KEYS, SecretPolicy::MustExist);
-    assert!(format!("{problems:?}").contains("a % in it"), "{problems:?}");
+    assert!(format!("{problems:?}").contains("a % that"), "{problems:?}");
 }
 
 #[test]
@@ -309,7 +318,7 @@ fn keys_come_from_the_environment_together_with_their_session_token() {
 }
 
 #[test]
-fn a_deployment_with_keys_of_its_own_heeds_neither_token_of_the_environment() {
+fn a_deployment_with_its_own_keys_uses_no_token_of_the_environment() {
     let text = BARE.replace(
         "v1:0}",
         "v1:0, aws_access_key_id: os.environ/ID, aws_secret_access_key: os.environ/S}",
@@ -327,20 +336,18 @@ fn a_deployment_with_keys_of_its_own_heeds_neither_token_of_the_environment() {
 }
 
 #[test]
-fn no_credentials_at_all_is_one_error_and_half_of_them_another() {
+fn no_credentials_and_half_a_pair_are_different_errors() {
     assert_eq!(
         problems(BARE, &[KEY], SecretPolicy::MustExist),
         [Problem::NoCredentials { unusable: Vec::new() }]
     );
     let half = [KEY, ("AWS_ACCESS_KEY_ID", "AKIA")];
-    let unset = Problem::VariableNotSet {
-        name: "AWS_SECRET_ACCESS_KEY".to_owned(),
-    };
+    let unset = not_set("AWS_SECRET_ACCESS_KEY");
     assert_eq!(problems(BARE, &half, SecretPolicy::MustExist), [unset]);
 }
 
 #[test]
-fn no_credentials_names_the_variables_that_are_set_and_cannot_be_used() {
+fn missing_credentials_name_the_unusable_variables_that_are_set() {
     for name in [
         "AWS_PROFILE",
         "AWS_ROLE_ARN",
@@ -362,10 +369,12 @@ fn no_credentials_names_the_variables_that_are_set_and_cannot_be_used() {
             text.contains("aws configure export-credentials") && !text.contains("tops3cret"),
             "{text}"
         );
-        // The demonstration starts instead of a gateway to AWS, and says why.
+        // The demonstration starts instead, and says why.
         let notes = read_text(BARE, &environment, SecretPolicy::Demo).unwrap().notes;
         assert!(
-            format!("{notes:?}").contains(&format!("only {name}, which cannot be used")),
+            format!("{notes:?}").contains(&format!(
+                "only {name}: credentials of this kind are not supported"
+            )),
             "{notes:?}"
         );
         let quiet = read_text(BARE, &with(&[(name, "x")]), SecretPolicy::MustExist)
@@ -376,13 +385,13 @@ fn no_credentials_names_the_variables_that_are_set_and_cannot_be_used() {
 }
 
 #[test]
-fn repeated_keys_are_noted_up_to_a_limit() {
+fn duplicate_keys_are_noted_up_to_a_limit() {
     let noted = |repeats: usize| {
         let text = format!("{BARE}{}", "litellm_settings: {}\n".repeat(repeats + 1));
         let notes = read_text(&text, &KEYS, SecretPolicy::MustExist).unwrap().notes;
         notes
             .iter()
-            .filter(|note| format!("{note:?}").contains("twice"))
+            .filter(|note| format!("{note:?}").contains("duplicate key"))
             .count()
     };
     for (repeats, expected) in [(1, 1), (99, 99), (100, 100), (101, 100)] {
@@ -391,13 +400,16 @@ fn repeated_keys_are_noted_up_to_a_limit() {
 }
 
 #[test]
-fn a_file_in_another_encoding_is_refused_with_the_remedy() {
+fn a_file_in_another_encoding_is_refused_with_a_remedy() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("config.yaml");
     let utf16: Vec<u8> = BARE.encode_utf16().flat_map(u16::to_le_bytes).collect();
     let marked = [b"\xff\xfe".to_vec(), utf16].concat();
     let latin1 = [BARE.as_bytes(), b"# caf\xe9\n"].concat();
-    for (bytes, expected) in [(marked, "UTF-16"), (latin1, "not UTF-8 in line 2")] {
+    for (bytes, expected) in [
+        (marked, "UTF-16"),
+        (latin1, "line 2 contains a character that is not UTF-8"),
+    ] {
         std::fs::write(&path, bytes).unwrap();
         let errors = read(&path, &KEYS.into_iter().collect(), SecretPolicy::MustExist).unwrap_err();
         assert!(errors[0].to_string().contains(expected), "{errors:?}");
@@ -424,7 +436,7 @@ fn secrets_that_may_come_later_are_named_without_an_environment() {
 }
 
 #[test]
-fn what_may_come_later_does_not_depend_on_which_keys_are_there() {
+fn secrets_that_may_come_later_do_not_depend_on_the_environment() {
     let without = read_text(BARE, &[], SecretPolicy::MayComeLater).unwrap();
     let with = read_text(
         BARE,
@@ -436,22 +448,20 @@ fn what_may_come_later_does_not_depend_on_which_keys_are_there() {
 }
 
 #[test]
-fn a_variable_that_is_no_secret_has_to_be_there_in_every_mode() {
+fn a_variable_that_is_not_a_secret_must_be_set_under_every_policy() {
     let text = BARE.replace("v1:0}", "v1:0, aws_region_name: os.environ/NO_REGION}");
     for mode in [
         SecretPolicy::MustExist,
         SecretPolicy::MayComeLater,
         SecretPolicy::Demo,
     ] {
-        let unset = Problem::VariableNotSet {
-            name: "NO_REGION".to_owned(),
-        };
+        let unset = not_set("NO_REGION");
         assert_eq!(problems(&text, &KEYS, mode), [unset], "{mode:?}");
     }
 }
 
 #[test]
-fn without_a_key_for_the_clients_only_the_demonstration_starts() {
+fn without_a_proxy_key_only_the_demonstration_starts() {
     let aws = &KEYS[1..];
     assert_eq!(
         problems(BARE, aws, SecretPolicy::MustExist),
@@ -464,21 +474,19 @@ fn without_a_key_for_the_clients_only_the_demonstration_starts() {
     let demo = read_text(&referring, aws, SecretPolicy::Demo).unwrap();
     assert_eq!(demo.settings.master_key, name("MY_KEY"));
     assert_eq!(demo.secrets[&name("MY_KEY")].0, "sk-1234");
-    let unset = Problem::VariableNotSet {
-        name: "MY_KEY".to_owned(),
-    };
+    let unset = not_set("MY_KEY");
     assert_eq!(problems(&referring, &KEYS, SecretPolicy::MustExist), [unset]);
 }
 
 #[test]
-fn a_key_of_the_file_goes_before_the_environments() {
+fn a_key_in_the_file_takes_precedence_over_the_environments() {
     let own = format!("{BARE}general_settings: {{master_key: sk-own}}\n");
     let blueprint = read_text(&own, &KEYS, SecretPolicy::Demo).unwrap();
     assert_eq!(blueprint.secrets[&blueprint.settings.master_key].0, "sk-own");
 }
 
 #[test]
-fn the_publicly_known_key_is_warned_about_unless_that_is_permitted() {
+fn the_publicly_known_key_is_noted_unless_that_is_permitted() {
     let warns = |settings: &str, mode| {
         let text = format!("{BARE}general_settings: {{master_key: sk-1234{settings}}}\n");
         let notes = read_text(&text, &KEYS, mode).unwrap().notes;
@@ -493,7 +501,7 @@ fn the_publicly_known_key_is_warned_about_unless_that_is_permitted() {
 }
 
 #[test]
-fn a_key_without_sk_is_noted_and_works_wherever_it_is_from() {
+fn a_key_without_the_prefix_is_noted_and_works() {
     let noted = |text: &str, environment: &[_]| {
         let blueprint = read_text(text, environment, SecretPolicy::MustExist).unwrap();
         blueprint
@@ -511,7 +519,7 @@ fn a_key_without_sk_is_noted_and_works_wherever_it_is_from() {
 }
 
 #[test]
-fn variables_that_would_mean_other_rights_are_noted() {
+fn ignored_variables_for_other_rights_are_noted() {
     let notes = read_text(
         BARE,
         &with(&[("AWS_ROLE_NAME", "arn:tops3cret")]),
@@ -519,12 +527,12 @@ fn variables_that_would_mean_other_rights_are_noted() {
     )
     .unwrap()
     .notes;
-    let note = "the environment variable AWS_ROLE_NAME is set, but not supported yet: it is ignored";
+    let note = "the environment variable AWS_ROLE_NAME is ignored: it is not supported yet";
     assert!(notes.iter().any(|found| found.text == note), "{notes:?}");
 }
 
 #[test]
-fn a_moved_secret_takes_no_name_that_is_taken() {
+fn a_moved_secret_gets_an_unused_variable() {
     let text = BARE.replace("v1:0}", "v1:0, api_key: one}");
     let taken = with(&[("ENVOY_BEDROCK_MODEL_LIST_0_API_KEY", "another")]);
     let found = deployment(&text, &taken, SecretPolicy::MustExist).credentials;
@@ -537,7 +545,7 @@ fn a_moved_secret_takes_no_name_that_is_taken() {
 }
 
 #[test]
-fn limits_hold_at_their_edges() {
+fn limits_are_inclusive() {
     let retries = |count: u32| format!("{BARE}router_settings: {{num_retries: {count}}}\n");
     assert_eq!(
         read_text(&retries(10), &KEYS, SecretPolicy::MustExist)
@@ -558,7 +566,7 @@ fn limits_hold_at_their_edges() {
 }
 
 #[test]
-fn the_foundation_model_behind_an_arn_is_the_one_that_is_named() {
+fn the_foundation_model_of_an_arn_is_the_one_that_the_file_names() {
     const ARN: &str = "arn:aws:bedrock:us-east-1:123456789012";
     let base = |params: &str, info: &str| {
         let text = format!(
@@ -592,7 +600,7 @@ fn the_foundation_model_behind_an_arn_is_the_one_that_is_named() {
             format!("base_model: 'bedrock/eu.{haiku}'"),
             Some(haiku),
         ),
-        // The name of another service's model says nothing to Bedrock.
+        // The name of another service's model is not a Bedrock id.
         (
             beside(&format!("bedrock/{haiku}"), profile),
             "base_model: claude-3.5-sonnet".to_owned(),
@@ -614,7 +622,7 @@ fn the_foundation_model_behind_an_arn_is_the_one_that_is_named() {
             String::new(),
             None,
         ),
-        // What names its model needs no other.
+        // An id or ARN that names its model needs no other name.
         (
             format!("model: 'bedrock/us.{haiku}'"),
             format!("base_model: '{haiku}'"),
@@ -634,7 +642,7 @@ fn the_foundation_model_behind_an_arn_is_the_one_that_is_named() {
 }
 
 #[test]
-fn an_id_does_not_depend_on_the_place_in_the_file() {
+fn an_id_does_not_depend_on_the_order_of_the_file() {
     let entry = |region: &str| {
         format!("  - {{model_name: m, litellm_params: {{model: bedrock/x.y, aws_region_name: {region}}}}}\n")
     };
@@ -657,7 +665,7 @@ fn an_id_does_not_depend_on_the_place_in_the_file() {
 }
 
 #[test]
-fn a_file_that_is_cut_anywhere_is_refused_or_read_and_never_a_panic() {
+fn a_truncated_file_is_read_or_refused_without_a_panic() {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/configs");
     let environment = KEYS.iter().copied().collect();
     let scratch = tempfile::tempdir().unwrap();
@@ -669,7 +677,7 @@ fn a_file_that_is_cut_anywhere_is_refused_or_read_and_never_a_panic() {
         "invalid/wrong-types.yaml",
     ] {
         let text = std::fs::read_to_string(folder.join(name)).unwrap();
-        // A step that is prime to the indentation, so that cuts fall everywhere in a line.
+        // The step is coprime to the indentation, so that cuts fall everywhere in a line.
         for (end, _) in text.char_indices().step_by(7) {
             std::fs::write(&cut, &text[..end]).unwrap();
             if let Err(errors) = read(&cut, &environment, SecretPolicy::Demo) {
@@ -680,7 +688,7 @@ fn a_file_that_is_cut_anywhere_is_refused_or_read_and_never_a_panic() {
 }
 
 #[test]
-fn a_drained_deployment_leaves_neither_cluster_nor_secret_behind() {
+fn a_drained_deployment_needs_neither_a_cluster_nor_a_secret() {
     let text = "model_list:
   - {model_name: m, litellm_params: {model: bedrock/x.y, aws_region_name: us-east-1, weight: 0, api_key: tops3cret}}
   - {model_name: m, litellm_params: {model: bedrock/x.y, aws_region_name: us-west-2, weight: 1}}

@@ -1,105 +1,108 @@
-//! What is said about the settings that nothing here reads.
+//! Settings that the gateway does not read: each is noted, or refused.
 
-use super::alike::most_alike;
-use super::judge;
+use super::by_value::OFF;
+use super::deciding;
 use super::known::{self, Fate, Table};
 use super::note::Class;
-use super::reader::Reader;
+use super::problem::Problem;
+use super::report::Reader;
+use super::similar::nearest;
 use crate::document::field::{Section, YamlField};
 use crate::document::location::Location;
 
-/// How alike two names are (0 to 1) before one is taken for a slip of the other.
-const SIMILAR: f64 = 0.92;
-/// Most letters that a slip changes, unless it only adds or leaves out the end. Long names with the same beginning are
-/// alike, but are not slips of each other.
-const EDITS_MAX: usize = 4;
-/// Shortest name that is compared: very short ones are alike by chance.
-const SIMILAR_MIN_CHARS: usize = 4;
+/// Why a section that holds anchors needs no attention.
+const ANCHORS: &str = "it only holds values that anchors repeat";
 
-/// Why a setting that is off needs no attention.
-pub(crate) const OFF: &str = "it is switched off in the file";
-
-/// Why a section for anchors needs no attention.
-const HOLDER: &str = "it only holds what anchors repeat";
-
-/// Whether a section is one for anchors by its name, as in Docker Compose.
-fn is_holder(name: &str) -> bool {
+/// Whether the name of a section says that it only holds anchors, as in Docker Compose.
+fn is_for_anchors(name: &str) -> bool {
     name.starts_with("x-") || name.starts_with('.') || name.starts_with('_')
 }
 
-/// Says something about each setting of `section` that nobody asked for.
-pub(crate) fn tell(section: &Section, table: &Table, reader: &mut Reader<'_>) {
-    #[cfg(test)]
-    assert_documented(section, table);
-    for (name, field) in section.unused() {
-        setting(table, &name, &field, reader);
-    }
-}
-
-/// Says something about one setting.
-pub(crate) fn setting(table: &Table, name: &str, field: &YamlField, reader: &mut Reader<'_>) {
-    let location = &field.location;
-    match table.fate(name) {
-        None => unknown(table, name, location, reader),
-        Some(Fate::NotNeeded(why)) => reader.note_of(Class::NotNeeded, location, why, ""),
-        Some(Fate::NoEffect(_) | Fate::Protects(_)) if judge::is_off(table, name, field, reader) => {
-            reader.note_of(Class::NotNeeded, location, OFF, "");
+impl Reader<'_> {
+    /// Judges the settings of `section` that have not been read.
+    pub(crate) fn judge_unused(&mut self, section: &Section, table: &Table) {
+        #[cfg(test)]
+        assert_documented(section, table);
+        for (name, field) in section.unused() {
+            self.judge(table, &name, &field);
         }
-        Some(Fate::NoEffect(lost)) => reader.note_of(Class::NoEffect, location, lost, ""),
-        Some(Fate::Protects(lost)) => reader.protects(table.name, name, location, lost),
-        Some(Fate::ByValue(_)) => judge::by_value(table, name, field, reader),
-        // Of a credential that no deployment names.
-        Some(Fate::Used(_) | Fate::Refused(_)) => reader.note(location, "nothing reads it"),
     }
-}
 
-/// A name that LiteLLM does not have there either.
-fn unknown(table: &Table, name: &str, location: &Location, reader: &mut Reader<'_>) {
-    if let Some((home, works)) = known::homes(name, table.name).into_iter().next() {
-        let text = if works {
-            format!("LiteLLM does not read it there: it belongs {home}")
-        } else {
-            format!("LiteLLM reads it {home}, where it has no effect here either")
+    /// Notes or refuses a setting that has not been read.
+    pub(crate) fn judge(&mut self, table: &Table, name: &str, field: &YamlField) {
+        let location = &field.location;
+        match table.fate(name) {
+            None => self.note_unknown(table, name, location),
+            Some(Fate::NotNeeded(why)) => self.note_of(Class::NotNeeded, location, why),
+            Some(Fate::NoEffect(_) | Fate::Protects(_)) if self.is_off(table, name, field) => {
+                self.note_of(Class::NotNeeded, location, OFF);
+            }
+            Some(Fate::NoEffect(lost)) => self.note_of(Class::NoEffect, location, lost),
+            Some(Fate::Protects(lost)) => self.unprotected(table.name, name, location, lost),
+            Some(Fate::ByValue(_)) if name == "default_litellm_params" => self.judge_defaults(field),
+            Some(Fate::ByValue(_)) => self.judge_elements(table, name, field),
+            // In a credential that no deployment uses.
+            Some(Fate::Used(_) | Fate::Refused(_)) => self.note(location, "nothing reads it"),
+        }
+    }
+
+    /// `default_litellm_params`, which LiteLLM adds to every deployment. Only those without effect here
+    /// are harmless. [`super::misplaced`] refuses those that decide.
+    fn judge_defaults(&mut self, field: &YamlField) {
+        let Some(section) = field.section() else {
+            return self.note_of(Class::NoEffect, &field.location, "it is not a mapping");
         };
-        return reader.note_of(Class::Unknown, location, text, "");
+        for (name, field) in section.fields() {
+            if field.is_null() || deciding::decides(&name) {
+                continue;
+            }
+            match known::LITELLM_PARAMS.fate(&name) {
+                Some(Fate::Used(_) | Fate::Refused(_)) => {
+                    let problem = Problem::Unsupported {
+                        setting: "default_litellm_params".to_owned(),
+                        instead: "the litellm_params of each deployment",
+                    };
+                    self.error(&field.location, problem);
+                }
+                _ => self.judge(&known::LITELLM_PARAMS, &name, &field),
+            }
+        }
     }
-    if table.name == known::SECTIONS.name && is_holder(name) {
-        return reader.note_of(Class::NotNeeded, location, HOLDER, "");
+
+    /// A name that LiteLLM does not have there either.
+    fn note_unknown(&mut self, table: &Table, name: &str, location: &Location) {
+        if let Some(home) = known::home(name, table.name) {
+            let section = home.section;
+            let text = if home.works {
+                format!("LiteLLM does not read it here: it belongs {section}")
+            } else {
+                format!("LiteLLM reads it {section}, where it has no effect in this gateway either")
+            };
+            return self.note_of(Class::Unknown, location, text);
+        }
+        if table.name == known::SECTIONS.name && is_for_anchors(name) {
+            return self.note_of(Class::NotNeeded, location, ANCHORS);
+        }
+        if let Some(nearest) = nearest(name, table.names()) {
+            return self.note_of(Class::Unknown, location, format!("did you mean {nearest}?"));
+        }
+        if table.name == known::MODEL_INFO.name {
+            return self.note_of(Class::NotNeeded, location, "it only describes the deployment");
+        }
+        let text = if table.name == known::LITELLM_PARAMS.name {
+            "LiteLLM would add it to request bodies; nothing is added here"
+        } else {
+            "LiteLLM has no such setting"
+        };
+        self.note_of(Class::Unknown, location, text);
     }
-    if let Some(nearest) = nearest(name, table.names()) {
-        return reader.note_of(Class::Unknown, location, format!("did you mean {nearest}?"), "");
-    }
-    if table.name == known::MODEL_INFO.name {
-        let text = "it only describes the deployment";
-        return reader.note_of(Class::NotNeeded, location, text, "");
-    }
-    let text = if table.name == known::LITELLM_PARAMS.name {
-        "LiteLLM would add it to a request's body, and nothing is added here"
-    } else {
-        "LiteLLM has no such setting"
-    };
-    reader.note_of(Class::Unknown, location, text, "");
 }
 
-/// The name that `name` is probably a slip of.
-pub(crate) fn nearest<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    if name.chars().count() < SIMILAR_MIN_CHARS {
-        return None;
-    }
-    let is_near = |known: &&str| {
-        let is_cut = known.starts_with(name) || name.starts_with(known);
-        is_cut || strsim::damerau_levenshtein(known, name) <= EDITS_MAX
-    };
-    most_alike(names.filter(is_near), SIMILAR, |known| {
-        strsim::jaro_winkler(known, name)
-    })
-}
-
-/// Whatever the reading asks for is in the tables, and so in the documentation.
+/// Checks that the tables, and so the documentation, contain every setting that is read.
 #[cfg(test)]
 fn assert_documented(section: &Section, table: &Table) {
     use crate::prices::{RateField, is_other_unit};
-    for name in section.known_names() {
+    for name in section.names_read() {
         let is_known = matches!(table.fate(&name), Some(Fate::Used(_) | Fate::Refused(_)));
         assert!(
             is_known || RateField::parse(&name).is_some() || is_other_unit(&name),

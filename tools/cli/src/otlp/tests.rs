@@ -199,7 +199,7 @@ fn what_is_wrong_is_told_by_its_variable_and_without_a_secret() {
     let headers = |rest: &str| format!("OTEL_EXPORTER_OTLP_HEADERS: expected {rest}");
     for (variable, value, expected) in [
         ("OTEL_EXPORTER_OTLP_LOGS_ENDPOINT", "localhost:4317", url("no scheme")),
-        ("OTEL_EXPORTER_OTLP_LOGS_ENDPOINT", "ftp://c", url("another scheme")),
+        ("OTEL_EXPORTER_OTLP_LOGS_ENDPOINT", "ftp://c", url("a scheme other than http and https")),
         (
             "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT",
             "http://user:t0psecret@c",

@@ -153,7 +153,7 @@ fn rendered(arguments: &RenderArguments, environment: &Environment) -> Result<()
         &arguments.tolerance,
     )?;
     blueprint.settings.history_rows = arguments.spend_history;
-    litellm::tell(&blueprint.notes);
+    litellm::print_notes(&blueprint.notes);
     let ca = || Ok(arguments.upstream_ca.clone());
     let collector =
         otlp::read(&arguments.collector, &blueprint.telemetry, ca).map_err(|error| vec![error])?;

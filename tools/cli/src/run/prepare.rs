@@ -51,7 +51,7 @@ pub(super) fn prepare(arguments: &RunArguments, environment: &Environment) -> Re
         &prices,
         &arguments.tolerance,
     )?;
-    litellm::tell(&blueprint.notes);
+    litellm::print_notes(&blueprint.notes);
     let system_ca = || system_ca(environment);
     let collector = otlp::read(&arguments.collector, &blueprint.telemetry, system_ca).map_err(one)?;
     let envoy = envoy::find(arguments.envoy.as_deref(), environment).map_err(one)?;

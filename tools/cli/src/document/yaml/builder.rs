@@ -1,20 +1,21 @@
-//! The tree, put together from the parser's events.
+//! Builds the tree from the parser's events.
 
 use std::collections::HashMap;
 use std::rc::Rc;
 
 use granit_parser::{Event, ScalarStyle, Span, Tag};
 
+use super::node::{DEPTH_MAX, DuplicateKey, SyntaxError, YamlNode, YamlValue};
 use super::tag::{self, KnownTag};
-use super::{DEPTH_MAX, DuplicateKey, SyntaxError, YamlNode, YamlValue};
 use crate::document::scalar::Scalar;
 
-/// Most entries that all merge keys of a file bring in: they are copied, so a small file could multiply itself.
+/// Most entries that the merge keys of a file add in total. They are copied, so a small file could grow
+/// without bound.
 pub(super) const MERGED_MAX: usize = 100_000;
 
-const UNKNOWN_TAG: &str = "a tag (!name) that no setting takes: text that starts with ! needs quotes";
+const UNKNOWN_TAG: &str = "an unsupported tag (!name): put text that starts with ! in quotes";
 
-/// The state of one reading.
+/// The tree under construction.
 #[derive(Default)]
 pub(super) struct Builder {
     root: Option<Rc<YamlNode>>,
@@ -24,7 +25,7 @@ pub(super) struct Builder {
     merged: usize,
 }
 
-/// A list or mapping whose end has not come yet.
+/// A list or mapping whose end has not been reached.
 struct OpenNode {
     line: usize,
     anchor: usize,
@@ -35,7 +36,7 @@ enum OpenContent {
     Sequence(Vec<Rc<YamlNode>>),
     Mapping {
         key: Option<PendingKey>,
-        /// What each merge key names.
+        /// The mappings of each merge key.
         merges: Vec<Vec<Rc<YamlNode>>>,
         entries: MappingEntries,
     },
@@ -46,7 +47,7 @@ enum PendingKey {
     Named(String, usize),
 }
 
-/// The entries of a mapping in order, each key once.
+/// The entries of a mapping in file order, each key once.
 #[derive(Default)]
 struct MappingEntries {
     list: Vec<(String, Rc<YamlNode>)>,
@@ -54,7 +55,7 @@ struct MappingEntries {
 }
 
 impl MappingEntries {
-    /// Adds an entry, or replaces the one with the same key, and says whether it replaced one.
+    /// Adds an entry, or replaces the one with the same key. Returns whether there was one.
     fn put(&mut self, name: String, node: Rc<YamlNode>) -> bool {
         let known = self.positions.get(&name).copied();
         match known.and_then(|position| self.list.get_mut(position)) {
@@ -69,12 +70,12 @@ impl MappingEntries {
 }
 
 impl Builder {
-    /// Whether a document is complete.
+    /// Whether the document is complete.
     pub(super) fn has_root(&self) -> bool {
         self.root.is_some()
     }
 
-    /// The document and the keys that it has twice.
+    /// The document and its duplicate keys.
     pub(super) fn finish(self) -> (Rc<YamlNode>, Vec<DuplicateKey>) {
         let empty = || YamlNode {
             line: 1,
@@ -88,24 +89,27 @@ impl Builder {
         (root, self.duplicates)
     }
 
-    /// Takes the parser's next event.
+    /// Processes the parser's next event.
     pub(super) fn take(&mut self, event: Event<'_>, span: &Span) -> Result<(), SyntaxError> {
         match event {
             Event::Scalar(text, style, anchor, tag) => {
-                // The parser writes a value that is not there as a tilde.
+                // The parser represents an absent value as a tilde.
                 let is_absent = style == ScalarStyle::Plain && span.is_empty();
                 let text = if is_absent { "" } else { &text };
                 self.scalar(text, style, anchor, known_tag(tag.as_deref(), span)?, span)
             }
             Event::Alias(anchor) => match self.anchors.get(&anchor).cloned() {
                 Some(node) => self.finished(node, 0, span),
-                None => Err(SyntaxError::at(span, "an alias of what is not complete")),
+                None => Err(SyntaxError::at(
+                    span,
+                    "an alias inside the value of its own anchor",
+                )),
             },
             Event::SequenceStart(_, anchor, tag) => match known_tag(tag.as_deref(), span)? {
                 KnownTag::No | KnownTag::Lone | KnownTag::Sequence => {
                     self.open(anchor, OpenContent::Sequence(Vec::new()), span)
                 }
-                _ => Err(SyntaxError::at(span, "a list with the tag of something else")),
+                _ => Err(SyntaxError::at(span, "a list with a tag of another type")),
             },
             Event::MappingStart(_, anchor, tag) => match known_tag(tag.as_deref(), span)? {
                 KnownTag::No | KnownTag::Lone | KnownTag::Mapping => {
@@ -116,7 +120,7 @@ impl Builder {
                     };
                     self.open(anchor, content, span)
                 }
-                _ => Err(SyntaxError::at(span, "a mapping with the tag of something else")),
+                _ => Err(SyntaxError::at(span, "a mapping with a tag of another type")),
             },
             Event::SequenceEnd | Event::MappingEnd => self.close(span),
             _ => Ok(()),
@@ -160,7 +164,10 @@ impl Builder {
         }
         match node {
             Some(node) => self.finished(node, anchor, span),
-            None => Err(SyntaxError::at(span, "a value that is not what its tag says")),
+            None => Err(SyntaxError::at(
+                span,
+                "a value that does not have the type of its tag",
+            )),
         }
     }
 
@@ -173,7 +180,7 @@ impl Builder {
             return Err(SyntaxError::at(span, "a list or mapping as a key"));
         }
         if self.open.len() >= DEPTH_MAX {
-            return Err(SyntaxError::at(span, "too deep a nesting"));
+            return Err(SyntaxError::at(span, "nesting that is too deep"));
         }
         self.open.push(OpenNode {
             line: span.start.line(),
@@ -198,14 +205,14 @@ impl Builder {
                 YamlValue::Mapping(self.with_merged(entries, &merges, span)?)
             }
         };
-        let height = children(&value).map(|child| child.height).max().unwrap_or(0) + 1;
+        let height = value.children().map(|child| child.height).max().unwrap_or(0) + 1;
         if height > DEPTH_MAX {
-            return Err(SyntaxError::at(span, "too deep a nesting"));
+            return Err(SyntaxError::at(span, "nesting that is too deep"));
         }
         self.finished(Rc::new(YamlNode { line, value, height }), anchor, span)
     }
 
-    /// Puts a complete node where it belongs: into the list or mapping that is open, else at the root.
+    /// Adds a complete node to the innermost open list or mapping, or makes it the root.
     fn finished(&mut self, node: Rc<YamlNode>, anchor: usize, span: &Span) -> Result<(), SyntaxError> {
         if anchor != 0 {
             self.anchors.insert(anchor, Rc::clone(&node));
@@ -225,17 +232,21 @@ impl Builder {
                 Some(PendingKey::Merge) => match mergeable(&node) {
                     Some(mappings) => merges.push(mappings),
                     None => {
-                        let found = "a merge key (<<) with neither a mapping nor a list of them";
+                        let found =
+                            "a merge key (<<) whose value is neither a mapping nor a list of mappings";
                         return Err(SyntaxError::at(span, found));
                     }
                 },
-                // An alias as a key.
+                // The key is an alias.
                 None => match &node.value {
                     YamlValue::Scalar(Scalar::Text(name)) => {
                         *key = Some(PendingKey::Named(name.clone(), span.start.line()))
                     }
                     YamlValue::Scalar(_) => {
-                        return Err(SyntaxError::at(span, "an alias as a key that is not of a string"));
+                        return Err(SyntaxError::at(
+                            span,
+                            "a key that is an alias of something other than a string",
+                        ));
                     }
                     _ => return Err(SyntaxError::at(span, "a list or mapping as a key")),
                 },
@@ -244,8 +255,8 @@ impl Builder {
         Ok(())
     }
 
-    /// A mapping's own entries, then what merge keys add to them. As in PyYAML a later merge key goes before an
-    /// earlier one, and within the list of one key an earlier mapping before a later.
+    /// The entries of a mapping, then those that its merge keys add. As in PyYAML, a later merge key takes
+    /// precedence over an earlier one, and in the list of one merge key the earlier mapping does.
     fn with_merged(
         &mut self,
         mut entries: MappingEntries,
@@ -258,10 +269,7 @@ impl Builder {
             };
             self.merged = self.merged.saturating_add(additions.len());
             if self.merged > MERGED_MAX {
-                return Err(SyntaxError::at(
-                    span,
-                    "merge keys (<<) that bring in too many entries",
-                ));
+                return Err(SyntaxError::at(span, "merge keys (<<) that add too many entries"));
             }
             for (name, addition) in additions {
                 if !entries.positions.contains_key(name) {
@@ -277,15 +285,7 @@ fn known_tag(tag: Option<&Tag>, span: &Span) -> Result<KnownTag, SyntaxError> {
     tag::known(tag).ok_or_else(|| SyntaxError::at(span, UNKNOWN_TAG))
 }
 
-fn children(value: &YamlValue) -> Box<dyn Iterator<Item = &Rc<YamlNode>> + '_> {
-    match value {
-        YamlValue::Scalar(_) => Box::new(std::iter::empty()),
-        YamlValue::Sequence(nodes) => Box::new(nodes.iter()),
-        YamlValue::Mapping(entries) => Box::new(entries.iter().map(|(_, node)| node)),
-    }
-}
-
-/// The mappings that a merge key brings in.
+/// The mappings that a merge key adds.
 fn mergeable(node: &Rc<YamlNode>) -> Option<Vec<Rc<YamlNode>>> {
     match &node.value {
         YamlValue::Mapping(_) => Some(vec![Rc::clone(node)]),

@@ -1,4 +1,4 @@
-//! The type of a scalar, by its tag, its style and its text: as PyYAML's `SafeLoader` decides.
+//! The type of a scalar by its tag, style and text, as PyYAML's `SafeLoader` decides it.
 
 use granit_parser::{ScalarStyle, Tag};
 
@@ -6,25 +6,27 @@ use crate::document::scalar::{self, Scalar};
 
 const NAMESPACE: &str = "tag:yaml.org,2002:";
 
-/// A tag, as far as it matters here.
+/// A tag that LiteLLM's files can contain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum KnownTag {
-    /// None, or the lone `!`, which PyYAML takes for none even in front of quotes.
+    /// No tag.
     No,
+    /// A lone `!`, which PyYAML ignores, even before quotes.
     Lone,
     Text,
     Integer,
     Float,
     Bool,
     Null,
-    /// A date or time, which stays text here.
+    /// A date or time, which remains text here.
     Timestamp,
     Merge,
     Sequence,
     Mapping,
 }
 
-/// What `tag` is, unless neither LiteLLM nor this gateway has a use for it: `!Ref`, `!vault`, `!!binary`, `!!python/…`.
+/// The known tag that `tag` is. Others, such as `!Ref`, `!vault` or `!!binary`, have no use in LiteLLM or
+/// in this gateway.
 pub(super) fn known(tag: Option<&Tag>) -> Option<KnownTag> {
     let Some(tag) = tag else {
         return Some(KnownTag::No);
@@ -47,7 +49,7 @@ pub(super) fn known(tag: Option<&Tag>) -> Option<KnownTag> {
     }
 }
 
-/// The value of a scalar, unless its text is not what its tag says.
+/// The value of a scalar. `None` if its text does not have the type of its tag.
 pub(super) fn typed(text: &str, style: ScalarStyle, tag: KnownTag) -> Option<Scalar> {
     let plain = || scalar::plain(text);
     match tag {
@@ -58,14 +60,14 @@ pub(super) fn typed(text: &str, style: ScalarStyle, tag: KnownTag) -> Option<Sca
         KnownTag::Bool => Some(plain()).filter(|value| matches!(value, Scalar::Bool(_))),
         KnownTag::Integer => match plain() {
             Scalar::Integer(value) => Some(Scalar::Integer(value)),
-            // One that exceeds an `i64`.
+            // An integer that exceeds an `i64`.
             Scalar::Float(value) if value.fract() == 0.0 && !text.contains('.') => Some(Scalar::Float(value)),
             _ => None,
         },
         KnownTag::Float => match plain() {
             Scalar::Integer(value) => Some(Scalar::Float(value as f64)),
             Scalar::Float(value) => Some(Scalar::Float(value)),
-            // Python's `float` takes an exponent without a point or a sign.
+            // Python's `float` accepts an exponent without a point or a sign.
             Scalar::Text(text) => text.parse().ok().map(Scalar::Float),
             _ => None,
         },

@@ -4,7 +4,9 @@ use std::fs;
 use std::path::PathBuf;
 
 use super::builder::MERGED_MAX;
+use super::node::DEPTH_MAX;
 use super::*;
+use crate::document::scalar::Scalar;
 
 /// The tree in JSON's shape, without lines.
 fn shown(node: &YamlNode) -> String {
@@ -89,7 +91,7 @@ fn nesting_has_a_limit_also_through_aliases() {
         .map(|level| format!("- &a{level} [*a{}]\n", level - 1))
         .collect();
     let error = parse(&format!("- &a0 x\n{chain}")).unwrap_err();
-    assert_eq!(error.found, "too deep a nesting");
+    assert_eq!(error.found, "nesting that is too deep");
 }
 
 #[test]

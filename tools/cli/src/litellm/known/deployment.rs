@@ -1,40 +1,41 @@
 //! The settings of a deployment: `litellm_params` (also under `credential_values`) and `model_info`.
 
-use super::general::{HEADERS, NO_KEYS, OTHER_MODELS, TAGS};
-use super::router::{ATTEMPTS, COOLDOWN, TIME_LIMIT};
-use super::{NoEffect, NotNeeded, Protects, Refused, Row, Table, Used};
+use super::phrases::{
+    ATTEMPTS, BODIES, CLIENT_CREDENTIALS, CONCURRENCY, COOLDOWN, GUARDRAILS, HEADERS, NO_BUDGETS, NO_KEYS,
+    OTHER_MODELS, TAGS, TIME_LIMIT, TLS,
+};
+use super::table::Fate::{NoEffect, NotNeeded, Protects, Refused, Used};
+use super::table::{Table, TableRow as Row};
 
-const IN_BODY: &str = "nothing is added to a request's body: clients send it";
-const ROLES: &str = "roles, profiles and web identity are not supported yet: use access keys or api_key";
-const OTHER_UNIT: &str = "nothing measures this unit, so the cost is unknown unless the price is 0";
+const OTHER_UNIT: &str = "this unit is not measured, so the cost is unknown unless the price is 0";
 const PRICE: &str =
-    "what it costs, instead of the built-in price list; also with _above_…_tokens, _priority, _flex";
+    "the price, instead of the one in the price list; also with _above_…_tokens, _priority or _flex";
 
 pub(crate) const LITELLM_PARAMS: Table = Table {
     name: "litellm_params",
     rows: &[
-        Row("model", Used("bedrock/<id>, with LiteLLM's routes and regions in between; others' models are skipped")),
-        Row("model_id", Used("the id or ARN to ask for, instead of the one in model")),
-        Row("custom_llm_provider", Used("bedrock, if model does not say so")),
+        Row("model", Used("bedrock/<id>, also with LiteLLM's routes and regions in between; models of other providers are skipped")),
+        Row("model_id", Used("the id or ARN to call instead of the one in model")),
+        Row("custom_llm_provider", Used("bedrock, if model does not name it")),
         Row(
             "aws_region_name",
-            Used("the region, else that of the model's ARN, else the environment's"),
+            Used("the region; if absent, that of the model's ARN or of the environment"),
         ),
         Row(
             "aws_access_key_id aws_secret_access_key aws_session_token",
-            Used("the credentials, else AWS's variables"),
+            Used("the credentials; if absent, those in AWS's variables"),
         ),
-        Row("api_key", Used("a Bedrock API key, sent as bearer token")),
+        Row("api_key", Used("a Bedrock API key, sent as a bearer token")),
         Row(
             "aws_bedrock_runtime_endpoint api_base",
-            Used("another endpoint than the region's own"),
+            Used("an endpoint other than that of the region"),
         ),
         Row("litellm_credential_name", Used("the entry of credential_list to use")),
-        Row("weight rpm tpm", Used("the share of the group's requests; rpm and tpm are no limits")),
+        Row("weight rpm tpm", Used("the share of the model group's requests; rpm and tpm are not limits")),
         Row("order", Used("deployments with a lower order are tried first")),
         Row(
             "guardrailConfig",
-            Used("a guardrail of Bedrock's for every request; the same for all deployments of a model_name"),
+            Used("a Bedrock guardrail for every request; the same for all deployments of a model_name"),
         ),
         Row(
             "input_cost_per_token output_cost_per_token cache_read_input_token_cost cache_creation_input_token_cost",
@@ -42,23 +43,23 @@ pub(crate) const LITELLM_PARAMS: Table = Table {
         ),
         Row(
             "aws_role_name aws_profile_name aws_web_identity_token aws_sts_endpoint aws_external_id",
-            Refused(ROLES),
+            Refused("roles, profiles and web identity are not supported yet: use access keys or api_key"),
         ),
         Row(
             "guardrails",
-            Protects("its guardrails check every request of the deployment; here none runs"),
+            Protects(GUARDRAILS),
         ),
         Row(
             "max_parallel_requests",
-            Protects("it limits how many requests run at a time; here nothing does"),
+            Protects(CONCURRENCY),
         ),
         Row(
             "max_budget",
-            Protects("it stops requests to the deployment when the budget is spent; here nothing does"),
+            Protects("LiteLLM stops requests to the deployment when the budget is spent; here nothing does"),
         ),
         Row(
             "itpm otpm default_api_key_tpm_limit default_api_key_rpm_limit",
-            Protects("it limits tokens or requests per minute; here nothing does"),
+            Protects("LiteLLM limits tokens or requests per minute; here nothing does"),
         ),
         Row(
             "temperature top_p top_k max_tokens max_completion_tokens max_new_tokens min_tokens stop stop_sequences seed
@@ -66,7 +67,7 @@ pub(crate) const LITELLM_PARAMS: Table = Table {
              tool_choice parallel_tool_calls web_search_options extra_body instruction instructions
              performanceConfig serviceTier service_tier requestMetadata bedrock_tags cache_control_injection_points
              prompt_id vector_store_ids stream anthropic_beta",
-            NoEffect(IN_BODY),
+            NoEffect("nothing is added to request bodies: clients send it"),
         ),
         Row(
             "extra_headers headers user_agent",
@@ -81,34 +82,34 @@ pub(crate) const LITELLM_PARAMS: Table = Table {
             NoEffect(TIME_LIMIT),
         ),
         Row("cooldown_time", NoEffect(COOLDOWN)),
-        Row("budget_duration", NoEffect("there are no budgets")),
+        Row("budget_duration", NoEffect(NO_BUDGETS)),
         Row(
             "tags tag_regex",
             NoEffect(TAGS),
         ),
         Row("mock_response mock_timeout", NoEffect("the request is sent to Bedrock and paid for")),
-        Row("silent_model", NoEffect("no copy of a request is sent to another model")),
+        Row("silent_model", NoEffect("requests are not copied to another model")),
         Row(
             "input_cost_per_second output_cost_per_second input_cost_per_pixel output_cost_per_pixel
              input_cost_per_image output_cost_per_image input_cost_per_query",
             Used(OTHER_UNIT),
         ),
-        Row("region_name", NoEffect("the region is that of aws_region_name")),
-        Row("ssl_verify", NoEffect("AWS's certificate is always checked: --upstream-ca names other CAs")),
+        Row("region_name", NoEffect("the region is read from aws_region_name")),
+        Row("ssl_verify", NoEffect(TLS)),
         Row(
             "configurable_clientside_auth_params",
-            NoEffect("clients cannot bring AWS credentials of their own"),
+            NoEffect(CLIENT_CREDENTIALS),
         ),
         Row(
             "aws_bedrock_project_id",
-            NoEffect("requests belong to no project of Bedrock"),
+            NoEffect("requests belong to no Bedrock project"),
         ),
-        Row("aws_session_name aws_session_tags", NotNeeded("no role is assumed, so there is no session to name")),
+        Row("aws_session_name aws_session_tags", NotNeeded("no role is assumed, so there is no session")),
         Row(
             "drop_params additional_drop_params modify_params allowed_openai_params
              merge_reasoning_content_in_choices use_chat_completions_api initial_prompt_value final_prompt_value roles
              bos_token eos_token user_continue_message",
-            NotNeeded("bodies are passed on unchanged"),
+            NotNeeded(BODIES),
         ),
         Row(
             "rust use_in_pass_through max_file_size_mb organization api_version azure_ad_token tenant_id client_id
@@ -125,7 +126,7 @@ pub(crate) const MODEL_INFO: Table = Table {
     name: "model_info",
     rows: &[
         Row("id", Used("the id of the deployment in headers, metrics and the spend log")),
-        Row("base_model", Used("the model whose price is used, and by which CountTokens counts")),
+        Row("base_model", Used("the model whose price is used, and which CountTokens uses")),
         Row("blocked", Used("true: the deployment is skipped")),
         Row(
             "input_cost_per_token output_cost_per_token cache_read_input_token_cost cache_creation_input_token_cost",
@@ -133,15 +134,15 @@ pub(crate) const MODEL_INFO: Table = Table {
         ),
         Row(
             "team_id",
-            Protects("only the keys of a team may use the deployment; here the master key does"),
+            Protects("only the keys of one team can use the deployment; here the master key can"),
         ),
         Row(
             "supported_environments",
-            Protects("it takes the deployment out of other environments; here it is used in all"),
+            Protects("LiteLLM uses the deployment in some environments only; here it is used in all"),
         ),
         Row(
             "access_windows",
-            Protects("it limits when the deployment may be used; here it always is"),
+            Protects("LiteLLM uses the deployment at certain times only; here it is always used"),
         ),
         Row("allowed_fails allowed_fails_policy", NoEffect(COOLDOWN)),
         Row("team_public_model_name", NoEffect("clients use the model_name")),
@@ -153,7 +154,7 @@ pub(crate) const MODEL_INFO: Table = Table {
         ),
         Row(
             "search_context_cost_per_query",
-            NoEffect("the cost of an answer with a web search is unknown"),
+            NoEffect("the cost of a response with a web search is unknown"),
         ),
         Row("access_groups", NotNeeded(NO_KEYS)),
         Row(
@@ -163,7 +164,7 @@ pub(crate) const MODEL_INFO: Table = Table {
              supports_computer_use supports_pdf_input supports_audio_input supports_audio_output
              supports_assistant_prefill supports_native_streaming supported_endpoints supported_openai_params
              custom_tokenizer",
-            NotNeeded("Bedrock says what a model can do"),
+            NotNeeded("Bedrock knows what a model can do"),
         ),
         Row(
             "description version metadata litellm_provider db_model created_at updated_at created_by updated_by tier
@@ -173,7 +174,7 @@ pub(crate) const MODEL_INFO: Table = Table {
         Row(
             "health_check_model health_check_timeout health_check_max_tokens health_check_max_tokens_reasoning
              health_check_max_tokens_non_reasoning disable_background_health_check",
-            NotNeeded("no model is called to see whether it works"),
+            NotNeeded("models are not called to check their health"),
         ),
     ],
 };

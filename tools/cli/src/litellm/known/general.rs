@@ -1,85 +1,77 @@
 //! `general_settings`.
 
-use super::{NoEffect, NotNeeded, Protects, Row, Table, Used};
-
-/// Why nothing about virtual keys, users and teams is needed.
-pub(super) const NO_KEYS: &str = "there are no virtual keys, users or teams: the master key is the only key";
-pub(crate) const HEADERS: &str = "Bedrock gets only the headers that README.md, Clients, lists";
-pub(super) const TAGS: &str = "the tags of a request are those that its client sends in x-litellm-tags";
-pub(super) const NO_BODIES: &str = "prompts and answers are never logged";
-const NO_DATABASE: &str = "there is no database";
-const NO_UI: &str = "there is no admin page";
-pub(super) const OTHER_MODELS: &str = "only Amazon Bedrock's runtime is served";
-const HEALTH: &str = "no model is called to see whether it works: a deployment that fails is passed over by the request that meets it";
-pub(super) const ALERTS: &str = "no alerts are sent: use Prometheus (deploy/observability)";
-const JWT: &str = "tokens of an identity provider let nobody in, only the master key does";
-const VAULT: &str = "os.environ/ means the environment only: export the secrets before the start";
+use super::phrases::{
+    ALERTS, CLIENT_CREDENTIALS, CONCURRENCY, HEADERS, LOG_LEVEL, NO_BODIES, NO_BUDGETS_OR_LIMITS,
+    NO_HEALTH_CHECKS, NO_KEYS, NOTHING_SHARED, OTHER_MODELS, TAGS, VIRTUAL_KEYS,
+};
+use super::table::Fate::{NoEffect, NotNeeded, Protects, Used};
+use super::table::{Table, TableRow as Row};
 
 pub(crate) const GENERAL_SETTINGS: Table = Table {
     name: "general_settings",
     rows: &[
-        Row("master_key", Used("the key of the clients, else the variable LITELLM_MASTER_KEY")),
-        Row("max_request_size_mb", Used("the largest request body (default 32)")),
+        Row("master_key", Used("the proxy key of the clients; if absent, the variable LITELLM_MASTER_KEY")),
+        Row("max_request_size_mb", Used("the largest request body in MiB (default 32)")),
         Row(
             "pass_through_request_timeout",
             Used("the time limit, if neither litellm_settings.request_timeout nor router_settings.timeout is set"),
         ),
         Row(
             "dangerously_permit_weak_or_unset_master_key",
-            Used("no warning about a publicly known key; a key is required all the same"),
+            Used("no warning about a publicly known key; a key is still required"),
         ),
         Row(
             "allowed_ips",
-            Protects("it lets only certain addresses in; here every address may call"),
+            Protects("LiteLLM admits only these addresses; here every address is admitted"),
         ),
         Row(
             "max_parallel_requests global_max_parallel_requests",
-            Protects("it limits how many requests run at a time; here nothing does"),
+            Protects(CONCURRENCY),
         ),
         Row(
             "max_response_size_mb",
-            Protects("it withholds answers above a size; here every answer is passed on"),
+            Protects("LiteLLM withholds responses above this size; here every response is passed on"),
         ),
         Row(
             "allowed_routes",
-            Protects("it limits the routes that clients may use; here every route of the gateway is open to the master key"),
+            Protects("LiteLLM limits the routes that clients can use; here the master key opens every route of the gateway"),
         ),
         Row(
             "custom_auth",
-            Protects("it decides by your own code who gets in; here only the master key does, whatever that code would say"),
+            Protects("your own code decides who is admitted; here only the master key does"),
         ),
-        Row("enable_jwt_auth enable_oauth2_auth enable_oauth2_proxy_auth", Protects(JWT)),
+        Row("enable_jwt_auth enable_oauth2_auth enable_oauth2_proxy_auth", Protects("an identity provider's tokens admit clients; here only the master key does")),
         Row(
             "enforce_rbac",
-            Protects("it limits by role who may do what; here the master key may do everything"),
+            Protects("LiteLLM limits what each role can do; here the master key can do everything"),
         ),
         Row(
             "missing_session_id",
-            Protects("it can refuse requests without a session id; here they are served"),
+            Protects("LiteLLM can refuse requests without a session id; here they are served"),
         ),
         Row(
             "enforce_user_param enforced_params",
-            Protects("it refuses requests without certain parameters; here the body is not looked into"),
+            Protects("LiteLLM refuses requests without certain parameters; here the body is not examined"),
         ),
         Row(
             "database_url",
-            NoEffect("LiteLLM's virtual keys are unknown here: clients with one get 401, only the master key works"),
+            NoEffect(VIRTUAL_KEYS),
         ),
         Row(
             "store_model_in_db",
-            NoEffect("models in LiteLLM's database are unknown here: put them into model_list"),
+            NoEffect("models in LiteLLM's database are unknown here: add them to model_list"),
         ),
         Row(
             "litellm_key_header_name",
-            NoEffect("a key in that header is not seen: clients send x-litellm-api-key or Authorization"),
+            NoEffect("a key in that header is ignored: clients must send x-litellm-api-key or Authorization"),
         ),
         Row(
             "user_header_name user_header_mappings",
-            NoEffect("the end user of a request is read from x-litellm-end-user-id only"),
+            NoEffect("the end user of a request is taken from x-litellm-end-user-id only"),
         ),
         Row(
             "public_routes use_client_credentials_pass_through_routes",
-            NoEffect("every route except the health checks asks for the key"),
+            NoEffect("every route except the health checks needs the key"),
         ),
         Row("pass_through_endpoints", NoEffect("only Bedrock's operations are served")),
         Row(
@@ -88,15 +80,15 @@ pub(crate) const GENERAL_SETTINGS: Table = Table {
         ),
         Row(
             "allow_client_side_credentials",
-            NoEffect("clients cannot bring AWS credentials of their own"),
+            NoEffect(CLIENT_CREDENTIALS),
         ),
         Row(
             "key_management_system key_management_settings use_azure_key_vault use_google_kms",
-            NoEffect(VAULT),
+            NoEffect("os.environ/ means environment variables only: export the secrets before the start"),
         ),
         Row(
             "use_x_forwarded_for trusted_proxy_ranges",
-            NoEffect("the spend log has the address that connects to Envoy"),
+            NoEffect("the spend log has the address of the peer that connects to Envoy"),
         ),
         Row(
             "alerting alert_types alerting_threshold alerting_args alert_to_webhook_url alert_type_config alerts
@@ -107,22 +99,22 @@ pub(crate) const GENERAL_SETTINGS: Table = Table {
             "store_prompts_in_spend_logs store_prompts_in_cold_storage",
             NoEffect(NO_BODIES),
         ),
-        Row("disable_spend_logs", NoEffect("every request leaves a line in the spend log")),
+        Row("disable_spend_logs", NoEffect("every request has a row in the spend log")),
         Row(
             "maximum_spend_logs_retention_period maximum_spend_logs_retention_interval maximum_spend_logs_cleanup_cron",
-            NoEffect("lines of the spend log are never deleted: rotate the file with logrotate or the like"),
+            NoEffect("rows of the spend log are never deleted: rotate the file, for example with logrotate"),
         ),
         Row(
             "completion_model",
-            NoEffect("the model is always the one that the path of the request names"),
+            NoEffect("the path of the request names the model"),
         ),
         Row(
             "include_call_id_in_error_body",
-            NoEffect("the call id of an error is in the header x-litellm-call-id only"),
+            NoEffect("the call id of an error is only in the header x-litellm-call-id"),
         ),
         Row(
             "max_in_flight_requests_per_worker max_queued_requests_per_worker",
-            NoEffect("no request is turned away because the gateway is busy"),
+            NoEffect("no request is refused because the gateway is busy"),
         ),
         Row(
             "reject_clientside_metadata_tags",
@@ -130,9 +122,9 @@ pub(crate) const GENERAL_SETTINGS: Table = Table {
         ),
         Row(
             "litellm_jwtauth oauth2_config_mappings role_permissions",
-            NoEffect("clients get in with the master key only"),
+            NoEffect("only the master key admits clients"),
         ),
-        Row("otel", NoEffect("set OTEL_EXPORTER_OTLP_ENDPOINT to send the spend log by OpenTelemetry")),
+        Row("otel", NoEffect("set OTEL_EXPORTER_OTLP_ENDPOINT to send the spend log to an OpenTelemetry collector")),
         Row(
             "database_connection_pool_limit database_connection_timeout database_connection_pool_timeout
              allow_requests_on_db_unavailable disable_prisma_schema_update use_redis_transaction_buffer
@@ -142,7 +134,7 @@ pub(crate) const GENERAL_SETTINGS: Table = Table {
              database_disable_prepared_statements database_extra_connection_params
              database_max_idle_connection_lifetime proxy_config_reload_interval_seconds
              maximum_spend_logs_size_check_interval use_spend_logs_partitioning spend_capture_rate_check",
-            NotNeeded(NO_DATABASE),
+            NotNeeded("there is no database"),
         ),
         Row(
             "admin_only_routes custom_key_generate default_team_disabled service_account_settings
@@ -156,21 +148,21 @@ pub(crate) const GENERAL_SETTINGS: Table = Table {
         ),
         Row(
             "custom_auth_run_common_checks custom_auth_settings",
-            NotNeeded("it belongs to custom_auth, which does not run here"),
+            NotNeeded("it belongs to custom_auth, which does not work here"),
         ),
         Row(
             "disable_retry_on_max_parallel_request_limit_error token_rate_limit_type fail_closed_rate_limit_enforcement
              disable_budget_reservation
              fail_closed_budget_enforcement apply_user_budget_to_team_keys",
-            NotNeeded("there are no budgets and no rate limits"),
+            NotNeeded(NO_BUDGETS_OR_LIMITS),
         ),
-        Row("coordination_redis", NotNeeded("instances of this gateway share nothing")),
+        Row("coordination_redis", NotNeeded(NOTHING_SHARED)),
         Row(
             "ui_access_mode custom_ui_sso_sign_in_handler custom_sso auto_redirect_ui_login_to_sso
              disable_master_key_return UI_USERNAME UI_PASSWORD disable_env_credential_login control_plane_url
              block_robots litellm_license hide_default_credentials_hint disable_password_login_when_sso_enabled
              allow_cli_sso_verification_uri_complete",
-            NotNeeded(NO_UI),
+            NotNeeded("there is no admin page"),
         ),
         Row(
             "mcp_client_side_auth_header_name mcp_internal_ip_ranges mcp_required_fields mcp_trusted_proxy_ranges
@@ -190,13 +182,13 @@ pub(crate) const GENERAL_SETTINGS: Table = Table {
             "background_health_checks health_check_interval health_check_concurrency health_check_details
              use_shared_health_check enable_health_check_routing health_check_ignore_transient_errors
              health_check_staleness_threshold",
-            NotNeeded(HEALTH),
+            NotNeeded(NO_HEALTH_CHECKS),
         ),
         Row(
             "always_include_stream_usage",
-            NotNeeded("Bedrock's streams always end with their usage"),
+            NotNeeded("Bedrock's streams always end with the usage"),
         ),
-        Row("cancel_on_disconnect", NotNeeded("a request ends when its client leaves")),
-        Row("set_verbose", NotNeeded("run --log-level says how much is logged")),
+        Row("cancel_on_disconnect", NotNeeded("a request ends when its client disconnects")),
+        Row("set_verbose", NotNeeded(LOG_LEVEL)),
     ],
 };

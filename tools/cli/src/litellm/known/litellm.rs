@@ -1,46 +1,39 @@
 //! `litellm_settings`.
 
-use super::general::{HEADERS, NO_BODIES, NO_KEYS, OTHER_MODELS, TAGS};
-use super::router::{COOLDOWN, FALLBACKS};
-use super::{ByValue, NoEffect, NotNeeded, Protects, Row, Table, Used};
-
-const BODIES: &str = "bodies are passed on unchanged";
-pub(super) const CACHE: &str = "answers are not cached: every request reaches Bedrock and is paid for";
-pub(crate) const SERVICE: &str = "nothing is sent there: the spend log has a line for every request";
-/// What is lost without LiteLLM's callbacks that run tools.
-pub(crate) const TOOLS: &str = "no tool is run here: a model's call of one goes to the client";
-const LABELS: &str = "the labels of metrics are fixed: see README.md, Metrics and a dashboard";
-const CHECK: &str = "it belongs to a check of requests that does not run here";
-const TLS: &str = "AWS's certificate is always checked: --upstream-ca names other CAs";
-const PROMPTS: &str = "prompt templates are not applied: clients send the whole prompt";
+use super::phrases::{
+    BODIES, CACHE, COOLDOWN, FALLBACKS, GUARDRAILS_BY_VALUE, HEADERS, LOG_LEVEL, NO_BODIES, NO_BUDGETS,
+    NO_BUDGETS_OR_LIMITS, NO_KEYS, OTHER_MODELS, PROMPTS, SERVICE, TAGS, TLS, TOOLS,
+};
+use super::table::Fate::{ByValue, NoEffect, NotNeeded, Protects, Used};
+use super::table::{Table, TableRow as Row};
 
 pub(crate) const LITELLM_SETTINGS: Table = Table {
     name: "litellm_settings",
     rows: &[
-        Row("num_retries", Used("further attempts, if router_settings.num_retries is not set (default 2)")),
-        Row("request_timeout", Used("seconds for a whole answer, and of silence on a stream (default 600)")),
+        Row("num_retries", Used("retries, if router_settings.num_retries is not set (default 2)")),
+        Row("request_timeout", Used("seconds for a whole response, and for the silence on a stream (default 600)")),
         Row(
             "callbacks success_callback failure_callback",
             ByValue(
-                "prometheus: --metrics-port; otel: OTEL_EXPORTER_OTLP_ENDPOINT; those that check or limit requests \
-                 protect; nothing is sent to any other: the spend log has a line for every request",
+                "prometheus: use --metrics-port; otel: use OTEL_EXPORTER_OTLP_ENDPOINT; those that check or limit requests \
+                 protect; nothing is sent to any other: use the spend log, which has a row for every request",
             ),
         ),
         Row(
             "guardrails",
-            ByValue("protect with default_on: true; otherwise without effect, since a request must ask for them"),
+            ByValue(GUARDRAILS_BY_VALUE),
         ),
         Row(
             "max_budget",
-            Protects("it stops requests when the budget is spent; here nothing does"),
+            Protects("LiteLLM stops requests when the budget is spent; here nothing does"),
         ),
         Row(
             "max_end_user_budget max_end_user_budget_id max_user_budget tag_budget_config",
-            Protects("it stops the requests of a user or tag when the budget is spent; here nothing does"),
+            Protects("LiteLLM stops the requests of a user or tag when the budget is spent; here nothing does"),
         ),
         Row(
             "blocked_user_list banned_keywords_list",
-            Protects("it refuses requests of certain users or with certain words; here they are served"),
+            Protects("LiteLLM refuses requests of certain users or with certain words; here they are served"),
         ),
         Row(
             "default_fallbacks fallbacks context_window_fallbacks content_policy_fallbacks",
@@ -52,10 +45,10 @@ pub(crate) const LITELLM_SETTINGS: Table = Table {
              default_in_memory_ttl default_redis_ttl",
             NoEffect(CACHE),
         ),
-        Row("budget_duration", NoEffect("there are no budgets")),
+        Row("budget_duration", NoEffect(NO_BUDGETS)),
         Row(
             "priority_reservation priority_reservation_settings",
-            NoEffect("requests of all priorities are served alike"),
+            NoEffect("requests of all priorities are treated alike"),
         ),
         Row(
             "s3_callback_params aws_sqs_callback_params langfuse_default_tags langfuse_public_key langfuse_secret_key
@@ -67,20 +60,20 @@ pub(crate) const LITELLM_SETTINGS: Table = Table {
             "prometheus_metrics_config custom_prometheus_metadata_labels custom_prometheus_tags
              prometheus_initialize_budget_metrics enable_end_user_cost_tracking_prometheus_only
              disable_end_user_cost_tracking_prometheus_only prometheus_emit_stream_label",
-            NoEffect(LABELS),
+            NoEffect("the labels of the metrics are fixed: see README.md, Metrics and a dashboard"),
         ),
         Row(
             "require_auth_for_metrics_endpoint",
-            NoEffect("--metrics-port asks for no key: let only Prometheus reach it"),
+            NoEffect("--metrics-port needs no key: let only Prometheus connect to it"),
         ),
         Row(
             "disable_end_user_cost_tracking",
-            NoEffect("the x-litellm-end-user-id of a request is in its line of the spend log"),
+            NoEffect("the x-litellm-end-user-id of a request is always in its row of the spend log"),
         ),
         Row("log_raw_request_response", NoEffect(NO_BODIES)),
         Row(
             "cost_discount_config cost_margin_config",
-            NoEffect("costs are list prices: set input_cost_per_token and the like on a deployment for others"),
+            NoEffect("costs are list prices: for other prices, set input_cost_per_token and the like on a deployment"),
         ),
         Row(
             "extra_spend_tag_headers bedrock_request_metadata_fields",
@@ -97,15 +90,15 @@ pub(crate) const LITELLM_SETTINGS: Table = Table {
             "llamaguard_model_name llamaguard_unsafe_content_categories google_moderation_confidence_threshold
              toxic_confidence_threshold azure_content_safety_params llm_guard_mode prompt_injection_params
              presidio_ad_hoc_recognizers skip_system_message_in_guardrail",
-            NoEffect(CHECK),
+            NoEffect("it belongs to a check of requests that does not run here"),
         ),
         Row(
             "global_prompt_directory global_bitbucket_config global_gitlab_config",
             NoEffect(PROMPTS),
         ),
-        Row("model_alias_map", NoEffect("other names of models stand in router_settings.model_group_alias")),
-        Row("check_provider_endpoint", NoEffect("there is no list of models to ask for")),
-        Row("network_mock", NoEffect("BEDROCK=emulator answers without AWS")),
+        Row("model_alias_map", NoEffect("aliases are read from router_settings.model_group_alias")),
+        Row("check_provider_endpoint", NoEffect("clients cannot list the models")),
+        Row("network_mock", NoEffect("use BEDROCK=emulator for responses without AWS")),
         Row("compression_interception_params", NoEffect(BODIES)),
         Row(
             "websearch_interception_params code_interpreter_interception_params",
@@ -113,7 +106,7 @@ pub(crate) const LITELLM_SETTINGS: Table = Table {
         ),
         Row(
             "budget_exceeded_status_code",
-            NotNeeded("there are no budgets and no rate limits"),
+            NotNeeded(NO_BUDGETS_OR_LIMITS),
         ),
         Row(
             "drop_params modify_params additional_drop_params enable_json_schema_validation
@@ -136,22 +129,22 @@ pub(crate) const LITELLM_SETTINGS: Table = Table {
         ),
         Row(
             "redact_user_api_key_info",
-            NotNeeded("the spend log has the SHA-256 of the key, never the key"),
+            NotNeeded("the spend log has the SHA-256 of the key, never the key itself"),
         ),
-        Row("global_disable_no_log_param", NotNeeded("every request is in the spend log, whatever it asks for")),
+        Row("global_disable_no_log_param", NotNeeded("every request is in the spend log")),
         Row(
             "set_verbose json_logs suppress_debug_info suppress_startup_output expose_router_debug_in_errors",
-            NotNeeded("run --log-level says how much is logged"),
+            NotNeeded(LOG_LEVEL),
         ),
-        Row("telemetry", NotNeeded("this gateway reports nothing to anybody")),
+        Row("telemetry", NotNeeded("this gateway sends no telemetry")),
         Row(
             "service_callback service_callbacks",
-            NotNeeded("there is no database and no Redis to watch"),
+            NotNeeded("there is no database and no Redis"),
         ),
         Row("forward_traceparent_to_llm_provider", NotNeeded("traceparent is always passed on")),
-        Row("force_ipv4", NotNeeded("Envoy uses the addresses that answer")),
+        Row("force_ipv4", NotNeeded("Envoy uses whichever addresses respond")),
         Row("disable_add_user_agent_to_request_tags", NotNeeded("the User-Agent is never a tag")),
-        Row("allow_dynamic_callback_disabling", NotNeeded("no callbacks run here")),
+        Row("allow_dynamic_callback_disabling", NotNeeded("no callback runs here")),
         Row("ui_theme_config timezone", NotNeeded("there is no admin page")),
         Row(
             "custom_provider_map enable_azure_ad_token_refresh enable_loadbalancing_on_batch_endpoints vertex_project

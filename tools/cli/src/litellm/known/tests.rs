@@ -1,13 +1,15 @@
-//! The tables against the code that reads settings, against each other, and against the documentation.
+//! Compares the tables with the code that reads settings, with each other and with the documentation.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::path::PathBuf;
 
-use super::*;
-use crate::litellm::{Environment, SecretPolicy, read};
+use super::table::Fate::{ByValue, NoEffect, NotNeeded, Protects, Refused, Used};
+use super::{TABLES, Table};
+use crate::environment::{Environment, SecretPolicy};
+use crate::litellm::read;
 
-/// Every setting that is used, with a value that can be used.
+/// Every setting that is used, with a valid value.
 const USED: &str = "
 model_list:
   - model_name: m
@@ -74,7 +76,7 @@ fn repository(file: &str) -> PathBuf {
 }
 
 #[test]
-fn no_setting_is_in_two_rows_of_a_table() {
+fn no_table_contains_a_setting_twice() {
     for table in TABLES {
         let mut seen = BTreeSet::new();
         for name in table.names() {
@@ -84,7 +86,7 @@ fn no_setting_is_in_two_rows_of_a_table() {
 }
 
 #[test]
-fn every_setting_that_a_table_calls_used_is_read() {
+fn every_used_setting_of_a_table_is_read() {
     for table in TABLES {
         for row in table.rows.iter().filter(|row| matches!(row.1, Used(_))) {
             for name in row.names() {
@@ -107,22 +109,22 @@ fn every_setting_that_a_table_calls_used_is_read() {
     );
 }
 
-/// The whole documentation of the tables.
+/// The documentation of the tables.
 fn documentation() -> String {
     let mut out = "\
 # What becomes of LiteLLM's settings
 
-Generated from the tables in tools/cli/src/litellm/known, which `envoy-bedrock check` works by
-(`UPDATE_SNAPSHOTS=1 cargo test -p envoy-bedrock-cli known`). A setting that is in no table is reported as unknown, with the
-nearest name.
+Generated from the tables in tools/cli/src/litellm/known, which `envoy-bedrock check` uses
+(`UPDATE_SNAPSHOTS=1 cargo test -p envoy-bedrock-cli known`). A setting that no table contains is reported as unknown, with
+the nearest known name.
 
 - **used**: it works.
-- **not needed**: this gateway does without it.
-- **no effect**: it is ignored, and what you lose.
-- **protects**: it limits who may do what, and does not work here. The file is refused, unless you accept that with
+- **not needed**: this gateway works without it.
+- **no effect**: it is ignored; what you lose.
+- **protects**: it limits what clients can do, and does not work here. The file is refused unless you accept that with
   `--accept-unprotected NAME` (for `make run`: `ACCEPT_UNPROTECTED=NAME`). A setting that is switched off (`false`, an empty
   list, null) is never refused.
-- **refused**: it would change whose rights are used, so there is no flag for it.
+- **refused**: it would change whose rights are used. No option accepts it.
 "
     .to_owned();
     for table in TABLES {
@@ -153,17 +155,17 @@ nearest name.
 }
 
 #[test]
-fn the_documentation_is_what_the_tables_say() {
+fn the_documentation_is_generated_from_the_tables() {
     let path = repository("docs/litellm-settings.md");
     if std::env::var_os("UPDATE_SNAPSHOTS").is_some() {
         std::fs::write(&path, documentation()).unwrap();
     }
     let written = std::fs::read_to_string(&path).unwrap();
-    assert_eq!(written, documentation(), "UPDATE_SNAPSHOTS=1 writes it anew");
+    assert_eq!(written, documentation(), "update it with UPDATE_SNAPSHOTS=1");
 }
 
 #[test]
-fn the_readme_says_the_same_as_the_tables() {
+fn the_readme_agrees_with_the_tables() {
     let readme = std::fs::read_to_string(repository("README.md")).unwrap();
     let (_, section) = readme
         .split_once("### Settings of LiteLLM that do not work here")

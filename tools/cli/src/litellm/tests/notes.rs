@@ -1,4 +1,4 @@
-//! What is said about settings without effect, and about a configuration inside another file.
+//! Notes about settings without effect, and errors about a configuration inside another file.
 
 use super::*;
 
@@ -22,8 +22,8 @@ fn one_finding_at_fifty_deployments_is_one_line() {
     assert_eq!(
         notes,
         [
-            "no_effect: timeout (line 2 and 49 more): one time limit holds for all, also for silence on a stream: \
-             request_timeout",
+            "no_effect: timeout (line 2 and 49 more): one time limit applies to all requests and to silence on \
+             a stream: request_timeout",
             "note: model_list[0] (line 2), model_list[1] (line 3), model_list[2] (line 4) and 47 more: cost unknown: \
              expected a price, but found no entry for amazon.nova-0; expected a price, but found \
              no entry for amazon.nova-1; expected a price, but found no entry for amazon.nova-2; and 47 more",
@@ -32,7 +32,7 @@ fn one_finding_at_fifty_deployments_is_one_line() {
 }
 
 #[test]
-fn a_slip_gets_the_nearest_name_or_the_section_where_it_belongs() {
+fn an_unknown_setting_gets_the_nearest_name_or_its_section() {
     for (setting, expected) in [
         (
             "litellm_settings: {fallback: [x]}",
@@ -44,23 +44,23 @@ fn a_slip_gets_the_nearest_name_or_the_section_where_it_belongs() {
         ),
         (
             "litellm_settings: {routing_strategy: simple-shuffle}",
-            "unknown: routing_strategy (line 2): LiteLLM does not read it there: it belongs in router_settings",
+            "unknown: routing_strategy (line 2): LiteLLM does not read it here: it belongs in router_settings",
         ),
         (
             "num_retries: 3",
-            "unknown: num_retries (line 2): LiteLLM does not read it there: it belongs in router_settings",
+            "unknown: num_retries (line 2): LiteLLM does not read it here: it belongs in router_settings",
         ),
         (
             "general_settings: {timeout: 3}",
-            "unknown: timeout (line 2): LiteLLM does not read it there: it belongs in router_settings",
+            "unknown: timeout (line 2): LiteLLM does not read it here: it belongs in router_settings",
         ),
         (
             "general_settings: {guardrails: [a]}",
-            "unknown: guardrails (line 2): LiteLLM does not read it there: it belongs at the top of the file",
+            "unknown: guardrails (line 2): LiteLLM does not read it here: it belongs at the top of the file",
         ),
         (
             "callbacks: [x]",
-            "unknown: callbacks (line 2): LiteLLM does not read it there: it belongs in litellm_settings",
+            "unknown: callbacks (line 2): LiteLLM does not read it here: it belongs in litellm_settings",
         ),
         (
             "general_settings: {quux: 3}",
@@ -77,49 +77,47 @@ fn a_slip_gets_the_nearest_name_or_the_section_where_it_belongs() {
 }
 
 #[test]
-fn an_unknown_parameter_of_a_deployment_is_one_for_the_body() {
+fn an_unknown_parameter_would_be_part_of_the_request_body() {
     let text = BARE.replace("v1:0", "v1:0, aws_region_name: us-east-1, my_custom_param: 3");
     assert_eq!(
         notes(&text),
-        [
-            "unknown: my_custom_param (line 1): LiteLLM would add it to a request's body, and nothing is added here"
-        ]
+        ["unknown: my_custom_param (line 1): LiteLLM would add it to request bodies; nothing is added here"]
     );
 }
 
 #[test]
-fn callbacks_are_told_what_does_their_work_here() {
+fn callbacks_get_a_note_about_their_replacement() {
     let text = BARE.replace("v1:0", "v1:0, aws_region_name: us-east-1")
         + "litellm_settings: {callbacks: [prometheus, otel, s3, my.handler], success_callback: [langfuse]}\n";
-    let told = notes(&text).join("\n");
+    let shown = notes(&text).join("\n");
     for part in [
         "no_effect: callbacks (line 2): metrics are always kept: render --metrics-port",
         "no_effect: callbacks (line 2): OTEL_EXPORTER_OTLP_ENDPOINT sends the spend log",
-        "no_effect: callbacks (line 2), success_callback (line 2): nothing is sent there: the spend log has a line for \
-         every request: \"s3\"; \"langfuse\"",
+        "no_effect: callbacks (line 2), success_callback (line 2): nothing is sent there: use the spend log, which has a \
+         row for every request: \"s3\"; \"langfuse\"",
         "no_effect: callbacks (line 2): your own code does not run here",
     ] {
-        assert!(told.contains(part), "{part}\n{told}");
+        assert!(shown.contains(part), "{part}\n{shown}");
     }
     let collector = text + "environment_variables: {OTEL_ENDPOINT: 'http://collector:4318'}\n";
-    let told = notes(&collector).join("\n");
+    let shown = notes(&collector).join("\n");
     assert!(
-        told.contains("not_needed: callbacks (line 2): OTEL_EXPORTER_OTLP_ENDPOINT"),
-        "{told}"
+        shown.contains("not_needed: callbacks (line 2): OTEL_EXPORTER_OTLP_ENDPOINT"),
+        "{shown}"
     );
 }
 
 #[test]
-fn a_database_means_virtual_keys_that_are_not_known_here() {
+fn a_database_means_virtual_keys_that_do_not_work_here() {
     for setting in [
         "general_settings: {database_url: postgres}",
         "environment_variables: {DATABASE_URL: postgres}",
     ] {
         let text = BARE.replace("v1:0", "v1:0, aws_region_name: us-east-1") + setting + "\n";
-        let told = notes(&text);
+        let shown = notes(&text);
         assert!(
-            told[0].starts_with("no_effect: ") && told[0].contains("virtual keys"),
-            "{told:?}"
+            shown[0].starts_with("no_effect: ") && shown[0].contains("virtual keys"),
+            "{shown:?}"
         );
     }
 }
@@ -167,13 +165,13 @@ fn a_template_and_a_manifest_of_several_documents_are_recognised() {
     for (text, expected) in [
         (
             format!("general_settings:\n  master_key: {{{{ .Values.key }}}}\n{inner}\n"),
-            "template engine such as Helm's",
+            "template engine such as Helm",
         ),
         (
             format!(
                 "apiVersion: v1\nkind: Service\n---\napiVersion: v1\nkind: ConfigMap\ndata:\n  c: |\n    {inner}\n"
             ),
-            "the text under data in its ConfigMap",
+            "which is the text under data in its ConfigMap",
         ),
     ] {
         let errors = read_text(&text, &KEYS, SecretPolicy::MustExist).unwrap_err();
@@ -187,7 +185,7 @@ fn a_template_and_a_manifest_of_several_documents_are_recognised() {
 }
 
 #[test]
-fn a_file_with_a_model_list_is_taken_as_it_is() {
+fn a_file_with_a_model_list_is_not_searched() {
     let text = format!("{BARE}prompts: {{x: \"model_list:\\n\"}}\n");
     assert!(read_text(&text, &KEYS, SecretPolicy::MustExist).is_ok());
     let none = read_text(
@@ -203,7 +201,7 @@ fn a_file_with_a_model_list_is_taken_as_it_is() {
 }
 
 #[test]
-fn where_many_settings_have_no_effect_each_reason_is_a_short_line() {
+fn many_settings_without_effect_have_short_lines() {
     let reasons = [
         "cache: true",
         "fallbacks: [a]",
@@ -236,7 +234,7 @@ fn where_many_settings_have_no_effect_each_reason_is_a_short_line() {
 }
 
 #[test]
-fn a_token_of_an_unset_variable_is_only_needed_by_temporary_keys() {
+fn only_temporary_keys_need_their_session_token() {
     let text = "model_list: [{model_name: m, litellm_params: {model: bedrock/amazon.nova-lite-v1:0, aws_region_name: us-east-1, \
                 aws_access_key_id: os.environ/ID, aws_secret_access_key: os.environ/SECRET, \
                 aws_session_token: os.environ/TOKEN}}]\n";
@@ -262,7 +260,7 @@ fn a_token_of_an_unset_variable_is_only_needed_by_temporary_keys() {
     assert!(
         errors[0]
             .to_string()
-            .contains("expected the environment variable TOKEN to be set"),
+            .contains("the environment variable TOKEN is unset or empty"),
         "{errors:?}"
     );
     let later = read("AKIAEXAMPLE", SecretPolicy::MayComeLater).unwrap();
@@ -270,7 +268,7 @@ fn a_token_of_an_unset_variable_is_only_needed_by_temporary_keys() {
 }
 
 #[test]
-fn a_placeholder_is_not_taken_for_a_secret() {
+fn a_placeholder_is_not_a_secret() {
     for (value, name) in [
         ("${MASTER}", "MASTER"),
         ("$THE_MASTER", "THE_MASTER"),
@@ -284,8 +282,8 @@ fn a_placeholder_is_not_taken_for_a_secret() {
         assert_eq!(errors.len(), 1);
         assert!(
             errors[0].to_string().ends_with(&format!(
-                ":2: general_settings.master_key: expected os.environ/{name}, but found a placeholder for it, which nothing \
-                 replaces here"
+                ":2: general_settings.master_key: expected os.environ/{name}, but found a placeholder, which is not expanded \
+                 here"
             )),
             "{}",
             errors[0]
@@ -311,7 +309,7 @@ fn a_placeholder_is_not_taken_for_a_secret() {
 }
 
 #[test]
-fn many_deployments_that_are_skipped_or_left_out_take_few_lines() {
+fn many_skipped_or_left_out_deployments_have_few_lines() {
     let mut text = BARE.replace("v1:0", "v1:0, aws_region_name: us-east-1");
     text = text
         .replace("model_list: [", "model_list:\n  - ")
@@ -352,8 +350,8 @@ fn many_deployments_that_are_skipped_or_left_out_take_few_lines() {
         lines,
         [
             "litellm_params.aws_role_name of model_list[13] (line 15), model_list[14] (line 16), model_list[15] (line 17), \
-             model_list[16] (line 18): expected aws_access_key_id and aws_secret_access_key, or api_key, but found \
-             aws_role_name, which is not supported yet",
+             model_list[16] (line 18): aws_role_name is not supported yet: use aws_access_key_id and \
+             aws_secret_access_key, or api_key",
             "not for Bedrock's runtime: provider0:3…, provider1:4…, provider2:5…, provider3:6…, provider4:7…, provider5:8…",
             "model_group_alias.a (line 19), model_group_alias.b (line 19): left out: no deployment has this model_name: \
              \"nobody\"; \"noone\"",
@@ -362,7 +360,7 @@ fn many_deployments_that_are_skipped_or_left_out_take_few_lines() {
 }
 
 #[test]
-fn a_placeholder_for_a_region_is_named_as_one() {
+fn a_placeholder_for_a_region_is_refused() {
     let text = BARE.replace("v1:0", "v1:0, aws_region_name: '${AWS_REGION}'");
     let errors = read_text(&text, &KEYS, SecretPolicy::MustExist).unwrap_err();
     assert!(
@@ -375,7 +373,7 @@ fn a_placeholder_for_a_region_is_named_as_one() {
 }
 
 #[test]
-fn settings_beside_their_section_are_said_to_be_indented_too_little() {
+fn unindented_settings_of_a_section_are_recognised() {
     let text =
         "model_list:\n  - model_name: m\n    litellm_params:\n    model: bedrock/amazon.nova-lite-v1:0\n";
     let errors = read_text(text, &KEYS, SecretPolicy::MustExist).unwrap_err();
@@ -390,7 +388,7 @@ fn settings_beside_their_section_are_said_to_be_indented_too_little() {
 }
 
 #[test]
-fn a_callback_that_checks_requests_is_refused_by_its_own_place() {
+fn a_callback_that_checks_requests_is_refused_at_its_element() {
     let text = BARE.replace("v1:0", "v1:0, aws_region_name: us-east-1")
         + "litellm_settings: {callbacks: [prometheus, presidio, parallel_request_limiter_v3, s3]}\n";
     let errors = read_text(&text, &KEYS, SecretPolicy::MustExist).unwrap_err();
@@ -417,32 +415,32 @@ fn an_alias_of_itself_is_harmless() {
 }
 
 #[test]
-fn a_callback_that_runs_tools_is_no_log() {
+fn a_callback_that_runs_tools_is_not_a_log() {
     for callbacks in [
         "websearch_interception",
         "{code_interpreter_interception: {sandbox: x}}",
     ] {
         let notes = notes(&format!("{BARE}litellm_settings: {{callbacks: [{callbacks}]}}\n"));
         assert!(
-            notes.iter().any(|note| note.contains("no tool is run here")),
+            notes.iter().any(|note| note.contains("no tool runs here")),
             "{notes:?}"
         );
     }
 }
 
 #[test]
-fn a_setting_that_has_no_effect_elsewhere_is_not_sent_there() {
+fn a_setting_without_effect_in_its_section_is_not_recommended() {
     let notes = notes(&format!("{BARE}litellm_settings: {{stream_timeout: 5}}\n"));
     assert!(
         notes
             .iter()
-            .any(|note| note.contains("in router_settings, where it has no effect here either")),
+            .any(|note| note.contains("in router_settings, where it has no effect in this gateway either")),
         "{notes:?}"
     );
 }
 
 #[test]
-fn a_long_name_with_the_same_beginning_is_no_slip() {
+fn a_long_name_with_the_same_beginning_is_not_a_misspelling() {
     let notes = notes(&format!(
         "{BARE}general_settings: {{allow_user_api_routes: true, master_key: sk-x}}\n"
     ));
@@ -455,7 +453,7 @@ fn a_long_name_with_the_same_beginning_is_no_slip() {
 }
 
 #[test]
-fn the_region_of_an_arn_is_checked_also_where_another_is_used() {
+fn the_region_of_an_arn_is_checked_even_if_another_is_used() {
     let arn = "arn:aws:bedrock:YOUR_REGION:123456789012:inference-profile/us.amazon.nova-lite-v1:0";
     let text = BARE.replace(
         "v1:0}",
@@ -463,7 +461,7 @@ fn the_region_of_an_arn_is_checked_also_where_another_is_used() {
     );
     let found = problems(&text, &KEYS, SecretPolicy::MustExist);
     assert!(
-        matches!(found.as_slice(), [Problem::Unexpected { expected, found }]
+        matches!(found.as_slice(), [Problem::File(FileProblem::Unexpected { expected, found })]
             if expected.contains("in the ARN") && found.contains("YOUR_REGION")),
         "{found:?}"
     );

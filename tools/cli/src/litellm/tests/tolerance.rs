@@ -1,4 +1,5 @@
-//! What the operator can accept: settings that protect and do not work, deployments that cannot be served.
+//! What the operator can accept: protecting settings that do not work, and deployments that cannot be
+//! served.
 
 use super::*;
 
@@ -36,7 +37,7 @@ fn leaving_out() -> Tolerance {
     }
 }
 
-/// The names of settings that protect, of which the file is refused.
+/// The protecting settings for which the file is refused.
 fn refused(text: &str) -> Vec<String> {
     let errors = read_with(text, &Tolerance::default()).map_or_else(|errors| errors, |_| Vec::new());
     let name = |error: &ReadError| match &error.problem {
@@ -51,7 +52,7 @@ fn of_class(blueprint: &Blueprint, class: Class) -> Vec<String> {
     notes.map(ToString::to_string).collect()
 }
 
-/// A file with `settings`, indented, in the section `section`; in a deployment's parameters, or as a section.
+/// A file with `setting` in `section`: in a deployment's parameters, or in a section of the file.
 fn with_setting(section: &str, setting: &str) -> String {
     match section {
         "" => format!("{TWO}{setting}\n"),
@@ -121,7 +122,7 @@ const PROTECTING: [(&str, &str, &str); 28] = [
 ];
 
 #[test]
-fn what_protects_is_refused_unless_its_name_is_accepted() {
+fn protecting_settings_are_refused_unless_accepted_by_name() {
     for (section, name, value) in PROTECTING {
         let text = with_setting(section, &format!("{name}: {value}"));
         let accepted = match name {
@@ -135,7 +136,7 @@ fn what_protects_is_refused_unless_its_name_is_accepted() {
 }
 
 #[test]
-fn a_name_can_be_accepted_in_one_section_or_at_one_place_only() {
+fn a_name_can_be_accepted_in_one_section_or_at_one_location() {
     let text = with_setting("litellm_params", "max_budget: 1") + "litellm_settings: {max_budget: 9}\n";
     assert_eq!(refused(&text), ["max_budget", "max_budget"]);
     assert!(read_with(&text, &accepting(&["max_budget"])).is_ok());
@@ -152,7 +153,7 @@ fn a_name_can_be_accepted_in_one_section_or_at_one_place_only() {
 }
 
 #[test]
-fn what_is_switched_off_protects_nothing() {
+fn a_setting_that_is_switched_off_protects_nothing() {
     for (section, setting) in [
         ("general_settings", "allowed_ips: []"),
         ("general_settings", "allowed_ips: null"),
@@ -187,7 +188,7 @@ fn what_is_switched_off_protects_nothing() {
 }
 
 #[test]
-fn default_parameters_that_say_whom_to_ask_are_refused_for_good() {
+fn deciding_default_parameters_cannot_be_accepted() {
     let text = with_setting(
         "router_settings",
         "default_litellm_params: {aws_region_name: eu-west-1, temperature: 1}",
@@ -208,19 +209,19 @@ fn an_accepted_name_that_protects_nothing_is_noted_and_an_unknown_one_is_an_erro
     assert_eq!(
         of_class(&blueprint, Class::General),
         [
-            "--accept-unprotected: allowed_ips protects nothing in this file: leave it out of --accept-unprotected"
+            "--accept-unprotected: allowed_ips protects nothing in this file: remove it from --accept-unprotected"
         ]
     );
     let errors = read_with(TWO, &accepting(&["allowed_ip"])).unwrap_err();
     assert_eq!(
         errors[0].to_string(),
-        "--accept-unprotected: expected the name of a setting that protects, but found \"allowed_ip\" (did you mean \
+        "--accept-unprotected: expected the name of a protecting setting, but found \"allowed_ip\" (did you mean \
          allowed_ips?)"
     );
 }
 
 #[test]
-fn deployments_that_cannot_be_served_are_left_out_each_with_its_reason() {
+fn deployments_that_cannot_be_served_are_left_out_with_a_reason() {
     for broken in [
         "aws_role_name: arn:aws:iam::1:role/x",
         "weight: heavy",
@@ -253,7 +254,7 @@ fn deployments_that_cannot_be_served_are_left_out_each_with_its_reason() {
 }
 
 #[test]
-fn each_deployment_says_why_it_is_left_out_even_for_one_missing_variable() {
+fn deployments_with_the_same_missing_variable_each_have_a_reason() {
     let text = TWO.replace("us-east-1}", "us-east-1, api_key: os.environ/NOT_SET}")
         + "  - {model_name: c, litellm_params: {model: bedrock/amazon.nova-pro-v1:0}}\n";
     let blueprint = read_with(&text, &leaving_out()).unwrap();
@@ -263,7 +264,7 @@ fn each_deployment_says_why_it_is_left_out_even_for_one_missing_variable() {
 }
 
 #[test]
-fn if_nothing_is_left_the_reasons_are_errors() {
+fn if_nothing_is_left_to_serve_the_reasons_are_errors() {
     let text = TWO.replace("us-east-1}", "us-east-1, aws_profile_name: p}");
     let errors = read_with(&text, &leaving_out()).unwrap_err();
     let kinds: Vec<bool> = errors
@@ -279,7 +280,7 @@ fn if_nothing_is_left_the_reasons_are_errors() {
 }
 
 #[test]
-fn errors_outside_of_deployments_still_stop_it() {
+fn errors_outside_deployments_are_still_errors() {
     let text =
         with_setting("litellm_params", "weight: heavy") + "general_settings: {max_request_size_mb: big}\n";
     let errors = read_with(&text, &leaving_out()).unwrap_err();
@@ -291,7 +292,7 @@ fn errors_outside_of_deployments_still_stop_it() {
 
 /// Otherwise the wildcard would serve the name with other credentials or in another region.
 #[test]
-fn the_name_of_a_left_out_group_is_withheld_from_wildcards() {
+fn wildcards_do_not_serve_the_name_of_a_left_out_group() {
     let wildcard = "  - {model_name: '*', litellm_params: {model: bedrock/*, aws_region_name: eu-west-1}}\n";
     let aliases = "router_settings: {model_group_alias: {x: a, y: b, z: nobody}}\n";
     let text = with_setting("litellm_params", "aws_role_name: r") + wildcard + aliases;
@@ -331,7 +332,7 @@ fn siblings_of_a_left_out_deployment_keep_the_shares_that_the_file_gives_them() 
         deployments.iter().map(|one| one.weight).collect::<Vec<_>>()
     };
     let broken = "aws_role_name: r";
-    // Drained stays drained, and a standby takes over.
+    // A drained deployment stays drained, and one on standby takes over.
     assert_eq!(
         weights(&["weight: 1, aws_role_name: r", "weight: 0", "api_key: standby"]),
         [1]
@@ -357,7 +358,7 @@ fn siblings_of_a_left_out_deployment_keep_the_shares_that_the_file_gives_them() 
 }
 
 #[test]
-fn an_alias_of_nothing_is_left_out_with_the_nearest_name() {
+fn an_alias_without_a_model_is_left_out_with_the_nearest_name() {
     let text = format!("{TWO}router_settings: {{model_group_alias: {{x: a, y: nobody}}}}\n")
         .replace("name: a,", "name: claude,");
     let text = text.replace("x: a,", "x: cluade,");

@@ -1,0 +1,41 @@
+//! Texts that several tables share.
+
+pub(super) const ALERTS: &str = "no alerts are sent: use Prometheus (deploy/observability)";
+pub(super) const ATTEMPTS: &str = "one number of attempts applies to all requests: num_retries";
+pub(super) const BODIES: &str = "bodies are passed on unchanged";
+pub(super) const CACHE: &str = "responses are not cached: every request goes to Bedrock and is paid for";
+pub(super) const CLIENT_CREDENTIALS: &str = "clients cannot bring AWS credentials of their own";
+pub(super) const CONCURRENCY: &str = "LiteLLM limits the number of concurrent requests; here nothing does";
+pub(super) const COOLDOWN: &str = "deployments never cool down: the next one is tried at once";
+pub(super) const FALLBACKS: &str =
+    "no other model is used: add its deployments to the model group, with a higher order";
+pub(super) const GUARDRAILS: &str = "LiteLLM's guardrails check requests and responses; here none runs";
+pub(super) const GUARDRAILS_BY_VALUE: &str =
+    "protect with default_on: true; otherwise without effect, since requests must ask for them";
+pub(super) const LOG_LEVEL: &str = "the log level is set with run --log-level";
+pub(super) const NO_BODIES: &str = "prompts and responses are never logged";
+pub(super) const NO_BUDGETS: &str = "there are no budgets";
+pub(super) const NO_BUDGETS_OR_LIMITS: &str = "there are no budgets and no rate limits";
+pub(super) const NO_HEALTH_CHECKS: &str =
+    "models are not called to check their health: requests skip a deployment that fails";
+pub(super) const NO_KEYS: &str = "there are no virtual keys, users or teams: the master key is the only key";
+pub(super) const NOTHING_SHARED: &str = "instances of this gateway share nothing";
+pub(super) const OTHER_MODELS: &str = "only Amazon Bedrock's runtime is served";
+pub(super) const PROMPTS: &str = "prompt templates are not applied: clients send the whole prompt";
+pub(super) const TAGS: &str = "a request has only the tags that its client sends in x-litellm-tags";
+pub(super) const TIME_LIMIT: &str =
+    "one time limit applies to all requests and to silence on a stream: request_timeout";
+pub(super) const TLS: &str = "AWS's certificate is always verified: name other CAs with --upstream-ca";
+pub(super) const VIRTUAL_KEYS: &str =
+    "LiteLLM's virtual keys are unknown here: clients that use one get 401; only the master key works";
+
+/// What is lost without session affinity.
+pub(crate) const AFFINITY: &str =
+    "requests of a client can go to any deployment, and miss Bedrock's prompt caches";
+/// What is lost without LiteLLM's settings for headers.
+pub(crate) const HEADERS: &str = "Bedrock gets only the headers listed in README.md, Clients";
+/// What is lost without LiteLLM's callbacks to other services.
+pub(crate) const SERVICE: &str =
+    "nothing is sent there: use the spend log, which has a row for every request";
+/// What is lost without LiteLLM's callbacks that run tools.
+pub(crate) const TOOLS: &str = "no tool runs here: clients get a model's tool calls";

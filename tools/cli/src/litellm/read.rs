@@ -1,0 +1,344 @@
+//! Reads a configuration into a [`Blueprint`].
+
+use std::path::Path;
+use std::time::Duration;
+
+use envoy_bedrock::contract::settings::{EnvName, HISTORY_DEFAULT_ROWS, ModelSettings, Settings};
+
+use super::aliases;
+use super::clusters::Clusters;
+use super::credential_list::CredentialList;
+use super::deployment::{self, ListedModel};
+use super::guardrail::GUARDRAIL_CONFIG;
+use super::known::{self, Fate};
+use super::left_out::LeftOut;
+use super::model_groups;
+use super::note::Class;
+use super::price;
+use super::problem::ReadError;
+use super::report::{ReadReport, Reader};
+use super::tolerance::Tolerance;
+use crate::blueprint::{Blueprint, Endpoint};
+use crate::document::field::{Section, YamlField, quoted};
+use crate::document::include::ConfigDocument;
+use crate::document::location::Location;
+use crate::document::reader::Read;
+use crate::document::scalar::Scalar;
+use crate::document::variables::{Assigned, REFERENCE};
+use crate::document::yaml::YamlValue;
+use crate::environment::{Environment, SecretPolicy};
+use crate::otlp;
+use crate::prices::Catalogue;
+
+/// Reads the configuration at `path` and the files that it includes.
+///
+/// Nothing of the process but `environment` is used: `os.environ/NAME` and LiteLLM's own variables
+/// refer to it. `policy` decides about secrets that are not set there.
+///
+/// # Errors
+///
+/// Everything that is wrong, in the order of the files.
+pub fn read(
+    path: &Path,
+    environment: &Environment,
+    policy: SecretPolicy,
+) -> Result<Blueprint, Vec<ReadError>> {
+    read_priced(path, environment, policy, Catalogue::built_in())
+}
+
+/// [`read`] with another price list than the built-in one.
+///
+/// # Errors
+///
+/// Everything that is wrong, in the order of the files.
+pub fn read_priced(
+    path: &Path,
+    environment: &Environment,
+    policy: SecretPolicy,
+    prices: &Catalogue,
+) -> Result<Blueprint, Vec<ReadError>> {
+    read_tolerant(path, environment, policy, prices, &Tolerance::default())
+}
+
+/// [`read_priced`] with what the operator accepts.
+///
+/// # Errors
+///
+/// Everything that is wrong, in the order of the files.
+pub fn read_tolerant(
+    path: &Path,
+    environment: &Environment,
+    policy: SecretPolicy,
+    prices: &Catalogue,
+    tolerance: &Tolerance,
+) -> Result<Blueprint, Vec<ReadError>> {
+    let mut reader = Reader::new(environment, policy, ReadReport::new(tolerance));
+    // With deployments left out, each must have its own reason.
+    reader.repeats_unset_variables = tolerance.leave_out_unsupported;
+    let document = ConfigDocument::read(path, &mut reader);
+    reader.refuse_nested(&document);
+    // What is missing in a broken file would only be reported as further errors.
+    let blueprint = if reader.findings.has_errors() {
+        None
+    } else {
+        Configuration::open(&document, &mut reader)
+            .blueprint(prices, &mut reader)
+            .ok()
+    };
+    let (errors, notes) = reader.findings.finish();
+    match blueprint {
+        Some(blueprint) if errors.is_empty() => Ok(Blueprint { notes, ..blueprint }),
+        _ => Err(errors),
+    }
+}
+
+/// The sections of a configuration.
+struct Configuration<'d> {
+    document: &'d ConfigDocument,
+    general: Section,
+    litellm: Section,
+    router: Section,
+}
+
+/// What applies to the whole gateway.
+struct GatewayWide {
+    master_key: Read<EnvName>,
+    attempts: Read<u32>,
+    request_timeout: Read<Duration>,
+    body_limit_bytes: Read<u64>,
+}
+
+impl<'d> Configuration<'d> {
+    /// Opens the sections. `environment_variables` comes first, because the others can refer to it.
+    fn open(document: &'d ConfigDocument, reader: &mut Reader<'_>) -> Self {
+        reader.assign_variables(document);
+        let mut section = |name| {
+            let section = document.section(name).map(|field| reader.section(&field));
+            section
+                .and_then(Read::ok)
+                .unwrap_or_else(|| Section::empty(document.location.field(name)))
+        };
+        Configuration {
+            document,
+            general: section("general_settings"),
+            litellm: section("litellm_settings"),
+            router: section("router_settings"),
+        }
+    }
+
+    fn blueprint(&self, prices: &Catalogue, reader: &mut Reader<'_>) -> Read<Blueprint> {
+        let gateway = self.gateway_wide(reader);
+        self.refuse_misplaced(reader);
+        let credentials = CredentialList::read(self.document, reader);
+        let mut clusters = Clusters::default();
+        let mut left_out = LeftOut::default();
+        let models = self.models(&credentials, prices, &mut clusters, &mut left_out, reader);
+        if models.is_empty() && !reader.findings.has_errors() {
+            return Err(left_out.nothing_to_serve(self.document, reader));
+        }
+        let aliases = if reader.findings.has_errors() {
+            Default::default()
+        } else {
+            aliases::read(&self.router, &models, &mut left_out, reader)
+        };
+        let telemetry = reader.telemetry();
+        self.judge_unused(&credentials, reader);
+        reader.check_accepted();
+
+        let settings = Settings {
+            master_key: gateway.master_key?,
+            attempts: gateway.attempts?,
+            body_limit_bytes: gateway.body_limit_bytes?,
+            history_rows: HISTORY_DEFAULT_ROWS,
+            catalogue: price::wildcard_prices(&models, prices),
+            withheld: left_out.withheld(&models),
+            models,
+            aliases,
+        };
+        // The secrets of deployments that were left out are not needed.
+        let names = settings.secret_names();
+        reader.secrets.retain(|name, _| names.contains(name));
+        reader.missing.retain(|name| names.contains(name));
+        Ok(Blueprint {
+            endpoints: used_endpoints(clusters, &settings),
+            settings,
+            request_timeout: gateway.request_timeout?,
+            secrets: std::mem::take(&mut reader.secrets),
+            missing: std::mem::take(&mut reader.missing),
+            telemetry,
+            notes: Vec::new(),
+        })
+    }
+
+    fn gateway_wide(&self, reader: &mut Reader<'_>) -> GatewayWide {
+        let gateway = GatewayWide {
+            master_key: reader.proxy_key(&self.general, &self.document.location),
+            attempts: reader.attempts(&self.router, &self.litellm),
+            request_timeout: reader.request_timeout(&self.router, &self.litellm, &self.general),
+            body_limit_bytes: reader.body_limit(&self.general),
+        };
+        reader.note_strategy(&self.router);
+        gateway
+    }
+
+    /// Refuses settings of deployments in sections that apply to all of them, and among the sections.
+    fn refuse_misplaced(&self, reader: &mut Reader<'_>) {
+        for section in [&self.general, &self.litellm, &self.router] {
+            reader.refuse_misplaced_in(section);
+        }
+        reader.refuse_deciding_defaults(&self.router);
+        for (name, field) in self.document.sections().filter(|(_, field)| !field.is_null()) {
+            reader.refuse_misplaced(name, field);
+        }
+    }
+
+    fn models(
+        &self,
+        credentials: &CredentialList,
+        prices: &Catalogue,
+        clusters: &mut Clusters,
+        left_out: &mut LeftOut,
+        reader: &mut Reader<'_>,
+    ) -> Vec<ModelSettings> {
+        let mut drafts = Vec::new();
+        for element in self.document.list("model_list", reader) {
+            let mark = reader.findings.mark();
+            let listed = deployment::read(&element, credentials, prices, clusters, reader);
+            let tolerates = reader.findings.tolerance.leave_out_unsupported;
+            match listed {
+                _ if tolerates && reader.findings.has_errors_since(mark) => {
+                    left_out.add_unsupported(&element, mark, reader);
+                }
+                Ok(ListedModel::Deployment(draft)) => drafts.push(*draft),
+                Ok(ListedModel::Skipped { model_name, provider }) => {
+                    left_out.add_skipped(model_name, provider);
+                }
+                Err(_) => {}
+            }
+        }
+        for values in credentials.values() {
+            for (name, field) in values.unused() {
+                if name != GUARDRAIL_CONFIG {
+                    reader.refuse_guardrail(&name, &field);
+                }
+            }
+        }
+        for (name, field) in credentials.entries().flat_map(Section::unused) {
+            reader.refuse_guardrail(&name, &field);
+        }
+        model_groups::read(drafts, left_out, reader)
+    }
+
+    /// Judges everything that has not been read.
+    fn judge_unused(&self, credentials: &CredentialList, reader: &mut Reader<'_>) {
+        reader.note_unused_aws_variables(&self.document.location);
+        reader.judge_unused(&self.general, &known::GENERAL_SETTINGS);
+        reader.judge_unused(&self.litellm, &known::LITELLM_SETTINGS);
+        reader.judge_unused(&self.router, &known::ROUTER_SETTINGS);
+        credentials.note_faults(reader);
+        for entry in credentials.entries() {
+            reader.judge_unused(entry, &known::CREDENTIAL_LIST);
+        }
+        for values in credentials.values() {
+            reader.judge_unused(values, &known::LITELLM_PARAMS);
+        }
+        for (name, field) in self.document.sections() {
+            let is_read = matches!(known::SECTIONS.fate(name), Some(Fate::Used(_)));
+            if !is_read && !field.is_null() {
+                reader.judge(&known::SECTIONS, name, field);
+            }
+        }
+        reader.note_unused_variables();
+    }
+}
+
+impl Reader<'_> {
+    /// Reads `environment_variables`, which LiteLLM exports before it reads anything else.
+    fn assign_variables(&mut self, document: &ConfigDocument) {
+        let section = document.section("environment_variables");
+        let Some(Ok(section)) = section.map(|field| self.section(&field)) else {
+            return;
+        };
+        for (name, field) in section.fields() {
+            self.refuse_lowercase_variable(&name, &field);
+            if let Ok(Some(assigned)) = self.assigned(&field) {
+                self.variables.assign(name, assigned);
+            }
+        }
+    }
+
+    /// What `field` assigns to a variable; nothing if it is null.
+    fn assigned(&mut self, field: &YamlField) -> Read<Option<Assigned>> {
+        let location = field.location.clone();
+        let value = match &field.node.value {
+            YamlValue::Scalar(Scalar::Null) => return Ok(None),
+            YamlValue::Scalar(Scalar::Text(text)) => {
+                if let Some(name) = text.strip_prefix(REFERENCE) {
+                    let name = name.to_owned();
+                    return Ok(Some(Assigned::Reference { location, name }));
+                }
+                text.clone()
+            }
+            // As Python's `str` writes them.
+            YamlValue::Scalar(Scalar::Bool(true)) => "True".to_owned(),
+            YamlValue::Scalar(Scalar::Bool(false)) => "False".to_owned(),
+            YamlValue::Scalar(Scalar::Integer(number)) => number.to_string(),
+            YamlValue::Scalar(Scalar::Float(number)) => format!("{number:?}"),
+            _ => return Err(self.file_error(&location, field.not("a string"))),
+        };
+        Ok(Some(Assigned::Literal { location, value }))
+    }
+
+    /// OpenTelemetry's variables. LiteLLM's `otel` callback reads them from the environment, to which
+    /// LiteLLM adds `environment_variables`.
+    fn telemetry(&self) -> Environment {
+        otlp::VARIABLES
+            .into_iter()
+            .filter_map(|name| Some((name, self.variables.value(name)?)))
+            .collect()
+    }
+
+    /// Notes a routing strategy other than the only supported one. It is not refused, because it chooses
+    /// among the same deployments.
+    fn note_strategy(&mut self, router: &Section) {
+        let Some(field) = router.field("routing_strategy") else {
+            return;
+        };
+        let Ok(strategy) = self.text(&field) else {
+            return;
+        };
+        if strategy != "simple-shuffle" {
+            let strategy = quoted(&strategy);
+            let text = format!(
+                "{strategy} is not supported yet: simple-shuffle is used, in which rpm and tpm are not limits"
+            );
+            self.note(&field.location, text);
+        }
+    }
+
+    fn note_unused_variables(&mut self) {
+        let owned = |(name, location): (&str, &Location)| (name.to_owned(), location.clone());
+        let unused: Vec<_> = self.variables.unused().into_iter().map(owned).collect();
+        for (name, location) in unused {
+            match known::ENVIRONMENT_VARIABLES.fate(&name) {
+                Some(Fate::NoEffect(lost)) => self.note_of(Class::NoEffect, &location, lost),
+                _ if name.starts_with("AWS_") => {
+                    let text = "no deployment uses it: they have other credentials or settings, or the variable has no \
+                                effect here";
+                    self.note_of(Class::NoEffect, &location, text);
+                }
+                _ => self.note_of(Class::NotNeeded, &location, "nothing here reads the variable"),
+            }
+        }
+    }
+}
+
+fn used_endpoints(clusters: Clusters, settings: &Settings) -> Vec<Endpoint> {
+    let is_used = |endpoint: &Endpoint| {
+        settings
+            .deployments()
+            .any(|deployment| deployment.cluster == endpoint.cluster)
+    };
+    let endpoints = clusters.into_endpoints();
+    endpoints.into_iter().filter(is_used).collect()
+}
