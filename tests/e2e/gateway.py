@@ -80,6 +80,10 @@ def config(deployments, **sections) -> str:
     return json.dumps({"model_list": models, **sections}, indent=1)
 
 
+def flags(options: dict) -> list:
+    return [text for name, value in options.items() for text in (f"--{name}", str(value))]
+
+
 def free_port() -> int:
     """A port of 127.0.0.1 that nothing listens on at the moment."""
     with socket.socket() as probe:
@@ -142,39 +146,31 @@ class Gateway:
         self.stop()
 
     def render(self, upstreams, regions, certificate, module, metrics):
-        # The listener for Prometheus forwards to the admin port, so that must be fixed.
-        admin = (
-            ["--admin-port", str(free_port()), "--metrics-port", "0"]
-            if metrics
-            else ["--admin-port", "0"]
-        )
-        arguments = [
-            "--filter",
-            str(module),
-            "--bind",
-            "127.0.0.1",
-            "--port",
-            "0",
-            "--tls-port",
-            "0",
-            *admin,
-            "--access-log",
-            str(self.folder / "access.log"),
-            "-o",
-            str(self.folder / "envoy.yaml"),
-            *self.arguments,
-        ]
+        options = {
+            "filter": module,
+            "bind": "127.0.0.1",
+            "port": 0,
+            "tls-port": 0,
+            "admin-port": 0,
+            "access-log": self.folder / "access.log",
+            "output": self.folder / "envoy.yaml",
+        }
+        if metrics:
+            # The listener for Prometheus forwards to the admin port, so that must be known.
+            options |= {"admin-port": free_port(), "metrics-port": 0}
         if certificate:
-            arguments += ["--tls-cert", str(certificate[0]), "--tls-key", str(certificate[1])]
+            options |= {"tls-cert": certificate[0], "tls-key": certificate[1]}
+        arguments = [*flags(options), *self.arguments]
         if upstreams:
             arguments += ["--upstream-ca", upstreams.ca_file]
             for region in regions or upstreams.ready["regions"]:
                 arguments += ["--emulator", f"{region}={upstreams.address(region, tls=True)}"]
+        environment = {**self.environment}
+        for name in self.literals:
+            del environment[name]
         done = subprocess.run(
-            [command_line(), "render", str(self.folder / "config.yaml"), *arguments],
-            env={
-                name: value for name, value in self.environment.items() if name not in self.literals
-            },
+            [command_line(), "render", self.folder / "config.yaml", *arguments],
+            env=environment,
             capture_output=True,
             text=True,
             timeout=30,
@@ -194,7 +190,7 @@ class Gateway:
             "drain-time-s": 1,
             "parent-shutdown-time-s": 2,
         }
-        command += [text for name, value in options.items() for text in (f"--{name}", str(value))]
+        command += flags(options)
         with open(self.folder / "envoy.log", "wb") as log:
             return subprocess.Popen(
                 command, env=self.environment, stdout=log, stderr=subprocess.STDOUT
@@ -209,7 +205,7 @@ class Gateway:
             if (result := condition()) is not None:
                 return result
             time.sleep(0.02)
-        raise RuntimeError(f"{condition.__name__}: Envoy did not get there:\n{self.log_tail()}")
+        raise RuntimeError(f"timed out on {condition.__name__}; Envoy's log:\n{self.log_tail()}")
 
     def admin_address(self):
         path = self.folder / "admin"
@@ -229,13 +225,10 @@ class Gateway:
 
     def is_ready(self):
         try:
-            return (
-                True
-                if requests.get(f"{self.url}/health/readiness", timeout=5).status_code == 200
-                else None
-            )
+            response = requests.get(f"{self.url}/health/readiness", timeout=5)
         except requests.RequestException:
             return None
+        return True if response.status_code == 200 else None
 
     # Logs and metrics.
 

@@ -47,7 +47,7 @@ def story(emulator_for):
     with emulator_for(REGIONS, *models) as emulator:
         prepare(emulator)
         with Gateway(configuration(), upstreams=emulator) as gateway:
-            waiting = sum(call.scenario.action == "leave_unanswered" for call in calls)
+            waiting = sum(call.scenario.action == "disconnect_early" for call in calls)
             clients = ClientPool(gateway, emulator, waiting)
             received = clients.run(calls)
             assert clients.most_active == CONCURRENT_CLIENTS

@@ -73,7 +73,7 @@ def test_a_body_over_the_gateways_limit_is_refused_in_json(gateway, bedrock, chu
 def test_a_body_of_exactly_the_limit_reaches_bedrock(gateway, bedrock):
     assert post(gateway, "both", "invoke", b" " * LIMIT_BYTES).status == 413
     (entry,) = bedrock.quiet_log()
-    assert entry["body_bytes"] == LIMIT_BYTES, "Bedrock refused it, not the gateway"
+    assert entry["body_bytes"] == LIMIT_BYTES, "Bedrock did not receive the whole body"
 
 
 def test_a_smaller_limit_can_be_configured(gateway_over, bedrock):

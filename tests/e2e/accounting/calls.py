@@ -168,7 +168,7 @@ def calls() -> list:
                 LATENCIES[number % len(LATENCIES)],
                 **details(number),
             )
-            (first if scenario.name in ("left-unanswered", "timed-out") else mixed).append(call)
+            (first if scenario.name in ("disconnected-early", "timed-out") else mixed).append(call)
     random.Random(500).shuffle(mixed)
     return first + mixed
 

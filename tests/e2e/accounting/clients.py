@@ -92,7 +92,7 @@ class ClientPool:
             faults = [
                 fault
                 for fault in self.emulator.faults()
-                if "left-unanswered" in fault["match"].get("model", "")
+                if "disconnected-early" in fault["match"].get("model", "")
             ]
             if sum(fault["hits"] for fault in faults) >= self.waiting:
                 self.arrived.set()
@@ -116,31 +116,31 @@ class ClientPool:
         kept = getattr(self.kept, "connection", None) or connection(self.gateway.url, 60)
         kept.request(call.method, call.path, call.body, call.headers)
         response = kept.getresponse()
-        received = body_of(response)
+        received = receive(response)
         is_reusable = received.is_complete and received.status == 200 and not response.will_close
         self.kept.connection = kept if is_reusable else kept.close()
         return received
 
-    def leave_unanswered(self, call: Call) -> Received:
-        leaving = connection(self.gateway.url, 60)
-        leaving.request(call.method, call.path, call.body, call.headers)
+    def disconnect_early(self, call: Call) -> Received:
+        opened = connection(self.gateway.url, 60)
+        opened.request(call.method, call.path, call.body, call.headers)
         assert self.arrived.wait(ARRIVAL_SECONDS), (
             f"fewer than {self.waiting} requests reached the emulator"
         )
-        leaving.close()
+        opened.close()
         return Received()
 
-    def leave_at_headers(self, call: Call) -> Received:
-        leaving = connection(self.gateway.url, 60)
-        leaving.request(call.method, call.path, call.body, call.headers)
-        response = leaving.getresponse()
-        disconnect(leaving, response)
+    def disconnect_at_headers(self, call: Call) -> Received:
+        opened = connection(self.gateway.url, 60)
+        opened.request(call.method, call.path, call.body, call.headers)
+        response = opened.getresponse()
+        disconnect(opened, response)
         return Received(response.status, lowercase_headers(response))
 
-    def leave_in_stream(self, call: Call) -> Received:
-        leaving = connection(self.gateway.url, 60)
-        leaving.request(call.method, call.path, call.body, call.headers)
-        response = leaving.getresponse()
+    def disconnect_in_stream(self, call: Call) -> Received:
+        opened = connection(self.gateway.url, 60)
+        opened.request(call.method, call.path, call.body, call.headers)
+        response = opened.getresponse()
         received = Received(response.status, lowercase_headers(response))
         while len(received.events(call.operation)) < call.scenario.events_read:
             piece = response.read1(PIECE_BYTES)
@@ -148,16 +148,16 @@ class ClientPool:
                 f"the stream ended before {call.scenario.events_read} events: {received.body}"
             )
             received.body += piece
-        disconnect(leaving, response)
+        disconnect(opened, response)
         return received
 
-    def leave_uploading(self, call: Call) -> Received:
+    def disconnect_while_uploading(self, call: Call) -> Received:
         """Disconnects once Envoy sends 100 Continue: by then the filter has the headers."""
-        leaving = connection(self.gateway.url, 60)
-        self.begin(leaving, call, **{"expect": "100-continue", "content-length": "100000"})
-        assert leaving.sock.recv(PIECE_BYTES).startswith(b"HTTP/1.1 100 ")
-        leaving.sock.sendall(call.body)
-        leaving.close()
+        opened = connection(self.gateway.url, 60)
+        self.begin(opened, call, **{"expect": "100-continue", "content-length": "100000"})
+        assert opened.sock.recv(PIECE_BYTES).startswith(b"HTTP/1.1 100 ")
+        opened.sock.sendall(call.body)
+        opened.close()
         return Received()
 
     def declare_too_much(self, call: Call) -> Received:
@@ -184,12 +184,12 @@ def response_to(opened) -> Received:
     """The response to a request written to the socket by hand."""
     response = http.client.HTTPResponse(opened.sock, method="POST")
     response.begin()
-    received = body_of(response)
+    received = receive(response)
     opened.close()
     return received
 
 
-def body_of(response) -> Received:
+def receive(response) -> Received:
     """The response, as much of it as arrives."""
     received = Received(response.status, lowercase_headers(response))
     try:

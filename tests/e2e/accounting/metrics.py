@@ -43,7 +43,7 @@ PICO_USD = decimal.Decimal("1e-12")
 # Envoy merges histograms every five seconds.
 HISTOGRAM_SECONDS = 30
 REFUSALS = {
-    "left-uploading": "incomplete",
+    "disconnected-while-uploading": "incomplete",
     "refused-wrong-key": "wrong_key",
     "refused-no-key": "no_key",
     "refused-malformed-key": "malformed_key",

@@ -31,7 +31,7 @@ class Scenario:
     aliases: tuple = ("sonnet",)
     operations: tuple = (CONVERSE, STREAM, INVOKE, INVOKE_STREAM)
     action: str = "read"
-    events_read: int = 0  # by `leave_in_stream`
+    events_read: int = 0  # by `disconnect_in_stream`
     faults: tuple = ()
     http_status: int | None = 200
     error_class: str | None = None
@@ -42,7 +42,7 @@ class Scenario:
     @property
     def is_refused(self) -> bool:
         """Whether the request never went upstream."""
-        return self.name.startswith("refused") or self.action == "leave_uploading"
+        return self.name.startswith("refused") or self.action == "disconnect_while_uploading"
 
 
 def fault(kind, region=WEST, **more) -> dict:
@@ -99,11 +99,11 @@ UNKNOWN_CLIENT, UNKNOWN_OPERATION = "UnrecognizedClientException", "UnknownOpera
 SCENARIOS = [
     # These wait for each other, so they come first.
     Scenario(
-        "left-unanswered",
+        "disconnected-early",
         10,
-        ("left-unanswered",),
+        ("disconnected-early",),
         (CONVERSE, STREAM, INVOKE, INVOKE_STREAM),
-        action="leave_unanswered",
+        action="disconnect_early",
         faults=everywhere("hang"),
         http_status=None,
         error_class="Cut",
@@ -120,21 +120,27 @@ SCENARIOS = [
         source="estimated",
     ),
     in_stream(
-        "left-at-headers",
+        "disconnected-at-headers",
         6,
         *everywhere("silent_start"),
         error_class="Cut",
-        action="leave_at_headers",
+        action="disconnect_at_headers",
     ),
     in_stream(
-        "left-in-stream",
+        "disconnected-in-stream",
         14,
         *everywhere("stall", after_events=4),
         error_class="Cut",
-        action="leave_in_stream",
+        action="disconnect_in_stream",
         events_read=4,
     ),
-    Scenario("left-uploading", 5, action="leave_uploading", http_status=None, source=None),
+    Scenario(
+        "disconnected-while-uploading",
+        5,
+        action="disconnect_while_uploading",
+        http_status=None,
+        source=None,
+    ),
     Scenario(
         "counted",
         20,
