@@ -1,28 +1,24 @@
-//! The numbers and the pair format of proxy-wasm ABI 0.2.1, as Envoy's proxy-wasm-cpp-host has them.
+//! The numbers and the pair format of proxy-wasm ABI 0.2.1, as in Envoy's proxy-wasm-cpp-host.
 
-/// What a host function answers.
+/// The result of a host function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub enum Status {
-    /// Done.
+    /// Success.
     Ok = 0,
-    /// There is no such header, key, property, queue or metric.
+    /// No such header, key, property or metric.
     NotFound = 1,
-    /// A kind out of range, or a map that is not there in this phase.
+    /// A kind out of range, or a map that does not exist in this phase.
     BadArgument = 2,
-    /// A property that has no byte form.
+    /// A property that cannot be serialised.
     SerializationFailure = 3,
-    /// A gRPC service that cannot be read.
-    ParseFailure = 4,
-    /// A pointer outside the linear memory, or the module's allocator gave nothing.
+    /// A pointer outside the linear memory, or an allocator that returned null.
     InvalidMemoryAccess = 6,
-    /// A queue without entries.
-    Empty = 7,
-    /// Shared data changed since it was read.
+    /// The shared data has changed since it was read.
     CasMismatch = 8,
-    /// The function is not for this host, or the capability is restricted.
+    /// The host failed, or the capability is restricted.
     InternalFailure = 10,
-    /// Envoy has the function, but not for this argument.
+    /// Envoy does not implement the function for this argument.
     Unimplemented = 12,
 }
 
@@ -33,10 +29,8 @@ pub(crate) enum MapKind {
     RequestTrailers,
     Response,
     ResponseTrailers,
-    /// gRPC initial and trailing metadata: never there.
-    Grpc,
-    CallHeaders,
-    CallTrailers,
+    /// Headers, trailers and metadata of outgoing calls, of which there are none.
+    Callout,
 }
 
 impl MapKind {
@@ -46,26 +40,25 @@ impl MapKind {
             1 => MapKind::RequestTrailers,
             2 => MapKind::Response,
             3 => MapKind::ResponseTrailers,
-            4 | 5 => MapKind::Grpc,
-            6 => MapKind::CallHeaders,
-            7 => MapKind::CallTrailers,
+            4..=7 => MapKind::Callout,
             _ => return Err(Status::BadArgument),
         })
     }
 }
 
-/// Highest number of a buffer kind (call data).
+/// The highest buffer kind.
 pub(crate) const BUFFER_KIND_MAX: u32 = 8;
 
-/// Longest pair block that the host reads.
+/// The longest pair block that the host reads.
 const PAIRS_MAX_BYTES: usize = 1024 * 1024;
-/// Most pairs in it.
+/// The most pairs in a block.
 const PAIRS_MAX_COUNT: u32 = 1024;
 
 /// Names and values, in order.
 pub type Pairs = Vec<(Vec<u8>, Vec<u8>)>;
 
-/// A pair block: count, the lengths of all, then each name and value with a NUL after it. Nothing for no pairs.
+/// A pair block: the count, all lengths, then each name and value followed by NUL. No pairs make an
+/// empty block.
 pub fn encode_pairs(pairs: &[(Vec<u8>, Vec<u8>)]) -> Vec<u8> {
     if pairs.is_empty() {
         return Vec::new();
@@ -84,7 +77,7 @@ pub fn encode_pairs(pairs: &[(Vec<u8>, Vec<u8>)]) -> Vec<u8> {
     block
 }
 
-/// Reads a pair block. Like Envoy's host it takes a malformed or over-long one for an empty one.
+/// Reads a pair block. As in Envoy, a malformed or oversized block reads as an empty one.
 pub fn decode_pairs(block: &[u8]) -> Pairs {
     strict_pairs(block).unwrap_or_default()
 }
@@ -135,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pair_block_that_is_cut_or_has_more_behind_it_reads_as_empty() {
+    fn a_truncated_pair_block_and_one_with_trailing_bytes_read_as_empty() {
         let block = encode_pairs(&sample());
         for cut in 0..block.len() {
             assert!(decode_pairs(&block[..cut]).is_empty(), "cut at {cut}");

@@ -1,46 +1,9 @@
-//! One HTTP context and what passes through it, in both directions, as Envoy's filter manager moves it.
+//! One HTTP context and the messages that pass through it, as in Envoy's filter manager.
 
-use std::fmt;
-
-use crate::headers::HeaderMap;
+use crate::header_map::HeaderMap;
 use crate::host::{Context, FilterState, HttpContext, LocalResponse, Properties, Side};
+use crate::message::HttpMessage;
 use crate::vm::{Trap, Vm};
-
-/// A request or response, as far as it came out of the filter.
-#[derive(Clone, Default, PartialEq, Eq)]
-pub struct HttpMessage {
-    /// Its headers, or `None` while they are held.
-    pub headers: Option<HeaderMap>,
-    /// The pieces of the body that were let through, in order.
-    pub chunks: Vec<Vec<u8>>,
-    /// Its trailers, if it has any.
-    pub trailers: Option<HeaderMap>,
-    /// Whether it is complete.
-    pub ended: bool,
-}
-
-impl fmt::Debug for HttpMessage {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let chunks: Vec<_> = self
-            .chunks
-            .iter()
-            .map(|chunk| chunk.escape_ascii().to_string())
-            .collect();
-        let mut fields = out.debug_struct("HttpMessage");
-        fields
-            .field("headers", &self.headers)
-            .field("chunks", &chunks)
-            .field("trailers", &self.trailers);
-        fields.field("ended", &self.ended).finish()
-    }
-}
-
-impl HttpMessage {
-    /// The body so far.
-    pub fn body(&self) -> Vec<u8> {
-        self.chunks.concat()
-    }
-}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Direction {
@@ -117,7 +80,7 @@ impl Flow {
         });
         let callback = name(direction, "proxy_on_request_body", "proxy_on_response_body");
         self.step(direction, callback, &[size, u32::from(end)])?;
-        // Held until it is let through, and readable in whatever callback comes next: so Envoy has it.
+        // As in Envoy, a held body stays readable in later callbacks until it is let through.
         self.side(direction, |side| side.buffering = side.body_open);
         Ok(())
     }
@@ -138,15 +101,6 @@ impl Flow {
         self.step(direction, callback, &[count])
     }
 
-    /// Lets through what the module has resumed since the last callback.
-    pub(crate) fn settle(&mut self) {
-        for direction in [Request, Response] {
-            if self.side(direction, |side| std::mem::take(&mut side.resumed)) {
-                self.release(direction);
-            }
-        }
-    }
-
     pub(crate) fn out(&self, direction: Direction) -> &HttpMessage {
         match direction {
             Request => &self.request.out,
@@ -154,12 +108,12 @@ impl Flow {
         }
     }
 
-    /// The header map as the module left it, let through or not.
+    /// The header map as the module left it, whether it was let through or not.
     pub(crate) fn map(&self, direction: Direction) -> HeaderMap {
         self.side(direction, |side| side.headers.clone())
     }
 
-    /// Bytes of the body that are held because the module paused.
+    /// The number of body bytes that are held because the module paused.
     pub(crate) fn held(&self, direction: Direction) -> usize {
         self.side(direction, |side| if side.buffering { side.body.len() } else { 0 })
     }
@@ -168,11 +122,7 @@ impl Flow {
         self.vm.host_mut().stream_of(self.context).local.clone()
     }
 
-    pub(crate) fn is_reset(&self) -> bool {
-        self.vm.host_mut().stream_of(self.context).reset
-    }
-
-    /// `proxy_on_log`, with every map readable.
+    /// `proxy_on_log`, during which every map is readable.
     pub(crate) fn log(&self) -> Result<(), Trap> {
         self.vm.host_mut().stream_of(self.context).logging = true;
         self.vm.call(self.context, "proxy_on_log", &[self.context])?;
@@ -180,18 +130,17 @@ impl Flow {
         Ok(())
     }
 
-    /// `proxy_on_done` and `proxy_on_delete`, with no map and no body left.
+    /// `proxy_on_done` and `proxy_on_delete`, after all maps and bodies are gone.
     pub(crate) fn close(self) -> Result<(), Trap> {
         for direction in [Request, Response] {
             self.side(direction, |side| *side = Side::default());
         }
-        self.vm.call(self.context, "proxy_on_done", &[self.context])?;
-        self.vm.delete(self.context)
+        self.vm.end(self.context)
     }
 
     fn step(&mut self, direction: Direction, callback: &'static str, arguments: &[u32]) -> Result<(), Trap> {
         let arguments = [&[self.context][..], arguments].concat();
-        let answered = self.local().is_some();
+        let replied = self.local().is_some();
         let action = self
             .vm
             .call(self.context, callback, &arguments)?
@@ -205,16 +154,15 @@ impl Flow {
                 log: self.vm.host().log.clone(),
             });
         }
-        self.settle();
-        // After a local response the answer of the callback does not count.
-        if action == CONTINUE && self.local().is_some() == answered && !self.is_reset() {
+        // A callback that sent a local response does not continue, whatever it returns.
+        if action == CONTINUE && self.local().is_some() == replied {
             self.release(direction);
         }
         Ok(())
     }
 
-    /// Lets everything through that is held. Envoy leaves the maps open where the module had paused before, but
-    /// what is written then is lost on the way: here they are closed.
+    /// Lets through everything that is held, and closes the maps. Envoy may leave them open, but
+    /// drops what is written from then on.
     fn release(&mut self, direction: Direction) {
         let (headers, body, trailers) = self.side(direction, |side| {
             let body = std::mem::take(&mut side.body);

@@ -1,14 +1,14 @@
-//! Everything that one VM's host remembers: what the module can ask for, and what it said and did.
+//! The state of one VM's host: what the module can read, and what it has logged and called.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use crate::abi::Status;
-use crate::headers::HeaderMap;
-use crate::plan::FaultPlan;
+use crate::fault::FaultPlan;
+use crate::header_map::HeaderMap;
 
-/// A line that the module wrote to Envoy's log. `fd_write` to standard output is `Info`, to standard error `Error`.
+/// A line that the module wrote to Envoy's log. Standard output has level 2, standard error 4.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogLine {
     /// 0 trace, 1 debug, 2 info, 3 warning, 4 error, 5 critical.
@@ -22,12 +22,12 @@ pub struct LogLine {
 pub struct HostCall {
     /// Name of the import, such as `proxy_get_property`.
     pub function: &'static str,
-    /// Context in whose callback it was made; 0 while the VM starts.
+    /// The context whose callback made it; 0 while the VM starts.
     pub context: u32,
-    /// The arguments that carry meaning (texts, kinds, numbers, pair counts), in the order of the ABI. Bytes that
-    /// are not UTF-8 are shown as replacement characters.
+    /// Texts, kinds, numbers and pair counts, in the order of the ABI, but no pointers. Bytes that
+    /// are not UTF-8 show as replacement characters.
     pub arguments: Vec<String>,
-    /// The status or, for WASI, the error number.
+    /// The status; for WASI the error number.
     pub status: u32,
 }
 
@@ -47,7 +47,7 @@ pub enum HostMetricKind {
 pub struct HostMetric {
     /// Its kind.
     pub kind: HostMetricKind,
-    /// Its name, without Envoy's `wasmcustom.` in front.
+    /// Its name, without Envoy's prefix `wasmcustom.`.
     pub name: String,
     /// Value of a counter or gauge.
     pub value: u64,
@@ -55,50 +55,20 @@ pub struct HostMetric {
     pub samples: Vec<u64>,
 }
 
-/// A request that the module made with `proxy_http_call`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Callout {
-    /// What identifies it in the answer.
-    pub token: u32,
-    /// Context that made it.
-    pub context: u32,
-    /// Root context that will hear the answer.
-    pub root: u32,
-    /// Name of the cluster.
-    pub cluster: String,
-    /// Request headers, with `:path`, `:method` and `:authority`.
-    pub headers: HeaderMap,
-    /// Request body.
-    pub body: Vec<u8>,
-    /// Milliseconds; 0 for none.
-    pub timeout_milliseconds: u32,
-}
-
-/// The answer to a [`Callout`].
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct CalloutResponse {
-    /// Response headers, with `:status`.
-    pub headers: HeaderMap,
-    /// Response body.
-    pub body: Vec<u8>,
-    /// Response trailers.
-    pub trailers: HeaderMap,
-}
-
-/// A response that the module made itself.
+/// A response that the module sent itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LocalResponse {
     /// HTTP status.
     pub status: u32,
-    /// HeaderMap that the module gave.
+    /// The module's headers.
     pub headers: HeaderMap,
     /// Its body.
     pub body: Vec<u8>,
-    /// Envoy's response code details, white space replaced by underscores.
+    /// Envoy's response code details, with underscores for white space.
     pub details: String,
 }
 
-/// One direction of a stream: what Envoy holds, and which of it the module may touch now.
+/// One direction of a stream: what Envoy holds, and what of it the module may access now.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Side {
     pub headers: HeaderMap,
@@ -109,14 +79,13 @@ pub(crate) struct Side {
     pub buffering: bool,
     pub trailers: HeaderMap,
     pub trailers_open: bool,
-    /// `continue_stream` was called; the driver has not acted on it yet.
-    pub resumed: bool,
 }
 
-/// A property that the module can read.
+/// The properties that the module can read, by NUL-separated path.
 pub(crate) type Properties = BTreeMap<Vec<u8>, Vec<u8>>;
 
-/// What the module set on a stream, without `wasm.` in front. The signer's streams are the gateway's in this.
+/// The properties that the module has set on a stream, without Envoy's prefix `wasm.`. The signer's
+/// streams share them with the gateway's.
 pub(crate) type FilterState = Rc<RefCell<BTreeMap<Vec<u8>, Vec<u8>>>>;
 
 /// An HTTP context.
@@ -125,12 +94,10 @@ pub(crate) struct HttpContext {
     pub root: u32,
     pub request: Side,
     pub response: Side,
-    /// NUL-separated paths.
     pub properties: Properties,
     pub filter_state: FilterState,
     pub local: Option<LocalResponse>,
-    pub reset: bool,
-    /// The access log is being written: maps can be read, and none written.
+    /// The access log is being written: maps can be read but not written.
     pub logging: bool,
 }
 
@@ -140,33 +107,20 @@ pub(crate) enum Context {
     Stream(Box<HttpContext>),
 }
 
-#[derive(Clone, Debug)]
-pub(crate) struct Queue {
-    pub name: String,
-    pub root: u32,
-    pub entries: VecDeque<Vec<u8>>,
-}
-
-/// The state of one VM's host. Tests read it, and set what has a setter on [`crate::Vm`].
+/// The state of one VM's host. Tests read all of it, and set the clock and shared data.
 pub struct Host {
     /// UNIX time in nanoseconds, for both clocks.
     pub now_nanoseconds: u64,
-    /// Lowest level that Envoy logs; what `proxy_get_log_level` answers.
-    pub log_level: u32,
-    /// What the module logged, whatever the level.
+    /// What the module has logged, at any level.
     pub log: Vec<LogLine>,
-    /// Every host call since the start.
+    /// Every host call so far.
     pub journal: Vec<HostCall>,
-    /// Callbacks that the module exports, and how often each was made.
+    /// How often each callback that the module exports was made.
     pub callbacks: BTreeMap<&'static str, usize>,
     /// Shared data: value and compare-and-swap number.
     pub shared: BTreeMap<Vec<u8>, (Vec<u8>, u32)>,
     /// Metrics by id.
     pub metrics: BTreeMap<u32, HostMetric>,
-    /// Outgoing calls that are not answered yet.
-    pub callouts: Vec<Callout>,
-    /// Names of the clusters that `proxy_http_call` can reach.
-    pub clusters: BTreeSet<String>,
     /// Tick periods in milliseconds by root context; 0 is off.
     pub ticks: BTreeMap<u32, u32>,
 
@@ -175,15 +129,10 @@ pub struct Host {
     pub(crate) current: u32,
     pub(crate) effective: u32,
     pub(crate) configuration: Option<Vec<u8>>,
-    pub(crate) answer: Option<CalloutResponse>,
-    pub(crate) queues: Vec<Queue>,
     pub(crate) allowed: Option<&'static [&'static str]>,
-    pub(crate) pending_done: BTreeSet<u32>,
-    pub(crate) done: Vec<u32>,
     pub(crate) plan: FaultPlan,
     pub(crate) random: u64,
     pub(crate) next_cas: u32,
-    pub(crate) next_callout: u32,
     pub(crate) limits: wasmtime::StoreLimits,
 }
 
@@ -192,34 +141,26 @@ impl Host {
         let random = plan.entropy();
         Host {
             now_nanoseconds: 1_700_000_000_000_000_000,
-            log_level: 0,
             log: Vec::new(),
             journal: Vec::new(),
             callbacks: BTreeMap::new(),
             shared: BTreeMap::new(),
             metrics: BTreeMap::new(),
-            callouts: Vec::new(),
-            clusters: BTreeSet::new(),
             ticks: BTreeMap::new(),
             environment,
             contexts: BTreeMap::new(),
             current: 0,
             effective: 0,
             configuration: None,
-            answer: None,
-            queues: Vec::new(),
             allowed: None,
-            pending_done: BTreeSet::new(),
-            done: Vec::new(),
             plan,
             random,
             next_cas: 0,
-            next_callout: 0,
             limits: wasmtime::StoreLimits::default(),
         }
     }
 
-    /// The log as text, a line each: what a test greps for secrets.
+    /// The log as text, one message per line.
     pub fn log_text(&self) -> String {
         self.log.iter().map(|line| format!("{}\n", line.text)).collect()
     }
@@ -237,7 +178,7 @@ impl Host {
         self.metrics.values().find(|metric| metric.name == name)
     }
 
-    /// HTTP contexts that are alive.
+    /// The number of live HTTP contexts.
     pub fn streams(&self) -> usize {
         self.contexts
             .values()
@@ -268,7 +209,7 @@ impl Host {
         }
     }
 
-    /// Root context of the subject; itself for a root.
+    /// The root context of the subject.
     pub(crate) fn root(&self) -> u32 {
         match self.contexts.get(&self.subject()) {
             Some(Context::Stream(stream)) => stream.root,

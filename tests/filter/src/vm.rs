@@ -1,4 +1,4 @@
-//! A VM: one instance of the module, with its root contexts and everything its host remembers.
+//! A VM: one instance of the module, its root contexts, and the state of its host.
 
 use std::cell::{Ref, RefCell, RefMut};
 use std::fmt;
@@ -6,22 +6,20 @@ use std::rc::Rc;
 
 use wasmtime::{Instance, Module, Store, Val};
 
-use crate::headers::HeaderMap;
-use crate::host::{CalloutResponse, Context, Host, LogLine};
-use crate::http::ClientRequest;
+use crate::fault::FaultPlan;
+use crate::host::{Context, Host, LogLine};
 use crate::imports::{ALLOWED_AT_START, linker};
 use crate::module::{ENGINE, filter};
-use crate::plan::FaultPlan;
 
-/// The end of a VM: the module trapped, or did what this host refuses. Everything after it fails the same way, as in
-/// Envoy, where a request on a failed VM gets a 503.
+/// The end of a VM: the module trapped, or did something that this host does not allow. Every later
+/// call fails the same way. In Envoy, a request on a failed VM gets a 503.
 #[derive(Clone)]
 pub struct Trap {
     /// The callback in which it happened.
     pub callback: &'static str,
     /// Cause and WebAssembly backtrace.
     pub message: String,
-    /// The module's log so far: a Rust panic is its last line.
+    /// The module's log so far. The last line of a Rust panic is its message.
     pub log: Vec<LogLine>,
 }
 
@@ -37,15 +35,15 @@ impl fmt::Debug for Trap {
 /// Why a VM did not start.
 #[derive(Clone, Debug)]
 pub enum StartError {
-    /// The module is not for this host: a missing import or export.
+    /// The module does not fit this host: an import or export is missing.
     Link(String),
     /// It trapped.
     Trap(Trap),
-    /// `proxy_on_vm_start` or `proxy_on_configure` answered false for this plugin.
+    /// `proxy_on_vm_start` or `proxy_on_configure` returned false for a plugin.
     Refused {
         /// Its root id.
         root_id: String,
-        /// The module's log, which should say why.
+        /// The module's log, which should have the reason.
         log: Vec<LogLine>,
     },
 }
@@ -63,22 +61,22 @@ pub struct Vm(Rc<RefCell<Inner>>);
 struct Inner {
     store: Store<Host>,
     instance: Instance,
-    /// Root id and context of the plugins that are in use.
+    /// Root id and context of each active plugin.
     roots: Vec<(String, u32)>,
     next_context: u32,
     failed: Option<Trap>,
 }
 
-/// Linear memory that Envoy lets a VM have.
+/// The most linear memory that Envoy gives a VM.
 const MEMORY_MAX_BYTES: usize = 1024 * 1024 * 1024;
 
 impl Vm {
-    /// Starts the filter with environment variables and plugins (root id and configuration), all in one VM.
+    /// Starts the filter with environment variables and plugins (root id and configuration).
     pub fn start(environment: &[(&str, &str)], plugins: &[(&str, &str)]) -> Result<Vm, StartError> {
         Vm::start_with(filter(), environment, plugins, FaultPlan::default())
     }
 
-    /// The same for any module, with faults.
+    /// The same for any module, under a fault plan.
     pub fn start_with(
         module: &Module,
         environment: &[(&str, &str)],
@@ -112,7 +110,7 @@ impl Vm {
                 .any(|name| instance.get_export(&mut store, name).is_some())
             {
                 return Err(StartError::Link(format!(
-                    "expected an export {}, but found none",
+                    "the module has no export {}",
                     wanted.join(" or ")
                 )));
             }
@@ -168,92 +166,37 @@ impl Vm {
         Ok(())
     }
 
-    /// Gives a plugin a new configuration as Envoy does: a second root context beside the first, which then goes.
-    /// When the new one is refused, the old one stays.
+    /// Reconfigures a plugin like Envoy: a second root context is created, then the first one ends.
+    /// If the plugin refuses the new configuration, the first one stays.
     pub fn reload(&self, root_id: &str, configuration: &str) -> Result<(), StartError> {
         let old = self.root(root_id);
         self.plug(root_id, configuration)?;
-        Ok(self.retire(old)?)
+        Ok(self.end(old)?)
     }
 
     /// Ends every plugin.
     pub fn shut_down(&self) -> Result<(), Trap> {
         let roots = std::mem::take(&mut self.0.borrow_mut().roots);
-        roots.into_iter().try_for_each(|(_, root)| self.retire(root))
+        roots.into_iter().try_for_each(|(_, root)| self.end(root))
     }
 
-    fn retire(&self, root: u32) -> Result<(), Trap> {
-        if self.call(root, "proxy_on_done", &[root])? == Some(Some(0)) {
-            self.host_mut().pending_done.insert(root);
-            return Ok(());
-        }
-        self.delete(root)
-    }
-
-    /// Begins a request in the gateway role's place: root id `gateway`.
-    pub fn request<N: AsRef<[u8]>, V: AsRef<[u8]>>(
-        &self,
-        headers: impl IntoIterator<Item = (N, V)>,
-    ) -> ClientRequest {
-        ClientRequest::new(self.clone(), HeaderMap::new(headers))
-    }
-
-    /// Fires the timer of a plugin, whatever its period.
+    /// Fires the timer of a plugin, regardless of its period.
     pub fn tick(&self, root_id: &str) -> Result<(), Trap> {
         let root = self.root(root_id);
         self.call(root, "proxy_on_tick", &[root]).map(drop)
     }
 
-    /// Tells the plugin that registered a shared queue about its entries.
-    pub fn queue_ready(&self, name: &str) -> Result<(), Trap> {
-        let position = self
-            .host()
-            .queues
-            .iter()
-            .position(|queue| queue.name == name)
-            .expect("a registered queue");
-        let root = self.host().queues[position].root;
-        self.call(root, "proxy_on_queue_ready", &[root, position as u32 + 1])
-            .map(drop)
-    }
-
-    /// Answers an outgoing call, or with `None` lets it fail. Panics when the call does not wait any more, as when
-    /// the context that made it is gone.
-    pub fn answer(&self, token: u32, response: Option<CalloutResponse>) -> Result<(), Trap> {
-        let mut host = self.host_mut();
-        let position = host
-            .callouts
-            .iter()
-            .position(|call| call.token == token)
-            .expect("a call that waits");
-        let root = host.callouts.remove(position).root;
-        let count = |headers: &HeaderMap| headers.pairs().len() as u32;
-        let sizes = response.as_ref().map_or([0; 3], |response| {
-            [
-                count(&response.headers),
-                response.body.len() as u32,
-                count(&response.trailers),
-            ]
-        });
-        host.answer = response;
-        drop(host);
-        let arguments = [root, token, sizes[0], sizes[1], sizes[2]];
-        let outcome = self.call(root, "proxy_on_http_call_response", &arguments);
-        self.host_mut().answer = None;
-        outcome.map(drop)
-    }
-
-    /// What the host remembers.
+    /// The state of the host.
     pub fn host(&self) -> Ref<'_, Host> {
         Ref::map(self.0.borrow(), |inner| inner.store.data())
     }
 
-    /// The same, to set the clock, the log level or shared data.
+    /// The same, to set the clock or shared data.
     pub fn host_mut(&self) -> RefMut<'_, Host> {
         RefMut::map(self.0.borrow_mut(), |inner| inner.store.data_mut())
     }
 
-    /// Size of the linear memory in bytes. It never shrinks: in a test for leaks it has to stop growing.
+    /// The size of the linear memory. It never shrinks; in a test for leaks it must stop growing.
     pub fn memory_bytes(&self) -> usize {
         let inner = &mut *self.0.borrow_mut();
         let memory = inner
@@ -263,7 +206,7 @@ impl Vm {
         memory.data_size(&inner.store)
     }
 
-    /// Whether a trap ended this VM.
+    /// Whether a trap has ended this VM.
     pub fn is_dead(&self) -> bool {
         self.0.borrow().failed.is_some()
     }
@@ -276,7 +219,7 @@ impl Vm {
             .1
     }
 
-    /// Gives a context its id.
+    /// Adds a context and returns its id.
     pub(crate) fn allocate(&self, context: Context) -> u32 {
         let mut inner = self.0.borrow_mut();
         let id = inner.next_context;
@@ -285,26 +228,31 @@ impl Vm {
         id
     }
 
-    /// Ends a context in the module and here. Calls that it waits for are cancelled.
-    pub(crate) fn delete(&self, context: u32) -> Result<(), Trap> {
+    /// Ends a context: `proxy_on_done`, then `proxy_on_delete`. Traps if the module wants to end it
+    /// later, because this host does not serve `proxy_done`.
+    pub(crate) fn end(&self, context: u32) -> Result<(), Trap> {
+        const DONE: &str = "proxy_on_done";
+        if self.call(context, DONE, &[context])? == Some(Some(0)) {
+            return Err(Trap {
+                callback: DONE,
+                message: format!("context {context} is not done"),
+                log: self.host().log.clone(),
+            });
+        }
         self.call(context, "proxy_on_delete", &[context])?;
-        let mut host = self.host_mut();
-        host.contexts.remove(&context);
-        host.callouts.retain(|call| call.context != context);
+        self.host_mut().contexts.remove(&context);
         Ok(())
     }
 
-    /// Calls an export. `None` when the module has none of this name; `Some(None)` when it returns nothing.
+    /// Calls an export. Returns `None` if the module does not have it, and `Some(None)` if it has no
+    /// result.
     pub(crate) fn call(
         &self,
         context: u32,
         export: &'static str,
         arguments: &[u32],
     ) -> Result<Option<Option<u32>>, Trap> {
-        let outcome = self.0.borrow_mut().call(context, export, arguments)?;
-        let done = std::mem::take(&mut self.host_mut().done);
-        done.into_iter().try_for_each(|root| self.delete(root))?;
-        Ok(outcome)
+        self.0.borrow_mut().call(context, export, arguments)
     }
 }
 

@@ -1,19 +1,16 @@
-//! Header maps. A map is there only in its phase: reads and writes of an absent one answer `BadArgument`, except
-//! that its pairs read as none (Envoy's own inconsistency).
+//! Header maps. A map exists only in its phase: reading or writing an absent one returns
+//! `BadArgument`, except that all its pairs read as none (an inconsistency of Envoy's).
 
-use super::{HostResult, Import, Invocation, giving, import};
+use super::call::{HostResult, Import, Invocation, giving, import};
 use crate::abi::{MapKind, Status, decode_pairs, encode_pairs};
-use crate::headers::HeaderMap;
+use crate::header_map::HeaderMap;
 use crate::host::Host;
 
 pub(super) const TABLE: &[Import] = &[
     giving("proxy_get_header_map_value", "iiiii>i", 3, value),
     giving("proxy_get_header_map_pairs", "iii>i", 1, pairs),
-    import("proxy_get_header_map_size", "ii>i", size),
     import("proxy_set_header_map_pairs", "iii>i", set_pairs),
-    import("proxy_add_header_map_value", "iiiii>i", add),
     import("proxy_replace_header_map_value", "iiiii>i", replace),
-    import("proxy_remove_header_map_value", "iii>i", remove),
 ];
 
 fn value(call: &mut Invocation<'_, '_>) -> HostResult {
@@ -40,12 +37,6 @@ fn pairs(call: &mut Invocation<'_, '_>) -> HostResult {
     call.give(1, &block)
 }
 
-fn size(call: &mut Invocation<'_, '_>) -> HostResult {
-    let kind = MapKind::from_word(call.word(0))?;
-    let bytes = writable(call.host(), kind)?.bytes() as u32;
-    call.put(1, bytes)
-}
-
 fn set_pairs(call: &mut Invocation<'_, '_>) -> HostResult {
     let kind = MapKind::from_word(call.word(0))?;
     let pairs = decode_pairs(&call.block(1)?);
@@ -57,41 +48,16 @@ fn set_pairs(call: &mut Invocation<'_, '_>) -> HostResult {
     Ok(())
 }
 
-fn add(call: &mut Invocation<'_, '_>) -> HostResult {
-    let (kind, name, value) = entry(call)?;
-    let map = writable(call.host(), kind)?;
-    // Envoy would join both values with a comma.
-    if name.starts_with(b":") && map.first(&String::from_utf8_lossy(&name)).is_some() {
-        let name = String::from_utf8_lossy(&name).into_owned();
-        call.refuse(format!("expected {name} once, but found it added a second time"));
-        return Ok(());
-    }
-    map.add(&name, &value);
-    Ok(())
-}
-
 fn replace(call: &mut Invocation<'_, '_>) -> HostResult {
-    let (kind, name, value) = entry(call)?;
-    writable(call.host(), kind)?.replace(&name, &value);
-    Ok(())
-}
-
-fn remove(call: &mut Invocation<'_, '_>) -> HostResult {
-    let kind = MapKind::from_word(call.word(0))?;
-    let name = call.bytes(1)?;
-    writable(call.host(), kind)?.remove(&name);
-    Ok(())
-}
-
-fn entry(call: &mut Invocation<'_, '_>) -> Result<(MapKind, Vec<u8>, Vec<u8>), Status> {
     let kind = MapKind::from_word(call.word(0))?;
     let name = call.bytes(1)?;
     let value = call.bytes(3)?;
     check(call, &name, &value);
-    Ok((kind, name, value))
+    writable(call.host(), kind)?.replace(&name, &value);
+    Ok(())
 }
 
-/// Envoy takes anything here and leaves it to the codec; what no codec sends is refused at once.
+/// Traps on a header that no codec can send. Envoy accepts it here and fails later.
 pub(super) fn check(call: &mut Invocation<'_, '_>, name: &[u8], value: &[u8]) {
     let token = |byte: &u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte);
     let name_ok = !name.is_empty() && name.strip_prefix(b":").unwrap_or(name).iter().all(token);
@@ -105,22 +71,17 @@ pub(super) fn check(call: &mut Invocation<'_, '_>, name: &[u8], value: &[u8]) {
 }
 
 fn readable(host: &mut Host, kind: MapKind) -> Option<&HeaderMap> {
-    match kind {
-        MapKind::Grpc => return None,
-        MapKind::CallHeaders => return host.answer.as_ref().map(|answer| &answer.headers),
-        MapKind::CallTrailers => return host.answer.as_ref().map(|answer| &answer.trailers),
-        _ => {}
-    }
     let stream = host.stream()?;
     let logging = stream.logging;
     let (map, open) = match kind {
         MapKind::Request => (&stream.request.headers, stream.request.headers_open || logging),
         MapKind::RequestTrailers => (&stream.request.trailers, stream.request.trailers_open && !logging),
         MapKind::Response => (&stream.response.headers, stream.response.headers_open || logging),
-        _ => (
+        MapKind::ResponseTrailers => (
             &stream.response.trailers,
             stream.response.trailers_open || logging,
         ),
+        MapKind::Callout => return None,
     };
     open.then_some(map)
 }
@@ -135,7 +96,7 @@ fn writable(host: &mut Host, kind: MapKind) -> Result<&mut HeaderMap, Status> {
         MapKind::RequestTrailers => (&mut stream.request.trailers, stream.request.trailers_open),
         MapKind::Response => (&mut stream.response.headers, stream.response.headers_open),
         MapKind::ResponseTrailers => (&mut stream.response.trailers, stream.response.trailers_open),
-        _ => return Err(Status::BadArgument),
+        MapKind::Callout => return Err(Status::BadArgument),
     };
     if open { Ok(map) } else { Err(Status::BadArgument) }
 }

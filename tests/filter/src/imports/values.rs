@@ -1,22 +1,19 @@
-//! Log, clock, timer, metrics, properties, contexts.
+//! Log, clock, timer, metrics, properties and contexts.
 
-use super::{HostResult, Import, Invocation, giving, import};
+use super::call::{HostResult, Import, Invocation, giving, import};
 use crate::abi::Status;
 use crate::host::{Context, HostMetric, HostMetricKind, HttpContext, LogLine};
 
 pub(super) const TABLE: &[Import] = &[
     import("proxy_log", "iii>i", log),
-    import("proxy_get_log_level", "i>i", log_level),
     import("proxy_get_current_time_nanoseconds", "i>i", current_time),
     import("proxy_set_tick_period_milliseconds", "i>i", tick_period),
     import("proxy_define_metric", "iiii>i", define_metric),
     import("proxy_increment_metric", "iI>i", increment_metric),
     import("proxy_record_metric", "iI>i", record_metric),
-    import("proxy_get_metric", "ii>i", get_metric),
     giving("proxy_get_property", "iiii>i", 2, get_property),
     import("proxy_set_property", "iiii>i", set_property),
     import("proxy_set_effective_context", "i>i", set_effective_context),
-    import("proxy_done", ">i", done),
 ];
 
 const LOG_LEVEL_MAX: u32 = 5;
@@ -30,11 +27,6 @@ fn log(call: &mut Invocation<'_, '_>) -> HostResult {
     let text = String::from_utf8_lossy(&text).into_owned();
     call.host().log.push(LogLine { level, text });
     Ok(())
-}
-
-fn log_level(call: &mut Invocation<'_, '_>) -> HostResult {
-    let level = call.host().log_level;
-    call.put(0, level)
 }
 
 fn current_time(call: &mut Invocation<'_, '_>) -> HostResult {
@@ -60,11 +52,10 @@ fn define_metric(call: &mut Invocation<'_, '_>) -> HostResult {
         _ => return Err(Status::BadArgument.into()),
     };
     let name = String::from_utf8_lossy(&call.bytes(1)?).into_owned();
-    // Envoy gives every definition a new id for one and the same metric: a module that defines per request leaks.
+    // Envoy returns a new id each time, also for a known name. A module that defines a metric per
+    // request leaks.
     if call.host().metric(&name).is_some() {
-        call.refuse(format!(
-            "expected each metric to be defined once, but found {name} again"
-        ));
+        call.refuse(format!("the metric {name} is defined a second time"));
     }
     let id = ((call.host().metrics.len() as u32 + 1) << METRIC_KIND_BITS) | kind as u32;
     call.host().metrics.insert(
@@ -105,15 +96,6 @@ fn record_metric(call: &mut Invocation<'_, '_>) -> HostResult {
     Ok(())
 }
 
-fn get_metric(call: &mut Invocation<'_, '_>) -> HostResult {
-    let id = call.word(0);
-    if id & 3 > HostMetricKind::Gauge as u32 {
-        return Err(Status::BadArgument.into());
-    }
-    let value = call.host().metrics.get(&id).ok_or(Status::NotFound)?.value;
-    call.put_long(1, value)
-}
-
 fn get_property(call: &mut Invocation<'_, '_>) -> HostResult {
     let path = call.bytes(0)?;
     let subject = call.host().subject();
@@ -151,14 +133,5 @@ fn set_effective_context(call: &mut Invocation<'_, '_>) -> HostResult {
         return Err(Status::BadArgument.into());
     }
     call.host().effective = context;
-    Ok(())
-}
-
-fn done(call: &mut Invocation<'_, '_>) -> HostResult {
-    let root = call.host().subject();
-    if !call.host().pending_done.remove(&root) {
-        return Err(Status::NotFound.into());
-    }
-    call.host().done.push(root);
     Ok(())
 }

@@ -1,36 +1,18 @@
-//! The part of WASI preview 1 that every Envoy with Wasm offers. Newer ones know more functions; a module that needs
-//! those would not load everywhere, so it does not load here.
+//! The functions of WASI preview 1 that the filter imports. Every Envoy with Wasm offers them.
 
-use super::{Code, HostResult, Import, Invocation, import};
+use super::call::{Code, HostResult, Import, Invocation, import};
 use crate::host::LogLine;
 
 pub(super) const TABLE: &[Import] = &[
     import("fd_write", "iiii>i", fd_write),
     import("environ_sizes_get", "ii>i", environ_sizes),
     import("environ_get", "ii>i", environ),
-    import("args_sizes_get", "ii>i", args_sizes),
-    import("args_get", "ii>i", |_| Ok(())),
-    import("clock_time_get", "iIi>i", clock_time),
     import("random_get", "ii>i", random),
     import("proc_exit", "i>", proc_exit),
-    import("poll_oneoff", "iiii>i", |call| call.put(3, 0)),
-    import("sched_yield", ">i", |_| Ok(())),
-    import("fd_fdstat_get", "ii>i", fd_fdstat),
-    import("fd_fdstat_set_flags", "ii>i", |_| NOT_IMPLEMENTED),
-    import("fd_read", "iiii>i", |_| NOT_IMPLEMENTED),
-    import("fd_seek", "iIii>i", |_| Ok(())),
-    import("fd_close", "i>i", |_| Ok(())),
-    import("fd_filestat_get", "ii>i", |_| BAD_DESCRIPTOR),
-    import("fd_prestat_get", "ii>i", |_| BAD_DESCRIPTOR),
-    import("fd_prestat_dir_name", "iii>i", |_| NOT_IMPLEMENTED),
-    import("path_open", "iiiiiIIii>i", |_| Err(Code(44))),
-    import("path_filestat_get", "iiiii>i", |_| NOT_SUPPORTED),
 ];
 
 const BAD_DESCRIPTOR: HostResult = Err(Code(8));
 const INVALID: HostResult = Err(Code(28));
-const NOT_IMPLEMENTED: HostResult = Err(Code(52));
-const NOT_SUPPORTED: HostResult = Err(Code(58));
 
 const STANDARD_OUTPUT: u32 = 1;
 const STANDARD_ERROR: u32 = 2;
@@ -82,19 +64,6 @@ fn environ(call: &mut Invocation<'_, '_>) -> HostResult {
     Ok(())
 }
 
-fn args_sizes(call: &mut Invocation<'_, '_>) -> HostResult {
-    call.put(0, 0)?;
-    call.put(1, 0)
-}
-
-fn clock_time(call: &mut Invocation<'_, '_>) -> HostResult {
-    if call.word(0) > 1 {
-        return NOT_SUPPORTED;
-    }
-    let now = call.host().now_nanoseconds;
-    call.put_long(2, now)
-}
-
 const RANDOM_MAX_BYTES: u32 = 64 * 1024;
 
 fn random(call: &mut Invocation<'_, '_>) -> HostResult {
@@ -110,14 +79,4 @@ fn proc_exit(call: &mut Invocation<'_, '_>) -> HostResult {
     let code = call.word(0);
     call.refuse(format!("the module called proc_exit({code})"));
     Ok(())
-}
-
-fn fd_fdstat(call: &mut Invocation<'_, '_>) -> HostResult {
-    if !matches!(call.word(0), STANDARD_OUTPUT | STANDARD_ERROR) {
-        return BAD_DESCRIPTOR;
-    }
-    let mut stat = [0; 24];
-    // The right to write, and nothing else.
-    stat[8] = 64;
-    Ok(call.write(call.raw(1), &stat)?)
 }

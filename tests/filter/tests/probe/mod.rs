@@ -1,9 +1,9 @@
-//! Small modules in the text format that make host calls and show what came back.
+//! Small modules in the text format that make host calls and expose the results.
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
 use std::fmt::Write;
 
-use filter_tests::{FaultPlan, Trap, Vm, compile, host_functions, wasi_functions};
+use filter_tests::{FaultPlan, Trap, Vm, compile, host_functions, unserved_functions, wasi_functions};
 
 /// An argument of a host call.
 #[derive(Clone, Copy)]
@@ -14,11 +14,11 @@ pub(crate) enum Arg {
     L(i64),
     /// Bytes in memory: a pointer and a size.
     T(&'static [u8]),
-    /// Two pointers for a pointer and a size. What they end up meaning is logged after the call.
+    /// Out-parameters for a pointer and a size. The bytes are logged after the call.
     Bytes,
-    /// A pointer for a number, which is shown after the call: see [`shown`].
+    /// An out-parameter for a number, which [`shown`] returns.
     Number,
-    /// A pointer for something that nobody looks at.
+    /// An out-parameter that is ignored.
     Out,
     /// A pointer and a size outside the memory.
     Wild,
@@ -32,9 +32,9 @@ pub(crate) struct Probe {
     others: String,
 }
 
-/// Where the texts are; results are below.
+/// Start of the texts. The out-parameters are below.
 const TEXTS_START: usize = 4096;
-/// Where the module's allocator begins.
+/// Start of the heap.
 const HEAP_START: usize = 2 * 65536;
 
 impl Probe {
@@ -42,7 +42,7 @@ impl Probe {
         Probe::default()
     }
 
-    /// Adds a callback that makes the calls and, where it has a result, answers `result`.
+    /// Adds a callback that makes the calls and returns `result`, if it has a result.
     pub(crate) fn on(self, callback: &str, calls: &[(&str, &[Arg])], result: u32) -> Probe {
         self.on_with(callback, calls, &format!("(i32.const {})", result as i32))
     }
@@ -68,7 +68,7 @@ impl Probe {
         self
     }
 
-    /// Adds anything else: a function, a global, another import behind the host's.
+    /// Adds anything else to the module, such as a function or data.
     pub(crate) fn with(mut self, text: &str) -> Probe {
         self.others.push_str(text);
         self
@@ -110,7 +110,9 @@ impl Probe {
     /// The module's text.
     pub(crate) fn text(&self) -> String {
         let mut imports = String::new();
-        let proxy = host_functions().map(|function| ("env", function));
+        let proxy = host_functions()
+            .chain(unserved_functions())
+            .map(|function| ("env", function));
         let wasi = wasi_functions().map(|function| ("wasi_snapshot_preview1", function));
         for (module, (name, signature)) in proxy.chain(wasi) {
             let (parameters, results) = signature.split_once('>').unwrap();
@@ -148,7 +150,7 @@ impl Probe {
         )
     }
 
-    /// A VM with both roles.
+    /// Starts the module with both roles.
     pub(crate) fn start(&self) -> Vm {
         self.start_with(FaultPlan::default())
     }
@@ -156,7 +158,7 @@ impl Probe {
     pub(crate) fn start_with(&self, plan: FaultPlan) -> Vm {
         let plugins = [("gateway", "gateway's own"), ("signer", "signer's own")];
         Vm::start_with(&compile(self.text()), &[("A", "1"), ("B", "two")], &plugins, plan)
-            .expect("a VM that starts")
+            .expect("a module that starts")
     }
 }
 
@@ -170,13 +172,11 @@ fn signature(callback: &str) -> (usize, bool) {
         "proxy_on_request_trailers" | "proxy_on_response_trailers" => (2, true),
         "proxy_on_done" => (1, true),
         "proxy_on_log" | "proxy_on_delete" | "proxy_on_tick" => (1, false),
-        "proxy_on_queue_ready" => (2, false),
-        "proxy_on_http_call_response" => (5, false),
-        other => panic!("expected a callback of the ABI, but found {other}"),
+        other => panic!("{other} is not a callback of the ABI"),
     }
 }
 
-/// Statuses that `function` answered, in order.
+/// The statuses that `function` has returned, in order.
 pub(crate) fn statuses(vm: &Vm, function: &str) -> Vec<u32> {
     vm.host()
         .journal
@@ -186,12 +186,12 @@ pub(crate) fn statuses(vm: &Vm, function: &str) -> Vec<u32> {
         .collect()
 }
 
-/// What was logged, in order.
+/// The logged lines, in order.
 pub(crate) fn said(vm: &Vm) -> Vec<String> {
     vm.host().log.iter().map(|line| line.text.clone()).collect()
 }
 
-/// Numbers that were shown, in order.
+/// The numbers of [`Arg::Number`], in order.
 pub(crate) fn shown(vm: &Vm) -> Vec<u32> {
     let host = vm.host();
     let shows = host
@@ -201,10 +201,10 @@ pub(crate) fn shown(vm: &Vm) -> Vec<u32> {
     shows.map(|call| call.arguments[0].parse().unwrap()).collect()
 }
 
-/// The trap of an outcome that has to be one.
+/// The trap that ended a call.
 pub(crate) fn trap<T>(outcome: Result<T, Trap>) -> Trap {
     match outcome {
         Err(trap) => trap,
-        Ok(_) => panic!("expected a trap, but found none"),
+        Ok(_) => panic!("expected a trap"),
     }
 }

@@ -1,4 +1,4 @@
-//! ClientRequest bodies: every way in which they arrive gives the same upstream request, up to the limit.
+//! Request bodies: every way in which they arrive gives the same upstream request, up to the limit.
 
 use filter_tests::{HttpExchange, HttpMessage, RequestOutcome, UpstreamResponse};
 use serde_json::json;

@@ -68,7 +68,7 @@ fn good(path: &str) -> Vec<(Vec<u8>, Vec<u8>)> {
     ]
 }
 
-/// HeaderMap whose values the filter reads but does not pass on. Those that it does pass on hold no NUL and no line end
+/// Headers whose values the filter reads but does not pass on. Those that it does pass on hold no NUL and no line end
 /// here: neither of Envoy's codecs lets such a request in.
 const READ: [&str; 10] = [
     ":path",

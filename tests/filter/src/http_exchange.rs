@@ -1,23 +1,23 @@
-//! A request and its answer, driven through both roles the way Envoy's connection manager and router do it.
+//! A request and its response, taken through both roles as by Envoy's connection manager and router.
 
 use std::collections::BTreeMap;
 
 use envoy_bedrock::contract::names::{METADATA_CLUSTER, METADATA_NAMESPACE, ROOT_GATEWAY, ROOT_SIGNER};
 
 use crate::flow::Direction::{Request as Upward, Response as Downward};
-use crate::flow::{Flow, HttpMessage};
-use crate::headers::HeaderMap;
+use crate::flow::Flow;
+use crate::header_map::HeaderMap;
 use crate::host::{FilterState, LocalResponse, Properties};
-use crate::http::{ClientResponse, RequestOutcome, UpstreamResponse};
+use crate::message::{ClientResponse, HttpMessage, RequestOutcome, UpstreamResponse};
 use crate::vm::{Trap, Vm};
 
-/// A request on its way, and its answer.
+/// A request in progress, and its response.
 pub struct HttpExchange {
     vm: Vm,
     gateway: Flow,
     signers: Vec<Flow>,
     properties: Properties,
-    /// The request's header map, which every attempt mutates further.
+    /// The request's header map, which each attempt changes further.
     upstream: Option<HeaderMap>,
     local: Option<String>,
     late_signers: bool,
@@ -25,7 +25,7 @@ pub struct HttpExchange {
 }
 
 impl HttpExchange {
-    /// Opens the gateway's context and gives it the headers.
+    /// Opens the gateway's context and passes it the headers.
     pub(crate) fn open(
         vm: Vm,
         headers: HeaderMap,
@@ -49,9 +49,9 @@ impl HttpExchange {
         Ok(exchange)
     }
 
-    /// More of the request's body. Ignored once the request was answered or broken off, as in Envoy.
+    /// More of the request's body. As in Envoy, it is ignored after a local reply.
     pub fn request_chunk(&mut self, chunk: &[u8], end: bool) -> Result<(), Trap> {
-        if self.is_over() {
+        if self.local.is_some() {
             return Ok(());
         }
         self.gateway.body(Upward, chunk, end)?;
@@ -60,28 +60,27 @@ impl HttpExchange {
 
     /// The request's trailers, with which it ends.
     pub fn request_trailers(&mut self, trailers: HeaderMap) -> Result<(), Trap> {
-        if self.is_over() {
+        if self.local.is_some() {
             return Ok(());
         }
         self.gateway.trailers(Upward, trailers)?;
         self.poll()
     }
 
-    /// Looks again after something else happened in the VM (a timer, an answered call).
+    /// Delivers a local reply that the module sent outside this stream's callbacks, such as in a timer.
     pub fn poll(&mut self) -> Result<(), Trap> {
-        self.gateway.settle();
         match self.gateway.local() {
             Some(response) if self.local.is_none() => self.reply(response),
             _ => Ok(()),
         }
     }
 
-    /// Bytes of the request's body that Envoy holds for the gateway role.
+    /// The number of request body bytes that Envoy holds for the gateway role.
     pub fn request_buffer_bytes(&self) -> usize {
         self.gateway.held(Upward)
     }
 
-    /// Where the request stands.
+    /// The state of the request.
     pub fn outcome(&self) -> RequestOutcome {
         if let Some(details) = &self.local {
             let reply = self.gateway.out(Downward);
@@ -97,9 +96,6 @@ impl HttpExchange {
                 details: details.clone(),
             };
         }
-        if self.gateway.is_reset() {
-            return RequestOutcome::Reset;
-        }
         let forwarded = self.gateway.out(Upward);
         if forwarded.headers.is_some() {
             RequestOutcome::Forwarded(forwarded.clone())
@@ -108,9 +104,9 @@ impl HttpExchange {
         }
     }
 
-    /// Attempt `number` (from 1): the signer role on the endpoint that Envoy chose in region cluster `cluster`, with
-    /// the header map that earlier attempts mutated. Returns what goes upstream; check [`HttpExchange::outcome`] when
-    /// the signer may answer itself.
+    /// Attempt `number` (from 1): the signer role, for an endpoint of the region cluster `cluster`,
+    /// with the header map that earlier attempts have changed. Returns what goes upstream; see
+    /// [`HttpExchange::outcome`] for a local reply of the signer.
     pub fn attempt(&mut self, number: u64, cluster: &str) -> Result<HttpMessage, Trap> {
         let request = self.gateway.out(Upward).clone();
         let headers = request
@@ -138,31 +134,31 @@ impl HttpExchange {
         let last = request.chunks.len().saturating_sub(1);
         let end_in_body = request.ended && request.trailers.is_none();
         for (index, chunk) in request.chunks.iter().enumerate() {
-            if signer_goes_on(&signer) {
+            if signer.local().is_none() {
                 signer.body(Upward, chunk, end_in_body && index == last)?;
             }
         }
-        if let (Some(trailers), true) = (request.trailers, signer_goes_on(&signer)) {
+        if let (Some(trailers), true) = (request.trailers, signer.local().is_none()) {
             signer.trailers(Upward, trailers)?;
         }
         let sent = signer.out(Upward).clone();
         let local = signer.local();
         self.signers.push(signer);
-        // The router does not retry a local reply: it is the answer.
+        // The router does not retry a local reply: it is the response.
         local.map_or(Ok(()), |response| self.reply(response))?;
         Ok(sent)
     }
 
-    /// Response headers as they pass the signer of the newest attempt. They do not reach the gateway yet: the router
-    /// looks at them first.
+    /// Passes response headers through the signer of the newest attempt. They do not reach the
+    /// gateway yet: the router looks at them first.
     pub fn judge(&mut self, headers: HeaderMap, end: bool) -> Result<HeaderMap, Trap> {
-        let signer = self.signers.last_mut().expect("an attempt that is under way");
+        let signer = self.signers.last_mut().expect("an attempt in progress");
         signer.headers(Downward, headers, end)?;
         let judged = signer.out(Downward).headers.clone();
-        Ok(judged.expect("response headers that the signer did not hold: Envoy hangs where it does"))
+        Ok(judged.expect("a signer that does not hold response headers, because Envoy would hang"))
     }
 
-    /// Gives the newest attempt up, as before another one or after a connect failure.
+    /// Abandons the newest attempt, as before a retry or after a connect failure.
     pub fn give_up(&mut self) -> Result<(), Trap> {
         if self.late_signers {
             return Ok(());
@@ -170,12 +166,12 @@ impl HttpExchange {
         self.signers.pop().map_or(Ok(()), Flow::close)
     }
 
-    /// Response headers into the gateway.
+    /// Passes response headers to the gateway.
     pub fn response_headers(&mut self, headers: HeaderMap, end: bool) -> Result<(), Trap> {
         self.gateway.headers(Downward, headers, end)
     }
 
-    /// A piece of the response's body through both roles. Returns the bytes that the client gets now.
+    /// Passes a piece of the response body through both roles. Returns what the client gets now.
     pub fn response_chunk(&mut self, chunk: &[u8], end: bool) -> Result<Vec<u8>, Trap> {
         let mut chunk = chunk.to_vec();
         if let Some(signer) = self.signers.last_mut() {
@@ -188,7 +184,7 @@ impl HttpExchange {
         Ok(self.gateway.out(Downward).chunks[before..].concat())
     }
 
-    /// Response trailers through both roles.
+    /// Passes response trailers through both roles.
     pub fn response_trailers(&mut self, mut trailers: HeaderMap) -> Result<(), Trap> {
         if let Some(signer) = self.signers.last_mut() {
             signer.trailers(Downward, trailers)?;
@@ -196,17 +192,17 @@ impl HttpExchange {
                 .out(Downward)
                 .trailers
                 .clone()
-                .expect("trailers that the signer did not hold");
+                .expect("a signer that does not hold trailers");
         }
         self.gateway.trailers(Downward, trailers)
     }
 
-    /// The response as far as the client has it.
+    /// The response as far as the client has received it.
     pub fn response(&self) -> &HttpMessage {
         self.gateway.out(Downward)
     }
 
-    /// A reply that Envoy makes itself (413, 503, 504 …): it passes the gateway's response callbacks.
+    /// A local reply of Envoy's own (413, 503, 504 …). It passes the gateway's response callbacks.
     pub fn envoy_replies(&mut self, status: u32, body: &str, details: &str) -> Result<(), Trap> {
         let (body, details) = (body.as_bytes().to_vec(), details.to_owned());
         self.reply(LocalResponse {
@@ -217,9 +213,9 @@ impl HttpExchange {
         })
     }
 
-    /// The router's part: attempt 1 on the first cluster, and another one on the next for as long as there is a next
-    /// and the signer sets `retry_header` on the response, or there was no response. `upstream` is asked for each
-    /// response. Ends the exchange.
+    /// Routes the request like Envoy's router: attempt 1 goes to the first cluster, and a retry to
+    /// the next one if the signer sets `retry_header` on the response or there was no response.
+    /// `upstream` returns the response to each attempt. Ends the exchange.
     pub fn route(
         mut self,
         retry_header: &str,
@@ -271,15 +267,15 @@ impl HttpExchange {
         })
     }
 
-    /// From here on the signers' contexts end after the gateway's, as when a client goes away in the middle: Envoy
-    /// promises no order.
+    /// Makes the signers' contexts end after the gateway's, as when a client disconnects: Envoy
+    /// guarantees no order.
     pub fn end_signers_last(mut self) -> HttpExchange {
         self.late_signers = true;
         self
     }
 
-    /// The end, whatever state it is in: log, done and delete. Before the response is complete that is a client that
-    /// went away. Returns the filter state.
+    /// Ends the exchange in any state, with the log, done and delete callbacks. Before the response
+    /// is complete, this is a client that disconnects. Returns the filter state.
     pub fn finish(mut self) -> Result<BTreeMap<String, Vec<u8>>, Trap> {
         let mut signers = std::mem::take(&mut self.signers);
         if !self.late_signers {
@@ -295,11 +291,7 @@ impl HttpExchange {
             .collect())
     }
 
-    fn is_over(&self) -> bool {
-        self.local.is_some() || self.gateway.is_reset()
-    }
-
-    /// Builds the response that Envoy makes of a local one and passes it through the gateway.
+    /// Passes a local reply through the gateway, in the form that Envoy gives it.
     fn reply(&mut self, response: LocalResponse) -> Result<(), Trap> {
         self.local = Some(response.details);
         let mut headers = HeaderMap::new([(":status", response.status.to_string())]);
@@ -322,10 +314,6 @@ impl HttpExchange {
             Ok(())
         }
     }
-}
-
-fn signer_goes_on(signer: &Flow) -> bool {
-    signer.local().is_none() && !signer.is_reset()
 }
 
 fn text(name: Vec<u8>) -> String {

@@ -1,4 +1,4 @@
-//! What goes wrong, and when: host calls that answer something else than they would. And what chance brings.
+//! Faults: which host calls fail, and how. Also the seed of the host's random bytes.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -6,26 +6,25 @@ use std::rc::Rc;
 
 use crate::abi::Status;
 
-/// An answer in place of a host function's own. The function itself is not run.
+/// What a host call returns instead of its own result. The host function does not run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum HostFault {
     /// This status, and nothing written.
     Status(Status),
-    /// `Ok` with these bytes. Only for functions that hand bytes out; the others answer `InternalFailure`.
+    /// `Ok` with these bytes. A function that does not return bytes fails with `InternalFailure`.
     Bytes(Vec<u8>),
 }
 
-/// How far a sweep goes.
+/// Which faults a sweep covers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reach {
-    /// What a stock Envoy can answer to a well-formed call in its phase. The SDK must come through, and so must we.
+    /// What a stock Envoy can return for a well-formed call in its phase.
     Envoy,
-    /// Every status of the ABI that means "no". Stock SDK calls trap on some of them: the test decides what a trap
-    /// may cost.
+    /// Also every other error status of the ABI.
     Hostile,
 }
 
-/// A plan of faults. Clones share one state, so a test keeps one and gives the other to the VM.
+/// A plan of faults. Clones share their state: a test keeps one and gives the other to the VM.
 #[derive(Clone, Debug, Default)]
 pub struct FaultPlan(Rc<RefCell<PlanState>>);
 
@@ -40,7 +39,7 @@ struct PlanState {
     entropy: Option<u64>,
 }
 
-/// What `random_get` starts from where a test does not say.
+/// The default seed of `random_get`.
 const ENTROPY: u64 = 0x9e37_79b9_7f4a_7c15;
 
 #[derive(Clone, Copy, Debug)]
@@ -51,7 +50,7 @@ struct Sweep {
 }
 
 impl FaultPlan {
-    /// Makes the `nth` call (from 1) of `function` (`proxy_get_property`) answer `fault`.
+    /// Makes the `nth` call (from 1) of `function`, such as `proxy_get_property`, fail with `fault`.
     pub fn fail(self, function: &str, nth: u64, fault: HostFault) -> FaultPlan {
         assert!(nth > 0, "calls are counted from 1");
         self.0
@@ -61,9 +60,9 @@ impl FaultPlan {
         self
     }
 
-    /// Makes `random_get` give other bytes: the same ones for the same `seed`, which is not 0.
+    /// Seeds `random_get`. The seed must not be 0.
     pub fn random(self, seed: u64) -> FaultPlan {
-        assert!(seed > 0, "from 0 the generator gives nothing but zeros");
+        assert!(seed > 0, "the generator returns only zeros for 0");
         self.0.borrow_mut().entropy = Some(seed);
         self
     }
@@ -72,7 +71,8 @@ impl FaultPlan {
         self.0.borrow().entropy.unwrap_or(ENTROPY)
     }
 
-    /// Makes host call `call` (from 1, of every function that can fail) answer the `choice`-th of its faults.
+    /// Makes host call `call` (from 1, of all functions that can fail) fail with fault number `choice`
+    /// of its function.
     pub(crate) fn nth(call: u64, choice: usize, reach: Reach) -> FaultPlan {
         let sweep = Some(Sweep { call, choice, reach });
         FaultPlan(Rc::new(RefCell::new(PlanState {
@@ -81,17 +81,17 @@ impl FaultPlan {
         })))
     }
 
-    /// The faults that happened, with their functions, in order.
+    /// The faults that have happened, with their functions, in order.
     pub fn fired(&self) -> Vec<(String, HostFault)> {
         self.0.borrow().fired.clone()
     }
 
-    /// Whether a sweep came to its call, but the function has no such choice any more.
+    /// Whether a sweep reached its call, but the function has no such fault.
     pub(crate) fn exhausted(&self) -> bool {
         self.0.borrow().exhausted
     }
 
-    /// Counts a call and tells what it has to answer instead, if anything.
+    /// Counts a call and returns its fault, if any.
     pub(crate) fn next(&self, function: &str) -> Option<HostFault> {
         let mut state = self.0.borrow_mut();
         let count = state.calls_of.entry(function.to_owned()).or_default();
@@ -115,8 +115,8 @@ impl FaultPlan {
     }
 }
 
-/// Every way in which `function` can disappoint its caller. None for logging, the clock and WASI: Envoy never fails
-/// those, and a module has nobody left to tell.
+/// Every way in which `function` can fail. None for WASI and, within [`Reach::Envoy`], for logging and
+/// the clock, which never fail in Envoy.
 pub fn faults(function: &str, reach: Reach) -> Vec<HostFault> {
     use Status::*;
     let (statuses, bytes): (&[Status], &[&[u8]]) = match function {
@@ -130,13 +130,8 @@ pub fn faults(function: &str, reach: Reach) -> Vec<HostFault> {
         ),
         "proxy_get_shared_data" => (&[NotFound], &[b"", b"\xff"]),
         "proxy_set_shared_data" => (&[CasMismatch], &[]),
-        "proxy_dequeue_shared_queue" => (&[NotFound, Empty], &[b"", b"\xff"]),
-        "proxy_resolve_shared_queue" | "proxy_enqueue_shared_queue" | "proxy_record_metric" => {
-            (&[NotFound], &[])
-        }
-        "proxy_increment_metric" | "proxy_get_metric" => (&[NotFound, BadArgument], &[]),
-        "proxy_http_call" => (&[BadArgument, InternalFailure], &[]),
-        "proxy_call_foreign_function" => (&[NotFound, BadArgument, InternalFailure], &[]),
+        "proxy_record_metric" => (&[NotFound], &[]),
+        "proxy_increment_metric" => (&[NotFound, BadArgument], &[]),
         _ => (&[], &[]),
     };
     let own = statuses.iter().map(|status| HostFault::Status(*status));
@@ -162,9 +157,9 @@ pub fn faults(function: &str, reach: Reach) -> Vec<HostFault> {
 /// A pair block of one header whose name and value are not UTF-8.
 const GARBLED_PAIRS: &[u8] = b"\x01\0\0\0\x02\0\0\0\x02\0\0\0\xff\xfe\0\xfe\xff\0";
 
-/// Runs `scenario` again and again: first with host call 1 failing in each of its ways, then call 2, 3 … until a run
-/// ends before the plan is reached. `scenario` starts a VM with the plan and asserts what must hold whatever fails.
-/// Returns the number of faulty runs.
+/// Runs `scenario` repeatedly: with host call 1 failing in each possible way, then call 2, 3 … until
+/// a run ends before the planned call. `scenario` starts a VM with the plan and asserts what must
+/// hold whichever call fails. Returns the number of runs with a fault.
 pub fn sweep(reach: Reach, mut scenario: impl FnMut(FaultPlan)) -> usize {
     let mut runs = 0;
     for call in 1.. {
@@ -185,7 +180,7 @@ pub fn sweep(reach: Reach, mut scenario: impl FnMut(FaultPlan)) -> usize {
     runs
 }
 
-/// Says which fault a failing scenario ran with.
+/// Prints the fault of a scenario that panics.
 struct SweepReport(FaultPlan);
 
 impl Drop for SweepReport {
@@ -204,12 +199,12 @@ mod tests {
     #[test]
     fn the_nth_call_of_a_function_fails_and_no_other() {
         let fault = HostFault::Status(Status::NotFound);
-        let plan = FaultPlan::default().fail("proxy_get_metric", 2, fault.clone());
-        assert_eq!(plan.next("proxy_get_metric"), None);
+        let plan = FaultPlan::default().fail("proxy_increment_metric", 2, fault.clone());
+        assert_eq!(plan.next("proxy_increment_metric"), None);
         assert_eq!(plan.next("proxy_get_property"), None);
-        assert_eq!(plan.next("proxy_get_metric"), Some(fault.clone()));
-        assert_eq!(plan.next("proxy_get_metric"), None);
-        assert_eq!(plan.fired(), [("proxy_get_metric".to_owned(), fault)]);
+        assert_eq!(plan.next("proxy_increment_metric"), Some(fault.clone()));
+        assert_eq!(plan.next("proxy_increment_metric"), None);
+        assert_eq!(plan.fired(), [("proxy_increment_metric".to_owned(), fault)]);
     }
 
     #[test]
@@ -218,7 +213,7 @@ mod tests {
         let runs = sweep(Reach::Envoy, |plan| {
             plan.next("proxy_log");
             plan.next("proxy_set_shared_data");
-            plan.next("proxy_get_metric");
+            plan.next("proxy_increment_metric");
             seen.extend(plan.fired());
         });
         let statuses: Vec<_> = seen
@@ -229,8 +224,8 @@ mod tests {
             statuses,
             [
                 ("proxy_set_shared_data", HostFault::Status(Status::CasMismatch)),
-                ("proxy_get_metric", HostFault::Status(Status::NotFound)),
-                ("proxy_get_metric", HostFault::Status(Status::BadArgument)),
+                ("proxy_increment_metric", HostFault::Status(Status::NotFound)),
+                ("proxy_increment_metric", HostFault::Status(Status::BadArgument)),
             ]
         );
         assert_eq!(runs, 3);

@@ -1,10 +1,10 @@
-//! A header map as the filter sees it: lower-case names, in order, a name possibly several times.
+//! A header map as the filter sees it: lower-case names, ordered, names may repeat.
 
 use std::fmt;
 
 use crate::abi::Pairs;
 
-/// HeaderMap or trailers.
+/// Headers or trailers.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct HeaderMap(Pairs);
 
@@ -21,7 +21,7 @@ impl fmt::Debug for HeaderMap {
 }
 
 impl HeaderMap {
-    /// The headers of a request or response, in order. Names are made lower case, as Envoy's codecs do.
+    /// The headers of a request or response, in order. Lower-cases the names, like Envoy's codecs.
     pub fn new<N: AsRef<[u8]>, V: AsRef<[u8]>>(pairs: impl IntoIterator<Item = (N, V)>) -> HeaderMap {
         let mut headers = HeaderMap::default();
         for (name, value) in pairs {
@@ -35,7 +35,7 @@ impl HeaderMap {
         self.values(name).next()
     }
 
-    /// The first value of `name` as text. Panics on one that is not UTF-8, so that tests can compare plainly.
+    /// The first value of `name` as text. Panics if it is not UTF-8.
     pub fn text(&self, name: &str) -> Option<&str> {
         self.first(name)
             .map(|value| std::str::from_utf8(value).expect("a header value in UTF-8"))
@@ -55,7 +55,7 @@ impl HeaderMap {
         &self.0
     }
 
-    /// Adds a value behind those that `name` may already have.
+    /// Adds a value after any other values of `name`.
     pub fn add(&mut self, name: &[u8], value: &[u8]) {
         self.0.push((name.to_ascii_lowercase(), value.to_vec()));
     }
@@ -70,10 +70,5 @@ impl HeaderMap {
     pub fn remove(&mut self, name: &[u8]) {
         let name = name.to_ascii_lowercase();
         self.0.retain(|(other, _)| *other != name);
-    }
-
-    /// Bytes of all names and values.
-    pub(crate) fn bytes(&self) -> usize {
-        self.0.iter().map(|(name, value)| name.len() + value.len()).sum()
     }
 }
