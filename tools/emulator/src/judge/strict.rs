@@ -32,8 +32,8 @@ pub(crate) fn violations(headers: &HeaderMap, query: Option<&str>, authority: Op
 
 /// Whether a word in `value` starts with `sk-`, as proxy keys do.
 fn has_virtual_key(value: &[u8]) -> bool {
-    value.windows(4).enumerate().any(|(at, window)| {
-        let before = at.checked_sub(1).and_then(|index| value.get(index));
+    value.windows(4).enumerate().any(|(index, window)| {
+        let before = index.checked_sub(1).and_then(|before| value.get(before));
         window.starts_with(b"sk-")
             && window[3].is_ascii_alphanumeric()
             && !before.is_some_and(u8::is_ascii_alphanumeric)

@@ -86,12 +86,12 @@ pub(super) fn respond(request: &ModelRequest<'_>) -> Result<ModelResponse, ApiEr
     };
 
     let mut tail = json!({ "usage": usage.converse(), "metrics": { "latencyMs": LATENCY_MS } });
-    for (name, asked) in [
+    for (name, requested) in [
         ("serviceTier", body.service_tier),
         ("performanceConfig", body.performance_config),
     ] {
-        if let Some(asked @ Value::Object(_)) = asked {
-            tail[name] = asked;
+        if let Some(requested @ Value::Object(_)) = requested {
+            tail[name] = requested;
         }
     }
     let content = match request.operation {

@@ -222,8 +222,8 @@ fn name(name: &'static str) -> HeaderName {
 }
 
 fn echoed(request: &ModelRequest<'_>) -> Vec<(HeaderName, HeaderValue)> {
-    let asked = |header| Some((name(header), request.headers.get(header)?.clone()));
-    ECHOED.into_iter().filter_map(asked).collect()
+    let echo = |header| Some((name(header), request.headers.get(header)?.clone()));
+    ECHOED.into_iter().filter_map(echo).collect()
 }
 
 fn counts(usage: &EmulatedUsage) -> Vec<(HeaderName, HeaderValue)> {

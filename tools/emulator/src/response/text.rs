@@ -35,8 +35,11 @@ pub(super) fn pieces<'a>(request: &ModelRequest<'_>, text: &'a str) -> Vec<&'a s
     let (mut pieces, mut rest, mut left) = (Vec::with_capacity(count), text, characters);
     for remaining in (1..=count).rev() {
         let take = left / remaining;
-        let at = rest.char_indices().nth(take).map_or(rest.len(), |(at, _)| at);
-        let (piece, after) = rest.split_at(at);
+        let end = rest
+            .char_indices()
+            .nth(take)
+            .map_or(rest.len(), |(index, _)| index);
+        let (piece, after) = rest.split_at(end);
         pieces.push(piece);
         (rest, left) = (after, left - take);
     }

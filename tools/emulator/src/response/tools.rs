@@ -57,14 +57,14 @@ pub(super) fn call(
     has_result: bool,
     digest: &[u8; 32],
 ) -> Option<ToolCall> {
-    let asked = || {
-        let asks_for = |tool: &&OfferedTool<'_>| user_text.contains(&format!("{TRIGGER}{}", tool.name));
-        tools.iter().find(asks_for)
+    let requested = || {
+        let names = |tool: &&OfferedTool<'_>| user_text.contains(&format!("{TRIGGER}{}", tool.name));
+        tools.iter().find(names)
     };
     let tool = match choice {
         ToolChoice::Auto if has_result => None,
-        ToolChoice::Auto => asked(),
-        ToolChoice::Any => asked().or(tools.first()),
+        ToolChoice::Auto => requested(),
+        ToolChoice::Any => requested().or(tools.first()),
         ToolChoice::Named(name) => tools.iter().find(|tool| tool.name == *name),
     }?;
     Some(ToolCall {

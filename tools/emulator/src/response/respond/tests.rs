@@ -230,7 +230,7 @@ fn only_the_last_frame_reports_the_usage() {
             .iter()
             .enumerate()
             .filter(|(_, frame)| frame.reports_usage)
-            .map(|(at, _)| at)
+            .map(|(index, _)| index)
             .collect();
         assert_eq!(reporting, [frames.len() - 1]);
     }
