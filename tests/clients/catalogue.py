@@ -1,4 +1,4 @@
-"""Which client is run how: every snippet that docs/clients.md prints, and every check."""
+"""How each client is run: every snippet of docs/clients.md, and every check."""
 
 import dataclasses
 
@@ -9,22 +9,23 @@ HTTP, TLS = "http", "tls"
 
 @dataclasses.dataclass(frozen=True)
 class Snippet:
-    """A file of snippets/, the operations it causes, and how often it prints the answer."""
+    """A file of snippets/, the operations that it calls, and how many responses it prints."""
 
     file: str
     group: str
     operations: tuple
     transport: str | None = None
-    answers: int | None = None
-    # Whether it makes other requests before these.
+    # The number of printed responses, if it is not that of the operations.
+    responses: int | None = None
+    # Whether other requests precede these operations.
     probes: bool = False
 
     @property
     def printed(self) -> int:
-        return len(self.operations) if self.answers is None else self.answers
+        return len(self.operations) if self.responses is None else self.responses
 
 
-# `group` is a file of requirements/, a folder of npm/, rust or curl.
+# `group` is a file of requirements/, a folder of npm/, `rust` or `curl`.
 SNIPPETS = [
     Snippet("boto3_http.py", "boto3", (CONVERSE, CONVERSE_STREAM)),
     Snippet("boto3_tls.py", "boto3", (CONVERSE,), TLS),
@@ -36,13 +37,13 @@ SNIPPETS = [
     Snippet("anthropic.mjs", "sdks", (INVOKE, INVOKE_STREAM)),
     Snippet("claude_code.sh", "claude-code", (INVOKE_STREAM,), probes=True),
     Snippet("langchain_converse.py", "langchain", (CONVERSE, CONVERSE_STREAM)),
-    Snippet("langchain_invoke.py", "langchain", (INVOKE, INVOKE_STREAM, INVOKE), answers=2),
+    Snippet("langchain_invoke.py", "langchain", (INVOKE, INVOKE_STREAM, INVOKE), responses=2),
     Snippet("llamaindex.py", "llamaindex", (CONVERSE, CONVERSE_STREAM)),
     Snippet("llamaindex_embedding.py", "llamaindex", (INVOKE,), HTTP, 0),
     Snippet("strands.py", "strands", (CONVERSE_STREAM,)),
     Snippet("pydantic_ai.py", "pydantic-ai", (CONVERSE, CONVERSE_STREAM)),
     Snippet("haystack.py", "haystack", (CONVERSE, CONVERSE_STREAM), HTTP),
-    Snippet("instructor.py", "instructor", (CONVERSE,), answers=0),
+    Snippet("instructor.py", "instructor", (CONVERSE,), responses=0),
     Snippet("litellm.py", "litellm", (CONVERSE, INVOKE_STREAM)),
     Snippet("ai_sdk.mjs", "sdks", (CONVERSE, CONVERSE_STREAM)),
     Snippet("agno.py", "agno", (CONVERSE,), HTTP),
@@ -50,10 +51,10 @@ SNIPPETS = [
     Snippet("curl.sh", "curl", (CONVERSE,)),
     Snippet("curl_tls.sh", "curl", (CONVERSE,)),
 ]
-# Not run by themselves: each other snippet needs one of them.
+# Not programs: the other snippets need them.
 CONFIGURATIONS = ["config.yaml", "environment_http.sh", "environment_tls.sh"]
 
-# Files of checks/, with their group. Each runs in both documented environments.
+# The files of checks/ and their groups. Each check runs in both documented environments.
 CHECKS = [
     ("check_boto3.py", "boto3"),
     ("check_aioboto3.py", "aioboto3"),

@@ -27,9 +27,7 @@ def tool(name: str, package: str) -> str:
     """The path of a command that the machine must provide."""
     found = shutil.which(name)
     if found is None:
-        raise MissingTool(
-            f"expected the command {name} on the PATH, but found none: install {package}"
-        )
+        raise MissingTool(f"the command {name} is not on the PATH: install {package}")
     return found
 
 
@@ -39,9 +37,7 @@ def node() -> str:
     found = tool("node", f"Node.js {NODE_LEAST} or newer")
     version = run([found, "--version"]).stdout.strip()
     if int(version.lstrip("v").split(".")[0]) < NODE_LEAST:
-        raise MissingTool(
-            f"expected Node.js {NODE_LEAST} or newer, but found {version}: install a newer one"
-        )
+        raise MissingTool(f"Node.js {version} is too old: install version {NODE_LEAST} or newer")
     return found
 
 
@@ -80,8 +76,8 @@ def uv() -> pathlib.Path:
     """The installer of the Python clients: faster than pip, and environments share files."""
     if sys.version_info < PYTHON_LEAST:
         raise MissingTool(
-            f"expected Python 3.11 or newer, but found {sys.version.split()[0]}: install a newer "
-            "version and remove .venv"
+            f"Python {sys.version.split()[0]} is too old: install version 3.11 or newer and remove "
+            ".venv"
         )
     folder, pins = STATE / "uv", HERE / "requirements" / "uv.txt"
     if stamp := fresh(folder, pins, also=sys.version):

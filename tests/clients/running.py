@@ -15,10 +15,10 @@ from installed import HERE
 from processes import end
 
 SNIPPETS = HERE / "snippets"
-# What the documentation prints, and so what the snippets have.
+# The values in the documentation, and so in the snippets.
 PORT, TLS_PORT, KEY = 4000, 4443, "sk-1234"
 START_SECONDS, CLIENT_SECONDS = 60, 180
-# Clients that would call home otherwise, and wait for an answer.
+# Keeps clients from calling home.
 QUIET = {
     "AGNO_TELEMETRY": "false",
     "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
@@ -90,9 +90,7 @@ class Running:
     def __exit__(self, *_):
         died = self._process.poll()
         self.stop()
-        assert died is None, (
-            f"expected a running gateway, but it ended with {died}:\n{self.log()[-8000:]}"
-        )
+        assert died is None, f"the gateway exited early with {died}:\n{self.log()[-8000:]}"
 
     def stop(self):
         end(self._process)
@@ -101,14 +99,14 @@ class Running:
         return self._log.read_text(encoding="utf-8", errors="replace")
 
     def _wait(self, pattern: str) -> re.Match:
-        """The first match of `pattern` in what it prints."""
+        """Waits for `pattern` in the output, and returns the first match."""
         until = time.monotonic() + START_SECONDS
         while time.monotonic() < until and self._process.poll() is None:
             if found := re.search(pattern, self.log()):
                 return found
             time.sleep(0.05)
         raise RuntimeError(
-            f"expected {pattern!r} within {START_SECONDS} s, but found:\n{self.log()[-8000:]}"
+            f"no {pattern!r} in the output after {START_SECONDS} s:\n{self.log()[-8000:]}"
         )
 
     # Clients.
@@ -120,7 +118,7 @@ class Running:
         )
 
     def copy(self, source: pathlib.Path, folder: pathlib.Path) -> pathlib.Path:
-        """A copy of a snippet that asks this gateway. Its name is not the one of a package."""
+        """Copies a snippet and points it at this gateway. No package has the name of the copy."""
         folder.mkdir(parents=True, exist_ok=True)
         copied = folder / f"snippet_{source.name}"
         copied.write_text(self.localized(source.read_text(encoding="utf-8")), encoding="utf-8")

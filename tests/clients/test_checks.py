@@ -22,7 +22,7 @@ def command(gateway, name: str, group: str) -> list:
             folder = installed.npm(group) / "run"
             gateway.copy(FOLDER / "expect.mjs", folder).rename(folder / "expect.mjs")
             return [installed.node(), gateway.copy(source, folder)]
-    raise ValueError(f"expected a check that can be run, but found {name}")
+    raise ValueError(f"no way to run a check with this suffix: {name}")
 
 
 @pytest.mark.parametrize("transport", [HTTP, TLS])

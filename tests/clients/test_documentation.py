@@ -55,17 +55,17 @@ def link(row: list) -> str:
     return re.search(r"\(#(.+?)\)", row[0]).group(1)
 
 
-def test_the_page_prints_every_snippet_and_nothing_else():
+def test_the_page_shows_every_snippet_and_no_other_code():
     printed = BLOCK.findall(PAGE)
     files = {path.read_text(encoding="utf-8"): path.name for path in SNIPPETS.iterdir()}
-    strangers = [text for text in printed if text not in files]
-    assert strangers == [], (
-        "these blocks of docs/clients.md are not the text of a file in tests/clients/snippets"
+    unknown = [text for text in printed if text not in files]
+    assert unknown == [], (
+        "these blocks of docs/clients.md do not match a file in tests/clients/snippets"
     )
     assert sorted(files[text] for text in printed) == sorted(files.values())
 
 
-def test_the_table_gives_the_installed_versions():
+def test_the_table_shows_the_installed_versions():
     wrong = {}
     for row in rows():
         if link(row) in PACKAGES and row[1] != (expected := pinned(*PACKAGES[link(row)])):
@@ -93,13 +93,10 @@ def test_lock_files_name_no_registry():
         ), path.name
 
 
-def test_a_tool_that_is_missing_is_named(monkeypatch):
+def test_a_missing_tool_is_named(monkeypatch):
     monkeypatch.setenv("PATH", "/nonexistent")
     try:
         found = installed.tool("node", "Node.js 20 or newer")
     except installed.MissingTool as missing:
         found = str(missing)
-    assert (
-        found
-        == "expected the command node on the PATH, but found none: install Node.js 20 or newer"
-    )
+    assert found == "the command node is not on the PATH: install Node.js 20 or newer"

@@ -1,4 +1,4 @@
-"""The snippets of docs/clients.md, run as they are printed."""
+"""Every snippet of docs/clients.md, run as printed."""
 
 import pytest
 
@@ -11,7 +11,7 @@ REPLY = "heard: Hello"
 
 
 def command(snippet: Snippet, gateway: Running, tmp_path) -> tuple:
-    """The command line of a snippet, and what it needs on its PATH."""
+    """The command line of a snippet, and the folders that its PATH needs."""
     source = FOLDER / snippet.file
     match source.suffix:
         case ".py":
@@ -26,7 +26,7 @@ def command(snippet: Snippet, gateway: Running, tmp_path) -> tuple:
                 installed.node(),
                 gateway.copy(source, installed.npm(snippet.group) / "run"),
             ], []
-    raise ValueError(f"expected a snippet that can be run, but found {source.name}")
+    raise ValueError(f"no way to run a snippet with this suffix: {source.name}")
 
 
 @pytest.mark.parametrize("snippet", SNIPPETS, ids=lambda snippet: snippet.file)

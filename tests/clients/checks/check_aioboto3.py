@@ -10,14 +10,14 @@ MESSAGES = [{"role": "user", "content": [{"text": HELLO}]}]
 
 async def main():
     async with aioboto3.Session().client("bedrock-runtime") as client:
-        answer = await client.converse(modelId=MODEL, messages=MESSAGES)
-        heard(answer["output"]["message"]["content"][0]["text"])
-        answer = await client.converse_stream(modelId=MODEL, messages=MESSAGES)
+        response = await client.converse(modelId=MODEL, messages=MESSAGES)
+        heard(response["output"]["message"]["content"][0]["text"])
+        response = await client.converse_stream(modelId=MODEL, messages=MESSAGES)
         heard(
             "".join(
                 [
                     event["contentBlockDelta"]["delta"]["text"]
-                    async for event in answer["stream"]
+                    async for event in response["stream"]
                     if "contentBlockDelta" in event
                 ]
             )

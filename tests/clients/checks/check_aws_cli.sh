@@ -1,4 +1,4 @@
-# The AWS CLI: an answer, and the codes of errors in its message.
+# The AWS CLI: a response, and error messages with the right code.
 set -eu
 ask() {
   aws bedrock-runtime converse --model-id "$1" --messages '[{"role":"user","content":[{"text":"Hello"}]}]' \
@@ -6,7 +6,7 @@ ask() {
 }
 refused() {
   if said=$(ask "$1" 2>&1); then
-    echo "expected $2, but found an answer: $said"
+    echo "expected $2, but found a response: $said"
     exit 1
   fi
   case $said in

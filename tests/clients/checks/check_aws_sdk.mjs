@@ -10,8 +10,8 @@ import { HELLO, MODEL, RAW, error, heard, passed, withWrongKey } from "./expect.
 const messages = [{ role: "user", content: [{ text: HELLO }] }];
 const client = new BedrockRuntimeClient({});
 
-const answer = await client.send(new ConverseCommand({ modelId: MODEL, messages }));
-heard(answer.output.message.content[0].text);
+const response = await client.send(new ConverseCommand({ modelId: MODEL, messages }));
+heard(response.output.message.content[0].text);
 
 const { stream } = await client.send(new ConverseStreamCommand({ modelId: RAW, messages }));
 let streamed = "";

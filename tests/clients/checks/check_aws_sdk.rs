@@ -1,14 +1,17 @@
-//! The AWS SDK for Rust: answers, streams, and errors by their types.
+//! The AWS SDK for Rust: responses, streams, and typed errors.
+
+#[path = "expect.rs"]
+mod expect;
 
 use std::error::Error;
 
-use aws_config::SdkConfig;
 use aws_sdk_bedrockruntime::Client;
 use aws_sdk_bedrockruntime::error::ProvideErrorMetadata;
 use aws_sdk_bedrockruntime::primitives::Blob;
 use aws_sdk_bedrockruntime::types::{ContentBlock, ConversationRole, ConverseStreamOutput, Message};
 
-const MODEL: &str = "my-bedrock-model";
+use expect::{MODEL, client_with_wrong_key};
+
 const RAW: &str = "us.anthropic.claude-sonnet-4-5-20250929-v1:0";
 const BODY: &str = r#"{"anthropic_version":"bedrock-2023-05-31","max_tokens":100,
                        "messages":[{"role":"user","content":"Hello"}]}"#;
@@ -22,26 +25,26 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .content(ContentBlock::Text("Hello".into()))
         .build()?;
 
-    let answer = client
+    let response = client
         .converse()
         .model_id(MODEL)
         .messages(hello.clone())
         .send()
         .await?;
-    let message = answer
+    let message = response
         .output()
         .and_then(|output| output.as_message().ok())
         .expect("a message");
     heard(message.content()[0].as_text().expect("text"));
 
-    let mut answer = client
+    let mut response = client
         .converse_stream()
         .model_id(RAW)
         .messages(hello.clone())
         .send()
         .await?;
     let mut streamed = String::new();
-    while let Some(event) = answer.stream.recv().await? {
+    while let Some(event) = response.stream.recv().await? {
         if let ConverseStreamOutput::ContentBlockDelta(delta) = event {
             streamed += delta.delta().expect("a delta").as_text().expect("text");
         }
@@ -65,7 +68,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let error = unknown.expect_err("an unknown model").into_service_error();
     assert!(error.is_validation_exception(), "{error:?}");
 
-    let refused = stranger(&config)
+    let refused = client_with_wrong_key(&config)
         .converse()
         .model_id(MODEL)
         .messages(hello)
@@ -80,18 +83,4 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
 fn heard(text: &str) {
     assert!(text.ends_with("heard: Hello"), "{text}");
-}
-
-/// A client whose key the gateway does not know.
-fn stranger(config: &SdkConfig) -> Client {
-    use aws_sdk_bedrockruntime::config::{Builder, Credentials, Token};
-
-    let over_tls = std::env::var("TRANSPORT").as_deref() == Ok("tls");
-    let builder = Builder::from(config);
-    let builder = if over_tls {
-        builder.token_provider(Token::new("sk-wrong", None))
-    } else {
-        builder.credentials_provider(Credentials::new("sk-wrong", "unused", None, None, "check"))
-    };
-    Client::from_conf(builder.build())
 }

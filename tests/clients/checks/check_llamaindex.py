@@ -18,7 +18,7 @@ called = model.chat_with_tools([FunctionTool.from_defaults(get_weather)], CALL)
 assert model.get_tool_calls_from_response(called)[0].tool_name == "get_weather", called
 assert BedrockEmbedding(model_name=EMBEDDING).get_text_embedding(HELLO)
 
-# It takes only ids that it knows.
+# LlamaIndex accepts only the model ids that it knows.
 error(ValueError, BedrockConverse(model=MODEL).complete, HELLO)
 raised = error(
     ClientError, BedrockConverse(model="amazon.nova-lite-v1:0", max_retries=1).complete, HELLO

@@ -12,7 +12,7 @@ def ask(model: str, **options) -> str:
     )
 
 
-# Where it asks for a list of models, which the gateway does not have.
+# mem0 asks this endpoint for a list of models. The gateway does not serve one.
 os.environ["AWS_ENDPOINT_URL_BEDROCK"] = URL
 heard(ask(RAW))
 heard(ask(MODEL, provider_override="anthropic"))

@@ -23,11 +23,11 @@ def get_weather(city: str) -> str:
 
 
 heard(agent().run_sync(HELLO).output)
-with agent().run_stream_sync(HELLO) as answer:
-    heard("".join(answer.stream_text(delta=True)))
+with agent().run_stream_sync(HELLO) as response:
+    heard("".join(response.stream_text(delta=True)))
 agent(tools=[get_weather]).run_sync(CALL)
 assert len(CALLED) == 1, CALLED
-# It only forces a call when the model id says that the model can be forced.
+# pydantic-ai forces a tool call only if it knows from the model id that the model supports that.
 assert agent(RAW, output_type=Person).run_sync(HELLO).output.name
 
 assert error(ModelHTTPError, agent("unknown").run_sync, HELLO).status_code == 400

@@ -1,4 +1,5 @@
-// Refusals of large uploads arrive as typed errors, after one request, over HTTP/2 (the default) and HTTP/1.1.
+// The AWS SDK for JavaScript reports the refusal of a large upload as a typed error, after one
+// request, over HTTP/2 (the default) and HTTP/1.1.
 
 import assert from "node:assert/strict";
 
@@ -10,21 +11,21 @@ import { NodeHttpHandler } from "@smithy/node-http-handler";
 import { MODEL, error, passed, withWrongKey } from "./expect.mjs";
 
 const MEGABYTE = 1_000_000;
-// `max_request_size_mb` without being set.
-const LIMIT = 32 * 1024 * 1024;
-// Before refusals waited for the end of an upload, the HTTP/2 handler waited for ever.
-const PATIENCE_MS = 60_000;
+// The default of `max_request_size_mb`.
+const LIMIT_BYTES = 32 * 1024 * 1024;
+// If the gateway refuses an upload before its end, the HTTP/2 handler may wait forever.
+const TIMEOUT_MS = 60_000;
 
-/** Sends `megabytes` to `modelId` on a client of its own. */
+/** Sends `megabytes` to `modelId` on a new client. */
 async function upload(handler, modelId, megabytes) {
   const client = new BedrockRuntimeClient(handler ? { requestHandler: handler() } : {});
   let timer;
-  const never = new Promise((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`no answer to ${megabytes} MB for ${modelId}`)), PATIENCE_MS);
+  const timeout = new Promise((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`no response to ${megabytes} MB for ${modelId}`)), TIMEOUT_MS);
   });
   try {
     const body = Buffer.alloc(megabytes * MEGABYTE, "x");
-    return await Promise.race([client.send(new InvokeModelCommand({ modelId, body })), never]);
+    return await Promise.race([client.send(new InvokeModelCommand({ modelId, body })), timeout]);
   } finally {
     clearTimeout(timer);
     client.destroy();
@@ -43,7 +44,7 @@ for (const handler of [undefined, () => new NodeHttpHandler()]) {
     await withWrongKey(() => refused(
       BedrockRuntimeServiceException, "UnrecognizedClientException", 401, () => upload(handler, MODEL, megabytes),
     ));
-    if (megabytes * MEGABYTE > LIMIT) {
+    if (megabytes * MEGABYTE > LIMIT_BYTES) {
       await refused(ValidationException, "ValidationException", 413, () => upload(handler, MODEL, megabytes));
     }
   }

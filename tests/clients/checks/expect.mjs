@@ -1,17 +1,17 @@
-// What the JavaScript checks share.
+// Shared by the JavaScript checks.
 
 import assert from "node:assert/strict";
 
 export const MODEL = "my-bedrock-model";
 export const RAW = "us.anthropic.claude-sonnet-4-5-20250929-v1:0";
 export const HELLO = "Hello";
-// The emulator calls a tool when it is asked to by name.
+// The emulator calls the tool that the text names.
 export const CALL = "call the tool get_weather";
 export const OVER_TLS = process.env.TRANSPORT === "tls";
 export const URL = process.env.AWS_ENDPOINT_URL_BEDROCK_RUNTIME;
 export const KEY = OVER_TLS ? process.env.AWS_BEARER_TOKEN_BEDROCK : process.env.AWS_ACCESS_KEY_ID;
 
-/** Calls `call` in an environment with a key that the gateway does not know. */
+/** Runs `call` in an environment with a key that the gateway does not know. */
 export async function withWrongKey(call) {
   const name = OVER_TLS ? "AWS_BEARER_TOKEN_BEDROCK" : "AWS_ACCESS_KEY_ID";
   const right = process.env[name];
@@ -23,12 +23,12 @@ export async function withWrongKey(call) {
   }
 }
 
-/** Fails unless `text` is the emulator's answer to `said`. */
+/** Fails unless `text` is the emulator's response to `said`. */
 export function heard(text, said = HELLO) {
   assert.ok(text.endsWith(`heard: ${said}`), text);
 }
 
-/** The error of `call`, which must be a `kind`. */
+/** Runs `call`, which must fail with a `kind`, and returns the error. */
 export async function error(kind, call) {
   try {
     await call();
@@ -39,7 +39,7 @@ export async function error(kind, call) {
   assert.fail(`expected ${kind.name}, but found no error`);
 }
 
-/** The last line of a check: without it, a check that ends early would look fine. */
+/** Prints the last line of a check. Without it, a check that ends early would seem to pass. */
 export function passed() {
   console.log("passed");
 }

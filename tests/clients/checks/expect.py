@@ -1,4 +1,4 @@
-"""What the Python checks share."""
+"""Shared by the Python checks."""
 
 import contextlib
 import os
@@ -10,7 +10,7 @@ EMBEDDING = "amazon.titan-embed-text-v2:0"
 OVER_TLS = os.environ["TRANSPORT"] == "tls"
 URL = os.environ["AWS_ENDPOINT_URL_BEDROCK_RUNTIME"]
 HELLO = "Hello"
-# The emulator calls a tool when it is asked to by name.
+# The emulator calls the tool that the text names.
 CALL = "call the tool get_weather"
 
 
@@ -23,7 +23,7 @@ def wrong_key():
     def use(key: str):
         os.environ[name] = key
         if "boto3" in sys.modules:
-            # The default session keeps the key that it has read first.
+            # The default session keeps the first key that it read.
             sys.modules["boto3"].DEFAULT_SESSION = None
 
     use("sk-wrong")
@@ -34,12 +34,12 @@ def wrong_key():
 
 
 def heard(text: str, said: str = HELLO):
-    """Fails unless `text` is the emulator's answer to `said`."""
+    """Fails unless `text` is the emulator's response to `said`."""
     assert text.endswith(f"heard: {said}"), text
 
 
 def error(kind, call, *arguments, **named):
-    """The error that `call` raises, which must be a `kind`."""
+    """Runs `call`, which must raise a `kind`, and returns the error."""
     try:
         found = call(*arguments, **named)
     except kind as raised:
@@ -48,5 +48,5 @@ def error(kind, call, *arguments, **named):
 
 
 def passed():
-    """The last line of a check: without it, a check that ends early would look fine."""
+    """Prints the last line of a check. Without it, a check that ends early would seem to pass."""
     print("passed")
