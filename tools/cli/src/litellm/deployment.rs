@@ -144,8 +144,11 @@ impl ModelListEntry<'_, '_> {
         let credentials = self.credentials();
         let guardrail = self.guardrail();
         let share = stated_share(&self.parameters, self.reader);
-        let order = self.parameters.field("order");
-        let order = order.map(|field| self.reader.integer(&field)).transpose();
+        let order = self
+            .parameters
+            .field("order")
+            .map(|field| self.reader.integer(&field))
+            .transpose();
         let own_id = self.own_id();
         self.reader.judge_unused(&self.entry, &known::MODEL_LIST);
         self.reader

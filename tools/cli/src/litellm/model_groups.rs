@@ -197,11 +197,10 @@ impl Reader<'_> {
     fn note_guardrail_regions(&mut self, guardrail: &PlacedGuardrail, regions: &[&str]) {
         let text = match region::of_arn(&guardrail.settings.identifier) {
             Some(home) if regions.iter().any(|region| *region != home) => {
-                let others = regions.iter().filter(|region| **region != home);
-                let others: Vec<&str> = others.copied().collect();
-                let others = others.join(", ");
+                let others: Vec<&str> = regions.iter().copied().filter(|region| *region != home).collect();
                 format!(
-                    "this guardrail is in {home}: AWS will refuse the requests of this model_name in {others}"
+                    "this guardrail is in {home}: AWS will refuse the requests of this model_name in {}",
+                    others.join(", ")
                 )
             }
             None if regions.len() > 1 => {

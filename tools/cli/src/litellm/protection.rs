@@ -34,8 +34,8 @@ impl Reader<'_> {
         let tolerance = self.findings.tolerance;
         let accepted = std::mem::take(&mut self.findings.accepted);
         for entry in tolerance.accepted().filter(|entry| !accepted.contains(*entry)) {
-            let name = entry.rsplit('.').next().unwrap_or_default();
-            let name = name.split('[').next().unwrap_or_default();
+            let (_, last) = entry.rsplit_once('.').unwrap_or(("", entry));
+            let (name, _) = last.split_once('[').unwrap_or((last, ""));
             if protecting().any(|known| known == name) {
                 let text =
                     format!("{entry} protects nothing in this file: remove it from {ACCEPT_UNPROTECTED}");

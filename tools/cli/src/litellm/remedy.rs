@@ -59,14 +59,15 @@ pub fn remedies(
     let accepting = tolerance.and_accepting(&unprotected);
     let accepting_suffices = !unprotected.is_empty() && read(&accepting).is_ok();
     let leaving_out = tolerance.and_leaving_out();
+    // The protections that would also have to be given up.
     let remaining = match read(&leaving_out) {
         Ok(_) => Some(Vec::new()),
-        Err(errors) => errors
-            .iter()
-            .all(ReadError::is_unprotected)
-            .then(|| self::unprotected(&errors)),
+        Err(errors) if errors.iter().all(ReadError::is_unprotected) => {
+            let names = self::unprotected(&errors);
+            read(&leaving_out.and_accepting(&names)).is_ok().then_some(names)
+        }
+        Err(_) => None,
     };
-    let remaining = remaining.filter(|names| read(&leaving_out.and_accepting(names)).is_ok());
     match remaining {
         // The reason is not a deployment, so leaving out does not help.
         Some(names) if accepting_suffices && names == unprotected => {}
