@@ -1,5 +1,6 @@
-//! Configurations that were changed at random: lines gone, twice, elsewhere or further in, values of every kind. The
-//! reader never panics, an error says where it is and what was expected, and what is accepted the filter accepts too.
+//! Randomly changed configurations: lines deleted, repeated, swapped, indented or cut, and values
+//! replaced. The reader never panics, every error has a location and a message, and the filter accepts
+//! whatever the reader accepts.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,9 +13,9 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 
 const SAMPLES: &str = "tests/configs";
-/// In every secret of the samples, in this or another case.
+/// Part of every secret in the samples, in lower or upper case.
 const MARK: &str = "tops3cret";
-/// What YAML, LiteLLM or the reader could trip over.
+/// Values that YAML, LiteLLM or the reader could misread.
 const VALUES: [&str; 32] = [
     "",
     "null",
@@ -94,7 +95,7 @@ fn changed(text: &str, changes: &[(Index, Change)]) -> String {
                 let key = lines[at].split_once(':').map_or("", |(key, _)| key).to_owned();
                 lines[at] = format!("{key}: {}", value.get(&VALUES));
             }
-            // In front of any value, so that a secret stays behind its name.
+            // Cuts before the value, so that a secret never loses its name.
             Change::Cut(length) => {
                 let key = lines[at].find(':').map_or(0, |colon| colon + 1);
                 let keep: String = lines[at].chars().take(length.index(key + 1)).collect();
@@ -124,7 +125,7 @@ fn environment() -> Environment {
     secrets.into_iter().collect()
 }
 
-/// What holds for any file.
+/// Asserts what holds for every file.
 fn holds(config: &Path, mode: SecretPolicy) {
     let text = fs::read_to_string(config).unwrap();
     let outcome = check::outcome(config, &environment(), mode, Format::Text { columns: Some(80) });
@@ -155,7 +156,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn no_change_makes_the_reader_panic_or_accept_what_the_filter_does_not(
+    fn a_changed_configuration_causes_no_panic_and_is_accepted_only_if_the_filter_accepts_it(
         sample in any::<Index>(),
         changes in proptest::collection::vec(change(), 1..6),
     ) {

@@ -1,5 +1,5 @@
-//! Every file in `configs/` against what `check` says about it. A file without an expectation fails, and so does an
-//! expectation without a file; `UPDATE_SNAPSHOTS=1` writes them anew.
+//! Compares the output of `check` for every file in `configs/` with the snapshot beside it. A file
+//! without a snapshot fails, and so does a snapshot without a file. `UPDATE_SNAPSHOTS=1` updates them.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -13,7 +13,7 @@ use envoy_bedrock_cli::litellm;
 
 const VALID: &str = "tests/configs";
 const INVALID: &str = "tests/configs/invalid";
-/// In every secret of the fixtures and of the environment, in this or another case.
+/// Part of every secret in the fixtures and in the environment, in lower or upper case.
 const MARK: &str = "tops3cret";
 const MODES: [SecretPolicy; 3] = [
     SecretPolicy::MustExist,
@@ -41,7 +41,7 @@ fn environment() -> Environment {
     VARIABLES.into_iter().collect()
 }
 
-/// The configurations of a folder, in order.
+/// The configurations in a directory, sorted.
 fn configs(folder: &str) -> Vec<PathBuf> {
     with_extension(folder, "yaml")
 }
@@ -55,7 +55,7 @@ fn with_extension(folder: &str, extension: &str) -> Vec<PathBuf> {
     paths
 }
 
-/// Holds what `output` says about each configuration of `folder` against the file next to it.
+/// Compares the `output` for each configuration in `folder` with the snapshot beside it.
 fn compare(folder: &str, extension: &str, output: impl Fn(&Path) -> String) {
     let update = std::env::var_os("UPDATE_SNAPSHOTS").is_some();
     let mut wrong = Vec::new();
@@ -72,7 +72,7 @@ fn compare(folder: &str, extension: &str, output: impl Fn(&Path) -> String) {
                 difference(&expected, &actual)
             )),
             Err(error) => wrong.push(format!(
-                "{}: {error}; it would say:\n{actual}",
+                "{}: {error}; the output is:\n{actual}",
                 snapshot.display()
             )),
         }
@@ -83,10 +83,10 @@ fn compare(folder: &str, extension: &str, output: impl Fn(&Path) -> String) {
         .map(|config| config.with_extension(extension))
         .collect();
     let present: BTreeSet<_> = with_extension(folder, extension).into_iter().collect();
-    assert_eq!(present, expected, "expectations without a configuration");
+    assert_eq!(present, expected, "snapshots without a configuration");
 }
 
-/// The lines that differ at the same place, which is enough to see what moved.
+/// The lines that differ, compared by line number.
 fn difference(expected: &str, actual: &str) -> String {
     let (mut expected, mut actual) = (expected.lines(), actual.lines());
     let mut out = String::new();
@@ -106,7 +106,7 @@ fn difference(expected: &str, actual: &str) -> String {
 }
 
 #[test]
-fn every_valid_configuration_means_what_its_snapshot_says() {
+fn every_valid_configuration_has_the_meaning_in_its_snapshot() {
     assert!(configs(VALID).len() >= 14);
     compare(VALID, "json", |config| {
         let outcome = check::outcome(config, &environment(), SecretPolicy::MustExist, Format::Json);
@@ -162,12 +162,12 @@ fn no_output_about_any_configuration_contains_a_secret() {
     assert!(!format!("{environment:?}").to_lowercase().contains(MARK));
     assert!(
         seen > 20,
-        "the fixtures hold too few secrets for this to mean anything: {seen}"
+        "the fixtures have too few secrets for this test: {seen}"
     );
 }
 
 #[test]
-fn the_filter_takes_what_every_valid_configuration_means() {
+fn the_filter_accepts_every_valid_configuration() {
     for config in configs(VALID) {
         let blueprint = litellm::read(&config, &environment(), SecretPolicy::MustExist).unwrap();
         let json = serde_json::to_vec(&blueprint.settings).unwrap();

@@ -1,4 +1,4 @@
-//! Each case of `tests/yaml` against what PyYAML makes of it, then what only a tree with lines and limits has.
+//! Compares the cases in `tests/yaml` with PyYAML's results, and tests lines and limits.
 
 use std::fs;
 use std::path::PathBuf;
@@ -8,7 +8,7 @@ use super::node::DEPTH_MAX;
 use super::*;
 use crate::document::scalar::Scalar;
 
-/// The tree in JSON's shape, without lines.
+/// The tree in a notation like JSON, without lines.
 fn shown(node: &YamlNode) -> String {
     match &node.value {
         YamlValue::Scalar(Scalar::Null) => "null".to_owned(),
@@ -50,7 +50,7 @@ fn an_empty_document_is_an_empty_mapping() {
 }
 
 #[test]
-fn keys_are_text_whatever_they_look_like() {
+fn keys_are_always_text() {
     assert_eq!(
         read("{1: a, yes: b, ~: c, '<<': d}"),
         "{1:'a',yes:'b',~:'c',<<:'d'}"
@@ -60,7 +60,7 @@ fn keys_are_text_whatever_they_look_like() {
 }
 
 #[test]
-fn own_entries_go_before_merged_ones_and_a_later_merge_key_before_an_earlier() {
+fn own_entries_take_precedence_over_merged_ones_and_later_merge_keys_over_earlier() {
     let text = "a: &a {x: 1, y: 1}\nb: &b {y: 2, z: 2}\nc: {<<: [*a, *b], x: 0}\nd: {x: 3, <<: *b, <<: *a}\n";
     assert_eq!(
         read(text),
@@ -82,7 +82,7 @@ fn the_last_of_equal_keys_counts_and_is_reported() {
 }
 
 #[test]
-fn nesting_has_a_limit_also_through_aliases() {
+fn nesting_has_a_limit_even_through_aliases() {
     let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
     assert!(parse(&nested(DEPTH_MAX)).is_ok());
     assert!(parse(&nested(DEPTH_MAX + 1)).is_err());
@@ -107,7 +107,7 @@ fn a_file_that_multiplies_itself_stays_small() {
 }
 
 #[test]
-fn an_alias_of_what_is_not_complete_is_an_error() {
+fn an_alias_inside_its_own_anchor_is_an_error() {
     assert!(parse("a: &a [*a]").is_err());
     assert!(parse("a: *nowhere").is_err());
 }
@@ -147,7 +147,7 @@ fn json(node: &YamlNode) -> serde_json::Value {
 }
 
 #[test]
-fn what_pyyaml_reads_is_read_with_the_same_meaning() {
+fn files_have_the_same_meaning_as_in_pyyaml() {
     let mut cases = 0;
     for entry in fs::read_dir(folder().join("same")).unwrap() {
         let path = entry.unwrap().path();
@@ -165,9 +165,9 @@ fn what_pyyaml_reads_is_read_with_the_same_meaning() {
     assert!(cases >= 23, "{cases}");
 }
 
-/// `UPDATE_SNAPSHOTS=1` writes the third column anew, `regenerate.py` the second one.
+/// `UPDATE_SNAPSHOTS=1` updates the third column, `regenerate.py` the second.
 #[test]
-fn every_known_difference_from_pyyaml_is_as_its_table_says() {
+fn the_table_lists_the_known_differences_from_pyyaml() {
     let path = folder().join("differences.tsv");
     let table = fs::read_to_string(&path).unwrap();
     let mut lines = table.lines();
@@ -191,7 +191,7 @@ fn every_known_difference_from_pyyaml_is_as_its_table_says() {
 }
 
 #[test]
-fn merge_keys_bring_in_a_limited_number_of_entries() {
+fn merge_keys_add_a_limited_number_of_entries() {
     let merging = |own: usize, copies: usize| {
         let own: String = (0..own).map(|key| format!("k{key}: 1, ")).collect();
         format!("a: &a {{{own}}}\nb:\n{}", "- {<<: *a}\n".repeat(copies))

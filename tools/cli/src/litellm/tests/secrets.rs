@@ -1,0 +1,220 @@
+//! Credentials and the proxy key, from the file and from the environment.
+
+use super::*;
+
+#[test]
+fn keys_come_from_the_environment_together_with_their_session_token() {
+    let credentials = |more: &[_]| deployment(BARE, &with(more), SecretPolicy::MustExist).credentials;
+    assert_eq!(
+        credentials(&[]),
+        sigv4("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", None)
+    );
+    assert_eq!(
+        credentials(&[("AWS_SESSION_TOKEN", "t")]),
+        sigv4(
+            "AWS_ACCESS_KEY_ID",
+            "AWS_SECRET_ACCESS_KEY",
+            Some("AWS_SESSION_TOKEN")
+        )
+    );
+    assert_eq!(
+        credentials(&[("AWS_BEARER_TOKEN_BEDROCK", "b")]),
+        CredentialSettings::Bearer {
+            api_key: name("AWS_BEARER_TOKEN_BEDROCK")
+        }
+    );
+}
+
+#[test]
+fn a_deployment_with_its_own_keys_uses_no_token_of_the_environment() {
+    let text = BARE.replace(
+        "v1:0}",
+        "v1:0, aws_access_key_id: os.environ/ID, aws_secret_access_key: os.environ/S}",
+    );
+    let environment = with(&[
+        ("ID", "AKIA"),
+        ("S", "s"),
+        ("AWS_SESSION_TOKEN", "t"),
+        ("AWS_BEARER_TOKEN_BEDROCK", "b"),
+    ]);
+    assert_eq!(
+        deployment(&text, &environment, SecretPolicy::MustExist).credentials,
+        sigv4("ID", "S", None)
+    );
+}
+
+#[test]
+fn no_credentials_and_half_a_pair_are_different_errors() {
+    assert_eq!(
+        problems(BARE, &[KEY], SecretPolicy::MustExist),
+        [Problem::NoCredentials { unusable: Vec::new() }]
+    );
+    let half = [KEY, ("AWS_ACCESS_KEY_ID", "AKIA")];
+    let unset = not_set("AWS_SECRET_ACCESS_KEY");
+    assert_eq!(problems(BARE, &half, SecretPolicy::MustExist), [unset]);
+}
+
+#[test]
+fn missing_credentials_name_the_unusable_variables_that_are_set() {
+    for name in [
+        "AWS_PROFILE",
+        "AWS_ROLE_ARN",
+        "AWS_WEB_IDENTITY_TOKEN_FILE",
+        "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+        "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+        "AWS_SHARED_CREDENTIALS_FILE",
+        "AWS_SESSION_TOKEN",
+        "AWS_SECRET_KEY",
+    ] {
+        let environment = [KEY, (name, "tops3cret")];
+        let errors = read_text(BARE, &environment, SecretPolicy::MustExist).unwrap_err();
+        let [error] = errors.as_slice() else {
+            panic!("{errors:?}")
+        };
+        assert_eq!(error.problem, Problem::NoCredentials { unusable: vec![name] });
+        let text = error.to_string();
+        assert!(
+            text.contains("aws configure export-credentials") && !text.contains("tops3cret"),
+            "{text}"
+        );
+        // The demonstration starts instead, and says why.
+        let notes = read_text(BARE, &environment, SecretPolicy::Demo).unwrap().notes;
+        assert!(
+            format!("{notes:?}").contains(&format!(
+                "only {name}: credentials of this kind are not supported"
+            )),
+            "{notes:?}"
+        );
+        let quiet = read_text(BARE, &with(&[(name, "x")]), SecretPolicy::MustExist)
+            .unwrap()
+            .notes;
+        assert!(!format!("{quiet:?}").contains(name), "{quiet:?}");
+    }
+}
+
+#[test]
+fn secrets_that_may_come_later_are_named_without_an_environment() {
+    let blueprint = read_text(BARE, &[], SecretPolicy::MayComeLater).unwrap();
+    let credentials = &blueprint.settings.models[0].deployments[0].credentials;
+    assert_eq!(
+        *credentials,
+        sigv4(
+            "AWS_ACCESS_KEY_ID",
+            "AWS_SECRET_ACCESS_KEY",
+            Some("AWS_SESSION_TOKEN")
+        )
+    );
+    assert_eq!(blueprint.settings.master_key, name("LITELLM_MASTER_KEY"));
+    let missing = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "LITELLM_MASTER_KEY"].map(name);
+    assert_eq!(blueprint.missing, missing.into());
+    assert!(blueprint.secrets.is_empty());
+}
+
+#[test]
+fn secrets_that_may_come_later_do_not_depend_on_the_environment() {
+    let without = read_text(BARE, &[], SecretPolicy::MayComeLater).unwrap();
+    let with = read_text(
+        BARE,
+        &with(&[("AWS_SESSION_TOKEN", "t")]),
+        SecretPolicy::MayComeLater,
+    )
+    .unwrap();
+    assert_eq!(without.settings, with.settings);
+}
+
+#[test]
+fn a_variable_that_is_not_a_secret_must_be_set_under_every_policy() {
+    let text = BARE.replace("v1:0}", "v1:0, aws_region_name: os.environ/NO_REGION}");
+    for mode in [
+        SecretPolicy::MustExist,
+        SecretPolicy::MayComeLater,
+        SecretPolicy::Demo,
+    ] {
+        let unset = not_set("NO_REGION");
+        assert_eq!(problems(&text, &KEYS, mode), [unset], "{mode:?}");
+    }
+}
+
+#[test]
+fn without_a_proxy_key_only_the_demonstration_starts() {
+    let aws = &KEYS[1..];
+    assert_eq!(
+        problems(BARE, aws, SecretPolicy::MustExist),
+        [Problem::NoMasterKey]
+    );
+    let demo = read_text(BARE, aws, SecretPolicy::Demo).unwrap();
+    assert_eq!(demo.secrets[&demo.settings.master_key].0, "sk-1234");
+    assert!(demo.missing.is_empty());
+    let referring = format!("{BARE}general_settings: {{master_key: os.environ/MY_KEY}}\n");
+    let demo = read_text(&referring, aws, SecretPolicy::Demo).unwrap();
+    assert_eq!(demo.settings.master_key, name("MY_KEY"));
+    assert_eq!(demo.secrets[&name("MY_KEY")].0, "sk-1234");
+    let unset = not_set("MY_KEY");
+    assert_eq!(problems(&referring, &KEYS, SecretPolicy::MustExist), [unset]);
+}
+
+#[test]
+fn a_key_in_the_file_takes_precedence_over_the_environments() {
+    let own = format!("{BARE}general_settings: {{master_key: sk-own}}\n");
+    let blueprint = read_text(&own, &KEYS, SecretPolicy::Demo).unwrap();
+    assert_eq!(blueprint.secrets[&blueprint.settings.master_key].0, "sk-own");
+}
+
+#[test]
+fn the_publicly_known_key_is_noted_unless_that_is_permitted() {
+    let warns = |settings: &str, mode| {
+        let text = format!("{BARE}general_settings: {{master_key: sk-1234{settings}}}\n");
+        let notes = read_text(&text, &KEYS, mode).unwrap().notes;
+        notes.iter().any(|note| note.text.contains("publicly known"))
+    };
+    assert!(warns("", SecretPolicy::MustExist));
+    assert!(!warns("", SecretPolicy::Demo));
+    assert!(!warns(
+        ", dangerously_permit_weak_or_unset_master_key: true",
+        SecretPolicy::MustExist
+    ));
+}
+
+#[test]
+fn a_key_without_the_prefix_is_noted_and_works() {
+    let noted = |text: &str, environment: &[_]| {
+        let blueprint = read_text(text, environment, SecretPolicy::MustExist).unwrap();
+        blueprint
+            .notes
+            .iter()
+            .any(|note| note.text.contains("does not start with sk-"))
+    };
+    let environment = [("LITELLM_MASTER_KEY", "tops3cret"), KEYS[1], KEYS[2]];
+    assert!(noted(BARE, &environment));
+    assert!(noted(
+        &format!("{BARE}general_settings: {{master_key: tops3cret}}\n"),
+        &KEYS
+    ));
+    assert!(!noted(BARE, &KEYS));
+}
+
+#[test]
+fn ignored_variables_for_other_rights_are_noted() {
+    let notes = read_text(
+        BARE,
+        &with(&[("AWS_ROLE_NAME", "arn:tops3cret")]),
+        SecretPolicy::MustExist,
+    )
+    .unwrap()
+    .notes;
+    let note = "the environment variable AWS_ROLE_NAME is ignored: it is not supported yet";
+    assert!(notes.iter().any(|found| found.text == note), "{notes:?}");
+}
+
+#[test]
+fn a_moved_secret_gets_an_unused_variable() {
+    let text = BARE.replace("v1:0}", "v1:0, api_key: one}");
+    let taken = with(&[("ENVOY_BEDROCK_MODEL_LIST_0_API_KEY", "another")]);
+    let found = deployment(&text, &taken, SecretPolicy::MustExist).credentials;
+    assert_eq!(
+        found,
+        CredentialSettings::Bearer {
+            api_key: name("ENVOY_BEDROCK_MODEL_LIST_0_API_KEY_2")
+        }
+    );
+}
