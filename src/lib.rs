@@ -34,6 +34,9 @@ pub mod pricing;
 pub mod random;
 pub mod records;
 pub mod routing;
+#[cfg(test)]
+#[path = "../tests/scenarios/table.rs"]
+mod scenarios;
 pub mod secret;
 #[cfg(target_arch = "wasm32")]
 mod shell;

@@ -45,6 +45,8 @@ def deployments(at: Parameters) -> list:
         ("by-tpm", at(WEST, tpm=60_000)),
         ("by-tpm", at(EAST, tpm=40_000)),
         ("team/alias:1", at(WEST)),
+        ("one", at(WEST)),
+        ("team/a:b", at(WEST)),
         ("profile", at(WEST, PROFILE)),
         ("titan", at(EAST, TITAN)),
         ("temporary", at(WEST, order=1, **temporary)),

@@ -16,5 +16,7 @@ mod paths;
 mod poison;
 mod scene;
 mod secrets;
+#[path = "../../../scenarios/table.rs"]
+mod table;
 mod uploads;
 mod upstream;

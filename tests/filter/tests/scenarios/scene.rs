@@ -313,6 +313,17 @@ pub(crate) fn without_account(headers: &HeaderMap) -> HeaderMap {
     HeaderMap::new(headers.pairs().iter().filter(|(name, _)| !told(name)).cloned())
 }
 
+/// How many requests were refused for this reason, as the metrics have it.
+pub(crate) fn refusals(scene: &Scene, reason: &str) -> u64 {
+    let label = format!("reason={reason}");
+    let host = scene.host();
+    let metrics = host.metrics.values();
+    metrics
+        .filter(|metric| metric.name.ends_with(&label) || metric.name.contains(&format!("{label};")))
+        .map(|metric| metric.value)
+        .sum()
+}
+
 /// The gateway's own reply, in the form that both AWS's and LiteLLM's clients read.
 pub(crate) fn refusal(exchange: &HttpExchange) -> LocalReply {
     let RequestOutcome::LocalReply {
