@@ -4,13 +4,14 @@ use std::rc::Rc;
 
 use serde_json::{Value, json};
 
+use crate::admission::target::Target;
 use crate::contract::settings::Settings;
 use crate::headers::Headers;
 use crate::pricing::Cost;
 use crate::random::Random;
 use crate::routing::active_config::ActiveConfig;
 use crate::routing::settings_error::SettingsError;
-use crate::stream::request::{Departure, Exchange};
+use crate::stream::request::{Dispatch, Request};
 use crate::time::UnixTime;
 use crate::usage::{ServiceTier, Usage};
 
@@ -95,17 +96,17 @@ fn admit(gateway: &Rc<ActiveConfig>, key: &str) {
             assert_eq!(refused.err(), Some(401), "{path}");
             let begun = begin(gateway, &path, key);
             assert_eq!(begun.is_ok(), is_known && exists, "{path}");
-            let Ok(mut exchange) = begun else { continue };
-            let taken = exchange.receive(b"{\"messages\": []}");
+            let Ok(mut request) = begun else { continue };
+            let taken = request.receive(b"{\"messages\": []}");
             assert_eq!(taken.is_ok(), gateway.body_limit_bytes >= 16);
             if taken.is_ok() {
-                attempt(&exchange.depart(&mut Random::new(7)).unwrap());
+                attempt(&request.dispatch(&mut Random::new(7)).unwrap());
             }
         }
     }
 }
 
-fn begin(gateway: &Rc<ActiveConfig>, path: &str, key: &str) -> Result<Exchange, u16> {
+fn begin(gateway: &Rc<ActiveConfig>, path: &str, key: &str) -> Result<Request, u16> {
     let authorization = format!("Bearer {key}");
     let headers = [
         (":method", "POST"),
@@ -113,12 +114,17 @@ fn begin(gateway: &Rc<ActiveConfig>, path: &str, key: &str) -> Result<Exchange, 
         ("authorization", &authorization),
     ];
     let headers = headers.map(|(name, value)| (name.as_bytes(), value.as_bytes()));
-    Exchange::begin(Rc::clone(gateway), Headers(&headers)).map_err(|reply| reply.status)
+    let request = match Target::of(gateway, Headers(&headers)) {
+        Ok(Target::Model(path)) => Request::begin(Rc::clone(gateway), path, Headers(&headers)),
+        Ok(target) => panic!("not a request for a model: {target:?}"),
+        Err(reject) => Err(reject),
+    };
+    request.map_err(|reject| reject.reply().status)
 }
 
 /// Asserts that every attempt can go to its planned cluster and to no other.
-fn attempt(departure: &Departure) {
-    let plan = &departure.plan;
+fn attempt(dispatch: &Dispatch) {
+    let plan = &dispatch.plan;
     assert!((1..=11).contains(&plan.attempts.len()));
     let mut clusters = Vec::new();
     for (number, deployment) in (1..).zip(&plan.attempts) {
@@ -152,7 +158,7 @@ fn attempt(departure: &Departure) {
             .iter()
             .any(|sequence| *sequence == clusters)
     );
-    assert!(departure.cluster.starts_with(clusters[0]));
+    assert!(dispatch.cluster.starts_with(clusters[0]));
 }
 
 /// The valid settings after up to 32 changes.

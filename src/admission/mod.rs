@@ -4,3 +4,4 @@ pub mod path;
 pub mod probe;
 pub mod proxy_key;
 pub mod reject;
+pub mod target;

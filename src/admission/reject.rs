@@ -12,6 +12,7 @@ use crate::admission::path::{ALIAS_MAX_BYTES, PathError};
 use crate::admission::proxy_key::NoKey;
 use crate::excerpt::excerpt;
 use crate::guardrail::BodyFault;
+use crate::headers::HeaderPair;
 use crate::json::MAX_DEPTH;
 
 /// Why a request was refused. It contains no secret from the request.
@@ -57,6 +58,20 @@ pub struct Reply {
 }
 
 impl Reply {
+    /// Its headers as bytes.
+    pub fn header_pairs(&self) -> impl Iterator<Item = HeaderPair<'_>> + Clone {
+        let headers = self.headers.iter();
+        headers.map(|(name, value)| (name.as_bytes(), value.as_bytes()))
+    }
+
+    /// The value of its `x-amzn-errortype`, if it has one.
+    pub fn error_type(&self) -> Option<&'static str> {
+        let mut headers = self.headers.iter();
+        headers
+            .find(|(name, _)| *name == HEADER_ERROR_TYPE)
+            .map(|(_, value)| *value)
+    }
+
     /// Creates a reply with a JSON body.
     pub fn json(status: u16, body: &serde_json::Value) -> Self {
         let headers = vec![("content-type", CONTENT_TYPE)];

@@ -39,5 +39,26 @@ pub const METADATA_NAMESPACE: &str = "envoy-bedrock";
 /// choice.
 pub const METADATA_CLUSTER: &str = "cluster";
 
+/// Property of the region cluster that Envoy has chosen for an attempt: [`METADATA_CLUSTER`] in
+/// [`METADATA_NAMESPACE`].
+pub const PROPERTY_CLUSTER: &str = "xds\0upstream_host_metadata\0filter_metadata\0envoy-bedrock\0cluster";
+
 /// Separator of region clusters in the name of a failover cluster (`us-west-2+us-east-1`).
 pub const FAILOVER_SEPARATOR: char = '+';
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_cluster_property_is_the_path_of_the_metadata() {
+        let path = [
+            "xds",
+            "upstream_host_metadata",
+            "filter_metadata",
+            METADATA_NAMESPACE,
+            METADATA_CLUSTER,
+        ];
+        assert_eq!(PROPERTY_CLUSTER, path.join("\0"));
+    }
+}

@@ -18,7 +18,7 @@
 
 use std::ops::Range;
 
-use crate::guardrail::edit::Edit;
+use crate::guardrail::edit::BodyEdit;
 use crate::json::{Tokenizer, Tokens};
 use crate::sigv4::{PayloadHash, PayloadHasher};
 
@@ -57,7 +57,7 @@ pub struct Edited {
     /// The length of the body to send.
     pub bytes: u64,
     /// What makes it of the client's.
-    pub edit: Edit,
+    pub edit: BodyEdit,
 }
 
 /// Determines how to add a guardrail to a body. See the module documentation.
@@ -184,7 +184,7 @@ impl Editor {
         Ok(Edited {
             payload: body.sent.hasher.finish(),
             bytes: body.sent.bytes,
-            edit: Edit {
+            edit: BodyEdit {
                 insert_at,
                 insertion,
                 dropped: body.dropped,

@@ -3,36 +3,33 @@
 
 use crate::admission::reject::{CONTENT_TYPE, Reject, Reply};
 use crate::encoding::percent;
-use crate::headers::Headers;
-use crate::routing::active_config::ActiveConfig;
 
 const PATH: &[u8] = b"/spend/logs";
-const METHOD: &[u8] = b"GET";
+const METHOD: &str = "GET";
 const PARAMETER: &[u8] = b"request_id";
 /// Longest id that is looked for; longer ones are kept nowhere.
 const ID_MAX_BYTES: usize = 256;
 
-/// The id that a request asks for: `x-litellm-call-id` or `x-amzn-requestid` of another. `None` if it asks for something else.
-///
-/// # Errors
-/// The key comes first, so that nobody without one learns anything; then the method and the question.
-pub fn asked(config: &ActiveConfig, headers: Headers<'_>) -> Option<Result<String, Reject>> {
-    let path = headers.all(":path").next()?;
+/// The query string of a lookup; `None` if the path is not that of lookups.
+pub fn query(path: &[u8]) -> Option<&[u8]> {
     let mut parts = path.splitn(2, |byte| *byte == b'?');
-    if parts.next() != Some(PATH) {
-        return None;
-    }
-    let query = parts.next().unwrap_or_default();
-    Some(config.admit(headers).and_then(|()| {
-        if headers.all(":method").next() != Some(METHOD) {
-            return Err(Reject::Method("GET"));
-        }
-        request_id(query).ok_or(Reject::SpendQuery)
-    }))
+    (parts.next() == Some(PATH)).then(|| parts.next().unwrap_or_default())
 }
 
-/// The answer: the row (the inside of an object, with a comma at its end) in a list, or an empty list.
-pub fn answer(row: Option<&str>) -> Reply {
+/// The id that a lookup asks for: the `x-litellm-call-id` or `x-amzn-requestid` of a request.
+///
+/// # Errors
+/// [`Reject::Method`] or [`Reject::SpendQuery`].
+pub fn request_id(method: &[u8], query: &[u8]) -> Result<String, Reject> {
+    if method != METHOD.as_bytes() {
+        return Err(Reject::Method(METHOD));
+    }
+    parameter(query).ok_or(Reject::SpendQuery)
+}
+
+/// The reply to a lookup: a list of the row (the inside of an object, with a comma at its end), or an
+/// empty list.
+pub fn reply(row: Option<&str>) -> Reply {
     let mut body = String::from("[");
     if let Some(row) = row {
         body.push('{');
@@ -49,7 +46,7 @@ pub fn answer(row: Option<&str>) -> Reply {
 }
 
 /// The only `request_id` of a query string, if it is text of a sensible length.
-fn request_id(query: &[u8]) -> Option<String> {
+fn parameter(query: &[u8]) -> Option<String> {
     let mut ids = query.split(|byte| *byte == b'&').filter_map(|pair| {
         let mut parts = pair.splitn(2, |byte| *byte == b'=');
         (parts.next() == Some(PARAMETER)).then(|| parts.next().unwrap_or_default())
@@ -67,6 +64,9 @@ fn request_id(query: &[u8]) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::admission::target::Target;
+    use crate::headers::Headers;
+    use crate::routing::active_config::ActiveConfig;
 
     const SETTINGS: &str = r#"{"master_key": "K", "attempts": 1, "body_limit_bytes": 1, "models": []}"#;
 
@@ -79,7 +79,11 @@ mod tests {
             ("authorization", &authorization),
         ]
         .map(|(name, value)| (name.as_bytes(), value.as_bytes()));
-        asked(&config, Headers(&headers))
+        match Target::of(&config, Headers(&headers)) {
+            Ok(Target::Lookup(id)) => Some(Ok(id)),
+            Ok(_) | Err(Reject::Path(_)) => None,
+            Err(reject) => Some(Err(reject)),
+        }
     }
 
     #[test]
@@ -122,8 +126,8 @@ mod tests {
     }
 
     #[test]
-    fn the_answer_is_a_list_of_at_most_one_row() {
-        assert_eq!(answer(None).body, b"[]");
-        assert_eq!(answer(Some("\"a\":1,\"b\":2,")).body, b"[{\"a\":1,\"b\":2}]");
+    fn the_reply_is_a_list_of_at_most_one_row() {
+        assert_eq!(reply(None).body, b"[]");
+        assert_eq!(reply(Some("\"a\":1,\"b\":2,")).body, b"[{\"a\":1,\"b\":2}]");
     }
 }

@@ -8,4 +8,5 @@ mod fields;
 pub mod history;
 pub mod lookup;
 pub mod metrics;
+pub mod recorder;
 pub mod row;

@@ -6,6 +6,7 @@ pub mod balance;
 pub mod deployment;
 pub mod model;
 pub mod plan;
+pub mod plan_table;
 pub mod settings_error;
 pub mod verdict;
 pub mod wildcard;

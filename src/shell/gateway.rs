@@ -1,406 +1,187 @@
-//! A stream in the gateway role: the client's request up to its departure, and the answer as it passes.
+//! A stream in the gateway role: hands Envoy's callbacks to the core and applies the steps it returns.
 
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use super::body::READ_MAX_BYTES;
-use super::books::Books;
-use super::host::HostError;
-use super::refusal::{Refusal, Upload};
-use super::{Action, body, host, plans};
-use crate::admission::reject::{Reject, Reply};
-use crate::contract::names::{HEADER_CLUSTER, HEADER_ROUTE, PROPERTY_PLAN};
-use crate::headers::{HeaderPair, Headers, pairs};
-use crate::random::Random;
-use crate::records::lookup;
-use crate::routing::active_config::ActiveConfig;
-use crate::stream::Account;
-use crate::stream::drain::{Drain, Uploader};
-use crate::stream::headers::PREFIX as HEADER_PREFIX;
-use crate::stream::request::Exchange;
+use proxy_wasm::traits::{Context, HttpContext};
+use proxy_wasm::types::{Action, BufferType, MapType};
+
+use super::body::Body;
+use super::envoy::Envoy;
+use super::host::{self, HostError};
+use super::{PLANS, ticker};
+use crate::admission::reject::Reply;
+use crate::contract::names::{HEADER_REJECTED, PROPERTY_PLAN, PROPERTY_ROW};
+use crate::headers::pairs;
+use crate::routing::plan_table::PlanEntry;
+use crate::stream::service::Service;
+use crate::stream::watch::Draining;
+use crate::stream::{Edit, Step, Stream, Then};
 use crate::time::UnixTime;
 
-/// Longest answer whose headers wait for its end. A longer one goes as it comes, without its cost in the headers.
-const HELD_MAX_BYTES: usize = 1024 * 1024;
-
-/// Property of the status that Envoy has answered with: i64, little endian; 0 or absent if it has not.
+/// Property of the status that Envoy has responded with: i64, little endian; 0 or absent if none.
 const PROPERTY_STATUS: &str = "response\0code";
 
-/// Where a stream is.
-enum Stage {
-    /// Its headers have not come.
-    Fresh,
-    /// Its body is arriving.
-    Receiving(Box<Receiving>),
-    /// It is upstream. Dropping the entry ends the plan.
-    Departed { _plan: plans::Entry },
-    /// It is answered here.
-    Refused(Refusal),
+/// The crate's dispatcher owns the context and calls it for its own stream only, so the stream is shared
+/// with the timer.
+pub(super) struct GatewayContext {
+    context_id: u32,
+    stream: Rc<RefCell<GatewayStream>>,
 }
 
-impl Stage {
-    /// Where a stream is that has nothing to do any more.
-    const OVER: Self = Self::Refused(Refusal::Sent);
-}
-
-struct Receiving {
-    exchange: Exchange,
-    /// When its headers came.
-    started: UnixTime,
-    /// The headers as they came, in the ABI's serialised form: asking Envoy again would cost more than keeping them.
-    headers: Vec<u8>,
-    /// How much of the body has been read.
-    read_bytes: usize,
-}
-
-struct Held {
-    /// Its headers, in the ABI's serialised form.
-    headers: Vec<u8>,
-    /// How much of its body has been read.
-    read_bytes: usize,
-}
-
-/// What the streams of a plugin share.
-pub(super) struct Service {
-    gateway: Rc<ActiveConfig>,
-    random: RefCell<Random>,
-    books: Books,
-}
-
-impl Service {
-    pub(super) fn new(gateway: ActiveConfig, random: Random) -> Self {
-        Self {
-            books: Books::open(&gateway),
-            gateway: Rc::new(gateway),
-            random: RefCell::new(random),
-        }
-    }
-}
-
-/// A request that is answered here as soon as its headers are known.
-struct Refused {
-    reply: Reply,
-    uploader: Uploader,
-    /// Its `content-length`.
-    declared: Option<u64>,
-}
-
+/// A stream, and what applying its steps needs.
 pub(super) struct GatewayStream {
-    service: Rc<Service>,
-    /// The number of its plugin.
+    core: Stream,
+    /// `None` without a valid configuration: the core refuses the stream.
+    service: Option<Rc<Service>>,
+    /// The context of its plugin.
     root_id: u32,
-    stage: Stage,
-    /// From the moment its headers have come.
-    account: Option<Account>,
-    /// An answer that is held back, because its headers wait for its cost.
-    held: Option<Held>,
+    plan: Option<PlanEntry>,
 }
 
-impl GatewayStream {
-    pub(super) fn new(service: Rc<Service>, root_id: u32) -> Self {
-        Self {
+impl GatewayContext {
+    pub(super) fn new(context_id: u32, root_id: u32, service: Option<Rc<Service>>) -> Self {
+        let stream = GatewayStream {
+            core: Stream::open(service.as_deref()),
             service,
             root_id,
-            stage: Stage::Fresh,
-            account: None,
-            held: None,
-        }
-    }
-
-    pub(super) fn request_headers(&mut self, ends: bool) -> Action {
-        let Stage::Fresh = std::mem::replace(&mut self.stage, Stage::OVER) else {
-            return Action::Pause;
+            plan: None,
         };
-        self.timed(|stream, now| match stream.begin(now) {
-            Err(refused) => {
-                let limit = stream.service.gateway.body_limit_bytes;
-                let drain = Drain::begin(refused.uploader, limit, refused.declared, now, now);
-                stream.refuse(refused.reply, (!ends).then(|| stream.upload(drain, 0)), now)
-            }
-            Ok(receiving) => {
-                stream.stage = Stage::Receiving(Box::new(receiving));
-                if ends {
-                    stream.step(None, true, now)
-                } else {
-                    Action::Pause
-                }
-            }
-        })
-    }
-
-    pub(super) fn request_body(&mut self, size: usize, ends: bool) -> Action {
-        self.timed(|stream, now| stream.step(Some(size), ends, now))
-    }
-
-    /// Trailers end a body like its last byte does. They go no further: Bedrock has no use for them.
-    pub(super) fn request_trailers(&mut self) -> Action {
-        self.timed(|stream, now| match host::clear_request_trailers() {
-            Err(error) if !stream.is_waiting() => stream.refuse(host_failed(error), None, now),
-            _ => stream.step(None, true, now),
-        })
-    }
-
-    pub(super) fn response_headers(&mut self, ends: bool) -> Action {
-        let Some(account) = &mut self.account else {
-            return Action::Continue;
-        };
-        let headers = host::response_headers().unwrap_or_default();
-        account.answered(Headers(&pairs::parse(&headers).unwrap_or_default()));
-        if ends {
-            account.ended();
-        } else if account.may_wait() {
-            self.held = Some(Held {
-                headers,
-                read_bytes: 0,
-            });
-            return Action::Pause;
-        }
-        self.tell(&headers);
-        Action::Continue
-    }
-
-    /// `size` bytes are here: what was held before and what has come, or what is passing.
-    pub(super) fn response_body(&mut self, size: usize, ends: bool) -> Action {
-        let start = self.held.as_ref().map_or(0, |held| held.read_bytes);
-        let is_read = self.read(start, size);
-        match &mut self.account {
-            Some(account) if ends && is_read => account.ended(),
-            _ => {}
-        }
-        match &mut self.held {
-            None => return Action::Continue,
-            Some(held) if !ends && size <= HELD_MAX_BYTES => {
-                held.read_bytes = size;
-                return Action::Pause;
-            }
-            Some(_) => {}
-        }
-        self.release()
-    }
-
-    pub(super) fn response_trailers(&mut self) -> Action {
-        if let Some(account) = &mut self.account {
-            account.ended();
-        }
-        self.release()
-    }
-
-    /// Looks at bytes `start..size` of the answer. False if they could not be read: the answer then counts as cut.
-    fn read(&mut self, mut start: usize, size: usize) -> bool {
-        let Some(account) = &mut self.account else {
-            return false;
-        };
-        while account.is_reading() && start < size {
-            match host::response_body(start, size.saturating_sub(start).min(READ_MAX_BYTES)) {
-                Ok(chunk) if !chunk.is_empty() => {
-                    account.read(&chunk, now);
-                    start = start.saturating_add(chunk.len());
-                }
-                _ => return false,
-            }
-        }
-        true
-    }
-
-    fn release(&mut self) -> Action {
-        if let Some(held) = self.held.take() {
-            self.tell(&held.headers);
-        }
-        Action::Continue
-    }
-
-    /// Puts what the client is told beside the answer's `headers`. Without it, if that fails, the answer is as good.
-    fn tell(&self, headers: &[u8]) {
-        let Some(account) = &self.account else {
-            return;
-        };
-        let told = account.headers(now().unwrap_or_default());
-        // All of them are written back, so they have to be an answer's: one without its status would not leave Envoy.
-        let is_whole = |headers: &Vec<HeaderPair<'_>>| headers.iter().any(|(name, _)| *name == b":status");
-        let Some(headers) = pairs::parse(headers).filter(is_whole) else {
-            return;
-        };
-        let kept = headers
-            .into_iter()
-            .filter(|(name, _)| !name.starts_with(HEADER_PREFIX.as_bytes()));
-        let told = told
-            .iter()
-            .map(|(name, value)| (name.as_bytes(), value.as_bytes()));
-        if let Err(error) = host::set_response_headers(&pairs::serialise(kept.chain(told))) {
-            log::error!("an answer's headers were not completed: {error:?}");
+        Self {
+            context_id,
+            stream: Rc::new(RefCell::new(stream)),
         }
     }
 
-    /// Whether its request was refused and is still arriving.
-    pub(super) const fn is_waiting(&self) -> bool {
-        matches!(&self.stage, Stage::Refused(refusal) if refusal.is_waiting())
-    }
-
-    /// Time passes without anything arriving.
-    pub(super) fn tick(&mut self, now: UnixTime) {
-        if let Stage::Refused(refusal) = &mut self.stage {
-            refusal.tick(now);
-        }
-    }
-
-    /// Closes the request's account.
-    pub(super) fn log(&mut self) {
-        let is_waiting = self.is_waiting();
-        let Some(account) = &mut self.account else { return };
-        if self.held.is_some() || is_waiting {
-            account.replaced(client_status());
-        }
-        self.service
-            .books
-            .enter(&account.close(now().unwrap_or_default()));
-    }
-
-    /// A step of the request's way in, the time of which is the gateway's own.
-    fn timed(&mut self, step: impl FnOnce(&mut Self, UnixTime) -> Action) -> Action {
-        let begun = now().unwrap_or_default();
-        let action = step(self, begun);
-        if let (Some(account), Some(now)) = (&mut self.account, now()) {
-            account.spend(now.nanoseconds_since(begun));
+    /// Makes a request callback, whose time counts as the gateway's own.
+    fn request(&self, callback: impl FnOnce(&mut Stream, UnixTime) -> Step) -> Action {
+        let begun = host::now();
+        let mut stream = self.stream.borrow_mut();
+        let step = callback(&mut stream.core, begun);
+        let action = stream.apply(step);
+        stream.core.spend(host::now().nanoseconds_since(begun));
+        if stream.is_draining() {
+            ticker::watch(self.context_id, &self.stream);
         }
         action
     }
 
-    fn begin(&mut self, now: UnixTime) -> Result<Receiving, Refused> {
-        let unread = |reply| Refused {
-            reply,
-            uploader: Uploader::Unknown,
-            declared: None,
-        };
-        let headers = host::request_headers().map_err(|error| unread(host_failed(error)))?;
-        let parsed = pairs::parse(&headers).ok_or_else(|| unread(Reject::Host.reply()))?;
-        let refused = |reply| Refused {
-            reply,
-            uploader: Uploader::of(&self.service.gateway, Headers(&parsed)),
-            declared: Headers(&parsed).content_length(),
-        };
-        let id = self.service.random.borrow_mut().uuid();
-        self.account = Some(Account::open(Headers(&parsed), id, now));
-        if let Some(asked) = lookup::asked(&self.service.gateway, Headers(&parsed)) {
-            let id = asked.map_err(|reject| refused(reject.reply()))?;
-            return Err(refused(lookup::answer(self.service.books.find(&id).as_deref())));
-        }
-        let exchange =
-            Exchange::begin(Rc::clone(&self.service.gateway), Headers(&parsed)).map_err(refused)?;
-        Ok(Receiving {
-            exchange,
-            started: now,
-            headers,
-            read_bytes: 0,
-        })
-    }
-
-    /// Answers the request here: now if it has ended, else after the upload.
-    fn refuse(&mut self, reply: Reply, upload: Option<Upload>, now: UnixTime) -> Action {
-        if let Some(account) = &mut self.account {
-            account.refused(&reply);
-        }
-        self.stage = Stage::Refused(Refusal::begin(reply, upload, now));
-        Action::Pause
-    }
-
-    const fn upload(&self, drain: Drain, buffered: usize) -> Upload {
-        Upload {
-            drain,
-            buffered,
-            root_id: self.root_id,
-        }
-    }
-
-    fn depart(&mut self, receiving: Receiving) -> Result<Action, Reply> {
-        let headers = pairs::parse(&receiving.headers).ok_or_else(|| Reject::Host.reply())?;
-        let departure = receiving.exchange.depart(&mut self.service.random.borrow_mut())?;
-        if let Some(edit) = &departure.edit {
-            body::edit(edit, receiving.read_bytes).map_err(host_failed)?;
-        }
-        let plan = Rc::new(departure.plan);
-        let entry = plans::Entry::new(Rc::clone(&plan));
-        host::set_property(PROPERTY_PLAN, entry.key().as_bytes()).map_err(host_failed)?;
-        let internal = [
-            (HEADER_CLUSTER.as_bytes(), departure.cluster.as_bytes()),
-            (HEADER_ROUTE.as_bytes(), departure.route.as_bytes()),
-        ];
-        let kept = headers.into_iter().filter(|(name, _)| is_routed_by(name));
-        host::set_request_headers(&pairs::serialise(kept.chain(internal))).map_err(host_failed)?;
-        self.stage = Stage::Departed { _plan: entry };
-        if let Some(account) = &mut self.account {
-            account.departed(plan);
-        }
-        Ok(Action::Continue)
-    }
-
-    /// The next step of a stream whose body has grown to `size` bytes, or whose body ended where it was (`None`).
-    fn step(&mut self, size: Option<usize>, ends: bool, now: UnixTime) -> Action {
-        let mut receiving = match std::mem::replace(&mut self.stage, Stage::OVER) {
-            Stage::Receiving(receiving) => receiving,
-            Stage::Departed { _plan } => {
-                self.stage = Stage::Departed { _plan };
-                return Action::Continue;
-            }
-            Stage::Refused(mut refusal) => {
-                let action = match size {
-                    Some(size) => refusal.body(size, ends, now),
-                    None => refusal.end(),
-                };
-                self.stage = Stage::Refused(refusal);
-                return action;
-            }
-            Stage::Fresh => return Action::Pause,
-        };
-        let (started, buffered) = (receiving.started, size.unwrap_or(receiving.read_bytes));
-        let next = receiving.read_to(size).and_then(|()| {
-            if ends {
-                return self.depart(*receiving);
-            }
-            self.stage = Stage::Receiving(receiving);
-            Ok(Action::Pause)
-        });
-        next.unwrap_or_else(|reply| {
-            let limit = self.service.gateway.body_limit_bytes;
-            let drain = Drain::begin(Uploader::Known, limit, None, started, now);
-            self.refuse(reply, (!ends).then(|| self.upload(drain, buffered)), now)
-        })
+    fn response(&self, callback: impl FnOnce(&mut Stream) -> Step) -> Action {
+        let mut stream = self.stream.borrow_mut();
+        let step = callback(&mut stream.core);
+        stream.apply(step)
     }
 }
 
-impl Receiving {
-    /// Takes what has come of the body since the last time; `size` is all of it.
-    fn read_to(&mut self, size: Option<usize>) -> Result<(), Reply> {
-        let size = size.unwrap_or(self.read_bytes);
-        while self.read_bytes < size {
-            let wanted = size.saturating_sub(self.read_bytes).min(READ_MAX_BYTES);
-            let chunk = host::request_body(self.read_bytes, wanted).map_err(host_failed)?;
-            if chunk.is_empty() {
-                return Err(Reject::Host.reply());
-            }
-            self.exchange.receive(&chunk)?;
-            self.read_bytes = self.read_bytes.saturating_add(chunk.len());
+impl Context for GatewayContext {}
+
+impl HttpContext for GatewayContext {
+    fn on_http_request_headers(&mut self, _: usize, ends: bool) -> Action {
+        let headers = || host::headers(MapType::HttpRequestHeaders).ok();
+        self.request(|stream, now| stream.request_headers(headers(), ends, now))
+    }
+
+    fn on_http_request_body(&mut self, size: usize, ends: bool) -> Action {
+        let body = Body::new(BufferType::HttpRequestBody, size);
+        self.request(|stream, now| stream.request_body(&body, ends, now))
+    }
+
+    fn on_http_request_trailers(&mut self, _: usize) -> Action {
+        self.request(Stream::request_trailers)
+    }
+
+    fn on_http_response_headers(&mut self, _: usize, ends: bool) -> Action {
+        let headers = host::headers(MapType::HttpResponseHeaders).unwrap_or_default();
+        self.response(|stream| stream.response_headers(headers, ends, host::now))
+    }
+
+    fn on_http_response_body(&mut self, size: usize, ends: bool) -> Action {
+        let body = Body::new(BufferType::HttpResponseBody, size);
+        self.response(|stream| stream.response_body(&body, ends, host::now))
+    }
+
+    fn on_http_response_trailers(&mut self, _: usize) -> Action {
+        self.response(|stream| stream.response_trailers(host::now))
+    }
+
+    /// Envoy's access logger, which runs right after this, takes the row.
+    fn on_log(&mut self) {
+        let stream = self.stream.borrow();
+        let Some(service) = &stream.service else { return };
+        let row = stream.core.close(host::now(), client_status);
+        let row = row.map(|row| service.record(&row, &Envoy));
+        if let Some(Err(error)) = row.map(|row| host::set_property(PROPERTY_ROW, &row)) {
+            log::error!("a row of the spend log was lost: {error:?}");
         }
-        Ok(())
     }
 }
 
-/// Headers that Envoy's router cannot match a route without. The signer drops the last.
-fn is_routed_by(name: &[u8]) -> bool {
-    name.starts_with(b":") || name == b"x-forwarded-proto"
+impl Draining for GatewayStream {
+    fn is_draining(&self) -> bool {
+        self.core.is_draining()
+    }
+
+    fn tick(&mut self, now: UnixTime) {
+        let step = self.core.tick(now);
+        self.apply(step);
+    }
 }
 
-/// Status of the answer that the client got, if it got one.
+impl GatewayStream {
+    fn apply(&mut self, step: Step) -> Action {
+        let edited = step.edits.into_iter().try_for_each(|edit| self.edit(edit));
+        if let Err(error) = edited {
+            log::error!("a host call failed on a stream: {error:?}");
+            let step = self.core.failed(step.then, host::now());
+            return self.apply(step);
+        }
+        match step.then {
+            Then::Continue => Action::Continue,
+            Then::Wait => Action::Pause,
+            Then::Reply(reply) => send(&reply),
+            Then::Lookup(id) => {
+                let find = |service: &Rc<Service>| service.find(&id, &Envoy);
+                let row = self.service.as_ref().and_then(find);
+                let step = self.core.found(row.as_deref(), host::now());
+                self.apply(step)
+            }
+        }
+    }
+
+    fn edit(&mut self, edit: Edit) -> Result<(), HostError> {
+        match edit {
+            Edit::Plan(plan) => {
+                let entry = self.plan.insert(PLANS.with(|plans| plans.insert(plan)));
+                host::set_property(PROPERTY_PLAN, entry.key().as_bytes())
+            }
+            Edit::RequestHeaders(headers) => host::set_headers(MapType::HttpRequestHeaders, &headers),
+            Edit::ResponseHeaders(headers) => host::set_headers(MapType::HttpResponseHeaders, &headers),
+            Edit::ClearRequestTrailers => {
+                host::set_headers(MapType::HttpRequestTrailers, &pairs::serialise([].into_iter()))
+            }
+            Edit::RequestBody { edit, size } => {
+                edit.apply_to(size, &mut Body::new(BufferType::HttpRequestBody, size))
+            }
+            Edit::DiscardRequestBody(size) => host::set_request_body(0, size, &[]),
+            Edit::StartTimer => ticker::start(self.root_id),
+        }
+    }
+}
+
+/// Sends a local reply, marked so that Envoy's `local_reply_config` leaves its body alone. If Envoy does
+/// not take it the stream stays paused: it never continues.
+pub(super) fn send(reply: &Reply) -> Action {
+    let _unmarked = host::set_header(MapType::HttpRequestHeaders, HEADER_REJECTED, "1");
+    let headers = pairs::serialise(reply.header_pairs());
+    if let Err(error) = host::reply(reply.status, &headers, &reply.body) {
+        log::error!("a local reply of status {} was lost: {error:?}", reply.status);
+    }
+    Action::Pause
+}
+
+/// Status that the client got, if it got a response.
 fn client_status() -> Option<u16> {
     let bytes = host::property(PROPERTY_STATUS).ok()??;
     let status = u64::from_le_bytes(bytes.try_into().ok()?);
     u16::try_from(status).ok().filter(|status| *status != 0)
-}
-
-fn now() -> Option<UnixTime> {
-    host::now_nanoseconds().ok().map(UnixTime::from_nanoseconds)
-}
-
-fn host_failed(error: HostError) -> Reply {
-    log::error!("a host call failed on a request: {error:?}");
-    Reject::Host.reply()
 }

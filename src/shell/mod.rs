@@ -1,22 +1,21 @@
-//! The filter inside Envoy: it gathers what the core needs, calls the core and applies the result.
-//! It decides nothing. Both roles run in one VM per worker thread, so the signer finds the plan
-//! that the gateway made.
+//! The filter inside Envoy: gathers what the core needs, calls the core and applies its steps. It
+//! decides nothing. Both roles run in one VM per worker thread, so the signer finds the gateway's plan.
 //!
-//! The `proxy-wasm` crate dispatches Envoy's callbacks to [`contexts`]. All host calls go through
-//! [`host`].
+//! The `proxy-wasm` crate dispatches Envoy's callbacks to [`plugin`], [`gateway`] and [`signer`]. All
+//! host calls go through [`host`].
+
+use crate::routing::plan_table::PlanTable;
 
 mod body;
-mod books;
-mod contexts;
+mod envoy;
 mod gateway;
 mod host;
 mod logger;
-mod plans;
-mod refusal;
-mod reply;
-mod role;
+mod plugin;
 mod signer;
 mod ticker;
-mod unconfigured;
 
-use proxy_wasm::types::Action;
+thread_local! {
+    /// The plans of the VM's requests: written by the gateway role, read by the signer role.
+    static PLANS: PlanTable = PlanTable::default();
+}

@@ -1,52 +1,47 @@
-//! What the client is told about its request, under LiteLLM's header names.
+//! The gateway's own response headers, under LiteLLM's names.
 
 use crate::encoding::decimal::{push_decimal, push_thousandths};
 use crate::pricing::{Cost, PicoUsd};
-use crate::stream::{Account, Course};
+use crate::stream::account::Account;
+use crate::stream::dispatched::Dispatched;
 use crate::time::UnixTime;
 
-/// Every header of ours has this prefix, and an answer brings none with it.
+/// Prefix of all of them. No upstream header with it passes.
 pub const PREFIX: &str = "x-litellm-";
 
-impl Account {
-    /// The headers that the answer gets at `now`. What it cost is among them once the answer is complete and priced.
-    pub fn headers(&self, now: UnixTime) -> Vec<(&'static str, String)> {
-        let mut headers = vec![
-            ("x-litellm-call-id", self.client.call_id.clone()),
-            (
-                "x-litellm-response-duration-ms",
-                decimal(now.milliseconds_since(self.started)),
-            ),
-        ];
-        let Course::Departed { plan, .. } = &self.course else {
-            return headers;
-        };
-        headers.push(("x-litellm-model-group", plan.model.name.clone()));
-        headers.push((
-            "x-litellm-attempted-retries",
-            decimal(plan.attempted().saturating_sub(1)),
-        ));
-        if let Some(deployment) = plan.attempt() {
-            headers.push(("x-litellm-model-id", deployment.id.clone()));
-            headers.push(("x-litellm-model-region", deployment.region.clone()));
-            headers.push(("x-litellm-model-api-base", deployment.endpoint.clone()));
-        }
-        let mut overhead = String::new();
-        push_thousandths(&mut overhead, self.overhead());
-        headers.push(("x-litellm-overhead-duration-ms", overhead));
-        if let Some(cost) = self.settled.as_ref().and_then(|settled| settled.cost.as_ref()) {
-            headers.extend(parts(cost));
-        }
-        // A name comes from the configuration and could hold what no header can.
-        headers.retain(|(_, value)| value.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic()));
-        headers
+/// The headers that a response gets at `now`. Its cost is among them once it has ended and is priced.
+pub(super) fn own(
+    account: &Account,
+    dispatched: Option<&Dispatched>,
+    overhead_us: u64,
+    now: UnixTime,
+) -> Vec<(&'static str, String)> {
+    let mut headers = vec![
+        ("x-litellm-call-id", account.client.call_id.clone()),
+        (
+            "x-litellm-response-duration-ms",
+            decimal(now.milliseconds_since(account.started)),
+        ),
+    ];
+    let Some(dispatched) = dispatched else {
+        return headers;
+    };
+    let plan = &dispatched.plan;
+    headers.push(("x-litellm-model-group", plan.model.name.clone()));
+    let retries = plan.attempted().saturating_sub(1);
+    headers.push(("x-litellm-attempted-retries", decimal(retries)));
+    if let Some(deployment) = plan.attempt() {
+        headers.push(("x-litellm-model-id", deployment.id.clone()));
+        headers.push(("x-litellm-model-region", deployment.region.clone()));
+        headers.push(("x-litellm-model-api-base", deployment.endpoint.clone()));
     }
-
-    /// Whether the answer's headers may wait for its body, so that they can tell its cost: an answer that is one document.
-    pub fn may_wait(&self) -> bool {
-        matches!(&self.course, Course::Departed { plan, .. } if !plan.operation.is_stream())
-            && self.is_reading()
-    }
+    let mut overhead = String::new();
+    push_thousandths(&mut overhead, overhead_us);
+    headers.push(("x-litellm-overhead-duration-ms", overhead));
+    headers.extend(dispatched.cost().into_iter().flat_map(parts));
+    // A name comes from the configuration and could hold what no header can.
+    headers.retain(|(_, value)| value.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic()));
+    headers
 }
 
 fn parts(cost: &Cost) -> [(&'static str, String); 5] {

@@ -1,85 +1,64 @@
-//! One request in the gateway role: judged by its headers, hashed as its body arrives, then planned.
+//! A request for a model: admitted by its headers, hashed as its body arrives, then planned.
 
 use std::rc::Rc;
 
-use crate::admission::reject::{Reject, Reply};
-use crate::admission::{path, probe};
-use crate::contract::names::{ROUTE_STREAM, ROUTE_UNARY};
+use crate::admission::path::ModelPath;
+use crate::admission::reject::Reject;
+use crate::contract::names::{HEADER_CLUSTER, HEADER_ROUTE, ROUTE_STREAM, ROUTE_UNARY};
 use crate::contract::operation::Operation;
-use crate::guardrail::{Edit, Editor, Forwarded};
-use crate::headers::{Headers, is_forwarded};
+use crate::guardrail::{BodyEdit, Editor, Forwarded};
+use crate::headers::{HeaderPair, Headers, is_forwarded, pairs};
 use crate::random::Random;
 use crate::routing::active_config::ActiveConfig;
 use crate::routing::attempt_log::AttemptLog;
 use crate::routing::model::ModelMatch;
-use crate::routing::plan::{METHOD, Plan};
+use crate::routing::plan::Plan;
 use crate::sigv4::PayloadHasher;
 
-/// A request whose headers were accepted and whose body is arriving.
+/// An admitted request whose body is arriving.
 #[derive(Debug)]
-pub struct Exchange {
+pub struct Request {
     config: Rc<ActiveConfig>,
-    named: ModelMatch,
+    matched: ModelMatch,
     operation: Operation,
     headers: Forwarded,
     payload: Payload,
     received_bytes: u64,
 }
 
-/// What is to be signed of the body.
+/// How the body is hashed.
 #[derive(Debug)]
 enum Payload {
-    /// The body as it comes.
+    /// As the client sends it.
     AsSent(PayloadHasher),
-    /// The body with a guardrail.
+    /// With a guardrail added.
     Guarded(Box<Editor>),
 }
 
-/// A request that may go upstream.
+/// A complete request, ready for Envoy's router.
 #[derive(Debug)]
-pub struct Departure {
-    /// What the signer needs for each attempt.
+pub struct Dispatch {
+    /// What the signer role needs for each attempt.
     pub plan: Plan,
     /// The failover cluster that makes the attempts.
     pub cluster: String,
-    /// The route: how long the answer may take.
+    /// The route, which sets the time limits.
     pub route: &'static str,
-    /// What has to be done to the body before it leaves.
-    pub edit: Option<Edit>,
+    /// The edit of the body, if it has to change.
+    pub edit: Option<BodyEdit>,
 }
 
-impl Exchange {
-    /// Judges a request by its headers: the key before everything else, so that nobody without one learns what exists.
+impl Request {
+    /// Checks what the headers tell of a request for `target`, whose key is already admitted.
     ///
     /// # Errors
-    /// The [`Reply`] that ends the request.
-    pub fn begin(config: Rc<ActiveConfig>, headers: Headers<'_>) -> Result<Self, Reply> {
-        let path = headers.all(":path").next().unwrap_or_default();
-        let method = headers.all(":method").next().unwrap_or_default();
-        if let Some(reply) = probe::answer(method, path) {
-            return Err(reply);
-        }
-        Self::judge(config, headers, method, path).map_err(|reject| reject.reply())
-    }
-
-    fn judge(
-        config: Rc<ActiveConfig>,
-        headers: Headers<'_>,
-        method: &[u8],
-        path: &[u8],
-    ) -> Result<Self, Reject> {
-        if path::is_guarded(path) {
-            config.admit(headers)?;
-        }
-        let target = path::parse(path)?;
-        if method != METHOD.as_bytes() {
-            return Err(Reject::Method(METHOD));
-        }
-        let Some(named) = config.models.find(&target.alias) else {
+    /// The [`Reject`] that ends the request.
+    pub fn begin(config: Rc<ActiveConfig>, target: ModelPath, headers: Headers<'_>) -> Result<Self, Reject> {
+        let Some(matched) = config.models.find(&target.alias) else {
             return Err(Reject::UnknownModel(target.alias));
         };
-        let mut deployments = named.model.deployments.iter();
-        if let Some(deployment) = deployments.find(|one| !one.can(target.operation, &named.captures)) {
+        let mut deployments = matched.model.deployments.iter();
+        if let Some(deployment) = deployments.find(|one| !one.can(target.operation, &matched.captures)) {
             return Err(Reject::Uncountable(deployment.id.clone()));
         }
         if headers
@@ -92,11 +71,11 @@ impl Exchange {
         let mut headers = forwarded
             .map(|(name, value)| (name.to_vec(), value.to_vec()))
             .collect();
-        let guardrail = named.model.guardrail.as_ref();
+        let guardrail = matched.model.guardrail.as_ref();
         let editor = guardrail.and_then(|guardrail| guardrail.guard(target.operation, &mut headers));
         Ok(Self {
             config,
-            named,
+            matched,
             operation: target.operation,
             headers,
             payload: match editor {
@@ -110,41 +89,41 @@ impl Exchange {
     /// Takes the next bytes of the body.
     ///
     /// # Errors
-    /// The [`Reply`] that ends the request when the body is longer than allowed, or cannot get the guardrail that it
-    /// has to have.
-    pub fn receive(&mut self, chunk: &[u8]) -> Result<(), Reply> {
+    /// The [`Reject`] that ends the request if the body is longer than allowed, or cannot get the
+    /// guardrail of its model.
+    pub fn receive(&mut self, chunk: &[u8]) -> Result<(), Reject> {
         let bytes = u64::try_from(chunk.len()).unwrap_or(u64::MAX);
         self.received_bytes = self.received_bytes.saturating_add(bytes);
         if self.received_bytes > self.config.body_limit_bytes {
-            return Err(Reject::BodyTooLarge(self.config.body_limit_bytes).reply());
+            return Err(Reject::BodyTooLarge(self.config.body_limit_bytes));
         }
         match &mut self.payload {
             Payload::AsSent(hasher) => hasher.update(chunk),
-            Payload::Guarded(editor) => editor.push(chunk).map_err(|fault| Reject::Body(fault).reply())?,
+            Payload::Guarded(editor) => editor.push(chunk).map_err(Reject::Body)?,
         }
         Ok(())
     }
 
-    /// Ends the body and decides where the request goes.
+    /// Ends the body and draws the deployments of the attempts.
     ///
     /// # Errors
-    /// The [`Reply`] that ends the request when its body cannot get the guardrail that it has to have.
-    pub fn depart(self, random: &mut Random) -> Result<Departure, Reply> {
+    /// The [`Reject`] that ends the request if its body cannot get the guardrail of its model.
+    pub fn dispatch(self, random: &mut Random) -> Result<Dispatch, Reject> {
         let (payload, bytes, edit) = match self.payload {
             Payload::AsSent(hasher) => (hasher.finish(), self.received_bytes, None),
             Payload::Guarded(editor) => {
-                let edited = editor.finish().map_err(|fault| Reject::Body(fault).reply())?;
+                let edited = editor.finish().map_err(Reject::Body)?;
                 (edited.payload, edited.bytes, Some(edited.edit))
             }
         };
-        let model = &self.named.model;
+        let model = &self.matched.model;
         let drawn = model.balance.draw(random);
         let attempts = drawn
             .iter()
             .filter_map(|&index| model.deployments.get(index))
             .cloned()
             .collect();
-        Ok(Departure {
+        Ok(Dispatch {
             cluster: model.balance.cluster(&drawn),
             route: if self.operation.is_stream() {
                 ROUTE_STREAM
@@ -154,8 +133,8 @@ impl Exchange {
             plan: Plan {
                 config: self.config,
                 attempts,
-                model: Rc::clone(&self.named.model),
-                captures: self.named.captures,
+                model: Rc::clone(&self.matched.model),
+                captures: self.matched.captures,
                 log: AttemptLog::default(),
                 operation: self.operation,
                 headers: self.headers,
@@ -165,6 +144,24 @@ impl Exchange {
             edit,
         })
     }
+}
+
+impl Dispatch {
+    /// The headers that Envoy's router needs, made from the request's own. The signer role replaces
+    /// them in each attempt.
+    pub(super) fn headers(&self, received: &[HeaderPair<'_>]) -> Vec<u8> {
+        let routing = [
+            (HEADER_CLUSTER.as_bytes(), self.cluster.as_bytes()),
+            (HEADER_ROUTE.as_bytes(), self.route.as_bytes()),
+        ];
+        let kept = received.iter().copied().filter(|(name, _)| is_routed_by(name));
+        pairs::serialise(kept.chain(routing))
+    }
+}
+
+/// Whether Envoy's router cannot match a route without this header.
+fn is_routed_by(name: &[u8]) -> bool {
+    name.starts_with(b":") || name == b"x-forwarded-proto"
 }
 
 #[cfg(test)]

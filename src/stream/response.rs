@@ -1,22 +1,21 @@
-//! The answer to a request, as it passes.
+//! The response to a request, observed as it passes.
 
 use crate::admission::reject::HEADER_ERROR_TYPE;
 use crate::contract::operation::Operation;
 use crate::headers::Headers;
 use crate::routing::verdict::error_name;
-use crate::stream::ending;
 use crate::usage::{BodyObserver, Ending, HeaderUsage, Observation, StreamKind, StreamObserver};
 
-/// Longest request id or error type that is kept; Bedrock's have some forty characters.
+/// Longest request id or error type that is kept, in bytes. Bedrock's have about forty.
 const WORD_MAX_BYTES: usize = 128;
 
-/// What is kept of an answer.
+/// What the row needs of a response.
 #[derive(Debug)]
-pub(crate) struct Answer {
-    pub(crate) status: u16,
-    pub(crate) request_id: Option<String>,
-    pub(crate) error_type: Option<String>,
-    pub(crate) is_whole: bool,
+pub(super) struct Response {
+    pub(super) status: u16,
+    pub(super) request_id: Option<String>,
+    error_type: Option<String>,
+    is_whole: bool,
     usage: HeaderUsage,
     observer: Option<Observer>,
 }
@@ -27,8 +26,8 @@ enum Observer {
     Stream(Box<StreamObserver>),
 }
 
-impl Answer {
-    pub(crate) fn begin(operation: Operation, headers: Headers<'_>) -> Self {
+impl Response {
+    pub(super) fn begin(operation: Operation, headers: Headers<'_>) -> Self {
         let mut usage = HeaderUsage::default();
         for (name, value) in headers.0 {
             usage.header(name, value);
@@ -50,12 +49,12 @@ impl Answer {
         }
     }
 
-    pub(crate) const fn is_reading(&self) -> bool {
+    pub(super) const fn is_reading(&self) -> bool {
         self.observer.is_some()
     }
 
-    /// Whether the first content was in `chunk`.
-    pub(crate) fn push(&mut self, chunk: &[u8]) -> bool {
+    /// Observes the next bytes. Returns whether the first content was among them.
+    pub(super) fn push(&mut self, chunk: &[u8]) -> bool {
         match &mut self.observer {
             None => false,
             Some(Observer::Stream(observer)) => observer.push(chunk),
@@ -66,16 +65,25 @@ impl Answer {
         }
     }
 
-    pub(crate) const fn ended(&mut self) {
+    pub(super) const fn end(&mut self) {
         self.is_whole = true;
     }
 
-    pub(crate) fn observe(&self, request_bytes: u64) -> Option<Observation> {
-        Some(
-            self.observer
-                .as_ref()?
-                .finish(ending(self.is_whole), &self.usage, request_bytes),
-        )
+    pub(super) fn observe(&self, request_bytes: u64) -> Option<Observation> {
+        let ending = if self.is_whole { Ending::Whole } else { Ending::Cut };
+        let observer = self.observer.as_ref()?;
+        Some(observer.finish(ending, &self.usage, request_bytes))
+    }
+
+    /// Why the request failed; `None` if it did not.
+    pub(super) fn error_class(&self, observation: Option<&Observation>) -> Option<&str> {
+        if let Some(exception) = observation.and_then(|seen| seen.exception) {
+            return Some(exception.as_str());
+        }
+        if self.status != 200 {
+            return Some(self.error_type.as_deref().unwrap_or("Unknown"));
+        }
+        (!self.is_whole).then_some("Cut")
     }
 }
 

@@ -10,7 +10,7 @@ mod series;
 
 use std::collections::HashMap;
 
-pub use registry::{MetricKind, Registry};
+pub use registry::{MetricIds, MetricKind, Registry};
 
 use class::{AttemptOutcome, StatusClass};
 use request::RequestMeters;
@@ -18,7 +18,7 @@ use series::SeriesName;
 
 use crate::contract::metrics as names;
 use crate::contract::operation::Operation;
-use crate::records::row::Row;
+use crate::records::row::{Outcome, Row, Served};
 use crate::routing::active_config::ActiveConfig;
 use crate::routing::deployment::Deployment;
 use crate::routing::model::Model;
@@ -75,35 +75,38 @@ impl Meters {
 
     /// Counts a request that is over.
     pub fn count(&mut self, row: &Row<'_>, registry: &impl Registry) {
-        if let Some(reason) = row.refusal() {
-            let name = SeriesName::new(names::REFUSALS).with("reason", reason);
-            count_one(&name, registry);
-        }
-        let Some(plan) = row.plan() else { return };
-        self.count_request(plan, row, registry);
-        self.count_attempts(plan, registry);
-        let overhead = self.overhead.entry(plan.operation).or_insert_with(|| {
-            let name = SeriesName::new(names::OVERHEAD).with("operation", plan.operation.segment());
+        let served = match &row.outcome {
+            Outcome::Served(served) => served,
+            Outcome::Internal { .. } => return,
+            Outcome::Incomplete => return count_refusal("incomplete", registry),
+            Outcome::Refused { reason, .. } => return count_refusal(reason, registry),
+        };
+        self.count_request(row, served, registry);
+        self.count_attempts(served.plan, registry);
+        let operation = served.plan.operation;
+        let overhead = self.overhead.entry(operation).or_insert_with(|| {
+            let name = SeriesName::new(names::OVERHEAD).with("operation", operation.segment());
             registry.define(MetricKind::Histogram, name.as_str())
         });
         if let Some(id) = *overhead {
-            registry.record(id, row.overhead_us());
+            registry.record(id, served.overhead_us);
         }
     }
 
-    fn count_request(&mut self, plan: &Plan, row: &Row<'_>, registry: &impl Registry) {
-        let status = StatusClass::of(row.status());
-        let place = Position(
+    fn count_request(&mut self, row: &Row<'_>, served: &Served<'_>, registry: &impl Registry) {
+        let plan = served.plan;
+        let status = StatusClass::of(served.status);
+        let position = Position(
             plan.model.index,
             plan.attempt().map(|deployment| deployment.index),
         );
         let request = self
             .requests
-            .entry(RequestKey(place, plan.operation, status))
+            .entry(RequestKey(position, plan.operation, status))
             .or_insert_with(|| RequestMeters::new(&plan.model, plan.attempt(), plan.operation, status));
-        request.count(row, registry);
-        let failed = row.error_class().map(class::error);
-        let unread = row.observation().and_then(class::unread);
+        request.count(row, served, registry);
+        let failed = served.error_class.map(class::error);
+        let unread = served.observation.as_ref().and_then(class::unread);
         let failed = failed.map(|word| request.name(names::FAILED).with("error_class", word));
         let unread = unread.map(|word| request.name(names::UNREAD).with("reason", word));
         for name in failed.into_iter().chain(unread) {
@@ -131,6 +134,10 @@ impl Meters {
             }
         }
     }
+}
+
+fn count_refusal(reason: &str, registry: &impl Registry) {
+    count_one(&SeriesName::new(names::REFUSALS).with("reason", reason), registry);
 }
 
 /// Counts one under a name that is seldom needed.

@@ -1,5 +1,8 @@
 //! The interface to Envoy's stats.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
+
 /// The kind of a metric.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MetricKind {
@@ -19,4 +22,21 @@ pub trait Registry {
     fn add(&self, id: u32, amount: u64);
     /// Sets a gauge or adds a value to a histogram.
     fn record(&self, id: u32, value: u64);
+}
+
+/// The ids of metrics by name. Envoy would give a metric that is defined again, as after a new
+/// configuration, another id.
+#[derive(Debug, Default)]
+pub struct MetricIds(RefCell<HashMap<String, Option<u32>>>);
+
+impl MetricIds {
+    /// The id of the metric `name`, which is defined if it has not been.
+    pub fn get(&self, name: &str, define: impl FnOnce() -> Option<u32>) -> Option<u32> {
+        if let Some(id) = self.0.borrow().get(name) {
+            return *id;
+        }
+        let id = define();
+        self.0.borrow_mut().insert(name.to_owned(), id);
+        id
+    }
 }

@@ -7,7 +7,7 @@ use crate::contract::operation::Operation;
 use crate::records::metrics::class::StatusClass;
 use crate::records::metrics::registry::{MetricKind, Registry};
 use crate::records::metrics::series::SeriesName;
-use crate::records::row::Row;
+use crate::records::row::{Row, Served};
 use crate::routing::active_config::KEY_ALIAS;
 use crate::routing::deployment::Deployment;
 use crate::routing::model::Model;
@@ -88,20 +88,20 @@ impl RequestMeters {
     }
 
     /// Counts a request.
-    pub(super) fn count(&self, row: &Row<'_>, registry: &impl Registry) {
+    pub(super) fn count(&self, row: &Row<'_>, served: &Served<'_>, registry: &impl Registry) {
         let report = |metric, value| self.report(metric, value, registry);
         report(RequestMetric::Requests, 1);
         report(RequestMetric::Duration, row.duration_ms());
-        if row.is_spend_unknown() {
+        if served.is_cost_unknown() {
             report(RequestMetric::CostUnknown, 1);
         }
-        if let Some(cost) = row.cost() {
+        if let Some(cost) = &served.cost {
             report(
                 RequestMetric::Cost,
                 u64::try_from(cost.total().pico()).unwrap_or(u64::MAX),
             );
         }
-        let usage = row.observation().and_then(|seen| seen.usage);
+        let usage = served.observation.as_ref().and_then(|seen| seen.usage);
         if let Some(usage) = usage {
             let input = usage.prompt().unwrap_or_default();
             report(RequestMetric::Input, input);
@@ -114,7 +114,7 @@ impl RequestMeters {
             report(RequestMetric::InputPerRequest, input);
             report(RequestMetric::OutputPerRequest, usage.output);
         }
-        if row.is_stream() {
+        if served.plan.operation.is_stream() {
             if let Some(first) = row.first_content_ms() {
                 report(RequestMetric::FirstToken, first);
             }

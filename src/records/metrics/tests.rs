@@ -5,10 +5,7 @@ use std::rc::Rc;
 use super::*;
 use crate::checks::{event_headers, frame};
 use crate::contract::metrics::LABELS;
-use crate::headers::{HeaderPair, Headers};
-use crate::random::Random;
-use crate::stream::Account;
-use crate::stream::request::Exchange;
+use crate::stream::tests::driver::Driver;
 use crate::time::UnixTime;
 
 const SECOND: u64 = 1_000_000_000;
@@ -66,35 +63,18 @@ fn config() -> Rc<ActiveConfig> {
     Rc::new(ActiveConfig::new(settings.as_bytes(), |_| Some("sk-secret".into())).unwrap())
 }
 
-fn headers<'a>(pairs: &[(&'a str, &'a str)]) -> Vec<HeaderPair<'a>> {
-    pairs
-        .iter()
-        .map(|(name, value)| (name.as_bytes(), value.as_bytes()))
-        .collect()
-}
-
-/// An account of a request whose attempts were answered with `statuses`, the last one to the client.
-fn account(config: &Rc<ActiveConfig>, path: &str, statuses: &[u16], body: &[u8]) -> Account {
-    let request = headers(&[
+/// A request whose attempts were responded to with `statuses`, the last one to the client.
+fn request(config: &Rc<ActiveConfig>, path: &str, statuses: &[u16], body: &[u8]) -> Driver {
+    let headers = [
         (":method", "POST"),
         (":path", path),
         ("authorization", "Bearer sk-secret"),
-    ]);
-    let mut account = Account::open(
-        Headers(&request),
-        "call".into(),
-        UnixTime::from_nanoseconds(SECOND),
-    );
-    let exchange = match Exchange::begin(Rc::clone(config), Headers(&request)) {
-        Ok(exchange) => exchange,
-        Err(reply) => {
-            account.refused(&reply);
-            return account;
-        }
+    ];
+    let mut driver = Driver::request(config, &headers, b"", UnixTime::from_nanoseconds(SECOND));
+    let Some(plan) = driver.plan.clone() else {
+        return driver;
     };
-    let plan = Rc::new(exchange.depart(&mut Random::new(1)).unwrap().plan);
-    account.departed(Rc::clone(&plan));
-    account.spend(30_000);
+    driver.stream.spend(30_000);
     for (number, status) in (1..).zip(statuses) {
         let cluster = if path.contains("us.") { "east" } else { "west" };
         plan.request(number, cluster.as_bytes(), UnixTime::from_nanoseconds(SECOND))
@@ -103,15 +83,15 @@ fn account(config: &Rc<ActiveConfig>, path: &str, statuses: &[u16], body: &[u8])
         plan.answered(number, *status, None);
     }
     if let Some(status) = statuses.last().filter(|status| **status != 0) {
-        account.answered(Headers(&headers(&[(":status", &status.to_string())])));
-        account.read(body, || Some(UnixTime::from_nanoseconds(2 * SECOND)));
-        account.ended();
+        let now = UnixTime::from_nanoseconds(2 * SECOND);
+        driver.response(&[(":status", &status.to_string())], now);
+        driver.body(body, true, || now);
     }
-    account
+    driver
 }
 
-fn count(meters: &mut Meters, fake: &Fake, account: &Account) {
-    meters.count(&account.close(UnixTime::from_nanoseconds(5 * SECOND)), fake);
+fn count(meters: &mut Meters, fake: &Fake, request: &Driver) {
+    meters.count(&request.close(UnixTime::from_nanoseconds(5 * SECOND)), fake);
 }
 
 const USAGE: &[u8] = br#"{"output":{},"usage":{"inputTokens":100,"outputTokens":10,"totalTokens":1110,"cacheReadInputTokens":1000}}"#;
@@ -125,7 +105,7 @@ fn two_requests_are_the_sum_of_both_under_one_set_of_labels() {
         count(
             &mut meters,
             &fake,
-            &account(&config, "/model/a;b/converse", statuses, USAGE),
+            &request(&config, "/model/a;b/converse", statuses, USAGE),
         );
     }
     let one = |metric: &str| fake.of(&format!("{metric}{LABELS_OF_REQUEST}"));
@@ -172,7 +152,7 @@ fn attempts_are_counted_by_what_the_answer_says_about_the_deployment() {
         count(
             &mut meters,
             &fake,
-            &account(&config, "/model/a;b/converse", &[status], b""),
+            &request(&config, "/model/a;b/converse", &[status], b""),
         );
     }
     let outcome = |word: &str, value| {
@@ -190,12 +170,12 @@ fn attempts_are_counted_by_what_the_answer_says_about_the_deployment() {
 fn what_went_wrong_is_counted_by_words_that_are_known_beforehand() {
     let (config, fake, mut meters) = (config(), Fake::default(), Meters::default());
     for path in ["/model/us.one/converse-stream", "/model/us.two/converse-stream"] {
-        count(&mut meters, &fake, &account(&config, path, &[0], b""));
-        count(&mut meters, &fake, &account(&config, path, &[500], b""));
-        count(&mut meters, &fake, &account(&config, path, &[], b""));
+        count(&mut meters, &fake, &request(&config, path, &[0], b""));
+        count(&mut meters, &fake, &request(&config, path, &[500], b""));
+        count(&mut meters, &fake, &request(&config, path, &[], b""));
     }
     for path in ["/model/a/converse", "/model/b/converse"] {
-        count(&mut meters, &fake, &account(&config, path, &[], b""));
+        count(&mut meters, &fake, &request(&config, path, &[], b""));
     }
     let labels = |deployment: &str, region: &str, status: &str, rest: &str| {
         format!(
@@ -240,7 +220,7 @@ fn a_stream_tells_its_time_to_the_first_token_and_between_tokens() {
     count(
         &mut meters,
         &fake,
-        &account(&config, "/model/a;b/converse-stream", &[200], &stream),
+        &request(&config, "/model/a;b/converse-stream", &[200], &stream),
     );
     let value = |metric: &str| fake.of(&format!("{metric};"))[0].1;
     assert_eq!(value(names::FIRST_TOKEN), 1000);
@@ -272,7 +252,7 @@ fn what_will_be_counted_is_there_before_it_is() {
     count(
         &mut meters,
         &fake,
-        &account(&config(), "/model/a;b/converse", &[200], USAGE),
+        &request(&config(), "/model/a;b/converse", &[200], USAGE),
     );
     let made: Vec<_> = fake.names.borrow()[announced..].to_vec();
     let of_requests = |name: &str| made.iter().any(|(_, made)| made.starts_with(name));
@@ -290,7 +270,7 @@ fn every_label_in_a_name_is_one_that_is_lifted_out() {
         count(
             &mut meters,
             &fake,
-            &account(&config, "/model/a;b/converse", statuses, b"?"),
+            &request(&config, "/model/a;b/converse", statuses, b"?"),
         );
     }
     for (_, name) in fake.names.borrow().iter() {

@@ -1,7 +1,8 @@
 use super::*;
+use crate::admission::path;
 use crate::headers::Headers;
 use crate::random::Random;
-use crate::stream::request::Exchange;
+use crate::stream::request::Request;
 
 const NOW: UnixTime = UnixTime::from_nanoseconds(1_795_357_174_000_000_000);
 /// No `x-amzn-errortype`.
@@ -21,14 +22,9 @@ fn plan(attempts: u32, deployments: &[(&str, &str, &str)]) -> Plan {
         r#"{{"master_key": "K", "attempts": {attempts}, "body_limit_bytes": 1, "models": [{{"name": "m", "deployments": [{deployments}]}}]}}"#
     );
     let config = ActiveConfig::new(json.as_bytes(), |name| Some(format!("value-of-{name}"))).unwrap();
-    let headers = [
-        (":method", "POST"),
-        (":path", "/model/m/converse"),
-        ("authorization", "Bearer value-of-K"),
-    ]
-    .map(|(name, value)| (name.as_bytes(), value.as_bytes()));
-    let exchange = Exchange::begin(Rc::new(config), Headers(&headers)).unwrap();
-    exchange.depart(&mut Random::new(1)).unwrap().plan
+    let path = path::parse(b"/model/m/converse").unwrap();
+    let request = Request::begin(Rc::new(config), path, Headers(&[])).unwrap();
+    request.dispatch(&mut Random::new(1)).unwrap().plan
 }
 
 /// Makes attempts until one is not worth another, each answered by `answer`, which gets the deployment's id. Returns the

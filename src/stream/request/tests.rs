@@ -1,4 +1,5 @@
 use super::*;
+use crate::admission::target::Target;
 use crate::headers::HeaderPair;
 use crate::sigv4::PayloadHash;
 use crate::time::UnixTime;
@@ -53,16 +54,29 @@ fn headers<'a>(path: &'a str, more: &[(&'a str, &'a str)]) -> Vec<HeaderPair<'a>
         .collect()
 }
 
+/// What `headers` lead to; a probe is its status.
+fn begin(path: &str, more: &[(&str, &str)]) -> Result<Request, Result<u16, Reject>> {
+    let (config, headers) = (config(), headers(path, more));
+    match Target::of(&config, Headers(&headers)).map_err(Err)? {
+        Target::Model(target) => Request::begin(config, target, Headers(&headers)).map_err(Err),
+        Target::Probe(probe) => Err(Ok(probe.reply().status)),
+        Target::Lookup(_) => panic!("not a lookup"),
+    }
+}
+
 fn status(path: &str, more: &[(&str, &str)]) -> u16 {
-    Exchange::begin(config(), Headers(&headers(path, more)))
-        .err()
-        .map_or(0, |reply| reply.status)
+    match begin(path, more) {
+        Ok(_) => 0,
+        Err(Ok(status)) => status,
+        Err(Err(reject)) => reject.reply().status,
+    }
 }
 
 #[test]
 fn tokens_of_a_profile_are_not_counted_without_its_foundation_model() {
-    let refused = |path: &str, more: &[(&str, &str)]| {
-        Exchange::begin(config(), Headers(&headers(path, more))).unwrap_err()
+    let refused = |path: &str, more: &[(&str, &str)]| match begin(path, more) {
+        Err(Err(reject)) => reject.reply(),
+        other => panic!("{other:?}"),
     };
     let reply = refused("/model/profile/count-tokens", &[]);
     assert_eq!(reply.status, 400);
@@ -87,12 +101,12 @@ fn tokens_of_a_profile_are_not_counted_without_its_foundation_model() {
     assert_eq!(stranger.status, 401);
 }
 
-fn depart(path: &str, more: &[(&str, &str)], body: &[u8]) -> Departure {
-    let mut exchange = Exchange::begin(config(), Headers(&headers(path, more))).unwrap();
+fn dispatched(path: &str, more: &[(&str, &str)], body: &[u8]) -> Dispatch {
+    let mut request = begin(path, more).unwrap();
     for chunk in body.chunks(3) {
-        exchange.receive(chunk).unwrap();
+        request.receive(chunk).unwrap();
     }
-    exchange.depart(&mut Random::new(1)).unwrap()
+    request.dispatch(&mut Random::new(1)).unwrap()
 }
 
 fn text(header: HeaderPair<'_>) -> (String, String) {
@@ -141,41 +155,46 @@ fn with_the_key_each_defect_has_its_status() {
 
 #[test]
 fn a_body_may_be_as_long_as_the_limit_and_not_longer() {
-    let begin = || Exchange::begin(config(), Headers(&headers("/model/us.x/invoke", &[]))).unwrap();
-    let mut exchange = begin();
-    assert!(exchange.receive(&[0; 9]).is_ok());
-    assert!(exchange.receive(&[0; 1]).is_ok());
-    assert_eq!(exchange.receive(&[0; 1]).unwrap_err().status, 413);
-    assert_eq!(begin().receive(&[0; 11]).unwrap_err().status, 413);
+    let begin = || begin("/model/us.x/invoke", &[]).unwrap();
+    let too_large = Err(Reject::BodyTooLarge(10));
+    let mut request = begin();
+    assert!(request.receive(&[0; 9]).is_ok());
+    assert!(request.receive(&[0; 1]).is_ok());
+    assert_eq!(request.receive(&[0; 1]), too_large);
+    assert_eq!(begin().receive(&[0; 11]), too_large);
+    assert_eq!(Reject::BodyTooLarge(10).reply().status, 413);
 }
 
 #[test]
 fn streams_take_the_route_of_streams() {
     assert_eq!(
-        depart("/model/us.x/converse-stream", &[], b"").route,
+        dispatched("/model/us.x/converse-stream", &[], b"").route,
         ROUTE_STREAM
     );
     assert_eq!(
-        depart("/model/us.x/invoke-with-response-stream", &[], b"").route,
+        dispatched("/model/us.x/invoke-with-response-stream", &[], b"").route,
         ROUTE_STREAM
     );
-    assert_eq!(depart("/model/us.x/converse", &[], b"").route, ROUTE_UNARY);
-    assert_eq!(depart("/model/us.x/count-tokens", &[], b"").route, ROUTE_UNARY);
+    assert_eq!(dispatched("/model/us.x/converse", &[], b"").route, ROUTE_UNARY);
+    assert_eq!(
+        dispatched("/model/us.x/count-tokens", &[], b"").route,
+        ROUTE_UNARY
+    );
 }
 
 #[test]
 fn a_request_is_signed_for_the_deployment_of_its_attempt() {
-    let departure = depart(
+    let dispatch = dispatched(
         "/model/team%2Fm:0/converse",
         &[("content-type", "application/json")],
         b"{\"a\":1}",
     );
-    let clusters: Vec<&str> = departure.cluster.split('+').collect();
+    let clusters: Vec<&str> = dispatch.cluster.split('+').collect();
     assert_eq!(clusters.len(), 3);
     assert_ne!(clusters[0], clusters[1]);
     for (number, cluster) in (1..).zip(&clusters) {
         let now = UnixTime::from_nanoseconds(NOW);
-        let request = departure.plan.request(number, cluster.as_bytes(), now).unwrap();
+        let request = dispatch.plan.request(number, cluster.as_bytes(), now).unwrap();
         let mut headers: Vec<_> = request.headers().into_iter().map(text).collect();
         let authorization = headers.remove(5);
         assert_eq!(authorization.0, "authorization");
@@ -203,8 +222,8 @@ fn a_request_is_signed_for_the_deployment_of_its_attempt() {
 
 #[test]
 fn an_attempt_at_another_endpoint_than_planned_is_refused() {
-    let departure = depart("/model/team%2Fm:0/converse", &[], b"");
-    let clusters: Vec<&str> = departure.cluster.split('+').collect();
+    let dispatch = dispatched("/model/team%2Fm:0/converse", &[], b"");
+    let clusters: Vec<&str> = dispatch.cluster.split('+').collect();
     let now = UnixTime::from_nanoseconds(NOW);
     for (number, cluster) in [
         (1, clusters[1]),
@@ -213,19 +232,19 @@ fn an_attempt_at_another_endpoint_than_planned_is_refused() {
         (4, clusters[0]),
         (1, ""),
     ] {
-        let result = departure.plan.request(number, cluster.as_bytes(), now);
+        let result = dispatch.plan.request(number, cluster.as_bytes(), now);
         assert_eq!(result.err(), Some(Reject::Unsignable), "{number} {cluster}");
     }
 }
 
 #[test]
 fn a_deployment_with_an_api_key_sends_it_and_signs_nothing() {
-    let departure = depart(
+    let dispatch = dispatched(
         "/model/us.x:0/invoke",
         &[("x-amz-date", "old"), ("x-amzn-bedrock-trace", "ENABLED")],
         b"",
     );
-    let request = departure
+    let request = dispatch
         .plan
         .request(3, b"west", UnixTime::from_nanoseconds(NOW))
         .unwrap();
@@ -247,6 +266,6 @@ fn a_deployment_with_an_api_key_sends_it_and_signs_nothing() {
 
 #[test]
 fn the_body_is_hashed_however_it_is_cut() {
-    let departure = depart("/model/us.x/invoke", &[], b"0123456789");
-    assert_eq!(departure.plan.payload, PayloadHash::of(b"0123456789"));
+    let dispatch = dispatched("/model/us.x/invoke", &[], b"0123456789");
+    assert_eq!(dispatch.plan.payload, PayloadHash::of(b"0123456789"));
 }

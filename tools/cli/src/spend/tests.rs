@@ -2,7 +2,8 @@ use std::io::Write;
 
 use envoy_bedrock::headers::Headers;
 use envoy_bedrock::pricing::PicoUsd;
-use envoy_bedrock::stream::Account;
+use envoy_bedrock::records::client::Client;
+use envoy_bedrock::records::row::{Outcome, Row};
 use envoy_bedrock::time::UnixTime;
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -156,9 +157,14 @@ fn a_line_of_the_filters_is_a_row_with_what_envoy_puts_behind_it() {
         (b"x-litellm-end-user-id", b"me \"1\""),
     ];
     let started = UnixTime::from_nanoseconds(1_795_000_000_000_000_000);
-    let account = Account::open(Headers(&headers), "r".into(), started);
+    let row = Row {
+        client: &Client::read(Headers(&headers), "r".into()),
+        started,
+        ended: started,
+        outcome: Outcome::Incomplete,
+    };
     let tail = r#""requester_ip_address":"192.0.2.7","envoy":{"time":"2000-01-01T00:00:00.000Z","response_code":"0"}"#;
-    let line = format!("{{{}{tail}}}", account.close(started).json(0));
+    let line = format!("{{{}{tail}}}", row.json(0));
     let mut summary = summary(&[By::Tag, By::EndUser, By::Day, By::Status]);
     assert_eq!(summary.add(line.as_bytes()), LineOutcome::Counted, "{line}");
     assert_eq!(

@@ -1,10 +1,9 @@
+//! What a stream leaves: its row, and the gateway's own response headers.
+
 use serde_json::{Value, json};
 
-use super::*;
-use crate::headers::HeaderPair;
-use crate::random::Random;
-use crate::routing::active_config::ActiveConfig;
-use crate::stream::request::Exchange;
+use crate::stream::tests::driver::Driver;
+use crate::stream::*;
 
 const START: u64 = 1_795_357_174_000_000_000;
 const SECOND: u64 = 1_000_000_000;
@@ -29,37 +28,32 @@ fn at(seconds: u64) -> UnixTime {
     UnixTime::from_nanoseconds(START + seconds * SECOND)
 }
 
-fn headers<'a>(pairs: &[(&'a str, &'a str)]) -> Vec<HeaderPair<'a>> {
-    pairs
-        .iter()
-        .map(|(name, value)| (name.as_bytes(), value.as_bytes()))
-        .collect()
-}
-
-/// An account of a request to `path` that has made `attempts` attempts.
-fn departed(path: &str, attempts: u64) -> Account {
-    let request = headers(&[
+/// A request to `path` that was dispatched and has made `attempts` attempts.
+fn dispatched(path: &str, attempts: u64) -> Driver {
+    let request = [
         (":method", "POST"),
         (":path", path),
         ("authorization", "Bearer sk-secret"),
+        ("x-litellm-call-id", "call-1"),
         ("x-litellm-tags", "team-a"),
         ("user-agent", "curl"),
-    ]);
-    let mut account = Account::open(Headers(&request), "call-1".into(), at(0));
-    let mut exchange = Exchange::begin(config(), Headers(&request)).unwrap();
-    exchange.receive(&[b'x'; 40]).unwrap();
-    let plan = Rc::new(exchange.depart(&mut Random::new(1)).unwrap().plan);
+    ];
+    let driver = Driver::request(&config(), &request, &[b'x'; 40], at(0));
+    let plan = driver.plan.as_ref().unwrap();
     for number in 1..=attempts {
         plan.request(number, b"west", at(0)).unwrap();
     }
-    account.departed(plan);
-    account
+    driver
 }
 
-fn line(account: &Account) -> Value {
-    let json = account.close(at(2)).json(0);
+fn line(stream: &Driver) -> Value {
+    let json = stream.close(at(2)).json(0);
     assert!(!json.contains("sk-secret"), "{json}");
     serde_json::from_str(&format!("{{{}}}", json.trim_end_matches(','))).unwrap()
+}
+
+fn is_cost_unknown(stream: &Driver) -> bool {
+    stream.close(at(2)).served().unwrap().is_cost_unknown()
 }
 
 fn check(line: &Value, expected: &[(&str, Value)]) {
@@ -72,22 +66,18 @@ const USAGE: &[u8] = br#"{"output":{},"usage":{"inputTokens":100,"outputTokens":
 
 #[test]
 fn a_whole_answer_leaves_its_usage_and_its_exact_cost() {
-    let mut account = departed("/model/m/converse", 2);
-    account.answered(Headers(&headers(&[
-        (":status", "200"),
-        ("x-amzn-requestid", "r-1"),
-    ])));
-    assert!(account.is_reading());
-    account.read(&USAGE[..30], || Some(at(1)));
-    account.read(&USAGE[30..], || {
+    let mut stream = dispatched("/model/m/converse", 2);
+    assert!(stream.response(&[(":status", "200"), ("x-amzn-requestid", "r-1")], at(1)));
+    stream.body(&USAGE[..30], false, || at(1));
+    stream.body(&USAGE[30..], false, || {
         panic!("the time of the first content is asked for once")
     });
-    account.ended();
-    let json = account.close(at(2)).json(0);
+    stream.body(b"", true, || at(1));
+    let json = stream.close(at(2)).json(0);
     // 100 x 3e-6 + 1000 x 3e-7 + 10 x 1.5e-5
     assert!(json.contains("\"spend\":0.00075,"), "{json}");
     check(
-        &line(&account),
+        &line(&stream),
         &[
             ("request_id", json!("call-1")),
             ("call_type", json!("converse")),
@@ -122,11 +112,11 @@ fn a_whole_answer_leaves_its_usage_and_its_exact_cost() {
 #[test]
 fn a_cut_answer_is_estimated_and_never_free() {
     for is_answered in [true, false] {
-        let mut account = departed("/model/m/converse-stream", 1);
+        let mut stream = dispatched("/model/m/converse-stream", 1);
         if is_answered {
-            account.answered(Headers(&headers(&[(":status", "200")])));
+            stream.response(&[(":status", "200")], at(1));
         }
-        let line = line(&account);
+        let line = line(&stream);
         check(
             &line,
             &[
@@ -144,21 +134,21 @@ fn a_cut_answer_is_estimated_and_never_free() {
 #[test]
 fn an_answer_that_breaks_off_while_it_waits_is_billed_under_what_the_client_got() {
     for (replaced, status) in [(Some(503), json!(503)), (None, Value::Null)] {
-        let mut account = departed("/model/m/converse", 1);
-        account.answered(Headers(&headers(&[(":status", "200")])));
-        account.read(USAGE, || Some(at(1)));
-        account.replaced(replaced);
+        let mut stream = dispatched("/model/m/converse", 1);
+        stream.response(&[(":status", "200")], at(1));
+        stream.body(USAGE, false, || at(1));
+        stream.client_status = replaced;
         let usage = [
             ("usage_source", json!("reported")),
             ("completion_tokens", json!(10)),
         ];
-        check(&line(&account), &usage);
+        check(&line(&stream), &usage);
         let course = [
             ("http_status", status),
             ("status", json!("failure")),
             ("error_class", json!("Cut")),
         ];
-        check(&line(&account), &course);
+        check(&line(&stream), &course);
     }
 }
 
@@ -168,36 +158,34 @@ fn a_request_that_the_gateway_gives_up_is_estimated_and_one_that_bedrock_does_is
         (false, json!("estimated"), json!(0.00003)),
         (true, Value::Null, json!(0)),
     ] {
-        let mut account = departed("/model/m/converse", 1);
-        if let (true, Course::Departed { plan, .. }) = (is_bedrocks, &account.course) {
-            plan.answered(1, 504, None);
+        let mut stream = dispatched("/model/m/converse", 1);
+        if is_bedrocks {
+            stream.plan.as_ref().unwrap().answered(1, 504, None);
         }
         let timeout = [(":status", "504"), ("x-amzn-errortype", "ModelTimeoutException")];
-        account.answered(Headers(&headers(&timeout)));
-        assert!(!account.is_reading());
-        account.ended();
+        stream.response(&timeout, at(1));
+        stream.body(b"", true, || at(1));
         let expected = [
             ("http_status", json!(504)),
             ("error_class", json!("ModelTimeoutException")),
             ("usage_source", source),
             ("spend", spend),
         ];
-        check(&line(&account), &expected);
+        check(&line(&stream), &expected);
     }
 }
 
 #[test]
 fn an_error_of_bedrock_costs_nothing_and_is_named() {
-    let mut account = departed("/model/m/converse", 1);
+    let mut stream = dispatched("/model/m/converse", 1);
     let answer = [
         (":status", "429"),
         ("x-amzn-errortype", "ThrottlingException:http://internal.test/"),
     ];
-    account.answered(Headers(&headers(&answer)));
-    assert!(!account.is_reading());
-    account.ended();
+    stream.response(&answer, at(1));
+    stream.body(b"", true, || at(1));
     check(
-        &line(&account),
+        &line(&stream),
         &[
             ("spend", json!(0)),
             ("total_tokens", json!(0)),
@@ -210,13 +198,13 @@ fn an_error_of_bedrock_costs_nothing_and_is_named() {
 }
 
 #[test]
-fn a_spend_that_nobody_knows_is_null() {
-    let mut account = departed("/model/unpriced/converse", 1);
-    account.answered(Headers(&headers(&[(":status", "200")])));
-    account.read(USAGE, || None);
-    account.ended();
+fn an_unknown_cost_is_null() {
+    let mut stream = dispatched("/model/unpriced/converse", 1);
+    stream.response(&[(":status", "200")], at(1));
+    stream.body(USAGE, false, || at(1));
+    stream.body(b"", true, || at(1));
     check(
-        &line(&account),
+        &line(&stream),
         &[
             ("spend", Value::Null),
             ("input_cost", Value::Null),
@@ -227,16 +215,16 @@ fn a_spend_that_nobody_knows_is_null() {
             ("status", json!("success")),
         ],
     );
-    assert!(account.close(at(2)).is_spend_unknown());
-    let names = told(&account).into_iter().map(|(name, _)| name);
-    assert!(names.into_iter().all(|name| !name.contains("cost")));
+    assert!(is_cost_unknown(&stream));
+    let mut names = stream.own_headers.iter().map(|(name, _)| name);
+    assert!(names.all(|name| !name.contains("cost")));
 
-    let mut account = departed("/model/m/converse", 1);
-    account.answered(Headers(&headers(&[(":status", "200")])));
-    account.read(b"not json", || None);
-    account.ended();
+    let mut stream = dispatched("/model/m/converse", 1);
+    stream.response(&[(":status", "200")], at(1));
+    stream.body(b"not json", false, || at(1));
+    stream.body(b"", true, || at(1));
     check(
-        &line(&account),
+        &line(&stream),
         &[
             ("spend", Value::Null),
             ("usage_source", json!("unparsed")),
@@ -248,12 +236,12 @@ fn a_spend_that_nobody_knows_is_null() {
 #[test]
 fn a_wildcards_price_is_looked_up_by_the_name_that_the_client_gave() {
     for (model, spend) in [("us.x", json!(0.00111)), ("us.y", Value::Null)] {
-        let mut account = departed(&format!("/model/{model}/converse"), 1);
-        account.answered(Headers(&headers(&[(":status", "200")])));
-        account.read(USAGE, || None);
-        account.ended();
+        let mut stream = dispatched(&format!("/model/{model}/converse"), 1);
+        stream.response(&[(":status", "200")], at(1));
+        stream.body(USAGE, false, || at(1));
+        stream.body(b"", true, || at(1));
         check(
-            &line(&account),
+            &line(&stream),
             &[
                 ("spend", spend),
                 ("model", json!(model)),
@@ -275,15 +263,15 @@ fn what_is_paid_for_in_another_unit_has_no_cost_whatever_the_answer_counts() {
         ("m", b"{\"images\":[]}"),
         ("m", searched),
     ] {
-        let mut account = departed(&format!("/model/{model}/invoke"), 1);
-        account.answered(Headers(&headers(&[(":status", "200")])));
-        account.read(body, || None);
-        account.ended();
+        let mut stream = dispatched(&format!("/model/{model}/invoke"), 1);
+        stream.response(&[(":status", "200")], at(1));
+        stream.body(body, false, || at(1));
+        stream.body(b"", true, || at(1));
         check(
-            &line(&account),
+            &line(&stream),
             &[("spend", Value::Null), ("input_cost", Value::Null)],
         );
-        assert!(account.close(at(2)).is_spend_unknown());
+        assert!(is_cost_unknown(&stream));
     }
 }
 
@@ -320,16 +308,16 @@ fn the_latency_and_the_tier_that_served_a_request_are_in_its_line() {
         ),
         ("invoke", vec![tier], USAGE, ["", "priority"], json!(0.00075)),
     ] {
-        let mut account = departed(&format!("/model/m/{operation}"), 1);
+        let mut stream = dispatched(&format!("/model/m/{operation}"), 1);
         let mut all = vec![(":status", "200")];
         all.extend(more);
-        account.answered(Headers(&headers(&all)));
-        account.read(body, || None);
-        account.ended();
+        stream.response(&all, at(1));
+        stream.body(body, false, || at(1));
+        stream.body(b"", true, || at(1));
         let word = |word: &str| if word.is_empty() { Value::Null } else { json!(word) };
         let [latency, tier] = told.map(word);
         check(
-            &line(&account),
+            &line(&stream),
             &[
                 ("performance_latency", latency),
                 ("service_tier", tier),
@@ -349,11 +337,11 @@ fn the_latency_and_the_tier_that_served_a_request_are_in_its_line() {
 
 #[test]
 fn counting_tokens_is_free() {
-    let mut account = departed("/model/m/count-tokens", 1);
-    account.answered(Headers(&headers(&[(":status", "200")])));
-    account.ended();
+    let mut stream = dispatched("/model/m/count-tokens", 1);
+    stream.response(&[(":status", "200")], at(1));
+    stream.body(b"", true, || at(1));
     check(
-        &line(&account),
+        &line(&stream),
         &[
             ("spend", json!(0)),
             ("input_cost", json!(0)),
@@ -366,18 +354,22 @@ fn counting_tokens_is_free() {
 #[test]
 fn counted_tokens_are_those_of_the_foundation_model() {
     for (operation, model) in [("count-tokens", "anthropic.c"), ("converse", "us.anthropic.c")] {
-        let account = departed(&format!("/model/images/{operation}"), 1);
-        check(&line(&account), &[("model", json!(model))]);
+        let stream = dispatched(&format!("/model/images/{operation}"), 1);
+        check(&line(&stream), &[("model", json!(model))]);
     }
 }
 
 #[test]
 fn a_refused_request_has_a_line_without_a_model() {
-    let request = headers(&[(":method", "POST"), (":path", "/model/m/converse")]);
-    let mut account = Account::open(Headers(&request), "call-1".into(), at(0));
-    account.refused(&Exchange::begin(config(), Headers(&request)).unwrap_err());
+    let stream = Driver::open(
+        &config(),
+        &[(":method", "POST"), (":path", "/model/m/converse")],
+        true,
+        at(0),
+    );
+    assert!(stream.reply.is_some());
     check(
-        &line(&account),
+        &line(&stream),
         &[
             ("http_status", json!(401)),
             ("status", json!("failure")),
@@ -400,14 +392,18 @@ fn a_client_that_leaves_before_its_refusal_got_no_status_but_the_reason_stays() 
         ),
         ("/health/readiness", Value::Null, "incomplete"),
     ] {
-        let request = headers(&[(":method", "GET"), (":path", path)]);
-        let mut account = Account::open(Headers(&request), "call-1".into(), at(0));
-        account.refused(&Exchange::begin(config(), Headers(&request)).unwrap_err());
-        account.replaced(None);
-        let row = account.close(at(2));
-        assert_eq!((row.refusal(), row.is_internal()), (Some(refusal), false));
+        let request = &[(":method", "GET"), (":path", path)];
+        let mut stream = Driver::open(&config(), request, false, at(0));
+        assert!(stream.reply.is_none(), "the upload is being drained");
+        stream.client_status = None;
+        let reason = match stream.close(at(2)).outcome {
+            Outcome::Refused { reason, .. } => reason,
+            Outcome::Incomplete => "incomplete",
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(reason, refusal);
         check(
-            &line(&account),
+            &line(&stream),
             &[
                 ("http_status", Value::Null),
                 ("status", json!("failure")),
@@ -489,11 +485,15 @@ fn a_refused_request_tells_what_it_asked_for() {
         ),
         ("/v1/models", "", json!("/v1/models"), Value::Null),
     ] {
-        let request = headers(&[(":method", "POST"), (":path", path), ("authorization", key)]);
-        let mut account = Account::open(Headers(&request), "call-1".into(), at(0));
-        account.refused(&Exchange::begin(config(), Headers(&request)).unwrap_err());
+        let stream = Driver::open(
+            &config(),
+            &[(":method", "POST"), (":path", path), ("authorization", key)],
+            true,
+            at(0),
+        );
+        assert!(stream.reply.is_some());
         check(
-            &line(&account),
+            &line(&stream),
             &[
                 ("path", kept),
                 ("requested_model", model),
@@ -505,12 +505,12 @@ fn a_refused_request_tells_what_it_asked_for() {
 
 #[test]
 fn an_upload_that_envoy_ends_before_its_refusal_has_envoys_status() {
-    let request = headers(&[(":method", "POST"), (":path", "/model/m/converse")]);
-    let mut account = Account::open(Headers(&request), "call-1".into(), at(0));
-    account.refused(&Exchange::begin(config(), Headers(&request)).unwrap_err());
-    account.replaced(Some(408));
+    let request = &[(":method", "POST"), (":path", "/model/m/converse")];
+    let mut stream = Driver::open(&config(), request, false, at(0));
+    assert!(stream.reply.is_none(), "the upload is being drained");
+    stream.client_status = Some(408);
     check(
-        &line(&account),
+        &line(&stream),
         &[
             ("http_status", json!(408)),
             ("status", json!("failure")),
@@ -521,13 +521,12 @@ fn an_upload_that_envoy_ends_before_its_refusal_has_envoys_status() {
 
 #[test]
 fn only_refused_requests_tell_their_path() {
-    let mut answered = departed("/model/m/converse", 1);
-    answered.answered(Headers(&headers(&[(":status", "403")])));
-    let probe = headers(&[(":method", "GET"), (":path", "/health/readiness")]);
-    let mut probed = Account::open(Headers(&probe), "call-1".into(), at(0));
-    probed.refused(&Exchange::begin(config(), Headers(&probe)).unwrap_err());
-    for account in [answered, probed] {
-        let line = line(&account);
+    let mut served = dispatched("/model/m/converse", 1);
+    served.response(&[(":status", "403")], at(1));
+    let probe = [(":method", "GET"), (":path", "/health/readiness")];
+    let probed = Driver::open(&config(), &probe, true, at(0));
+    for stream in [served, probed] {
+        let line = line(&stream);
         assert!(
             line.get("path").is_none() && line.get("requested_model").is_none(),
             "{line}"
@@ -537,22 +536,34 @@ fn only_refused_requests_tell_their_path() {
 
 #[test]
 fn a_probe_is_told_from_a_request_for_a_model() {
-    let request = headers(&[(":method", "GET"), (":path", "/health/readiness")]);
-    let mut account = Account::open(Headers(&request), "call-1".into(), at(0));
-    account.refused(&Exchange::begin(config(), Headers(&request)).unwrap_err());
-    assert!(account.close(at(1)).is_internal());
+    let stream = Driver::open(
+        &config(),
+        &[(":method", "GET"), (":path", "/health/readiness")],
+        true,
+        at(0),
+    );
+    assert!(stream.reply.is_some());
+    assert!(matches!(
+        stream.close(at(1)).outcome,
+        Outcome::Internal { status: 200 }
+    ));
     check(
-        &line(&account),
+        &line(&stream),
         &[("call_type", json!("internal")), ("status", json!("success"))],
     );
 }
 
 #[test]
 fn a_client_that_leaves_while_it_sends_has_a_line() {
-    let request = headers(&[(":path", "/model/m/invoke")]);
-    let account = Account::open(Headers(&request), "call-1".into(), at(0));
+    let request = [
+        (":method", "POST"),
+        (":path", "/model/m/invoke"),
+        ("authorization", "Bearer sk-secret"),
+    ];
+    let stream = Driver::open(&config(), &request, false, at(0));
+    assert!(stream.reply.is_none());
     check(
-        &line(&account),
+        &line(&stream),
         &[
             ("path", json!("/model/m/invoke")),
             ("requested_model", json!("m")),
@@ -563,30 +574,20 @@ fn a_client_that_leaves_while_it_sends_has_a_line() {
     );
 }
 
-fn told(account: &Account) -> Vec<(&'static str, String)> {
-    account.headers(at(2))
-}
-
-fn header<'a>(headers: &'a [(&'static str, String)], name: &str) -> Option<&'a str> {
-    headers
-        .iter()
-        .find(|(found, _)| *found == name)
-        .map(|(_, value)| value.as_str())
+/// The gateway's own header `name` of the response.
+fn header<'a>(stream: &'a Driver, name: &str) -> Option<&'a str> {
+    let mut headers = stream.own_headers.iter();
+    let found = headers.find(|(found, _)| found == name);
+    found.map(|(_, value)| value.as_str())
 }
 
 #[test]
 fn a_whole_answer_tells_its_course_and_its_cost() {
-    let mut account = departed("/model/m/converse", 2);
-    account.answered(Headers(&headers(&[(":status", "200")])));
-    assert!(account.may_wait());
-    account.read(USAGE, || Some(at(1)));
-    assert_eq!(
-        header(&told(&account), "x-litellm-response-cost"),
-        None,
-        "the answer is not complete yet"
-    );
-    account.ended();
-    let told = told(&account);
+    let mut stream = dispatched("/model/m/converse", 2);
+    assert!(stream.response(&[(":status", "200")], at(1)));
+    stream.body(USAGE, false, || at(1));
+    assert!(stream.own_headers.is_empty(), "the response is not complete yet");
+    stream.body(b"", true, || at(2));
     for (name, value) in [
         ("x-litellm-call-id", "call-1"),
         ("x-litellm-model-group", "m"),
@@ -601,12 +602,10 @@ fn a_whole_answer_tells_its_course_and_its_cost() {
         ("x-litellm-response-cost-cache-read", "0.0003"),
         ("x-litellm-response-cost-cache-creation", "0"),
     ] {
-        assert_eq!(header(&told, name), Some(value), "{name}");
+        assert_eq!(header(&stream, name), Some(value), "{name}");
     }
-    assert!(
-        told.iter()
-            .all(|(name, _)| name.starts_with(crate::stream::headers::PREFIX))
-    );
+    let mut names = stream.own_headers.iter().map(|(name, _)| name);
+    assert!(names.all(|name| name.starts_with(headers::PREFIX)));
 }
 
 #[test]
@@ -618,15 +617,17 @@ fn only_an_answer_that_is_one_document_waits_for_its_cost() {
         ("/model/m/converse-stream", "200", false),
         ("/model/m/count-tokens", "200", false),
     ] {
-        let mut account = departed(path, 1);
-        account.answered(Headers(&headers(&[(":status", status)])));
-        assert_eq!(account.may_wait(), waits, "{path} {status}");
+        let mut stream = dispatched(path, 1);
+        let is_held = stream.response(&[(":status", status)], at(1));
+        assert_eq!(is_held, waits, "{path} {status}");
     }
 }
 
 #[test]
 fn a_refused_request_tells_its_id_and_nothing_of_a_model() {
-    let account = Account::open(Headers(&[]), "call-1".into(), at(0));
-    let names: Vec<_> = told(&account).into_iter().map(|(name, _)| name).collect();
+    let request = [(":method", "POST"), (":path", "/model/m/converse")];
+    let mut stream = Driver::open(&config(), &request, true, at(0));
+    stream.response(&[(":status", "401")], at(0));
+    let names: Vec<_> = stream.own_headers.iter().map(|(name, _)| name).collect();
     assert_eq!(names, ["x-litellm-call-id", "x-litellm-response-duration-ms"]);
 }

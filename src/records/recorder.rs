@@ -1,0 +1,41 @@
+//! Records requests that are over: their rows for the spend log, the history and the metrics.
+
+use crate::records::history::{self, History, ROOM_BYTES, SharedMemory};
+use crate::records::metrics::{Meters, Registry};
+use crate::records::row::Row;
+use crate::routing::active_config::ActiveConfig;
+
+/// The records of a worker.
+#[derive(Debug)]
+pub struct Recorder {
+    history: History,
+    history_rows: u32,
+    meters: Meters,
+}
+
+impl Recorder {
+    /// The records of a configuration.
+    pub fn open(config: &ActiveConfig, host: &(impl SharedMemory + Registry)) -> Self {
+        Self {
+            history: History::open(host, config.history_rows),
+            history_rows: config.history_rows,
+            meters: Meters::open(config, host),
+        }
+    }
+
+    /// Records a request that is over. Returns its row for Envoy's access log: JSON members without
+    /// braces.
+    pub fn record(&mut self, row: &Row<'_>, host: &(impl SharedMemory + Registry)) -> Vec<u8> {
+        let mut line = row.json(ROOM_BYTES).into_bytes();
+        if row.is_kept() {
+            self.history.keep(host, &mut line);
+        }
+        self.meters.count(row, host);
+        line.split_off(ROOM_BYTES)
+    }
+
+    /// The row of a request that is over.
+    pub fn find(&self, id: &str, memory: &impl SharedMemory) -> Option<String> {
+        history::find(memory, self.history_rows, id)
+    }
+}

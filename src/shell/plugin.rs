@@ -1,0 +1,91 @@
+//! A plugin of the VM: takes its configuration and opens its streams.
+
+use std::hash::{BuildHasher, RandomState};
+use std::rc::Rc;
+
+use proxy_wasm::traits::{Context, HttpContext, RootContext};
+use proxy_wasm::types::{BufferType, ContextType};
+
+use super::envoy::Envoy;
+use super::gateway::GatewayContext;
+use super::signer::SignerContext;
+use super::{host, logger, ticker};
+use crate::contract::names::{ROOT_GATEWAY, ROOT_SIGNER};
+use crate::routing::active_config::ActiveConfig;
+use crate::stream::service::Service;
+
+proxy_wasm::main! {{
+    logger::install();
+    proxy_wasm::set_root_context(|context_id| Box::new(Plugin { context_id, role: Role::Gateway(None) }));
+}}
+
+struct Plugin {
+    context_id: u32,
+    role: Role,
+}
+
+enum Role {
+    /// Envoy's downstream HTTP filter. Refuses every stream until it has accepted a configuration.
+    Gateway(Option<Rc<Service>>),
+    /// Envoy's upstream HTTP filter.
+    Signer,
+}
+
+impl Role {
+    /// Reads the role and its configuration of `size` bytes from Envoy.
+    fn read(size: usize) -> Result<Self, String> {
+        let unreadable = |error| format!("could not be read: {error:?}");
+        let root_id = host::property("plugin_root_id").map_err(unreadable)?;
+        let root_id = root_id.unwrap_or_default();
+        if root_id == ROOT_SIGNER.as_bytes() {
+            return Ok(Self::Signer);
+        }
+        if root_id != ROOT_GATEWAY.as_bytes() {
+            let found = format!("{:?}", String::from_utf8_lossy(&root_id));
+            return Err(format!(
+                "root_id: expected {ROOT_GATEWAY} or {ROOT_SIGNER}, but found {found}"
+            ));
+        }
+        let json = host::buffer(BufferType::PluginConfiguration, 0, size).map_err(unreadable)?;
+        let config = ActiveConfig::new(&json, |name| std::env::var(name).ok());
+        let config = config.map_err(|error| error.to_string())?;
+        let seed = RandomState::new().hash_one(size);
+        Ok(Self::Gateway(Some(Rc::new(Service::open(config, seed, &Envoy)))))
+    }
+}
+
+impl Context for Plugin {}
+
+impl RootContext for Plugin {
+    /// Takes a configuration. Keeps the previous one, and returns false, if the new one is not valid.
+    fn on_configure(&mut self, size: usize) -> bool {
+        let role = Role::read(size);
+        if let Err(error) = &role {
+            log::error!("configuration: {error}");
+        }
+        role.map(|role| self.role = role).is_ok()
+    }
+
+    fn on_tick(&mut self) {
+        ticker::tick(self.context_id);
+    }
+
+    fn create_http_context(&self, context_id: u32) -> Option<Box<dyn HttpContext>> {
+        Some(match &self.role {
+            Role::Gateway(shared) => {
+                Box::new(GatewayContext::new(context_id, self.context_id, shared.clone()))
+            }
+            Role::Signer => Box::new(SignerContext::default()),
+        })
+    }
+
+    fn get_type(&self) -> Option<ContextType> {
+        Some(ContextType::HttpContext)
+    }
+}
+
+impl Drop for Plugin {
+    fn drop(&mut self) {
+        ticker::forget(self.context_id);
+    }
+}

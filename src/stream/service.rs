@@ -1,0 +1,50 @@
+//! What the streams of a configured plugin share.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use crate::random::Random;
+use crate::records::history::SharedMemory;
+use crate::records::metrics::Registry;
+use crate::records::recorder::Recorder;
+use crate::records::row::Row;
+use crate::routing::active_config::ActiveConfig;
+
+/// A configuration at work, with its records.
+#[derive(Debug)]
+pub struct Service {
+    config: Rc<ActiveConfig>,
+    random: RefCell<Random>,
+    recorder: RefCell<Recorder>,
+}
+
+impl Service {
+    /// Opens the records of a configuration. `seed` comes from the host's entropy.
+    pub fn open(config: ActiveConfig, seed: u64, host: &(impl SharedMemory + Registry)) -> Self {
+        Self {
+            recorder: RefCell::new(Recorder::open(&config, host)),
+            config: Rc::new(config),
+            random: RefCell::new(Random::new(seed)),
+        }
+    }
+
+    /// The configuration.
+    pub fn config(&self) -> Rc<ActiveConfig> {
+        Rc::clone(&self.config)
+    }
+
+    /// Randomness for one stream.
+    pub fn random(&self) -> Random {
+        Random::new(self.random.borrow_mut().draw())
+    }
+
+    /// Records a request that is over. Returns its row for Envoy's access log.
+    pub fn record(&self, row: &Row<'_>, host: &(impl SharedMemory + Registry)) -> Vec<u8> {
+        self.recorder.borrow_mut().record(row, host)
+    }
+
+    /// The row of a request that is over.
+    pub fn find(&self, id: &str, memory: &impl SharedMemory) -> Option<String> {
+        self.recorder.borrow().find(id, memory)
+    }
+}

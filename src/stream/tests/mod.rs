@@ -1,0 +1,3 @@
+mod accounting;
+pub(crate) mod driver;
+mod machine;
