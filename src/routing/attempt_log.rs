@@ -1,4 +1,4 @@
-//! What has come of a plan so far: written by the signer, read by the gateway.
+//! What happened to the attempts of a plan. The signer role writes it and the gateway role reads it.
 
 use std::array;
 use std::cell::Cell;
@@ -6,10 +6,10 @@ use std::cell::Cell;
 use crate::routing::active_config::ATTEMPTS_MAX;
 use crate::routing::verdict::Verdict;
 
-/// Attempts that are recorded: as many as a request may make.
+/// Attempts that are recorded: all that a request can make.
 const PLACES: usize = ATTEMPTS_MAX as usize;
 
-/// The attempts that were made, and the time that signing them took.
+/// The attempts made, and the time it took to sign them.
 #[derive(Debug)]
 pub(crate) struct AttemptLog {
     /// Attempts made.
@@ -22,11 +22,11 @@ pub(crate) struct AttemptLog {
 /// One attempt.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Attempt {
-    /// Index of its deployment in the plan's list.
+    /// Index of its deployment in the plan.
     pub(crate) place: usize,
-    /// Status of the answer, 0 where none came.
+    /// Status of the response, 0 if there was none.
     pub(crate) status: u16,
-    /// What the answer says about further attempts.
+    /// What the response says about further attempts.
     pub(crate) verdict: Verdict,
 }
 
@@ -46,14 +46,14 @@ impl Default for AttemptLog {
 }
 
 impl AttemptLog {
-    /// Attempt `number` (the first is 1) goes to the deployment at `place` of the plan's list.
+    /// Attempt `number` (the first is 1) goes to the deployment at index `place` of the plan.
     pub(crate) fn begin(&self, number: u64, place: usize) {
         self.attempted.set(number);
         self.update(number, |attempt| Attempt { place, ..attempt });
     }
 
-    /// Attempt `number` was answered.
-    pub(crate) fn answer(&self, number: u64, status: u16, verdict: Verdict) {
+    /// Attempt `number` got a response.
+    pub(crate) fn record_response(&self, number: u64, status: u16, verdict: Verdict) {
         self.update(number, |attempt| Attempt {
             status,
             verdict,
@@ -66,24 +66,24 @@ impl AttemptLog {
         self.attempted.get()
     }
 
-    /// Attempt `number`, or `None` if no request can make so many.
+    /// Attempt `number`; `None` if it is beyond what a request can make.
     pub(crate) fn attempt(&self, number: u64) -> Option<Attempt> {
         self.attempts.get(index(number)?).map(Cell::get)
     }
 
-    /// The attempts made so far, in their order.
+    /// The attempts made so far, in order.
     pub(crate) fn attempts(&self) -> impl Iterator<Item = Attempt> {
         let made = usize::try_from(self.attempted()).unwrap_or(usize::MAX);
         self.attempts.iter().take(made).map(Cell::get)
     }
 
-    /// Signing has taken so much more time, in nanoseconds.
-    pub(crate) fn signed_for(&self, nanoseconds: u64) {
+    /// Adds to the time that signing has taken, in nanoseconds.
+    pub(crate) fn add_signing_time(&self, nanoseconds: u64) {
         self.signing.set(self.signing.get().saturating_add(nanoseconds));
     }
 
-    /// Time that the signing of all attempts has taken, in nanoseconds.
-    pub(crate) const fn signing(&self) -> u64 {
+    /// Time that signing all attempts has taken, in nanoseconds.
+    pub(crate) const fn signing_nanoseconds(&self) -> u64 {
         self.signing.get()
     }
 

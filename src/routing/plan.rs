@@ -1,7 +1,8 @@
-//! What was decided about a request: its attempts, and the upstream request that each of them makes.
+//! What was decided about a request: its attempts, and the upstream request of each.
 //!
-//! The gateway role makes the plan once; the signer role asks it for the request of each attempt. Envoy hands every
-//! attempt the headers that the one before has changed, so a request is always built whole from the plan.
+//! The gateway role makes the plan once. The signer role asks it for the request of each attempt. Envoy
+//! gives each attempt the headers that the previous one changed, so a request is always built whole
+//! from the plan.
 
 use std::borrow::Cow;
 use std::rc::Rc;
@@ -20,26 +21,26 @@ use crate::sigv4;
 use crate::sigv4::{BEDROCK, CanonicalRequest, PayloadHash, Scope, SignedHeaders};
 use crate::time::{AmzDate, UnixTime};
 
-/// A request on its way.
+/// Everything that the attempts of a request need.
 #[derive(Debug)]
 pub struct Plan {
-    /// The configuration that it was made under.
+    /// The configuration that was active when the request came.
     pub(crate) config: Rc<ActiveConfig>,
-    /// The deployment that each attempt is planned for.
+    /// The planned deployment of each attempt.
     pub(crate) attempts: Vec<Rc<Deployment>>,
-    /// The model that the client named.
+    /// The model group that the client named.
     pub(crate) model: Rc<Model>,
-    /// What the wildcards of its name stand for.
+    /// What the wildcards of its name have matched.
     pub(crate) captures: Vec<String>,
-    /// What Bedrock is asked to do.
+    /// The operation of Bedrock.
     pub(crate) operation: Operation,
-    /// The client's headers that Bedrock may see.
+    /// The client's headers that are forwarded to Bedrock.
     pub(crate) headers: Vec<(Vec<u8>, Vec<u8>)>,
     /// SHA-256 of the body.
     pub(crate) payload: PayloadHash,
     /// Length of the body, in decimal.
     pub(crate) content_length: String,
-    /// What has come of it so far.
+    /// The attempts made so far.
     pub(crate) log: AttemptLog,
 }
 
@@ -47,8 +48,8 @@ impl Plan {
     /// The request of attempt `number` (the first is 1) to the endpoint in `cluster`, signed at `now`.
     ///
     /// # Errors
-    /// [`Reject::Unsignable`] when Envoy is about to connect to another endpoint than this attempt was planned for:
-    /// a signature for the wrong host or region must not leave.
+    /// [`Reject::Unsignable`] if Envoy is about to connect to another endpoint than planned. A signature
+    /// for the wrong host or region must not leave.
     pub fn request(&self, number: u64, cluster: &[u8], now: UnixTime) -> Result<UpstreamRequest<'_>, Reject> {
         let place = self.choose(number).ok_or(Reject::Unsignable)?;
         let deployment = self.attempts.get(place).ok_or(Reject::Unsignable)?;
@@ -74,13 +75,14 @@ impl Plan {
         })
     }
 
-    /// Attempt `number` was answered with `status` and this `x-amzn-errortype`.
-    pub fn answered(&self, number: u64, status: u16, error_type: Option<&[u8]>) {
-        self.log.answer(number, status, Verdict::of(status, error_type));
+    /// Attempt `number` got a response with `status` and this `x-amzn-errortype`.
+    pub fn record_response(&self, number: u64, status: u16, error_type: Option<&[u8]>) {
+        self.log
+            .record_response(number, status, Verdict::of(status, error_type));
     }
 
-    /// Whether the answer to attempt `number` is worth another attempt: it is not final, and one of the attempts that are
-    /// left can go to a deployment that has not been found unusable.
+    /// Whether another attempt may do better than attempt `number`: its verdict is not final, and a
+    /// remaining attempt can go to a deployment that is not known to be unusable.
     pub fn is_retried(&self, number: u64) -> bool {
         let verdict = self.log.attempt(number).map(|attempt| attempt.verdict);
         let is_final = verdict.is_none_or(|verdict| verdict == Verdict::Final);
@@ -93,37 +95,38 @@ impl Plan {
         self.log.attempted()
     }
 
-    /// The attempts made so far, in their order: where to, the status of the answer (0 where none came), and what it says.
-    pub fn answers(&self) -> impl Iterator<Item = (&Deployment, u16, Verdict)> {
+    /// The attempts made so far, in order: the deployment, the status of the response (0 if there was
+    /// none), and the verdict.
+    pub fn responses(&self) -> impl Iterator<Item = (&Deployment, u16, Verdict)> {
         self.log.attempts().filter_map(|attempt| {
             let deployment = self.attempts.get(attempt.place)?;
             Some((&**deployment, attempt.status, attempt.verdict))
         })
     }
 
-    /// Signing has taken so much time, in nanoseconds.
-    pub fn signed_for(&self, nanoseconds: u64) {
-        self.log.signed_for(nanoseconds);
+    /// Adds to the time that signing has taken, in nanoseconds.
+    pub fn add_signing_time(&self, nanoseconds: u64) {
+        self.log.add_signing_time(nanoseconds);
     }
 
     /// Time that the signing of all attempts has taken, in nanoseconds.
-    pub const fn signing(&self) -> u64 {
-        self.log.signing()
+    pub const fn signing_nanoseconds(&self) -> u64 {
+        self.log.signing_nanoseconds()
     }
 
-    /// The deployment of the last attempt that was made.
+    /// The deployment of the last attempt.
     pub fn attempt(&self) -> Option<&Deployment> {
         let attempt = self.log.attempt(self.attempted())?;
         self.attempts.get(attempt.place).map(|deployment| &**deployment)
     }
 
-    /// Bedrock's id of the model in the last attempt that was made.
+    /// Bedrock's model id in the last attempt.
     pub fn upstream_model(&self) -> Option<Cow<'_, str>> {
         self.attempt()
             .map(|deployment| deployment.asked_model(self.operation, &self.captures))
     }
 
-    /// What the tokens of the last attempt that was made cost, if that is known.
+    /// The rates of the last attempt, if they are known.
     pub fn rates(&self) -> Option<&Rates> {
         let deployment = self.attempt()?;
         let listed = || {
@@ -140,19 +143,19 @@ impl Plan {
         }
     }
 
-    /// Length of the body.
+    /// Length of the body, in bytes.
     pub fn request_bytes(&self) -> u64 {
         self.content_length.parse().unwrap_or_default()
     }
 
-    /// Place of the deployment that attempt `number` goes to: the planned one, or one in its stead.
+    /// Index of the deployment that attempt `number` goes to: the planned one or a replacement.
     fn choose(&self, number: u64) -> Option<usize> {
         let planned = usize::try_from(number.checked_sub(1)?).ok()?;
         Some(self.usable(planned).unwrap_or(planned))
     }
 
-    /// The deployment planned at `planned`, unless an attempt has found it unusable. Then another one behind the same
-    /// cluster, since Envoy goes to that cluster in any case; the ones planned for later come first.
+    /// The deployment planned at `planned` or, if an attempt has found it unusable, another one of the
+    /// same cluster: Envoy goes to that cluster in any case. Those planned for later come first.
     fn usable(&self, planned: usize) -> Option<usize> {
         let cluster = &self.attempts.get(planned)?.cluster;
         let mut places = (planned..self.attempts.len()).chain(0..planned);
@@ -162,13 +165,13 @@ impl Plan {
         })
     }
 
-    /// Whether an attempt has found this deployment, or one that is the same, unusable.
+    /// Whether an attempt has found this deployment or its twin unusable.
     fn is_unusable(&self, deployment: &Deployment) -> bool {
-        let mut answers = self.answers();
+        let mut answers = self.responses();
         answers.any(|(tried, _, verdict)| verdict == Verdict::Unusable && tried.twin == deployment.twin)
     }
 
-    /// The authorization header, or `None` for a deployment whose requests are not signed.
+    /// The `authorization` header; `None` if the deployment does not sign its requests.
     fn sign(&self, deployment: &Deployment, path: &str, date: AmzDate) -> Option<String> {
         let Credentials::Sigv4 {
             id,
@@ -218,12 +221,12 @@ pub struct UpstreamRequest<'a> {
     deployment: &'a Deployment,
     path: String,
     authorization: Cow<'a, str>,
-    /// What the signature covers besides the host.
+    /// The date and the session token that the signature covers besides the host.
     signed: Option<(AmzDate, Option<&'a Secret>)>,
 }
 
 impl UpstreamRequest<'_> {
-    /// All of its headers: nothing else of what Envoy holds for this request may leave.
+    /// All of its headers. No other header that Envoy holds for this request may leave.
     pub fn headers(&self) -> Vec<HeaderPair<'_>> {
         let mut headers: Vec<HeaderPair<'_>> = Vec::with_capacity(self.plan.headers.len().saturating_add(8));
         headers.push((b":method", METHOD.as_bytes()));

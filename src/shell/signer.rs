@@ -64,7 +64,7 @@ impl SignerContext {
         let now = host::clock().map_err(failed)?;
         let (attempt, headers) = Attempt::sign(plan, is_first, &cluster, attempt_number, now)?;
         host::set_headers(MapType::HttpRequestHeaders, &headers).map_err(failed)?;
-        attempt.signed_for(host::now().nanoseconds_since(now));
+        attempt.add_signing_time(host::now().nanoseconds_since(now));
         self.0 = Some(attempt);
         Ok(())
     }

@@ -47,8 +47,8 @@ impl Attempt {
     }
 
     /// Signing has taken this much time, in nanoseconds.
-    pub fn signed_for(&self, nanoseconds: u64) {
-        self.plan.signed_for(nanoseconds);
+    pub fn add_signing_time(&self, nanoseconds: u64) {
+        self.plan.add_signing_time(nanoseconds);
     }
 
     /// Bedrock responded with this `:status`; `error_type` reads its `x-amzn-errortype`. Returns whether
@@ -69,7 +69,8 @@ impl Attempt {
             400..=499 => error_type()?,
             _ => None,
         };
-        self.plan.answered(self.number, status, error_type.as_deref());
+        self.plan
+            .record_response(self.number, status, error_type.as_deref());
         Ok(self.plan.is_retried(self.number))
     }
 }

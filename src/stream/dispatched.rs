@@ -125,7 +125,7 @@ impl Dispatched {
 
     /// Whether Envoy's time limit passed before Bedrock responded: the 504 is Envoy's.
     fn is_timed_out(&self, response: &Response) -> bool {
-        let last = self.plan.answers().last();
+        let last = self.plan.responses().last();
         response.status == 504 && last.is_some_and(|(_, status, _)| status == 0)
     }
 

@@ -1,15 +1,16 @@
-//! What happens to the rest of an upload whose request is refused.
+//! The rest of an upload whose request is refused.
 //!
-//! Envoy closes an HTTP/1.1 connection, or resets an HTTP/2 stream, as soon as it has answered a request that is still
-//! arriving. Most clients only look for an answer once they have sent everything, so they would see a broken connection
-//! instead of the refusal. A refusal therefore waits until the upload has ended, and what arrives until then is
-//! discarded. [`Drain`] says how long that may go on. Envoy's part is in `shell/refusal.rs`.
+//! Envoy closes an HTTP/1.1 connection, or resets an HTTP/2 stream, as soon as it has replied to a
+//! request that is still arriving. Most clients read the response only after they have sent everything,
+//! so they would see a broken connection instead of the reply. The reply therefore waits for the end of
+//! the upload, and what arrives until then is discarded. [`Drain`] limits that in bytes, time and
+//! silence.
 
 use crate::headers::Headers;
 use crate::routing::active_config::ActiveConfig;
 use crate::time::UnixTime;
 
-/// How much of a refused upload is discarded before the refusal is sent anyway.
+/// How much of a refused upload is discarded before the reply is sent anyway.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Bounds {
     /// Bytes of the upload that are discarded.
@@ -25,12 +26,12 @@ struct Bounds {
 pub enum Uploader {
     /// Presented a valid key.
     Known,
-    /// Presented none. Anybody can do this, so less is taken.
+    /// Presented no valid key. Anybody can do that, so the limits are lower.
     Unknown,
 }
 
 impl Uploader {
-    /// Tells by the key that a request offers.
+    /// Decides by the key that a request presents.
     pub fn of(config: &ActiveConfig, headers: Headers<'_>) -> Self {
         match config.admit(headers) {
             Ok(()) => Self::Known,
@@ -39,30 +40,32 @@ impl Uploader {
     }
 }
 
-/// Time for a whole request, headers and body: 32 MiB at a megabit per second. Envoy answers 408 after this time.
+/// Time for a whole request with its body, in seconds: 32 MiB at one megabit per second. Envoy replies
+/// with 408 after it.
 pub const UPLOAD_SECONDS: u64 = 300;
 
-/// Least that is taken from a caller with a valid key: several times what Bedrock takes, so that a client with far too large a
-/// body still learns why it is refused.
+/// Bytes discarded for a caller with a valid key, at least: several times what Bedrock accepts, so that a
+/// client with a far too large body still learns why it is refused.
 const KNOWN_BYTES_MIN: u64 = 128 * 1024 * 1024;
-/// The same in body limits, where the limit was raised.
+/// The same as a multiple of the body limit, if that was raised.
 const KNOWN_BODY_LIMITS: u64 = 4;
-/// Just below Envoy's own limit for the upload, so that the client gets the refusal and not the 408.
+/// Just below Envoy's own limit for the upload, so that the client gets this reply and not the 408.
 const KNOWN_SECONDS: u64 = UPLOAD_SECONDS - 10;
-/// A pause in an upload is a lost packet or a slow disk. Longer than this, and the client is more likely waiting for an answer.
+/// A short pause in an upload is a lost packet or a slow disk. After a longer one, the client is more
+/// likely waiting for a response.
 const KNOWN_SILENCE_SECONDS: u64 = 10;
 
-/// Least that is taken from a caller without a valid key: any body that the default limit allows, and half as much again,
+/// Bytes discarded for a caller without a valid key, at least: one and a half times the default body limit,
 /// since a mistyped key is as common as a body that is too large.
 const UNKNOWN_BYTES_MIN: u64 = 48 * 1024 * 1024;
-/// What is taken above the body limit where that was raised.
+/// Bytes discarded beyond the body limit, if that was raised.
 const UNKNOWN_BYTES_ABOVE_LIMIT: u64 = 16 * 1024 * 1024;
-/// 48 MiB at seven megabits per second.
+/// Enough for 48 MiB at seven megabits per second.
 const UNKNOWN_SECONDS: u64 = 60;
-/// Half of what a caller with a key gets.
+/// Half of the time that a caller with a key has.
 const UNKNOWN_SILENCE_SECONDS: u64 = 5;
 
-/// How often [`Drain::is_over`] has to be asked about an upload that has stalled.
+/// How often [`Drain::is_over`] must be checked for an upload that has stalled, in milliseconds.
 pub const TICK_MILLISECONDS: u32 = 1000;
 
 impl Bounds {
@@ -96,8 +99,8 @@ pub struct Drain {
 }
 
 impl Drain {
-    /// Begins to discard an upload whose headers came at `started`. `declared` is its `content-length`; one beyond the
-    /// bounds makes it [over](Self::is_over) at once, since discarding a part of it helps nobody.
+    /// Begins to discard an upload whose headers came at `started`. If its `content-length`, `declared`,
+    /// exceeds the limit, the drain is [over](Self::is_over) at once: discarding a part helps nobody.
     pub fn begin(
         uploader: Uploader,
         body_limit_bytes: u64,
@@ -115,13 +118,13 @@ impl Drain {
         }
     }
 
-    /// Bytes of the upload were discarded.
+    /// Bytes of the upload were discarded at `now`.
     pub fn discard(&mut self, bytes: u64, now: UnixTime) {
         self.bytes = self.bytes.saturating_add(bytes);
         self.last = now;
     }
 
-    /// Whether the refusal has to be sent now, although the upload goes on.
+    /// Whether the reply must be sent now, although the upload continues.
     pub fn is_over(&self, now: UnixTime) -> bool {
         self.bytes > self.bounds.bytes
             || now.milliseconds_since(self.started) >= milliseconds(self.bounds.total_seconds)
@@ -149,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn an_upload_is_discarded_up_to_its_bound_in_bytes() {
+    fn an_upload_is_discarded_up_to_a_limit_in_bytes() {
         for (uploader, bound) in [
             (Uploader::Known, 128 * MEBIBYTE),
             (Uploader::Unknown, 48 * MEBIBYTE),
@@ -165,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn a_declared_length_beyond_the_bound_is_not_even_begun() {
+    fn a_declared_length_beyond_the_limit_is_not_drained() {
         for (uploader, bound) in [
             (Uploader::Known, 128 * MEBIBYTE),
             (Uploader::Unknown, 48 * MEBIBYTE),
@@ -183,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn an_upload_that_never_ends_is_bounded_in_time() {
+    fn an_upload_that_never_ends_is_limited_in_time() {
         for (uploader, seconds) in [(Uploader::Known, 290), (Uploader::Unknown, 60)] {
             let mut drain = drain(uploader);
             let end = seconds * 1000;
@@ -197,14 +200,14 @@ mod tests {
     }
 
     #[test]
-    fn time_that_passed_before_the_refusal_counts() {
+    fn time_before_the_refusal_counts() {
         let drain = Drain::begin(Uploader::Known, DEFAULT_LIMIT, None, at(0), at(285_000));
         assert!(!drain.is_over(at(289_999)));
         assert!(drain.is_over(at(290_000)));
     }
 
     #[test]
-    fn an_upload_that_falls_silent_is_bounded_from_its_last_byte() {
+    fn silence_is_limited_from_the_last_byte() {
         for (uploader, silence) in [(Uploader::Known, 10_000), (Uploader::Unknown, 5000)] {
             let mut drain = drain(uploader);
             assert!(!drain.is_over(at(silence - 1)), "{uploader:?}");
@@ -217,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn the_bounds_follow_a_raised_body_limit_but_not_a_lowered_one() {
+    fn the_limits_follow_a_raised_body_limit_but_not_a_lowered_one() {
         for (limit, known, unknown) in [
             (MEBIBYTE, 128 * MEBIBYTE, 48 * MEBIBYTE),
             (DEFAULT_LIMIT, 128 * MEBIBYTE, 48 * MEBIBYTE),
@@ -230,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn every_bound_is_tighter_without_a_key() {
+    fn every_limit_is_lower_without_a_key() {
         for limit in [0, MEBIBYTE, DEFAULT_LIMIT, 100 * MEBIBYTE, 4096 * MEBIBYTE] {
             let (known, unknown) = (
                 Bounds::of(Uploader::Known, limit),

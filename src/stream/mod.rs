@@ -429,7 +429,7 @@ impl Stream {
     /// Time that the filter has spent on the request in both of its roles, in microseconds.
     fn overhead_us(&self, account: &Account) -> u64 {
         let signing = match &self.phase {
-            Phase::Dispatched { dispatched, .. } => dispatched.plan.signing(),
+            Phase::Dispatched { dispatched, .. } => dispatched.plan.signing_nanoseconds(),
             _ => 0,
         };
         account.spent.saturating_add(signing) / 1000

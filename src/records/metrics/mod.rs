@@ -115,7 +115,7 @@ impl Meters {
     }
 
     fn count_attempts(&mut self, plan: &Plan, registry: &impl Registry) {
-        for (deployment, status, verdict) in plan.answers() {
+        for (deployment, status, verdict) in plan.responses() {
             let outcome = AttemptOutcome::of(status, verdict);
             let place = Position(plan.model.index, Some(deployment.index));
             let id = self

@@ -79,8 +79,8 @@ fn request(config: &Rc<ActiveConfig>, path: &str, statuses: &[u16], body: &[u8])
         let cluster = if path.contains("us.") { "east" } else { "west" };
         plan.request(number, cluster.as_bytes(), UnixTime::from_nanoseconds(SECOND))
             .unwrap();
-        plan.signed_for(12_999);
-        plan.answered(number, *status, None);
+        plan.add_signing_time(12_999);
+        plan.record_response(number, *status, None);
     }
     if let Some(status) = statuses.last().filter(|status| **status != 0) {
         let now = UnixTime::from_nanoseconds(2 * SECOND);

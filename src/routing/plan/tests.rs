@@ -27,8 +27,8 @@ fn plan(attempts: u32, deployments: &[(&str, &str, &str)]) -> Plan {
     request.dispatch(&mut Random::new(1)).unwrap().plan
 }
 
-/// Makes attempts until one is not worth another, each answered by `answer`, which gets the deployment's id. Returns the
-/// ids in their order, and how many attempts the plan still had.
+/// Makes attempts until one is not retried. `answer` gets the deployment's id and returns the status and
+/// error type of its response. Returns the ids in order, and how many attempts were left.
 fn run(plan: &Plan, answer: impl Fn(&str) -> (u16, Option<&'static [u8]>)) -> (Vec<String>, usize) {
     let mut tried = Vec::new();
     for (number, planned) in (1..).zip(&plan.attempts) {
@@ -36,7 +36,7 @@ fn run(plan: &Plan, answer: impl Fn(&str) -> (u16, Option<&'static [u8]>)) -> (V
         let id = plan.attempt().unwrap().id.clone();
         let (status, error_type) = answer(&id);
         tried.push(id);
-        plan.answered(number, status, error_type);
+        plan.record_response(number, status, error_type);
         if !plan.is_retried(number) {
             break;
         }
@@ -51,7 +51,7 @@ const WEST_OTHER_ACCOUNT: (&str, &str, &str) = ("west", "a:0", "B");
 const WEST_OTHER_MODEL: (&str, &str, &str) = ("west", "b:0", "A");
 
 #[test]
-fn transient_failures_are_retried_as_long_as_there_are_attempts() {
+fn transient_failures_are_retried_while_attempts_are_left() {
     for status in [408, 424, 429, 500, 503, 599] {
         let plan = plan(3, &[WEST]);
         assert_eq!(run(&plan, |_| (status, NONE)).0, ["d0", "d0", "d0"], "{status}");
@@ -61,7 +61,7 @@ fn transient_failures_are_retried_as_long_as_there_are_attempts() {
 }
 
 #[test]
-fn answers_of_the_caller_are_final() {
+fn errors_of_the_caller_are_final() {
     for status in [200, 400, 409, 413, 415, 422] {
         assert_eq!(
             run(&plan(3, &[WEST, EAST]), |_| (status, NONE)).0,
@@ -99,7 +99,7 @@ fn each_unusable_deployment_is_asked_once() {
 }
 
 #[test]
-fn after_a_transient_failure_the_same_deployment_may_still_be_found_unusable() {
+fn a_deployment_can_be_found_unusable_after_a_transient_failure() {
     // West is throttled, east unusable: west is worth its second attempt.
     let plan = plan(4, &[WEST, EAST]);
     let (tried, _) = run(&plan, |id| if id == "d0" { (429, NONE) } else { (403, EXPIRED) });
@@ -107,7 +107,7 @@ fn after_a_transient_failure_the_same_deployment_may_still_be_found_unusable() {
 }
 
 #[test]
-fn a_throttled_answer_is_not_replaced_by_the_refusal_of_an_unusable_deployment() {
+fn a_throttled_response_is_not_replaced_by_that_of_an_unusable_deployment() {
     let plan = plan(3, &[WEST, EAST]);
     let (tried, left) = run(&plan, |id| if id == "d0" { (403, EXPIRED) } else { (429, NONE) });
     assert_eq!(
@@ -117,13 +117,13 @@ fn a_throttled_answer_is_not_replaced_by_the_refusal_of_an_unusable_deployment()
 }
 
 #[test]
-fn an_attempt_planned_for_an_unusable_deployment_goes_to_another_behind_the_same_cluster() {
+fn an_attempt_planned_for_an_unusable_deployment_goes_to_another_of_the_same_cluster() {
     let answer = |id: &str| if id == "d0" { (403, EXPIRED) } else { (429, NONE) };
     let two = plan(4, &[WEST, WEST_OTHER_ACCOUNT]);
     assert_eq!(run(&two, answer).0, ["d0", "d1", "d1", "d1"]);
     // The row and the metrics are about the deployment that was asked, with its credentials.
     let asked: Vec<_> = two
-        .answers()
+        .responses()
         .map(|(deployment, status, _)| (deployment.id.as_str(), status))
         .collect();
     assert_eq!(asked, [("d0", 403), ("d1", 429), ("d1", 429), ("d1", 429)]);
@@ -139,14 +139,14 @@ fn an_attempt_planned_for_an_unusable_deployment_goes_to_another_behind_the_same
 }
 
 #[test]
-fn an_unusable_deployment_in_between_does_not_hide_a_usable_one_behind_it() {
+fn an_unusable_deployment_does_not_hide_a_usable_one_after_it() {
     let plan = plan(5, &[WEST, EAST, ("north", "a:0", "A")]);
     let (tried, _) = run(&plan, |id| if id == "d0" { (403, EXPIRED) } else { (503, NONE) });
     assert_eq!(tried, ["d0", "d1", "d2", "d0", "d1"]);
 }
 
 #[test]
-fn without_an_answer_nothing_is_asked_for() {
+fn an_attempt_without_a_response_is_not_retried_by_the_plan() {
     let plan = plan(3, &[WEST, EAST]);
     plan.request(1, b"west", NOW).unwrap();
     for number in [0, 1, 3, 12, u64::MAX] {

@@ -160,7 +160,7 @@ fn a_request_that_the_gateway_gives_up_is_estimated_and_one_that_bedrock_does_is
     ] {
         let mut stream = dispatched("/model/m/converse", 1);
         if is_bedrocks {
-            stream.plan.as_ref().unwrap().answered(1, 504, None);
+            stream.plan.as_ref().unwrap().record_response(1, 504, None);
         }
         let timeout = [(":status", "504"), ("x-amzn-errortype", "ModelTimeoutException")];
         stream.response(&timeout, at(1));
