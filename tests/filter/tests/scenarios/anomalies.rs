@@ -5,8 +5,9 @@ use filter_tests::{
     FaultPlan, HeaderMap, HttpExchange, Reach, RequestOutcome, StartError, Trap, UpstreamResponse, sweep,
 };
 
+use crate::fixtures::{EAST, TOKEN, TestDeployment, WEST, settings};
 use crate::oracle::assert_signed;
-use crate::scene::{EAST, Scene, TOKEN, TestDeployment, WEST, bare, refusal, settings};
+use crate::scene::{Scene, bare, refusal};
 
 const PATH: &str = "/model/ordered/converse";
 const BODY: &str = "{\"a\":1}";

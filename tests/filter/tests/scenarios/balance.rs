@@ -2,7 +2,8 @@
 
 use filter_tests::FaultPlan;
 
-use crate::scene::{EAST, Scene, WEST, clusters, model, settings, settings_of};
+use crate::fixtures::{EAST, WEST, model, settings, settings_of};
+use crate::scene::{Scene, clusters};
 
 const DRAWS: usize = 4000;
 /// Chi-square with one degree of freedom exceeds this once in a thousand times. The seeds are fixed: no test is lucky.

@@ -3,8 +3,9 @@
 use filter_tests::{HttpExchange, HttpMessage, RequestOutcome, UpstreamResponse};
 use serde_json::json;
 
+use crate::fixtures::{START_SECONDS, WEST, settings};
 use crate::oracle::assert_signed;
-use crate::scene::{START_SECONDS, Scene, WEST, forwarded, refusal, route, settings};
+use crate::scene::{Scene, forwarded, refusal, route};
 
 const PATH: &str = "/model/one/converse";
 const BODY: &[u8] = br#"{"messages":[{"role":"user","content":[{"text":"Hello, how are you?"}]}]}"#;

@@ -4,11 +4,9 @@ use envoy_bedrock::contract::names::{ROOT_GATEWAY, ROOT_SIGNER};
 use filter_tests::{StartError, UpstreamResponse, Vm};
 use serde_json::{Value, json};
 
+use crate::fixtures::{EAST, ENVIRONMENT, SECRETS, START_SECONDS, WEST, model, settings, settings_of};
 use crate::oracle::assert_signed;
-use crate::scene::{
-    EAST, ENVIRONMENT, SECRETS, START_SECONDS, Scene, WEST, forwarded, model, refusal, route, settings,
-    settings_of,
-};
+use crate::scene::{Scene, forwarded, refusal, route};
 
 /// Starts the gateway role, expects a refusal, and returns the one line of its log.
 fn refused(environment: &[(&str, &str)], root_id: &str, configuration: &str) -> String {

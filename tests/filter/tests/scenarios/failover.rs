@@ -3,11 +3,9 @@
 use envoy_bedrock::contract::names::HEADER_RETRY;
 use filter_tests::{FaultPlan, HeaderMap, HostFault, HttpMessage, RequestOutcome, Status, UpstreamResponse};
 
+use crate::fixtures::{ATTEMPTS, EAST, START_SECONDS, TOKEN, WEST, model, settings, settings_of};
 use crate::oracle::assert_signed;
-use crate::scene::{
-    ATTEMPTS, EAST, START_SECONDS, Scene, TOKEN, WEST, clusters, model, refusal, route, settings,
-    settings_of, without_account,
-};
+use crate::scene::{Scene, clusters, refusal, route, without_account};
 
 const PATH: &str = "/model/ordered/converse";
 
@@ -41,7 +39,7 @@ fn attempts_go_to_the_clusters_of_their_deployments_and_start_again_when_all_wer
 
 #[test]
 fn another_account_in_the_same_region_is_another_deployment() {
-    let account = crate::scene::TestDeployment {
+    let account = crate::fixtures::TestDeployment {
         cluster: WEST.cluster,
         region: WEST.region,
         authority: WEST.authority,
@@ -131,7 +129,7 @@ fn forbidden(body: &str) -> UpstreamResponse {
 
 #[test]
 fn a_deployment_with_a_bad_key_is_followed_by_the_other_one_of_its_region() {
-    let account = crate::scene::TestDeployment {
+    let account = crate::fixtures::TestDeployment {
         cluster: WEST.cluster,
         region: WEST.region,
         authority: WEST.authority,

@@ -5,11 +5,9 @@ use filter_tests::{
 };
 use serde_json::{Value, json};
 
+use crate::fixtures::{EAST, START_SECONDS, TOKEN, TestDeployment, WEST, model, settings, settings_of};
 use crate::oracle::assert_signed;
-use crate::scene::{
-    EAST, START_SECONDS, Scene, TOKEN, TestDeployment, WEST, forwarded, model, refusal, route, settings,
-    settings_of,
-};
+use crate::scene::{Scene, forwarded, refusal, route};
 
 const PATH: &str = "/model/guarded/converse";
 /// What the filter edits at once.

@@ -2,7 +2,8 @@
 
 use filter_tests::{HttpExchange, RequestOutcome};
 
-use crate::scene::{MASTER_KEY, Scene, assert_quiet, bare, refusal, refusals};
+use crate::fixtures::MASTER_KEY;
+use crate::scene::{Scene, assert_quiet, bare, refusal, refusals};
 use crate::table;
 use crate::table::{Scenario, WRONG_KEY as WRONG};
 

@@ -8,6 +8,7 @@ mod balance;
 mod bodies;
 mod configuration;
 mod failover;
+mod fixtures;
 mod guardrails;
 mod keys;
 mod limits;

@@ -8,7 +8,7 @@ use aws_sigv4::http_request::{
 use aws_sigv4::sign::v4::SigningParams;
 use filter_tests::{HeaderMap, HttpMessage};
 
-use crate::scene::{
+use crate::fixtures::{
     ACCESS_KEY_ID, API_KEY, SECRET_ACCESS_KEY, SESSION_TOKEN, TEMPORARY_ACCESS_KEY_ID,
     TEMPORARY_SECRET_ACCESS_KEY, TestCredentials, TestDeployment,
 };

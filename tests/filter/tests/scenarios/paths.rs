@@ -4,10 +4,9 @@ use envoy_bedrock::admission::path::ALIAS_MAX_BYTES;
 use envoy_bedrock::contract::names::{HEADER_ROUTE, ROUTE_STREAM, ROUTE_UNARY};
 use filter_tests::{HttpExchange, HttpMessage, UpstreamResponse};
 
+use crate::fixtures::{MASTER_KEY, TestDeployment, WEST, WILDCARD, WILDCARD_ALIAS};
 use crate::oracle::assert_signed;
-use crate::scene::{
-    MASTER_KEY, Scene, TestDeployment, WEST, WILDCARD, WILDCARD_ALIAS, forwarded, refusal, refusals, route,
-};
+use crate::scene::{Scene, forwarded, refusal, refusals, route};
 use crate::table;
 
 const OPERATIONS: [(&str, &str); 5] = [

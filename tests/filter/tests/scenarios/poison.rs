@@ -2,7 +2,8 @@
 
 use filter_tests::{HeaderMap, RequestOutcome, UpstreamResponse};
 
-use crate::scene::{MASTER_KEY, Scene, route};
+use crate::fixtures::MASTER_KEY;
+use crate::scene::{Scene, route};
 
 /// xorshift64: the same requests in every run.
 struct Chance(u64);

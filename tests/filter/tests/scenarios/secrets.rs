@@ -4,7 +4,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use filter_tests::{HostCall, LogLine, RequestOutcome, UpstreamResponse, Vm};
 
-use crate::scene::{API_KEY, MASTER_KEY, SECRETS, Scene, assert_quiet, bare, route};
+use crate::fixtures::{API_KEY, MASTER_KEY, SECRETS};
+use crate::scene::{Scene, assert_quiet, bare, route};
 
 fn is_noticed(vm: &Vm) -> bool {
     catch_unwind(AssertUnwindSafe(|| assert_quiet(vm, &SECRETS))).is_err()

@@ -7,7 +7,8 @@ use envoy_bedrock::stream::drain::TICK_MILLISECONDS;
 use filter_tests::{FaultPlan, HeaderMap, HostFault, HttpExchange, Reach, RequestOutcome, Status, sweep};
 use serde_json::{Value, json};
 
-use crate::scene::{Scene, bare, refusal, settings};
+use crate::fixtures::settings;
+use crate::scene::{Scene, bare, refusal};
 
 const PATH: &str = "/model/one/converse";
 const MEBIBYTE: usize = 1024 * 1024;
@@ -117,7 +118,7 @@ fn probes_and_spend_queries_with_a_body_are_answered_after_it() {
         .send()
         .unwrap();
     let mut query = bare("GET", "/spend/logs?request_id=x");
-    query.push(("x-api-key", crate::scene::MASTER_KEY));
+    query.push(("x-api-key", crate::fixtures::MASTER_KEY));
     let mut query = scene.request(query).unfinished().send().unwrap();
     for exchange in [&mut probe, &mut query] {
         upload(exchange, 1);

@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 use envoy_bedrock::contract::names::{HEADER_CLUSTER, HEADER_ROUTE, ROUTE_UNARY};
 use filter_tests::{HeaderMap, UpstreamResponse};
 
-use crate::oracle::assert_signed;
-use crate::scene::{
-    EAST, PRIVATE, PROFILE, START_SECONDS, Scene, TOKEN, TestDeployment, WEST, WILDCARD, WILDCARD_ALIAS,
-    forwarded, route,
+use crate::fixtures::{
+    EAST, PRIVATE, PROFILE, START_SECONDS, TOKEN, TestDeployment, WEST, WILDCARD, WILDCARD_ALIAS,
 };
+use crate::oracle::assert_signed;
+use crate::scene::{Scene, forwarded, route};
 use crate::table;
 
 fn names(headers: &HeaderMap) -> BTreeSet<String> {
@@ -82,7 +82,7 @@ fn upstream_headers_are_exactly_the_allow_list() {
 #[test]
 fn values_that_are_not_utf_8_and_repeated_headers_pass_as_they_are() {
     let scene = Scene::new();
-    let key = format!("Bearer {}", crate::scene::MASTER_KEY);
+    let key = format!("Bearer {}", crate::fixtures::MASTER_KEY);
     let headers: Vec<(&[u8], &[u8])> = vec![
         (b":method", b"POST"),
         (b":path", b"/model/one/converse"),
