@@ -1,4 +1,4 @@
-//! What a configuration file means, complete and checked: made by `litellm`, drawn by `render`, started by `run`.
+//! The meaning of a valid configuration: `litellm` reads it, `render` renders it, `run` starts it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -8,20 +8,23 @@ use envoy_bedrock::contract::settings::{EnvName, Settings};
 use crate::environment::{Environment, SecretValue};
 use crate::litellm::note::Note;
 
-/// A gateway as configured.
+/// A configured gateway.
 #[derive(Clone, Debug)]
 pub struct Blueprint {
-    /// What the filter runs on.
+    /// The filter's settings.
     pub settings: Settings,
-    /// The clusters that `settings` names, each once, in the order of their first use.
+    /// The region clusters that `settings` names, each once, in the order of their first use.
     pub endpoints: Vec<Endpoint>,
-    /// Bound of a whole request that answers with one body, and of silence on a stream (`request_timeout`).
+    /// Time limit of a request whose response is not streamed, and of silence on a stream
+    /// (`request_timeout`).
     pub request_timeout: Duration,
-    /// Literal secrets of the file, moved to variables of the Envoy process so that none is ever rendered.
+    /// Literal secrets of the file, passed in variables of the Envoy process so that they are never
+    /// rendered.
     pub secrets: BTreeMap<EnvName, SecretValue>,
-    /// Variables of secrets that are not set, where the reader was told to tolerate it. An emulator's caller sets them.
+    /// Variables of secrets that are not set, if the policy permits that. For the emulator, the
+    /// caller sets them.
     pub missing: BTreeSet<EnvName>,
-    /// OpenTelemetry's variables that are set, for [`crate::otlp::read`]. Their values may be secret.
+    /// OpenTelemetry's variables that are set, for [`crate::otlp`]. Their values may be secret.
     pub telemetry: Environment,
     /// What was ignored, skipped or replaced, in the order of the file.
     pub notes: Vec<Note>,
@@ -30,12 +33,13 @@ pub struct Blueprint {
 /// An upstream that Envoy connects to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Endpoint {
-    /// Name of its Envoy cluster: the region for AWS's own hosts, else one made from host and port.
+    /// Name of its Envoy cluster: the region for AWS's own hosts, otherwise a name made from host
+    /// and port.
     pub cluster: String,
-    /// Name that is resolved and connected to.
+    /// Host to resolve and connect to.
     pub host: String,
-    /// Port that is connected to.
+    /// Port to connect to.
     pub port: u16,
-    /// TLS server name (checked against the certificate), or `None` for plain HTTP.
+    /// TLS server name, for which the certificate is verified; `None` for plain HTTP.
     pub server_name: Option<String>,
 }

@@ -1,7 +1,7 @@
-//! A CA and a certificate for the local TLS listener, made once and kept while they are good.
+//! A CA and a certificate for the local TLS listener, created once and kept while they are valid.
 //!
-//! The CA's key is forgotten at once: whoever trusts this CA trusts one certificate of this machine and can be shown
-//! no other. Both are made anew together.
+//! The CA's key is discarded at once, so the CA can never sign another certificate: whoever trusts
+//! it trusts this one certificate only. Both are replaced together.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::{Path, PathBuf};
@@ -12,42 +12,60 @@ use rcgen::{
     KeyUsagePurpose,
 };
 use serde::{Deserialize, Serialize};
+use thiserror::Error;
 use time::{Duration, OffsetDateTime};
 
 use crate::state::{private_directory, private_file};
 
-/// How long a certificate is good for.
+/// Lifetime of a certificate.
 const VALIDITY: Duration = Duration::days(365);
-/// How much of that has to be left for it to be used.
+/// Shortest remaining lifetime at which a certificate is still used.
 const VALIDITY_LEFT_MIN: Duration = Duration::days(30);
-/// Clocks that are behind this one see a certificate that is good already.
+/// Certificates are valid from this long ago, for clients whose clocks are slow.
 const CLOCK_SLACK: Duration = Duration::days(1);
 
-/// Where the files are.
+/// Why the certificate cannot be created.
+#[derive(Debug, Error)]
+#[error("cannot create a certificate in {}: {problem}", directory.display())]
+pub struct CertificateError {
+    directory: PathBuf,
+    problem: CertificateProblem,
+}
+
+/// Why creating a certificate failed.
+#[derive(Debug, Error)]
+enum CertificateProblem {
+    #[error(transparent)]
+    Generation(#[from] rcgen::Error),
+    #[error(transparent)]
+    File(#[from] std::io::Error),
+}
+
+/// The files.
 #[derive(Clone, Debug)]
 pub struct LocalCertificate {
-    /// What clients have to trust, in PEM.
+    /// The CA certificate, which clients must trust, in PEM.
     pub ca: PathBuf,
     /// The listener's certificate, in PEM.
     pub certificate: PathBuf,
-    /// Its key, in PEM, for this user alone.
+    /// Its key, in PEM; only this user can read it.
     pub key: PathBuf,
 }
 
-/// What the files were made for; kept beside them, so that nothing has to be parsed.
+/// What the certificate is for, kept next to it so that no certificate has to be parsed.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct CertificateRecord {
     names: Vec<String>,
     expires_unix_seconds: i64,
 }
 
-/// The certificate in `directory`, made now if there is none, if it is about to expire or if this machine has another
-/// name.
+/// The certificate in `directory`. It is created if it does not exist, expires soon, or is for
+/// another host name.
 ///
 /// # Errors
 ///
-/// One line, when the files cannot be made.
-pub fn ensure(directory: &Path) -> Result<LocalCertificate, String> {
+/// The files cannot be created.
+pub fn ensure(directory: &Path) -> Result<LocalCertificate, CertificateError> {
     let host_name = gethostname::gethostname().into_string().ok();
     ensure_at(directory, host_name, OffsetDateTime::from(SystemTime::now()))
 }
@@ -56,7 +74,7 @@ fn ensure_at(
     directory: &Path,
     host_name: Option<String>,
     now: OffsetDateTime,
-) -> Result<LocalCertificate, String> {
+) -> Result<LocalCertificate, CertificateError> {
     let local = LocalCertificate {
         ca: directory.join("ca.pem"),
         certificate: directory.join("certificate.pem"),
@@ -67,11 +85,9 @@ fn ensure_at(
         expires_unix_seconds: (now + VALIDITY).unix_timestamp(),
     };
     if !is_usable(directory, &local, &record.names, now) {
-        make(directory, &local, &record, now).map_err(|error| {
-            format!(
-                "expected to make a certificate in {}, but found: {error}",
-                directory.display()
-            )
+        make(directory, &local, &record, now).map_err(|problem| CertificateError {
+            directory: directory.to_owned(),
+            problem,
         })?;
     }
     Ok(local)
@@ -109,7 +125,7 @@ fn make(
     local: &LocalCertificate,
     record: &CertificateRecord,
     now: OffsetDateTime,
-) -> Result<(), Box<dyn std::error::Error>> {
+) -> Result<(), CertificateProblem> {
     let valid = |params: &mut CertificateParams| {
         params.not_before = now - CLOCK_SLACK;
         params.not_after = now + VALIDITY;
@@ -137,7 +153,8 @@ fn make(
     private_file(&local.ca, &ca_pem)?;
     private_file(&local.certificate, &leaf_pem)?;
     private_file(&local.key, &leaf_key.serialize_pem())?;
-    private_file(&record_path(directory), &serde_json::to_string(record)?)?;
+    let record = serde_json::to_string(record).expect("text and numbers are JSON");
+    private_file(&record_path(directory), &record)?;
     Ok(())
 }
 
@@ -151,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn a_certificate_is_kept_until_it_is_about_to_expire() {
+    fn a_certificate_is_kept_until_it_expires_soon() {
         let directory = tempfile::tempdir().unwrap();
         let now = OffsetDateTime::from_unix_timestamp(1_800_000_000).unwrap();
         let first = certificate(directory.path(), "here", now);
@@ -164,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn a_certificate_is_made_anew_when_a_file_is_gone_or_the_machine_has_another_name() {
+    fn a_certificate_is_replaced_if_a_file_is_missing_or_the_host_name_changes() {
         let directory = tempfile::tempdir().unwrap();
         let now = OffsetDateTime::from_unix_timestamp(1_800_000_000).unwrap();
         let first = certificate(directory.path(), "here", now);
@@ -175,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn every_name_by_which_this_machine_is_reached_is_in_it() {
+    fn a_certificate_is_for_every_local_name_and_address() {
         let expected = ["localhost", "here", "127.0.0.1", "::1", "0.0.0.0"];
         assert_eq!(names(Some("here".to_owned())), expected);
         assert_eq!(names(Some("localhost".to_owned())).len(), 4);

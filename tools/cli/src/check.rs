@@ -1,4 +1,4 @@
-//! `envoy-bedrock check`: says whether a configuration can be used, and what it means.
+//! `envoy-bedrock check`: says whether a configuration is valid and what it means.
 
 mod report;
 mod text;
@@ -15,49 +15,50 @@ use report::CheckReport;
 /// Validate a LiteLLM config.yaml and print what it means.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Exit codes: 0 the configuration is valid, 1 it is not (or a file cannot be read), 2 wrong usage."
+    after_help = "Exit codes: 0 the configuration is valid, 1 it is not valid or a file cannot be read, 2 wrong usage."
 )]
 pub struct CheckArguments {
-    /// The configuration, with everything that it includes.
+    /// The configuration. Files that it includes are read as well.
     #[arg(value_name = "CONFIG")]
     config: PathBuf,
     /// Print one JSON object instead of text. Later versions only add keys to it.
     #[arg(long)]
     json: bool,
-    /// Do not require the variables of secrets to be set; they are listed instead.
+    /// List variables of secrets that are not set, instead of reporting errors.
     #[arg(long)]
     secrets_later: bool,
-    /// Price list to use instead of the built-in one: LiteLLM's own file or one that `prices --import` wrote.
+    /// Price list to use instead of the built-in one: LiteLLM's own file, or a list written by
+    /// `prices --import`.
     #[arg(long, value_name = "FILE")]
     prices: Option<PathBuf>,
     #[command(flatten)]
     tolerance: Tolerance,
 }
 
-/// How the report is written.
+/// The form of the report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
-    /// For people: at most that many columns wide where a number is given, and with colours.
+    /// Text with colours.
     Text {
-        /// Width of the terminal.
+        /// Width of the terminal, if it is known.
         columns: Option<u16>,
     },
     /// One JSON object.
     Json,
 }
 
-/// What there is to say about a configuration.
+/// The result of a check.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CheckOutcome {
-    /// Whether it can be used.
+    /// Whether the configuration is valid.
     pub valid: bool,
-    /// Whether all that is wrong is that secrets are not there.
+    /// Whether missing secrets are the only errors.
     pub only_secrets_missing: bool,
     /// The report.
     pub output: String,
 }
 
-/// Runs the command; the exit codes are those of its help.
+/// Runs the command. Its help documents the exit codes.
 pub fn run(arguments: &CheckArguments, environment: &Environment) -> ExitCode {
     let mode = if arguments.secrets_later {
         SecretPolicy::MayComeLater
@@ -85,12 +86,12 @@ pub fn run(arguments: &CheckArguments, environment: &Environment) -> ExitCode {
         &arguments.tolerance,
         format,
     );
-    // A reader that has seen enough (`| head`) is no failure of the configuration.
+    // A reader that stops early (`| head`) does not make the configuration invalid.
     let _ = anstream::stdout().write_all(outcome.output.as_bytes());
     if outcome.only_secrets_missing {
         let _ = writeln!(
             anstream::stderr(),
-            "to check all else without these variables, use --secrets-later"
+            "to check everything else without these variables, use --secrets-later"
         );
     }
     if outcome.valid {
@@ -100,12 +101,12 @@ pub fn run(arguments: &CheckArguments, environment: &Environment) -> ExitCode {
     }
 }
 
-/// The report about the configuration at `config`. No secret is ever in it.
+/// Checks the configuration at `config`. The report never contains a secret.
 pub fn outcome(config: &Path, environment: &Environment, mode: SecretPolicy, format: Format) -> CheckOutcome {
     outcome_priced(config, environment, mode, Catalogue::built_in(), format)
 }
 
-/// [`outcome`] with another price list than the built-in one.
+/// [`outcome`] with another price list.
 pub fn outcome_priced(
     config: &Path,
     environment: &Environment,

@@ -1,4 +1,4 @@
-//! The `envoy-bedrock` command: what its parts do, apart from the reading of its arguments.
+//! The `envoy-bedrock` command, apart from parsing its command line.
 
 mod address;
 pub mod blueprint;
@@ -6,6 +6,7 @@ pub mod certificates;
 pub mod check;
 mod document;
 pub mod environment;
+mod json;
 pub mod litellm;
 pub mod otlp;
 pub mod prices;

@@ -6,7 +6,7 @@ use clap::Parser;
 use envoy_bedrock_cli::environment::Environment;
 use envoy_bedrock_cli::{check, prices, render, run, spend};
 
-/// Amazon Bedrock behind Envoy, configured by LiteLLM's config.yaml.
+/// An Amazon Bedrock gateway on Envoy, configured by LiteLLM's config.yaml.
 #[derive(Debug, Parser)]
 #[command(name = "envoy-bedrock", version, arg_required_else_help = true)]
 struct CommandLine {

@@ -1,9 +1,12 @@
-//! The OpenTelemetry collector that the spend log goes to as well, configured by OpenTelemetry's own variables.
+//! The OpenTelemetry collector to which the spend log is also sent, configured by OpenTelemetry's
+//! own variables.
 //!
-//! Specification: "OpenTelemetry Protocol Exporter" and "Environment Variable Specification". A variable for logs alone
-//! wins over the one for all signals, and that over LiteLLM's name for the same. Nothing is read where no endpoint is
-//! given. Not there: compression, client certificates, JSON.
+//! Specification: "OpenTelemetry Protocol Exporter" and "Environment Variable Specification". A
+//! variable for logs takes precedence over the one for all signals, and that over LiteLLM's name
+//! for the same setting. Without an endpoint, no other variable is read. Compression, client
+//! certificates and JSON are not supported.
 
+mod error;
 mod pairs;
 
 #[cfg(test)]
@@ -17,9 +20,12 @@ use envoy_bedrock::contract::settings::EnvName;
 use http::{HeaderName, HeaderValue};
 
 use crate::address::Address;
+pub(crate) use error::CollectorError;
+use error::CollectorProblem;
+
 use crate::environment::{Environment, SecretValue};
 
-/// Every variable that is read here.
+/// Every variable that this module reads.
 pub const VARIABLES: [&str; 20] = [
     "OTEL_SDK_DISABLED",
     "OTEL_LOGS_EXPORTER",
@@ -43,16 +49,17 @@ pub const VARIABLES: [&str; 20] = [
     "OTEL_SERVICE_NAME",
 ];
 
-/// Where OTLP over HTTP takes logs, below a base URL.
+/// Path of logs in OTLP over HTTP, below a base URL.
 const LOGS_PATH: &str = "/v1/logs";
-/// The paths of the signals. LiteLLM's documentation has base URLs that end in one, and LiteLLM replaces it.
+/// Paths of all signals. LiteLLM's documentation has base URLs that end in one of them, and LiteLLM
+/// replaces it.
 const SIGNAL_PATHS: [&str; 3] = ["/v1/traces", "/v1/metrics", LOGS_PATH];
 const SERVICE_NAME: &str = "envoy-bedrock";
-/// The specification's default.
+/// Default of the specification.
 const TIMEOUT: Duration = Duration::from_secs(10);
-/// More would only let batches pile up in front of a collector that does not answer.
+/// A longer timeout would only let batches pile up for a collector that does not respond.
 const TIMEOUT_MAX_MILLISECONDS: u64 = 60_000;
-/// What Envoy writes itself.
+/// Headers that Envoy sets itself.
 const OWN_HEADERS: [&str; 6] = [
     "connection",
     "content-length",
@@ -62,34 +69,35 @@ const OWN_HEADERS: [&str; 6] = [
     "transfer-encoding",
 ];
 
-/// A collector by OTLP, on the command line.
+/// A collector on the command line.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub struct CollectorArguments {
-    /// Send the spend log to an OpenTelemetry collector, too, with this base URL; OTEL_EXPORTER_OTLP_ENDPOINT, with all
-    /// that goes with it, if not given.
+    /// Also send the spend log to the OpenTelemetry collector at this base URL. Without it,
+    /// OTEL_EXPORTER_OTLP_ENDPOINT and related variables apply.
     #[arg(long, value_name = "URL")]
     pub otlp_endpoint: Option<String>,
-    /// How the collector is spoken to: http/protobuf or grpc; OTEL_EXPORTER_OTLP_PROTOCOL if not given.
+    /// Protocol of the collector: http/protobuf or grpc. Without it, OTEL_EXPORTER_OTLP_PROTOCOL
+    /// applies.
     #[arg(long, value_name = "PROTOCOL")]
     pub otlp_protocol: Option<String>,
 }
 
-/// A collector.
+/// A collector of the spend log.
 #[derive(Clone, Debug)]
 pub struct Collector {
     pub(crate) address: Address,
     pub(crate) protocol: Protocol,
-    /// Headers of every request to it, none of them twice.
+    /// Headers of every request, each once.
     pub(crate) headers: Vec<CollectorHeader>,
-    /// What all records share, as OpenTelemetry names it.
+    /// Resource attributes, which all records share.
     pub(crate) resource: BTreeMap<String, String>,
-    /// Time for one batch.
+    /// Time limit for one batch.
     pub(crate) timeout: Duration,
-    /// CA certificates for its own, in PEM; only where it speaks TLS.
+    /// File of CA certificates for the collector, in PEM; `None` without TLS.
     pub(crate) ca: Option<String>,
 }
 
-/// How a collector is spoken to.
+/// How records are sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Protocol {
     /// OTLP over gRPC.
@@ -98,10 +106,11 @@ pub(crate) enum Protocol {
     Http(String),
 }
 
-/// A header whose value, likely a secret, is in a variable of the Envoy process and never in a rendered file.
+/// A header whose value, which may be a secret, is passed in a variable of the Envoy process and
+/// never rendered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct CollectorHeader {
-    /// In lower case.
+    /// Lower-case name.
     pub(crate) name: String,
     pub(crate) variable: EnvName,
     pub(crate) value: SecretValue,
@@ -117,7 +126,7 @@ impl fmt::Display for Collector {
 }
 
 impl Collector {
-    /// Where records go.
+    /// The URL that records are sent to.
     pub(crate) fn url(&self) -> String {
         let scheme = if self.address.tls { "https" } else { "http" };
         let path = match &self.protocol {
@@ -128,22 +137,22 @@ impl Collector {
     }
 }
 
-/// The collector that `arguments` or `variables` name, if any. `system_ca` is asked only where it is needed.
+/// The collector that `arguments` or `variables` name, if any. `system_ca` is called only if it is
+/// needed.
 ///
 /// # Errors
 ///
-/// The variable or option, what was expected and what was found; never a value that may be secret.
-pub fn read(
+/// The first variable or option that cannot be used, or the error of `system_ca`.
+pub(crate) fn read<E: From<CollectorError>>(
     arguments: &CollectorArguments,
     variables: &Environment,
-    system_ca: impl FnOnce() -> Result<String, String>,
-) -> Result<Option<Collector>, String> {
-    let Some((source, url, is_whole)) = endpoint(arguments, variables) else {
+    system_ca: impl FnOnce() -> Result<String, E>,
+) -> Result<Option<Collector>, E> {
+    let Some((setting, url, is_complete)) = endpoint(arguments, variables) else {
         return Ok(None);
     };
-    let address = Address::parse(url).map_err(|found| {
-        format!("{source}: expected a URL like http://localhost:4318 or https://HOST:PORT, but found {found}")
-    })?;
+    let address =
+        Address::parse(url).map_err(|error| CollectorProblem::Url(error.to_string()).of(setting))?;
     refuse_client_certificates(variables)?;
     let ca = match first(
         variables,
@@ -159,7 +168,7 @@ pub fn read(
     let protocol = if is_grpc(arguments, variables)? {
         Protocol::Grpc
     } else {
-        Protocol::Http(path(&address.base_path, is_whole))
+        Protocol::Http(path(&address.base_path, is_complete))
     };
     Ok(Some(Collector {
         address,
@@ -171,7 +180,7 @@ pub fn read(
     }))
 }
 
-/// The endpoint, where it is from, and whether its path is the whole one.
+/// The setting of the endpoint, its URL, and whether the URL is complete or a base.
 fn endpoint<'a>(
     arguments: &'a CollectorArguments,
     variables: &'a Environment,
@@ -203,8 +212,8 @@ fn first<'a, const N: usize>(
         .find_map(|name| Some((name, variables.value(name)?)))
 }
 
-fn path(given: &str, is_whole: bool) -> String {
-    if is_whole {
+fn path(given: &str, is_complete: bool) -> String {
+    if is_complete {
         return if given.is_empty() { "/" } else { given }.to_owned();
     }
     let base = SIGNAL_PATHS
@@ -214,7 +223,7 @@ fn path(given: &str, is_whole: bool) -> String {
     format!("{base}{LOGS_PATH}")
 }
 
-fn is_grpc(arguments: &CollectorArguments, variables: &Environment) -> Result<bool, String> {
+fn is_grpc(arguments: &CollectorArguments, variables: &Environment) -> Result<bool, CollectorError> {
     let option = arguments.otlp_protocol.as_deref();
     let names = [
         "OTEL_EXPORTER_OTLP_LOGS_PROTOCOL",
@@ -226,43 +235,39 @@ fn is_grpc(arguments: &CollectorArguments, variables: &Environment) -> Result<bo
         .or_else(|| first(variables, names));
     match given {
         Some((_, "grpc" | "otlp_grpc")) => Ok(true),
-        // As LiteLLM: it sends binary messages where it is told JSON, which every collector takes at the same place, and
-        // its default of `console` gives way to an endpoint.
+        // As in LiteLLM: for JSON it sends binary messages, which every collector accepts at the
+        // same path, and an endpoint overrides its default of `console`.
         None | Some((_, "http/protobuf" | "http/json" | "otlp_http") | ("OTEL_EXPORTER", "console")) => {
             Ok(false)
         }
-        Some((source, other)) => Err(format!(
-            "{source}: expected grpc or http/protobuf, but found '{other}'"
-        )),
+        Some((setting, other)) => Err(CollectorProblem::Protocol(other.to_owned()).of(setting)),
     }
 }
 
-fn headers(variables: &Environment) -> Result<Vec<CollectorHeader>, String> {
+fn headers(variables: &Environment) -> Result<Vec<CollectorHeader>, CollectorError> {
     let names = [
         "OTEL_EXPORTER_OTLP_LOGS_HEADERS",
         "OTEL_EXPORTER_OTLP_HEADERS",
         "OTEL_HEADERS",
     ];
-    let Some((source, text)) = first(variables, names) else {
+    let Some((setting, text)) = first(variables, names) else {
         return Ok(Vec::new());
     };
-    let wrong = |expected: &str, found: &str| format!("{source}: expected {expected}, but found {found}");
     let mut headers: Vec<CollectorHeader> = Vec::new();
-    for (key, value) in pairs::read(source, text)? {
+    for (key, value) in pairs::read(text).map_err(|problem| problem.of(setting))? {
         let name = HeaderName::from_bytes(key.as_bytes())
-            .map_err(|_| wrong("names of HTTP headers", "another character in one"))?
+            .map_err(|_| CollectorProblem::HeaderName.of(setting))?
             .as_str()
             .to_owned();
         if OWN_HEADERS.contains(&name.as_str()) {
-            return Err(wrong("no header that Envoy writes itself", &name));
+            return Err(CollectorProblem::OwnHeader(name).of(setting));
         }
         if HeaderValue::from_str(&value).is_err() {
-            let expected = format!("a value of printable ASCII characters for {name}");
-            return Err(wrong(&expected, "another one"));
+            return Err(CollectorProblem::HeaderValue(name).of(setting));
         }
         let variable = variable(&name);
         if headers.iter().any(|known| known.variable == variable) {
-            return Err(wrong("each header once", &format!("{name} again")));
+            return Err(CollectorProblem::DuplicateHeader(name).of(setting));
         }
         headers.push(CollectorHeader {
             name,
@@ -286,10 +291,10 @@ fn variable(header: &str) -> EnvName {
     EnvName(format!("ENVOY_BEDROCK_OTLP_HEADER_{name}"))
 }
 
-fn resource(variables: &Environment) -> Result<BTreeMap<String, String>, String> {
+fn resource(variables: &Environment) -> Result<BTreeMap<String, String>, CollectorError> {
     const ATTRIBUTES: &str = "OTEL_RESOURCE_ATTRIBUTES";
     let given = match variables.value(ATTRIBUTES) {
-        Some(text) => pairs::read(ATTRIBUTES, text)?,
+        Some(text) => pairs::read(text).map_err(|problem| problem.of(ATTRIBUTES))?,
         None => Vec::new(),
     };
     let mut attributes = BTreeMap::from([("service.name".to_owned(), SERVICE_NAME.to_owned())]);
@@ -300,9 +305,9 @@ fn resource(variables: &Environment) -> Result<BTreeMap<String, String>, String>
     Ok(attributes)
 }
 
-fn timeout(variables: &Environment) -> Result<Duration, String> {
+fn timeout(variables: &Environment) -> Result<Duration, CollectorError> {
     let names = ["OTEL_EXPORTER_OTLP_LOGS_TIMEOUT", "OTEL_EXPORTER_OTLP_TIMEOUT"];
-    let Some((source, text)) = first(variables, names) else {
+    let Some((setting, text)) = first(variables, names) else {
         return Ok(TIMEOUT);
     };
     let milliseconds = text
@@ -310,20 +315,19 @@ fn timeout(variables: &Environment) -> Result<Duration, String> {
         .ok()
         .filter(|count| (1..=TIMEOUT_MAX_MILLISECONDS).contains(count));
     milliseconds.map(Duration::from_millis).ok_or_else(|| {
-        format!("{source}: expected milliseconds from 1 to {TIMEOUT_MAX_MILLISECONDS}, but found '{text}'")
+        let (found, max) = (text.to_owned(), TIMEOUT_MAX_MILLISECONDS);
+        CollectorProblem::Timeout { found, max }.of(setting)
     })
 }
 
-fn refuse_client_certificates(variables: &Environment) -> Result<(), String> {
+fn refuse_client_certificates(variables: &Environment) -> Result<(), CollectorError> {
     let names = [
         "OTEL_EXPORTER_OTLP_LOGS_CLIENT_CERTIFICATE",
         "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE",
         "OTEL_EXPORTER_OTLP_CLIENT_KEY",
     ];
     match first(variables, names) {
-        Some((source, _)) => Err(format!(
-            "{source}: expected no client certificate, which is not supported yet, but found one"
-        )),
+        Some((setting, _)) => Err(CollectorProblem::ClientCertificate.of(setting)),
         None => Ok(()),
     }
 }

@@ -1,14 +1,15 @@
-//! A [`Blueprint`](crate::blueprint::Blueprint) as Envoy's configuration: one self-contained file, the same for the same
-//! input.
+//! A [`Blueprint`](crate::blueprint::Blueprint) as Envoy's configuration: one self-contained file,
+//! the same for the same input.
 //!
-//! DESIGN.md has the facts about Envoy behind these choices. The result contains no secret: the filter reads secrets from
-//! variables of the Envoy process, and the file lists only their names.
+//! DESIGN.md has the facts about Envoy behind these choices. The result contains no secret: the
+//! filter reads secrets from variables of the Envoy process, and the file lists only their names.
 
 mod access_log;
 mod bootstrap;
 mod command;
 mod common;
 mod duration;
+mod error;
 mod failover;
 mod http;
 mod listeners;
@@ -28,4 +29,5 @@ mod tests;
 
 pub use bootstrap::render;
 pub use command::{RenderArguments, run};
+pub use error::HostPortError;
 pub use options::{AccessLog, HostPort, Listeners, RenderOptions, Tls};

@@ -1,8 +1,31 @@
-//! The directory for what `run` makes. Its files are for this user alone.
+//! The directory for files that `run` creates. Only this user can read them.
 
 use std::fs::{self, OpenOptions};
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+
+use thiserror::Error;
+
+/// Why the state directory cannot be used.
+#[derive(Debug, Error)]
+pub(crate) enum StateError {
+    /// It is not a directory, or cannot be created.
+    #[error("cannot use {} as the state directory: {error}", path.display())]
+    Directory {
+        /// The directory.
+        path: PathBuf,
+        /// Why.
+        error: io::Error,
+    },
+    /// A file in it cannot be written.
+    #[error("cannot write {}: {error}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        error: io::Error,
+    },
+}
 
 /// An existing state directory.
 pub(crate) struct StateDirectory {
@@ -10,36 +33,35 @@ pub(crate) struct StateDirectory {
 }
 
 impl StateDirectory {
-    /// Makes the directory if it is not there.
-    pub(crate) fn open(directory: &Path) -> Result<Self, String> {
-        let wrong = |error: std::io::Error| {
-            format!(
-                "expected a directory for state at {}, but found: {error}",
-                directory.display()
-            )
+    /// Opens the directory and creates it if necessary.
+    pub(crate) fn open(directory: &Path) -> Result<Self, StateError> {
+        let unusable = |error| StateError::Directory {
+            path: directory.to_owned(),
+            error,
         };
-        private_directory(directory).map_err(wrong)?;
+        private_directory(directory).map_err(unusable)?;
         Ok(Self {
-            directory: directory.canonicalize().map_err(wrong)?,
+            directory: directory.canonicalize().map_err(unusable)?,
         })
     }
 
-    /// A path in the directory.
+    /// The path of a file in the directory.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.directory.join(name)
     }
 
     /// Writes a file in the directory and returns its path.
-    pub(crate) fn write(&self, name: &str, text: &str) -> Result<PathBuf, String> {
+    pub(crate) fn write(&self, name: &str, text: &str) -> Result<PathBuf, StateError> {
         let path = self.path(name);
-        private_file(&path, text)
-            .map_err(|error| format!("expected to write {}, but found: {error}", path.display()))?;
-        Ok(path)
+        match private_file(&path, text) {
+            Ok(()) => Ok(path),
+            Err(error) => Err(StateError::File { path, error }),
+        }
     }
 }
 
-/// Makes a directory, with its parents, that only this user can look into.
-pub(crate) fn private_directory(path: &Path) -> std::io::Result<()> {
+/// Creates a directory, with its parents, that only this user can read.
+pub(crate) fn private_directory(path: &Path) -> io::Result<()> {
     let mut builder = fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]
@@ -47,18 +69,18 @@ pub(crate) fn private_directory(path: &Path) -> std::io::Result<()> {
     builder.create(path)
 }
 
-/// Replaces a file by one that only this user can read.
-pub(crate) fn private_file(path: &Path, text: &str) -> std::io::Result<()> {
+/// Replaces a file with one that only this user can read.
+pub(crate) fn private_file(path: &Path, text: &str) -> io::Result<()> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    // The mode is only for new files; a name of its own because another `run` may be starting.
+    // The mode applies only to new files. The name is unique because another `run` may be starting.
     let mut new = path.as_os_str().to_owned();
     new.push(format!(".{}", std::process::id()));
     let new = PathBuf::from(new);
     match fs::remove_file(&new) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
     options.open(&new)?.write_all(text.as_bytes())?;
@@ -72,7 +94,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn files_and_directories_are_for_this_user_alone() {
+    fn only_this_user_can_read_files_and_directories() {
         let root = tempfile::tempdir().unwrap();
         let state = StateDirectory::open(&root.path().join("a/b")).unwrap();
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;

@@ -1,4 +1,4 @@
-//! What deploy/ holds of rendered configurations, as it has to be.
+//! The rendered configuration in deploy/ is up to date.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -13,7 +13,7 @@ fn read(path: &str) -> String {
 }
 
 #[test]
-fn the_demo_of_docker_compose_is_rendered_from_its_configuration() {
+fn the_demo_for_docker_compose_is_rendered_from_its_configuration() {
     let result = Command::new(env!("CARGO_BIN_EXE_envoy-bedrock"))
         .current_dir(repository())
         .args(["render", "deploy/config.emulator.yaml", "--metrics-port", "9902"])
@@ -22,7 +22,7 @@ fn the_demo_of_docker_compose_is_rendered_from_its_configuration() {
     assert!(result.status.success());
     assert!(
         String::from_utf8(result.stdout).unwrap() == read("deploy/envoy.emulator.yaml"),
-        "expected deploy/envoy.emulator.yaml as rendered, but found another: make rendered"
+        "deploy/envoy.emulator.yaml is out of date: run `make rendered`"
     );
 }
 

@@ -1,4 +1,4 @@
-//! The catalogue, and its prices against LiteLLM's own formula (see prices/regenerate.py).
+//! The built-in price list, compared with LiteLLM's own formula (see prices/regenerate.py).
 
 use std::collections::BTreeSet;
 
@@ -36,7 +36,7 @@ fn price(model: &str, region: &str) -> Result<Found, NoPrice> {
 fn key(found: Result<Found, NoPrice>) -> String {
     match found.unwrap().source {
         Source::Catalogue(key) => key,
-        Source::Configuration => panic!("expected an entry of the catalogue"),
+        Source::Configuration => panic!("the price is not from the price list"),
     }
 }
 
@@ -51,7 +51,7 @@ fn every_case_costs_what_litellm_says_to_the_pico_dollar() {
     for case in &cases {
         let found = match price(&case.model, &case.region) {
             Ok(found) => found,
-            // LiteLLM adds what it knows of images and seconds to these, which no case has.
+            // LiteLLM also prices their images and seconds, which no case has.
             Err(NoPrice::OtherUnit(key, _)) => {
                 unmeasured.insert(key);
                 continue;
@@ -71,7 +71,7 @@ fn every_case_costs_what_litellm_says_to_the_pico_dollar() {
             .tier
             .as_ref()
             .map(|tier| ServiceTier::from_word(tier.as_bytes()));
-        // As the filter gets them: by way of the configuration's JSON.
+        // Through JSON, as the filter receives them.
         let rates: Rates = serde_json::from_str(&serde_json::to_string(&found.rates).unwrap()).unwrap();
         let cost = Cost::of(&usage, tier, None, &rates).unwrap();
         let prompt = cost.input.pico() + cost.cache_read.pico() + cost.cache_creation.pico();
@@ -88,7 +88,7 @@ fn every_case_costs_what_litellm_says_to_the_pico_dollar() {
     assert_eq!(
         Vec::from_iter(&unmeasured),
         ["amazon.nova-2-5-sonic"],
-        "all others are priced"
+        "all other models have a price"
     );
     let of = |what: &dyn Fn(&PriceCase) -> bool| cases.iter().filter(|case| what(case)).count();
     for (what, count) in [
@@ -109,7 +109,7 @@ fn every_case_costs_what_litellm_says_to_the_pico_dollar() {
 }
 
 #[test]
-fn every_price_of_the_catalogue_is_a_whole_number_of_pico_dollars() {
+fn every_listed_price_is_a_whole_number_of_pico_dollars() {
     let file: serde_json::Map<String, serde_json::Value> = serde_json::from_str(BUILT_IN).unwrap();
     assert_eq!(Catalogue::built_in().entries().count(), file.len());
     assert!(file.len() >= 564, "found only {}", file.len());
@@ -122,7 +122,7 @@ fn every_price_of_the_catalogue_is_a_whole_number_of_pico_dollars() {
         for (name, value) in fields.iter().filter(|(name, _)| name.contains("_cost")) {
             let parsed = PicoUsd::parse(value.get()).unwrap_or_else(|error| panic!("{key}: {name}: {error}"));
             assert!(parsed.exact, "{key}: {name}: {}", value.get());
-            // And what is shown of it is what was written.
+            // A price is displayed as it was written.
             let shown = PicoUsd::parse(&parsed.amount.to_string()).unwrap();
             assert_eq!(shown, parsed, "{key}: {name}");
             prices += 1;
@@ -132,7 +132,7 @@ fn every_price_of_the_catalogue_is_a_whole_number_of_pico_dollars() {
 }
 
 #[test]
-fn every_price_of_a_token_in_the_catalogue_has_a_meaning() {
+fn every_listed_price_of_a_token_has_a_meaning() {
     let raw: std::collections::BTreeMap<String, serde_json::Map<String, serde_json::Value>> =
         serde_json::from_str(BUILT_IN).unwrap();
     let unknown: BTreeSet<&str> = raw
@@ -157,14 +157,17 @@ fn every_price_of_a_token_in_the_catalogue_has_a_meaning() {
 }
 
 #[test]
-fn the_catalogue_is_in_the_form_that_an_import_writes() {
-    assert!(import(BUILT_IN).unwrap() == BUILT_IN, "run it through `import`");
+fn the_built_in_list_has_the_form_of_an_imported_one() {
+    assert!(
+        import(BUILT_IN).unwrap() == BUILT_IN,
+        "rewrite the built-in list with `import`"
+    );
 }
 
 const SONNET: &str = "anthropic.claude-sonnet-4-5-20250929-v1:0";
 
 #[test]
-fn a_model_is_looked_up_from_the_special_to_the_general() {
+fn a_lookup_prefers_the_most_specific_entry() {
     for (model, region, expected) in [
         (
             "meta.llama3-8b-instruct-v1:0",
@@ -222,7 +225,7 @@ fn a_model_is_looked_up_from_the_special_to_the_general() {
 }
 
 #[test]
-fn what_has_no_price_says_why() {
+fn a_model_without_a_price_has_a_reason() {
     for arn in [
         "arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/a1b2c3",
         "arn:aws:bedrock:us-east-1:123456789012:custom-model-deployment/abc",
@@ -245,7 +248,7 @@ fn what_has_no_price_says_why() {
     for (model, units) in [
         ("amazon.nova-canvas-v1:0", &["output_cost_per_image"][..]),
         ("amazon.titan-image-generator-v1", &["output_cost_per_image"]),
-        // By tokens too, but not by them alone.
+        // Priced by tokens as well, but not by tokens alone.
         ("cohere.rerank-v3-5:0", &["input_cost_per_query"]),
         ("amazon.rerank-v1:0", &["input_cost_per_query"]),
         (
@@ -272,18 +275,18 @@ fn what_has_no_price_says_why() {
             Err(NoPrice::OtherUnit(model.to_owned(), units))
         );
     }
-    // Tokens of audio and images that cost as much as any other are in the count of tokens.
+    // Audio and image tokens that cost as much as others are included in the token counts.
     assert!(price("amazon.nova-2-pro-preview-20251202-v1:0", "us-east-1").is_ok());
     assert_eq!(
         price("amazon.nova-canvas-v1:0", "us-east-1")
             .unwrap_err()
             .to_string(),
-        "expected a price per token, but found that amazon.nova-canvas-v1:0 has output_cost_per_image"
+        "amazon.nova-canvas-v1:0 is priced by output_cost_per_image, which is not measured"
     );
 }
 
 #[test]
-fn every_entry_with_a_price_in_another_unit_is_known_not_to_be_priced_by_tokens() {
+fn no_entry_with_a_price_in_another_unit_is_priced_by_tokens() {
     let raw: std::collections::BTreeMap<String, serde_json::Map<String, serde_json::Value>> =
         serde_json::from_str(BUILT_IN).unwrap();
     let mut others = 0;
@@ -313,7 +316,7 @@ fn every_entry_with_a_price_in_another_unit_is_known_not_to_be_priced_by_tokens(
 const ACCOUNT: &str = "arn:aws:bedrock:us-east-1:123456789012";
 
 #[test]
-fn the_model_beside_an_arn_names_its_price_unless_it_is_paid_for_by_time() {
+fn the_model_next_to_an_arn_names_its_price_unless_it_is_billed_by_time() {
     let named = |resource: &str, named: &str| {
         let model = format!("{ACCOUNT}:{resource}");
         Catalogue::built_in().price(&Pricing {
@@ -339,13 +342,13 @@ fn the_model_beside_an_arn_names_its_price_unless_it_is_paid_for_by_time() {
     assert_eq!(
         named(profile, &format!("{ACCOUNT}:{profile}")),
         Err(NoPrice::OpaqueArn),
-        "it names nothing"
+        "the ARN names no model"
     );
     assert_eq!(
         named(profile, "no.such"),
         Err(NoPrice::NotListed("no.such".to_owned()))
     );
-    // What an ARN names itself goes first.
+    // An ARN that names its model takes precedence.
     assert_eq!(
         key(named(
             &format!("inference-profile/us.{SONNET}"),
@@ -356,31 +359,31 @@ fn the_model_beside_an_arn_names_its_price_unless_it_is_paid_for_by_time() {
     for (resource, error) in [
         (
             "provisioned-model/abc",
-            "expected a price per token, but found provisioned throughput, which is paid for by time",
+            "provisioned throughput is billed by time, not by token",
         ),
         (
             "custom-model/a.b:0:4k/abc",
-            "expected a price per token, but found a custom model on provisioned throughput, which is paid for by time",
+            "a custom model on provisioned throughput is billed by time, not by token",
         ),
         (
             "imported-model/abc",
-            "expected a price per token, but found an imported model, which is paid for by time",
+            "an imported model is billed by time, not by token",
         ),
         (
             "endpoint/x",
-            "expected a price per token, but found an endpoint of SageMaker, which is paid for by time",
+            "a SageMaker endpoint is billed by time, not by token",
         ),
         (
             "default-prompt-router/anthropic.claude:1",
-            "expected a price, but found a prompt router, which chooses the model of each request",
+            "a prompt router chooses the model of each request",
         ),
         (
             "custom-model-deployment/abc",
-            "expected a price, but found an ARN that does not name its model: set model_info.base_model",
+            "the ARN does not name its model: set model_info.base_model",
         ),
     ] {
         assert_eq!(named(resource, SONNET).unwrap_err().to_string(), error);
-        // The operator's own word goes before.
+        // The operator's base_model takes precedence.
         let model = format!("{ACCOUNT}:{resource}");
         let based = Catalogue::built_in().price(&Pricing {
             explicit: None,
@@ -394,7 +397,7 @@ fn the_model_beside_an_arn_names_its_price_unless_it_is_paid_for_by_time() {
 }
 
 #[test]
-fn a_base_model_stands_for_what_the_id_does_not_tell() {
+fn a_base_model_prices_an_id_that_does_not_name_its_model() {
     let arn = "arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/a1b2c3";
     let priced = |base_model, model| {
         let pricing = Pricing {
@@ -424,7 +427,7 @@ fn a_base_model_stands_for_what_the_id_does_not_tell() {
         )),
         format!("us.{SONNET}")
     );
-    // It is what the operator said: a wrong one is not passed over in silence.
+    // The operator chose it, so an unknown base_model is not silently ignored.
     assert_eq!(
         priced("no.such", SONNET),
         Err(NoPrice::NotListed("no.such".to_owned()))
@@ -432,7 +435,7 @@ fn a_base_model_stands_for_what_the_id_does_not_tell() {
 }
 
 #[test]
-fn configured_prices_come_first() {
+fn configured_prices_take_precedence() {
     let configured = explicit([
         ("input_cost_per_token", "0.000002"),
         ("model", "not a price"),
@@ -445,7 +448,7 @@ fn configured_prices_come_first() {
     assert_eq!(
         rates.base.input,
         Some(Rate(2_000_000)),
-        "of one name the first counts"
+        "the first of several prices with one name counts"
     );
     assert_eq!(rates.base.output, Some(Rate(10_000_000)));
     assert_eq!(
@@ -468,7 +471,10 @@ fn configured_prices_come_first() {
             source: Source::Configuration
         }
     );
-    assert!(rates.any_latency, "they hold however a request is served");
+    assert!(
+        rates.any_latency,
+        "configured rates apply however a request is served"
+    );
     assert_eq!(explicit([("model", "x"), ("rpm", "5")]), Ok(None));
     assert_eq!(
         explicit([("input_cost_per_second", "0")]),
@@ -487,7 +493,7 @@ fn configured_prices_come_first() {
     };
     assert_eq!(
         Catalogue::built_in().price(&pricing).unwrap_err().to_string(),
-        "expected prices per token only, but found input_cost_per_second, whose unit is not measured"
+        "the configuration sets input_cost_per_second, whose unit is not measured"
     );
     assert_eq!(
         explicit([("input_cost_per_token", "0.0")])
@@ -506,7 +512,7 @@ fn configured_prices_come_first() {
 }
 
 #[test]
-fn modes_are_told_for_lists() {
+fn entries_have_a_mode() {
     let catalogue = Catalogue::built_in();
     assert_eq!(
         catalogue.entry("amazon.titan-embed-text-v2:0").unwrap().mode,
@@ -520,7 +526,7 @@ fn modes_are_told_for_lists() {
 }
 
 #[test]
-fn a_table_finds_what_a_lookup_finds() {
+fn a_table_gives_the_same_prices_as_a_lookup() {
     let catalogue = Catalogue::built_in();
     let geographies = ["", "us.", "apac.", "zz."];
     for region in ["us-gov-west-1", "eu-west-2", "us-east-9"] {
@@ -534,7 +540,7 @@ fn a_table_finds_what_a_lookup_finds() {
                 let in_table = price_ids(&model).find_map(|id| table.get(id).copied());
                 match price(&model, region) {
                     Ok(lookup) => assert_eq!(in_table, Some(&lookup.rates), "{model} in {region}"),
-                    // An id of images may hide a more general one that has a price by tokens, and there is none.
+                    // An unmeasured entry hides a more general one that is priced by tokens.
                     Err(NoPrice::OtherUnit(..)) => assert!(in_table.is_some_and(|rates| rates.unmeasured)),
                     Err(_) => assert_eq!(in_table, None, "{model} in {region}"),
                 }
@@ -546,7 +552,7 @@ fn a_table_finds_what_a_lookup_finds() {
 }
 
 #[test]
-fn the_filters_table_for_wildcards_finds_what_a_lookup_finds() {
+fn the_filters_table_for_wildcards_gives_the_same_prices_as_a_lookup() {
     let catalogue = Catalogue::built_in();
     let regions = ["us-gov-west-1", "eu-west-2", "us-east-9"];
     let table = catalogue.wildcards(regions);
@@ -565,10 +571,7 @@ fn the_filters_table_for_wildcards_finds_what_a_lookup_finds() {
             }
         }
     }
-    assert!(
-        special > 10,
-        "{special} models with a price of their region's own"
-    );
+    assert!(special > 10, "only {special} models have a regional price");
     assert!(catalogue.wildcards([]).is_empty());
 }
 

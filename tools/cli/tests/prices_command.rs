@@ -33,7 +33,7 @@ us.anthropic.claude-sonnet-4-5-20250929-v1:0 in us-east-1: entry us.anthropic.cl
 }
 
 #[test]
-fn an_arn_has_the_price_of_its_own_region_unless_another_is_given() {
+fn an_arn_has_the_price_of_its_region_unless_another_is_given() {
     let arn = "arn:aws:bedrock:eu-west-2::foundation-model/meta.llama3-8b-instruct-v1:0";
     let entry = |arguments: &[&str]| {
         let json: serde_json::Value = serde_json::from_str(&stdout(&prices(arguments))).unwrap();
@@ -67,9 +67,9 @@ fn a_model_without_a_price_fails_and_the_others_are_shown() {
     assert!(stdout(&output).starts_with(SONNET), "{output:?}");
     assert_eq!(
         stderr(&output),
-        "error: no.such: expected a price, but found no entry for no.such\n\
-         error: amazon.nova-canvas-v1:0: expected a price per token, but found that amazon.nova-canvas-v1:0 has \
-         output_cost_per_image\n"
+        "error: no.such: the price list has no entry for no.such\n\
+         error: amazon.nova-canvas-v1:0: amazon.nova-canvas-v1:0 is priced by output_cost_per_image, which is not \
+         measured\n"
     );
 }
 
@@ -90,7 +90,7 @@ fn the_list_has_every_entry() {
 }
 
 #[test]
-fn an_imported_list_is_used_in_place_of_the_built_in_one() {
+fn an_imported_list_replaces_the_built_in_one() {
     let folder = tempfile::tempdir().unwrap();
     let [litellm, list, config] = ["litellm.json", "list.json", "config.yaml"]
         .map(|name| folder.path().join(name).to_str().unwrap().to_owned());
@@ -136,22 +136,20 @@ fn an_imported_list_is_used_in_place_of_the_built_in_one() {
 }
 
 #[test]
-fn what_cannot_be_read_is_named() {
+fn a_file_that_cannot_be_read_is_reported() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("x.json");
     let file = path.to_str().unwrap();
     let missing = prices(&["--catalogue", file]);
     assert_eq!(missing.status.code(), Some(1));
     assert!(
-        stderr(&missing).starts_with(&format!("error: expected a price file at {file}, but found: ")),
+        stderr(&missing).starts_with(&format!("error: cannot read the price list {file}: ")),
         "{missing:?}"
     );
     std::fs::write(&path, "[]").unwrap();
     let wrong = stderr(&prices(&["--import", file]));
     assert!(
-        wrong.starts_with(&format!(
-            "error: {file}: expected a JSON object of models, but found "
-        )),
+        wrong.starts_with(&format!("error: {file}: not a JSON object of models: ")),
         "{wrong}"
     );
     assert_eq!(prices(&["--region", "us-east-1"]).status.code(), Some(2));

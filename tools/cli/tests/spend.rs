@@ -5,7 +5,7 @@ use std::process::{Command, Output, Stdio};
 
 use serde_json::{Value, json};
 
-/// Three rows of two keys, a line of Envoy's own log between them, and one that was cut while it was written.
+/// Rows of two keys, a line of Envoy's own log between them, and an incomplete row at the end.
 const LOG: &str = include_str!("spend/log.jsonl");
 
 fn spend(arguments: &[&str], input: &str) -> Output {
@@ -17,7 +17,7 @@ fn spend(arguments: &[&str], input: &str) -> Output {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    // A command that refuses its arguments does not read.
+    // A command that rejects its arguments does not read.
     let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
     child.wait_with_output().unwrap()
 }
@@ -36,8 +36,8 @@ fn a_table_has_a_line_for_each_key_and_a_total() {
     assert_eq!(stdout(&output), include_str!("spend/table.txt"));
     assert_eq!(
         stderr(&output),
-        "note: standard input: 1 line is passed over, as no rows of the spend log (line 2 first)\n\
-         note: standard input: the end is passed over, as it is torn\n"
+        "note: standard input: skipped line 2, which is not a spend-log row\n\
+         note: standard input: skipped the end, which is incomplete\n"
     );
     assert_eq!(output.status.code(), Some(0));
 }
@@ -68,7 +68,7 @@ fn json_has_exact_numbers() {
 }
 
 #[test]
-fn csv_quotes_what_it_has_to() {
+fn csv_quotes_labels_that_need_it() {
     let output = spend(&["--by", "tag", "--by", "end_user", "--csv", "-"], LOG);
     assert_eq!(
         stdout(&output),
@@ -80,13 +80,13 @@ fn csv_quotes_what_it_has_to() {
 }
 
 #[test]
-fn labels_of_clients_cannot_steer_the_terminal() {
+fn labels_of_clients_cannot_control_the_terminal() {
     let text = stdout(&spend(&["--by", "end_user", "-"], LOG));
     assert!(text.contains("=\"quoted\"\\u{1b}[31m"), "{text}");
 }
 
 #[test]
-fn a_window_and_a_tag_pick_requests() {
+fn a_window_and_a_tag_select_requests() {
     let requests = |arguments: &[&str]| {
         let arguments = [arguments, &["--json", "-"]].concat();
         let json: Value = serde_json::from_str(&stdout(&spend(&arguments, LOG))).unwrap();
@@ -103,7 +103,7 @@ fn a_window_and_a_tag_pick_requests() {
 }
 
 #[test]
-fn several_files_are_added_up_gzipped_or_not() {
+fn several_files_are_added_up_whether_gzipped_or_not() {
     let folder = tempfile::tempdir().unwrap();
     let [plain, zipped] = ["spend.jsonl", "spend.jsonl.gz"].map(|name| folder.path().join(name));
     std::fs::write(&plain, LOG).unwrap();
@@ -126,16 +126,14 @@ fn an_empty_log_adds_up_to_nothing() {
 }
 
 #[test]
-fn what_cannot_be_done_is_named() {
+fn errors_name_the_file_or_argument() {
     let folder = tempfile::tempdir().unwrap();
     let missing = folder.path().join("none.jsonl");
     let missing = missing.to_str().unwrap();
     let output = spend(&[missing], "");
     assert_eq!((output.status.code(), stdout(&output).as_str()), (Some(1), ""));
     assert!(
-        stderr(&output).starts_with(&format!(
-            "error: {missing}: expected a readable file, but found: "
-        )),
+        stderr(&output).starts_with(&format!("error: cannot read {missing}: ")),
         "{output:?}"
     );
     for wrong in [

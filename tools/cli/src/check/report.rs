@@ -1,4 +1,5 @@
-//! What `check` has to tell, in the shape of its JSON. Keys are only ever added; no value is a secret.
+//! The report of `check`, in the form of its JSON. Keys are only ever added, and no value is a
+//! secret.
 
 use envoy_bedrock::contract::settings::{
     CredentialSettings, DeploymentSettings, GuardrailSettings, ModelSettings,
@@ -7,79 +8,80 @@ use envoy_bedrock::pricing::Rates;
 use serde::Serialize;
 
 use crate::blueprint::{Blueprint, Endpoint};
+use crate::json::pretty;
 use crate::litellm::{Note, NoteGroup, ReadError, grouped};
 use crate::prices::RatesJson;
 
-/// The whole.
+/// The whole report.
 #[derive(Debug, Serialize)]
 pub(crate) struct CheckReport {
-    /// The file, as it was named.
+    /// The file, as the user named it.
     pub file: String,
-    /// Whether it can be used.
+    /// Whether the configuration is valid.
     pub valid: bool,
-    /// Why not, in the order of the file; empty if it is valid.
+    /// The errors, in the order of the file.
     pub errors: Vec<ErrorReport>,
-    /// How it can be used all the same.
+    /// Options with which the configuration can be used despite its errors.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub remedies: Vec<String>,
     /// The errors, for the text.
     #[serde(skip)]
     pub faults: Vec<ReadError>,
-    /// What it means; absent if it is not valid.
+    /// What the configuration means; absent if it is not valid.
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     pub meaning: Option<Meaning>,
 }
 
-/// One reason why a configuration cannot be used.
+/// One error of a configuration.
 #[derive(Debug, Serialize)]
 pub(crate) struct ErrorReport {
-    /// The file in which it is.
+    /// Its file.
     pub file: String,
-    /// The line, from 1; null if the whole file is meant.
+    /// Its line, from 1; null for the whole file.
     pub line: Option<usize>,
     /// The field, such as `model_list[0].model_name`; may be empty.
     pub path: String,
     /// `protects` for a setting that `--accept-unprotected` can accept, else `error`.
     pub class: &'static str,
-    /// What was expected and what was found.
+    /// The message.
     pub message: String,
 }
 
 /// What a valid configuration means.
 #[derive(Debug, Serialize)]
 pub(crate) struct Meaning {
-    /// The models that clients can name, in the order of the file.
+    /// The model groups, in the order of the file.
     pub models: Vec<ModelReport>,
-    /// The clusters that Envoy connects to.
+    /// The endpoints that Envoy connects to.
     pub endpoints: Vec<EndpointReport>,
-    /// Most attempts of a request.
+    /// Most attempts per request.
     pub attempts: u32,
-    /// Time limit of an answer that does not stream, in seconds.
+    /// Time limit of a response that is not streamed, in seconds.
     pub request_timeout_seconds: f64,
     /// Largest request body, in bytes.
     pub body_limit_bytes: u64,
-    /// Variable that holds the key of the clients.
+    /// Variable of the proxy key.
     pub master_key: String,
-    /// Variables that have to be set from literal secrets of the file.
+    /// Variables for literal secrets of the file.
     pub moved_secrets: Vec<String>,
     /// Variables of secrets that are not set (only with `--secrets-later`).
     pub missing_secrets: Vec<String>,
-    /// What is ignored, skipped or replaced; the same finding at several places is one note.
+    /// What was ignored, skipped or replaced. The same finding in several places is one note.
     pub notes: Vec<NoteReport>,
-    /// The same, for the text.
+    /// The notes, for the text.
     #[serde(skip)]
     pub remarks: Vec<Note>,
 }
 
-/// One finding.
+/// One note.
 #[derive(Debug, Serialize)]
 pub(crate) struct NoteReport {
     /// Where it was found first.
     #[serde(flatten)]
     pub at: PlaceReport,
-    /// What kind of finding it is: accepted, left_out, skipped, unknown, no_effect, not_needed or note.
+    /// Its kind: accepted, left_out, skipped, unknown, no_effect, not_needed or note.
     pub class: &'static str,
-    /// What it says.
+    /// The message.
     pub message: String,
     /// Where else it was found.
     pub also: Vec<PlaceReport>,
@@ -90,70 +92,71 @@ pub(crate) struct NoteReport {
 pub(crate) struct PlaceReport {
     /// The file.
     pub file: String,
-    /// The line, from 1; null if the whole file is meant.
+    /// Its line, from 1; null for the whole file.
     pub line: Option<usize>,
     /// The field, such as `litellm_settings.cache`; may be empty.
     pub field: String,
 }
 
-/// A name for clients and what is behind it.
+/// A model group.
 #[derive(Debug, Serialize)]
 pub(crate) struct ModelReport {
     /// The name; a `*` matches any run of characters.
     pub name: String,
-    /// Other names for it.
+    /// Its aliases.
     pub aliases: Vec<String>,
-    /// What Bedrock applies to each of its requests, at whichever deployment.
+    /// The guardrail for each of its requests, whatever the deployment.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub guardrail: Option<GuardrailSettings>,
-    /// Where its requests can go, in the order of the file.
+    /// Its deployments, in the order of the file.
     pub deployments: Vec<DeploymentReport>,
 }
 
-/// A model id in one place with one set of credentials.
+/// A deployment.
 #[derive(Debug, Serialize)]
 pub(crate) struct DeploymentReport {
     /// Its id in headers and logs.
     pub id: String,
     /// Bedrock's model id.
     pub model: String,
-    /// Region for which requests are signed.
+    /// Region that requests are signed for.
     pub region: String,
-    /// Its cluster among `endpoints`.
+    /// Its cluster in `endpoints`.
     pub cluster: String,
-    /// What requests are sent to, up to `/model/…`.
+    /// The URL that requests are sent to, up to `/model/…`.
     pub url: String,
-    /// Lower ones are tried first.
+    /// Deployments with a lower order are tried first.
     pub order: i64,
-    /// Weight among its siblings of the same `order`.
+    /// Weight among the deployments of the same `order`.
     pub weight: u64,
-    /// The same in percent, with two decimals. 0: only after another has failed.
+    /// Its weight in percent, with two decimals. 0: it is used only after another deployment has
+    /// failed.
     pub share_percent: f64,
-    /// What its tokens cost.
+    /// Its price.
     pub price: PriceReport,
     /// How requests are authenticated.
     pub credentials: CredentialReport,
 }
 
-/// What tokens cost.
+/// The price of a deployment.
 #[derive(Debug, Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub(crate) enum PriceReport {
-    /// This.
+    /// The price is known.
     Known {
         /// The rates.
         usd_per_million_tokens: Box<RatesJson>,
-        /// The first two of them, for the text.
+        /// The rates, for the text.
         #[serde(skip)]
         rates: Box<Rates>,
     },
-    /// What the model costs that a request names, where a wildcard lets it.
+    /// The price is that of the model that matches the wildcard.
     ByModel,
-    /// Nobody knows.
+    /// The price is unknown.
     Unknown,
 }
 
-/// Names of variables, none of their values.
+/// The variables of a deployment's credentials, without their values.
 #[derive(Debug, Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub(crate) enum CredentialReport {
@@ -163,7 +166,7 @@ pub(crate) enum CredentialReport {
         access_key_id: String,
         /// Variable of the secret access key.
         secret_access_key: String,
-        /// Variable of the session token, if there is one.
+        /// Variable of the session token, if any.
         session_token: Option<String>,
     },
     /// Requests carry a Bedrock API key.
@@ -173,21 +176,21 @@ pub(crate) enum CredentialReport {
     },
 }
 
-/// An address that Envoy connects to.
+/// An endpoint that Envoy connects to.
 #[derive(Debug, Serialize)]
 pub(crate) struct EndpointReport {
-    /// Name of the Envoy cluster.
+    /// Name of its Envoy cluster.
     pub cluster: String,
     /// Host.
     pub host: String,
     /// Port.
     pub port: u16,
-    /// Whether it speaks TLS.
+    /// Whether it uses TLS.
     pub tls: bool,
 }
 
 impl CheckReport {
-    /// What the outcome of reading `file` says.
+    /// The report about `file`, which was read with this outcome.
     pub(crate) fn of(file: &str, outcome: &Result<Blueprint, Vec<ReadError>>, remedies: Vec<String>) -> Self {
         let (faults, meaning) = match outcome {
             Ok(blueprint) => (Vec::new(), Some(Meaning::of(blueprint))),
@@ -203,10 +206,9 @@ impl CheckReport {
         }
     }
 
-    /// The JSON, with a line break at its end.
+    /// The report as JSON.
     pub(crate) fn json(&self) -> String {
-        let text = serde_json::to_string_pretty(self).expect("strings and numbers are JSON");
-        text + "\n"
+        pretty(self)
     }
 }
 
@@ -280,6 +282,13 @@ impl Meaning {
                 .collect(),
             remarks: blueprint.notes.clone(),
         }
+    }
+}
+
+impl Meaning {
+    /// The deployments of all model groups.
+    pub(crate) fn deployments(&self) -> impl Iterator<Item = &DeploymentReport> {
+        self.models.iter().flat_map(|model| &model.deployments)
     }
 }
 

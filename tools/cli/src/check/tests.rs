@@ -1,4 +1,4 @@
-//! The report for people, and the shape of the other.
+//! The report as text, and the form of its JSON.
 
 use super::*;
 
@@ -25,7 +25,7 @@ fn plain(outcome: &CheckOutcome) -> String {
     anstream::adapter::strip_str(&outcome.output).to_string()
 }
 
-/// Compares with a file next to this one; `UPDATE_SNAPSHOTS=1` writes it anew.
+/// Compares with a file next to this one. `UPDATE_SNAPSHOTS=1` rewrites it.
 fn assert_snapshot(name: &str, actual: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/check").join(name);
     if std::env::var_os("UPDATE_SNAPSHOTS").is_some() {
@@ -35,7 +35,7 @@ fn assert_snapshot(name: &str, actual: &str) {
 }
 
 #[test]
-fn the_text_shows_all_that_was_understood() {
+fn the_text_shows_what_the_configuration_means() {
     let outcome = outcome_of(
         CONFIG,
         &[],
@@ -65,7 +65,7 @@ fn a_file_with_a_hundred_settings_fits_on_a_screen() {
 }
 
 #[test]
-fn deployments_that_look_alike_are_one_line_of_the_table() {
+fn deployments_that_look_alike_share_a_line_of_the_table() {
     let mut text = "model_list:\n".to_owned();
     for number in 0..300 {
         let region = ["us-east-1", "us-west-2", "us-east-2"][number % 3];
@@ -141,7 +141,7 @@ fn a_narrow_terminal_gets_narrow_lines() {
 }
 
 #[test]
-fn what_is_refused_comes_with_its_class_and_the_flags_that_help() {
+fn errors_come_with_their_class_and_the_options_that_help() {
     let text = CONFIG.replace("weight: 3", "max_parallel_requests: 3")
         + "general_settings: {allowed_ips: [10.0.0.1]}\n";
     let outcome = outcome_of(&text, &[], SecretPolicy::MayComeLater, Format::Json);
@@ -182,7 +182,7 @@ fn notes_have_file_line_field_class_and_message() {
 }
 
 #[test]
-fn only_missing_secrets_are_told_apart_from_other_errors() {
+fn missing_secrets_are_distinguished_from_other_errors() {
     let format = Format::Text { columns: None };
     let unset = outcome_of(CONFIG, &[], SecretPolicy::MustExist, format);
     assert!(!unset.valid && unset.only_secrets_missing, "{}", unset.output);
@@ -221,7 +221,7 @@ fn errors_have_their_parts_in_the_json() {
 }
 
 #[test]
-fn the_flags_that_are_offered_are_enough() {
+fn the_suggested_options_are_sufficient() {
     let remedies = |first: &str, more: &str| {
         let text = CONFIG.replace("weight: 3", first) + more;
         let outcome = outcome_of(
@@ -266,7 +266,7 @@ fn the_flags_that_are_offered_are_enough() {
              --leave-out-unsupported --accept-unprotected max_budget"
         )
     );
-    // A wrong value elsewhere: no flag is enough, but the settings are named.
+    // A wrong value elsewhere: no option is sufficient, but the settings are named.
     assert_eq!(
         remedies(
             "weight: 3",
@@ -277,7 +277,7 @@ fn the_flags_that_are_offered_are_enough() {
 }
 
 #[test]
-fn leaving_deployments_out_is_not_offered_where_it_would_not_help() {
+fn leaving_deployments_out_is_not_suggested_if_it_does_not_help() {
     let text = CONFIG.to_owned() + "general_settings: {allowed_ips: [10.0.0.1]}\n";
     let outcome = outcome_of(
         &text,

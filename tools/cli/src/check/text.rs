@@ -1,4 +1,4 @@
-//! The report for people. Colours are always in it; the stream takes them out where there is no terminal.
+//! The report as text. It always contains colours; the stream removes them if it is not a terminal.
 
 use std::collections::HashMap;
 use std::fmt::Write;
@@ -12,11 +12,11 @@ use crate::prices::per_million;
 
 const GOOD: Style = AnsiColor::Green.on_default().bold();
 const BAD: Style = AnsiColor::Red.on_default().bold();
-/// Width of notes where nothing says how wide the terminal is.
+/// Width of notes if the width of the terminal is unknown.
 const REMARK_COLUMNS: usize = 120;
 const HEADING: Style = Style::new().bold();
 
-/// The text, at most `width` columns wide where that is known.
+/// The text, at most `width` columns wide if that is known.
 pub(crate) fn render(report: &CheckReport, width: Option<u16>) -> String {
     let mut out = String::new();
     // Writing to a string cannot fail.
@@ -40,7 +40,7 @@ fn invalid(out: &mut String, report: &CheckReport) -> std::fmt::Result {
 }
 
 fn valid(out: &mut String, file: &str, meaning: &Meaning, width: Option<u16>) -> std::fmt::Result {
-    let deployments = meaning.models.iter().map(|model| model.deployments.len()).sum();
+    let deployments = meaning.deployments().count();
     let counts = [
         counted(meaning.models.len(), "model"),
         counted(deployments, "deployment"),
@@ -58,7 +58,7 @@ fn valid(out: &mut String, file: &str, meaning: &Meaning, width: Option<u16>) ->
         meaning.body_limit_bytes
     );
     line(out, "limits", &limits)?;
-    line(out, "clients' key", &format!("in {}", meaning.master_key))?;
+    line(out, "proxy key", &format!("in {}", meaning.master_key))?;
     if let Some(names) = shared_credentials(meaning) {
         line(out, "credentials", &names.join(", "))?;
     }
@@ -89,7 +89,8 @@ fn remarks(out: &mut String, notes: &[Note], width: Option<u16>) -> std::fmt::Re
     Ok(())
 }
 
-/// `text`, indented, with its further lines indented more; a word that is longer than a line stays whole.
+/// `text` with an indentation, wrapped into further lines with a deeper one. A word longer than a
+/// line is not split.
 fn wrapped(text: &str, width: usize) -> String {
     let mut lines = vec!["  ".to_owned()];
     for word in text.split(' ') {
@@ -114,9 +115,8 @@ fn table(meaning: &Meaning, width: Option<u16>) -> Table {
     if let Some(width) = width {
         table.set_width(width);
     }
-    let all = || meaning.models.iter().flat_map(|model| &model.deployments);
-    let has_orders = all().any(|deployment| deployment.order != 0);
-    let has_addresses = all().any(|deployment| !is_regional(deployment));
+    let has_orders = meaning.deployments().any(|deployment| deployment.order != 0);
+    let has_addresses = meaning.deployments().any(|deployment| !is_regional(deployment));
     let has_credentials = shared_credentials(meaning).is_none();
     let mut header = vec!["MODEL"];
     header.extend(has_orders.then_some("ORDER"));
@@ -151,7 +151,8 @@ fn table(meaning: &Meaning, width: Option<u16>) -> Table {
     table
 }
 
-/// The deployments that look different in the table, each with how many look like it, in the order of the file.
+/// Deployments that look different in the table, in the order of the file, each with the number
+/// that look like it.
 fn alike(deployments: &[DeploymentReport]) -> Vec<(&DeploymentReport, usize)> {
     let look = |of: &DeploymentReport| {
         (
@@ -176,7 +177,7 @@ fn alike(deployments: &[DeploymentReport]) -> Vec<(&DeploymentReport, usize)> {
     all
 }
 
-/// Whether requests go to the region's own host, which needs no mention.
+/// Whether requests go to AWS's host of the region, which need not be shown.
 fn is_regional(deployment: &DeploymentReport) -> bool {
     let has_path = deployment
         .url
@@ -186,15 +187,15 @@ fn is_regional(deployment: &DeploymentReport) -> bool {
     deployment.cluster == deployment.region && !has_path
 }
 
-/// The credentials that all deployments have.
+/// The credentials, if all deployments have the same.
 fn shared_credentials(meaning: &Meaning) -> Option<Vec<String>> {
-    let mut all = meaning.models.iter().flat_map(|model| &model.deployments);
+    let mut all = meaning.deployments();
     let first = credentials(&all.next()?.credentials);
     all.all(|deployment| credentials(&deployment.credentials) == first)
         .then_some(first)
 }
 
-/// Each guardrail with the models that have it, in the order of the file.
+/// Each guardrail with its model groups, in the order of the file.
 fn guardrails(meaning: &Meaning) -> Vec<(String, Vec<&str>)> {
     let mut all: Vec<(String, Vec<&str>)> = Vec::new();
     for model in &meaning.models {
@@ -217,7 +218,7 @@ fn share(deployment: &DeploymentReport) -> String {
     }
 }
 
-/// USD per million tokens of the prompt and of the answer.
+/// USD per million tokens of the prompt and of the response.
 fn price(price: &PriceReport) -> String {
     let shown = |rate| per_million(rate).to_string();
     match price {

@@ -6,7 +6,10 @@ fn environment(variables: &[(&str, &str)]) -> Environment {
     variables.iter().copied().collect()
 }
 
-fn read_all(arguments: &CollectorArguments, variables: &[(&str, &str)]) -> Result<Option<Collector>, String> {
+fn read_all(
+    arguments: &CollectorArguments,
+    variables: &[(&str, &str)],
+) -> Result<Option<Collector>, CollectorError> {
     read(arguments, &environment(variables), || {
         Ok("system-ca.pem".to_owned())
     })
@@ -25,11 +28,13 @@ fn refusal(variable: &'static str, value: &str) -> String {
         ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector:4318"),
         (variable, value),
     ];
-    read_all(&CollectorArguments::default(), &variables).unwrap_err()
+    read_all(&CollectorArguments::default(), &variables)
+        .unwrap_err()
+        .to_string()
 }
 
 #[test]
-fn without_an_endpoint_there_is_no_collector_and_nothing_is_judged() {
+fn without_an_endpoint_there_is_no_collector_and_nothing_is_checked() {
     let others = [
         ("OTEL_EXPORTER_OTLP_PROTOCOL", "carrier-pigeon"),
         ("OTEL_EXPORTER_OTLP_ENDPOINT", ""),
@@ -38,7 +43,7 @@ fn without_an_endpoint_there_is_no_collector_and_nothing_is_judged() {
 }
 
 #[test]
-fn the_more_special_endpoint_wins() {
+fn the_most_specific_endpoint_wins() {
     let litellm = ("OTEL_ENDPOINT", "http://litellm:1");
     let all = ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://all:2");
     let logs = ("OTEL_EXPORTER_OTLP_LOGS_ENDPOINT", "http://logs:3/here");
@@ -79,7 +84,7 @@ fn the_path_for_logs_is_added_to_a_base_and_replaces_that_of_another_signal() {
 }
 
 #[test]
-fn the_protocol_has_the_names_of_the_standard_and_of_litellm() {
+fn protocols_have_the_names_of_the_standard_and_of_litellm() {
     let endpoint = ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://c:1/v1/traces");
     let (grpc, http) = (
         Some("http://c:1 (grpc)".to_owned()),
@@ -100,7 +105,7 @@ fn the_protocol_has_the_names_of_the_standard_and_of_litellm() {
 }
 
 #[test]
-fn the_standard_switches_turn_it_off() {
+fn the_standard_switches_disable_the_collector() {
     let with = |name, value| {
         let endpoint = ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://c:1");
         collector(&[endpoint, (name, value)]).is_some()
@@ -139,7 +144,7 @@ fn header_values_are_decoded_and_hidden() {
 }
 
 #[test]
-fn the_service_has_a_name_in_any_case() {
+fn the_service_always_has_a_name() {
     let resource = |variables: &[(&str, &str)]| {
         let endpoint = [("OTEL_ENDPOINT", "http://c:1")];
         let found = collector(&[&endpoint, variables].concat()).unwrap().resource;
@@ -156,7 +161,7 @@ fn the_service_has_a_name_in_any_case() {
 }
 
 #[test]
-fn only_tls_needs_a_ca_and_its_variable_wins() {
+fn only_tls_needs_a_ca_and_the_variable_wins() {
     let ca = |url, more: &[(&str, &str)]| {
         collector(&[&[("OTEL_EXPORTER_OTLP_ENDPOINT", url)], more].concat())
             .unwrap()
@@ -189,17 +194,25 @@ fn the_timeout_is_in_milliseconds_and_bounded() {
 }
 
 #[test]
-fn what_is_wrong_is_told_by_its_variable_and_without_a_secret() {
+fn errors_name_the_variable_and_never_a_secret() {
     let url = |found: &str| {
         format!(
             "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT: expected a URL like http://localhost:4318 or https://HOST:PORT, \
              but found {found}"
         )
     };
-    let headers = |rest: &str| format!("OTEL_EXPORTER_OTLP_HEADERS: expected {rest}");
+    let headers = |rest: &str| format!("OTEL_EXPORTER_OTLP_HEADERS: {rest}");
     for (variable, value, expected) in [
-        ("OTEL_EXPORTER_OTLP_LOGS_ENDPOINT", "localhost:4317", url("no scheme")),
-        ("OTEL_EXPORTER_OTLP_LOGS_ENDPOINT", "ftp://c", url("a scheme other than http and https")),
+        (
+            "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT",
+            "localhost:4317",
+            url("no scheme"),
+        ),
+        (
+            "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT",
+            "ftp://c",
+            url("a scheme other than http and https"),
+        ),
         (
             "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT",
             "http://user:t0psecret@c",
@@ -213,38 +226,37 @@ fn what_is_wrong_is_told_by_its_variable_and_without_a_secret() {
         (
             "OTEL_EXPORTER_OTLP_HEADERS",
             SECRET,
-            headers("name=value pairs separated by commas, but found one without ="),
+            headers("expected name=value pairs separated by commas, but found one without ="),
         ),
         (
             "OTEL_EXPORTER_OTLP_HEADERS",
             "=t0psecret",
-            headers("name=value pairs separated by commas, but found one without a name"),
+            headers("expected name=value pairs separated by commas, but found one without a name"),
         ),
         (
             "OTEL_EXPORTER_OTLP_HEADERS",
             "t0psecret t=x",
-            headers("names of HTTP headers, but found another character in one"),
+            headers("a header name contains a character that is not allowed in one"),
         ),
         (
             "OTEL_EXPORTER_OTLP_HEADERS",
             "a=t0psecret%0d%0a",
-            headers("a value of printable ASCII characters for a, but found another one"),
+            headers("the value of a contains a character other than printable ASCII"),
         ),
         (
             "OTEL_EXPORTER_OTLP_HEADERS",
             "a-b=t0psecret,A_B=t0psecret",
-            headers("each header once, but found a_b again"),
+            headers("the header a_b occurs twice (- and _ count as the same character)"),
         ),
         (
             "OTEL_EXPORTER_OTLP_HEADERS",
             "Host=t0psecret",
-            headers("no header that Envoy writes itself, but found host"),
+            headers("Envoy sets the header host itself"),
         ),
         (
             "OTEL_EXPORTER_OTLP_CLIENT_KEY",
             "t0psecret.pem",
-            "OTEL_EXPORTER_OTLP_CLIENT_KEY: expected no client certificate, which is not supported yet, but found one"
-                .to_owned(),
+            "OTEL_EXPORTER_OTLP_CLIENT_KEY: client certificates are not supported yet".to_owned(),
         ),
     ] {
         let found = refusal(variable, value);

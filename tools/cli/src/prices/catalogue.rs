@@ -1,4 +1,4 @@
-//! The models that have a listed price.
+//! The price list: models and their listed prices.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -6,10 +6,10 @@ use std::sync::LazyLock;
 use envoy_bedrock::pricing::Rates;
 use serde_json::value::RawValue;
 
+use super::error::{PriceError, PriceProblem};
 use super::field::rates;
-use super::{PriceError, PriceProblem};
 
-/// Made from LiteLLM's list; one model a line. `import` writes a newer one.
+/// Made from LiteLLM's list, one model per line. `prices --import` makes a newer one.
 const BUILT_IN: &str = include_str!("../../data/bedrock-prices.json");
 
 /// A price list.
@@ -21,7 +21,8 @@ pub struct Catalogue {
 /// One model of a price list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CatalogueEntry {
-    /// What the model does: `chat`, `embedding`, `image_generation` … Empty if the list does not say.
+    /// What the model does: `chat`, `embedding`, `image_generation` … Empty if the list does not
+    /// say.
     pub mode: String,
     /// Its price.
     pub price: ListedPrice,
@@ -32,12 +33,12 @@ pub struct CatalogueEntry {
 pub enum ListedPrice {
     /// By tokens.
     Tokens(Rates),
-    /// By something that a request's token counts do not tell: images, seconds, queries. Names of the list's fields; none
-    /// if it has no price at all.
+    /// By something other than token counts: images, seconds, queries. The names of the list's
+    /// fields; empty if the model has no price at all.
     OtherUnit(Vec<String>),
 }
 
-/// A price file as JSON has it: numbers stay text.
+/// A price list as JSON objects whose numbers stay text.
 pub(super) type File = BTreeMap<String, BTreeMap<String, Box<RawValue>>>;
 
 pub(super) fn parse_file(text: &str) -> Result<File, PriceError> {
@@ -49,10 +50,10 @@ pub(super) fn parse_file(text: &str) -> Result<File, PriceError> {
 }
 
 impl Catalogue {
-    /// The list in this program.
+    /// The list that is compiled into this program.
     pub fn built_in() -> &'static Self {
         static CATALOGUE: LazyLock<Catalogue> = LazyLock::new(|| {
-            Catalogue::parse(BUILT_IN).unwrap_or_else(|error| panic!("the built-in prices: {error}"))
+            Catalogue::parse(BUILT_IN).unwrap_or_else(|error| panic!("the built-in price list: {error}"))
         });
         &CATALOGUE
     }
@@ -60,7 +61,7 @@ impl Catalogue {
     /// Reads a list in the form of the built-in one.
     ///
     /// # Errors
-    /// The first defect, with its place.
+    /// The first defect.
     pub fn parse(text: &str) -> Result<Self, PriceError> {
         let entries = parse_file(text)?.into_iter().map(|(key, fields)| {
             let entry = CatalogueEntry::parse(&key, &fields)?;
@@ -71,7 +72,7 @@ impl Catalogue {
         })
     }
 
-    /// The entry of exactly this key.
+    /// The entry with exactly this key.
     pub fn entry(&self, key: &str) -> Option<&CatalogueEntry> {
         self.entries.get(key)
     }
@@ -92,8 +93,8 @@ impl CatalogueEntry {
             .get("mode")
             .and_then(|mode| serde_json::from_str(mode.get()).ok())
             .unwrap_or_default();
-        // A video model whose answer alone is priced by tokens would come out far too cheap, and so would a reranker
-        // whose tokens are free beside its queries.
+        // A video model of which only the text is priced by tokens would look far too cheap, and so
+        // would a reranker that is billed by query while its tokens are free.
         let price = if named.rates.base.input.is_some() && named.other_units.is_empty() {
             ListedPrice::Tokens(named.rates)
         } else {

@@ -1,14 +1,17 @@
-//! `envoy-bedrock prices`: lists prices, looks them up, and imports newer ones.
+//! `envoy-bedrock prices`: list prices, look them up, import newer ones.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use super::catalogue::Catalogue;
+use super::error::PriceListError;
+use super::lookup::Pricing;
+use super::show;
 use super::source::import_file;
-use super::{Catalogue, Pricing, show};
 use crate::region;
 
-/// List Bedrock's prices, look a model's up, or import a newer list of LiteLLM's.
+/// List Bedrock's prices, look up those of a model, or import a newer price list from LiteLLM.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -19,32 +22,32 @@ Examples:
 
 Prices are in USD per million tokens, exact.
 
-Exit codes: 0 all is well, 1 a model has no price (or a file cannot be used), 2 wrong usage.")]
+Exit codes: 0 success, 1 a model has no price or a file cannot be used, 2 wrong usage.")]
 pub struct PricesArguments {
-    /// Model ids, inference profile ids or ARNs to look up; without any, the whole list.
+    /// Model ids, inference profile ids or ARNs to look up. Without any, the whole list is printed.
     #[arg(value_name = "MODEL")]
     models: Vec<String>,
-    /// Region of the models; an ARN's own is used unless this is given.
+    /// Region of the models. The default for an ARN is its own region, otherwise us-west-2.
     #[arg(long, value_name = "REGION", requires = "models")]
     region: Option<String>,
     /// Print one JSON object instead of text. Later versions only add keys to it.
     #[arg(long)]
     json: bool,
-    /// Use this price list instead of the built-in one: LiteLLM's own file or an imported one.
+    /// Use this price list instead of the built-in one: LiteLLM's own file or an imported list.
     #[arg(long, value_name = "FILE")]
     catalogue: Option<PathBuf>,
     /// Write the Bedrock part of LiteLLM's model_prices_and_context_window.json as a price list.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["models", "catalogue", "json"])]
     import: Option<PathBuf>,
-    /// Where the imported list goes; standard output by default.
+    /// File for the imported list, instead of standard output.
     #[arg(short, long, value_name = "FILE", requires = "import")]
     output: Option<PathBuf>,
 }
 
-/// Region of a model that neither its ARN nor the user gives one, as for a deployment.
+/// Region of a model if neither its ARN nor the user names one, as for a deployment.
 const REGION_DEFAULT: &str = "us-west-2";
 
-/// Runs the command; the exit codes are those of its help.
+/// Runs the command. Its help documents the exit codes.
 pub fn run(arguments: &PricesArguments) -> ExitCode {
     let result = match &arguments.import {
         Some(file) => imported(file, arguments.output.as_deref()),
@@ -59,17 +62,19 @@ pub fn run(arguments: &PricesArguments) -> ExitCode {
     }
 }
 
-fn imported(file: &Path, output: Option<&Path>) -> Result<ExitCode, String> {
+fn imported(file: &Path, output: Option<&Path>) -> Result<ExitCode, PriceListError> {
     let list = import_file(file)?;
     match output {
-        Some(path) => std::fs::write(path, list)
-            .map_err(|error| format!("expected to write {}, but found: {error}", path.display()))?,
+        Some(path) => std::fs::write(path, list).map_err(|error| PriceListError::Unwritable {
+            path: path.to_owned(),
+            error,
+        })?,
         None => print(&list),
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn shown(arguments: &PricesArguments) -> Result<ExitCode, String> {
+fn shown(arguments: &PricesArguments) -> Result<ExitCode, PriceListError> {
     let catalogue = Catalogue::of_file(arguments.catalogue.as_deref())?;
     if arguments.models.is_empty() {
         print(&if arguments.json {
@@ -111,7 +116,7 @@ fn shown(arguments: &PricesArguments) -> Result<ExitCode, String> {
     Ok(code)
 }
 
-/// A reader that has seen enough (`| head`) is no failure.
+/// A reader that stops early (`| head`) is not an error.
 fn print(text: &str) {
     let _ = anstream::stdout().write_all(text.as_bytes());
 }

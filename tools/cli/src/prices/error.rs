@@ -1,15 +1,47 @@
-//! What can be wrong with a price.
+//! What can be wrong with prices.
 
 use std::fmt;
+use std::io;
+use std::path::PathBuf;
 
 use envoy_bedrock::pricing::UsdError;
+use thiserror::Error;
 
-/// A defect in a price file or in a configured price.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Why a price list cannot be used.
+#[derive(Debug, Error)]
+pub enum PriceListError {
+    /// The file cannot be read.
+    #[error("cannot read the price list {}: {error}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        error: io::Error,
+    },
+    /// The file is not a price list.
+    #[error("{}: {error}", path.display())]
+    Invalid {
+        /// The file.
+        path: PathBuf,
+        /// The first defect.
+        error: PriceError,
+    },
+    /// The imported list cannot be written.
+    #[error("cannot write {}: {error}", path.display())]
+    Unwritable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        error: io::Error,
+    },
+}
+
+/// A defect in a price list or in a configured price.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub struct PriceError {
     /// The model's key in the file; empty for a configured price or for the file as a whole.
     pub entry: String,
-    /// The field; empty where the defect is not one field's.
+    /// The field; empty if the defect is not in one field.
     pub field: String,
     /// What is wrong.
     pub problem: PriceProblem,
@@ -18,13 +50,13 @@ pub struct PriceError {
 /// What is wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PriceProblem {
-    /// The file is not a JSON object of objects: the reader's words for it.
+    /// The file is not a JSON object of objects: the parser's message.
     Json(String),
-    /// The value is no price: its text, and why.
+    /// The value is not a price: its text, and why.
     Value(String, UsdError),
-    /// The price of a token is above all that can be counted.
+    /// The price of a token exceeds what can be represented.
     TooLarge(String),
-    /// A price file without any entry for Bedrock.
+    /// The file has no entry for Bedrock.
     NoBedrock,
 }
 
@@ -42,7 +74,7 @@ impl fmt::Display for PriceError {
 impl fmt::Display for PriceProblem {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Json(found) => write!(out, "expected a JSON object of models, but found {found}"),
+            Self::Json(error) => write!(out, "not a JSON object of models: {error}"),
             Self::Value(text, UsdError::Negative) => {
                 write!(
                     out,
@@ -50,17 +82,11 @@ impl fmt::Display for PriceProblem {
                 )
             }
             Self::Value(text, _) => write!(out, "expected a price in USD, but found {text}"),
-            Self::TooLarge(text) => {
-                write!(
-                    out,
-                    "expected a price below 18 million USD per token, but found {text}"
-                )
-            }
-            Self::NoBedrock => out.write_str(
-                "expected entries whose litellm_provider is bedrock or bedrock_converse, but found none",
+            Self::TooLarge(text) => write!(
+                out,
+                "expected a price below 18 million USD per token, but found {text}"
             ),
+            Self::NoBedrock => out.write_str("no entry has the litellm_provider bedrock or bedrock_converse"),
         }
     }
 }
-
-impl std::error::Error for PriceError {}

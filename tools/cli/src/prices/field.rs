@@ -1,18 +1,18 @@
-//! LiteLLM's names of prices, and the rates that they make.
+//! LiteLLM's names of prices, and the rates that they add up to.
 
 use std::collections::BTreeMap;
 
 use envoy_bedrock::pricing::{PicoUsd, Rate, RateSet, RateTier, RateVariant, Rates};
 
-use super::{PriceError, PriceProblem};
+use super::error::{PriceError, PriceProblem};
 
-/// What the name of a price means: `cache_read_input_token_cost_above_200k_tokens_priority`.
+/// The meaning of a price's name: `cache_read_input_token_cost_above_200k_tokens_priority`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RateField {
     kind: RateKind,
-    /// The service tier that it is for.
+    /// The service tier that it applies to.
     pub tier: Option<RateTier>,
-    /// It is for prompts of more tokens than this.
+    /// It applies to prompts of more tokens than this.
     pub above_tokens: Option<u64>,
 }
 
@@ -25,7 +25,7 @@ enum RateKind {
     CacheWrite1h,
 }
 
-/// The longer of two names that begin alike comes first.
+/// A name that starts with another one comes before it.
 const NAMES: [(&str, RateKind); 5] = [
     ("input_cost_per_token", RateKind::Input),
     ("output_cost_per_token", RateKind::Output),
@@ -45,8 +45,8 @@ const TIERS: [(&str, RateTier); 4] = [
 ];
 
 impl RateField {
-    /// The meaning of a name; `None` if it is not the price of a token that a request of ours can use (prices of
-    /// images, of seconds, of batch jobs).
+    /// The meaning of a name; `None` if it is not the price of a token that a request can use:
+    /// prices of images, seconds or batch jobs.
     pub fn parse(name: &str) -> Option<Self> {
         let (kind, rest) = NAMES
             .iter()
@@ -86,9 +86,9 @@ fn parse_threshold(text: &str) -> Option<u64> {
     digits.parse::<u64>().ok()?.checked_mul(factor)
 }
 
-/// Whether a name is that of a price in another unit than the tokens that are measured here: images, seconds, queries,
-/// characters, tokens of audio. Prices of tokens under another condition (`…_batches`) are not meant, nor those of web
-/// searches: only an answer with a search costs more.
+/// Whether a name is the price of something other than the tokens measured here: images, seconds,
+/// queries, characters, audio tokens. Prices of tokens under another condition (`…_batches`) do not
+/// count, nor do those of web searches, which only apply to a response with a search.
 pub fn is_other_unit(name: &str) -> bool {
     let is_price = name.contains("cost_per_") || name.contains("_token_cost");
     is_price
@@ -96,19 +96,21 @@ pub fn is_other_unit(name: &str) -> bool {
         && !NAMES.iter().any(|(prefix, _)| name.starts_with(prefix))
 }
 
-/// What named prices make.
+/// Rates made from named prices.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct NamedRates {
-    /// The rates of tokens. They are marked as [`Rates::unmeasured`] if there are other units.
+    /// The rates of tokens, marked as [`Rates::unmeasured`] if there are other units.
     pub(super) rates: Rates,
-    /// Names of prices in other units, in their order. A price of 0 needs no measuring and is left out.
+    /// Names of prices in other units, in their order. A price of 0 needs no measuring and is left
+    /// out.
     pub(super) other_units: Vec<String>,
 }
 
-/// Rates from named prices, in any order. Names that are no prices are ignored; of one name the first counts.
+/// Rates from named prices, in any order. Names that are not prices are ignored; if a name occurs
+/// twice, the first counts.
 ///
 /// # Errors
-/// The first value that is no price.
+/// The first value that is not a price.
 pub(super) fn rates<'a>(
     entry: &str,
     prices: impl IntoIterator<Item = (&'a str, &'a str)>,
@@ -118,7 +120,7 @@ pub(super) fn rates<'a>(
     let mut others: Vec<(&str, Rate)> = Vec::new();
     for (name, text) in prices {
         let field = RateField::parse(name);
-        // LiteLLM nests prices that have kinds, such as those of guardrails.
+        // LiteLLM nests prices that come in kinds, such as those of guardrails.
         if field.is_none() && (!is_other_unit(name) || text.starts_with(['{', '['])) {
             continue;
         }
@@ -159,8 +161,8 @@ pub(super) fn rates<'a>(
     })
 }
 
-/// Whether a price is one of tokens of a certain kind (`input_cost_per_audio_token`) that cost as much as any token: the
-/// counts of tokens include them.
+/// Whether a price is for tokens of a certain kind (`input_cost_per_audio_token`) that cost as much
+/// as any other token: the token counts include them.
 fn is_counted(name: &str, rate: Rate, base: &RateSet) -> bool {
     let of = |side: &str| {
         name.strip_prefix(side)
@@ -170,7 +172,7 @@ fn is_counted(name: &str, rate: Rate, base: &RateSet) -> bool {
         || (of("output_cost_per_") && base.output == Some(rate))
 }
 
-/// A price as JSON or YAML has it: a number or a number in quotes. `None` for null.
+/// A price in JSON or YAML: a number, possibly in quotes. `None` for null.
 fn parse_rate(entry: &str, field: &str, text: &str) -> Result<Option<Rate>, PriceError> {
     let problem = |problem| PriceError {
         entry: entry.to_owned(),
@@ -197,7 +199,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_taken_apart() {
+    fn names_are_parsed() {
         let parse = |name| RateField::parse(name).map(|field| (field.kind, field.above_tokens, field.tier));
         for (name, expected) in [
             ("input_cost_per_token", Some((RateKind::Input, None, None))),
@@ -233,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_that_is_no_price_is_named_with_its_place() {
+    fn an_invalid_price_is_reported_with_its_entry_and_field() {
         let error = |text| {
             rates("a.model", [("input_cost_per_token", text)])
                 .unwrap_err()
@@ -266,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn prices_in_other_units_are_told_unless_they_change_nothing() {
+    fn prices_in_other_units_are_listed_unless_they_change_nothing() {
         let others = |name, price| {
             let tokens = [
                 ("input_cost_per_token", "3e-6"),

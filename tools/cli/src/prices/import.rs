@@ -1,18 +1,19 @@
-//! A newer price file of LiteLLM's, reduced to what this program uses.
+//! Reduces a newer price file from LiteLLM to what this program uses.
 
 use std::fmt::Write;
 
-use super::catalogue::{File, parse_file};
-use super::{Catalogue, PriceError, PriceProblem};
+use super::catalogue::{Catalogue, File, parse_file};
+use super::error::{PriceError, PriceProblem};
 
-/// What LiteLLM calls the service. `bedrock_mantle` is another one, with other endpoints.
+/// LiteLLM's names for the service. `bedrock_mantle` is another service, with other endpoints.
 const PROVIDERS: [&str; 2] = ["\"bedrock\"", "\"bedrock_converse\""];
 
-/// Reads LiteLLM's `model_prices_and_context_window.json` (or a list in the built-in form) and returns the text of a
-/// list in the built-in form: Bedrock's models, one a line, sorted, with their prices as they were written.
+/// Reads LiteLLM's `model_prices_and_context_window.json`, or a list in the built-in form, and
+/// returns the text of a list in the built-in form: Bedrock's models, one per line, sorted, with
+/// their prices as written.
 ///
 /// # Errors
-/// The first defect, with its place: every price is checked.
+/// The first defect. Every price is checked.
 pub fn import(text: &str) -> Result<String, PriceError> {
     let file = parse_file(text)?;
     let foreign = file
@@ -48,13 +49,14 @@ fn write(file: &File) -> String {
             .collect();
         let end = if place + 1 == file.len() { "" } else { "," };
         let key = serde_json::Value::from(key.as_str());
-        // Writing to a string does not fail.
+        // Writing to a string cannot fail.
         _ = writeln!(list, "{key}: {{{}}}{end}", fields.join(", "));
     }
     list + "}\n"
 }
 
-/// Prices, and what the model does. Prices of batch jobs are no prices of requests, and nested ones are of searches.
+/// Keeps prices and the mode. Prices of batch jobs do not apply to requests, and nested prices are
+/// for searches.
 fn is_kept(name: &str, value: &str) -> bool {
     let price = name.contains("cost") && !name.ends_with("_batches") && !value.starts_with(['{', '[']);
     price || name == "mode"
@@ -74,7 +76,7 @@ mod tests {
     }"#;
 
     #[test]
-    fn only_bedrocks_prices_are_kept_and_as_they_were_written() {
+    fn only_bedrock_prices_are_kept_as_written() {
         let list = import(LITELLM).unwrap();
         assert_eq!(
             list,
@@ -83,23 +85,27 @@ mod tests {
              \"zai.b\": {\"input_cost_per_token\": 3e-06, \"mode\": \"chat\", \"output_cost_per_token\": 1.5e-05}\n\
              }\n"
         );
-        assert_eq!(import(&list).unwrap(), list, "its own form is read too");
+        assert_eq!(
+            import(&list).unwrap(),
+            list,
+            "the built-in form is accepted as well"
+        );
     }
 
     #[test]
-    fn defects_are_named() {
+    fn defects_are_reported_with_their_entry_and_field() {
         let error = |text: &str| import(text).unwrap_err().to_string();
         assert_eq!(
-            error(&LITELLM.replace("3e-06", "\"dear\"")),
-            "zai.b: input_cost_per_token: expected a price in USD, but found \"dear\""
+            error(&LITELLM.replace("3e-06", "\"cheap\"")),
+            "zai.b: input_cost_per_token: expected a price in USD, but found \"cheap\""
         );
         assert_eq!(
             error(r#"{"gpt-9": {"litellm_provider": "openai"}}"#),
-            "expected entries whose litellm_provider is bedrock or bedrock_converse, but found none"
+            "no entry has the litellm_provider bedrock or bedrock_converse"
         );
         assert_eq!(error("{}"), error(r#"{"gpt-9": {"litellm_provider": "openai"}}"#));
-        assert!(error("[]").starts_with("expected a JSON object of models, but found "));
-        assert!(error("<html>").starts_with("expected a JSON object of models, but found "));
-        assert!(error(r#"{"a": 5}"#).starts_with("expected a JSON object of models, but found "));
+        assert!(error("[]").starts_with("not a JSON object of models: "));
+        assert!(error("<html>").starts_with("not a JSON object of models: "));
+        assert!(error(r#"{"a": 5}"#).starts_with("not a JSON object of models: "));
     }
 }

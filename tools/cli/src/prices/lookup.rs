@@ -1,4 +1,4 @@
-//! Which price a deployment has.
+//! Finds the price of a deployment.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -7,23 +7,24 @@ use std::sync::LazyLock;
 use envoy_bedrock::bedrock::model_id::Referent;
 use envoy_bedrock::pricing::{Rates, price_ids, regional_key};
 
+use super::catalogue::{Catalogue, ListedPrice};
+use super::error::PriceError;
 use super::field::{NamedRates, rates};
-use super::{Catalogue, ListedPrice, PriceError};
 
-/// The rates of what is not paid for by tokens.
+/// The rates of what is not billed by tokens.
 static UNMEASURED: LazyLock<Rates> = LazyLock::new(|| Rates {
     unmeasured: true,
     ..Rates::default()
 });
 
-/// What decides about a deployment's price.
+/// What a deployment's price depends on.
 #[derive(Clone, Copy, Debug)]
 pub struct Pricing<'a> {
     /// Prices of the configuration, from [`explicit`].
     pub explicit: Option<&'a Explicit>,
     /// `model_info.base_model`.
     pub base_model: Option<&'a str>,
-    /// The `model` beside a `model_id`: it names the model behind an ARN that does not.
+    /// The `model` next to a `model_id`: it names the model of an ARN that does not.
     pub named: Option<&'a str>,
     /// The deployment's region.
     pub region: &'a str,
@@ -34,7 +35,7 @@ pub struct Pricing<'a> {
 /// Prices that a configuration sets itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Explicit {
-    /// The rates of tokens. They hold however a request is served.
+    /// The rates of tokens. They apply however a request is served.
     pub rates: Rates,
     /// Names of prices in units that are not measured here.
     pub other_units: Vec<String>,
@@ -58,18 +59,18 @@ pub enum Source {
     Catalogue(String),
 }
 
-/// Why there is no price. The cost of such a deployment's requests is unknown, not zero.
+/// Why a deployment has no price. The cost of its requests is unknown, not zero.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NoPrice {
-    /// The ARN does not say which model is behind it: `model_info.base_model` can.
+    /// The ARN does not name its model; `model_info.base_model` can.
     OpaqueArn,
-    /// It is paid for by the time that it is there, not by the request: what it is.
+    /// It is billed by time, not by request: what it is.
     ByTime(&'static str),
     /// A prompt router chooses another model for each request.
     Routed,
-    /// No entry for the model: its key, as it was looked for last.
+    /// The price list has no entry for the model: its most specific id.
     NotListed(String),
-    /// The entry is not priced by tokens alone: its key, and its other units.
+    /// The entry is not priced by tokens alone: its key and its other units.
     OtherUnit(String, Vec<String>),
     /// The configuration sets prices in units that are not measured here: their names.
     ConfiguredUnit(Vec<String>),
@@ -78,42 +79,34 @@ pub enum NoPrice {
 impl fmt::Display for NoPrice {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::OpaqueArn => out.write_str(
-                "expected a price, but found an ARN that does not name its model: set model_info.base_model",
-            ),
-            Self::ByTime(what) => write!(
-                out,
-                "expected a price per token, but found {what}, which is paid for by time"
-            ),
-            Self::Routed => out.write_str(
-                "expected a price, but found a prompt router, which chooses the model of each request",
-            ),
-            Self::NotListed(key) => write!(out, "expected a price, but found no entry for {key}"),
+            Self::OpaqueArn => out.write_str("the ARN does not name its model: set model_info.base_model"),
+            Self::ByTime(what) => write!(out, "{what} is billed by time, not by token"),
+            Self::Routed => out.write_str("a prompt router chooses the model of each request"),
+            Self::NotListed(key) => write!(out, "the price list has no entry for {key}"),
             Self::ConfiguredUnit(units) => write!(
                 out,
-                "expected prices per token only, but found {}, whose unit is not measured",
+                "the configuration sets {}, whose unit is not measured",
                 units.join(", ")
             ),
             Self::OtherUnit(key, units) if units.is_empty() => {
-                write!(out, "expected a price per token, but found that {key} has none")
+                write!(out, "the price list has no price for {key}")
             }
-            Self::OtherUnit(key, units) => {
-                write!(
-                    out,
-                    "expected a price per token, but found that {key} has {}",
-                    units.join(", ")
-                )
-            }
+            Self::OtherUnit(key, units) => write!(
+                out,
+                "{key} is priced by {}, which is not measured",
+                units.join(", ")
+            ),
         }
     }
 }
 
-/// The rates that a configuration sets itself, by LiteLLM's names (`input_cost_per_token` …) in `litellm_params` or
-/// `model_info`: of one name the first counts, so those of `litellm_params` come first. `None` if it sets none. A price
-/// of 0 in another unit than tokens does not count.
+/// The rates that a configuration sets itself, by LiteLLM's names (`input_cost_per_token` …) in
+/// `litellm_params` or `model_info`. If a name occurs twice the first counts, so pass those of
+/// `litellm_params` first. `None` if there are no rates. A price of 0 in a unit other than tokens
+/// does not count.
 ///
 /// # Errors
-/// The first value that is no price.
+/// The first value that is not a price.
 pub fn explicit<'a>(
     parameters: impl IntoIterator<Item = (&'a str, &'a str)>,
 ) -> Result<Option<Explicit>, PriceError> {
@@ -128,12 +121,13 @@ pub fn explicit<'a>(
 }
 
 impl Catalogue {
-    /// The price of a deployment: the configuration's own, else that of its `base_model`, else that of its model in its
-    /// region, of its model, of its model without the geography of a cross-region profile. The model of an application
-    /// inference profile or of a prompt is the one that the configuration names.
+    /// The price of a deployment: the configuration's own, else that of its `base_model`, else that
+    /// of its model in its region, of its model, or of its model without the geography of a
+    /// cross-region profile. The model of an application inference profile or of a prompt is the
+    /// one that the configuration names.
     ///
     /// # Errors
-    /// Why there is none.
+    /// Why it has none.
     pub fn price(&self, pricing: &Pricing<'_>) -> Result<Found, NoPrice> {
         if let Some(explicit) = pricing.explicit {
             if explicit.rates.unmeasured {
@@ -157,7 +151,7 @@ impl Catalogue {
                     return Err(NoPrice::ByTime("a custom model on provisioned throughput"));
                 }
                 Referent::ImportedModel => return Err(NoPrice::ByTime("an imported model")),
-                Referent::Endpoint => return Err(NoPrice::ByTime("an endpoint of SageMaker")),
+                Referent::Endpoint => return Err(NoPrice::ByTime("a SageMaker endpoint")),
                 Referent::PromptRouter => return Err(NoPrice::Routed),
                 Referent::CustomModelDeployment | Referent::Unknown => return Err(NoPrice::OpaqueArn),
             },
@@ -165,9 +159,10 @@ impl Catalogue {
         self.listed(pricing.region, model)
     }
 
-    /// Every id that has an entry in a region. With [`price_ids`] of a model in turn as its keys, this finds what
-    /// [`Catalogue::price`] finds: for deployments whose model only the request will name. An entry that is not priced by
-    /// tokens is there as one that cannot be measured, so that it hides a more general one as it does in a lookup.
+    /// Every id that has an entry in a region. Looking up the [`price_ids`] of a model in turn
+    /// gives the same price as [`Catalogue::price`]; this is for deployments whose model only the
+    /// request names. An entry that is not priced by tokens is included as unmeasured, so that it
+    /// hides a more general entry as it does in a lookup.
     pub fn table(&self, region: &str) -> BTreeMap<&str, &Rates> {
         let ids = self.entries().map(|(key, _)| {
             let id = key.strip_prefix("bedrock/").unwrap_or(key);
@@ -185,10 +180,10 @@ impl Catalogue {
         priced.collect()
     }
 
-    /// The prices that the filter needs to look up, by [`envoy_bedrock::pricing::lookup_rates`], models that only requests
-    /// will name, in these regions.
+    /// The prices with which the filter looks up, by [`envoy_bedrock::pricing::lookup_rates`],
+    /// models that only requests name, in these regions.
     pub fn wildcards<'a>(&self, regions: impl IntoIterator<Item = &'a str>) -> BTreeMap<String, Rates> {
-        // A region without a price of its own is none that the list knows.
+        // No entry belongs to the empty region, so this is the table without regional prices.
         let general = self.table("");
         let owned = |(id, rates): (&str, &Rates)| (id.to_owned(), rates.clone());
         let mut all: BTreeMap<String, Rates> = BTreeMap::new();
@@ -212,7 +207,7 @@ impl Catalogue {
         }
     }
 
-    /// The key of an id's entry. The list has a few models only under `bedrock/…`.
+    /// The key of an id's entry. The list has some models only under `bedrock/…`.
     fn key(&self, region: &str, id: &str) -> Option<String> {
         let keys = [
             format!("bedrock/{region}/{id}"),
@@ -234,7 +229,7 @@ impl Catalogue {
     }
 }
 
-/// Without LiteLLM's routing prefixes, which a `base_model` may have.
+/// `name` without LiteLLM's routing prefixes, which a `base_model` may have.
 fn without_route(name: &str) -> &str {
     ["bedrock/", "converse/", "invoke/"]
         .iter()

@@ -1,7 +1,7 @@
-//! Prices: the built-in catalogue, LiteLLM's price files, and which price a deployment has.
+//! Prices: the built-in price list, LiteLLM's price files, and the price of a deployment.
 //!
-//! The catalogue is data in LiteLLM's own field names (`data/bedrock-prices.json`), so a newer file of LiteLLM's
-//! replaces it by the same reader. Numbers are read as decimals, never as floats.
+//! The price list is data in LiteLLM's own field names (`data/bedrock-prices.json`), so the same
+//! code reads a newer file from LiteLLM. Numbers are read as decimals, never as floats.
 
 mod catalogue;
 mod command;
@@ -15,9 +15,9 @@ mod source;
 
 pub use catalogue::{Catalogue, CatalogueEntry, ListedPrice};
 pub use command::{PricesArguments, run};
-pub use error::{PriceError, PriceProblem};
+pub use error::{PriceError, PriceListError, PriceProblem};
 pub use field::{RateField, is_other_unit};
 pub use import::import;
 pub use lookup::{Explicit, Found, NoPrice, Pricing, Source, explicit};
+pub(crate) use per_million::RatesJson;
 pub use per_million::per_million;
-pub(crate) use per_million::{RatesJson, number};

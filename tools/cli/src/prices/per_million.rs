@@ -1,10 +1,12 @@
-//! Rates as people compare them: exact USD per million tokens.
+//! Rates as prices are usually quoted: exact USD per million tokens.
 
 use envoy_bedrock::pricing::{PicoUsd, Rate, RateSet, RateTier, RateVariant, Rates};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-/// What prices are per, when they are shown.
+use crate::json::number;
+
+/// The number of tokens that displayed prices refer to.
 const TOKENS: u128 = 1_000_000;
 /// Headings of [`RateSet`]'s five, in the order of [`row`].
 pub(crate) const HEADINGS: [&str; 5] = ["INPUT", "OUTPUT", "CACHE READ", "CACHE WRITE", "CACHE WRITE 1H"];
@@ -15,7 +17,8 @@ pub fn per_million(rate: Rate) -> PicoUsd {
     PicoUsd::new(u128::from(rate.0).saturating_mul(TOKENS))
 }
 
-/// Prices of one kind of token each, under the headings; `-` where there is none and another one stands in.
+/// The prices under the headings; `-` if a kind of token has no price of its own and another one
+/// applies.
 pub(crate) fn row(rates: &RateSet) -> [String; 5] {
     all(rates).map(|rate| rate.map_or_else(|| "-".to_owned(), |rate| per_million(rate).to_string()))
 }
@@ -30,7 +33,7 @@ fn all(rates: &RateSet) -> [Option<Rate>; 5] {
     ]
 }
 
-/// When a variant's rates hold.
+/// When a variant's rates apply.
 pub(crate) fn condition(variant: &RateVariant) -> String {
     let tier = variant.tier.map(tier_name).unwrap_or_default();
     match variant.above_tokens {
@@ -49,12 +52,12 @@ fn tier_name(tier: RateTier) -> &'static str {
     }
 }
 
-/// Rates in JSON: USD per million tokens as numbers that say exactly what they are, null where there is none.
+/// Rates in JSON: USD per million tokens as exact numbers, null if there is none.
 #[derive(Debug, Serialize)]
 pub(crate) struct RatesJson {
     #[serde(flatten)]
     base: SetJson,
-    /// Rates that replace others under a condition.
+    /// Rates that replace the others under a condition.
     variants: Vec<VariantJson>,
 }
 
@@ -102,11 +105,6 @@ impl SetJson {
             cache_write_1h,
         }
     }
-}
-
-/// An amount as a JSON number with all its decimals.
-pub(crate) fn number(amount: PicoUsd) -> Box<RawValue> {
-    RawValue::from_string(amount.to_string()).expect("a decimal without an exponent is a JSON number")
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Price lists and looked-up prices, for people and as JSON.
+//! Price lists and looked-up prices, as text and as JSON.
 
 use std::fmt::Write;
 
@@ -7,22 +7,24 @@ use comfy_table::{Cell, CellAlignment, Table, presets};
 use envoy_bedrock::pricing::Rates;
 use serde::Serialize;
 
+use super::catalogue::{Catalogue, ListedPrice};
+use super::lookup::{Found, NoPrice, Source};
 use super::per_million::{HEADINGS, RatesJson, condition, row};
-use super::{Catalogue, Found, ListedPrice, NoPrice, Source};
+use crate::json::pretty;
 
 const HEADING: Style = Style::new().bold();
 
 /// A model and the price that was found for it.
 pub(super) struct LookedUp<'a> {
-    /// As the user gave it.
+    /// As given by the user.
     pub model: &'a str,
-    /// Where it runs.
+    /// Its region.
     pub region: &'a str,
-    /// The price, or why there is none.
+    /// The price, or why it has none.
     pub found: Result<Found, NoPrice>,
 }
 
-/// The whole list, one entry a line, its variants below it.
+/// The whole list, one entry per line, with its variants below it.
 pub(super) fn list_text(catalogue: &Catalogue) -> String {
     let mut table = table(&["MODEL", "MODE"]);
     for (key, entry) in catalogue.entries() {
@@ -36,7 +38,7 @@ pub(super) fn list_text(catalogue: &Catalogue) -> String {
     format!("{HEADING}USD per million tokens{HEADING:#}\n{}", lines(&table))
 }
 
-/// What was found, a paragraph for each model.
+/// A paragraph for each model that has a price.
 pub(super) fn lookup_text(models: &[LookedUp<'_>]) -> String {
     let mut out = String::new();
     for LookedUp { model, region, found } in models {
@@ -55,7 +57,7 @@ pub(super) fn lookup_text(models: &[LookedUp<'_>]) -> String {
     out
 }
 
-/// The first row holds the standard rates; each variant has one of its own, with its condition in the first column.
+/// A row for the standard rates, and one for each variant with its condition in the first column.
 fn add_rates<const N: usize>(table: &mut Table, names: [&str; N], rates: &Rates) {
     let names = names.map(str::to_owned);
     add_row(table, &names, row(&rates.base));
@@ -109,7 +111,7 @@ struct ModelJson<'a> {
     error: Option<String>,
 }
 
-/// What was found, as one object.
+/// The result of a lookup, as one object.
 pub(super) fn lookup_json(models: &[LookedUp<'_>]) -> String {
     let model = |looked_up| -> ModelJson<'_> {
         let LookedUp { model, region, found }: &LookedUp<'_> = looked_up;
@@ -136,9 +138,9 @@ struct ListJson<'a> {
 struct EntryJson<'a> {
     entry: &'a str,
     mode: &'a str,
-    /// Null for what is not priced by tokens.
+    /// Null if the entry is not priced by tokens.
     usd_per_million_tokens: Option<RatesJson>,
-    /// Names of the prices of what is not priced by tokens.
+    /// Names of the prices if the entry is not priced by tokens.
     other_units: &'a [String],
 }
 
@@ -159,8 +161,4 @@ pub(super) fn list_json(catalogue: &Catalogue) -> String {
     pretty(&ListJson {
         entries: entries.collect(),
     })
-}
-
-fn pretty(value: &impl Serialize) -> String {
-    serde_json::to_string_pretty(value).expect("strings and numbers are JSON") + "\n"
 }

@@ -22,7 +22,8 @@ const ENVOY: [(&str, &str); 12] = [
     ("upstream_host", "%UPSTREAM_HOST%"),
 ];
 
-/// The local logger and, with a collector, a second one. The local log is complete even if the collector misses rows.
+/// The local logger and, with a collector, a second one. The local log is complete even if the
+/// collector misses rows.
 pub(super) fn access_logs(options: &RenderOptions) -> Vec<Value> {
     let collector = options.collector.as_ref();
     std::iter::once(local(&options.access_log))
@@ -54,8 +55,9 @@ fn local(target: &AccessLog) -> Value {
     }
 }
 
-/// The line as the body of an OpenTelemetry record. This logger writes `-` for an absent value. That is harmless within
-/// quotation marks, but in place of the filter's part it would break the JSON, hence the expression.
+/// The line as the body of an OpenTelemetry record. This logger writes `-` for an absent value.
+/// That is harmless within quotation marks, but in place of the filter's part it would break the
+/// JSON, hence the expression.
 fn body() -> String {
     let key = format!("'wasm.{PROPERTY_ROW}'");
     line(&format!(
@@ -68,8 +70,9 @@ fn row() -> String {
     format!("%FILTER_STATE(wasm.{PROPERTY_ROW}:PLAIN)%")
 }
 
-/// The filter's part, then what only Envoy knows. The filter's part is the members of an object and ends with a comma; it
-/// is empty for a request that Envoy refuses before the filter sees it. No value here can contain a quotation mark.
+/// The filter's part, then what only Envoy knows. The filter's part is the members of an object and
+/// ends with a comma; it is empty for a request that Envoy refuses before the filter sees it. No
+/// value here can contain a quotation mark.
 fn line(row: &str) -> String {
     let envoy = ENVOY
         .map(|(name, value)| format!("\"{name}\":\"{value}\""))

@@ -1,4 +1,4 @@
-//! `envoy-bedrock render`: the arguments, and where the result goes.
+//! `envoy-bedrock render`: the arguments and the output.
 
 use std::io::Write;
 use std::net::IpAddr;
@@ -9,6 +9,7 @@ use envoy_bedrock::contract::settings::{EnvName, HISTORY_DEFAULT_ROWS};
 use envoy_bedrock::routing::active_config::HISTORY_MAX_ROWS;
 
 use super::bootstrap;
+use super::error::{EmulatorError, RenderError};
 use super::options::{AccessLog, HostPort, Listeners, RenderOptions, Tls};
 use crate::environment::{Environment, SecretPolicy};
 use crate::litellm::{self, Tolerance};
@@ -23,9 +24,9 @@ Examples:
   envoy-bedrock render config.yaml --emulator us-west-2=emulator:9443 --upstream-ca emulator-ca.pem
   envoy --mode validate -c envoy.yaml
 
-No secret is in the result: Envoy's process needs the environment variables that it lists.
+The result contains no secrets. Envoy's process needs the environment variables that it lists.
 
-Exit codes: 0 rendered, 1 the configuration cannot be used or the result not be written, 2 wrong usage.")]
+Exit codes: 0 success, 1 the configuration cannot be used or the result cannot be written, 2 wrong usage.")]
 pub struct RenderArguments {
     /// The configuration.
     #[arg(value_name = "CONFIG")]
@@ -33,7 +34,7 @@ pub struct RenderArguments {
     /// Write to this file instead of standard output.
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// The compiled filter, as Envoy finds it from its working directory.
+    /// Path of the compiled filter, relative to Envoy's working directory.
     #[arg(long, value_name = "PATH", default_value = "dist/envoy-bedrock.wasm")]
     filter: String,
     /// Address of the listeners.
@@ -45,48 +46,50 @@ pub struct RenderArguments {
     /// Port of the TLS listener.
     #[arg(long, default_value_t = 4443)]
     tls_port: u16,
-    /// Certificate of the TLS listener, in PEM; without one there is no TLS listener.
+    /// Certificate of the TLS listener, in PEM. Without it there is no TLS listener.
     #[arg(long, value_name = "FILE", requires = "tls_key")]
     tls_cert: Option<String>,
     /// Private key of the TLS listener, in PEM.
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
     tls_key: Option<String>,
-    /// Port of Envoy's admin interface, on 127.0.0.1.
+    /// Port of Envoy's admin interface on 127.0.0.1.
     #[arg(long, default_value_t = 9901)]
     admin_port: u16,
-    /// Port of a listener for Prometheus: /stats/prometheus (and /metrics) of the admin interface, nothing else of it, no key.
+    /// Port of a listener for Prometheus. It serves /stats/prometheus and /metrics without a key,
+    /// and nothing else.
     #[arg(long, value_name = "PORT")]
     metrics_port: Option<u16>,
-    /// CA certificates that the upstreams' certificates are checked against, in PEM.
+    /// CA certificates to verify the upstreams' certificates with, in PEM.
     #[arg(
         long,
         value_name = "FILE",
         default_value = "/etc/ssl/certs/ca-certificates.crt"
     )]
     upstream_ca: String,
-    /// File of the access log, or '-' for standard output.
+    /// File of the spend log, or '-' for standard output.
     #[arg(long, value_name = "PATH", default_value = "-")]
     access_log: String,
     #[command(flatten)]
     collector: otlp::CollectorArguments,
-    /// How many requests of each worker thread GET /spend/logs remembers; 0 for none.
+    /// How many requests GET /spend/logs remembers per worker thread; 0 disables it.
     #[arg(long, value_name = "ROWS", default_value_t = HISTORY_DEFAULT_ROWS,
           value_parser = clap::value_parser!(u32).range(0..=i64::from(HISTORY_MAX_ROWS)))]
     spend_history: u32,
-    /// Connect the cluster REGION to this address instead; may be repeated.
+    /// Connect the cluster REGION to this address instead. May be repeated.
     #[arg(long, value_name = "REGION=HOST:PORT", value_parser = emulator)]
     emulator: Vec<(String, HostPort)>,
-    /// Price list to use instead of the built-in one: LiteLLM's own file or one that `prices --import` wrote.
+    /// Price list to use instead of the built-in one: LiteLLM's own file, or a list written by
+    /// `prices --import`.
     #[arg(long, value_name = "FILE")]
     prices: Option<PathBuf>,
     #[command(flatten)]
     tolerance: Tolerance,
 }
 
-fn emulator(text: &str) -> Result<(String, HostPort), String> {
+fn emulator(text: &str) -> Result<(String, HostPort), EmulatorError> {
     let (region, address) = text
         .split_once('=')
-        .ok_or_else(|| format!("expected REGION=HOST:PORT, but found '{text}'"))?;
+        .ok_or_else(|| EmulatorError::NoRegion(text.to_owned()))?;
     Ok((region.to_owned(), address.parse()?))
 }
 
@@ -115,7 +118,7 @@ impl RenderArguments {
 }
 
 impl AccessLog {
-    /// `-` is standard output.
+    /// `-` means standard output.
     pub fn of_argument(path: &str) -> Self {
         match path {
             "-" => AccessLog::Stdout,
@@ -124,74 +127,62 @@ impl AccessLog {
     }
 }
 
-/// Runs the command; the exit codes are those of its help.
+/// Runs the command. Its help documents the exit codes.
 pub fn run(arguments: &RenderArguments, environment: &Environment) -> ExitCode {
-    let mut stderr = anstream::stderr();
-    let errors = match rendered(arguments, environment) {
-        Ok(()) => return ExitCode::SUCCESS,
-        Err(errors) => errors,
+    let Err(error) = rendered(arguments, environment) else {
+        return ExitCode::SUCCESS;
     };
-    for error in errors {
-        let _ = writeln!(stderr, "error: {error}");
+    let mut stderr = anstream::stderr();
+    for message in error.messages() {
+        let _ = writeln!(stderr, "error: {message}");
     }
     ExitCode::from(1)
 }
 
-fn rendered(arguments: &RenderArguments, environment: &Environment) -> Result<(), Vec<String>> {
+fn rendered(arguments: &RenderArguments, environment: &Environment) -> Result<(), RenderError> {
     if arguments.metrics_port.is_some() && arguments.admin_port == 0 {
-        return Err(vec![
-            "--metrics-port: expected a fixed --admin-port, since the metrics come from there, but found 0"
-                .to_owned(),
-        ]);
+        return Err(RenderError::NoAdminPort);
     }
-    let prices = Catalogue::of_file(arguments.prices.as_deref()).map_err(|error| vec![error])?;
+    let prices = Catalogue::of_file(arguments.prices.as_deref())?;
     let mut blueprint = litellm::read_or_explain(
         &arguments.config,
         environment,
         SecretPolicy::MayComeLater,
         &prices,
         &arguments.tolerance,
-    )?;
+    )
+    .map_err(RenderError::Configuration)?;
     blueprint.settings.history_rows = arguments.spend_history;
     litellm::print_notes(&blueprint.notes);
-    let ca = || Ok(arguments.upstream_ca.clone());
-    let collector =
-        otlp::read(&arguments.collector, &blueprint.telemetry, ca).map_err(|error| vec![error])?;
+    let ca = || Ok::<_, RenderError>(arguments.upstream_ca.clone());
+    let collector = otlp::read(&arguments.collector, &blueprint.telemetry, ca)?;
     let options = arguments.options(collector);
-    let known = |cluster: &String| {
-        blueprint
-            .endpoints
-            .iter()
-            .any(|endpoint| endpoint.cluster == *cluster)
-    };
-    if let Some(unknown) = options.emulators.keys().find(|cluster| !known(cluster)) {
-        let clusters: Vec<&str> = blueprint
-            .endpoints
-            .iter()
-            .map(|endpoint| endpoint.cluster.as_str())
-            .collect();
-        return Err(vec![format!(
-            "--emulator: expected one of {}, but found '{unknown}'",
-            clusters.join(", ")
-        )]);
+    let clusters = blueprint.endpoints.iter().map(|endpoint| &endpoint.cluster);
+    let known: Vec<String> = clusters.cloned().collect();
+    if let Some(found) = options.emulators.keys().find(|cluster| !known.contains(cluster)) {
+        let found = found.clone();
+        return Err(RenderError::UnknownCluster { found, known });
     }
     note_secrets("the configuration", blueprint.secrets.keys());
     if let Some(collector) = &options.collector {
-        let _ = writeln!(anstream::stderr(), "note: the spend log goes to {collector}, too");
+        let _ = writeln!(
+            anstream::stderr(),
+            "note: the spend log is also sent to {collector}"
+        );
         let variables = collector.headers.iter().map(|header| &header.variable);
         note_secrets("the collector's headers", variables);
     }
     let text = bootstrap::render(&blueprint, &options, &header(&arguments.config));
-    write(arguments.output.as_deref(), &text).map_err(|error| vec![error])
+    write(arguments.output.as_deref(), &text)
 }
 
-/// Tells the variables that the result needs for what is not in it.
+/// Lists the variables that Envoy needs because their values are not in the result.
 fn note_secrets<'a>(of: &str, variables: impl Iterator<Item = &'a EnvName>) {
     let names: Vec<&str> = variables.map(|name| name.0.as_str()).collect();
     if !names.is_empty() {
         let _ = writeln!(
             anstream::stderr(),
-            "note: secrets of {of} are not in the result: set {} for Envoy",
+            "note: the result does not contain the secrets of {of}: set {} for Envoy",
             names.join(", ")
         );
     }
@@ -199,16 +190,18 @@ fn note_secrets<'a>(of: &str, variables: impl Iterator<Item = &'a EnvName>) {
 
 fn header(config: &Path) -> String {
     let name = config.file_name().unwrap_or_default().to_string_lossy();
-    format!("Made from {name} by `envoy-bedrock render`. Do not edit: change {name} and render it again.")
+    format!("Rendered from {name} by `envoy-bedrock render`. Do not edit: change {name} and render it again.")
 }
 
-fn write(output: Option<&Path>, text: &str) -> Result<(), String> {
+fn write(output: Option<&Path>, text: &str) -> Result<(), RenderError> {
     match output {
-        Some(path) => std::fs::write(path, text)
-            .map_err(|error| format!("expected to write {}, but found: {error}", path.display())),
+        Some(path) => std::fs::write(path, text).map_err(|error| RenderError::Unwritable {
+            path: path.to_owned(),
+            error,
+        }),
         None => match std::io::stdout().write_all(text.as_bytes()) {
             Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-                Err(format!("expected to write standard output, but found: {error}"))
+                Err(RenderError::StandardOutput(error))
             }
             _ => Ok(()),
         },

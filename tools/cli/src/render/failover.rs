@@ -1,4 +1,5 @@
-//! Failover clusters: attempt n of a request goes to the n-th region of the sequence that its plan chose.
+//! Failover clusters: attempt n of a request goes to the n-th region of the sequence that its plan
+//! chose.
 
 use std::collections::BTreeSet;
 
@@ -69,7 +70,8 @@ pub(super) fn cluster(failover: &Failover, blueprint: &Blueprint, options: &Rend
         "typed_extension_protocol_options": {
             "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
                 "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
-                // Envoy rejects ALPN on a cluster without a TLS transport socket. The region clusters negotiate themselves.
+                // Envoy rejects ALPN on a cluster without a TLS transport socket. The region
+                // clusters negotiate themselves.
                 "explicit_http_config": { "http_protocol_options": {} },
                 "http_filters": [wasm::signer(&blueprint.settings, options), codec()],
             },

@@ -13,7 +13,8 @@ use super::options::RenderOptions;
 use super::{access_log, local_replies, routes, wasm};
 use crate::blueprint::Blueprint;
 
-/// Time limit for the headers of a request. A client that needs longer only occupies the connection.
+/// Time limit for the headers of a request. A client that needs longer only occupies the
+/// connection.
 const HEADERS_TIMEOUT_SECONDS: u64 = 10;
 /// How long a connection may be open without a request.
 const CONNECTION_IDLE_SECONDS: u64 = 900;
@@ -37,7 +38,8 @@ pub(super) fn connection_manager(
             "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
             "stat_prefix": "gateway",
             "codec_type": "AUTO",
-            // The filter judges the path exactly as sent, and the signature covers the path that is sent.
+            // The filter judges the path exactly as sent, and the signature covers the path that is
+            // sent.
             "normalize_path": false,
             "merge_slashes": false,
             "path_with_escaped_slashes_action": "KEEP_UNCHANGED",
@@ -53,7 +55,8 @@ pub(super) fn connection_manager(
             "common_http_protocol_options": { "idle_timeout": seconds(CONNECTION_IDLE_SECONDS) },
             "http2_protocol_options": {
                 "max_concurrent_streams": STREAMS_MAX,
-                // Also Envoy's buffer limit per stream: a longer body would be refused whatever the other limits say.
+                // Also Envoy's buffer limit per stream: a longer body would be refused whatever the
+                // other limits say.
                 "initial_stream_window_size": buffer_bytes(blueprint).min(WINDOW_MAX_BYTES),
                 "initial_connection_window_size": CONNECTION_WINDOW_BYTES,
             },

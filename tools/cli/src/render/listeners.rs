@@ -1,4 +1,5 @@
-//! The listeners: HTTP for clients on a plain port and, with a certificate, on a TLS port; and one for Prometheus.
+//! The listeners: HTTP for clients on a plain port and, with a certificate, on a TLS port; and one
+//! for Prometheus.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,5 @@
-//! Envoy's own errors, in the form of the gateway's local replies: [`envoy_bedrock::admission::reject`] says why.
+//! Envoy's own errors, in the form of the gateway's local replies:
+//! [`envoy_bedrock::admission::reject`] says why.
 
 use envoy_bedrock::admission::reject::{CONTENT_TYPE, HEADER_ERROR_TYPE};
 use envoy_bedrock::contract::names::HEADER_REJECTED;
@@ -40,7 +41,7 @@ const WORDINGS: [Wording; 13] = [
         403,
         "AccessDeniedException",
         "invalid_request_error",
-        "Upgrades of the connection are not supported.",
+        "Connection upgrades are not supported.",
     ),
     wording(
         404,
@@ -70,7 +71,7 @@ const WORDINGS: [Wording; 13] = [
         431,
         "ValidationException",
         "invalid_request_error",
-        "The headers of the request are too large.",
+        "The request headers are too large.",
     ),
     wording(
         500,
@@ -88,7 +89,7 @@ const WORDINGS: [Wording; 13] = [
         502,
         "ServiceUnavailableException",
         "service_unavailable_error",
-        "Bedrock's answer could not be read.",
+        "Bedrock's response could not be read.",
     ),
     wording(
         503,
@@ -100,7 +101,7 @@ const WORDINGS: [Wording; 13] = [
         504,
         "ModelTimeoutException",
         "timeout_error",
-        "Bedrock did not answer in time.",
+        "Bedrock did not respond in time.",
     ),
     Wording {
         status: None,

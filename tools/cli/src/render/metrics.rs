@@ -1,7 +1,7 @@
 //! The listener for Prometheus: one page of Envoy's admin interface, and no way to any other.
 //!
-//! The admin interface can stop Envoy and print its configuration, so it stays on 127.0.0.1. Here only whole paths match,
-//! query included, and each is rewritten to the path of that one page.
+//! The admin interface can stop Envoy and print its configuration, so it stays on 127.0.0.1. Here
+//! only whole paths match, query included, and each is rewritten to the path of that one page.
 
 use serde_json::{Value, json};
 
@@ -17,7 +17,8 @@ const NOT_FOUND: &str = "Expected GET and /stats/prometheus, /metrics or /metric
 const CLUSTER: &str = "envoy-admin";
 /// Concurrent scrapes. Envoy's main thread renders each page, and it has other work.
 const SCRAPES_MAX: u32 = 4;
-/// Concurrent connections. They do not count towards the limit of client connections, so a busy gateway stays observable.
+/// Concurrent connections. They do not count towards the limit of client connections, so a busy
+/// gateway stays observable.
 const CONNECTIONS_MAX: u32 = 64;
 /// For the headers, the whole request, and idle streams and connections.
 const TIMEOUT_SECONDS: u64 = 60;
@@ -82,8 +83,8 @@ fn connection_manager() -> Value {
     })
 }
 
-/// The `:path` header includes the query, so a path with a query does not match. The first of [`PATHS`] is rewritten to
-/// itself.
+/// The `:path` header includes the query, so a path with a query does not match. The first of
+/// [`PATHS`] is rewritten to itself.
 fn route(path: &str) -> Value {
     let exact = |name: &str, value: &str| json!({ "name": name, "string_match": { "exact": value } });
     json!({

@@ -1,41 +1,44 @@
-//! What a rendered configuration needs to know besides the blueprint: the surroundings of one Envoy.
+//! What a rendered configuration depends on besides the blueprint: the environment of one Envoy.
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 use std::str::FromStr;
 
+use super::error::HostPortError;
 use crate::otlp::Collector;
 
-/// The surroundings of one Envoy. Paths are written as they are, so Envoy resolves them in its working directory.
+/// The environment of one Envoy. Paths are rendered unchanged, so Envoy resolves relative ones in
+/// its working directory.
 #[derive(Clone, Debug)]
 pub struct RenderOptions {
     /// The compiled filter.
     pub filter: String,
-    /// Where clients connect.
+    /// The listeners for clients.
     pub listeners: Listeners,
-    /// Port of the admin interface, on 127.0.0.1 only; 0 means any.
+    /// Port of the admin interface on 127.0.0.1; 0 picks a free one.
     pub admin_port: u16,
-    /// Port of the listener for Prometheus, if there is one; it needs an admin port that is not 0.
+    /// Port of the listener for Prometheus. It needs an admin port other than 0.
     pub metrics_port: Option<u16>,
-    /// CA certificates that AWS's (or the emulator's) certificates are checked against, in PEM.
+    /// CA certificates to verify the certificates of AWS or the emulator with, in PEM.
     pub upstream_ca: String,
-    /// Where the access log goes.
+    /// Where the spend log is written.
     pub access_log: AccessLog,
-    /// Where the access log goes as well.
+    /// Where the spend log is also sent.
     pub collector: Option<Collector>,
-    /// Addresses to connect to in place of a cluster's own; names, certificates and signatures stay what they are.
+    /// Addresses to connect to instead of a cluster's own. Host names, certificates and signatures
+    /// do not change.
     pub emulators: BTreeMap<String, HostPort>,
 }
 
-/// Where clients connect.
+/// The listeners for clients.
 #[derive(Clone, Debug)]
 pub struct Listeners {
     /// Address of all listeners.
     pub bind: IpAddr,
     /// Port of the plain listener.
     pub port: u16,
-    /// The TLS listener, if there is one.
+    /// The TLS listener, if any.
     pub tls: Option<Tls>,
 }
 
@@ -50,17 +53,17 @@ pub struct Tls {
     pub key: String,
 }
 
-/// Where the access log goes.
+/// Where the spend log is written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AccessLog {
     /// Envoy's standard output.
     Stdout,
-    /// A file that is appended to.
+    /// A file, to which Envoy appends.
     File(String),
 }
 
 impl Default for RenderOptions {
-    /// What `render` assumes: the layout of the repository, and Debian's CA certificates.
+    /// The defaults of `render`: the layout of the repository and Debian's CA certificates.
     fn default() -> Self {
         Self {
             filter: "dist/envoy-bedrock.wasm".to_owned(),
@@ -79,20 +82,20 @@ impl Default for RenderOptions {
     }
 }
 
-/// A host name or address and a port.
+/// A host name or IP address, and a port.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HostPort {
-    /// Without brackets.
+    /// The host, without brackets.
     pub host: String,
     /// The port.
     pub port: u16,
 }
 
 impl FromStr for HostPort {
-    type Err = String;
+    type Err = HostPortError;
 
-    fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || format!("expected HOST:PORT, but found '{text}'");
+    fn from_str(text: &str) -> Result<Self, HostPortError> {
+        let wrong = || HostPortError(text.to_owned());
         let (host, port) = text.rsplit_once(':').ok_or_else(wrong)?;
         let bare = host
             .strip_prefix('[')
@@ -124,13 +127,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_host_and_port_is_read_and_written_with_its_brackets() {
+    fn a_host_and_port_is_parsed_and_written_with_its_brackets() {
         for text in ["emulator:9101", "127.0.0.1:1", "[::1]:65535"] {
             assert_eq!(text.parse::<HostPort>().unwrap().to_string(), text);
         }
         for text in ["emulator", "emulator:", ":1", "a:0", "a:65536", "::1:80"] {
-            let expected = format!("expected HOST:PORT, but found '{text}'");
-            assert_eq!(text.parse::<HostPort>(), Err(expected));
+            assert_eq!(text.parse::<HostPort>(), Err(HostPortError(text.to_owned())));
         }
     }
 }

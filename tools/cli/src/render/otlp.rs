@@ -1,9 +1,10 @@
-//! The spend log over OTLP: a second access logger next to the local one, and the cluster of its collector.
+//! The spend log over OTLP: a second access logger next to the local one, and the cluster of its
+//! collector.
 //!
-//! Each worker collects records and sends them in batches, outside of any request. A batch that the collector does not
-//! accept in time is dropped and never sent again; the local log still has its rows. What can wait for a collector is
-//! therefore bounded: `BATCHES_MAX` batches, as many again per connection over HTTP/1.1, and the batch that each worker
-//! is filling.
+//! Each worker collects records and sends them in batches, outside of any request. A batch that the
+//! collector does not accept in time is dropped and never sent again; the local log still has its
+//! rows. What can wait for a collector is therefore bounded: `BATCHES_MAX` batches, as many again
+//! per connection over HTTP/1.1, and the batch that each worker is filling.
 
 #[cfg(test)]
 mod tests;
@@ -19,7 +20,8 @@ use super::upstream::{
 };
 use crate::otlp::{Collector, Protocol};
 
-/// No other cluster can have this name: they are named after regions, or end in a port or in a plus and a name.
+/// No other cluster can have this name: they are named after regions, or end in a port or in a plus
+/// and a name.
 const CLUSTER: &str = "otlp";
 /// How old a record may get before its batch is sent.
 const FLUSH_SECONDS: u64 = 1;
@@ -111,7 +113,8 @@ fn protocol(collector: &Collector) -> Value {
         "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
         "common_http_protocol_options": {
             "idle_timeout": seconds(IDLE_TIMEOUT_SECONDS),
-            // The only time limit of the gRPC logger: Envoy 1.40 ignores the timeout of a `grpc_service`.
+            // The only time limit of the gRPC logger: Envoy 1.40 ignores the timeout of a
+            // `grpc_service`.
             "max_stream_duration": duration(collector.timeout),
         },
         "auto_config": version.is_none().then(|| json!({})),
@@ -120,8 +123,8 @@ fn protocol(collector: &Collector) -> Value {
     })
 }
 
-/// Headers whose values come from variables of the Envoy process. A filter of the cluster sets them because Envoy 1.40
-/// sends the `initial_metadata` of a `grpc_service` without substitution.
+/// Headers whose values come from variables of the Envoy process. A filter of the cluster sets them
+/// because Envoy 1.40 sends the `initial_metadata` of a `grpc_service` without substitution.
 fn headers(collector: &Collector) -> Value {
     let removed = REMOVED_HEADERS.map(|name| json!({ "remove": name }));
     let added = collector.headers.iter().map(|header| {

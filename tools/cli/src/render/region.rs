@@ -13,8 +13,9 @@ use super::upstream::{
 };
 use crate::blueprint::{Blueprint, Endpoint};
 
-/// Less than half of an endpoint's addresses may be ejected at once, so never all of them. A region that has just
-/// recovered must be usable when the next one fails; a region that is down is skipped anyway, attempt by attempt.
+/// Less than half of an endpoint's addresses may be ejected at once, so never all of them. A region
+/// that has just recovered must be usable when the next one fails; a region that is down is skipped
+/// anyway, attempt by attempt.
 const EJECTION_MAX_PERCENT: u32 = 49;
 /// A port on which nothing ever listens.
 const REFUSING_PORT: u16 = 1;
@@ -54,8 +55,8 @@ pub(super) fn cluster(
     })
 }
 
-/// An address that cannot be reached is ejected for a while. Its responses do not count: 429 and 5xx are about one model
-/// or one account, not about the address.
+/// An address that cannot be reached is ejected for a while. Its responses do not count: 429 and
+/// 5xx are about one model or one account, not about the address.
 fn outlier_detection() -> Value {
     json!({
         "split_external_local_origin_errors": true,
@@ -73,9 +74,10 @@ fn outlier_detection() -> Value {
     })
 }
 
-/// The endpoint's addresses. If another region can take over, there is also an address of lower priority that refuses at
-/// once. Without it, a composite cluster would skip a region that has no address (Envoy 1.40) or respond with 503
-/// (earlier versions). Attempt n would then not go to the n-th deployment of the plan, for which it is signed.
+/// The endpoint's addresses. If another region can take over, there is also an address of lower
+/// priority that refuses at once. Without it, a composite cluster would skip a region that has no
+/// address (Envoy 1.40) or respond with 503 (earlier versions). Attempt n would then not go to the
+/// n-th deployment of the plan, for which it is signed.
 fn load_assignment(endpoint: &Endpoint, replaceable: bool, emulator: Option<&HostPort>) -> Value {
     let (host, port) = emulator.map_or((&endpoint.host, endpoint.port), |emulator| {
         (&emulator.host, emulator.port)
@@ -98,7 +100,8 @@ fn load_assignment(endpoint: &Endpoint, replaceable: bool, emulator: Option<&Hos
     json!({
         "cluster_name": endpoint.cluster,
         "endpoints": localities,
-        // One usable address of the first priority is enough; the second priority is for when there is none.
+        // One usable address of the first priority is enough; the second priority is for when there
+        // is none.
         "policy": replaceable.then(|| json!({ "overprovisioning_factor": 100_000 })),
     })
 }

@@ -7,8 +7,8 @@ use super::duration::{duration, milliseconds, seconds};
 use super::failover::Failover;
 use crate::blueprint::Blueprint;
 
-/// Retry when there is no response, or a response that the signer marks as worth another attempt. Nothing is retried
-/// after the first byte of a response.
+/// Retry when there is no response, or a response that the signer marks as worth another attempt.
+/// Nothing is retried after the first byte of a response.
 const RETRY_ON: &str = "connect-failure,refused-stream,reset,retriable-headers";
 
 /// How long to wait before the next attempt.

@@ -9,10 +9,12 @@ use super::duration::seconds;
 
 /// Time limit for a connection, TLS handshake included, before the next region is tried.
 pub(super) const CONNECT_TIMEOUT_SECONDS: u64 = 2;
-/// How long an idle connection is kept: less than the 60 s after which AWS's load balancers close theirs.
+/// How long an idle connection is kept: less than the 60 s after which AWS's load balancers close
+/// theirs.
 pub(super) const IDLE_TIMEOUT_SECONDS: u64 = 50;
-/// Limit of requests, queued requests, connections and retries per cluster. It is more than one Envoy can reach: at
-/// Envoy's defaults (1024, and 3 retries) a busy minute would turn into refusals.
+/// Limit of requests, queued requests, connections and retries per cluster. It is more than one
+/// Envoy can reach: at Envoy's defaults (1024, and 3 retries) a busy minute would turn into
+/// refusals.
 const CONCURRENCY_MAX: u64 = 100_000;
 
 /// Circuit breakers that never open.
@@ -27,8 +29,9 @@ pub(super) fn circuit_breakers() -> Value {
     })
 }
 
-/// Every address of a name is used; connections to an address that leaves the DNS response are closed. This cluster type
-/// replaces `STRICT_DNS`, whose settings on the cluster itself are deprecated.
+/// Every address of a name is used; connections to an address that leaves the DNS response are
+/// closed. This cluster type replaces `STRICT_DNS`, whose settings on the cluster itself are
+/// deprecated.
 pub(super) fn resolved_by_dns() -> Value {
     json!({
         "name": "envoy.clusters.dns",
@@ -56,7 +59,8 @@ pub(super) fn single_endpoint(cluster: &str, host: &str, port: u16) -> Value {
     })
 }
 
-/// TLS that verifies the certificate for `host`, which is also the server name unless it is an IP address.
+/// TLS that verifies the certificate for `host`, which is also the server name unless it is an IP
+/// address.
 pub(super) fn transport_socket(host: &str, ca: &str, alpn: Option<&[&str]>) -> Value {
     let is_address = host.parse::<IpAddr>().is_ok();
     json!({

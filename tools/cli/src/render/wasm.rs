@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 use super::duration::milliseconds;
 use super::options::RenderOptions;
 
-/// How soon Envoy replaces a VM that has trapped. Until then its worker responds with 503; Envoy's default is a second.
+/// How soon Envoy replaces a VM that has trapped. Until then its worker responds with 503; Envoy's
+/// default is a second.
 const RELOAD_MILLISECONDS: u64 = 10;
 
 /// The gateway role, in the listeners. It alone needs the settings.
@@ -16,7 +17,8 @@ pub(super) fn gateway(settings: &Settings, options: &RenderOptions) -> Value {
     role(names::ROOT_GATEWAY, &configuration, settings, options)
 }
 
-/// The signer role, in the failover clusters. It finds the plan in memory that it shares with the gateway role.
+/// The signer role, in the failover clusters. It finds the plan in memory that it shares with the
+/// gateway role.
 pub(super) fn signer(settings: &Settings, options: &RenderOptions) -> Value {
     role(names::ROOT_SIGNER, "", settings, options)
 }

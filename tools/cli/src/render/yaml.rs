@@ -4,7 +4,8 @@ use serde::Serialize;
 use serde::ser::{SerializeMap, SerializeSeq, Serializer};
 use serde_json::Value;
 
-/// The member that comes first in its object, so that a reader sees what a long list entry is about.
+/// The member that comes first in its object, so that a reader sees what a long list entry is
+/// about.
 const FIRST: &str = "name";
 
 /// `value` as a document. Members that are null are left out: an optional setting may be a null.
@@ -19,9 +20,10 @@ pub(super) fn document(value: &Value) -> String {
     text
 }
 
-/// Objects in the order in which they are written: [`FIRST`], then by name (`@type` before letters). The order is chosen
-/// here because `serde_json` keeps that of the source only with its feature `preserve_order`, which cargo would then turn
-/// on for the filter's native tests as well, but not for the filter that ships.
+/// Objects in the order in which they are written: [`FIRST`], then by name (`@type` before
+/// letters). The order is chosen here because `serde_json` keeps that of the source only with its
+/// feature `preserve_order`, which cargo would then turn on for the filter's native tests as well,
+/// but not for the filter that ships.
 struct Ordered<'a>(&'a Value);
 
 impl Serialize for Ordered<'_> {

@@ -1,42 +1,46 @@
-//! AWS or the emulator.
+//! Chooses between AWS and the emulator.
 
 use std::path::Path;
 
 use envoy_bedrock::contract::settings::{CredentialSettings, EnvName};
 
+use super::error::RunError;
 use super::options::Bedrock;
 use crate::blueprint::Blueprint;
 use crate::environment::{Environment, SecretPolicy};
 use crate::litellm::{self, Tolerance};
 use crate::prices::Catalogue;
 
-/// What answers the requests.
+/// What responds to requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Backend {
-    /// The real thing.
+    /// Amazon Bedrock.
     Aws,
     /// The emulator in this process.
     Emulator(Reason),
 }
 
-/// Why it is the emulator.
+/// Why the emulator is used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Reason {
-    /// There are no credentials.
+    /// No credentials are set.
     NoCredentials,
-    /// Somebody wants it.
+    /// The user asked for it.
     Asked,
 }
 
-/// Reads the configuration for what was chosen, or for what there are credentials for.
+/// Reads the configuration for the chosen backend, or for the one that the credentials permit.
 pub(super) fn choose(
     config: &Path,
     bedrock: Bedrock,
     environment: &Environment,
     prices: &Catalogue,
     tolerance: &Tolerance,
-) -> Result<(Blueprint, Backend), Vec<String>> {
-    let read = |secrets| litellm::read_or_explain(config, environment, secrets, prices, tolerance);
+) -> Result<(Blueprint, Backend), RunError> {
+    let read = |secrets| {
+        litellm::read_or_explain(config, environment, secrets, prices, tolerance)
+            .map_err(RunError::Configuration)
+    };
     match bedrock {
         Bedrock::Aws => Ok((read(SecretPolicy::MustExist)?, Backend::Aws)),
         Bedrock::Emulator => Ok((read(SecretPolicy::Demo)?, Backend::Emulator(Reason::Asked))),
@@ -50,14 +54,11 @@ pub(super) fn choose(
     }
 }
 
-/// Whether any deployment has a key: with some but not all of them set, the others are a mistake to be told.
+/// Whether any deployment has a key. If only some have, the missing ones are a mistake to report.
 fn has_credentials(blueprint: &Blueprint) -> bool {
-    let deployments = blueprint
+    blueprint
         .settings
-        .models
-        .iter()
-        .flat_map(|model| &model.deployments);
-    deployments
+        .deployments()
         .flat_map(|deployment| keys(&deployment.credentials))
         .any(|name| !blueprint.missing.contains(name))
 }

@@ -1,4 +1,4 @@
-//! What the user sees when the gateway runs.
+//! What the user sees when the gateway is running.
 
 use std::fmt::Write;
 use std::net::SocketAddr;
@@ -14,13 +14,13 @@ use crate::environment::Environment;
 use crate::otlp::Collector;
 use crate::render::AccessLog;
 
-/// What is encoded in a segment of a path: everything but RFC 3986's unreserved characters.
+/// Characters to encode in a path segment: all but RFC 3986's unreserved ones.
 const NOT_IN_SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'_')
     .remove(b'.')
     .remove(b'~');
-/// The key that all of LiteLLM's documentation uses: no secret, so it may be shown.
+/// The key in LiteLLM's documentation. It is not a secret, so it may be shown.
 const PUBLIC_KEY: &str = "sk-1234";
 const LOUD: Style = Style::new()
     .bold()
@@ -29,7 +29,7 @@ const STRONG: Style = Style::new()
     .bold()
     .fg_color(Some(anstyle::Color::Ansi(AnsiColor::Green)));
 
-/// What is told about a running gateway.
+/// A running gateway.
 pub(super) struct Banner<'a> {
     pub(super) blueprint: &'a Blueprint,
     pub(super) backend: Backend,
@@ -44,7 +44,7 @@ pub(super) struct Banner<'a> {
 }
 
 impl Banner<'_> {
-    /// The text, with colours that `anstream` removes where there is no terminal.
+    /// The text, with colours, which `anstream` removes if standard output is not a terminal.
     pub(super) fn text(&self) -> String {
         let mut out = String::new();
         if let Backend::Emulator(reason) = self.backend {
@@ -70,7 +70,7 @@ impl Banner<'_> {
             let _ = writeln!(out, "Spend log: {path}");
         }
         if let Some(collector) = self.collector {
-            let _ = writeln!(out, "Spend log by OTLP: {collector}");
+            let _ = writeln!(out, "Spend log over OTLP: {collector}");
         }
         if let Some(alias) = alias(&self.blueprint.settings) {
             self.example(&alias, &mut out);
@@ -78,7 +78,7 @@ impl Banner<'_> {
         if let Some(ca) = self.client_ca {
             let _ = writeln!(
                 out,
-                "\nboto3 and other clients over https trust it with\n\n  export AWS_CA_BUNDLE={}",
+                "\nFor https, make boto3 and other AWS clients trust the certificate:\n\n  export AWS_CA_BUNDLE={}",
                 ca.display()
             );
         }
@@ -87,14 +87,14 @@ impl Banner<'_> {
 
     fn emulated(&self, reason: Reason, out: &mut String) {
         let why = match reason {
-            Reason::NoCredentials => "there are no credentials for AWS",
-            Reason::Asked => "BEDROCK=emulator was asked for",
+            Reason::NoCredentials => "no AWS credentials are set",
+            Reason::Asked => "BEDROCK=emulator is set",
         };
         let lines = [
             format!("BEDROCK IS EMULATED: {why}."),
-            "Answers are made up. Nothing leaves this machine and nothing costs money.".to_owned(),
-            "For the real one set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or what the".to_owned(),
-            "configuration names, or BEDROCK=aws to be told what is missing.".to_owned(),
+            "Responses are made up. Nothing leaves this machine, and nothing costs money.".to_owned(),
+            "To use AWS, set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or the variables that".to_owned(),
+            "the configuration names. With BEDROCK=aws, missing variables are errors.".to_owned(),
         ];
         let bar = "*".repeat(82);
         let _ = writeln!(out, "{LOUD}{bar}");
@@ -116,7 +116,8 @@ impl Banner<'_> {
         );
     }
 
-    /// How the user gets at the key, never the key itself.
+    /// The key for the example. Unless it is public, this is its variable or a placeholder, never
+    /// the key.
     fn key(&self) -> String {
         let name = &self.blueprint.settings.master_key;
         let literal = self.blueprint.secrets.get(name).map(|secret| secret.0.as_str());
@@ -138,7 +139,7 @@ fn host(address: SocketAddr) -> String {
     }
 }
 
-/// A name that can be tried, as it stands in a path.
+/// An alias that can be tried, encoded for a path.
 fn alias(settings: &Settings) -> Option<String> {
     let model = settings.models.iter().find(|model| !model.name.contains('*'))?;
     Some(utf8_percent_encode(&model.name, NOT_IN_SEGMENT).to_string())

@@ -1,29 +1,30 @@
-//! The emulator in the place of AWS.
+//! The emulator instead of AWS.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
 use bedrock_emulator::config::{DEMO_ACCESS_KEY_ID, DEMO_API_KEY, DEMO_SECRET_ACCESS_KEY};
 use bedrock_emulator::{Emulator, EmulatorConfig, KnownCredential, RegionConfig, TlsConfig};
-use envoy_bedrock::contract::settings::{CredentialSettings, DeploymentSettings, EnvName};
+use envoy_bedrock::contract::settings::{CredentialSettings, EnvName};
 
+use super::error::DemoError;
 use crate::blueprint::{Blueprint, Endpoint};
 use crate::environment::Environment;
 use crate::render::HostPort;
 
-/// Session token of a deployment that has to have one.
+/// Session token of a deployment that needs one.
 const DEMO_SESSION_TOKEN: &str = "emulator-demo-session-token";
 
-/// Running emulators: one for each base path of the configuration, so mostly one.
+/// Running emulators: one per base path in the configuration, so usually one.
 pub(super) struct Demo {
     emulators: Vec<Emulator>,
-    /// Where each cluster connects to.
+    /// The address that each cluster connects to.
     pub(super) addresses: BTreeMap<String, HostPort>,
-    /// Variables of Envoy that the user has not set.
+    /// Variables for Envoy that the user has not set.
     pub(super) variables: BTreeMap<String, String>,
 }
 
-/// What one emulator stands in for.
+/// The endpoints that one emulator replaces, each with its region.
 struct DemoPart<'a> {
     base_path: &'a str,
     endpoints: Vec<(&'a Endpoint, &'a str)>,
@@ -31,7 +32,7 @@ struct DemoPart<'a> {
 
 impl Demo {
     /// Starts emulators for every endpoint of `blueprint`.
-    pub(super) async fn start(blueprint: &Blueprint, environment: &Environment) -> Result<Self, String> {
+    pub(super) async fn start(blueprint: &Blueprint, environment: &Environment) -> Result<Self, DemoError> {
         let keys = DemoKeys::of(blueprint, environment)?;
         let mut demo = Demo {
             emulators: Vec::new(),
@@ -41,15 +42,14 @@ impl Demo {
         for part in parts(blueprint)? {
             let emulator = Emulator::start(part.config(blueprint, &keys))
                 .await
-                .map_err(|error| error.to_string())?;
+                .map_err(|error| DemoError::Emulator(error.to_string()))?;
             for (endpoint, region) in &part.endpoints {
                 let found = emulator.addresses().get(*region);
                 let address = found.and_then(|found| match endpoint.server_name {
                     Some(_) => found.https,
                     None => found.http,
                 });
-                let address = address
-                    .ok_or_else(|| format!("expected the emulator to serve {region}, but it does not"))?;
+                let address = address.ok_or_else(|| DemoError::NoRegion((*region).to_owned()))?;
                 let address = HostPort {
                     host: address.ip().to_string(),
                     port: address.port(),
@@ -61,17 +61,17 @@ impl Demo {
         Ok(demo)
     }
 
-    /// What Envoy has to trust, in PEM.
+    /// The CA certificates that Envoy must trust, in PEM.
     pub(super) fn ca_pem(&self) -> String {
         self.emulators.iter().map(Emulator::ca_pem).collect()
     }
 
-    /// Where faults and paces are set.
+    /// The control addresses, for faults and delays.
     pub(super) fn controls(&self) -> Vec<SocketAddr> {
         self.emulators.iter().map(Emulator::control).collect()
     }
 
-    /// Closes everything.
+    /// Stops the emulators.
     pub(super) async fn shutdown(self) {
         for emulator in self.emulators {
             emulator.shutdown().await;
@@ -95,7 +95,9 @@ impl DemoPart<'_> {
             regions: regions.into_iter().map(region).collect(),
             credentials: keys.credentials.values().cloned().collect(),
             api_keys: keys.api_keys.iter().cloned().collect(),
-            models: deployments(blueprint)
+            models: blueprint
+                .settings
+                .deployments()
                 .map(|deployment| deployment.model.clone())
                 .collect(),
             tls: TlsConfig::Generated {
@@ -107,28 +109,21 @@ impl DemoPart<'_> {
     }
 }
 
-fn deployments(blueprint: &Blueprint) -> impl Iterator<Item = &DeploymentSettings> {
-    blueprint
-        .settings
-        .models
-        .iter()
-        .flat_map(|model| &model.deployments)
-}
-
-fn parts(blueprint: &Blueprint) -> Result<Vec<DemoPart<'_>>, String> {
+fn parts(blueprint: &Blueprint) -> Result<Vec<DemoPart<'_>>, DemoError> {
     let mut parts: Vec<DemoPart<'_>> = Vec::new();
     for endpoint in &blueprint.endpoints {
-        let places: BTreeSet<(&str, &str)> = deployments(blueprint)
+        let places: BTreeSet<(&str, &str)> = blueprint
+            .settings
+            .deployments()
             .filter(|deployment| deployment.cluster == endpoint.cluster)
             .map(|deployment| (deployment.base_path.as_str(), deployment.region.as_str()))
             .collect();
         let mut places = places.into_iter();
         let (Some((base_path, region)), None) = (places.next(), places.next()) else {
-            return Err(format!(
-                "expected deployments at {}:{} to share one region and one path for the emulator, but found several: \
-                 use BEDROCK=aws",
-                endpoint.host, endpoint.port
-            ));
+            return Err(DemoError::SeveralRegions {
+                host: endpoint.host.clone(),
+                port: endpoint.port,
+            });
         };
         match parts.iter_mut().find(|part| part.base_path == base_path) {
             Some(part) => part.endpoints.push((endpoint, region)),
@@ -141,7 +136,8 @@ fn parts(blueprint: &Blueprint) -> Result<Vec<DemoPart<'_>>, String> {
     Ok(parts)
 }
 
-/// The credentials that the emulator knows: the user's where there are some, made-up ones for the rest.
+/// The credentials that the emulator accepts: the user's, and made-up ones for variables that are
+/// not set.
 #[derive(Default)]
 struct DemoKeys {
     credentials: BTreeMap<String, KnownCredential>,
@@ -150,13 +146,13 @@ struct DemoKeys {
 }
 
 impl DemoKeys {
-    fn of(blueprint: &Blueprint, environment: &Environment) -> Result<Self, String> {
+    fn of(blueprint: &Blueprint, environment: &Environment) -> Result<Self, DemoError> {
         let mut keys = DemoKeys::default();
         let known = |name: &EnvName| {
             let literal = blueprint.secrets.get(name).map(|secret| secret.0.clone());
             literal.or_else(|| environment.value(&name.0).map(str::to_owned))
         };
-        for deployment in deployments(blueprint) {
+        for deployment in blueprint.settings.deployments() {
             let mut value = |name: &EnvName, demo: &str| {
                 known(name).unwrap_or_else(|| {
                     let made_up = keys
@@ -188,12 +184,10 @@ impl DemoKeys {
         Ok(keys)
     }
 
-    fn insert(&mut self, credential: KnownCredential) -> Result<(), String> {
+    fn insert(&mut self, credential: KnownCredential) -> Result<(), DemoError> {
         let id = credential.access_key_id.clone();
         match self.credentials.get(&id) {
-            Some(known) if *known != credential => Err(format!(
-                "expected one secret for the access key id {id}, but found several: the emulator cannot tell them apart"
-            )),
+            Some(known) if *known != credential => Err(DemoError::SeveralSecrets(id)),
             _ => {
                 self.credentials.insert(id, credential);
                 Ok(())
@@ -202,7 +196,7 @@ impl DemoKeys {
     }
 }
 
-/// Ids differ as their variables do: two accounts stay two.
+/// An id for each variable, so that two accounts stay different.
 fn demo_access_key_id(name: &EnvName) -> String {
     if name.0 == "AWS_ACCESS_KEY_ID" {
         return DEMO_ACCESS_KEY_ID.to_owned();
@@ -243,7 +237,7 @@ mod tests {
 ";
 
     #[test]
-    fn keys_that_are_set_stay_and_the_others_are_made_up() {
+    fn keys_that_are_set_are_kept_and_others_are_made_up() {
         let environment: Environment = [("A_ID", "AKIAMINE"), ("A_SECRET", "mine")].into_iter().collect();
         let keys = DemoKeys::of(&blueprint(TWO_ACCOUNTS, &environment), &environment).unwrap();
         assert_eq!(keys.variables.keys().collect::<Vec<_>>(), ["B_ID", "B_SECRET"]);
@@ -255,12 +249,12 @@ mod tests {
     }
 
     #[test]
-    fn an_endpoint_with_two_regions_is_refused_by_its_address() {
+    fn an_endpoint_with_two_regions_is_refused_with_its_address() {
         let text = "model_list:
 - {model_name: m, litellm_params: {model: bedrock/a.b, aws_region_name: us-west-2, api_base: 'http://h:81'}}
 - {model_name: m, litellm_params: {model: bedrock/a.b, aws_region_name: us-east-1, api_base: 'http://h:81'}}
 ";
         let blueprint = blueprint(text, &Environment::default());
-        assert!(parts(&blueprint).err().unwrap().contains("h:81"));
+        assert!(parts(&blueprint).err().unwrap().to_string().contains("h:81"));
     }
 }

@@ -1,4 +1,4 @@
-//! What Envoy writes to its standard error.
+//! Envoy's log, which it writes to standard error.
 
 use std::io::Write;
 use std::sync::Arc;
@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 
-/// How Envoy has to write its lines for them to be read here: level, then logger and text.
+/// The log format that this module parses: level, logger, text.
 pub(super) const FORMAT: &str = "[%l] [%n] %v";
-/// Lines kept of a start that fails.
+/// Most error lines that are kept while Envoy starts.
 const LINES_MAX: usize = 50;
 
 /// Whether Envoy has started.
@@ -25,8 +25,9 @@ impl Started {
     }
 }
 
-/// Passes Envoy's lines on. Errors before its start is over are returned instead: they are why there is none.
-pub(super) async fn pass_on(stream: impl AsyncRead + Unpin, started: Started) -> Vec<String> {
+/// Prints Envoy's log. Errors that occur while it starts are returned instead, because they explain
+/// why it failed.
+pub(super) async fn print(stream: impl AsyncRead + Unpin, started: Started) -> Vec<String> {
     let mut reader = BufReader::new(stream);
     let mut errors = Vec::new();
     let mut is_error = false;
@@ -38,7 +39,7 @@ pub(super) async fn pass_on(stream: impl AsyncRead + Unpin, started: Started) ->
     {
         let text = String::from_utf8_lossy(&line).trim_end().to_owned();
         line.clear();
-        // A line without a level belongs to the one before.
+        // A line without a level continues the previous one.
         if text.starts_with('[') {
             is_error = text.starts_with("[error]") || text.starts_with("[critical]");
         }
@@ -51,7 +52,7 @@ pub(super) async fn pass_on(stream: impl AsyncRead + Unpin, started: Started) ->
     errors
 }
 
-/// The text of a line, without level and logger.
+/// The text of a line without level and logger.
 fn message(line: &str) -> &str {
     let after = |text: &str| {
         text.strip_prefix('[')
@@ -73,15 +74,15 @@ mod tests {
         "[warning] [config] careful\n[error] [wasm] gateway: bad\n  more\n[info] [main] fine\n";
 
     #[tokio::test]
-    async fn errors_of_a_start_are_collected_without_their_prefixes() {
-        let errors = pass_on(LINES.as_bytes(), Started::default()).await;
+    async fn errors_while_starting_are_collected_without_their_prefixes() {
+        let errors = print(LINES.as_bytes(), Started::default()).await;
         assert_eq!(errors, ["gateway: bad", "more"]);
     }
 
     #[tokio::test]
-    async fn errors_after_the_start_are_passed_on() {
+    async fn errors_after_the_start_are_printed() {
         let started = Started::default();
         started.set();
-        assert!(pass_on(LINES.as_bytes(), started).await.is_empty());
+        assert!(print(LINES.as_bytes(), started).await.is_empty());
     }
 }

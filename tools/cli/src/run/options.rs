@@ -1,4 +1,4 @@
-//! What the user can choose.
+//! The command line of `run`.
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use crate::litellm::Tolerance;
 use crate::otlp;
 
-/// Start the gateway: Envoy with the filter, and an emulated Bedrock where there are no credentials for AWS.
+/// Start the gateway: Envoy with the filter, and an emulated Bedrock if there are no AWS
+/// credentials.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -14,33 +15,34 @@ Examples:
   envoy-bedrock run my-config.yaml --port 8080 --bedrock aws
   BEDROCK=emulator envoy-bedrock run
 
-Exit codes: 0 stopped by Ctrl-C or SIGTERM, 1 not started, 2 wrong usage; when Envoy ends by itself, its code.")]
+Exit codes: 0 stopped by Ctrl-C or SIGTERM, 1 failed to start, 2 wrong usage. If Envoy exits by itself, its exit code.")]
 pub struct RunArguments {
     /// The configuration.
     #[arg(value_name = "CONFIG", default_value = "config.yaml")]
     pub(super) config: PathBuf,
-    /// Where requests go: AWS if there are credentials for it (auto), always, or never.
+    /// Where requests go: to AWS if credentials are set (auto), always to AWS, or always to the
+    /// emulator.
     #[arg(long, env = "BEDROCK", value_enum, default_value = "auto")]
     pub(super) bedrock: Bedrock,
     /// Address of the listeners.
     #[arg(long, value_name = "ADDRESS", default_value = "0.0.0.0")]
     pub(super) bind: IpAddr,
-    /// Port for HTTP/1.1 and HTTP/2 without TLS; 0 means any.
+    /// Port for HTTP/1.1 and HTTP/2 without TLS; 0 picks a free one.
     #[arg(long, env = "PORT", default_value_t = 4000)]
     pub(super) port: u16,
-    /// Port for HTTP/1.1 and HTTP/2 over TLS; 0 means any.
+    /// Port for HTTP/1.1 and HTTP/2 over TLS; 0 picks a free one.
     #[arg(long, env = "TLS_PORT", default_value_t = 4443)]
     pub(super) tls_port: u16,
-    /// Port of Envoy's admin interface, on 127.0.0.1; 0 means any.
+    /// Port of Envoy's admin interface on 127.0.0.1; 0 picks a free one.
     #[arg(long, default_value_t = 0)]
     pub(super) admin_port: u16,
-    /// Certificate of the TLS listener, in PEM, instead of one that is made here.
+    /// Certificate of the TLS listener, in PEM, instead of a generated one.
     #[arg(long, value_name = "FILE", requires = "tls_key")]
     pub(super) tls_cert: Option<PathBuf>,
     /// Private key of the TLS listener, in PEM.
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
     pub(super) tls_key: Option<PathBuf>,
-    /// CA certificates that AWS's certificates are checked against, in PEM, instead of the system's.
+    /// CA certificates to verify AWS's certificates with, in PEM, instead of the system's.
     #[arg(long, value_name = "FILE")]
     pub(super) upstream_ca: Option<PathBuf>,
     /// Envoy's binary, instead of .venv/bin/envoy or the one on the PATH.
@@ -52,20 +54,22 @@ pub struct RunArguments {
     /// Directory for the rendered configuration, the CA and the certificate.
     #[arg(long, value_name = "DIRECTORY", default_value = ".envoy-bedrock")]
     pub(super) state: PathBuf,
-    /// File of the spend log, or '-' for standard output; spend.jsonl in the state directory if not given.
+    /// File of the spend log, or '-' for standard output. The default is spend.jsonl in the state
+    /// directory.
     #[arg(long, value_name = "PATH")]
     pub(super) access_log: Option<String>,
     #[command(flatten)]
     pub(super) collector: otlp::CollectorArguments,
-    /// Price list to use instead of the built-in one: LiteLLM's own file or one that `prices --import` wrote.
+    /// Price list to use instead of the built-in one: LiteLLM's own file, or a list written by
+    /// `prices --import`.
     #[arg(long, value_name = "FILE")]
     pub(super) prices: Option<PathBuf>,
     #[command(flatten)]
     pub(super) tolerance: Tolerance,
-    /// Least level of what Envoy and the filter log.
+    /// Log level of Envoy and the filter.
     #[arg(long, value_enum, value_name = "LEVEL", default_value = "warning")]
     pub(super) log_level: LogLevel,
-    /// Worker threads of Envoy; as many as there are processors if not given.
+    /// Worker threads of Envoy. The default is the number of processors.
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=1024))]
     pub(super) concurrency: Option<u32>,
 }
@@ -73,7 +77,7 @@ pub struct RunArguments {
 /// Where requests go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Bedrock {
-    /// To AWS if there are credentials for it, else to the emulator.
+    /// To AWS if credentials are set, otherwise to the emulator.
     Auto,
     /// To the emulator.
     Emulator,
@@ -86,20 +90,20 @@ pub(crate) enum Bedrock {
 pub(crate) enum LogLevel {
     /// Everything.
     Trace,
-    /// What developers of the filter need.
+    /// Details for developers of the filter.
     Debug,
     /// What Envoy does.
     Info,
-    /// What needs a look.
+    /// What needs attention.
     Warning,
-    /// What went wrong.
+    /// Failures.
     Error,
     /// Nothing.
     Off,
 }
 
 impl LogLevel {
-    /// As Envoy's command line has it.
+    /// Its name on Envoy's command line.
     pub(super) fn name(self) -> &'static str {
         match self {
             LogLevel::Trace => "trace",

@@ -1,20 +1,32 @@
-//! Whether a port can be had, asked before anything is started: Envoy shares its ports among its threads, so a second
-//! one on the same port would start and take half of the connections.
+//! Checks that ports are free before Envoy starts. Envoy shares its ports between its threads
+//! (`SO_REUSEPORT`), so a second Envoy on the same port would start and take half of the
+//! connections.
 
 use std::io::ErrorKind;
 use std::net::{IpAddr, SocketAddr, TcpListener};
 
-/// Nothing if `port` can be bound to, else what to do. `variable` and `flag` are how another is chosen.
-pub(super) fn free(bind: IpAddr, port: u16, variable: &str, flag: &str) -> Result<(), String> {
-    let found = match TcpListener::bind(SocketAddr::new(bind, port)) {
-        Ok(_) => return Ok(()),
-        Err(error) if error.kind() == ErrorKind::AddrInUse => "it taken by another program".to_owned(),
-        Err(error) if error.kind() == ErrorKind::PermissionDenied => {
-            "that this user may not use it".to_owned()
-        }
-        Err(error) => error.to_string(),
+use super::error::{PortError, PortProblem};
+
+/// Checks that `port` can be bound to. `variable` and `option` are the ways to choose another one.
+pub(super) fn check_free(
+    bind: IpAddr,
+    port: u16,
+    variable: &'static str,
+    option: &'static str,
+) -> Result<(), PortError> {
+    let Err(error) = TcpListener::bind(SocketAddr::new(bind, port)) else {
+        return Ok(());
     };
-    Err(format!(
-        "expected port {port} of {bind} to be free, but found {found}: choose another with {variable}=… or {flag} …"
-    ))
+    let problem = match error.kind() {
+        ErrorKind::AddrInUse => PortProblem::Taken,
+        ErrorKind::PermissionDenied => PortProblem::NotPermitted,
+        _ => PortProblem::Other(error),
+    };
+    Err(PortError {
+        bind,
+        port,
+        problem,
+        variable,
+        option,
+    })
 }

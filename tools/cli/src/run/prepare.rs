@@ -1,9 +1,10 @@
-//! Everything that can be found wrong before anything is started.
+//! Everything that can be checked before anything is started.
 
 use std::path::{Path, PathBuf};
 
 use super::backend::{self, Backend};
 use super::envoy;
+use super::error::RunError;
 use super::options::RunArguments;
 use super::ports;
 use crate::blueprint::Blueprint;
@@ -15,7 +16,7 @@ use crate::prices::Catalogue;
 use crate::render::{AccessLog, Tls};
 use crate::state::StateDirectory;
 
-/// Where the systems that Envoy runs on keep their CA certificates.
+/// Where the usual systems keep their CA certificates.
 const CA_BUNDLES: [&str; 5] = [
     "/etc/ssl/certs/ca-certificates.crt",
     "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
@@ -24,7 +25,7 @@ const CA_BUNDLES: [&str; 5] = [
     "/etc/ssl/cert.pem",
 ];
 
-/// A gateway that only has to be started.
+/// A gateway that is ready to be started.
 pub(super) struct Prepared {
     pub(super) blueprint: Blueprint,
     pub(super) backend: Backend,
@@ -33,17 +34,16 @@ pub(super) struct Prepared {
     pub(super) filter: String,
     pub(super) state: StateDirectory,
     pub(super) tls: Tls,
-    /// Where each request leaves a line.
+    /// Where Envoy writes the spend log.
     pub(super) spend_log: AccessLog,
-    /// Where that line goes as well.
+    /// Where the spend log is also sent.
     pub(super) collector: Option<Collector>,
-    /// What clients have to trust, where the certificate was made here.
+    /// The CA certificate that clients must trust, if the certificate is generated.
     pub(super) client_ca: Option<PathBuf>,
 }
 
-pub(super) fn prepare(arguments: &RunArguments, environment: &Environment) -> Result<Prepared, Vec<String>> {
-    let one = |error: String| vec![error];
-    let prices = Catalogue::of_file(arguments.prices.as_deref()).map_err(one)?;
+pub(super) fn prepare(arguments: &RunArguments, environment: &Environment) -> Result<Prepared, RunError> {
+    let prices = Catalogue::of_file(arguments.prices.as_deref())?;
     let (blueprint, backend) = backend::choose(
         &arguments.config,
         arguments.bedrock,
@@ -53,20 +53,17 @@ pub(super) fn prepare(arguments: &RunArguments, environment: &Environment) -> Re
     )?;
     litellm::print_notes(&blueprint.notes);
     let system_ca = || system_ca(environment);
-    let collector = otlp::read(&arguments.collector, &blueprint.telemetry, system_ca).map_err(one)?;
-    let envoy = envoy::find(arguments.envoy.as_deref(), environment).map_err(one)?;
-    let filter = filter(&arguments.filter).map_err(one)?;
-    ports::free(arguments.bind, arguments.port, "PORT", "--port").map_err(one)?;
-    ports::free(arguments.bind, arguments.tls_port, "TLS_PORT", "--tls-port").map_err(one)?;
+    let collector = otlp::read(&arguments.collector, &blueprint.telemetry, system_ca)?;
+    let envoy = envoy::find(arguments.envoy.as_deref(), environment)?;
+    let filter = filter(&arguments.filter)?;
+    ports::check_free(arguments.bind, arguments.port, "PORT", "--port")?;
+    ports::check_free(arguments.bind, arguments.tls_port, "TLS_PORT", "--tls-port")?;
     if arguments.port == arguments.tls_port && arguments.port != 0 {
-        return Err(vec![format!(
-            "expected different ports with and without TLS, but found {} for both: choose another with TLS_PORT or --tls-port",
-            arguments.port
-        )]);
+        return Err(RunError::SamePort(arguments.port));
     }
-    let state = StateDirectory::open(&arguments.state).map_err(one)?;
-    let (tls, client_ca) = tls(arguments, &state).map_err(one)?;
-    let spend_log = spend_log(arguments, &state).map_err(one)?;
+    let state = StateDirectory::open(&arguments.state)?;
+    let (tls, client_ca) = tls(arguments, &state)?;
+    let spend_log = spend_log(arguments, &state)?;
     Ok(Prepared {
         blueprint,
         backend,
@@ -81,19 +78,16 @@ pub(super) fn prepare(arguments: &RunArguments, environment: &Environment) -> Re
     })
 }
 
-/// The filter's path, made absolute so that it does not matter where Envoy looks for it.
-fn filter(path: &Path) -> Result<String, String> {
-    let missing = |error: std::io::Error| {
-        format!(
-            "expected the compiled filter at {}, but found: {error}: build it with `make filter` (it needs the Rust \
-             target wasm32-wasip1: `rustup target add wasm32-wasip1`)",
-            path.display()
-        )
-    };
-    text(&path.canonicalize().map_err(missing)?)
+/// The filter's absolute path.
+fn filter(path: &Path) -> Result<String, RunError> {
+    let absolute = path.canonicalize().map_err(|error| RunError::Filter {
+        path: path.to_owned(),
+        error,
+    })?;
+    text(&absolute)
 }
 
-fn spend_log(arguments: &RunArguments, state: &StateDirectory) -> Result<AccessLog, String> {
+fn spend_log(arguments: &RunArguments, state: &StateDirectory) -> Result<AccessLog, RunError> {
     let path = match &arguments.access_log {
         Some(path) => path.clone(),
         None => text(&state.path("spend.jsonl"))?,
@@ -101,7 +95,7 @@ fn spend_log(arguments: &RunArguments, state: &StateDirectory) -> Result<AccessL
     Ok(AccessLog::of_argument(&path))
 }
 
-fn tls(arguments: &RunArguments, state: &StateDirectory) -> Result<(Tls, Option<PathBuf>), String> {
+fn tls(arguments: &RunArguments, state: &StateDirectory) -> Result<(Tls, Option<PathBuf>), RunError> {
     let (certificate, key, client_ca) = match arguments.tls_cert.clone().zip(arguments.tls_key.clone()) {
         Some((certificate, key)) => (certificate, key, None),
         None => {
@@ -117,32 +111,33 @@ fn tls(arguments: &RunArguments, state: &StateDirectory) -> Result<(Tls, Option<
     Ok((tls, client_ca))
 }
 
-/// The CA certificates for AWS.
-pub(super) fn upstream_ca(arguments: &RunArguments, environment: &Environment) -> Result<String, String> {
+/// The file of CA certificates for AWS.
+pub(super) fn upstream_ca(arguments: &RunArguments, environment: &Environment) -> Result<String, RunError> {
     match &arguments.upstream_ca {
         Some(path) => existing(path),
         None => system_ca(environment),
     }
 }
 
-fn system_ca(environment: &Environment) -> Result<String, String> {
+fn system_ca(environment: &Environment) -> Result<String, RunError> {
     let named = environment.value("SSL_CERT_FILE").map(PathBuf::from);
     let known = CA_BUNDLES.iter().map(PathBuf::from);
-    let bundle = named.into_iter().chain(known).find(|path| path.is_file()).ok_or(
-        "expected the system's CA certificates in one of the usual places, but found none: install the package \
-         ca-certificates or name a file with --upstream-ca",
-    )?;
-    text(&bundle)
+    let bundle = named.into_iter().chain(known).find(|path| path.is_file());
+    text(&bundle.ok_or(RunError::NoSystemCa)?)
 }
 
-fn existing(path: &Path) -> Result<String, String> {
-    let missing = |error| format!("expected a file at {}, but found: {error}", path.display());
-    text(&path.canonicalize().map_err(missing)?)
+/// The absolute path of an existing file.
+fn existing(path: &Path) -> Result<String, RunError> {
+    let absolute = path.canonicalize().map_err(|error| RunError::Unreadable {
+        path: path.to_owned(),
+        error,
+    })?;
+    text(&absolute)
 }
 
-/// A path as it stands in the rendered file.
-pub(super) fn text(path: &Path) -> Result<String, String> {
+/// A path as text for the rendered configuration.
+pub(super) fn text(path: &Path) -> Result<String, RunError> {
     path.to_str()
         .map(str::to_owned)
-        .ok_or_else(|| format!("expected a path in UTF-8, but found {}", path.display()))
+        .ok_or_else(|| RunError::NotUtf8(path.to_owned()))
 }

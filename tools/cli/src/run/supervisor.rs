@@ -1,4 +1,4 @@
-//! Envoy as a child: started, watched, and never left behind.
+//! Envoy as a child process: started, watched, and always ended.
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -15,24 +15,25 @@ use super::admin;
 use super::backend::Backend;
 use super::banner::Banner;
 use super::demo::Demo;
+use super::error::RunError;
 use super::log::{self, Started};
 use super::options::RunArguments;
 use super::prepare::{self, Prepared};
 use crate::render::{self, Listeners, RenderOptions};
 
-/// Time for Envoy to start. Resolving names may take some of it.
+/// Time limit for Envoy's start, including name resolution.
 const START_MAX: Duration = Duration::from_secs(90);
-/// Time for Envoy to end when it is asked to.
+/// Time limit for Envoy to end after SIGTERM.
 const STOP_MAX: Duration = Duration::from_secs(5);
 const POLL: Duration = Duration::from_millis(50);
 
-/// What Envoy becomes a child through.
+/// The process that becomes Envoy.
 ///
-/// It asks the kernel to be killed with its parent and then turns into Envoy. Done here, in a process of its own, it
-/// needs no code between fork and exec.
+/// It asks the kernel to be killed together with its parent and then executes Envoy. A process of
+/// its own avoids code between fork and exec.
 #[derive(Debug, clap::Args)]
 pub struct EnvoyChild {
-    /// The process to end with.
+    /// Id of the parent process.
     #[arg(long)]
     parent: i32,
     /// The program and its arguments.
@@ -41,13 +42,13 @@ pub struct EnvoyChild {
 }
 
 impl EnvoyChild {
-    /// Turns into the program. Returns only when that fails.
+    /// Executes the program. Returns only if that fails.
     pub fn run(&self) -> ExitCode {
         use std::os::unix::process::CommandExt;
         #[cfg(target_os = "linux")]
         {
             let _ = rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL));
-            // It may have ended before the kernel was asked.
+            // The parent may have ended before the kernel knew.
             if rustix::process::getppid().map(|parent| parent.as_raw_nonzero().get()) != Some(self.parent) {
                 return ExitCode::from(1);
             }
@@ -56,31 +57,25 @@ impl EnvoyChild {
             return ExitCode::from(2);
         };
         let error = std::process::Command::new(program).args(arguments).exec();
-        // In the form of Envoy's log, which is what is read from here.
+        // In the format of Envoy's log, which the parent reads.
         eprintln!("[critical] [exec] {}: {error}", program.display());
         ExitCode::from(1)
     }
 }
 
-/// Serves until a signal, or until Envoy ends.
-pub(super) async fn serve(arguments: &RunArguments, prepared: Prepared) -> Result<ExitCode, Vec<String>> {
-    let one = |error: String| vec![error];
-    let mut stop =
-        StopSignals::new().map_err(|error| one(format!("expected to handle signals, but found: {error}")))?;
+/// Serves until a signal arrives or Envoy ends.
+pub(super) async fn serve(arguments: &RunArguments, prepared: Prepared) -> Result<ExitCode, RunError> {
+    let mut stop = StopSignals::new().map_err(|error| RunError::System("install signal handlers", error))?;
     let demo = match prepared.backend {
         Backend::Aws => None,
-        Backend::Emulator(_) => Some(
-            Demo::start(&prepared.blueprint, &prepared.environment)
-                .await
-                .map_err(one)?,
-        ),
+        Backend::Emulator(_) => Some(Demo::start(&prepared.blueprint, &prepared.environment).await?),
     };
-    let configuration = configuration(arguments, &prepared, demo.as_ref()).map_err(one)?;
-    let mut envoy = EnvoyProcess::start(arguments, &prepared, demo.as_ref(), &configuration).map_err(one)?;
+    let configuration = configuration(arguments, &prepared, demo.as_ref())?;
+    let mut envoy = EnvoyProcess::start(arguments, &prepared, demo.as_ref(), &configuration)?;
     let outcome = watch(&mut envoy, &prepared, demo.as_ref(), &mut stop).await;
     envoy.stop(&mut stop).await;
     if let Some(demo) = demo {
-        // Connections of clients of its own may still be open.
+        // Connections of the emulator's other clients may still be open.
         let _ = timeout(STOP_MAX, demo.shutdown()).await;
     }
     outcome
@@ -91,7 +86,7 @@ async fn watch(
     prepared: &Prepared,
     demo: Option<&Demo>,
     stop: &mut StopSignals,
-) -> Result<ExitCode, Vec<String>> {
+) -> Result<ExitCode, RunError> {
     let admin = tokio::select! {
         ready = envoy.ready() => ready?,
         () = stop.asked() => return Ok(ExitCode::SUCCESS),
@@ -102,9 +97,7 @@ async fn watch(
         admin::listener(admin, "tls").await,
     );
     let (Some(plain), Some(tls)) = (plain, tls) else {
-        return Err(vec![
-            "expected Envoy to tell where it listens, but found nothing".to_owned(),
-        ]);
+        return Err(RunError::NoListeners);
     };
     let banner = Banner {
         blueprint: &prepared.blueprint,
@@ -124,20 +117,20 @@ async fn watch(
         .and_then(|()| stdout.flush());
     tokio::select! {
         status = envoy.child.wait() => {
-            let status = status.map_err(|error| vec![format!("expected to wait for Envoy, but found: {error}")])?;
-            let _ = writeln!(anstream::stderr(), "error: Envoy has ended: {status}");
+            let status = status.map_err(|error| RunError::System("wait for Envoy", error))?;
+            let _ = writeln!(anstream::stderr(), "error: Envoy exited by itself ({status})");
             Ok(exit_code(status))
         }
         () = stop.asked() => Ok(ExitCode::SUCCESS),
     }
 }
 
-/// Draws the configuration into the state directory.
+/// Renders the configuration into the state directory.
 fn configuration(
     arguments: &RunArguments,
     prepared: &Prepared,
     demo: Option<&Demo>,
-) -> Result<PathBuf, String> {
+) -> Result<PathBuf, RunError> {
     let (upstream_ca, emulators) = match demo {
         Some(demo) => {
             let path = prepared.state.write("emulator-ca.pem", &demo.ca_pem())?;
@@ -162,14 +155,12 @@ fn configuration(
         collector: prepared.collector.clone(),
         emulators,
     };
-    let header = "Made by `envoy-bedrock run` for itself. Do not edit: it is replaced at every start.";
-    prepared.state.write(
-        "envoy.yaml",
-        &render::render(&prepared.blueprint, &options, header),
-    )
+    let header = "Rendered by `envoy-bedrock run`. Do not edit: every start replaces this file.";
+    let text = render::render(&prepared.blueprint, &options, header);
+    Ok(prepared.state.write("envoy.yaml", &text)?)
 }
 
-/// The running child.
+/// The running process.
 struct EnvoyProcess {
     child: tokio::process::Child,
     admin_address: PathBuf,
@@ -183,13 +174,13 @@ impl EnvoyProcess {
         prepared: &Prepared,
         demo: Option<&Demo>,
         configuration: &Path,
-    ) -> Result<Self, String> {
-        let wrong = |error: std::io::Error| format!("expected to start Envoy, but found: {error}");
+    ) -> Result<Self, RunError> {
+        let failed = |error| RunError::System("start Envoy", error);
         let admin_address = prepared
             .state
             .path(&format!("admin-address.{}", std::process::id()));
         let _ = std::fs::remove_file(&admin_address);
-        let mut command = Command::new(std::env::current_exe().map_err(wrong)?);
+        let mut command = Command::new(std::env::current_exe().map_err(failed)?);
         command
             .args(["envoy-child", "--parent", &std::process::id().to_string(), "--"])
             .arg(&prepared.envoy);
@@ -204,7 +195,7 @@ impl EnvoyProcess {
             "--log-format",
             log::FORMAT,
         ]);
-        // Two gateways on one machine would otherwise meet in one piece of shared memory.
+        // Otherwise two gateways on one machine would share memory for hot restarts.
         command.arg("--disable-hot-restart");
         if let Some(concurrency) = arguments.concurrency {
             command.args(["--concurrency", &concurrency.to_string()]);
@@ -219,18 +210,19 @@ impl EnvoyProcess {
         command.envs(demo.iter().flat_map(|demo| &demo.variables));
         let headers = prepared.collector.iter().flat_map(|collector| &collector.headers);
         command.envs(headers.map(|header| (&header.variable.0, &header.value.0)));
-        // A group of its own, so that Ctrl-C reaches this process alone, which then ends Envoy in order.
+        // In its own process group, so that Ctrl-C reaches only this process, which then ends Envoy
+        // in order.
         command
             .process_group(0)
             .kill_on_drop(true)
             .stdin(Stdio::null())
             .stderr(Stdio::piped());
-        let mut child = command.spawn().map_err(wrong)?;
+        let mut child = command.spawn().map_err(failed)?;
         let started = Started::default();
         let log = child
             .stderr
             .take()
-            .map(|stream| tokio::spawn(log::pass_on(stream, started.clone())));
+            .map(|stream| tokio::spawn(log::print(stream, started.clone())));
         Ok(Self {
             child,
             admin_address,
@@ -239,18 +231,15 @@ impl EnvoyProcess {
         })
     }
 
-    /// Waits until Envoy serves, and returns the address of its admin interface.
-    async fn ready(&mut self) -> Result<SocketAddr, Vec<String>> {
+    /// Waits until Envoy serves. Returns the address of its admin interface.
+    async fn ready(&mut self) -> Result<SocketAddr, RunError> {
         let deadline = Instant::now() + START_MAX;
         loop {
             if let Ok(Some(status)) = self.child.try_wait() {
                 return Err(self.failure(status).await);
             }
             if Instant::now() > deadline {
-                let seconds = START_MAX.as_secs();
-                return Err(vec![format!(
-                    "expected Envoy to serve within {seconds} s, but found it still starting"
-                )]);
+                return Err(RunError::EnvoyTooSlow(START_MAX.as_secs()));
             }
             let written = std::fs::read_to_string(&self.admin_address).ok();
             if let Some(admin) = written.and_then(|text| text.trim().parse().ok())
@@ -262,20 +251,17 @@ impl EnvoyProcess {
         }
     }
 
-    /// Why there is no Envoy.
-    async fn failure(&mut self, status: ExitStatus) -> Vec<String> {
-        let log = self.log.take();
-        let mut lines = match log {
+    /// Why Envoy ended while starting.
+    async fn failure(&mut self, status: ExitStatus) -> RunError {
+        let mut log = match self.log.take() {
             Some(log) => log.await.unwrap_or_default(),
             None => Vec::new(),
         };
-        lines.dedup();
-        let mut errors: Vec<String> = lines.into_iter().map(|line| format!("envoy: {line}")).collect();
-        errors.push(format!("expected Envoy to start, but found it ended: {status}"));
-        errors
+        log.dedup();
+        RunError::EnvoyFailed { log, status }
     }
 
-    /// Ends Envoy: politely, then not.
+    /// Ends Envoy with SIGTERM; after the time limit or another signal from the user, with SIGKILL.
     async fn stop(&mut self, stop: &mut StopSignals) {
         let _ = std::fs::remove_file(&self.admin_address);
         let Some(id) = self.child.id() else { return };
@@ -291,7 +277,7 @@ impl EnvoyProcess {
     }
 }
 
-/// The signals by which a user ends this process.
+/// The signals that end this process.
 struct StopSignals {
     signals: [Signal; 3],
 }
@@ -307,7 +293,7 @@ impl StopSignals {
         Ok(Self { signals })
     }
 
-    /// Returns at the next of them.
+    /// Returns when one of them arrives.
     async fn asked(&mut self) {
         let [interrupt, terminate, hangup] = &mut self.signals;
         tokio::select! {
@@ -318,7 +304,7 @@ impl StopSignals {
     }
 }
 
-/// Envoy's own code, or as shells have it for one that a signal ended.
+/// Envoy's exit code, or 128 plus the signal that ended it, as in shells.
 fn exit_code(status: ExitStatus) -> ExitCode {
     use std::os::unix::process::ExitStatusExt;
     let code = status

@@ -1,30 +1,30 @@
-//! What requests are grouped by.
+//! The properties that group requests.
 
 use super::row::SpendRow;
 
-/// A property of requests that groups them.
+/// A property of requests to group them by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 #[value(rename_all = "snake_case")]
 pub enum By {
-    /// The key's alias, else its hash
+    /// The alias of the proxy key, or its hash
     Key,
-    /// The model that answered
+    /// The model that responded
     Model,
-    /// The name that the client asked for
+    /// The model group that the client asked for
     ModelGroup,
     /// The deployment
     ModelId,
     /// The AWS region
     Region,
-    /// The day on which the request began (UTC)
+    /// The day on which the request started (UTC)
     Day,
-    /// The request's tags, all of them together
+    /// All tags of the request together
     Tag,
     /// The end user
     EndUser,
     /// success or failure
     Status,
-    /// How the tokens were found out
+    /// Where the token counts come from
     UsageSource,
 }
 
@@ -45,7 +45,7 @@ impl By {
         }
     }
 
-    /// Appends what `row` has to the key of its group, so that different labels never make the same bytes.
+    /// Appends the label of `row` to its group's key. Different labels never give the same bytes.
     pub(super) fn write(self, row: &SpendRow<'_>, key: &mut Vec<u8>) {
         match self {
             By::Key => write(row.key_alias().or(row.api_key()), key),
@@ -62,7 +62,7 @@ impl By {
     }
 }
 
-/// A byte that says whether there is a label, its length, the label.
+/// Writes whether there is a label (one byte), its length, and the label.
 fn write(label: Option<&str>, key: &mut Vec<u8>) {
     key.push(u8::from(label.is_some()));
     if let Some(label) = label {
@@ -71,7 +71,7 @@ fn write(label: Option<&str>, key: &mut Vec<u8>) {
     }
 }
 
-/// The labels that [`By::write`] has put into `key`.
+/// The labels that [`By::write`] wrote to `key`.
 pub(super) fn labels(mut key: &[u8]) -> Vec<Option<String>> {
     let mut labels = Vec::new();
     while let Some((present, rest)) = key.split_first() {

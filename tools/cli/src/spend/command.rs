@@ -1,15 +1,16 @@
-//! `envoy-bedrock spend`: the arguments, and where the result goes.
+//! `envoy-bedrock spend`: the arguments and the output.
 
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use super::by::By;
+use super::error::UnreadableLog;
 use super::summary::{GROUPS_MAX, SpendSummary};
 use super::window::{UtcTime, Window};
 use super::{report, source, text};
 
-/// Add up spend logs: what each key, model, region, day or tag cost.
+/// Add up spend logs: the cost per key, model, region, day or tag.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -17,39 +18,41 @@ Examples:
   envoy-bedrock spend --by day --by model --since 2026-11-01 --until 2026-12-01 spend.jsonl spend.1.jsonl.gz
   docker compose logs --no-log-prefix envoy | envoy-bedrock spend --by tag --csv -
 
-Groups always sum to the total, so a request with several tags is in the group of all of them together; --tag picks
-the requests that have one. Amounts are exact USD. UNKNOWN counts requests whose cost is not known, and which are not in
-the sums; ESTIMATED those whose tokens were estimated, as the client or the upstream went away before they were told.
+Groups always sum to the total: a request with several tags belongs to one group, that of all its tags together. --tag
+selects the requests with a tag. Amounts are exact, in USD. UNKNOWN counts requests whose cost is unknown; SPEND does not
+include them. ESTIMATED counts requests whose tokens are estimated because the client or the upstream disconnected before
+the response reported them.
 
-Lines that are no rows of the spend log are counted on standard error, and are no failure.
+Lines that are not spend-log rows are skipped and reported on standard error; they are not an error.
 
-Exit codes: 0 added up, 1 a file cannot be read, 2 wrong usage.")]
+Exit codes: 0 success, 1 a file cannot be read, 2 wrong usage.")]
 pub struct SpendArguments {
-    /// Spend logs, gzipped or not; '-' for standard input.
+    /// Spend logs, gzipped or not; '-' is standard input.
     #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
-    /// What to group by; repeated, groups within groups.
+    /// Property to group by; repeat it for groups within groups.
     #[arg(long, value_enum, value_delimiter = ',', default_value = "key")]
     by: Vec<By>,
-    /// Only requests that began at this date or time (UTC unless it says otherwise) or later.
+    /// Only requests that started at or after this date or time (UTC by default).
     #[arg(long, value_name = "TIME")]
     since: Option<UtcTime>,
-    /// Only requests that began before this date or time.
+    /// Only requests that started before this date or time.
     #[arg(long, value_name = "TIME")]
     until: Option<UtcTime>,
-    /// Only requests that have this tag.
+    /// Only requests with this tag.
     #[arg(long)]
     tag: Option<String>,
     /// Print one JSON object instead of a table. Later versions only add keys to it.
     #[arg(long, conflicts_with = "csv")]
     json: bool,
-    /// Print comma-separated values, a line for each group and no total. Labels that a spreadsheet would take for a formula
-    /// (they begin with = + - @, a tab or a line break) get an apostrophe in front.
+    /// Print comma-separated values, one line per group and no total. A label that a spreadsheet
+    /// would run as a formula (it starts with = + - @, a tab or a line break) gets a leading
+    /// apostrophe.
     #[arg(long)]
     csv: bool,
 }
 
-/// Runs the command; the exit codes are those of its help.
+/// Runs the command. Its help documents the exit codes.
 pub fn run(arguments: &SpendArguments) -> ExitCode {
     match summed(arguments) {
         Ok(output) => {
@@ -63,20 +66,20 @@ pub fn run(arguments: &SpendArguments) -> ExitCode {
     }
 }
 
-/// A reader that has seen enough (`| head`) is no failure.
+/// A reader that stops early (`| head`) is not an error.
 fn print(output: &str, arguments: &SpendArguments) {
     let _ = if !arguments.json && !arguments.csv {
         anstream::stdout().write_all(output.as_bytes())
     } else if std::io::stdout().is_terminal() {
-        // Clients choose some labels: none of them may steer the terminal.
-        let steers = |char: char| char.is_control() && char != '\n';
-        std::io::stdout().write_all(output.replace(steers, "\u{fffd}").as_bytes())
+        // Clients choose some labels, which must not control the terminal.
+        let is_control = |char: char| char.is_control() && char != '\n';
+        std::io::stdout().write_all(output.replace(is_control, "\u{fffd}").as_bytes())
     } else {
         std::io::stdout().write_all(output.as_bytes())
     };
 }
 
-fn summed(arguments: &SpendArguments) -> Result<String, String> {
+fn summed(arguments: &SpendArguments) -> Result<String, UnreadableLog> {
     let window = Window {
         since: arguments.since,
         until: arguments.until,
@@ -89,21 +92,20 @@ fn summed(arguments: &SpendArguments) -> Result<String, String> {
         let name = source::name(file);
         let skipped = source::add(file, &bar, &mut summary).map_err(|error| {
             bar.finish_and_clear();
-            format!("{name}: expected a readable file, but found: {error}")
+            UnreadableLog {
+                name: name.clone(),
+                error,
+            }
         })?;
         if skipped.foreign > 0 {
             let (count, first) = (skipped.foreign, skipped.first_foreign);
-            let (lines, are) = if count == 1 {
-                ("line", "is")
-            } else {
-                ("lines", "are")
-            };
-            notes.push(format!(
-                "{name}: {count} {lines} {are} passed over, as no rows of the spend log (line {first} first)"
-            ));
+            notes.push(match count {
+                1 => format!("{name}: skipped line {first}, which is not a spend-log row"),
+                _ => format!("{name}: skipped {count} lines that are not spend-log rows, first line {first}"),
+            });
         }
         if skipped.torn {
-            notes.push(format!("{name}: the end is passed over, as it is torn"));
+            notes.push(format!("{name}: skipped the end, which is incomplete"));
         }
         foreign += skipped.foreign;
         torn += u64::from(skipped.torn);
@@ -111,7 +113,7 @@ fn summed(arguments: &SpendArguments) -> Result<String, String> {
     bar.finish_and_clear();
     if summary.others().is_some() {
         notes.push(format!(
-            "only the first {GROUPS_MAX} groups are kept apart; the rest are shown as {}",
+            "only the first {GROUPS_MAX} groups are separate; the others are combined as {}",
             report::OTHERS
         ));
     }
@@ -127,7 +129,7 @@ fn summed(arguments: &SpendArguments) -> Result<String, String> {
     })
 }
 
-/// Width of the terminal that the table is for.
+/// Width of the terminal, if standard output is one.
 fn columns() -> Option<u16> {
     let width = terminal_size::terminal_size().map(|(terminal_size::Width(columns), _)| columns);
     width.filter(|_| std::io::stdout().is_terminal())

@@ -1,18 +1,19 @@
-//! Lines of bounded length.
+//! Lines of limited length.
 
 use std::io::{self, BufRead, Read};
 
-/// Longest line that is looked at. A row of the log has a few hundred bytes, and headers bound what can be longer.
+/// Longest line that is parsed. A row has a few hundred bytes, and the limits on headers bound its
+/// longest fields.
 pub(super) const LINE_MAX_BYTES: usize = 1 << 20;
 
-/// A line without its end.
+/// A line without its line break.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum RawLine<'a> {
-    /// A whole one.
+    /// A complete line.
     Whole(&'a [u8]),
-    /// The last one, if it does not end.
+    /// The last line, without a line break.
     Last(&'a [u8]),
-    /// One above the limit; it was passed over.
+    /// A line above the limit, which was skipped.
     TooLong,
 }
 
@@ -56,7 +57,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_may_be_as_long_as_the_limit_and_no_longer() {
+    fn lines_above_the_limit_are_skipped() {
         for (length, fits) in [
             (LINE_MAX_BYTES - 1, true),
             (LINE_MAX_BYTES, true),

@@ -1,11 +1,13 @@
-//! `envoy-bedrock spend`: what the spend log adds up to.
+//! `envoy-bedrock spend`: adds up spend logs.
 //!
-//! The log is read once, line by line, and only the sums of the groups are kept, so a log may be larger than memory.
-//! Money is added as the decimals that the log has, never as floats, so the groups sum to the total exactly. What is no
-//! row of the log is counted and passed over: a log that is still being written, or mixed with others, is no failure.
+//! A log is read once, line by line, and only the sums of the groups are kept, so it may be larger
+//! than memory. Money is added as the decimals in the log, never as floats, so the groups sum to
+//! the total exactly. Lines that are not rows are counted and skipped: a log that is still being
+//! written, or mixed with other output, is not an error.
 
 mod by;
 mod command;
+mod error;
 mod lines;
 mod report;
 mod row;
@@ -19,6 +21,7 @@ mod window;
 
 pub use by::By;
 pub use command::{SpendArguments, run};
+pub use error::TimeError;
 pub use summary::{GROUPS_MAX, LineOutcome, SpendGroup, SpendSummary};
 pub use totals::Totals;
 pub use window::{UtcTime, Window};

@@ -2,46 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
-use serde_json::value::RawValue;
+use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::summary::{SpendGroup, SpendSummary};
-use super::totals::Totals;
-use crate::prices::number;
-
-/// Names of the sums, in the order of [`values`].
-pub(super) const COLUMNS: [&str; 9] = [
-    "requests",
-    "failures",
-    "prompt_tokens",
-    "completion_tokens",
-    "cache_read_input_tokens",
-    "cache_creation_input_tokens",
-    "spend",
-    "unknown_spend",
-    "estimated",
-];
+use super::totals::{COLUMNS, Sum, Totals};
+use crate::json::{number, pretty};
 
 /// Label of the groups beyond the limit.
 pub(super) const OTHERS: &str = "(others)";
 
-pub(super) fn values(totals: &Totals) -> [String; 9] {
-    [
-        totals.requests.to_string(),
-        totals.failures.to_string(),
-        totals.prompt_tokens.to_string(),
-        totals.completion_tokens.to_string(),
-        totals.cache_read_input_tokens.to_string(),
-        totals.cache_creation_input_tokens.to_string(),
-        totals
-            .known_spend()
-            .map_or_else(String::new, |spend| spend.to_string()),
-        totals.unknown_spend.to_string(),
-        totals.estimated.to_string(),
-    ]
-}
-
-/// The groups, and behind them those beyond the limit as one.
+/// The groups, followed by one group for all beyond the limit.
 pub(super) fn all_groups(summary: &SpendSummary) -> Vec<SpendGroup> {
     let mut groups = summary.groups();
     if let Some(totals) = summary.others() {
@@ -53,93 +23,95 @@ pub(super) fn all_groups(summary: &SpendSummary) -> Vec<SpendGroup> {
     groups
 }
 
-#[derive(Serialize)]
+#[derive(serde::Serialize)]
 struct Json {
     by: Vec<&'static str>,
     groups: Vec<GroupJson>,
     total: TotalsJson,
-    /// Lines that are no rows.
+    /// Lines that are not rows.
     foreign_lines: u64,
-    /// Files whose end is torn.
+    /// Files with an incomplete end.
     torn_files: u64,
 }
 
-#[derive(Serialize)]
+#[derive(serde::Serialize)]
 struct GroupJson {
     group: BTreeMap<&'static str, Option<String>>,
     #[serde(flatten)]
     totals: TotalsJson,
 }
 
-#[derive(Serialize)]
-struct TotalsJson {
-    requests: u64,
-    failures: u64,
-    prompt_tokens: u64,
-    completion_tokens: u64,
-    cache_read_input_tokens: u64,
-    cache_creation_input_tokens: u64,
-    /// Null if none of it is known.
-    spend: Option<Box<RawValue>>,
-    unknown_spend: u64,
-    estimated: u64,
-}
+/// The sums as members of an object.
+struct TotalsJson(Totals);
 
-impl TotalsJson {
-    fn of(totals: &Totals) -> Self {
-        Self {
-            requests: totals.requests,
-            failures: totals.failures,
-            prompt_tokens: totals.prompt_tokens,
-            completion_tokens: totals.completion_tokens,
-            cache_read_input_tokens: totals.cache_read_input_tokens,
-            cache_creation_input_tokens: totals.cache_creation_input_tokens,
-            spend: totals.known_spend().map(number),
-            unknown_spend: totals.unknown_spend,
-            estimated: totals.estimated,
+impl Serialize for TotalsJson {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(COLUMNS.len()))?;
+        for column in COLUMNS {
+            match (column.sum)(&self.0) {
+                Sum::Count(count) => map.serialize_entry(column.name, &count)?,
+                Sum::Cost(cost) => map.serialize_entry(column.name, &cost.map(number))?,
+            }
         }
+        map.end()
     }
 }
 
-/// One object. The amounts are numbers with all their decimals.
+/// One object. Amounts are numbers with all their decimals.
 pub(super) fn json(summary: &SpendSummary, foreign_lines: u64, torn_files: u64) -> String {
     let names: Vec<&str> = summary.by().iter().map(|by| by.name()).collect();
     let groups = all_groups(summary).into_iter().map(|group| GroupJson {
         group: names.iter().copied().zip(group.labels).collect(),
-        totals: TotalsJson::of(&group.totals),
+        totals: TotalsJson(group.totals),
     });
     let json = Json {
         groups: groups.collect(),
         by: names.clone(),
-        total: TotalsJson::of(summary.total()),
+        total: TotalsJson(*summary.total()),
         foreign_lines,
         torn_files,
     };
-    serde_json::to_string_pretty(&json).expect("strings and numbers are JSON") + "\n"
+    pretty(&json)
 }
 
-/// A heading and a line for each group (RFC 4180, with plain line breaks); no total, so that columns can be added up.
-/// Clients choose some labels, so none of them is left to be a formula.
+/// A heading and one line per group (RFC 4180, but with LF line breaks). There is no total, so that
+/// columns can be added up. Clients choose some labels, so no label may be a formula.
 pub(super) fn csv(summary: &SpendSummary) -> String {
     let names = summary.by().iter().map(|by| by.name());
-    let mut out = names.chain(COLUMNS).collect::<Vec<_>>().join(",") + "\n";
+    let mut out = names
+        .chain(COLUMNS.iter().map(|column| column.name))
+        .collect::<Vec<_>>()
+        .join(",")
+        + "\n";
     for group in all_groups(summary) {
         let labels = group
             .labels
             .into_iter()
             .map(|label| quoted(inert(label.unwrap_or_default())));
-        out += &labels.chain(values(&group.totals)).collect::<Vec<_>>().join(",");
+        out += &labels
+            .chain(COLUMNS.iter().map(|column| shown(&(column.sum)(&group.totals))))
+            .collect::<Vec<_>>()
+            .join(",");
         out.push('\n');
     }
     out
 }
 
-/// With an apostrophe in front of what a spreadsheet would run: OWASP's list of first characters ("CSV Injection").
+/// Puts an apostrophe before a label that a spreadsheet would run: OWASP's list of first characters
+/// ("CSV Injection").
 fn inert(label: String) -> String {
     if label.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']) {
         format!("'{label}")
     } else {
         label
+    }
+}
+
+/// An unknown cost is empty.
+fn shown(sum: &Sum) -> String {
+    match sum {
+        Sum::Count(count) => count.to_string(),
+        Sum::Cost(cost) => cost.map_or_else(String::new, |cost| cost.to_string()),
     }
 }
 

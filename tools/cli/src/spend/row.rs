@@ -1,4 +1,4 @@
-//! A line of the spend log, as far as sums need it.
+//! A row of the spend log, reduced to what the sums need.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -12,16 +12,16 @@ use serde_json::value::RawValue;
 use super::totals::Totals;
 use super::window::UtcTime;
 
-/// A row whose every part that is used could be read.
+/// A row of which every used part is valid.
 pub(super) struct SpendRow<'a> {
     fields: SpendFields<'a>,
     start: UtcTime,
     spend: Option<PicoUsd>,
 }
 
-/// LiteLLM's names. All but the time may be absent or null.
+/// The fields, by LiteLLM's names. All but the time may be absent or null.
 ///
-/// A request that the filter never saw, or that took its VM with it, has only what Envoy itself knows.
+/// A request that the filter never saw, or during which its VM trapped, has only Envoy's fields.
 #[derive(Deserialize)]
 struct SpendFields<'a> {
     #[serde(borrow)]
@@ -58,7 +58,7 @@ struct SpendFields<'a> {
     cache_creation_input_tokens: Option<u64>,
 }
 
-/// What Envoy knows.
+/// The fields that Envoy writes.
 #[derive(Deserialize)]
 struct EnvoyFields<'a> {
     #[serde(borrow)]
@@ -82,7 +82,7 @@ impl EnvoyFields<'_> {
 }
 
 impl<'a> SpendRow<'a> {
-    /// Reads a line; `None` if it is no row of the spend log.
+    /// Parses a line; `None` if it is not a spend-log row.
     pub(super) fn parse(line: &'a [u8]) -> Option<Self> {
         let fields: SpendFields<'a> = serde_json::from_slice(line).ok()?;
         let (start, spend) = match (&fields.start_time, &fields.envoy) {
@@ -93,7 +93,7 @@ impl<'a> SpendRow<'a> {
                 };
                 (start, spend)
             }
-            // What never left costs nothing.
+            // A request that never went upstream costs nothing.
             (None, Some(envoy)) => {
                 let spend = (!envoy.went_upstream()).then_some(PicoUsd::ZERO);
                 (envoy.time.as_ref()?, spend)
@@ -104,7 +104,7 @@ impl<'a> SpendRow<'a> {
         Some(Self { fields, start, spend })
     }
 
-    /// What it adds to a sum.
+    /// What the row adds to the sums.
     pub(super) fn totals(&self) -> Totals {
         let SpendFields {
             prompt_tokens,
@@ -126,7 +126,7 @@ impl<'a> SpendRow<'a> {
         }
     }
 
-    /// Whether it is no request for a model, but a probe or a question for the spend log.
+    /// Whether the row is a probe or a lookup rather than a request for a model.
     pub(super) fn is_internal(&self) -> bool {
         self.call_type() == Some(CALL_TYPE_INTERNAL)
     }
@@ -141,23 +141,23 @@ impl<'a> SpendRow<'a> {
         }
     }
 
-    /// When the request began.
+    /// When the request started.
     pub(super) fn start(&self) -> UtcTime {
         self.start
     }
 
-    /// The day of that, `2026-11-22`.
+    /// The day on which the request started: `2026-11-22`.
     pub(super) fn day(&self) -> String {
         self.start.day()
     }
 
-    /// Whether it has this tag.
+    /// Whether the request has this tag.
     pub(super) fn has_tag(&self, tag: &str) -> bool {
         let tags = self.fields.request_tags.iter().flatten();
         tags.into_iter().any(|own| own.0 == tag)
     }
 
-    /// Its tags, each once, in order, joined by commas; `None` without any.
+    /// The sorted tags, each once, joined by commas; `None` if there are none.
     pub(super) fn tags(&self) -> Option<String> {
         let tags = self.fields.request_tags.iter().flatten();
         let mut tags: Vec<&str> = tags.map(|tag| tag.0.as_ref()).collect();
@@ -167,7 +167,7 @@ impl<'a> SpendRow<'a> {
     }
 }
 
-/// The labels; an empty one is none.
+/// Accessors for the labels. An empty label counts as absent.
 macro_rules! labels {
     ($($name:ident),*) => {
         impl SpendRow<'_> {
@@ -193,7 +193,7 @@ labels!(
     usage_source
 );
 
-/// USD as JSON writes it, also in quotes.
+/// An amount in USD as JSON writes it, possibly in quotes.
 fn amount(json: &str) -> Option<PicoUsd> {
     let unquoted = json
         .strip_prefix('"')
@@ -202,7 +202,8 @@ fn amount(json: &str) -> Option<PicoUsd> {
     Some(PicoUsd::parse(unquoted).ok()?.amount)
 }
 
-/// A string that is copied only where it has escapes: serde does so for a `Cow`, but not for one inside an `Option`.
+/// Text that is copied only if it has escapes. serde borrows for a `Cow`, but not for a `Cow` in an
+/// `Option`.
 struct BorrowedText<'a>(Cow<'a, str>);
 
 impl<'de: 'a, 'a> Deserialize<'de> for BorrowedText<'a> {

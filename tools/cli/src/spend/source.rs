@@ -1,4 +1,4 @@
-//! Where the lines come from: files, standard input, compressed or not.
+//! Reads spend logs: files and standard input, gzipped or not.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Cursor, Read};
@@ -11,23 +11,24 @@ use super::lines::{Lines, RawLine};
 use super::summary::{self, SpendSummary};
 
 const BUFFER_BYTES: usize = 256 * 1024;
-/// How every gzip file begins.
+/// The first bytes of every gzip file.
 const GZIP: [u8; 2] = [0x1f, 0x8b];
-/// Files that together are smaller are read before a progress bar could be looked at.
+/// Smaller files are read before a progress bar would be noticed.
 const BAR_FROM_BYTES: u64 = 64 * 1024 * 1024;
 
-/// What was found besides rows.
+/// What was skipped.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Skipped {
-    /// Lines that are no rows of the spend log.
+    /// Number of lines that are not spend-log rows.
     pub foreign: u64,
-    /// The first of them, from 1.
+    /// Number of the first of them, from 1.
     pub first_foreign: u64,
-    /// Whether the last line is torn, or the compressed data.
+    /// Whether the last line or the compressed data is incomplete.
     pub torn: bool,
 }
 
-/// The bar for these files: on standard error, if that is a terminal. Standard input has no known length.
+/// A progress bar for these files, on standard error if that is a terminal. The length of standard
+/// input is unknown.
 pub(super) fn bar(files: &[&Path]) -> ProgressBar {
     let sizes = files
         .iter()
@@ -41,7 +42,7 @@ pub(super) fn bar(files: &[&Path]) -> ProgressBar {
     ProgressBar::new(bytes).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }
 
-/// What messages call `path`.
+/// The name of `path` in messages.
 pub(super) fn name(path: &Path) -> String {
     if is_standard_input(path) {
         "standard input".to_owned()
@@ -57,7 +58,7 @@ fn is_standard_input(path: &Path) -> bool {
 /// Adds the lines of `path`, `-` for standard input.
 ///
 /// # Errors
-/// What cannot be opened or read.
+/// If the file cannot be opened or read.
 pub(super) fn add(path: &Path, bar: &ProgressBar, summary: &mut SpendSummary) -> io::Result<Skipped> {
     if is_standard_input(path) {
         return add_all(io::stdin().lock(), summary);
@@ -89,7 +90,7 @@ fn add_lines(reader: impl BufRead, is_gzip: bool, summary: &mut SpendSummary) ->
             Ok(Some(RawLine::Last(line))) => (true, summary.add(line) != summary::LineOutcome::Foreign),
             Ok(Some(RawLine::TooLong)) => (false, false),
             Ok(None) => break,
-            // Compressed data that ends or breaks off is a log that somebody still writes.
+            // Incomplete compressed data: the log is still being written.
             Err(error) if is_gzip && is_broken(&error) => {
                 skipped.torn = true;
                 break;

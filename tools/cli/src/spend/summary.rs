@@ -10,10 +10,11 @@ use super::row::SpendRow;
 use super::totals::Totals;
 use super::window::Window;
 
-/// Most groups that are kept apart. Clients choose tags and end users, so the number of those is not theirs alone.
+/// Most groups that are kept separately. Clients choose tags and end users, so their number must be
+/// bounded.
 pub const GROUPS_MAX: usize = 1_000_000;
 
-/// Sums over the lines of a log.
+/// The sums over spend logs.
 pub struct SpendSummary {
     by: Vec<By>,
     window: Window,
@@ -25,28 +26,29 @@ pub struct SpendSummary {
     key: Vec<u8>,
 }
 
-/// What became of a line.
+/// What happened to a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LineOutcome {
-    /// It counts.
+    /// It is a row, and it is counted.
     Counted,
-    /// It is a row that was not asked for, or no request for a model.
+    /// It is a row outside the selection, or not a request for a model.
     LeftOut,
-    /// It is no row of the spend log.
+    /// It is not a spend-log row.
     Foreign,
 }
 
 /// A group and its sums.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SpendGroup {
-    /// For each property that was grouped by, what the requests have in common. `None`: they have none.
+    /// The value of each grouping property. `None`: the requests have no value.
     pub labels: Vec<Option<String>>,
-    /// Their sums.
+    /// The sums over its requests.
     pub totals: Totals,
 }
 
 impl SpendSummary {
-    /// No lines yet. Rows count whose time is in `window` and that have `tag`, if one is given.
+    /// A summary without lines. Only rows in `window` count and, if `tag` is given, only those with
+    /// that tag.
     pub fn new(by: &[By], window: Window, tag: Option<&str>) -> Self {
         Self {
             by: by.to_vec(),
@@ -60,7 +62,7 @@ impl SpendSummary {
         }
     }
 
-    /// Takes a line, without its end.
+    /// Adds a line, without its line break.
     pub fn add(&mut self, line: &[u8]) -> LineOutcome {
         let Some(row) = SpendRow::parse(line) else {
             return LineOutcome::Foreign;
@@ -70,7 +72,7 @@ impl SpendSummary {
             return LineOutcome::LeftOut;
         }
         let one = row.totals();
-        // No group is above the total, so where this adds up, all do.
+        // No group exceeds the total, so if this does not overflow, nothing does.
         let Some(total) = self.total.checked_add(&one) else {
             return LineOutcome::Foreign;
         };
@@ -90,22 +92,23 @@ impl SpendSummary {
         LineOutcome::Counted
     }
 
-    /// What is grouped by.
+    /// The grouping properties.
     pub fn by(&self) -> &[By] {
         &self.by
     }
 
-    /// The sums over all rows that count.
+    /// The sums over all counted rows.
     pub fn total(&self) -> &Totals {
         &self.total
     }
 
-    /// The sums over the rows whose groups came after [`GROUPS_MAX`] others.
+    /// The sums over the rows of all groups beyond [`GROUPS_MAX`].
     pub fn others(&self) -> Option<&Totals> {
         self.others.as_ref()
     }
 
-    /// The groups: days in their order, all else by what was spent, the dearest first, level by level.
+    /// The groups, sorted level by level: days in order, other properties by cost, the most
+    /// expensive first.
     pub fn groups(&self) -> Vec<SpendGroup> {
         let groups = self.groups.iter().map(|(key, totals)| SpendGroup {
             labels: labels(key),
@@ -141,7 +144,7 @@ impl SpendSummary {
         sum(a).cmp(&sum(b)).then(by_label)
     }
 
-    /// The same with room for fewer groups.
+    /// The same summary with a lower limit of groups.
     #[cfg(test)]
     pub(super) fn with_limit(self, limit: usize) -> Self {
         Self { limit, ..self }

@@ -95,7 +95,7 @@ fn every_property_is_a_label() {
 }
 
 #[test]
-fn what_is_absent_is_null_and_a_key_without_an_alias_is_its_hash() {
+fn an_absent_label_is_null_and_a_key_without_an_alias_is_its_hash() {
     let line = r#"{"startTime":"2026-11-22T10:00:00Z"}"#.to_owned();
     assert_eq!(
         summed(&EVERY, &[line])[0].0.iter().flatten().collect::<Vec<_>>(),
@@ -114,7 +114,7 @@ fn what_is_absent_is_null_and_a_key_without_an_alias_is_its_hash() {
 }
 
 #[test]
-fn a_request_that_only_envoy_knows_is_a_failure_whose_cost_is_known_if_it_never_left() {
+fn the_cost_of_a_request_that_only_envoy_saw_is_known_unless_it_went_upstream() {
     for (envoy, unknown_spend, failures) in [
         (json!({"response_code": "400", "upstream_host": ""}), 0, 1),
         (json!({"response_code": "503", "upstream_host": "-"}), 0, 1),
@@ -151,7 +151,7 @@ fn a_request_that_only_envoy_knows_is_a_failure_whose_cost_is_known_if_it_never_
 }
 
 #[test]
-fn a_line_of_the_filters_is_a_row_with_what_envoy_puts_behind_it() {
+fn a_line_of_the_filter_and_envoy_is_a_row() {
     let headers: [(&[u8], &[u8]); 2] = [
         (b"x-litellm-tags", b"b, a"),
         (b"x-litellm-end-user-id", b"me \"1\""),
@@ -200,8 +200,9 @@ fn all_columns_are_added_up() {
 }
 
 #[test]
-fn money_is_added_as_it_is_written() {
-    // As floats, ten times 0.1 are 0.9999999999999999, and the last amount would vanish beside the first.
+fn money_is_added_as_written() {
+    // With floats, ten times 0.1 would be 0.9999999999999999, and small amounts would vanish next
+    // to large ones.
     let mut lines = vec![row(json!({})).replace("0.25", "0.1"); 10];
     lines.push(row(json!({})).replace("0.25", "1e-12"));
     lines.push(row(json!({})).replace("0.25", "123456789012.5"));
@@ -213,7 +214,7 @@ fn money_is_added_as_it_is_written() {
 }
 
 #[test]
-fn the_dearest_group_comes_first_level_by_level_and_days_in_their_order() {
+fn the_most_expensive_group_comes_first_level_by_level_and_days_are_in_order() {
     let line = |key: &str, day: u8, spend: &str| {
         row(json!({"key_alias": key, "startTime": format!("2026-11-{day:02}T23:30:00-01:00")}))
             .replace("0.25", spend)
@@ -233,7 +234,7 @@ fn the_dearest_group_comes_first_level_by_level_and_days_in_their_order() {
             group(&["small", "2026-11-02"], "3"),
             group(&["none", "2026-11-02"], "0"),
         ],
-        "days are those of UTC"
+        "days are in UTC"
     );
     assert_eq!(
         summed(&[By::Day, By::Key], &lines)
@@ -250,7 +251,7 @@ fn the_dearest_group_comes_first_level_by_level_and_days_in_their_order() {
 }
 
 #[test]
-fn a_window_begins_with_its_first_moment_and_ends_before_its_last() {
+fn a_window_includes_its_start_and_excludes_its_end() {
     let window = Window {
         since: Some("2026-11-22".parse().unwrap()),
         until: Some("2026-11-22T10:00:00+01:00".parse().unwrap()),
@@ -274,13 +275,13 @@ fn a_window_begins_with_its_first_moment_and_ends_before_its_last() {
     }
     let error = "22.11.2026".parse::<UtcTime>().unwrap_err();
     assert_eq!(
-        error,
+        error.to_string(),
         "expected a date (2026-11-22) or a time (2026-11-22T09:30:00Z), but found '22.11.2026'"
     );
 }
 
 #[test]
-fn only_requests_with_the_tag_count_where_one_is_asked_for() {
+fn a_tag_selects_the_requests_that_have_it() {
     let mut summary = SpendSummary::new(&[], Window::default(), Some("a"));
     assert_eq!(summary.add(row(json!({})).as_bytes()), LineOutcome::Counted);
     for tags in [json!(["aa"]), json!([]), json!(null)] {
@@ -292,7 +293,7 @@ fn only_requests_with_the_tag_count_where_one_is_asked_for() {
 }
 
 #[test]
-fn probes_and_questions_for_the_log_are_no_requests() {
+fn probes_and_lookups_are_not_requests() {
     let mut summary = summary(&[By::Key]);
     assert_eq!(
         summary.add(row(json!({"call_type": "internal"})).as_bytes()),
@@ -302,7 +303,7 @@ fn probes_and_questions_for_the_log_are_no_requests() {
 }
 
 #[test]
-fn what_is_no_row_is_foreign_and_changes_nothing() {
+fn a_line_that_is_not_a_row_is_foreign_and_changes_nothing() {
     let mut summary = summary(&[By::Key]);
     for line in [
         "".to_owned(),
@@ -331,7 +332,7 @@ fn what_is_no_row_is_foreign_and_changes_nothing() {
 }
 
 #[test]
-fn a_line_that_would_overflow_a_sum_is_left_out_of_all_of_them() {
+fn a_line_that_would_overflow_a_sum_is_left_out_of_all_sums() {
     let mut summary = summary(&[By::Key]);
     let large = row(json!({"prompt_tokens": u64::MAX}));
     assert_eq!(summary.add(large.as_bytes()), LineOutcome::Counted);
@@ -343,7 +344,7 @@ fn a_line_that_would_overflow_a_sum_is_left_out_of_all_of_them() {
 }
 
 #[test]
-fn groups_beyond_the_limit_are_one() {
+fn groups_beyond_the_limit_are_combined() {
     let mut summary = summary(&[By::EndUser]).with_limit(2);
     for user in ["a", "b", "c", "d", "a"] {
         summary.add(row(json!({"end_user": user})).as_bytes());
@@ -366,7 +367,7 @@ fn gzip(text: &str) -> Vec<u8> {
 }
 
 #[test]
-fn a_torn_last_line_and_foreign_lines_are_told_apart() {
+fn an_incomplete_last_line_is_not_a_foreign_line() {
     let row = row(json!({}));
     let skipped = |foreign, first_foreign, torn| Skipped {
         foreign,
@@ -387,7 +388,7 @@ fn a_torn_last_line_and_foreign_lines_are_told_apart() {
 }
 
 #[test]
-fn gzipped_logs_may_have_several_members_and_may_break_off() {
+fn gzipped_logs_can_have_several_members_and_be_incomplete() {
     let line = row(json!({})) + "\n";
     let mut two = gzip(&line.repeat(1000));
     two.extend(gzip(&line));
@@ -452,13 +453,13 @@ proptest! {
     }
 
     #[test]
-    fn any_bytes_are_read_to_their_end(bytes: Vec<u8>) {
+    fn any_bytes_are_read_to_the_end(bytes: Vec<u8>) {
         read(&bytes);
     }
 }
 
 #[test]
-fn no_label_in_csv_is_left_to_be_a_formula() {
+fn no_label_in_csv_is_a_formula() {
     for (label, cell) in [
         ("=SUM(A1)", "'=SUM(A1)"),
         ("+1", "'+1"),
@@ -483,7 +484,7 @@ fn no_label_in_csv_is_left_to_be_a_formula() {
 }
 
 #[test]
-fn a_group_of_unknown_costs_has_no_cost_rather_than_none() {
+fn a_group_of_unknown_costs_has_an_unknown_cost_instead_of_zero() {
     let mut summary = summary(&[By::Model]);
     for (model, spend) in [
         ("unknown", json!(null)),

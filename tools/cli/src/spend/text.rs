@@ -1,4 +1,4 @@
-//! The sums for people.
+//! The sums as a table.
 
 use std::fmt::Write;
 
@@ -6,23 +6,23 @@ use anstyle::Style;
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, presets};
 use envoy_bedrock::pricing::PicoUsd;
 
-use super::report::{all_groups, values};
+use super::report::all_groups;
 use super::summary::SpendSummary;
+use super::totals::{COLUMNS, Sum, Totals};
 
 const HEADING: Style = Style::new().bold();
 /// Cells of a full bar.
 const BAR_CELLS: u128 = 20;
 /// Eighths of a cell.
 const EIGHTHS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
-/// Longest label that is shown whole.
+/// Longest label that is shown in full.
 const LABEL_MAX_CHARS: usize = 64;
-/// Length of the hash of a key that has no alias, and how much of it tells keys apart; JSON and CSV have it whole.
+/// Length of a key's hash, which labels keys without an alias, and how much of it is shown: enough
+/// to tell keys apart. JSON and CSV have the whole hash.
 const HASH_CHARS: usize = 64;
 const HASH_SHOWN_CHARS: usize = 12;
-/// Place of the cost among the sums.
-const SPEND: usize = 6;
 
-/// A table; with bars and at most that wide where a terminal's width is given.
+/// A table. With the width of a terminal it has bars and fits the terminal.
 pub(super) fn table(summary: &SpendSummary, columns: Option<u16>) -> String {
     let total = summary.total();
     let groups = all_groups(summary);
@@ -39,12 +39,16 @@ pub(super) fn table(summary: &SpendSummary, columns: Option<u16>) -> String {
         table.set_width(columns);
     }
     table.set_header(headings(summary));
-    let numbers = |totals| {
-        let mut values = values(totals);
-        values[SPEND] = totals
-            .known_spend()
-            .map_or_else(|| "unknown".to_owned(), |spend| format!("{spend:.decimals$}"));
-        values.map(|value| Cell::new(value).set_alignment(CellAlignment::Right))
+    let numbers = |totals: &Totals| {
+        let cell = |sum: Sum| match sum {
+            Sum::Count(count) => right(count),
+            Sum::Cost(Some(cost)) => right(format!("{cost:.decimals$}")),
+            Sum::Cost(None) => right("unknown"),
+        };
+        COLUMNS
+            .iter()
+            .map(|column| cell((column.sum)(totals)))
+            .collect::<Vec<_>>()
     };
     let mut above: Vec<Option<String>> = Vec::new();
     for group in &groups {
@@ -64,7 +68,7 @@ pub(super) fn table(summary: &SpendSummary, columns: Option<u16>) -> String {
         let mut row: Vec<Cell> = labels.map(Cell::new).chain(numbers(&group.totals)).collect();
         let share = group.totals.known_spend();
         let share = share.map_or_else(String::new, |spend| percent(spend, total.spend));
-        row.push(Cell::new(share).set_alignment(CellAlignment::Right));
+        row.push(right(share));
         if columns.is_some() {
             row.push(Cell::new(bar(group.totals.spend, total.spend)));
         }
@@ -84,7 +88,7 @@ pub(super) fn table(summary: &SpendSummary, columns: Option<u16>) -> String {
         // Writing to a string cannot fail.
         let _ = writeln!(
             out,
-            "\n{HEADING}note{HEADING:#}: the cost of {} of these requests is unknown and not in the sums",
+            "\n{HEADING}note{HEADING:#}: the cost of {} of these requests is unknown and not included",
             total.unknown_spend
         );
     }
@@ -92,27 +96,19 @@ pub(super) fn table(summary: &SpendSummary, columns: Option<u16>) -> String {
 }
 
 fn headings(summary: &SpendSummary) -> Vec<Cell> {
-    const SUMS: [&str; 10] = [
-        "REQUESTS",
-        "FAILED",
-        "PROMPT",
-        "COMPLETION",
-        "CACHE READ",
-        "CACHE WRITE",
-        "SPEND USD",
-        "UNKNOWN",
-        "ESTIMATED",
-        "SHARE",
-    ];
     let names = summary
         .by()
         .iter()
         .map(|by| Cell::new(by.name().to_uppercase().replace('_', " ")));
-    let sums = SUMS.map(|sum| Cell::new(sum).set_alignment(CellAlignment::Right));
-    names.chain(sums).collect()
+    let sums = COLUMNS.iter().map(|column| right(column.heading));
+    names.chain(sums).chain([right("SHARE")]).collect()
 }
 
-/// A label as a terminal can be trusted with: clients choose some of them.
+fn right(content: impl ToString) -> Cell {
+    Cell::new(content).set_alignment(CellAlignment::Right)
+}
+
+/// A label that is safe for a terminal: clients choose some of them.
 fn shown(label: Option<&str>) -> String {
     let Some(label) = label else {
         return "-".to_owned();
@@ -126,7 +122,7 @@ fn shown(label: Option<&str>) -> String {
             shown.push('…');
             break;
         }
-        // Formatting characters can turn the direction of what follows.
+        // Formatting characters can reverse the direction of the following text.
         if char.is_control()
             || matches!(char, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
         {
@@ -138,13 +134,13 @@ fn shown(label: Option<&str>) -> String {
     shown
 }
 
-/// How many decimals it takes to show it exactly.
+/// The number of decimals that shows `amount` exactly.
 fn decimals(amount: PicoUsd) -> usize {
     let shown = amount.to_string();
     shown.split_once('.').map_or(0, |(_, fraction)| fraction.len())
 }
 
-/// In tenths of a percent, rounded; nothing if there is no whole.
+/// A percentage rounded to one decimal; empty if the whole is zero.
 fn percent(part: PicoUsd, whole: PicoUsd) -> String {
     match ratio(part, whole, 2000) {
         Some(halves) => {
@@ -162,11 +158,11 @@ fn bar(part: PicoUsd, whole: PicoUsd) -> String {
     "█".repeat(full) + EIGHTHS[rest]
 }
 
-/// `part` of `whole`, in units of the whole's `units`-th part.
+/// `part` / `whole` in units of 1 / `units`, rounded down.
 fn ratio(part: PicoUsd, whole: PicoUsd, units: u128) -> Option<u128> {
     match part.pico().checked_mul(units) {
         Some(scaled) => scaled.checked_div(whole.pico()),
-        // Far above all money that there is: the last digits do not matter.
+        // An unrealistic amount, for which the last digits do not matter.
         None => part.pico().checked_div(whole.pico() / units),
     }
 }

@@ -1,52 +1,81 @@
-//! Sums.
+//! The sums.
 
 use envoy_bedrock::pricing::PicoUsd;
 
-/// What some requests add up to.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Totals {
-    /// How many there are.
-    pub requests: u64,
-    /// How many of them failed.
-    pub failures: u64,
-    /// Tokens of the prompts, cached ones included.
-    pub prompt_tokens: u64,
-    /// Tokens of the answers.
-    pub completion_tokens: u64,
+/// A sum as it is reported.
+pub(super) enum Sum {
+    /// Requests or tokens.
+    Count(u64),
+    /// A cost; `None` if it is unknown.
+    Cost(Option<PicoUsd>),
+}
+
+/// One of the sums in reports.
+pub(super) struct Column {
+    /// Its name in JSON and CSV.
+    pub(super) name: &'static str,
+    /// Its heading in the table.
+    pub(super) heading: &'static str,
+    /// Its value.
+    pub(super) sum: fn(&Totals) -> Sum,
+}
+
+/// Defines [`Totals`], their addition and [`COLUMNS`] from one list.
+macro_rules! totals {
+    ($($(#[$doc:meta])* $name:ident: $unit:ident, $heading:literal;)*) => {
+        /// What a set of requests adds up to.
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+        pub struct Totals {
+            $($(#[$doc])* pub $name: $unit,)*
+        }
+
+        impl Totals {
+            /// The sum of both; `None` if it overflows.
+            pub fn checked_add(&self, other: &Self) -> Option<Self> {
+                Some(Self {
+                    $($name: self.$name.checked_add(other.$name)?,)*
+                })
+            }
+        }
+
+        /// The sums in the order of reports.
+        pub(super) const COLUMNS: &[Column] = &[
+            $(Column {
+                name: stringify!($name),
+                heading: $heading,
+                sum: |totals| totals!(@sum $unit, totals.$name, totals),
+            },)*
+        ];
+    };
+    (@sum u64, $value:expr, $totals:expr) => { Sum::Count($value) };
+    (@sum PicoUsd, $value:expr, $totals:expr) => { Sum::Cost($totals.known_spend()) };
+}
+
+totals! {
+    /// Number of requests.
+    requests: u64, "REQUESTS";
+    /// Number of failed requests.
+    failures: u64, "FAILED";
+    /// Tokens of the prompts, including cached ones.
+    prompt_tokens: u64, "PROMPT";
+    /// Tokens of the responses.
+    completion_tokens: u64, "COMPLETION";
     /// Prompt tokens read from the cache.
-    pub cache_read_input_tokens: u64,
+    cache_read_input_tokens: u64, "CACHE READ";
     /// Prompt tokens written to the cache.
-    pub cache_creation_input_tokens: u64,
-    /// The cost, without that of the requests whose cost is unknown.
-    pub spend: PicoUsd,
-    /// How many requests' cost is unknown.
-    pub unknown_spend: u64,
-    /// How many requests' tokens were estimated.
-    pub estimated: u64,
+    cache_creation_input_tokens: u64, "CACHE WRITE";
+    /// The cost, without the requests whose cost is unknown.
+    spend: PicoUsd, "SPEND USD";
+    /// Number of requests whose cost is unknown.
+    unknown_spend: u64, "UNKNOWN";
+    /// Number of requests whose tokens are estimated.
+    estimated: u64, "ESTIMATED";
 }
 
 impl Totals {
-    /// The cost, or `None` if some is unknown and all that is known comes to nothing: that would read as if it was free.
+    /// The cost, or `None` if some of it is unknown and the rest is zero: a zero would look as if
+    /// the requests were free.
     pub fn known_spend(&self) -> Option<PicoUsd> {
         (self.unknown_spend == 0 || self.spend != PicoUsd::ZERO).then_some(self.spend)
-    }
-
-    /// Both together; `None` if a sum is beyond counting.
-    pub fn checked_add(&self, other: &Self) -> Option<Self> {
-        Some(Self {
-            requests: self.requests.checked_add(other.requests)?,
-            failures: self.failures.checked_add(other.failures)?,
-            prompt_tokens: self.prompt_tokens.checked_add(other.prompt_tokens)?,
-            completion_tokens: self.completion_tokens.checked_add(other.completion_tokens)?,
-            cache_read_input_tokens: self
-                .cache_read_input_tokens
-                .checked_add(other.cache_read_input_tokens)?,
-            cache_creation_input_tokens: self
-                .cache_creation_input_tokens
-                .checked_add(other.cache_creation_input_tokens)?,
-            spend: self.spend.checked_add(other.spend)?,
-            unknown_spend: self.unknown_spend.checked_add(other.unknown_spend)?,
-            estimated: self.estimated.checked_add(other.estimated)?,
-        })
     }
 }

@@ -1,11 +1,11 @@
-//! What the command needs around it. Missing is a failure, never a skip.
+//! The tools that the command needs. A missing tool is a failure, never a skip.
 
-#![allow(dead_code, reason = "each test program uses a part of it")]
+#![allow(dead_code, reason = "each test program uses some of them")]
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Variables of the machine that change what the command does.
+/// Variables that change what the command does.
 const FOREIGN: [&str; 21] = [
     "ACCEPT_UNPROTECTED",
     "LEAVE_OUT_UNSUPPORTED",
@@ -52,7 +52,7 @@ pub(crate) fn filter() -> PathBuf {
     present(repository().join("dist/envoy-bedrock.wasm"), "make filter")
 }
 
-/// Envoy: `ENVOY`, or the one of the virtual environment.
+/// Envoy: `ENVOY`, or the binary in the virtual environment.
 pub(crate) fn envoy() -> PathBuf {
     let named = std::env::var_os("ENVOY").map(PathBuf::from);
     present(
@@ -64,7 +64,7 @@ pub(crate) fn envoy() -> PathBuf {
 fn present(path: PathBuf, remedy: &str) -> PathBuf {
     assert!(
         path.is_file(),
-        "expected {}, but found nothing there: run `{remedy}`",
+        "{} does not exist: run `{remedy}`",
         path.display()
     );
     path

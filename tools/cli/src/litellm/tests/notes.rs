@@ -25,8 +25,8 @@ fn one_finding_at_fifty_deployments_is_one_line() {
             "no_effect: timeout (line 2 and 49 more): one time limit applies to all requests and to silence on \
              a stream: request_timeout",
             "note: model_list[0] (line 2), model_list[1] (line 3), model_list[2] (line 4) and 47 more: cost unknown: \
-             expected a price, but found no entry for amazon.nova-0; expected a price, but found \
-             no entry for amazon.nova-1; expected a price, but found no entry for amazon.nova-2; and 47 more",
+             the price list has no entry for amazon.nova-0; the price list has no entry for \
+             amazon.nova-1; the price list has no entry for amazon.nova-2; and 47 more",
         ]
     );
 }

@@ -5,7 +5,7 @@ use super::super::{Listeners, RenderOptions, Tls};
 use crate::blueprint::Blueprint;
 use crate::environment::{Environment, SecretPolicy};
 use crate::litellm;
-use crate::otlp::{self, CollectorArguments};
+use crate::otlp::{self, Collector, CollectorArguments, CollectorError};
 
 const SECRET: &str = "secret-of-the-collector";
 
@@ -26,7 +26,7 @@ fn options(endpoint: &str, protocol: &str) -> RenderOptions {
         ("OTEL_EXPORTER_OTLP_HEADERS", &format!("x-api-key={SECRET}")),
         ("OTEL_EXPORTER_OTLP_TIMEOUT", "2500"),
     ];
-    let ca = || Ok("collector-ca.pem".to_owned());
+    let ca = || Ok::<_, CollectorError>("collector-ca.pem".to_owned());
     let collector = otlp::read(
         &CollectorArguments::default(),
         &variables.into_iter().collect(),
@@ -201,11 +201,9 @@ fn the_value_of_a_header_is_the_name_of_a_variable() {
 fn variables_of_the_configuration_count() {
     let variables = "environment_variables: {OTEL_EXPORTER_OTLP_ENDPOINT: 'http://of-the-file:4318'}\n";
     let blueprint = blueprint(variables);
-    let found = otlp::read(
-        &CollectorArguments::default(),
-        &blueprint.telemetry,
-        || unreachable!(),
-    );
+    let unused = || unreachable!();
+    let found: Result<Option<Collector>, CollectorError> =
+        otlp::read(&CollectorArguments::default(), &blueprint.telemetry, unused);
     assert_eq!(found.unwrap().unwrap().url(), "http://of-the-file:4318/v1/logs");
     let is_noted = |note: &crate::litellm::Note| note.to_string().contains("OTEL_EXPORTER_OTLP_ENDPOINT");
     assert!(!blueprint.notes.iter().any(is_noted), "{:?}", blueprint.notes);
