@@ -151,8 +151,7 @@ pub(crate) fn read<E: From<CollectorError>>(
     let Some((setting, url, is_complete)) = endpoint(arguments, variables) else {
         return Ok(None);
     };
-    let address =
-        Address::parse(url).map_err(|error| CollectorProblem::Url(error.to_string()).of(setting))?;
+    let address = Address::parse(url).map_err(|error| CollectorProblem::Url(error).of(setting))?;
     refuse_client_certificates(variables)?;
     let ca = match first(
         variables,

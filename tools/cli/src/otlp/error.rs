@@ -2,6 +2,8 @@
 
 use thiserror::Error;
 
+use crate::address::AddressError;
+
 /// A variable or option that cannot be used. No message contains a value that may be secret.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("{setting}: {problem}")]
@@ -17,7 +19,7 @@ pub(crate) struct CollectorError {
 pub(crate) enum CollectorProblem {
     /// Not the URL of a collector: what was found.
     #[error("expected a URL like http://localhost:4318 or https://HOST:PORT, but found {0}")]
-    Url(String),
+    Url(AddressError),
     /// Not a supported protocol.
     #[error("expected grpc or http/protobuf, but found '{0}'")]
     Protocol(String),

@@ -9,7 +9,7 @@ use envoy_bedrock::contract::settings::{EnvName, HISTORY_DEFAULT_ROWS};
 use envoy_bedrock::routing::active_config::HISTORY_MAX_ROWS;
 
 use super::bootstrap;
-use super::error::{EmulatorError, RenderError};
+use super::error::{EmulatorArgumentError, RenderError};
 use super::options::{AccessLog, HostPort, Listeners, RenderOptions, Tls};
 use crate::environment::{Environment, SecretPolicy};
 use crate::litellm::{self, Tolerance};
@@ -86,10 +86,10 @@ pub struct RenderArguments {
     tolerance: Tolerance,
 }
 
-fn emulator(text: &str) -> Result<(String, HostPort), EmulatorError> {
+fn emulator(text: &str) -> Result<(String, HostPort), EmulatorArgumentError> {
     let (region, address) = text
         .split_once('=')
-        .ok_or_else(|| EmulatorError::NoRegion(text.to_owned()))?;
+        .ok_or_else(|| EmulatorArgumentError::NoRegion(text.to_owned()))?;
     Ok((region.to_owned(), address.parse()?))
 }
 

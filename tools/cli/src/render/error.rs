@@ -63,7 +63,7 @@ pub struct HostPortError(pub(super) String);
 
 /// Text that is not an argument of `--emulator`.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-pub(super) enum EmulatorError {
+pub(super) enum EmulatorArgumentError {
     /// There is no region.
     #[error("expected REGION=HOST:PORT, but found '{0}'")]
     NoRegion(String),
