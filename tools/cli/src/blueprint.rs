@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use envoy_bedrock::contract::settings::{EnvName, Settings};
+use envoy_bedrock::secret::Secret;
 
-use crate::environment::{Environment, SecretValue};
+use crate::environment::Environment;
 use crate::litellm::note::Note;
 
 /// A configured gateway.
@@ -20,7 +21,7 @@ pub struct Blueprint {
     pub request_timeout: Duration,
     /// Literal secrets of the file, passed in variables of the Envoy process so that they are never
     /// rendered.
-    pub secrets: BTreeMap<EnvName, SecretValue>,
+    pub secrets: BTreeMap<EnvName, Secret>,
     /// Variables of secrets that are not set, if the policy permits that. For the emulator, the
     /// caller sets them.
     pub missing: BTreeSet<EnvName>,

@@ -1,4 +1,4 @@
-//! Environment variables, and secrets in them.
+//! Environment variables.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -51,15 +51,5 @@ impl<N: Into<String>, V: Into<String>> FromIterator<(N, V)> for Environment {
 impl fmt::Debug for Environment {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.debug_set().entries(self.variables.keys()).finish()
-    }
-}
-
-/// A secret for the environment of the Envoy process.
-#[derive(Clone, PartialEq, Eq)]
-pub struct SecretValue(pub String);
-
-impl fmt::Debug for SecretValue {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str("[redacted]")
     }
 }

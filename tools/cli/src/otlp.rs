@@ -17,13 +17,14 @@ use std::fmt;
 use std::time::Duration;
 
 use envoy_bedrock::contract::settings::EnvName;
+use envoy_bedrock::secret::Secret;
 use http::{HeaderName, HeaderValue};
 
 use crate::address::Address;
 pub(crate) use error::CollectorError;
 use error::CollectorProblem;
 
-use crate::environment::{Environment, SecretValue};
+use crate::environment::Environment;
 
 /// Every variable that this module reads.
 pub const VARIABLES: [&str; 20] = [
@@ -108,12 +109,12 @@ pub(crate) enum Protocol {
 
 /// A header whose value, which may be a secret, is passed in a variable of the Envoy process and
 /// never rendered.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(crate) struct CollectorHeader {
     /// Lower-case name.
     pub(crate) name: String,
     pub(crate) variable: EnvName,
-    pub(crate) value: SecretValue,
+    pub(crate) value: Secret,
 }
 
 impl fmt::Display for Collector {
@@ -271,7 +272,7 @@ fn headers(variables: &Environment) -> Result<Vec<CollectorHeader>, CollectorErr
         headers.push(CollectorHeader {
             name,
             variable,
-            value: SecretValue(value),
+            value: Secret::new(value),
         });
     }
     Ok(headers)

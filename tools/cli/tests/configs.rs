@@ -175,7 +175,7 @@ fn the_filter_accepts_every_valid_configuration() {
             let moved = blueprint
                 .secrets
                 .get(&EnvName(name.to_owned()))
-                .map(|secret| secret.0.clone());
+                .map(|secret| secret.expose().to_owned());
             let set = VARIABLES.iter().find(|(known, _)| *known == name);
             moved.or_else(|| set.map(|(_, value)| (*value).to_owned()))
         };

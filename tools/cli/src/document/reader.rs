@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use envoy_bedrock::contract::settings::EnvName;
+use envoy_bedrock::secret::Secret;
 
 use super::field::{Section, YamlField};
 use super::location::Location;
@@ -12,7 +13,7 @@ use super::problem::FileProblem;
 use super::scalar::Scalar;
 use super::variables::{Origin, REFERENCE, Variables};
 use super::yaml::YamlValue;
-use crate::environment::{Environment, SecretPolicy, SecretValue};
+use crate::environment::{Environment, SecretPolicy};
 
 /// A secret that LiteLLM fetches from an identity provider.
 const OIDC_REFERENCE: &str = "oidc/";
@@ -52,7 +53,7 @@ pub(crate) struct ValueReader<'a, F> {
     /// The variables that the file can refer to.
     pub variables: Variables<'a>,
     /// Literal secrets of the file, each under the variable that Envoy will have it in.
-    pub secrets: BTreeMap<EnvName, SecretValue>,
+    pub secrets: BTreeMap<EnvName, Secret>,
     /// Variables of secrets that are not set, where the policy allows that.
     pub missing: BTreeSet<EnvName>,
     /// What has been found.
@@ -211,7 +212,7 @@ impl<'a, F: Findings> ValueReader<'a, F> {
             }) => {
                 let (assigned_at, value) = (assigned_at.clone(), value.to_owned());
                 self.check_header_value(&assigned_at, "a secret", &value)?;
-                self.secrets.insert(EnvName(name.to_owned()), SecretValue(value));
+                self.secrets.insert(EnvName(name.to_owned()), Secret::new(value));
                 self.note_literal_secret(&assigned_at, name);
                 Ok(EnvName(name.to_owned()))
             }
@@ -232,7 +233,7 @@ impl<'a, F: Findings> ValueReader<'a, F> {
     /// The value of a secret, if it is known.
     pub(crate) fn secret_value(&self, name: &EnvName) -> Option<&str> {
         match self.secrets.get(name) {
-            Some(secret) => Some(&secret.0),
+            Some(secret) => Some(secret.expose()),
             None => self.variables.value(&name.0),
         }
     }
@@ -286,7 +287,7 @@ impl<'a, F: Findings> ValueReader<'a, F> {
 
     /// A variable for a literal secret. Equal secrets share one.
     fn moved(&mut self, location: &Location, value: &str) -> EnvName {
-        if let Some((name, _)) = self.secrets.iter().find(|(_, known)| known.0 == value) {
+        if let Some((name, _)) = self.secrets.iter().find(|(_, known)| known.expose() == value) {
             return name.clone();
         }
         let derived = derived_name(&location.path);
@@ -296,7 +297,7 @@ impl<'a, F: Findings> ValueReader<'a, F> {
             name = EnvName(format!("{derived}_{count}"));
             count += 1;
         }
-        self.secrets.insert(name.clone(), SecretValue(value.to_owned()));
+        self.secrets.insert(name.clone(), Secret::new(value));
         name
     }
 }

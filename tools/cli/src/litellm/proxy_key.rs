@@ -2,13 +2,14 @@
 //! `LITELLM_MASTER_KEY`.
 
 use envoy_bedrock::contract::settings::EnvName;
+use envoy_bedrock::secret::Secret;
 
 use super::problem::Problem;
 use super::report::Reader;
 use crate::document::field::Section;
 use crate::document::location::Location;
 use crate::document::reader::Read;
-use crate::environment::{SecretPolicy, SecretValue};
+use crate::environment::SecretPolicy;
 
 const VARIABLE: &str = "LITELLM_MASTER_KEY";
 /// The key in LiteLLM's documentation, which is publicly known.
@@ -54,7 +55,7 @@ impl Reader<'_> {
     fn provide_proxy_key(&mut self, location: &Location, name: &EnvName) {
         if self.policy == SecretPolicy::Demo {
             self.missing.remove(name);
-            let key = SecretValue(DEMO_KEY.to_owned());
+            let key = Secret::new(DEMO_KEY);
             self.secrets.insert(name.clone(), key);
             self.note(
                 location,

@@ -109,7 +109,7 @@ fn the_sample_is_one_model_in_two_regions() {
     );
     assert_eq!(blueprint.settings.attempts, 3);
     assert_eq!(blueprint.request_timeout, Duration::from_secs(600));
-    assert_eq!(blueprint.secrets[&name("LITELLM_MASTER_KEY")].0, "sk-1234");
+    assert_eq!(blueprint.secrets[&name("LITELLM_MASTER_KEY")].expose(), "sk-1234");
     assert_eq!(
         blueprint.missing,
         [name("AWS_ACCESS_KEY_ID"), name("AWS_SECRET_ACCESS_KEY")].into()

@@ -127,7 +127,7 @@ fn header_values_are_decoded_and_hidden() {
     let headers: Vec<_> = found
         .headers
         .iter()
-        .map(|header| (&*header.name, &*header.variable.0, &*header.value.0))
+        .map(|header| (&*header.name, &*header.variable.0, header.value.expose()))
         .collect();
     assert_eq!(
         headers,

@@ -120,7 +120,7 @@ impl Banner<'_> {
     /// the key.
     fn key(&self) -> String {
         let name = &self.blueprint.settings.master_key;
-        let literal = self.blueprint.secrets.get(name).map(|secret| secret.0.as_str());
+        let literal = self.blueprint.secrets.get(name).map(|secret| secret.expose());
         let value = literal.or_else(|| self.environment.value(&name.0));
         if value == Some(PUBLIC_KEY) {
             PUBLIC_KEY.to_owned()

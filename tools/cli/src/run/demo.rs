@@ -149,7 +149,10 @@ impl DemoKeys {
     fn of(blueprint: &Blueprint, environment: &Environment) -> Result<Self, DemoError> {
         let mut keys = DemoKeys::default();
         let known = |name: &EnvName| {
-            let literal = blueprint.secrets.get(name).map(|secret| secret.0.clone());
+            let literal = blueprint
+                .secrets
+                .get(name)
+                .map(|secret| secret.expose().to_owned());
             literal.or_else(|| environment.value(&name.0).map(str::to_owned))
         };
         for deployment in blueprint.settings.deployments() {

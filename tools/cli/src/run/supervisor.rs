@@ -205,11 +205,11 @@ impl EnvoyProcess {
                 .blueprint
                 .secrets
                 .iter()
-                .map(|(name, secret)| (&name.0, &secret.0)),
+                .map(|(name, secret)| (&name.0, secret.expose())),
         );
         command.envs(demo.iter().flat_map(|demo| &demo.variables));
         let headers = prepared.collector.iter().flat_map(|collector| &collector.headers);
-        command.envs(headers.map(|header| (&header.variable.0, &header.value.0)));
+        command.envs(headers.map(|header| (&header.variable.0, header.value.expose())));
         // In its own process group, so that Ctrl-C reaches only this process, which then ends Envoy
         // in order.
         command

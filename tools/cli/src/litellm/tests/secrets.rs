@@ -143,12 +143,12 @@ fn without_a_proxy_key_only_the_demonstration_starts() {
         [Problem::NoMasterKey]
     );
     let demo = read_text(BARE, aws, SecretPolicy::Demo).unwrap();
-    assert_eq!(demo.secrets[&demo.settings.master_key].0, "sk-1234");
+    assert_eq!(demo.secrets[&demo.settings.master_key].expose(), "sk-1234");
     assert!(demo.missing.is_empty());
     let referring = format!("{BARE}general_settings: {{master_key: os.environ/MY_KEY}}\n");
     let demo = read_text(&referring, aws, SecretPolicy::Demo).unwrap();
     assert_eq!(demo.settings.master_key, name("MY_KEY"));
-    assert_eq!(demo.secrets[&name("MY_KEY")].0, "sk-1234");
+    assert_eq!(demo.secrets[&name("MY_KEY")].expose(), "sk-1234");
     let unset = not_set("MY_KEY");
     assert_eq!(problems(&referring, &KEYS, SecretPolicy::MustExist), [unset]);
 }
@@ -157,7 +157,10 @@ fn without_a_proxy_key_only_the_demonstration_starts() {
 fn a_key_in_the_file_takes_precedence_over_the_environments() {
     let own = format!("{BARE}general_settings: {{master_key: sk-own}}\n");
     let blueprint = read_text(&own, &KEYS, SecretPolicy::Demo).unwrap();
-    assert_eq!(blueprint.secrets[&blueprint.settings.master_key].0, "sk-own");
+    assert_eq!(
+        blueprint.secrets[&blueprint.settings.master_key].expose(),
+        "sk-own"
+    );
 }
 
 #[test]
