@@ -113,8 +113,8 @@ impl Address {
         })
     }
 
-    /// The host as in a request: with brackets if it is an IPv6 address, and with the port unless it is
-    /// the default of the scheme.
+    /// The host as in a request: with brackets if it is an IPv6 address, and with the port unless
+    /// it is the default of the scheme.
     pub(crate) fn authority(&self) -> String {
         let host = if self.host.contains(':') {
             format!("[{}]", self.host)

@@ -3,8 +3,8 @@
 /// Longest name that counts as a region; the longest today has 16 characters.
 const LENGTH_MAX: usize = 32;
 
-/// DNS suffixes by the prefix of a region's name, the second one for dual-stack endpoints. All other
-/// regions are in the commercial partition.
+/// DNS suffixes by the prefix of a region's name, the second one for dual-stack endpoints. All
+/// other regions are in the commercial partition.
 const SUFFIXES: [(&str, &str, &str); 6] = [
     ("cn-", "amazonaws.com.cn", "api.amazonwebservices.com.cn"),
     ("eusc-", "amazonaws.eu", "api.amazonwebservices.eu"),

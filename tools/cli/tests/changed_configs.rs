@@ -1,6 +1,6 @@
 //! Randomly changed configurations: lines deleted, repeated, swapped, indented or cut, and values
-//! replaced. The reader never panics, every error has a location and a message, and the filter accepts
-//! whatever the reader accepts.
+//! replaced. The reader never panics, every error has a location and a message, and the filter
+//! accepts whatever the reader accepts.
 
 use std::fs;
 use std::path::{Path, PathBuf};

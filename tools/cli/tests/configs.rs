@@ -1,5 +1,6 @@
 //! Compares the output of `check` for every file in `configs/` with the snapshot beside it. A file
-//! without a snapshot fails, and so does a snapshot without a file. `UPDATE_SNAPSHOTS=1` updates them.
+//! without a snapshot fails, and so does a snapshot without a file. `UPDATE_SNAPSHOTS=1` updates
+//! them.
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -98,7 +98,8 @@ impl YamlField {
     }
 }
 
-/// A mapping that remembers which of its fields have been read. The gateway does not use the others.
+/// A mapping that remembers which of its fields have been read. The gateway does not use the
+/// others.
 #[derive(Clone, Debug)]
 pub(crate) struct Section {
     /// Where the mapping is.

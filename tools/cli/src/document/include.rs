@@ -1,5 +1,5 @@
-//! A configuration file and the files that it includes, merged as in LiteLLM: lists are concatenated,
-//! and a later file replaces any other section.
+//! A configuration file and the files that it includes, merged as in LiteLLM: lists are
+//! concatenated, and a later file replaces any other section.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -8,7 +8,7 @@ use std::rc::Rc;
 
 use super::field::YamlField;
 use super::location::Location;
-use super::problem::{FileProblem, UnreadableFile};
+use super::problem::{FileProblem, UnreadableConfig};
 use super::reader::{FileNote, Findings, Read, ValueReader};
 use super::template;
 use super::yaml::{self, YamlNode, YamlValue};
@@ -206,17 +206,17 @@ fn load<F: Findings>(
     Ok(root)
 }
 
-fn text_of(file: &Path) -> Result<String, UnreadableFile> {
+fn text_of(file: &Path) -> Result<String, UnreadableConfig> {
     if fs::metadata(file).is_ok_and(|data| data.len() > FILE_MAX_BYTES) {
-        return Err(UnreadableFile::TooLarge(FILE_MAX_BYTES));
+        return Err(UnreadableConfig::TooLarge(FILE_MAX_BYTES));
     }
-    let bytes = fs::read(file).map_err(|error| UnreadableFile::Io(error.kind()))?;
+    let bytes = fs::read(file).map_err(|error| UnreadableConfig::Io(error.kind()))?;
     if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") {
-        return Err(UnreadableFile::Utf16);
+        return Err(UnreadableConfig::Utf16);
     }
     String::from_utf8(bytes).map_err(|error| {
         let valid = error.as_bytes().iter().take(error.utf8_error().valid_up_to());
-        UnreadableFile::NotUtf8 {
+        UnreadableConfig::NotUtf8 {
             line: 1 + valid.filter(|byte| **byte == b'\n').count(),
         }
     })

@@ -8,7 +8,8 @@ use std::sync::Arc;
 pub struct Location {
     /// The file, as the caller named it, or as `include` did.
     pub file: Arc<str>,
-    /// The position of the file among all files, in reading order. Errors and notes are sorted by it.
+    /// The position of the file among all files, in reading order. Errors and notes are sorted by
+    /// it.
     pub file_index: usize,
     /// Line, from 1; `None` for the whole file.
     pub line: Option<usize>,

@@ -1,5 +1,5 @@
-//! Configuration files as data: YAML with PyYAML's types, the location of every value, and the environment variables
-//! that values refer to.
+//! Configuration files as data: YAML with PyYAML's types, the location of every value, and the
+//! environment variables that values refer to.
 //!
 //! This house knows no setting. [`crate::litellm`] says what the settings mean.
 

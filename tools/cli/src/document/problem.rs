@@ -13,7 +13,7 @@ pub enum FileProblem {
         /// Its name, where another file includes it.
         included: Option<Arc<str>>,
         /// The reason.
-        reason: UnreadableFile,
+        reason: UnreadableConfig,
     },
     /// The file is not valid YAML.
     Syntax {
@@ -48,7 +48,7 @@ pub enum FileProblem {
 
 /// Why a file cannot be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum UnreadableFile {
+pub enum UnreadableConfig {
     /// The operating system refuses.
     Io(io::ErrorKind),
     /// The file is larger than this many bytes.
@@ -87,7 +87,7 @@ impl fmt::Display for FileProblem {
     }
 }
 
-impl fmt::Display for UnreadableFile {
+impl fmt::Display for UnreadableConfig {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Io(kind) => kind.fmt(out),
@@ -114,28 +114,28 @@ mod tests {
             (
                 FileProblem::Unreadable {
                     included: None,
-                    reason: UnreadableFile::Io(io::ErrorKind::PermissionDenied),
+                    reason: UnreadableConfig::Io(io::ErrorKind::PermissionDenied),
                 },
                 "cannot read the file: permission denied",
             ),
             (
                 FileProblem::Unreadable {
                     included: Some("more.yaml".into()),
-                    reason: UnreadableFile::TooLarge(9),
+                    reason: UnreadableConfig::TooLarge(9),
                 },
                 "cannot read more.yaml: it is larger than 9 bytes",
             ),
             (
                 FileProblem::Unreadable {
                     included: None,
-                    reason: UnreadableFile::Utf16,
+                    reason: UnreadableConfig::Utf16,
                 },
                 "cannot read the file: it is UTF-16: save it as UTF-8",
             ),
             (
                 FileProblem::Unreadable {
                     included: None,
-                    reason: UnreadableFile::NotUtf8 { line: 2 },
+                    reason: UnreadableConfig::NotUtf8 { line: 2 },
                 },
                 "cannot read the file: line 2 contains a character that is not UTF-8: save it as UTF-8",
             ),

@@ -1,5 +1,5 @@
-//! Reads values with their types: resolves references to variables, moves secrets out of the file, and
-//! records what is wrong.
+//! Reads values with their types: resolves references to variables, moves secrets out of the file,
+//! and records what is wrong.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -58,7 +58,8 @@ pub(crate) struct ValueReader<'a, F> {
     pub missing: BTreeSet<EnvName>,
     /// What has been found.
     pub findings: F,
-    /// Whether an unset variable is an error at each field that refers to it, not only at the first.
+    /// Whether an unset variable is an error at each field that refers to it, not only at the
+    /// first.
     pub repeats_unset_variables: bool,
     unset: BTreeSet<String>,
 }
@@ -176,8 +177,8 @@ impl<'a, F: Findings> ValueReader<'a, F> {
         value.ok_or_else(|| self.file_error(&field.location, field.not("true or false")))
     }
 
-    /// A secret: the variable of the Envoy process that holds it. A reference keeps its variable, and a
-    /// literal secret is moved to a new one.
+    /// A secret: the variable of the Envoy process that holds it. A reference keeps its variable,
+    /// and a literal secret is moved to a new one.
     pub(crate) fn secret(&mut self, field: &YamlField) -> Read<EnvName> {
         let location = &field.location;
         let Some(text) = field.text() else {

@@ -1,5 +1,5 @@
-//! The type of a plain YAML scalar, as PyYAML (YAML 1.1) decides it, because LiteLLM's users write for
-//! PyYAML.
+//! The type of a plain YAML scalar, as PyYAML (YAML 1.1) decides it, because LiteLLM's users write
+//! for PyYAML.
 //!
 //! Base-60 numbers and dates are deliberately text. LiteLLM has a use for neither, and a person who
 //! writes `12:30` means text.
@@ -68,8 +68,8 @@ fn integer(digits: &str) -> Option<i64> {
     i64::from_str_radix(&digits.replace('_', ""), radix).ok()
 }
 
-/// A YAML 1.1 float has a point, and its exponent a sign. Digits alone are an integer that exceeds an
-/// `i64`.
+/// A YAML 1.1 float has a point, and its exponent a sign. Digits alone are an integer that exceeds
+/// an `i64`.
 fn float(digits: &str) -> Option<f64> {
     let is_digits = |text: &str| !text.is_empty() && text.chars().all(|c| c.is_ascii_digit());
     if is_digits(digits) && !digits.starts_with('0') {

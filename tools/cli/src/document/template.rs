@@ -1,7 +1,7 @@
 //! Files that are not a configuration yet: templates, and manifests with the configuration inside.
 
-/// Explains invalid YAML, or the start of a second document, in `line` of `text`: a suffix for the error message, or an
-/// empty one where the file looks like any other.
+/// Explains invalid YAML, or the start of a second document, in `line` of `text`: a suffix for the
+/// error message, or an empty one where the file looks like any other.
 pub(crate) fn hint(text: &str, line: usize) -> &'static str {
     let in_template = line
         .checked_sub(1)

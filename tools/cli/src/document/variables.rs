@@ -50,8 +50,8 @@ impl Assigned {
 pub(crate) enum Origin<'a> {
     /// In the environment of the process.
     Process {
-        /// The variable that has the value. It differs from the requested one where the file assigns
-        /// a reference.
+        /// The variable that has the value. It differs from the requested one where the file
+        /// assigns a reference.
         name: String,
         /// Its value.
         value: &'a str,
@@ -107,7 +107,8 @@ impl<'a> Variables<'a> {
         }
     }
 
-    /// The value that `text` refers to, if it is a reference to a variable that is set, else `text`.
+    /// The value that `text` refers to, if it is a reference to a variable that is set, else
+    /// `text`.
     pub(crate) fn resolved(&self, text: &str) -> String {
         text.strip_prefix(REFERENCE)
             .and_then(|name| self.value(name))

@@ -1,4 +1,5 @@
-//! Where a deployment's requests go: the URL in the configuration, else AWS's endpoint of the region.
+//! Where a deployment's requests go: the URL in the configuration, else AWS's endpoint of the
+//! region.
 
 use super::entry::ModelListEntry;
 use super::report::Reader;
@@ -57,8 +58,8 @@ impl Reader<'_> {
         })
     }
 
-    /// Whether a variable is true. The AWS SDKs disagree about values other than `true` and `false`, and
-    /// a typing error must not switch FIPS off.
+    /// Whether a variable is true. The AWS SDKs disagree about values other than `true` and
+    /// `false`, and a typing error must not switch FIPS off.
     fn variable_flag(&mut self, variable: &'static str, location: &Location) -> Read<bool> {
         let value = self.variables.value(variable).map(str::to_ascii_lowercase);
         match value.as_deref() {

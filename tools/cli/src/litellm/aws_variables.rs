@@ -1,5 +1,5 @@
-//! Environment variables of AWS's tools and of LiteLLM that are set and have no effect here. Each is
-//! noted, so that nobody relies on one.
+//! Environment variables of AWS's tools and of LiteLLM that are set and have no effect here. Each
+//! is noted, so that nobody relies on one.
 
 use super::aws_endpoint::ENDPOINT;
 use super::problem::EXPORT_KEYS;

@@ -80,7 +80,8 @@ impl Reader<'_> {
         }
     }
 
-    /// Notes or refuses each element of a list setting for which [`super::known::Fate::ByValue`] holds.
+    /// Notes or refuses each element of a list setting for which [`super::known::Fate::ByValue`]
+    /// holds.
     pub(crate) fn judge_elements(&mut self, table: &Table, name: &str, field: &YamlField) {
         let elements = field.elements().unwrap_or_else(|| vec![field.clone()]);
         if elements.is_empty() {
@@ -95,8 +96,8 @@ impl Reader<'_> {
         }
     }
 
-    /// An entry of `guardrails`. Its settings are in `litellm_params`, or in LiteLLM's older form under
-    /// the name of the guardrail.
+    /// An entry of `guardrails`. Its settings are in `litellm_params`, or in LiteLLM's older form
+    /// under the name of the guardrail.
     fn judge_guardrail(&mut self, table: &Table, element: &YamlField) {
         let entry = element.section();
         let fields = entry.iter().flat_map(|entry| entry.fields());

@@ -36,8 +36,8 @@ impl Clusters {
         self.endpoints
     }
 
-    /// A new name of letters, digits and hyphens. A dot or colon would split Envoy's stat names, and a
-    /// plus sign the names of failover clusters.
+    /// A new name of letters, digits and hyphens. A dot or colon would split Envoy's stat names,
+    /// and a plus sign the names of failover clusters.
     fn free_name(&self, address: &Address) -> String {
         if let Some((region, variant)) =
             region::of_runtime_host(&address.host).filter(|_| address.tls && address.port == 443)

@@ -1,9 +1,9 @@
 //! The credentials with which a deployment's requests are authenticated to AWS.
 //!
-//! A deployment's own `api_key` (a Bedrock API key) takes precedence over its own access keys, and both
-//! take precedence over the environment. There, `AWS_BEARER_TOKEN_BEDROCK` takes precedence over access
-//! keys, as in the AWS SDKs. In LiteLLM, that variable takes precedence over everything; here a
-//! deployment with keys of its own uses them.
+//! A deployment's own `api_key` (a Bedrock API key) takes precedence over its own access keys, and
+//! both take precedence over the environment. There, `AWS_BEARER_TOKEN_BEDROCK` takes precedence
+//! over access keys, as in the AWS SDKs. In LiteLLM, that variable takes precedence over
+//! everything; here a deployment with keys of its own uses them.
 
 use envoy_bedrock::contract::settings::{CredentialSettings, EnvName};
 use envoy_bedrock::sigv4::{AccessKeyId, InvalidAccessKeyId};
@@ -35,8 +35,8 @@ struct AccessKeys {
 }
 
 impl AccessKeys {
-    /// The deployment's own pair, else that of its credential. Half a pair of the one is completed with
-    /// half a pair of the other only if neither is whole: AWS refuses a mixed pair.
+    /// The deployment's own pair, else that of its credential. Half a pair of the one is completed
+    /// with half a pair of the other only if neither is whole: AWS refuses a mixed pair.
     fn of(parameters: &Parameters) -> Self {
         let own = |(name, _): Names| parameters.own().field(name);
         let shared = |(name, _): Names| parameters.shared(name);
@@ -103,8 +103,8 @@ impl ModelListEntry<'_, '_> {
         sound
     }
 
-    /// The deployment's own API key, else that of its credential, unless the deployment has access keys
-    /// of its own.
+    /// The deployment's own API key, else that of its credential, unless the deployment has access
+    /// keys of its own.
     fn api_key(&self) -> Option<YamlField> {
         let shared = self.parameters.shared("api_key");
         let own = self.parameters.own();
@@ -153,9 +153,9 @@ impl ModelListEntry<'_, '_> {
         })
     }
 
-    /// One of the two access keys: that of the file, else that of the environment. LiteLLM combines keys
-    /// of both. Here a key of the environment completes one of the file only if the latter refers to
-    /// the environment's other key.
+    /// One of the two access keys: that of the file, else that of the environment. LiteLLM combines
+    /// keys of both. Here a key of the environment completes one of the file only if the latter
+    /// refers to the environment's other key.
     fn half_of_pair(
         &mut self,
         field: Option<&YamlField>,
@@ -181,12 +181,12 @@ impl ModelListEntry<'_, '_> {
         }
     }
 
-    /// An access key id that the filter accepts. Its value is not quoted: another secret could be in
-    /// its place by mistake.
+    /// An access key id that the filter accepts. Its value is not quoted: another secret could be
+    /// in its place by mistake.
     fn well_formed(&mut self, name: EnvName, field: Option<&YamlField>) -> Read<EnvName> {
         let found = match self.reader.secret_value(&name).map(AccessKeyId::new) {
             None | Some(Ok(_)) => return Ok(name),
-            Some(Err(InvalidAccessKeyId::TooLong { .. })) => "a longer one",
+            Some(Err(InvalidAccessKeyId::TooLong { .. })) => "a longer string",
             Some(Err(_)) => "another character",
         };
         let location = field.map_or(&self.parameters.location, |field| &field.location);
@@ -215,9 +215,9 @@ impl ModelListEntry<'_, '_> {
         }
     }
 
-    /// The session token for keys in AWS's own variables, whether or not the file refers to those. With
-    /// other keys it would invalidate every signature. `render` does not know the environment of the
-    /// gateway, so it always names the variable: the filter accepts that it is not set.
+    /// The session token for keys in AWS's own variables, whether or not the file refers to those.
+    /// With other keys it would invalidate every signature. `render` does not know the environment
+    /// of the gateway, so it always names the variable: the filter accepts that it is not set.
     fn session_token_of_environment(
         &mut self,
         access_key_id: &EnvName,

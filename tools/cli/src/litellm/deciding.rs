@@ -1,8 +1,8 @@
 //! Deciding settings: those that say whose rights are used, in which region, at which endpoint, for
 //! which model.
 //!
-//! LiteLLM ignores such a setting where it is misspelled or misplaced, and then uses other rights or
-//! another region than the file says. Here that is an error.
+//! LiteLLM ignores such a setting where it is misspelled or misplaced, and then uses other rights
+//! or another region than the file says. Here that is an error.
 
 use super::known;
 use super::similar::most_similar;

@@ -17,8 +17,8 @@ const REGION_DEFAULT: &str = "us-west-2";
 const EXPECTED: &str = "an AWS region such as us-east-1";
 
 impl ModelListEntry<'_, '_> {
-    /// `aws_region_name`, else the region in `model` (`prefix`), else that of the ARN `id`, else that of
-    /// the environment, else the default.
+    /// `aws_region_name`, else the region in `model` (`prefix`), else that of the ARN `id`, else
+    /// that of the environment, else the default.
     pub(crate) fn region(&mut self, id: &str, prefix: Option<String>) -> Read<String> {
         let in_arn = region::of_arn(id);
         let in_model = prefix.or_else(|| in_arn.map(str::to_owned));

@@ -41,8 +41,8 @@ pub(crate) struct Draft {
 }
 
 impl Draft {
-    /// An id of 16 hexadecimal digits that depends only on what the deployment is, so that it stays the
-    /// same when the file is reordered.
+    /// An id of 16 hexadecimal digits that depends only on what the deployment is, so that it stays
+    /// the same when the file is reordered.
     pub(crate) fn derived_id(&self) -> String {
         let names = match &self.credentials {
             CredentialSettings::Sigv4 {

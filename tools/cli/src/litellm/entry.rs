@@ -12,8 +12,8 @@ use crate::document::reader::{Read, Reported};
 /// Longest `model_name` or model id. Bedrock's model ids are shorter.
 pub(crate) const NAME_MAX_BYTES: usize = 2048;
 
-/// An entry of `model_list` and the reader of its settings. Each group of settings has its methods in a
-/// file of its own.
+/// An entry of `model_list` and the reader of its settings. Each group of settings has its methods
+/// in a file of its own.
 pub(crate) struct ModelListEntry<'e, 'a> {
     /// Where the entry is.
     pub location: &'e Location,
@@ -104,9 +104,9 @@ pub(crate) fn model_name(entry: &Section, reader: &mut Reader<'_>) -> Read<Strin
 /// Why `name` cannot be the name of a model.
 pub(crate) fn name_fault(name: &str) -> Option<&'static str> {
     if name.is_empty() {
-        Some("an empty one")
+        Some("an empty string")
     } else if name.len() > NAME_MAX_BYTES {
-        Some("a longer one")
+        Some("a longer string")
     } else if name.chars().any(char::is_control) {
         Some("a control character")
     } else {
@@ -135,8 +135,11 @@ mod tests {
     #[test]
     fn names_have_a_length_and_printable_characters() {
         assert_eq!(name_fault(&"a".repeat(NAME_MAX_BYTES)), None);
-        assert_eq!(name_fault(&"a".repeat(NAME_MAX_BYTES + 1)), Some("a longer one"));
-        assert_eq!(name_fault(""), Some("an empty one"));
+        assert_eq!(
+            name_fault(&"a".repeat(NAME_MAX_BYTES + 1)),
+            Some("a longer string")
+        );
+        assert_eq!(name_fault(""), Some("an empty string"));
         assert_eq!(name_fault("a\nb"), Some("a control character"));
         assert_eq!(name_fault("my model"), None);
     }

@@ -10,7 +10,8 @@ use crate::document::reader::Read;
 
 /// LiteLLM's default.
 const RETRIES_DEFAULT: u32 = 2;
-/// Most retries: each is an entry of every failover cluster, and clients give up long before the last.
+/// Most retries: each is an entry of every failover cluster, and clients give up long before the
+/// last.
 const RETRIES_MAX: f64 = 10.0;
 /// LiteLLM's default for its pass-through route.
 const REQUEST_TIMEOUT_DEFAULT: Duration = Duration::from_secs(600);

@@ -2,9 +2,10 @@
 
 use envoy_bedrock::bedrock::model_id::{Referent, without_geography};
 
-/// The geographies of profile ids, and the prefixes of the regions that have such profiles. Generous
-/// where AWS admits neighbours (`us.` in Canada and Mexico), because a warning must be right.
-const HOMES: [(&str, &[&str]); 8] = [
+/// The geographies of profile ids, and the prefixes of the regions that have such profiles.
+/// Generous where AWS admits neighbours (`us.` in Canada and Mexico), because a warning must be
+/// right.
+const REGIONS: [(&str, &[&str]); 8] = [
     ("us", &["us-east-", "us-west-", "ca-", "mx-"]),
     ("us-gov", &["us-gov-"]),
     (
@@ -24,9 +25,9 @@ pub(crate) fn foreign_to<'a>(model: &'a str, region: &str) -> Option<&'a str> {
         return None;
     };
     let geography = id.strip_suffix(without_geography(id)?)?.strip_suffix('.')?;
-    let (_, regions) = HOMES.into_iter().find(|(known, _)| *known == geography)?;
-    let is_home = regions.iter().any(|prefix| region.starts_with(prefix));
-    (!is_home).then_some(geography)
+    let (_, regions) = REGIONS.into_iter().find(|(known, _)| *known == geography)?;
+    let belongs = regions.iter().any(|prefix| region.starts_with(prefix));
+    (!belongs).then_some(geography)
 }
 
 #[cfg(test)]
@@ -36,7 +37,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_profile_is_known_in_the_regions_of_its_geography_only() {
+    fn a_profile_exists_only_in_the_regions_of_its_geography() {
         let regions = [
             "us-east-1",
             "us-west-2",
@@ -66,8 +67,8 @@ mod tests {
     }
 
     #[test]
-    fn every_geography_but_the_global_one_has_a_home() {
-        let homes: Vec<&str> = HOMES.iter().map(|(geography, _)| *geography).collect();
+    fn every_geography_except_global_has_regions() {
+        let homes: Vec<&str> = REGIONS.iter().map(|(geography, _)| *geography).collect();
         for geography in GEOGRAPHIES {
             assert_eq!(homes.contains(&geography), geography != "global", "{geography}");
         }
@@ -75,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn other_ids_belong_anywhere() {
+    fn other_ids_have_no_geography() {
         for id in [
             "anthropic.claude-v2:1",
             "global.anthropic.claude-sonnet-4-5-20250929-v1:0",

@@ -1,8 +1,9 @@
 //! Deployments that are not served, and what that means for their model groups.
 //!
-//! Leaving a deployment out must not change which deployments get requests. So its siblings keep the
-//! shares that the file gives them; one that is drained stays drained. If nothing of a model group is
-//! left, wildcards do not take over its name: they would use other credentials or another region.
+//! Leaving a deployment out must not change which deployments get requests. So its siblings keep
+//! the shares that the file gives them; one that is drained stays drained. If nothing of a model
+//! group is left, wildcards do not take over its name: they would use other credentials or another
+//! region.
 
 use std::collections::BTreeSet;
 

@@ -1,9 +1,10 @@
 //! Reads LiteLLM's `config.yaml`, unmodified, into a [`Blueprint`](crate::blueprint::Blueprint), or
 //! reports everything that is wrong with it.
 //!
-//! Settings have the same meaning as in LiteLLM 1.109, except where that would be unsafe or useless. An
-//! unset variable is an error instead of `None`, a wrong type is an error, both only for settings that
-//! are used, and a setting that would change whose rights are used is refused, never ignored.
+//! Settings have the same meaning as in LiteLLM 1.109, except where that would be unsafe or
+//! useless. An unset variable is an error instead of `None`, a wrong type is an error, both only
+//! for settings that are used, and a setting that would change whose rights are used is refused,
+//! never ignored.
 
 mod aliases;
 mod aws_endpoint;

@@ -9,8 +9,8 @@ use crate::region;
 /// LiteLLM's routes to Bedrock's runtime, which users put before the model id.
 const ROUTES: [&str; 4] = ["converse", "invoke", "converse_like", "chat_completions"];
 
-/// Further routes to Bedrock's runtime, which name the request format of imported and custom models.
-/// Here the format is the client's concern.
+/// Further routes to Bedrock's runtime, which name the request format of imported and custom
+/// models. Here the format is the client's concern.
 const FORMAT_ROUTES: [&str; 11] = [
     "anthropic",
     "llama",
@@ -28,7 +28,8 @@ const FORMAT_ROUTES: [&str; 11] = [
 /// Routes to APIs other than Bedrock's runtime.
 const OTHER_SERVICES: [&str; 5] = ["agent", "agentcore", "async_invoke", "mantle", "claude_platform"];
 
-/// Providers of Bedrock's models. LiteLLM recognises an id that starts with one of these as Bedrock's.
+/// Providers of Bedrock's models. LiteLLM recognises an id that starts with one of these as
+/// Bedrock's.
 const MODEL_PROVIDERS: [&str; 15] = [
     "ai21",
     "amazon",
@@ -61,8 +62,8 @@ pub(crate) enum ModelTarget {
     OtherProvider(String),
 }
 
-/// `text` without percent-encoding. Some users encode ARNs, because older versions of LiteLLM put them
-/// into the path unencoded. Repeated encoding is undone too, since no id contains a `%`.
+/// `text` without percent-encoding. Some users encode ARNs, because older versions of LiteLLM put
+/// them into the path unencoded. Repeated encoding is undone too, since no id contains a `%`.
 pub(crate) fn decoded(text: String) -> String {
     let decode = |text: &str| String::from_utf8(percent::decode(text.as_bytes(), Some)?).ok();
     let mut text = text;
@@ -285,7 +286,7 @@ mod tests {
 
     #[test]
     fn ids_have_no_white_space_and_no_stray_percent_sign() {
-        assert_eq!(id_fault(""), Some("an empty one"));
+        assert_eq!(id_fault(""), Some("an empty string"));
         assert_eq!(id_fault("a b"), Some("white space"));
         assert!(id_fault("us.anthropic.claude%3").unwrap().starts_with("a % that"));
         assert_eq!(id_fault("us.anthropic.claude:0"), None);

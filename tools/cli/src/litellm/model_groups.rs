@@ -59,8 +59,8 @@ pub(crate) fn read(
 }
 
 impl Reader<'_> {
-    /// The id of each deployment. An id in the file must be unique. Equal deployments have equal derived
-    /// ids, which get a number.
+    /// The id of each deployment. An id in the file must be unique. Equal deployments have equal
+    /// derived ids, which get a number.
     fn distinct_ids(&mut self, drafts: &[Draft]) -> Vec<String> {
         let mut first_paths: BTreeMap<String, String> = BTreeMap::new();
         for draft in drafts {
@@ -99,8 +99,8 @@ impl Reader<'_> {
         ids
     }
 
-    /// The members of a group, and the orders and shares of its unserved siblings. LiteLLM never uses a
-    /// deployment without an `order` if a sibling has one. Here it is tried last.
+    /// The members of a group, and the orders and shares of its unserved siblings. LiteLLM never
+    /// uses a deployment without an `order` if a sibling has one. Here it is tried last.
     fn with_orders(
         &mut self,
         group: Vec<(Draft, String)>,
@@ -170,7 +170,8 @@ impl Reader<'_> {
         kept
     }
 
-    /// The guardrail of all deployments of a group. Those with another guardrail, or none, are errors.
+    /// The guardrail of all deployments of a group. Those with another guardrail, or none, are
+    /// errors.
     fn common_guardrail(&mut self, group: &[(GroupMember, u64)]) -> Option<GuardrailSettings> {
         let drafts = || group.iter().map(|(member, _)| &member.draft);
         let first = drafts().find_map(|draft| draft.guardrail.as_ref())?;

@@ -1,4 +1,5 @@
-//! What the operator should know about a usable configuration: notes, each with its location and class.
+//! What the operator should know about a usable configuration: notes, each with its location and
+//! class.
 
 use std::fmt;
 use std::io::Write as _;
@@ -9,8 +10,8 @@ use crate::document::location::{Location, without_indices};
 const LOCATIONS_MAX: usize = 3;
 /// Most reasons for settings that are not needed in the text.
 const REASONS_MAX: usize = 8;
-/// Most lines about settings without effect that show their locations in full. With more, each line is
-/// shortened so that the report fits on a screen.
+/// Most lines about settings without effect that show their locations in full. With more, each line
+/// is shortened so that the report fits on a screen.
 const LONG_LINES_MAX: usize = 12;
 /// Most details in a line of text; the others are counted.
 const DETAILS_MAX: usize = 3;
@@ -120,7 +121,8 @@ pub struct NoteGroup<'a> {
     pub locations: Vec<&'a Location>,
 }
 
-/// The notes grouped by class and text. Within a class, in the order in which each text first appears.
+/// The notes grouped by class and text. Within a class, in the order in which each text first
+/// appears.
 pub fn grouped(notes: &[Note]) -> Vec<NoteGroup<'_>> {
     let mut groups: Vec<NoteGroup<'_>> = Vec::new();
     for note in notes {
@@ -161,8 +163,8 @@ pub fn print(notes: &[Note]) {
     }
 }
 
-/// The notes as lines of text, by class. If many settings have no effect, their locations are shortened.
-/// If many are not needed, those are only named, because the others matter more.
+/// The notes as lines of text, by class. If many settings have no effect, their locations are
+/// shortened. If many are not needed, those are only named, because the others matter more.
 pub(crate) fn lines(notes: &[Note]) -> Vec<(Class, String)> {
     let groups = grouped(notes);
     let (needless, others): (Vec<_>, Vec<_>) =
@@ -203,7 +205,8 @@ pub(crate) fn lines(notes: &[Note]) -> Vec<(Class, String)> {
     lines
 }
 
-/// One line for the deployments of all other providers: `not for Bedrock's runtime: azure:3…, openai:9`.
+/// One line for the deployments of all other providers: `not for Bedrock's runtime: azure:3…,
+/// openai:9`.
 fn providers(groups: &[&NoteGroup<'_>]) -> String {
     let name = |group: &&NoteGroup<'_>| {
         let more = if group.locations.len() > 1 { "…" } else { "" };
@@ -284,7 +287,8 @@ fn shown(locations: &[&Location], limit: usize) -> String {
         .join(", ")
 }
 
-/// Each field once, with its first line: `drop_params:16, mode:21…`. The dots stand for more locations.
+/// Each field once, with its first line: `drop_params:16, mode:21…`. The dots stand for more
+/// locations.
 fn named(locations: &[&Location]) -> String {
     let mut fields: Vec<(String, &Location, bool)> = Vec::new();
     for location in locations {

@@ -49,7 +49,8 @@ impl Parameters {
         }
     }
 
-    /// Reports what is wrong with the credential. It does not matter to a deployment that is not served.
+    /// Reports what is wrong with the credential. It does not matter to a deployment that is not
+    /// served.
     pub(crate) fn check_credential(&self, reader: &mut Reader<'_>) -> Read<()> {
         let faults = self.credential.iter().flat_map(|credential| credential.faults());
         let mut sound = Ok(());

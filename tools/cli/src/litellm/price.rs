@@ -42,8 +42,8 @@ impl ConfiguredPrice {
 }
 
 impl ModelListEntry<'_, '_> {
-    /// Reads LiteLLM's prices in `litellm_params`, then in `model_info`, and `model_info.base_model`.
-    /// `id` is the model that `model` names.
+    /// Reads LiteLLM's prices in `litellm_params`, then in `model_info`, and
+    /// `model_info.base_model`. `id` is the model that `model` names.
     pub(crate) fn configured_price(&mut self, id: &str) -> Read<ConfiguredPrice> {
         let is_price = |name: &str| RateField::parse(name).is_some() || is_other_unit(name);
         let mut prices = Vec::new();
@@ -79,7 +79,8 @@ impl ModelListEntry<'_, '_> {
     fn price_text(&mut self, name: &str, field: &YamlField) -> Read<String> {
         let text = match &field.node.value {
             YamlValue::Scalar(Scalar::Integer(number)) => number.to_string(),
-            // The shortest decimal with this value. For up to 15 digits, that is what the file says.
+            // The shortest decimal with this value. For up to 15 digits, that is what the file
+            // says.
             YamlValue::Scalar(Scalar::Float(number)) => format!("{number:?}"),
             YamlValue::Scalar(Scalar::Text(_)) => self.reader.text(field)?,
             _ => {
@@ -98,8 +99,8 @@ impl ModelListEntry<'_, '_> {
         Err(self.reader.unexpected(&field.location, expected, quoted(&text)))
     }
 
-    /// Notes which rates are missing: as in LiteLLM, prices in the configuration replace all those in the
-    /// price list.
+    /// Notes which rates are missing: as in LiteLLM, prices in the configuration replace all those
+    /// in the price list.
     fn note_missing_rates(&mut self, rates: &Rates) {
         for (rate, name) in [
             (rates.base.input, "input_cost_per_token"),
@@ -115,9 +116,9 @@ impl ModelListEntry<'_, '_> {
         }
     }
 
-    /// The rates of the deployment. `None` for a wildcard, whose model is not known yet, and, with a
-    /// note, if they are unknown. A wildcard whose price is unknown for every model gets rates that say
-    /// so.
+    /// The rates of the deployment. `None` for a wildcard, whose model is not known yet, and, with
+    /// a note, if they are unknown. A wildcard whose price is unknown for every model gets rates
+    /// that say so.
     pub(crate) fn rates(
         &mut self,
         configured: &ConfiguredPrice,

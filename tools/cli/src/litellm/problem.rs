@@ -12,7 +12,8 @@ const SIMILAR_MAX: usize = 3;
 pub(crate) const EXPORT_KEYS: &str = "credentials of this kind are not supported yet. Convert them to access keys with \
                                       `eval \"$(aws configure export-credentials --format env)\"`";
 
-/// One reason why a configuration cannot be used. `Display` is one line: `file:line: field: problem`.
+/// One reason why a configuration cannot be used. `Display` is one line: `file:line: field:
+/// problem`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReadError {
     /// Where the problem is.
@@ -69,8 +70,8 @@ pub enum Problem {
     },
     /// No proxy key for the gateway's clients.
     NoMasterKey,
-    /// A setting that LiteLLM supports and this gateway does not. It cannot be ignored: it changes where
-    /// requests go, or with whose rights.
+    /// A setting that LiteLLM supports and this gateway does not. It cannot be ignored: it changes
+    /// where requests go, or with whose rights.
     Unsupported {
         /// The setting.
         setting: String,
@@ -223,8 +224,8 @@ impl fmt::Display for ReadError {
 
 impl std::error::Error for ReadError {}
 
-/// One line for each error. Where many list elements have the same problem with the same field, only
-/// the first few are shown, and a last line counts the others.
+/// One line for each error. Where many list elements have the same problem with the same field,
+/// only the first few are shown, and a last line counts the others.
 pub fn error_lines(errors: &[ReadError]) -> Vec<String> {
     let mut kinds: Vec<(String, &Problem, usize)> = Vec::new();
     let mut lines = Vec::new();

@@ -1,4 +1,5 @@
-//! Settings that protect and do not work here: the file is refused unless the operator accepts that.
+//! Settings that protect and do not work here: the file is refused unless the operator accepts
+//! that.
 
 use super::known::{Fate, TABLES, TableRow};
 use super::note::Class;

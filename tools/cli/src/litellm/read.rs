@@ -181,7 +181,8 @@ impl<'d> Configuration<'d> {
         gateway
     }
 
-    /// Refuses settings of deployments in sections that apply to all of them, and among the sections.
+    /// Refuses settings of deployments in sections that apply to all of them, and among the
+    /// sections.
     fn refuse_misplaced(&self, reader: &mut Reader<'_>) {
         for section in [&self.general, &self.litellm, &self.router] {
             reader.refuse_misplaced_in(section);
@@ -289,8 +290,8 @@ impl Reader<'_> {
         Ok(Some(Assigned::Literal { location, value }))
     }
 
-    /// OpenTelemetry's variables. LiteLLM's `otel` callback reads them from the environment, to which
-    /// LiteLLM adds `environment_variables`.
+    /// OpenTelemetry's variables. LiteLLM's `otel` callback reads them from the environment, to
+    /// which LiteLLM adds `environment_variables`.
     fn telemetry(&self) -> Environment {
         otlp::VARIABLES
             .into_iter()
@@ -298,8 +299,8 @@ impl Reader<'_> {
             .collect()
     }
 
-    /// Notes a routing strategy other than the only supported one. It is not refused, because it chooses
-    /// among the same deployments.
+    /// Notes a routing strategy other than the only supported one. It is not refused, because it
+    /// chooses among the same deployments.
     fn note_strategy(&mut self, router: &Section) {
         let Some(field) = router.field("routing_strategy") else {
             return;

@@ -128,7 +128,8 @@ impl Reader<'_> {
         self.findings.add(Note::new(class, location, text));
     }
 
-    /// Records a note of which only `detail` differs between locations: such notes are shown as one.
+    /// Records a note of which only `detail` differs between locations: such notes are shown as
+    /// one.
     pub(crate) fn note_with(
         &mut self,
         location: &Location,

@@ -1,8 +1,9 @@
-//! LiteLLM's simple-shuffle: the share of the first attempts that each deployment of a model group gets.
+//! LiteLLM's simple-shuffle: the share of the first attempts that each deployment of a model group
+//! gets.
 //!
-//! The first of `weight`, `rpm` and `tpm` that is positive for any deployment of the group decides. A
-//! deployment without that number is only tried after another has failed, and one where it is 0 is
-//! drained: it gets no requests at all. If none is positive, all shares are equal.
+//! The first of `weight`, `rpm` and `tpm` that is positive for any deployment of the group decides.
+//! A deployment without that number is only tried after another has failed, and one where it is 0
+//! is drained: it gets no requests at all. If none is positive, all shares are equal.
 
 /// Largest accepted value of a weight or rate: a sum of a million of them does not overflow.
 pub(crate) const RATE_MAX: f64 = 1e12;
@@ -35,9 +36,9 @@ pub(crate) enum AssignedShare {
 type ShareMetric = (&'static str, fn(&StatedShare) -> Option<f64>);
 
 const METRICS: [ShareMetric; 3] = [
-    ("weight", |rates| rates.weight),
-    ("rpm", |rates| rates.rpm),
-    ("tpm", |rates| rates.tpm),
+    ("weight", |stated| stated.weight),
+    ("rpm", |stated| stated.rpm),
+    ("tpm", |stated| stated.tpm),
 ];
 
 /// The shares of deployments with the same model group and `order`. No number is negative or above
@@ -49,7 +50,7 @@ pub(crate) fn shares(siblings: &[StatedShare]) -> Vec<AssignedShare> {
     };
     let is_fractional = siblings.iter().filter_map(of).any(|rate| rate.fract() != 0.0);
     let scale = if is_fractional { SCALE } else { 1.0 };
-    let share = |rates: &StatedShare| match of(rates) {
+    let share = |stated: &StatedShare| match of(stated) {
         None => AssignedShare::Standby(name),
         Some(rate) if rate > 0.0 => AssignedShare::Weighted(((rate * scale).round() as u64).max(1)),
         Some(_) => AssignedShare::Drained(name),
@@ -57,8 +58,9 @@ pub(crate) fn shares(siblings: &[StatedShare]) -> Vec<AssignedShare> {
     siblings.iter().map(share).collect()
 }
 
-/// The shares of `siblings` beside `others`, which take part in the decision but cannot be served. A
-/// drained deployment stays drained. If no sibling has a weight, those on standby share the requests.
+/// The shares of `siblings` beside `others`, which take part in the decision but cannot be served.
+/// A drained deployment stays drained. If no sibling has a weight, those on standby share the
+/// requests.
 pub(crate) fn shares_beside(
     siblings: &[StatedShare],
     others: impl Iterator<Item = StatedShare>,
@@ -77,7 +79,7 @@ pub(crate) fn shares_beside(
         .iter()
         .zip(&decided)
         .filter(|(_, share)| is_standby(share))
-        .map(|(rates, _)| *rates)
+        .map(|(stated, _)| *stated)
         .collect();
     let mut among_standbys = shares(&standbys).into_iter();
     for share in decided.iter_mut().filter(|share| is_standby(share)) {
@@ -94,11 +96,11 @@ mod tests {
     use super::*;
 
     fn weights(weights: &[Option<f64>]) -> Vec<AssignedShare> {
-        let rates = |weight: &Option<f64>| StatedShare {
+        let stated = |weight: &Option<f64>| StatedShare {
             weight: *weight,
             ..StatedShare::default()
         };
-        shares(&weights.iter().map(rates).collect::<Vec<_>>())
+        shares(&weights.iter().map(stated).collect::<Vec<_>>())
     }
 
     #[test]
@@ -142,12 +144,12 @@ mod tests {
 
     #[test]
     fn zero_weights_leave_the_decision_to_rpm() {
-        let rates = |rpm| StatedShare {
+        let stated = |rpm| StatedShare {
             weight: Some(0.0),
             rpm: Some(rpm),
             tpm: None,
         };
-        assert_eq!(shares(&[rates(1.0), rates(3.0)]), [Weighted(1), Weighted(3)]);
+        assert_eq!(shares(&[stated(1.0), stated(3.0)]), [Weighted(1), Weighted(3)]);
     }
 
     #[test]

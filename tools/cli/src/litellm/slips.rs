@@ -41,8 +41,8 @@ impl ModelListEntry<'_, '_> {
         sound
     }
 
-    /// Refuses a `region_name` other than `region`. LiteLLM's chat routes read the region from it, its
-    /// pass-through route does not. It can also name a geography.
+    /// Refuses a `region_name` other than `region`. LiteLLM's chat routes read the region from it,
+    /// its pass-through route does not. It can also name a geography.
     pub(crate) fn check_region_name(&mut self, region: &str) -> Read<()> {
         let Some(field) = self.parameters.peek("region_name") else {
             return Ok(());

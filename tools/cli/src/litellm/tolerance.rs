@@ -10,8 +10,8 @@ pub(crate) const ACCEPT_UNPROTECTED: &str = "--accept-unprotected";
 /// What the operator accepts.
 #[derive(Clone, Debug, Default, PartialEq, Eq, clap::Args)]
 pub struct Tolerance {
-    /// Start although these protecting settings do not work here: allowed_ips, or general_settings.allowed_ips. May be
-    /// repeated.
+    /// Start without the protection of these settings, which do not work here, such as allowed_ips
+    /// or general_settings.allowed_ips. May be repeated.
     #[arg(
         long,
         env = "ACCEPT_UNPROTECTED",

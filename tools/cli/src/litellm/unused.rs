@@ -46,8 +46,8 @@ impl Reader<'_> {
         }
     }
 
-    /// `default_litellm_params`, which LiteLLM adds to every deployment. Only those without effect here
-    /// are harmless. [`super::misplaced`] refuses those that decide.
+    /// `default_litellm_params`, which LiteLLM adds to every deployment. Only those without effect
+    /// here are harmless. [`super::misplaced`] refuses those that decide.
     fn judge_defaults(&mut self, field: &YamlField) {
         let Some(section) = field.section() else {
             return self.note_of(Class::NoEffect, &field.location, "it is not a mapping");

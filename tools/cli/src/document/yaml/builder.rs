@@ -9,8 +9,8 @@ use super::node::{DEPTH_MAX, DuplicateKey, SyntaxError, YamlNode, YamlValue};
 use super::tag::{self, KnownTag};
 use crate::document::scalar::Scalar;
 
-/// Most entries that the merge keys of a file add in total. They are copied, so a small file could grow
-/// without bound.
+/// Most entries that the merge keys of a file add in total. They are copied, so a small file could
+/// grow without bound.
 pub(super) const MERGED_MAX: usize = 100_000;
 
 const UNKNOWN_TAG: &str = "an unsupported tag (!name): put text that starts with ! in quotes";
@@ -255,8 +255,9 @@ impl Builder {
         Ok(())
     }
 
-    /// The entries of a mapping, then those that its merge keys add. As in PyYAML, a later merge key takes
-    /// precedence over an earlier one, and in the list of one merge key the earlier mapping does.
+    /// The entries of a mapping, then those that its merge keys add. As in PyYAML, a later merge
+    /// key takes precedence over an earlier one, and in the list of one merge key the earlier
+    /// mapping does.
     fn with_merged(
         &mut self,
         mut entries: MappingEntries,

@@ -2,9 +2,10 @@
 //! keys are resolved; keys are text.
 //!
 //! LiteLLM reads its file with PyYAML, so a file that PyYAML accepts has the same meaning here. The
-//! exceptions are listed in `tests/yaml/differences.tsv`: each is either a clear error or a value that
-//! no setting accepts. As in PyYAML, and unlike YAML 1.2, the last of several equal keys wins, and all
-//! duplicates are returned. Aliases share their nodes, so a file that multiplies itself uses no memory.
+//! exceptions are listed in `tests/yaml/differences.tsv`: each is either a clear error or a value
+//! that no setting accepts. As in PyYAML, and unlike YAML 1.2, the last of several equal keys wins,
+//! and all duplicates are returned. Aliases share their nodes, so a file that multiplies itself
+//! uses no memory.
 
 mod builder;
 mod node;
@@ -36,8 +37,8 @@ pub(crate) fn parse(text: &str) -> Result<(Rc<YamlNode>, Vec<DuplicateKey>), Syn
     Ok(builder.finish())
 }
 
-/// PyYAML's rules for brackets, quotes and block scalars: a closing bracket may be in the column of its
-/// key.
+/// PyYAML's rules for brackets, quotes and block scalars: a closing bracket may be in the column of
+/// its key.
 fn pyyaml_options() -> Options {
     options! {
         strict_indentation: false,

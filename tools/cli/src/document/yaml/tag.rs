@@ -25,8 +25,8 @@ pub(super) enum KnownTag {
     Mapping,
 }
 
-/// The known tag that `tag` is. Others, such as `!Ref`, `!vault` or `!!binary`, have no use in LiteLLM or
-/// in this gateway.
+/// The known tag that `tag` is. Others, such as `!Ref`, `!vault` or `!!binary`, have no use in
+/// LiteLLM or in this gateway.
 pub(super) fn known(tag: Option<&Tag>) -> Option<KnownTag> {
     let Some(tag) = tag else {
         return Some(KnownTag::No);

@@ -1,4 +1,5 @@
-//! The settings of a deployment: `litellm_params` (also under `credential_values`) and `model_info`.
+//! The settings of a deployment: `litellm_params` (also under `credential_values`) and
+//! `model_info`.
 
 use super::phrases::{
     ATTEMPTS, BODIES, CLIENT_CREDENTIALS, CONCURRENCY, COOLDOWN, GUARDRAILS, HEADERS, NO_BUDGETS, NO_KEYS,

@@ -1,4 +1,5 @@
-//! What becomes of each of LiteLLM's settings. docs/litellm-settings.md is generated from these tables.
+//! What becomes of each of LiteLLM's settings. docs/litellm-settings.md is generated from these
+//! tables.
 //!
 //! A setting that no table contains is unknown.
 
@@ -45,8 +46,8 @@ pub(crate) struct Home {
     pub works: bool,
 }
 
-/// The section other than `except` where `name` is a setting. A section that applies to as much of the
-/// file as `except` is preferred.
+/// The section other than `except` where `name` is a setting. A section that applies to as much of
+/// the file as `except` is preferred.
 pub(crate) fn home(name: &str, except: &str) -> Option<Home> {
     let is_of_deployment = |table: &Table| OF_A_DEPLOYMENT.contains(&table.name);
     let has_other_scope = |table: &&Table| is_of_deployment(table) != OF_A_DEPLOYMENT.contains(&except);

@@ -62,8 +62,8 @@ pub(crate) const CREDENTIAL_LIST: Table = Table {
     ],
 };
 
-/// Variables that this gateway never reads. It reads those of OpenTelemetry, and those that the file
-/// refers to.
+/// Variables that this gateway never reads. It reads those of OpenTelemetry, and those that the
+/// file refers to.
 pub(crate) const ENVIRONMENT_VARIABLES: Table = Table {
     name: "environment_variables",
     rows: &[Row("DATABASE_URL", NoEffect(VIRTUAL_KEYS))],

@@ -1,4 +1,5 @@
-//! Compares the tables with the code that reads settings, with each other and with the documentation.
+//! Compares the tables with the code that reads settings, with each other and with the
+//! documentation.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;

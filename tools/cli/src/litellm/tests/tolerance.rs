@@ -1,5 +1,5 @@
-//! What the operator can accept: protecting settings that do not work, and deployments that cannot be
-//! served.
+//! What the operator can accept: protecting settings that do not work, and deployments that cannot
+//! be served.
 
 use super::*;
 
