@@ -30,7 +30,7 @@ pub trait MessageSink {
 /// A resumable decoder. It allocates only for headers that are split across chunks.
 #[derive(Clone, Debug)]
 pub struct Decoder {
-    phase: Phase,
+    phase: DecodePhase,
     crc: Crc32,
     /// Bytes of the current payload that have not arrived.
     payload_left: u32,
@@ -40,7 +40,7 @@ pub struct Decoder {
 }
 
 #[derive(Clone, Debug)]
-enum Phase {
+enum DecodePhase {
     Prelude(Partial<PRELUDE_BYTES>),
     Headers { length: usize },
     Payload,
@@ -51,7 +51,7 @@ enum Phase {
 impl Default for Decoder {
     fn default() -> Self {
         Self {
-            phase: Phase::Prelude(Partial::default()),
+            phase: DecodePhase::Prelude(Partial::default()),
             crc: Crc32::default(),
             payload_left: 0,
             headers: Vec::new(),
@@ -71,7 +71,7 @@ impl Decoder {
                 Ok(DecodeStep::Done) => {}
                 Ok(DecodeStep::Starved) => return Ok(()),
                 Err(error) => {
-                    self.phase = Phase::Failed(error);
+                    self.phase = DecodePhase::Failed(error);
                     self.headers = Vec::new();
                     return Err(error);
                 }
@@ -81,18 +81,18 @@ impl Decoder {
 
     /// Whether the stream may end here: between two messages and without an error.
     pub fn at_boundary(&self) -> bool {
-        matches!(&self.phase, Phase::Prelude(partial) if partial.filled == 0)
+        matches!(&self.phase, DecodePhase::Prelude(partial) if partial.filled == 0)
     }
 
     fn step(&mut self, rest: &mut &[u8], sink: &mut impl MessageSink) -> Result<DecodeStep, DecodeError> {
         match &mut self.phase {
-            Phase::Prelude(partial) => {
+            DecodePhase::Prelude(partial) => {
                 let Some(prelude) = partial.fill(rest) else {
                     return Ok(DecodeStep::Starved);
                 };
                 self.prelude(prelude)?;
             }
-            Phase::Headers { length } => {
+            DecodePhase::Headers { length } => {
                 let missing = length.saturating_sub(self.headers.len());
                 if self.headers.is_empty()
                     && let Some((block, left)) = rest.split_at_checked(missing)
@@ -111,9 +111,9 @@ impl Decoder {
                     sink.begin(Head::parse(&self.headers)?);
                     self.headers.clear();
                 }
-                self.phase = Phase::Payload;
+                self.phase = DecodePhase::Payload;
             }
-            Phase::Payload => {
+            DecodePhase::Payload => {
                 let wanted = usize::try_from(self.payload_left).unwrap_or(usize::MAX);
                 let (piece, left) = rest.split_at(wanted.min(rest.len()));
                 *rest = left;
@@ -126,9 +126,9 @@ impl Decoder {
                 if self.payload_left > 0 {
                     return Ok(DecodeStep::Starved);
                 }
-                self.phase = Phase::Checksum(Partial::default());
+                self.phase = DecodePhase::Checksum(Partial::default());
             }
-            Phase::Checksum(partial) => {
+            DecodePhase::Checksum(partial) => {
                 let Some(checksum) = partial.fill(rest) else {
                     return Ok(DecodeStep::Starved);
                 };
@@ -136,9 +136,9 @@ impl Decoder {
                     return Err(DecodeError::MessageChecksum);
                 }
                 sink.complete();
-                self.phase = Phase::Prelude(Partial::default());
+                self.phase = DecodePhase::Prelude(Partial::default());
             }
-            Phase::Failed(error) => return Err(*error),
+            DecodePhase::Failed(error) => return Err(*error),
         }
         Ok(DecodeStep::Done)
     }
@@ -164,7 +164,7 @@ impl Decoder {
         let length = usize::try_from(headers).map_err(|_| DecodeError::HeadersLength)?;
         self.crc = Crc32::default();
         self.crc.update(&prelude);
-        self.phase = Phase::Headers { length };
+        self.phase = DecodePhase::Headers { length };
         Ok(())
     }
 }

@@ -7,18 +7,18 @@ use crate::guardrail::EditableBody;
 use crate::stream::Buffer;
 
 /// A body as far as Envoy has buffered it.
-pub(super) struct Body {
+pub(super) struct EnvoyBody {
     buffer: BufferType,
     size: usize,
 }
 
-impl Body {
+impl EnvoyBody {
     pub(super) const fn new(buffer: BufferType, size: usize) -> Self {
         Self { buffer, size }
     }
 }
 
-impl Buffer for Body {
+impl Buffer for EnvoyBody {
     fn size(&self) -> usize {
         self.size
     }
@@ -28,7 +28,7 @@ impl Buffer for Body {
     }
 }
 
-impl EditableBody for Body {
+impl EditableBody for EnvoyBody {
     type Error = HostError;
 
     fn front(&self, size: usize) -> Result<Vec<u8>, HostError> {

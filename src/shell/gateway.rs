@@ -6,7 +6,7 @@ use std::rc::Rc;
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::{Action, BufferType, MapType};
 
-use super::body::Body;
+use super::body::EnvoyBody;
 use super::envoy::Envoy;
 use super::host::{self, HostError};
 use super::{PLANS, ticker};
@@ -82,7 +82,7 @@ impl HttpContext for GatewayContext {
     }
 
     fn on_http_request_body(&mut self, size: usize, ends: bool) -> Action {
-        let body = Body::new(BufferType::HttpRequestBody, size);
+        let body = EnvoyBody::new(BufferType::HttpRequestBody, size);
         self.request(|stream, now| stream.request_body(&body, ends, now))
     }
 
@@ -96,7 +96,7 @@ impl HttpContext for GatewayContext {
     }
 
     fn on_http_response_body(&mut self, size: usize, ends: bool) -> Action {
-        let body = Body::new(BufferType::HttpResponseBody, size);
+        let body = EnvoyBody::new(BufferType::HttpResponseBody, size);
         self.response(|stream| stream.response_body(&body, ends, host::now))
     }
 
@@ -160,7 +160,7 @@ impl GatewayStream {
                 host::set_headers(MapType::HttpRequestTrailers, &pairs::serialise([].into_iter()))
             }
             Edit::RequestBody { edit, size } => {
-                edit.apply_to(size, &mut Body::new(BufferType::HttpRequestBody, size))
+                edit.apply_to(size, &mut EnvoyBody::new(BufferType::HttpRequestBody, size))
             }
             Edit::DiscardRequestBody(size) => host::set_request_body(0, size, &[]),
             Edit::StartTimer => ticker::start(self.root_id),

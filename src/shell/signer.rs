@@ -7,14 +7,14 @@ use super::host::HostError;
 use super::{PLANS, gateway, host};
 use crate::admission::reject::{HEADER_ERROR_TYPE, Reject};
 use crate::contract::names::{HEADER_RETRY, PROPERTY_CLUSTER, PROPERTY_PLAN};
-use crate::stream::attempt::Attempt;
+use crate::stream::attempt::SignedAttempt;
 
 /// Property of the attempt's number: u64, little endian, the first is 1.
 const PROPERTY_ATTEMPT: &str = "upstream\0request_attempt_count";
 
 /// An attempt, once it is signed.
 #[derive(Default)]
-pub(super) struct SignerContext(Option<Attempt>);
+pub(super) struct SignerContext(Option<SignedAttempt>);
 
 impl Context for SignerContext {}
 
@@ -62,7 +62,7 @@ impl SignerContext {
             .map_err(failed)?
             .unwrap_or_default();
         let now = host::clock().map_err(failed)?;
-        let (attempt, headers) = Attempt::sign(plan, is_first, &cluster, attempt_number, now)?;
+        let (attempt, headers) = SignedAttempt::sign(plan, is_first, &cluster, attempt_number, now)?;
         host::set_headers(MapType::HttpRequestHeaders, &headers).map_err(failed)?;
         attempt.add_signing_time(host::now().nanoseconds_since(now));
         self.0 = Some(attempt);
@@ -70,7 +70,7 @@ impl SignerContext {
     }
 }
 
-fn mark_for_retry(attempt: &Attempt) -> Result<(), HostError> {
+fn mark_for_retry(attempt: &SignedAttempt) -> Result<(), HostError> {
     let status = host::response_header(":status")?.unwrap_or_default();
     if attempt.response(&status, || host::response_header(HEADER_ERROR_TYPE))? {
         host::set_header(MapType::HttpResponseHeaders, HEADER_RETRY, "1")?;

@@ -9,12 +9,12 @@ use crate::time::UnixTime;
 
 /// A signed attempt.
 #[derive(Debug)]
-pub struct Attempt {
+pub struct SignedAttempt {
     plan: Rc<Plan>,
     number: u64,
 }
 
-impl Attempt {
+impl SignedAttempt {
     /// Signs an attempt of `plan` to the endpoint in `cluster`. Returns it and the headers of the
     /// upstream request, in the ABI's serialised form.
     ///

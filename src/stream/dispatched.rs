@@ -8,6 +8,7 @@ use crate::pricing::Cost;
 use crate::records::row::Served;
 use crate::routing::plan::Plan;
 use crate::stream::response::Response;
+use crate::stream::step::{Buffer, READ_MAX_BYTES};
 use crate::time::UnixTime;
 use crate::usage::Observation;
 
@@ -56,11 +57,24 @@ impl Dispatched {
         !self.plan.operation.is_stream() && self.is_reading()
     }
 
-    /// Reads the next bytes of the response. Returns whether the first content was among them.
-    pub(super) fn read(&mut self, chunk: &[u8]) -> bool {
-        self.response
-            .as_mut()
-            .is_some_and(|response| response.push(chunk))
+    /// Reads the response's body from `start` on; with `ends` it is complete. Returns whether the first
+    /// content was among the bytes. If the host does not give them, the response counts as cut.
+    pub(super) fn read(&mut self, body: &impl Buffer, mut start: usize, ends: bool) -> bool {
+        let mut has_content = false;
+        while let Some(response) = self.response.as_mut().filter(|response| response.is_reading())
+            && start < body.size()
+        {
+            let wanted = body.size().saturating_sub(start).min(READ_MAX_BYTES);
+            let Some(chunk) = body.read(start, wanted).filter(|chunk| !chunk.is_empty()) else {
+                return has_content;
+            };
+            has_content |= response.push(&chunk);
+            start = start.saturating_add(chunk.len());
+        }
+        if ends {
+            self.end();
+        }
+        has_content
     }
 
     /// The response is complete: settles it.

@@ -16,6 +16,7 @@ pub mod attempt;
 mod dispatched;
 pub mod drain;
 pub mod headers;
+mod receiving;
 mod refusal;
 pub mod request;
 mod response;
@@ -28,7 +29,6 @@ use std::rc::Rc;
 pub use step::{Buffer, Edit, Step, Then};
 
 use crate::admission::reject::{Reject, Reply};
-use crate::admission::target::Target;
 use crate::headers::{HeaderPair, Headers, pairs};
 use crate::random::Random;
 use crate::records::client::Client;
@@ -38,10 +38,9 @@ use crate::routing::active_config::ActiveConfig;
 use crate::stream::account::Account;
 use crate::stream::dispatched::Dispatched;
 use crate::stream::drain::{Drain, Uploader};
+use crate::stream::receiving::{Admitted, Receiving, upload};
 use crate::stream::refusal::Refusal;
-use crate::stream::request::Request;
 use crate::stream::service::Service;
-use crate::stream::step::READ_MAX_BYTES;
 use crate::time::UnixTime;
 
 /// Longest response whose headers wait for its end, in bytes. A longer one passes as it comes,
@@ -78,17 +77,6 @@ enum Phase {
 
 /// A request that is still arriving when it is refused; `None` if it has ended.
 type Upload = Option<Drain>;
-
-#[derive(Debug)]
-struct Receiving {
-    request: Request,
-    /// When its headers came.
-    started: UnixTime,
-    /// The headers in the ABI's serialised form: asking Envoy for them again would cost more.
-    headers: Vec<u8>,
-    /// How much of the body has been read.
-    read_bytes: usize,
-}
 
 /// A response whose headers wait for its end, since they will carry its cost.
 #[derive(Debug)]
@@ -232,13 +220,9 @@ impl Stream {
             return Step::CONTINUE;
         };
         let start = held.as_ref().map_or(0, |held| held.read_bytes);
-        let mut first_content = false;
-        let is_read = read(dispatched, body, start, &mut first_content);
-        if let (true, Some(account)) = (first_content, &mut self.account) {
+        let has_content = dispatched.read(body, start, ends);
+        if let (true, Some(account)) = (has_content, &mut self.account) {
             account.first_content.get_or_insert_with(&now);
-        }
-        if ends && is_read {
-            dispatched.end();
         }
         match held {
             Some(held) if !ends && body.size() <= HELD_MAX_BYTES => {
@@ -434,60 +418,6 @@ impl Stream {
         };
         account.spent.saturating_add(signing) / 1000
     }
-}
-
-/// What the headers of an admitted request lead to.
-enum Admitted {
-    Request(Request),
-    Reply(Reply),
-    Lookup(String),
-}
-
-impl Admitted {
-    fn of(config: &Rc<ActiveConfig>, headers: Headers<'_>) -> Result<Self, Reject> {
-        Ok(match Target::of(config, headers)? {
-            Target::Model(path) => Self::Request(Request::begin(Rc::clone(config), path, headers)?),
-            Target::Probe(probe) => Self::Reply(probe.reply()),
-            Target::Lookup(id) => Self::Lookup(id),
-        })
-    }
-}
-
-/// The drain of a request that ends with its headers.
-fn upload(config: &ActiveConfig, headers: Headers<'_>, now: UnixTime) -> Drain {
-    let uploader = Uploader::of(config, headers);
-    let declared = headers.content_length();
-    Drain::begin(uploader, config.body_limit_bytes, declared, now, now)
-}
-
-impl Receiving {
-    /// Reads what has come of the body since the last time.
-    fn read(&mut self, body: &impl Buffer) -> Result<(), Reject> {
-        while self.read_bytes < body.size() {
-            let wanted = body.size().saturating_sub(self.read_bytes).min(READ_MAX_BYTES);
-            let chunk = body
-                .read(self.read_bytes, wanted)
-                .filter(|chunk| !chunk.is_empty());
-            let chunk = chunk.ok_or(Reject::Host)?;
-            self.request.receive(&chunk)?;
-            self.read_bytes = self.read_bytes.saturating_add(chunk.len());
-        }
-        Ok(())
-    }
-}
-
-/// Reads a response's body from `start` on. Returns false if the host did not give it: the response
-/// then counts as cut.
-fn read(dispatched: &mut Dispatched, body: &impl Buffer, mut start: usize, first_content: &mut bool) -> bool {
-    while dispatched.is_reading() && start < body.size() {
-        let wanted = body.size().saturating_sub(start).min(READ_MAX_BYTES);
-        let Some(chunk) = body.read(start, wanted).filter(|chunk| !chunk.is_empty()) else {
-            return false;
-        };
-        *first_content |= dispatched.read(&chunk);
-        start = start.saturating_add(chunk.len());
-    }
-    true
 }
 
 #[cfg(test)]

@@ -10,13 +10,13 @@ use crate::time::UnixTime;
 #[derive(Debug)]
 pub(super) enum Refusal {
     /// The rest of the upload is being discarded.
-    Draining(Box<Draining>),
+    Draining(Box<DelayedReply>),
     /// The reply was handed to the host.
     Replied,
 }
 
 #[derive(Debug)]
-pub(super) struct Draining {
+pub(super) struct DelayedReply {
     reply: Reply,
     drain: Drain,
 }
@@ -28,7 +28,7 @@ impl Refusal {
         let Some(drain) = drain.filter(|drain| !drain.is_over(now)) else {
             return (Self::Replied, Step::then(Then::Reply(reply)));
         };
-        let mut refusal = Self::Draining(Box::new(Draining { reply, drain }));
+        let mut refusal = Self::Draining(Box::new(DelayedReply { reply, drain }));
         let mut step = match buffered {
             0 => Step::WAIT,
             _ => refusal.body(buffered, false, now),

@@ -1,0 +1,64 @@
+//! The request half of a stream: what its headers lead to, and its body as it arrives.
+
+use std::rc::Rc;
+
+use crate::admission::reject::{Reject, Reply};
+use crate::admission::target::Target;
+use crate::headers::Headers;
+use crate::routing::active_config::ActiveConfig;
+use crate::stream::drain::{Drain, Uploader};
+use crate::stream::request::Request;
+use crate::stream::step::{Buffer, READ_MAX_BYTES};
+use crate::time::UnixTime;
+
+/// What the headers of an admitted request lead to.
+pub(super) enum Admitted {
+    Request(Request),
+    Reply(Reply),
+    Lookup(String),
+}
+
+impl Admitted {
+    pub(super) fn of(config: &Rc<ActiveConfig>, headers: Headers<'_>) -> Result<Self, Reject> {
+        Ok(match Target::of(config, headers)? {
+            Target::Model(path) => Self::Request(Request::begin(Rc::clone(config), path, headers)?),
+            Target::Probe(probe) => Self::Reply(probe.reply()),
+            Target::Lookup(id) => Self::Lookup(id),
+        })
+    }
+}
+
+/// The drain of a request that ends with its headers.
+pub(super) fn upload(config: &ActiveConfig, headers: Headers<'_>, now: UnixTime) -> Drain {
+    let uploader = Uploader::of(config, headers);
+    let declared = headers.content_length();
+    Drain::begin(uploader, config.body_limit_bytes, declared, now, now)
+}
+
+/// An admitted request whose body is arriving.
+#[derive(Debug)]
+pub(super) struct Receiving {
+    pub(super) request: Request,
+    /// When its headers came.
+    pub(super) started: UnixTime,
+    /// The headers in the ABI's serialised form: asking Envoy for them again would cost more.
+    pub(super) headers: Vec<u8>,
+    /// How much of the body has been read.
+    pub(super) read_bytes: usize,
+}
+
+impl Receiving {
+    /// Reads what has come of the body since the last time.
+    pub(super) fn read(&mut self, body: &impl Buffer) -> Result<(), Reject> {
+        while self.read_bytes < body.size() {
+            let wanted = body.size().saturating_sub(self.read_bytes).min(READ_MAX_BYTES);
+            let chunk = body
+                .read(self.read_bytes, wanted)
+                .filter(|chunk| !chunk.is_empty());
+            let chunk = chunk.ok_or(Reject::Host)?;
+            self.request.receive(&chunk)?;
+            self.read_bytes = self.read_bytes.saturating_add(chunk.len());
+        }
+        Ok(())
+    }
+}
