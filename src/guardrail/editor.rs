@@ -56,7 +56,7 @@ pub struct Edited {
     pub payload: PayloadHash,
     /// The length of the body to send.
     pub bytes: u64,
-    /// What makes it of the client's.
+    /// The change to the client's body.
     pub edit: BodyEdit,
 }
 

@@ -1,7 +1,8 @@
-//! The guardrail of a model: added to each of its requests, in place of what the client says about one.
+//! The guardrail of a model, which replaces any guardrail in a client's request.
 //!
-//! InvokeModel takes it in headers. Converse takes it in the body, which is the only case in which the gateway changes
-//! a body: [`Editor`] works out how while the body arrives, and the shell applies the [`BodyEdit`] to Envoy's buffer.
+//! InvokeModel expects the guardrail in headers, Converse in the body. This is the only case in
+//! which the gateway changes a body: [`Editor`] determines the [`BodyEdit`] while the body arrives,
+//! and the shell applies it to Envoy's buffer.
 
 mod config;
 mod edit;

@@ -1,5 +1,5 @@
-//! `GET /spend/logs?request_id=…`: what a request cost, asked for after its end; for streams the only way to hear it from the
-//! gateway. The path and the form of the answer are LiteLLM's.
+//! Lookups: `GET /spend/logs?request_id=…` returns what a completed request cost. For streams, this
+//! is the only way to learn it from the gateway. The path and the response format are LiteLLM's.
 
 use crate::admission::reject::{CONTENT_TYPE, Reject, Reply};
 use crate::encoding::percent;
@@ -7,16 +7,16 @@ use crate::encoding::percent;
 const PATH: &[u8] = b"/spend/logs";
 const METHOD: &str = "GET";
 const PARAMETER: &[u8] = b"request_id";
-/// Longest id that is looked for; longer ones are kept nowhere.
+/// Longest id, in bytes. Longer ones are never recorded.
 const ID_MAX_BYTES: usize = 256;
 
-/// The query string of a lookup; `None` if the path is not that of lookups.
+/// Returns the query string if the path is that of a lookup.
 pub fn query(path: &[u8]) -> Option<&[u8]> {
     let mut parts = path.splitn(2, |byte| *byte == b'?');
     (parts.next() == Some(PATH)).then(|| parts.next().unwrap_or_default())
 }
 
-/// The id that a lookup asks for: the `x-litellm-call-id` or `x-amzn-requestid` of a request.
+/// Returns the id to look up: the `x-litellm-call-id` or `x-amzn-requestid` of a request.
 ///
 /// # Errors
 /// [`Reject::Method`] or [`Reject::SpendQuery`].
@@ -27,8 +27,8 @@ pub fn request_id(method: &[u8], query: &[u8]) -> Result<String, Reject> {
     parameter(query).ok_or(Reject::SpendQuery)
 }
 
-/// The reply to a lookup: a list of the row (the inside of an object, with a comma at its end), or an
-/// empty list.
+/// The reply to a lookup: a list with the row, or an empty list. `row` is the content of a JSON
+/// object with a trailing comma.
 pub fn reply(row: Option<&str>) -> Reply {
     let mut body = String::from("[");
     if let Some(row) = row {
@@ -45,7 +45,7 @@ pub fn reply(row: Option<&str>) -> Reply {
     }
 }
 
-/// The only `request_id` of a query string, if it is text of a sensible length.
+/// Returns the `request_id` of a query string, unless it is repeated, not UTF-8, empty or too long.
 fn parameter(query: &[u8]) -> Option<String> {
     let mut ids = query.split(|byte| *byte == b'&').filter_map(|pair| {
         let mut parts = pair.splitn(2, |byte| *byte == b'=');
@@ -55,7 +55,7 @@ fn parameter(query: &[u8]) -> Option<String> {
     if ids.next().is_some() {
         return None;
     }
-    // As forms are encoded: a plus is a space.
+    // As in HTML forms, a plus is a space.
     let id = percent::decode(id, |byte| Some(if byte == b'+' { b' ' } else { byte }))?;
     let id = String::from_utf8(id).ok()?;
     (1..=ID_MAX_BYTES).contains(&id.len()).then_some(id)
@@ -70,7 +70,7 @@ mod tests {
 
     const SETTINGS: &str = r#"{"master_key": "K", "attempts": 1, "body_limit_bytes": 1, "models": []}"#;
 
-    fn ask(method: &str, path: &str, key: &str) -> Option<Result<String, Reject>> {
+    fn lookup(method: &str, path: &str, key: &str) -> Option<Result<String, Reject>> {
         let config = ActiveConfig::new(SETTINGS.as_bytes(), |_| Some("sk-1".into())).unwrap();
         let authorization = format!("Bearer {key}");
         let headers = [
@@ -87,13 +87,13 @@ mod tests {
     }
 
     #[test]
-    fn a_question_names_one_request() {
+    fn a_lookup_names_one_request() {
         for (query, id) in [
             ("request_id=a-1", "a-1"),
             ("x=1&request_id=a%2F1+b&request_idx=2", "a/1 b"),
         ] {
             let path = format!("/spend/logs?{query}");
-            assert_eq!(ask("GET", &path, "sk-1"), Some(Ok(id.into())), "{path}");
+            assert_eq!(lookup("GET", &path, "sk-1"), Some(Ok(id.into())), "{path}");
         }
         let long = format!("request_id={}", "a".repeat(257));
         for query in [
@@ -106,22 +106,22 @@ mod tests {
             &long,
         ] {
             let path = format!("/spend/logs?{query}");
-            assert_eq!(ask("GET", &path, "sk-1"), Some(Err(Reject::SpendQuery)), "{path}");
+            assert_eq!(lookup("GET", &path, "sk-1"), Some(Err(Reject::SpendQuery)), "{path}");
         }
-        assert_eq!(ask("GET", "/spend/logs", "sk-1"), Some(Err(Reject::SpendQuery)));
+        assert_eq!(lookup("GET", "/spend/logs", "sk-1"), Some(Err(Reject::SpendQuery)));
     }
 
     #[test]
-    fn the_key_comes_before_everything_else_and_other_paths_are_not_ours() {
+    fn the_key_is_checked_first_and_other_paths_are_not_lookups() {
         for path in ["/spend/logs", "/spend/logs?request_id=a"] {
-            assert_eq!(ask("POST", path, "sk-2"), Some(Err(Reject::WrongKey)));
+            assert_eq!(lookup("POST", path, "sk-2"), Some(Err(Reject::WrongKey)));
         }
         assert_eq!(
-            ask("POST", "/spend/logs?request_id=a", "sk-1"),
+            lookup("POST", "/spend/logs?request_id=a", "sk-1"),
             Some(Err(Reject::Method("GET")))
         );
         for path in ["/spend", "/spend/logs/", "/spend/logsx", "/model/spend/logs"] {
-            assert_eq!(ask("GET", path, "sk-1"), None, "{path}");
+            assert_eq!(lookup("GET", path, "sk-1"), None, "{path}");
         }
     }
 

@@ -1,7 +1,8 @@
-//! Counters and histograms of requests, under names that the configuration bounds: no client can make a new one.
+//! Metrics of requests. Their names depend only on the configuration, so clients cannot create new
+//! ones.
 //!
-//! Metrics are made when they first count something, since most combinations of labels never do. Whatever the host does
-//! not take is lost: counting never fails a request.
+//! Most metrics are created when first used, because most combinations of labels never occur. If
+//! the host refuses a metric, its values are lost: metrics never fail a request.
 
 mod class;
 mod registry;
@@ -24,7 +25,7 @@ use crate::routing::deployment::Deployment;
 use crate::routing::model::Model;
 use crate::routing::plan::Plan;
 
-/// The metrics of a worker, by the numbers that its host has given them.
+/// The metrics of a worker, with their ids in the host.
 #[derive(Debug, Default)]
 pub struct Meters {
     requests: HashMap<RequestKey, RequestMeters>,
@@ -32,7 +33,7 @@ pub struct Meters {
     overhead: HashMap<Operation, Option<u32>>,
 }
 
-/// Places of the model and of the deployment in the configuration.
+/// The indices of a model group and a deployment in the configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Position(u32, Option<u32>);
 
@@ -43,13 +44,14 @@ struct RequestKey(Position, Operation, StatusClass);
 struct AttemptKey(Position, AttemptOutcome);
 
 impl Meters {
-    /// The metrics of a configuration: what is configured, for dashboards to join with, and at zero what will be counted if
-    /// all goes well. Prometheus takes no notice of the first value of a counter that was not there before.
+    /// Creates an info metric for each deployment, for joins in dashboards, and the counters of
+    /// successful requests at zero: Prometheus ignores the first increase of a counter that it has
+    /// not seen before.
     pub fn open(config: &ActiveConfig, registry: &impl Registry) -> Self {
         let mut meters = Self::default();
         for model in config.models.all() {
             for deployment in &model.deployments {
-                meters.expect(model, deployment, registry);
+                meters.announce(model, deployment, registry);
                 let name = SeriesName::new(names::DEPLOYMENT)
                     .with("model_group", &model.name)
                     .with("deployment", &deployment.id)
@@ -63,17 +65,17 @@ impl Meters {
         meters
     }
 
-    fn expect(&mut self, model: &Model, deployment: &Deployment, registry: &impl Registry) {
+    fn announce(&mut self, model: &Model, deployment: &Deployment, registry: &impl Registry) {
         for operation in Operation::ALL {
-            let place = Position(model.index, Some(deployment.index));
+            let position = Position(model.index, Some(deployment.index));
             let request = RequestMeters::new(model, Some(deployment), operation, StatusClass::Success);
             request.announce(operation, registry);
             self.requests
-                .insert(RequestKey(place, operation, StatusClass::Success), request);
+                .insert(RequestKey(position, operation, StatusClass::Success), request);
         }
     }
 
-    /// Counts a request that is over.
+    /// Counts a completed request.
     pub fn count(&mut self, row: &Row<'_>, registry: &impl Registry) {
         let served = match &row.outcome {
             Outcome::Served(served) => served,
@@ -117,10 +119,10 @@ impl Meters {
     fn count_attempts(&mut self, plan: &Plan, registry: &impl Registry) {
         for (deployment, status, verdict) in plan.responses() {
             let outcome = AttemptOutcome::of(status, verdict);
-            let place = Position(plan.model.index, Some(deployment.index));
+            let position = Position(plan.model.index, Some(deployment.index));
             let id = self
                 .attempts
-                .entry(AttemptKey(place, outcome))
+                .entry(AttemptKey(position, outcome))
                 .or_insert_with(|| {
                     let name = SeriesName::new(names::ATTEMPTS)
                         .with("model_group", &plan.model.name)
@@ -140,7 +142,7 @@ fn count_refusal(reason: &str, registry: &impl Registry) {
     count_one(&SeriesName::new(names::REFUSALS).with("reason", reason), registry);
 }
 
-/// Counts one under a name that is seldom needed.
+/// Increments a counter that is rarely needed, so its id is not cached.
 fn count_one(name: &SeriesName, registry: &impl Registry) {
     if let Some(id) = registry.define(MetricKind::Counter, name.as_str()) {
         registry.add(id, 1);

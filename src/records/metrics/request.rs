@@ -1,4 +1,4 @@
-//! The metrics of the requests that share their labels.
+//! The metrics of requests with the same labels.
 
 use std::cell::OnceCell;
 
@@ -12,7 +12,7 @@ use crate::routing::active_config::KEY_ALIAS;
 use crate::routing::deployment::Deployment;
 use crate::routing::model::Model;
 
-/// What of a request is measured in every one.
+/// A metric of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum RequestMetric {
     Requests,
@@ -29,11 +29,11 @@ pub(super) enum RequestMetric {
     OutputPerRequest,
 }
 
-/// How many there are.
+/// The number of variants.
 const METRICS: usize = 12;
 
 impl RequestMetric {
-    /// What it is, its name, and what it counts if there are several of that name.
+    /// The kind, the name, and the token type if several metrics share the name.
     const fn describe(self) -> (MetricKind, &'static str, Option<&'static str>) {
         use MetricKind::{Counter, Histogram};
         match self {
@@ -53,12 +53,12 @@ impl RequestMetric {
     }
 }
 
-/// The metrics of one combination of labels, each made when it is first needed.
+/// The metrics for one combination of labels, each created when first used.
 #[derive(Debug)]
 pub(super) struct RequestMeters {
-    /// Its labels, as they stand in a name.
+    /// The labels, as part of a name.
     labels: String,
-    /// The host's numbers; `None` where it did not take a metric.
+    /// The ids in the host; `None` if it refused the metric.
     ids: [OnceCell<Option<u32>>; METRICS],
 }
 
@@ -101,7 +101,10 @@ impl RequestMeters {
                 u64::try_from(cost.total().pico()).unwrap_or(u64::MAX),
             );
         }
-        let usage = served.observation.as_ref().and_then(|seen| seen.usage);
+        let usage = served
+            .observation
+            .as_ref()
+            .and_then(|observation| observation.usage);
         if let Some(usage) = usage {
             let input = usage.prompt().unwrap_or_default();
             report(RequestMetric::Input, input);
@@ -126,7 +129,7 @@ impl RequestMeters {
         }
     }
 
-    /// Makes the counters that nearly every request of an `operation` counts in.
+    /// Creates the counters that nearly every request for `operation` increments.
     pub(super) fn announce(&self, operation: Operation, registry: &impl Registry) {
         let counters: &[RequestMetric] = match operation {
             Operation::CountTokens => &[RequestMetric::Requests],
@@ -142,7 +145,7 @@ impl RequestMeters {
         }
     }
 
-    /// Counts `value`. Adding nothing to a counter would only make it appear.
+    /// Records `value`. A counter is not created just to add 0.
     fn report(&self, metric: RequestMetric, value: u64, registry: &impl Registry) {
         let (kind, ..) = metric.describe();
         if kind == MetricKind::Counter && value == 0 {

@@ -63,7 +63,7 @@ fn config() -> Rc<ActiveConfig> {
     Rc::new(ActiveConfig::new(settings.as_bytes(), |_| Some("sk-secret".into())).unwrap())
 }
 
-/// A request whose attempts were responded to with `statuses`, the last one to the client.
+/// A request whose attempts returned `statuses`, the last of which reached the client.
 fn request(config: &Rc<ActiveConfig>, path: &str, statuses: &[u16], body: &[u8]) -> Driver {
     let headers = [
         (":method", "POST"),
@@ -99,7 +99,7 @@ const LABELS_OF_REQUEST: &str =
     ";model_group=a%3Bb;deployment=d;region=west;operation=converse;status_class=2xx;key_alias=master_key";
 
 #[test]
-fn two_requests_are_the_sum_of_both_under_one_set_of_labels() {
+fn requests_with_the_same_labels_are_added_up() {
     let (config, fake, mut meters) = (config(), Fake::default(), Meters::default());
     for statuses in [&[429, 200][..], &[200]] {
         count(
@@ -146,7 +146,7 @@ fn two_requests_are_the_sum_of_both_under_one_set_of_labels() {
 }
 
 #[test]
-fn attempts_are_counted_by_what_the_answer_says_about_the_deployment() {
+fn attempts_are_counted_by_verdict_and_status() {
     let (config, fake, mut meters) = (config(), Fake::default(), Meters::default());
     for status in [400, 403, 404, 429, 503] {
         count(
@@ -167,7 +167,7 @@ fn attempts_are_counted_by_what_the_answer_says_about_the_deployment() {
 }
 
 #[test]
-fn what_went_wrong_is_counted_by_words_that_are_known_beforehand() {
+fn failures_are_counted_by_labels_from_fixed_sets() {
     let (config, fake, mut meters) = (config(), Fake::default(), Meters::default());
     for path in ["/model/us.one/converse-stream", "/model/us.two/converse-stream"] {
         count(&mut meters, &fake, &request(&config, path, &[0], b""));
@@ -211,7 +211,7 @@ fn what_went_wrong_is_counted_by_words_that_are_known_beforehand() {
 }
 
 #[test]
-fn a_stream_tells_its_time_to_the_first_token_and_between_tokens() {
+fn streams_report_the_time_to_the_first_token_and_between_tokens() {
     let (config, fake, mut meters) = (config(), Fake::default(), Meters::default());
     let delta: &[u8] = br#"{"delta":{"text":"x"}}"#;
     let metadata: &[u8] = br#"{"usage":{"inputTokens":1,"outputTokens":5,"totalTokens":6}}"#;
@@ -241,11 +241,12 @@ fn every_deployment_is_described_once() {
 }
 
 #[test]
-fn what_will_be_counted_is_there_before_it_is() {
+fn counters_of_successful_requests_exist_in_advance() {
     let fake = Fake::default();
     let mut meters = Meters::open(&config(), &fake);
     let announced = fake.names.borrow().len();
-    // Two deployments, each with a gauge and requests, cost, input and output; counting tokens has no cost.
+    // Two deployments, each with a gauge and requests, cost, input and output; counting tokens has
+    // no cost.
     assert_eq!(announced, 2 * (1 + 4 * 4 + 1));
     let gauges = |(kind, _): &&(MetricKind, String)| *kind == MetricKind::Gauge;
     assert_eq!(fake.names.borrow().iter().filter(gauges).count(), 2);
@@ -263,7 +264,7 @@ fn what_will_be_counted_is_there_before_it_is() {
 }
 
 #[test]
-fn every_label_in_a_name_is_one_that_is_lifted_out() {
+fn every_label_in_a_name_is_extracted_by_the_rendered_configuration() {
     let (config, fake, mut meters) = (config(), Fake::default(), Meters::default());
     Meters::open(&config, &fake);
     for statuses in [&[][..], &[0], &[200], &[429, 500]] {
