@@ -25,13 +25,13 @@ pub mod bedrock;
 pub mod checks;
 pub mod contract;
 pub mod encoding;
-pub mod eventstream;
+mod eventstream;
 mod excerpt;
 pub mod guardrail;
 pub mod headers;
 mod json;
 pub mod pricing;
-pub mod random;
+mod random;
 pub mod records;
 pub mod routing;
 #[cfg(test)]

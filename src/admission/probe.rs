@@ -6,7 +6,7 @@ use crate::admission::reject::Reply;
 
 /// A question about this Envoy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Probe {
+pub(crate) enum Probe {
     /// Whether the process is alive.
     Liveness,
     /// Whether it serves requests.
@@ -15,7 +15,7 @@ pub enum Probe {
 
 impl Probe {
     /// The probe that a request makes, if it makes one.
-    pub fn of(method: &[u8], path: &[u8]) -> Option<Self> {
+    pub(crate) fn of(method: &[u8], path: &[u8]) -> Option<Self> {
         if method != b"GET" {
             return None;
         }
@@ -27,7 +27,7 @@ impl Probe {
     }
 
     /// The reply, in LiteLLM's words.
-    pub fn reply(self) -> Reply {
+    pub(crate) fn reply(self) -> Reply {
         match self {
             Self::Liveness => Reply::json(200, &json!("I'm alive!")),
             Self::Readiness => Reply::json(200, &json!({ "status": "healthy" })),

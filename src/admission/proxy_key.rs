@@ -7,22 +7,22 @@ use crate::secret::equal_digests;
 
 /// The SHA-256 of a proxy key.
 #[derive(Clone)]
-pub struct KeyHash([u8; 32]);
+pub(crate) struct KeyHash([u8; 32]);
 
 impl KeyHash {
     /// The hash of a key.
-    pub fn of(key: &[u8]) -> Self {
+    pub(crate) fn of(key: &[u8]) -> Self {
         Self(Sha256::digest(key).into())
     }
 
     /// The hexadecimal digits, by which LiteLLM's tables identify a key.
-    pub fn hexadecimal(&self) -> String {
+    pub(crate) fn hexadecimal(&self) -> String {
         hex::encode(self.0)
     }
 
     /// Whether both are hashes of the same key. The comparison takes constant time, so that
     /// response times do not help to guess a key.
-    pub fn matches(&self, other: &Self) -> bool {
+    pub(crate) fn matches(&self, other: &Self) -> bool {
         equal_digests(&self.0, &other.0)
     }
 }
@@ -55,7 +55,7 @@ const KEY_HEADERS: [&str; 2] = ["x-api-key", "api-key"];
 ///
 /// # Errors
 /// [`NoKey`] if the key is missing or malformed.
-pub fn offered<'a>(headers: Headers<'a>) -> Result<&'a [u8], NoKey> {
+pub(crate) fn offered<'a>(headers: Headers<'a>) -> Result<&'a [u8], NoKey> {
     let once = |name| headers.only(name).map_err(|_| NoKey::Malformed);
     let authorization = once("authorization")?;
     for name in ["litellm_user_api_key", "x-litellm-api-key"] {

@@ -10,7 +10,7 @@ use crate::routing::plan::METHOD;
 
 /// What an admitted request asks for.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Target {
+pub(crate) enum Target {
     /// An operation of a model.
     Model(ModelPath),
     /// Whether this Envoy is healthy. Needs no key.
@@ -25,7 +25,7 @@ impl Target {
     ///
     /// # Errors
     /// The [`Reject`] that ends the request.
-    pub fn of(config: &ActiveConfig, headers: Headers<'_>) -> Result<Self, Reject> {
+    pub(crate) fn of(config: &ActiveConfig, headers: Headers<'_>) -> Result<Self, Reject> {
         let path = headers.all(":path").next().unwrap_or_default();
         let method = headers.all(":method").next().unwrap_or_default();
         if let Some(query) = lookup::query(path) {

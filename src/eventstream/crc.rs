@@ -47,7 +47,7 @@ const fn tables() -> [[u32; 256]; STEP_BYTES] {
 
 /// A checksum in progress.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Crc32(u32);
+pub(crate) struct Crc32(u32);
 
 impl Default for Crc32 {
     fn default() -> Self {
@@ -57,14 +57,14 @@ impl Default for Crc32 {
 
 impl Crc32 {
     /// The checksum of `bytes`.
-    pub fn of(bytes: &[u8]) -> u32 {
+    pub(crate) fn of(bytes: &[u8]) -> u32 {
         let mut crc = Self::default();
         crc.update(bytes);
         crc.value()
     }
 
     /// Adds the next bytes.
-    pub fn update(&mut self, bytes: &[u8]) {
+    pub(super) fn update(&mut self, bytes: &[u8]) {
         let [t0, t1, t2, t3, t4, t5, t6, t7] = &TABLES;
         let (steps, rest) = bytes.as_chunks::<STEP_BYTES>();
         let mut crc = self.0;
@@ -87,7 +87,7 @@ impl Crc32 {
     }
 
     /// The checksum of everything added so far.
-    pub fn value(self) -> u32 {
+    pub(super) fn value(self) -> u32 {
         !self.0
     }
 }

@@ -5,11 +5,11 @@ use crate::eventstream::error::DecodeError;
 use crate::eventstream::header::Head;
 
 /// Largest block of headers: 128 KiB, the limit of AWS's own SDKs. Bedrock sends about 100 bytes.
-pub const MAX_HEADERS_BYTES: u32 = 128 * 1024;
+pub(super) const MAX_HEADERS_BYTES: u32 = 128 * 1024;
 /// Largest message: the 24 MiB payload that AWS's SDKs allow, the largest headers and the framing.
 /// Payloads are not stored; the limit bounds how long a wrong length with a valid checksum can keep
 /// the decoder in one message.
-pub const MAX_MESSAGE_BYTES: u32 = 24 * 1024 * 1024 + MAX_HEADERS_BYTES + FRAMING_BYTES;
+pub(super) const MAX_MESSAGE_BYTES: u32 = 24 * 1024 * 1024 + MAX_HEADERS_BYTES + FRAMING_BYTES;
 
 const PRELUDE_BYTES: usize = 12;
 const CHECKSUM_BYTES: usize = 4;
@@ -17,7 +17,7 @@ const FRAMING_BYTES: u32 = 16;
 
 /// Receives messages. Each message causes one call of `begin`, any number of `payload` and, if its
 /// checksum is valid, one of `complete`.
-pub trait MessageSink {
+pub(crate) trait MessageSink {
     /// The headers of a message have arrived, but its checksum is not verified yet. Nothing read
     /// from the message may be used before [`MessageSink::complete`], which may never be called.
     fn begin(&mut self, head: Head<'_>);
@@ -29,7 +29,7 @@ pub trait MessageSink {
 
 /// A resumable decoder. It allocates only for headers that are split across chunks.
 #[derive(Clone, Debug)]
-pub struct Decoder {
+pub(crate) struct Decoder {
     phase: DecodePhase,
     crc: Crc32,
     /// Bytes of the current payload that have not arrived.
@@ -64,7 +64,7 @@ impl Decoder {
     ///
     /// # Errors
     /// Returns the first error, and returns it again on every later call.
-    pub fn push(&mut self, chunk: &[u8], sink: &mut impl MessageSink) -> Result<(), DecodeError> {
+    pub(crate) fn push(&mut self, chunk: &[u8], sink: &mut impl MessageSink) -> Result<(), DecodeError> {
         let mut rest = chunk;
         loop {
             match self.step(&mut rest, sink) {
@@ -80,7 +80,7 @@ impl Decoder {
     }
 
     /// Whether the stream may end here: between two messages and without an error.
-    pub fn at_boundary(&self) -> bool {
+    pub(crate) fn at_boundary(&self) -> bool {
         matches!(&self.phase, DecodePhase::Prelude(partial) if partial.filled == 0)
     }
 

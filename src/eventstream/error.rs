@@ -6,10 +6,10 @@ pub enum DecodeError {
     /// The checksum of a message's first eight bytes does not match.
     PreludeChecksum,
     /// The length of a message is less than its framing or greater than
-    /// [`MAX_MESSAGE_BYTES`](super::MAX_MESSAGE_BYTES).
+    /// [`MAX_MESSAGE_BYTES`](super::decoder::MAX_MESSAGE_BYTES).
     MessageLength,
-    /// The length of the headers is greater than [`MAX_HEADERS_BYTES`](super::MAX_HEADERS_BYTES) or
-    /// than that of the message.
+    /// The length of the headers is greater than
+    /// [`MAX_HEADERS_BYTES`](super::decoder::MAX_HEADERS_BYTES) or than that of the message.
     HeadersLength,
     /// A header extends past the end of the headers.
     HeaderCut,

@@ -4,7 +4,7 @@ use crate::eventstream::error::DecodeError;
 
 /// Whether a message is an event, a modeled exception or an unmodeled error (`:message-type`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MessageKind {
+pub(crate) enum MessageKind {
     /// `event`, named by `:event-type`.
     Event,
     /// `exception`, named by `:exception-type`.
@@ -17,7 +17,7 @@ pub enum MessageKind {
 
 /// The kind, name and headers of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Head<'a> {
+pub(crate) struct Head<'a> {
     /// The kind of the message.
     pub kind: MessageKind,
     /// The name (see [`MessageKind`]), empty if its header is missing.
@@ -28,11 +28,11 @@ pub struct Head<'a> {
 
 /// A validated block of headers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct EventHeaders<'a>(&'a [u8]);
+pub(crate) struct EventHeaders<'a>(&'a [u8]);
 
 /// A header.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct EventHeader<'a> {
+pub(crate) struct EventHeader<'a> {
     /// The name: at most 255 bytes.
     pub name: &'a str,
     /// The value.
@@ -41,7 +41,7 @@ pub struct EventHeader<'a> {
 
 /// The value of a header, by its type in the protocol.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum EventValue<'a> {
+pub(crate) enum EventValue<'a> {
     /// Types 0 (true) and 1 (false).
     Bool(bool),
     /// Type 2.

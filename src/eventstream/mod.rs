@@ -21,7 +21,8 @@ mod header;
 #[cfg(test)]
 mod tests;
 
-pub use crc::Crc32;
-pub use decoder::{Decoder, MAX_HEADERS_BYTES, MAX_MESSAGE_BYTES, MessageSink};
-pub use error::DecodeError;
-pub use header::{EventHeader, EventHeaders, EventValue, Head, MessageKind};
+#[cfg(any(test, fuzzing))]
+pub(crate) use crc::Crc32;
+pub(crate) use decoder::{Decoder, MessageSink};
+pub(crate) use error::DecodeError;
+pub(crate) use header::{Head, MessageKind};

@@ -5,6 +5,8 @@ use aws_smithy_eventstream::frame::{read_message_from, write_message_to};
 use aws_smithy_types::event_stream::{Header as SmithyHeader, HeaderValue, Message as SmithyMessage};
 use proptest::prelude::*;
 
+use super::decoder::{MAX_HEADERS_BYTES, MAX_MESSAGE_BYTES};
+use super::header::EventValue;
 use super::*;
 
 /// Records complete messages.

@@ -8,7 +8,7 @@ use crate::guardrail::editor::{Editor, MEMBER};
 use crate::routing::settings_error::SettingsError;
 
 /// Longest identifier, from the Bedrock API.
-pub const IDENTIFIER_MAX_BYTES: usize = 2048;
+const IDENTIFIER_MAX_BYTES: usize = 2048;
 /// Maximum number of digits in a version, from the Bedrock API.
 const VERSION_MAX_DIGITS: usize = 8;
 /// Describes a valid identifier, for error messages.
@@ -24,11 +24,11 @@ const HEADER_TRACE: &str = "x-amzn-bedrock-trace";
 const HEADER_PREFIX: &str = "x-amzn-bedrock-guardrail";
 
 /// The headers of a request to Bedrock.
-pub type Forwarded = Vec<(Vec<u8>, Vec<u8>)>;
+pub(crate) type Forwarded = Vec<(Vec<u8>, Vec<u8>)>;
 
 /// A guardrail in the forms that Bedrock accepts.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Guardrail {
+pub(crate) struct Guardrail {
     /// The headers for InvokeModel.
     headers: Vec<(&'static str, String)>,
     /// `"guardrailConfig":{…}` for Converse, which does not accept `streamProcessingMode`.
@@ -56,7 +56,7 @@ impl Guardrail {
     ///
     /// # Errors
     /// [`SettingsError::OutOfBounds`] if the identifier or version is invalid.
-    pub fn new(field: &str, settings: &GuardrailSettings) -> Result<Self, SettingsError> {
+    pub(crate) fn new(field: &str, settings: &GuardrailSettings) -> Result<Self, SettingsError> {
         let GuardrailSettings {
             identifier,
             version,
@@ -100,7 +100,7 @@ impl Guardrail {
 
     /// Replaces the client's guardrail headers with the configured ones. Returns the editor for the
     /// body if the operation expects its guardrail there.
-    pub fn guard(&self, operation: Operation, headers: &mut Forwarded) -> Option<Editor> {
+    pub(crate) fn guard(&self, operation: Operation, headers: &mut Forwarded) -> Option<Editor> {
         let member = match operation {
             // CountTokens runs no model, so there is nothing to guard.
             Operation::CountTokens => return None,

@@ -51,7 +51,7 @@ pub enum BodyFault {
 
 /// The result for a complete body.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Edited {
+pub(crate) struct Edited {
     /// The SHA-256 of the body to send.
     pub payload: PayloadHash,
     /// The length of the body to send.
@@ -62,7 +62,7 @@ pub struct Edited {
 
 /// Determines how to add a guardrail to a body. See the module documentation.
 #[derive(Debug)]
-pub struct Editor {
+pub(crate) struct Editor {
     tokenizer: Tokenizer,
     utf8: Utf8Validator,
     body: Body,
@@ -139,7 +139,7 @@ impl Editor {
     ///
     /// # Errors
     /// What is wrong with the body. Later calls return an error too.
-    pub fn push(&mut self, chunk: &[u8]) -> Result<(), BodyFault> {
+    pub(crate) fn push(&mut self, chunk: &[u8]) -> Result<(), BodyFault> {
         let mut pass = Pass {
             body: &mut self.body,
             chunk,
@@ -164,7 +164,7 @@ impl Editor {
     ///
     /// # Errors
     /// What is wrong with the body.
-    pub fn finish(self) -> Result<Edited, BodyFault> {
+    pub(crate) fn finish(self) -> Result<Edited, BodyFault> {
         let body = self.body;
         if let Some(fault) = body.fault {
             return Err(fault);

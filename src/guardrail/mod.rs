@@ -8,12 +8,10 @@ mod config;
 mod edit;
 mod editor;
 
-pub use config::{
-    Forwarded, Guardrail, IDENTIFIER_EXPECTED, IDENTIFIER_MAX_BYTES, VERSION_EXPECTED, is_identifier,
-    is_version,
-};
+pub(crate) use config::{Forwarded, Guardrail};
+pub use config::{IDENTIFIER_EXPECTED, VERSION_EXPECTED, is_identifier, is_version};
 pub use edit::{BodyEdit, EditableBody};
-pub use editor::{BodyFault, Edited, Editor};
+pub(crate) use editor::{BodyFault, Editor};
 
 #[cfg(test)]
 mod tests;

@@ -3,7 +3,7 @@
 //! Envoy's codecs make names lower-case. Values are bytes and may not be UTF-8. A repeated header
 //! appears as several pairs.
 
-pub mod pairs;
+pub(crate) mod pairs;
 
 /// The name and value of a header.
 pub type HeaderPair<'a> = (&'a [u8], &'a [u8]);

@@ -17,4 +17,4 @@ pub use catalogue_id::price_ids;
 pub use cost::Cost;
 pub use lookup::{lookup_rates, regional_key};
 pub use rates::{Rate, RateSet, RateTier, RateVariant, Rates};
-pub use usd::{DECIMALS, Parsed, PicoUsd, UsdError};
+pub use usd::{Parsed, PicoUsd, UsdError};

@@ -5,7 +5,7 @@ use std::fmt;
 use crate::encoding::decimal::{push_decimal, push_padded};
 
 /// Number of decimals of a pico-USD.
-pub const DECIMALS: u32 = 12;
+const DECIMALS: u32 = 12;
 const PICO_PER_USD: u128 = 1_000_000_000_000;
 const PICO_PER_USD_NARROW: u64 = 1_000_000_000_000;
 /// Larger exponents are clamped to this: they are far outside the range of any amount.

@@ -27,7 +27,7 @@ pub trait SharedMemory {
 
 /// The ring of a worker.
 #[derive(Debug)]
-pub struct History {
+pub(crate) struct History {
     ring: u32,
     size: u32,
     next: u64,
@@ -35,7 +35,7 @@ pub struct History {
 
 impl History {
     /// Claims a ring of `size` rows. With 0, no rows are kept.
-    pub fn open(shared: &impl SharedMemory, size: u32) -> Self {
+    pub(crate) fn open(shared: &impl SharedMemory, size: u32) -> Self {
         let ring = claim_ring(shared);
         let next = newest(shared, ring, size).map_or(0, |slot| slot.number.saturating_add(1));
         Self { ring, size, next }
@@ -43,7 +43,7 @@ impl History {
 
     /// Stores a row in place of the oldest. The first [`ROOM_BYTES`] of `row` are reserved for its
     /// number.
-    pub fn keep(&mut self, shared: &impl SharedMemory, row: &mut [u8]) {
+    pub(crate) fn keep(&mut self, shared: &impl SharedMemory, row: &mut [u8]) {
         let Some(index) = self.next.checked_rem(self.size.into()) else {
             return;
         };
@@ -58,10 +58,10 @@ impl History {
 }
 
 /// Bytes reserved before a row for its number.
-pub const ROOM_BYTES: usize = 8;
+pub(crate) const ROOM_BYTES: usize = 8;
 
 /// Finds the newest row whose `request_id` or `x_amzn_requestid` is `id`, in rings of `size` rows.
-pub fn find(shared: &impl SharedMemory, size: u32, id: &str) -> Option<String> {
+pub(crate) fn find(shared: &impl SharedMemory, size: u32, id: &str) -> Option<String> {
     let mut quoted = String::new();
     quote(&mut quoted, id);
     let call = format!("\"request_id\":{quoted},");

@@ -11,7 +11,7 @@ const PARAMETER: &[u8] = b"request_id";
 const ID_MAX_BYTES: usize = 256;
 
 /// Returns the query string if the path is that of a lookup.
-pub fn query(path: &[u8]) -> Option<&[u8]> {
+pub(crate) fn query(path: &[u8]) -> Option<&[u8]> {
     let mut parts = path.splitn(2, |byte| *byte == b'?');
     (parts.next() == Some(PATH)).then(|| parts.next().unwrap_or_default())
 }
@@ -20,7 +20,7 @@ pub fn query(path: &[u8]) -> Option<&[u8]> {
 ///
 /// # Errors
 /// [`Reject::Method`] or [`Reject::SpendQuery`].
-pub fn request_id(method: &[u8], query: &[u8]) -> Result<String, Reject> {
+pub(crate) fn request_id(method: &[u8], query: &[u8]) -> Result<String, Reject> {
     if method != METHOD.as_bytes() {
         return Err(Reject::Method(METHOD));
     }
@@ -29,7 +29,7 @@ pub fn request_id(method: &[u8], query: &[u8]) -> Result<String, Reject> {
 
 /// The reply to a lookup: a list with the row, or an empty list. `row` is the content of a JSON
 /// object with a trailing comma.
-pub fn reply(row: Option<&str>) -> Reply {
+pub(crate) fn reply(row: Option<&str>) -> Reply {
     let mut body = String::from("[");
     if let Some(row) = row {
         body.push('{');
@@ -106,9 +106,16 @@ mod tests {
             &long,
         ] {
             let path = format!("/spend/logs?{query}");
-            assert_eq!(lookup("GET", &path, "sk-1"), Some(Err(Reject::SpendQuery)), "{path}");
+            assert_eq!(
+                lookup("GET", &path, "sk-1"),
+                Some(Err(Reject::SpendQuery)),
+                "{path}"
+            );
         }
-        assert_eq!(lookup("GET", "/spend/logs", "sk-1"), Some(Err(Reject::SpendQuery)));
+        assert_eq!(
+            lookup("GET", "/spend/logs", "sk-1"),
+            Some(Err(Reject::SpendQuery))
+        );
     }
 
     #[test]

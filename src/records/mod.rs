@@ -5,8 +5,8 @@
 
 pub mod client;
 mod fields;
-pub mod history;
-pub mod lookup;
+pub(crate) mod history;
+pub(crate) mod lookup;
 pub mod metrics;
 pub mod recorder;
 pub mod row;

@@ -19,9 +19,9 @@ use crate::secret::Secret;
 use crate::sigv4::{AccessKeyId, CredentialId, SigningKeys};
 
 /// Maximum attempts per request. Each is a sub-cluster in every failover cluster.
-pub const ATTEMPTS_MAX: u32 = 11;
+pub(crate) const ATTEMPTS_MAX: u32 = 11;
 /// The name of the only proxy key in the spend log.
-pub const KEY_ALIAS: &str = "master_key";
+pub(crate) const KEY_ALIAS: &str = "master_key";
 /// Maximum number of rows in the history of a worker, at about a kilobyte each.
 pub const HISTORY_MAX_ROWS: u32 = 100_000;
 
@@ -29,21 +29,21 @@ pub const HISTORY_MAX_ROWS: u32 = 100_000;
 #[derive(Debug)]
 pub struct ActiveConfig {
     /// The key that clients must present.
-    pub master_key: KeyHash,
+    pub(crate) master_key: KeyHash,
     /// The hash of that key in hexadecimal, which identifies it in the spend log as in LiteLLM's
     /// tables.
-    pub key_name: String,
+    pub(crate) key_name: String,
     /// Largest request body, in bytes.
-    pub body_limit_bytes: u64,
+    pub(crate) body_limit_bytes: u64,
     /// Number of rows in the history of a worker, for `GET /spend/logs`.
-    pub history_rows: u32,
+    pub(crate) history_rows: u32,
     /// The model groups.
-    pub models: Models,
+    pub(crate) models: Models,
     /// The price list for models that match a wildcard.
-    pub catalogue: BTreeMap<String, Rates>,
+    pub(crate) catalogue: BTreeMap<String, Rates>,
     /// Derived signing keys. They live as long as this configuration, so new secrets are never used
     /// with old keys.
-    pub signing_keys: RefCell<SigningKeys>,
+    pub(crate) signing_keys: RefCell<SigningKeys>,
 }
 
 impl ActiveConfig {
@@ -95,7 +95,7 @@ impl ActiveConfig {
     ///
     /// # Errors
     /// [`Reject::NoKey`] or [`Reject::WrongKey`].
-    pub fn admit(&self, headers: Headers<'_>) -> Result<(), Reject> {
+    pub(crate) fn admit(&self, headers: Headers<'_>) -> Result<(), Reject> {
         let key = proxy_key::offered(headers)?;
         if self.master_key.matches(&KeyHash::of(key)) {
             Ok(())

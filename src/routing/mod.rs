@@ -3,10 +3,10 @@
 pub mod active_config;
 pub(crate) mod attempt_log;
 pub mod balance;
-pub mod deployment;
-pub mod model;
-pub mod plan;
+pub(crate) mod deployment;
+pub(crate) mod model;
+pub(crate) mod plan;
 pub mod plan_table;
-pub mod settings_error;
-pub mod verdict;
-pub mod wildcard;
+pub(crate) mod settings_error;
+pub(crate) mod verdict;
+pub(crate) mod wildcard;

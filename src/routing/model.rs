@@ -10,7 +10,7 @@ use crate::routing::wildcard::Pattern;
 
 /// A model group: the deployments with one `model_name`.
 #[derive(Debug)]
-pub struct Model {
+pub(crate) struct Model {
     /// Index in the configuration.
     pub index: u32,
     /// The configured name, possibly with wildcards.
@@ -25,7 +25,7 @@ pub struct Model {
 
 /// All model groups of a configuration.
 #[derive(Debug, Default)]
-pub struct Models {
+pub(crate) struct Models {
     exact: HashMap<String, Rc<Model>>,
     /// The most specific first. Names that match a pattern without a model are withheld.
     wildcards: Vec<(Pattern, Option<Rc<Model>>)>,
@@ -36,7 +36,7 @@ pub struct Models {
 
 /// A model group selected by a client.
 #[derive(Debug)]
-pub struct ModelMatch {
+pub(crate) struct ModelMatch {
     /// The model group.
     pub model: Rc<Model>,
     /// What each `*` in its name matched.
@@ -45,7 +45,7 @@ pub struct ModelMatch {
 
 impl Models {
     /// Indexes the model groups, their aliases and the withheld names.
-    pub fn new(
+    pub(crate) fn new(
         models: Vec<Model>,
         aliases: impl IntoIterator<Item = (String, String)>,
         withheld: &BTreeSet<String>,
@@ -73,14 +73,14 @@ impl Models {
     }
 
     /// All model groups, in no particular order.
-    pub fn all(&self) -> impl Iterator<Item = &Model> {
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Model> {
         let wildcards = self.wildcards.iter().filter_map(|(_, model)| model.as_ref());
         self.exact.values().chain(wildcards).map(|model| &**model)
     }
 
     /// Finds the model group for `name`. An exact name takes precedence over an alias, and both
     /// over a wildcard.
-    pub fn find(&self, name: &str) -> Option<ModelMatch> {
+    pub(crate) fn find(&self, name: &str) -> Option<ModelMatch> {
         let name = match self.aliases.get(name) {
             Some(target) if !self.exact.contains_key(name) => target,
             _ => name,

@@ -121,7 +121,7 @@ impl Verdict {
 
 /// Extracts the name from an `x-amzn-errortype`, as AWS SDKs do: `Name`, `Name:http://…` or
 /// `namespace#Name`.
-pub fn error_name(value: &[u8]) -> &[u8] {
+pub(crate) fn error_name(value: &[u8]) -> &[u8] {
     let name = value.split(|byte| *byte == b':').next().unwrap_or_default();
     name.rsplit(|byte| *byte == b'#')
         .next()

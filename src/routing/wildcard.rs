@@ -36,7 +36,7 @@ impl Pattern {
 }
 
 /// Replaces the n-th `*` in `template` with the n-th of `captures`, as in LiteLLM.
-pub fn substitute(template: &str, captures: &[String]) -> String {
+pub(crate) fn substitute(template: &str, captures: &[String]) -> String {
     let mut parts = template.split('*');
     let mut text = parts.next().unwrap_or_default().to_owned();
     for (index, part) in parts.enumerate() {

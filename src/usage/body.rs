@@ -14,7 +14,7 @@ use crate::usage::tokens::UsageSource;
 ///
 /// Only for responses with status 200: an error body reports no usage.
 #[derive(Clone, Debug)]
-pub struct BodyObserver {
+pub(crate) struct BodyObserver {
     scanner: Scanner<UsageField, Reading>,
     empty: bool,
     malformed: bool,
@@ -32,14 +32,14 @@ impl Default for BodyObserver {
 
 impl BodyObserver {
     /// Observes the next bytes of the body.
-    pub fn push(&mut self, chunk: &[u8]) {
+    pub(crate) fn push(&mut self, chunk: &[u8]) {
         self.empty &= chunk.is_empty();
         self.malformed = self.malformed || self.scanner.push(chunk) == Err(Malformed);
     }
 
     /// Returns what the response reported. An estimate is based on `request_bytes`, the size of the
     /// request body.
-    pub fn finish(&self, ending: Ending, headers: &HeaderUsage, request_bytes: u64) -> Observation {
+    pub(crate) fn finish(&self, ending: Ending, headers: &HeaderUsage, request_bytes: u64) -> Observation {
         let reading = self.scanner.visitor();
         let reported = if self.malformed {
             None

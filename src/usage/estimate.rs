@@ -8,12 +8,12 @@
 use crate::usage::tokens::Usage;
 
 /// Characters of a response per token.
-pub const CHARACTERS_PER_TOKEN: u64 = 4;
+pub(super) const CHARACTERS_PER_TOKEN: u64 = 4;
 /// Bytes of a request per token. They include JSON syntax, so the estimate errs on the high side.
-pub const REQUEST_BYTES_PER_TOKEN: u64 = 4;
+pub(super) const REQUEST_BYTES_PER_TOKEN: u64 = 4;
 /// Upper bound on estimated input tokens: a common context window. Larger requests mostly carry an
 /// image or a document in base64, whose size says nothing about tokens.
-pub const ESTIMATED_INPUT_MAX_TOKENS: u64 = 200_000;
+pub(super) const ESTIMATED_INPUT_MAX_TOKENS: u64 = 200_000;
 
 /// Completes the partial counts that were reported. `input` and `output` come from the response;
 /// what is missing is estimated from the size of the request and the characters received.

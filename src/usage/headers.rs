@@ -6,7 +6,7 @@ use crate::usage::words::{LatencyTier, ServiceTier};
 
 /// Usage and tiers reported by response headers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct HeaderUsage {
+pub(crate) struct HeaderUsage {
     input: Option<u64>,
     output: Option<u64>,
     cache_read: Option<u64>,
@@ -20,7 +20,7 @@ pub struct HeaderUsage {
 impl HeaderUsage {
     /// Takes one response header. Names are in lower case, as in Envoy. Unrelated headers and
     /// invalid numbers are ignored.
-    pub fn header(&mut self, name: &[u8], value: &[u8]) {
+    pub(crate) fn header(&mut self, name: &[u8], value: &[u8]) {
         match name {
             b"x-amzn-bedrock-input-token-count" => self.input = number(value),
             b"x-amzn-bedrock-output-token-count" => self.output = number(value),
@@ -33,7 +33,7 @@ impl HeaderUsage {
     }
 
     /// The usage, if the headers report any token count. Embedding models report no output.
-    pub fn usage(&self) -> Option<Usage> {
+    pub(crate) fn usage(&self) -> Option<Usage> {
         if self.input.is_none() && self.output.is_none() {
             return None;
         }

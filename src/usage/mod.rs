@@ -18,10 +18,13 @@ mod tests;
 mod tokens;
 mod words;
 
-pub use body::BodyObserver;
-pub use estimate::{CHARACTERS_PER_TOKEN, ESTIMATED_INPUT_MAX_TOKENS, REQUEST_BYTES_PER_TOKEN};
-pub use headers::HeaderUsage;
-pub use observe::{Ending, Observation, UnreadableReason};
-pub use stream::{StreamKind, StreamObserver};
-pub use tokens::{Usage, UsageSource};
-pub use words::{LatencyTier, ServiceTier, StopReason, StreamException};
+pub(crate) use body::BodyObserver;
+pub(crate) use headers::HeaderUsage;
+pub(crate) use observe::{Ending, Observation, UnreadableReason};
+pub(crate) use stream::{StreamKind, StreamObserver};
+pub use tokens::Usage;
+pub(crate) use tokens::UsageSource;
+#[cfg(any(test, fuzzing))]
+pub(crate) use words::StopReason;
+pub(crate) use words::StreamException;
+pub use words::{LatencyTier, ServiceTier};

@@ -7,7 +7,7 @@ use crate::usage::words::{LatencyTier, ServiceTier, StopReason, StreamException}
 
 /// How a response ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ending {
+pub(crate) enum Ending {
     /// With an end of stream.
     Whole,
     /// Early: the client disconnected, the upstream connection was lost or a timeout expired.

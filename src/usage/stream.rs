@@ -13,7 +13,7 @@ use crate::usage::words::StreamException;
 
 /// The operation that a stream responds to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum StreamKind {
+pub(crate) enum StreamKind {
     /// ConverseStream.
     Converse,
     /// InvokeModelWithResponseStream.
@@ -23,7 +23,7 @@ pub enum StreamKind {
 /// Observes an event stream. It takes less than two kilobytes, plus the headers of a message that
 /// are split across chunks.
 #[derive(Clone, Debug)]
-pub struct StreamObserver {
+pub(crate) struct StreamObserver {
     decoder: Decoder,
     decode_error: Option<DecodeError>,
     messages: Messages,
@@ -31,7 +31,7 @@ pub struct StreamObserver {
 
 impl StreamObserver {
     /// Creates an observer for a new stream.
-    pub fn new(kind: StreamKind) -> Self {
+    pub(crate) fn new(kind: StreamKind) -> Self {
         Self {
             decoder: Decoder::default(),
             decode_error: None,
@@ -51,7 +51,7 @@ impl StreamObserver {
     /// Observes the next bytes. Returns whether they contain the first content of the response
     /// (text, reasoning or tool input), for the time to the first token. It returns true at most
     /// once.
-    pub fn push(&mut self, chunk: &[u8]) -> bool {
+    pub(crate) fn push(&mut self, chunk: &[u8]) -> bool {
         if self.decode_error.is_some() {
             return false;
         }
@@ -62,7 +62,7 @@ impl StreamObserver {
 
     /// Returns what the stream reported. An estimate is based on `request_bytes`, the size of the
     /// request body.
-    pub fn finish(&self, ending: Ending, headers: &HeaderUsage, request_bytes: u64) -> Observation {
+    pub(crate) fn finish(&self, ending: Ending, headers: &HeaderUsage, request_bytes: u64) -> Observation {
         let tally = &self.messages.tally;
         let unreadable = self
             .decode_error

@@ -27,7 +27,7 @@ use crate::routing::plan::Plan;
 
 /// The metrics of a worker, with their ids in the host.
 #[derive(Debug, Default)]
-pub struct Meters {
+pub(crate) struct Meters {
     requests: HashMap<RequestKey, RequestMeters>,
     attempts: HashMap<AttemptKey, Option<u32>>,
     overhead: HashMap<Operation, Option<u32>>,
@@ -47,7 +47,7 @@ impl Meters {
     /// Creates an info metric for each deployment, for joins in dashboards, and the counters of
     /// successful requests at zero: Prometheus ignores the first increase of a counter that it has
     /// not seen before.
-    pub fn open(config: &ActiveConfig, registry: &impl Registry) -> Self {
+    pub(crate) fn open(config: &ActiveConfig, registry: &impl Registry) -> Self {
         let mut meters = Self::default();
         for model in config.models.all() {
             for deployment in &model.deployments {
@@ -76,7 +76,7 @@ impl Meters {
     }
 
     /// Counts a completed request.
-    pub fn count(&mut self, row: &Row<'_>, registry: &impl Registry) {
+    pub(crate) fn count(&mut self, row: &Row<'_>, registry: &impl Registry) {
         let served = match &row.outcome {
             Outcome::Served(served) => served,
             Outcome::Internal { .. } => return,

@@ -1,5 +1,6 @@
 //! Responses that are a single document.
 
+use super::super::estimate::{ESTIMATED_INPUT_MAX_TOKENS, REQUEST_BYTES_PER_TOKEN};
 use super::super::*;
 use super::in_every_split;
 

@@ -4,6 +4,7 @@ use aws_smithy_eventstream::frame::write_message_to;
 use aws_smithy_types::event_stream::{Header, HeaderValue, Message};
 use proptest::prelude::*;
 
+use super::super::estimate::CHARACTERS_PER_TOKEN;
 use super::super::*;
 use super::{cut, in_every_split};
 use crate::eventstream::DecodeError;
