@@ -15,7 +15,7 @@ pub(super) struct JsonFields(String);
 
 impl JsonFields {
     /// Starts with `room` reserved bytes.
-    pub(super) fn behind(room: usize) -> Self {
+    pub(super) fn reserving(room: usize) -> Self {
         let mut text = String::with_capacity(CAPACITY_BYTES);
         text.extend(std::iter::repeat_n(' ', room));
         Self(text)
@@ -96,7 +96,7 @@ mod tests {
 
     #[test]
     fn every_kind_of_member_is_valid_json() {
-        let mut fields = JsonFields::behind(0);
+        let mut fields = JsonFields::reserving(0);
         fields.text("plain", Some("a b"));
         fields.text("hostile", Some("\"}\\,\n\u{7f}\u{0}é\u{2028}"));
         fields.text("none", None);

@@ -138,7 +138,7 @@ impl<'a> Row<'a> {
     /// The row as JSON members, without braces and with a comma at the end, after `room` bytes for
     /// what else goes with it.
     pub fn json(&self, room: usize) -> String {
-        let mut fields = JsonFields::behind(room);
+        let mut fields = JsonFields::reserving(room);
         self.put_identity(&mut fields);
         self.put_request(&mut fields);
         self.put_usage(&mut fields);

@@ -101,7 +101,7 @@ impl Deployment {
 
     /// The model id in requests for `operation`: that of [`Self::model`], or for CountTokens that
     /// of the foundation model.
-    pub fn asked_model(&self, operation: Operation, captures: &[String]) -> Cow<'_, str> {
+    pub fn request_model(&self, operation: Operation, captures: &[String]) -> Cow<'_, str> {
         let model = self.model(captures);
         if operation != Operation::CountTokens {
             return model;
@@ -126,7 +126,7 @@ impl Deployment {
                 format!("{base_path}/model/{segment}/{name}")
             }
             _ => {
-                let segment = encode_segment(&self.asked_model(operation, captures));
+                let segment = encode_segment(&self.request_model(operation, captures));
                 format!("{base_path}/model/{segment}/{name}")
             }
         }

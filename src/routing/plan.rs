@@ -123,7 +123,7 @@ impl Plan {
     /// Bedrock's model id in the last attempt.
     pub fn upstream_model(&self) -> Option<Cow<'_, str>> {
         self.attempt()
-            .map(|deployment| deployment.asked_model(self.operation, &self.captures))
+            .map(|deployment| deployment.request_model(self.operation, &self.captures))
     }
 
     /// The rates of the last attempt, if they are known.

@@ -24,13 +24,13 @@ pub trait Registry {
     fn record(&self, id: u32, value: u64);
 }
 
-/// The ids of metrics by name. Envoy would give a metric that is defined again, as after a new
-/// configuration, another id.
+/// The ids of metrics by name. Envoy assigns a different id if a metric is defined again, as after
+/// a configuration change.
 #[derive(Debug, Default)]
 pub struct MetricIds(RefCell<HashMap<String, Option<u32>>>);
 
 impl MetricIds {
-    /// The id of the metric `name`, which is defined if it has not been.
+    /// Returns the id of the metric `name`, defining it if necessary.
     pub fn get(&self, name: &str, define: impl FnOnce() -> Option<u32>) -> Option<u32> {
         if let Some(id) = self.0.borrow().get(name) {
             return *id;
