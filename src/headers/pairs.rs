@@ -1,7 +1,7 @@
-//! Header maps in the wire format of the proxy-wasm ABI.
+//! Header maps in the wire format of the proxy-wasm ABI. All numbers are little endian.
 //!
 //! ```text
-//!  count u32 | count × (name length u32, value length u32) | count × (name, NUL, value, NUL)     little endian
+//!  count u32 | count × (name length u32, value length u32) | count × (name, NUL, value, NUL)
 //! ```
 
 use crate::headers::HeaderPair;

@@ -113,9 +113,9 @@ impl Rates {
     ///
     /// The rules are LiteLLM's. The rate of the tier applies, or else the standard rate. For each
     /// threshold that the prompt exceeds, it is replaced by the tier's rate above the threshold, or
-    /// else by the standard rate above it, if there is one. As an exception, a standard one-hour rate
-    /// above a threshold applies only to requests of the standard tier. A missing cache rate defaults
-    /// to the input rate, and a missing one-hour rate to the cache write rate.
+    /// else by the standard rate above it, if there is one. As an exception, a standard one-hour
+    /// rate above a threshold applies only to requests of the standard tier. A missing cache rate
+    /// defaults to the input rate, and a missing one-hour rate to the cache write rate.
     pub(super) fn resolve(&self, prompt: u64, tier: Option<RateTier>) -> Resolved {
         let base = self.rate_set(None, None);
         let mut rates = tier.map_or(base, |tier| self.rate_set(Some(tier), None).or(base));
