@@ -79,7 +79,7 @@ pub(crate) struct EmulatorArguments {
 }
 
 impl EmulatorArguments {
-    pub(crate) fn config(self) -> Result<EmulatorConfig, UnreadableFile> {
+    pub(crate) fn config(self) -> Result<EmulatorConfig, UnreadablePemFile> {
         let tls = match (&self.tls_cert, &self.tls_key) {
             (Some(certificate), Some(key)) => TlsConfig::Pem {
                 certificate: read(certificate)?,
@@ -116,19 +116,19 @@ impl EmulatorArguments {
 
 /// A file that an option names cannot be read.
 #[derive(Debug)]
-pub(crate) struct UnreadableFile {
+pub(crate) struct UnreadablePemFile {
     path: PathBuf,
     source: io::Error,
 }
 
-impl fmt::Display for UnreadableFile {
+impl fmt::Display for UnreadablePemFile {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(out, "cannot read {}: {}", self.path.display(), self.source)
     }
 }
 
-fn read(path: &Path) -> Result<String, UnreadableFile> {
-    std::fs::read_to_string(path).map_err(|source| UnreadableFile {
+fn read(path: &Path) -> Result<String, UnreadablePemFile> {
+    std::fs::read_to_string(path).map_err(|source| UnreadablePemFile {
         path: path.to_owned(),
         source,
     })

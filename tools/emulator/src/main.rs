@@ -12,7 +12,7 @@ use clap::Parser;
 use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 
-use arguments::{EmulatorArguments, UnreadableFile};
+use arguments::{EmulatorArguments, UnreadablePemFile};
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -58,7 +58,7 @@ async fn run(arguments: EmulatorArguments) -> Result<(), EmulatorCommandError> {
 #[derive(Debug)]
 enum EmulatorCommandError {
     Signals(io::Error),
-    Arguments(UnreadableFile),
+    Arguments(UnreadablePemFile),
     Start(EmulatorError),
     WriteCa { path: PathBuf, source: io::Error },
 }
