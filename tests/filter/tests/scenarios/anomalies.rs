@@ -1,4 +1,4 @@
-//! Every host call of a whole exchange fails in every way, and clients go away at every point.
+//! Every host call of a request fails in every way, and clients disconnect at every point.
 
 use envoy_bedrock::contract::names::{HEADER_CLUSTER, HEADER_RETRY};
 use filter_tests::{
@@ -13,7 +13,8 @@ const PATH: &str = "/model/ordered/converse";
 const BODY: &str = "{\"a\":1}";
 const ATTEMPTS: [TestDeployment; 3] = [WEST, EAST, TOKEN];
 
-/// Starts a VM under the plan. Envoy does not start a filter that refuses its configuration, so that is an end too.
+/// Starts a VM under the plan. `None` if the filter refuses its configuration: Envoy does not start
+/// it then.
 fn started(plan: FaultPlan) -> Option<Scene> {
     match Scene::start(&settings(), plan) {
         Ok(scene) => Some(scene),
@@ -28,15 +29,16 @@ fn started(plan: FaultPlan) -> Option<Scene> {
     }
 }
 
-/// A request with two attempts that fail and one that answers. Whatever leaves is signed. Says how many left.
+/// Sends a request whose first two attempts fail. Asserts that whatever goes upstream is signed, and
+/// returns the number of attempts.
 fn whole(scene: &Scene) -> Result<usize, Trap> {
     let mut exchange = scene.post(PATH).body(["{\"a\"", ":1}"]).send()?;
-    let mut left = 0;
+    let mut attempts = 0;
     for (number, deployment) in (1..).zip(&ATTEMPTS) {
         let RequestOutcome::Forwarded(message) = exchange.outcome() else {
             break;
         };
-        // What Envoy routes by: a request without it is answered with 404.
+        // Envoy responds 404 to a request without this header.
         if message
             .headers
             .as_ref()
@@ -57,12 +59,12 @@ fn whole(scene: &Scene) -> Result<usize, Trap> {
             BODY.as_bytes(),
             scene.now_seconds(),
         );
-        left += 1;
+        attempts += 1;
         let status = if number == 3 { 200 } else { 429 };
         let judged = exchange.judge(HeaderMap::new([(":status", status.to_string())]), false)?;
         if judged.first(HEADER_RETRY).is_none() {
             exchange.response_headers(judged, false)?;
-            assert_eq!(exchange.response_chunk(b"answer", true)?, b"answer");
+            assert_eq!(exchange.response_chunk(b"response", true)?, b"response");
             break;
         }
         exchange.give_up()?;
@@ -75,20 +77,20 @@ fn whole(scene: &Scene) -> Result<usize, Trap> {
         );
     }
     exchange.finish()?;
-    Ok(left)
+    Ok(attempts)
 }
 
-/// Whichever call failed, the VM lives, and the next request is served as if nothing had been.
+/// Asserts that whichever call fails, the VM survives and serves the next request normally.
 fn assert_swept(reach: Reach, runs_min: usize) {
     let runs = sweep(reach, |plan| {
         let Some(scene) = started(plan.clone()) else {
             return;
         };
-        let left = whole(&scene).unwrap();
+        let attempts = whole(&scene).unwrap();
         assert_eq!(scene.host().streams(), 0);
         if plan.fired().is_empty() {
-            // The sweep is through: another request would only meet the next fault itself.
-            assert_eq!(left, ATTEMPTS.len());
+            // The sweep is over.
+            assert_eq!(attempts, ATTEMPTS.len());
             return;
         }
         assert_eq!(whole(&scene).unwrap(), ATTEMPTS.len());
@@ -98,12 +100,12 @@ fn assert_swept(reach: Reach, runs_min: usize) {
 }
 
 #[test]
-fn whatever_envoy_answers_nothing_unsigned_leaves_and_the_next_request_is_served() {
+fn whatever_envoy_returns_nothing_unsigned_goes_upstream_and_the_next_request_is_served() {
     assert_swept(Reach::Envoy, 60);
 }
 
 #[test]
-fn whatever_a_hostile_host_answers_nothing_unsigned_leaves_and_the_next_request_is_served() {
+fn whatever_a_hostile_host_returns_nothing_unsigned_goes_upstream_and_the_next_request_is_served() {
     assert_swept(Reach::Hostile, 150);
 }
 
@@ -135,7 +137,7 @@ fn no_failure_of_the_host_lets_a_request_pass_without_a_key() {
     }
 }
 
-/// Drives a request up to a point and leaves it there. `None` behind the last point.
+/// Takes a request up to a point and leaves it there. `None` after the last point.
 fn until(scene: &Scene, point: usize) -> Option<HttpExchange> {
     let mut left = point;
     let mut reached = || {
@@ -185,7 +187,7 @@ fn until(scene: &Scene, point: usize) -> Option<HttpExchange> {
 }
 
 #[test]
-fn a_client_that_goes_away_at_any_point_leaves_nothing_behind() {
+fn a_client_that_disconnects_at_any_point_leaves_nothing_behind() {
     let scene = Scene::new();
     let mut points = 0;
     while let Some(exchange) = until(&scene, points) {
@@ -201,7 +203,7 @@ fn a_client_that_goes_away_at_any_point_leaves_nothing_behind() {
 }
 
 #[test]
-fn clients_that_go_away_do_not_cost_memory() {
+fn clients_that_disconnect_do_not_leak_memory() {
     let scene = Scene::new();
     let round = || {
         for point in 0..15 {
@@ -215,7 +217,7 @@ fn clients_that_go_away_do_not_cost_memory() {
 }
 
 #[test]
-fn an_upstream_that_breaks_off_is_never_a_clean_end() {
+fn a_response_that_the_upstream_cuts_never_ends_cleanly() {
     let scene = Scene::new();
     let exchange = scene
         .post("/model/one/converse-stream")
@@ -226,16 +228,16 @@ fn an_upstream_that_breaks_off_is_never_a_clean_end() {
         cut: true,
         ..UpstreamResponse::new(200, &[], "half of it")
     };
-    let answer = crate::scene::route(exchange, |_, _| cut.clone()).unwrap();
+    let response = crate::scene::route(exchange, |_, _| cut.clone()).unwrap();
     assert_eq!(
-        (answer.message.body(), answer.message.ended),
+        (response.message.body(), response.message.ended),
         (b"half of it".to_vec(), false)
     );
     scene.assert_healthy();
 }
 
 #[test]
-fn a_vm_that_is_shut_down_in_the_middle_of_requests_ends_in_order() {
+fn a_vm_can_be_shut_down_during_requests() {
     let scene = Scene::new();
     let open: Vec<_> = (0..15).map(|point| until(&scene, point).unwrap()).collect();
     open.into_iter()

@@ -1,4 +1,4 @@
-//! How requests are spread, drawn by the compiled filter from the host's entropy.
+//! How the compiled filter spreads requests, with random bytes from the host.
 
 use filter_tests::FaultPlan;
 
@@ -6,7 +6,8 @@ use crate::fixtures::{EAST, WEST, model, settings, settings_of};
 use crate::scene::{Scene, clusters};
 
 const DRAWS: usize = 4000;
-/// Chi-square with one degree of freedom exceeds this once in a thousand times. The seeds are fixed: no test is lucky.
+/// The 99.9th percentile of chi-square with one degree of freedom. The seeds are fixed, so the tests
+/// are deterministic.
 const CHI_SQUARE_MAX: f64 = 10.83;
 
 /// Whether the first attempt of each of `count` requests goes to WEST.
@@ -46,7 +47,7 @@ fn first_attempts_follow_the_weights() {
 }
 
 #[test]
-fn a_draw_says_nothing_about_the_next() {
+fn consecutive_draws_are_independent() {
     let scene = Scene::new();
     let draws = draws(&scene, "two", DRAWS);
     for lag in 1..=4 {
@@ -55,13 +56,13 @@ fn a_draw_says_nothing_about_the_next() {
         let statistic = chi_square(&[same, pairs.count() - same], &[0.5, 0.5]);
         assert!(
             statistic < CHI_SQUARE_MAX,
-            "lag {lag}: {same} alike, chi-square {statistic}"
+            "lag {lag}: {same} equal, chi-square {statistic}"
         );
     }
 }
 
 #[test]
-fn workers_with_other_entropy_draw_otherwise_and_with_the_same_alike() {
+fn workers_draw_differently_unless_they_have_the_same_seed() {
     let drawn = |seed| {
         draws(
             &Scene::start(&settings(), FaultPlan::default().random(seed)).unwrap(),
@@ -73,14 +74,14 @@ fn workers_with_other_entropy_draw_otherwise_and_with_the_same_alike() {
     for (index, sequence) in sequences.iter().enumerate() {
         for other in &sequences[..index] {
             let same = sequence.iter().zip(other).filter(|(a, b)| a == b).count();
-            assert!((90..=166).contains(&same), "{same} of 256 alike");
+            assert!((90..=166).contains(&same), "{same} of 256 are equal");
         }
     }
     assert_eq!(sequences[0], drawn(1));
 }
 
 #[test]
-fn a_deployment_without_weight_is_only_tried_after_another() {
+fn a_deployment_of_weight_zero_is_only_tried_after_another() {
     let scene = Scene::with(&settings_of(vec![model("m", &[(WEST, 0, 0), (EAST, 1, 0)])]));
     assert!(draws(&scene, "m", 500).iter().all(|west| !west));
     let exchange = scene.post("/model/m/converse").send().unwrap();

@@ -1,4 +1,4 @@
-//! Request bodies: every way in which they arrive gives the same upstream request, up to the limit.
+//! Request bodies: however one arrives, the upstream request is the same, up to the size limit.
 
 use filter_tests::{HttpExchange, HttpMessage, RequestOutcome, UpstreamResponse};
 use serde_json::json;
@@ -10,11 +10,11 @@ use crate::scene::{Scene, forwarded, refusal, route};
 const PATH: &str = "/model/one/converse";
 const BODY: &[u8] = br#"{"messages":[{"role":"user","content":[{"text":"Hello, how are you?"}]}]}"#;
 
-/// Routes a request to one upstream, checks what arrives there, and returns it.
+/// Routes a request to one upstream, checks the upstream request, and returns it.
 fn arrives(exchange: HttpExchange, body: &[u8]) -> HttpMessage {
-    let answer = route(exchange, |_, _| UpstreamResponse::new(200, &[], "{}")).unwrap();
-    assert_signed(&answer.attempts[0], &WEST, "converse", body, START_SECONDS);
-    answer.attempts[0].clone()
+    let response = route(exchange, |_, _| UpstreamResponse::new(200, &[], "{}")).unwrap();
+    assert_signed(&response.attempts[0], &WEST, "converse", body, START_SECONDS);
+    response.attempts[0].clone()
 }
 
 #[test]
@@ -36,7 +36,7 @@ fn chunk_boundaries_change_nothing() {
 }
 
 #[test]
-fn a_body_can_end_with_trailers_and_there_can_be_none() {
+fn a_body_can_end_with_trailers_or_be_empty() {
     let scene = Scene::new();
     let trailers = [("x-amz-trailer-signature", "forged")];
     for chunks in [
@@ -59,7 +59,7 @@ fn a_body_can_end_with_trailers_and_there_can_be_none() {
 }
 
 #[test]
-fn the_length_upstream_is_the_real_one_whatever_the_client_declared() {
+fn the_upstream_content_length_is_the_real_one() {
     let scene = Scene::new();
     for declared in [
         None,
@@ -88,7 +88,7 @@ fn the_length_upstream_is_the_real_one_whatever_the_client_declared() {
 }
 
 #[test]
-fn bodies_that_are_no_json_pass_unread() {
+fn bodies_that_are_not_json_pass_unchanged() {
     let scene = Scene::new();
     let every_byte: Vec<u8> = (0..=255).collect();
     for body in [&every_byte[..], b"\0", b"\xff\xfe", b"\r\n\r\n", b"not json"] {
@@ -97,7 +97,7 @@ fn bodies_that_are_no_json_pass_unread() {
 }
 
 #[test]
-fn nothing_goes_on_before_the_body_is_complete() {
+fn nothing_goes_upstream_before_the_body_is_complete() {
     let scene = Scene::new();
     let mut exchange = scene.post(PATH).unfinished().send().unwrap();
     for chunk in BODY.chunks(20) {
@@ -118,7 +118,7 @@ fn limited(bytes: u64) -> Scene {
 
 #[test]
 fn a_body_of_the_limit_passes_and_one_byte_more_is_413() {
-    // Around the limit, and around the pieces in which bodies are read.
+    // Around the limit, and around the size of one read.
     for limit in [1, 1000, 256 * 1024, 256 * 1024 + 1] {
         let scene = limited(limit as u64);
         for length in [limit - 1, limit] {
@@ -157,7 +157,7 @@ fn a_declared_length_over_the_limit_is_413_and_the_body_is_not_read() {
         ("1000", false),
         ("1001", true),
         ("18446744073709551615", true),
-        // More than any number: counted as it comes.
+        // These overflow or do not parse: the body is counted as it arrives.
         ("18446744073709551616", false),
         ("99999999999999999999999999", false),
         ("1001, 1001", false),
@@ -184,7 +184,7 @@ fn a_declared_length_over_the_limit_is_413_and_the_body_is_not_read() {
 }
 
 #[test]
-fn more_than_declared_is_counted() {
+fn a_body_that_exceeds_its_declared_length_is_counted() {
     let scene = limited(1000);
     let body = [b'x'; 600];
     let request = scene.post_with(PATH, &[("content-length", "10")]);
@@ -199,7 +199,7 @@ fn more_than_declared_is_counted() {
 }
 
 #[test]
-fn the_limit_by_default_is_that_of_the_configuration() {
+fn the_limit_is_that_of_the_configuration() {
     let scene = Scene::new();
     let limit = 32 * 1024 * 1024;
     let chunk = vec![b'x'; 1024 * 1024];

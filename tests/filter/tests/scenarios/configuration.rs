@@ -1,4 +1,4 @@
-//! Configurations that are refused, and what goes on meanwhile.
+//! Configurations that are refused, and reloads.
 
 use envoy_bedrock::contract::names::{ROOT_GATEWAY, ROOT_SIGNER};
 use filter_tests::{StartError, UpstreamResponse, Vm};
@@ -8,7 +8,7 @@ use crate::fixtures::{EAST, ENVIRONMENT, SECRETS, START_SECONDS, WEST, model, se
 use crate::oracle::assert_signed;
 use crate::scene::{Scene, forwarded, refusal, route};
 
-/// Starts the gateway role, expects a refusal, and returns the one line of its log.
+/// Starts a plugin that must refuse its configuration, and returns the single line of its log.
 fn refused(environment: &[(&str, &str)], root_id: &str, configuration: &str) -> String {
     match Vm::start(environment, &[(root_id, configuration)]) {
         Err(StartError::Refused { log, .. }) => {
@@ -22,13 +22,13 @@ fn refused(environment: &[(&str, &str)], root_id: &str, configuration: &str) -> 
             assert!(!SECRETS.iter().any(|secret| text.contains(secret)), "{text}");
             text
         }
-        Ok(_) => panic!("expected {root_id} to refuse {configuration}"),
+        Ok(_) => panic!("{root_id} accepts {configuration}"),
         Err(other) => panic!("{other:?}"),
     }
 }
 
 #[test]
-fn what_is_no_configuration_is_refused() {
+fn malformed_configurations_are_refused() {
     for text in [
         "",
         "{",
@@ -53,7 +53,7 @@ fn what_is_no_configuration_is_refused() {
 }
 
 #[test]
-fn wrong_fields_are_named() {
+fn invalid_fields_are_named() {
     let cases: [(&str, Value, &str); 9] = [
         (
             "/attempts",
@@ -142,8 +142,8 @@ fn credentials_without_a_token_are_signed_without_one() {
         .body(["{}"])
         .send()
         .unwrap();
-    let answer = route(exchange, |_, _| UpstreamResponse::new(200, &[], "")).unwrap();
-    let headers = answer.attempts[0].headers.as_ref().unwrap();
+    let response = route(exchange, |_, _| UpstreamResponse::new(200, &[], "")).unwrap();
+    let headers = response.attempts[0].headers.as_ref().unwrap();
     assert_eq!(headers.text("x-amz-security-token"), None);
     let authorization = headers.text("authorization").unwrap();
     assert!(
@@ -153,7 +153,7 @@ fn credentials_without_a_token_are_signed_without_one() {
 }
 
 #[test]
-fn a_secret_in_the_place_of_an_access_key_id_is_not_shown() {
+fn a_secret_in_place_of_an_access_key_id_is_not_shown() {
     let misplaced = "misplaced secret/with+signs,and spaces";
     let environment =
         ENVIRONMENT.map(|(name, value)| (name, if name == "PLAIN_ID" { misplaced } else { value }));
@@ -165,7 +165,7 @@ fn a_secret_in_the_place_of_an_access_key_id_is_not_shown() {
 }
 
 #[test]
-fn another_root_id_is_refused() {
+fn an_unknown_root_id_is_refused() {
     for root_id in ["", "Gateway", "gateway ", "signers", "gatewa"] {
         let line = refused(&ENVIRONMENT, root_id, &settings().to_string());
         assert_eq!(
@@ -183,7 +183,7 @@ fn the_signer_needs_no_configuration_of_its_own() {
 }
 
 #[test]
-fn a_reload_that_is_refused_leaves_the_old_configuration_at_work() {
+fn the_old_configuration_stays_active_if_a_reload_is_refused() {
     let scene = Scene::new();
     let mut bad = settings();
     bad["master_key"] = json!("NOWHERE");
@@ -197,7 +197,7 @@ fn a_reload_that_is_refused_leaves_the_old_configuration_at_work() {
 }
 
 #[test]
-fn a_reload_changes_what_comes_and_not_what_is_under_way() {
+fn a_reload_affects_new_requests_only() {
     let scene = Scene::new();
     let mut waiting = scene.post("/model/one/converse").unfinished().send().unwrap();
     let departed = scene.post("/model/one/converse").body(["{}"]).send().unwrap();
@@ -207,11 +207,11 @@ fn a_reload_changes_what_comes_and_not_what_is_under_way() {
     waiting.request_chunk(b"{}", true).unwrap();
     for exchange in [waiting, departed] {
         forwarded(&exchange);
-        let answer = route(exchange, |_, sent| {
+        let response = route(exchange, |_, sent| {
             assert_signed(sent, &WEST, "converse", b"{}", START_SECONDS);
             UpstreamResponse::new(200, &[], "")
         });
-        assert_eq!(answer.unwrap().status(), 200);
+        assert_eq!(response.unwrap().status(), 200);
     }
     let exchange = scene.post("/model/one/converse").body(["{}"]).send().unwrap();
     route(exchange, |_, sent| {

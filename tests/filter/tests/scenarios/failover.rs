@@ -1,11 +1,11 @@
-//! Attempts: where each goes, which answers are worth another, and what never leaves.
+//! Attempts: where each goes, which responses are retried, and what is never sent.
 
 use envoy_bedrock::contract::names::HEADER_RETRY;
 use filter_tests::{FaultPlan, HeaderMap, HostFault, HttpMessage, RequestOutcome, Status, UpstreamResponse};
 
 use crate::fixtures::{ATTEMPTS, EAST, START_SECONDS, TOKEN, WEST, model, settings, settings_of};
 use crate::oracle::assert_signed;
-use crate::scene::{Scene, clusters, refusal, route, without_account};
+use crate::scene::{Scene, clusters, refusal, route, without_individual};
 
 const PATH: &str = "/model/ordered/converse";
 
@@ -14,7 +14,7 @@ fn throttled(body: &str) -> UpstreamResponse {
 }
 
 #[test]
-fn attempts_go_to_the_clusters_of_their_deployments_and_start_again_when_all_were_tried() {
+fn attempts_go_to_the_clusters_of_their_deployments_and_start_over_after_the_last() {
     let scene = Scene::new();
     for (model, expected) in [
         ("ordered", vec!["us-west-2", "us-east-1", "eu-central-1"]),
@@ -47,21 +47,21 @@ fn another_account_in_the_same_region_is_another_deployment() {
     };
     let scene = Scene::with(&settings_of(vec![model("m", &[(WEST, 1, 0), (account, 1, 1)])]));
     let exchange = scene.post("/model/m/converse").body(["{}"]).send().unwrap();
-    let answer = route(exchange, |number, sent| {
+    let response = route(exchange, |number, sent| {
         let expected = if number == 2 { &account } else { &WEST };
         assert_signed(sent, expected, "converse", b"{}", START_SECONDS);
         throttled("")
     });
-    assert_eq!(answer.unwrap().attempts.len(), ATTEMPTS);
+    assert_eq!(response.unwrap().attempts.len(), ATTEMPTS);
 }
 
-/// What a status asks for, if no error type says otherwise.
-fn is_worth_another(status: u16) -> bool {
+/// Whether a status is retried, unless the error type says otherwise.
+fn is_retried(status: u16) -> bool {
     matches!(status, 300..=399 | 401..=405 | 407 | 408 | 410 | 421 | 424 | 429 | 500..=599)
 }
 
 #[test]
-fn every_status_but_success_and_the_callers_mistakes_asks_for_another_attempt_and_the_last_never() {
+fn every_status_except_success_and_client_errors_is_retried_until_the_last_attempt() {
     let scene = Scene::new();
     let deployments = [WEST, EAST, TOKEN];
     for status in 100..=599 {
@@ -72,7 +72,7 @@ fn every_status_but_success_and_the_callers_mistakes_asks_for_another_attempt_an
                 .unwrap();
             let headers = HeaderMap::new([(":status", status.to_string())]);
             let judged = exchange.judge(headers, false).unwrap();
-            let wanted = is_worth_another(status) && number < ATTEMPTS;
+            let wanted = is_retried(status) && number < ATTEMPTS;
             assert_eq!(
                 judged.text(HEADER_RETRY),
                 wanted.then_some("1"),
@@ -85,7 +85,7 @@ fn every_status_but_success_and_the_callers_mistakes_asks_for_another_attempt_an
 }
 
 #[test]
-fn the_error_type_decides_where_the_status_is_ambiguous() {
+fn the_error_type_decides_if_the_status_is_ambiguous() {
     let scene = Scene::new();
     for (status, error_type, wanted) in [
         (400, "ThrottlingException", true),
@@ -128,7 +128,7 @@ fn forbidden(body: &str) -> UpstreamResponse {
 }
 
 #[test]
-fn a_deployment_with_a_bad_key_is_followed_by_the_other_one_of_its_region() {
+fn a_deployment_with_a_bad_key_is_followed_by_the_other_one_in_its_region() {
     let account = crate::fixtures::TestDeployment {
         cluster: WEST.cluster,
         region: WEST.region,
@@ -138,7 +138,7 @@ fn a_deployment_with_a_bad_key_is_followed_by_the_other_one_of_its_region() {
     let scene = Scene::with(&settings_of(vec![model("m", &[(WEST, 1, 0), (account, 1, 1)])]));
     let send = || scene.post("/model/m/converse").body(["{}"]).send().unwrap();
     // The other one is healthy.
-    let answer = route(send(), |number, sent| {
+    let response = route(send(), |number, sent| {
         let expected = if number == 1 { &WEST } else { &account };
         assert_signed(sent, expected, "converse", b"{}", START_SECONDS);
         if number == 1 {
@@ -147,10 +147,10 @@ fn a_deployment_with_a_bad_key_is_followed_by_the_other_one_of_its_region() {
             UpstreamResponse::new(200, &[], "ok")
         }
     });
-    let answer = answer.unwrap();
-    assert_eq!((answer.status(), answer.attempts.len()), (200, 2));
-    // The other one is throttled: the third attempt is its own again, not the one of the bad key.
-    let answer = route(send(), |number, sent| match number {
+    let response = response.unwrap();
+    assert_eq!((response.status(), response.attempts.len()), (200, 2));
+    // The other one is throttled. The third attempt goes to it again, not to the bad key.
+    let response = route(send(), |number, sent| match number {
         1 => forbidden(""),
         2 => throttled(""),
         _ => {
@@ -158,24 +158,24 @@ fn a_deployment_with_a_bad_key_is_followed_by_the_other_one_of_its_region() {
             UpstreamResponse::new(200, &[], "ok")
         }
     });
-    let answer = answer.unwrap();
-    assert_eq!((answer.status(), answer.attempts.len()), (200, 3));
-    // Both keys are bad: each is tried once, and the client gets the last answer.
-    let answer = route(send(), |number, _| forbidden(&format!("bad key {number}"))).unwrap();
-    assert_eq!((answer.status(), answer.attempts.len()), (403, 2));
-    assert_eq!(answer.message.body(), b"bad key 2");
+    let response = response.unwrap();
+    assert_eq!((response.status(), response.attempts.len()), (200, 3));
+    // Both keys are bad: each is tried once, and the client gets the last response.
+    let response = route(send(), |number, _| forbidden(&format!("bad key {number}"))).unwrap();
+    assert_eq!((response.status(), response.attempts.len()), (403, 2));
+    assert_eq!(response.message.body(), b"bad key 2");
 }
 
 #[test]
-fn the_only_deployment_with_a_bad_key_is_asked_once() {
+fn a_single_deployment_with_a_bad_key_is_tried_once() {
     let scene = Scene::with(&settings_of(vec![model("m", &[(WEST, 1, 0), (WEST, 1, 0)])]));
     let exchange = scene.post("/model/m/converse").body(["{}"]).send().unwrap();
-    let answer = route(exchange, |_, _| forbidden("")).unwrap();
-    assert_eq!((answer.status(), answer.attempts.len()), (403, 1));
+    let response = route(exchange, |_, _| forbidden("")).unwrap();
+    assert_eq!((response.status(), response.attempts.len()), (403, 1));
 }
 
 #[test]
-fn a_status_that_is_none_is_passed_on() {
+fn an_invalid_status_is_passed_on() {
     let scene = Scene::new();
     for status in ["", "abc", "-500", "99999999999", "5\u{ff}0", " 500"] {
         let mut exchange = scene.post(PATH).body(["{}"]).send().unwrap();
@@ -190,23 +190,23 @@ fn a_status_that_is_none_is_passed_on() {
 }
 
 #[test]
-fn when_all_fail_the_client_gets_the_last_answer_itself() {
+fn the_client_gets_the_last_response_if_all_attempts_fail() {
     let scene = Scene::new();
     let exchange = scene.post(PATH).body(["{}"]).send().unwrap();
-    let answer = route(exchange, |number, _| throttled(&format!("throttled {number}"))).unwrap();
-    assert_eq!((answer.status(), answer.attempts.len()), (429, ATTEMPTS));
-    assert_eq!(answer.message.body(), b"throttled 3");
-    let headers = answer.message.headers.unwrap();
+    let response = route(exchange, |number, _| throttled(&format!("throttled {number}"))).unwrap();
+    assert_eq!((response.status(), response.attempts.len()), (429, ATTEMPTS));
+    assert_eq!(response.message.body(), b"throttled 3");
+    let headers = response.message.headers.unwrap();
     assert_eq!(headers.text("x-amzn-errortype"), Some("ThrottlingException"));
     assert_eq!(headers.text(HEADER_RETRY), None);
 }
 
 #[test]
-fn refused_connections_are_followed_by_freshly_signed_attempts() {
+fn a_retry_after_a_refused_connection_is_signed_afresh() {
     let scene = Scene::new();
     let exchange = scene.post(PATH).body(["{", "}"]).send().unwrap();
     let deployments = [WEST, EAST, TOKEN];
-    let answer = route(exchange, |number, sent| {
+    let response = route(exchange, |number, sent| {
         assert_signed(
             sent,
             &deployments[number as usize - 1],
@@ -221,12 +221,15 @@ fn refused_connections_are_followed_by_freshly_signed_attempts() {
             UpstreamResponse::new(200, &[], "ok")
         }
     });
-    let answer = answer.unwrap();
-    assert_eq!((answer.status(), answer.message.body()), (200, b"ok".to_vec()));
+    let response = response.unwrap();
+    assert_eq!(
+        (response.status(), response.message.body()),
+        (200, b"ok".to_vec())
+    );
 }
 
 #[test]
-fn a_good_answer_passes_byte_for_byte_and_chunk_by_chunk() {
+fn a_successful_response_passes_byte_for_byte_and_chunk_by_chunk() {
     let scene = Scene::new();
     let exchange = scene
         .post("/model/one/converse-stream")
@@ -246,11 +249,11 @@ fn a_good_answer_passes_byte_for_byte_and_chunk_by_chunk() {
             "",
         )
     };
-    let answer = route(exchange, |_, _| sent.clone()).unwrap();
-    let headers = without_account(answer.message.headers.as_ref().unwrap());
+    let response = route(exchange, |_, _| sent.clone()).unwrap();
+    let headers = without_individual(response.message.headers.as_ref().unwrap());
     let passed = HttpMessage {
         headers: Some(headers),
-        ..answer.message
+        ..response.message
     };
     let expected = HttpMessage {
         headers: Some(sent.headers),
@@ -261,8 +264,9 @@ fn a_good_answer_passes_byte_for_byte_and_chunk_by_chunk() {
     assert_eq!(passed, expected);
 }
 
-/// Asserts that the attempt behind `good` ones leaves nothing and is answered with 503, whatever number Envoy gives it.
-fn assert_stays(scene: &Scene, good: usize, number: u64, cluster: &str) {
+/// Asserts that the attempt after `good` valid ones sends nothing and becomes a 503, for any attempt
+/// number from Envoy.
+fn assert_not_sent(scene: &Scene, good: usize, number: u64, cluster: &str) {
     let mut exchange = scene.post(PATH).body(["{}"]).send().unwrap();
     for (number, deployment) in (1..).zip(&[WEST, EAST, TOKEN][..good]) {
         let sent = exchange.attempt(number, deployment.cluster).unwrap();
@@ -277,7 +281,7 @@ fn assert_stays(scene: &Scene, good: usize, number: u64, cluster: &str) {
 }
 
 #[test]
-fn an_attempt_at_another_endpoint_than_the_planned_one_stays() {
+fn an_attempt_at_an_unplanned_endpoint_is_not_sent() {
     let scene = Scene::new();
     let mut faults = 0;
     for good in 0..3 {
@@ -291,7 +295,7 @@ fn an_attempt_at_another_endpoint_than_the_planned_one_stays() {
             "us-west-2+us-east-1",
         ] {
             if [WEST, EAST, TOKEN][good].cluster != cluster {
-                assert_stays(&scene, good, good as u64 + 1, cluster);
+                assert_not_sent(&scene, good, good as u64 + 1, cluster);
                 faults += 1;
             }
         }
@@ -300,11 +304,11 @@ fn an_attempt_at_another_endpoint_than_the_planned_one_stays() {
 }
 
 #[test]
-fn an_attempt_that_was_not_planned_stays() {
+fn an_unplanned_attempt_is_not_sent() {
     let scene = Scene::new();
     for number in [0, 4, u64::from(u32::MAX) + 2, u64::MAX] {
         for cluster in ["us-west-2", "us-east-1", "eu-central-1"] {
-            assert_stays(&scene, 1, number, cluster);
+            assert_not_sent(&scene, 1, number, cluster);
         }
     }
 }
@@ -321,14 +325,14 @@ fn an_attempt_after_one_that_never_reached_the_signer_is_signed_for_its_own_endp
     exchange.finish().unwrap();
 }
 
-/// Calls of `proxy_get_property` before the first signer's: both plugins ask for their root id.
+/// Calls of `proxy_get_property` before the first signer's: both plugins read their root id.
 const READS_AT_START: u64 = 2;
-/// The first attempt asks for its plan and its endpoint, the others also for their number.
+/// The first attempt reads its plan and its endpoint. Retries also read their number.
 const READS_OF_FIRST: u64 = 2;
 
 #[test]
-fn an_attempt_without_plan_endpoint_or_number_stays() {
-    // The plan is missing where the VM was reloaded between the roles, or the client is gone.
+fn an_attempt_without_plan_endpoint_or_number_is_not_sent() {
+    // The plan is missing if the VM was reloaded after the gateway role or the client is gone.
     let bytes = |bytes: &[u8]| HostFault::Bytes(bytes.to_vec());
     let unreadable = [
         HostFault::Status(Status::NotFound),
@@ -357,7 +361,7 @@ fn an_attempt_without_plan_endpoint_or_number_stays() {
                 let nth = READS_AT_START + skipped + read;
                 let plan = FaultPlan::default().fail("proxy_get_property", nth, fault.clone());
                 let scene = Scene::start(&settings(), plan.clone()).unwrap();
-                assert_stays(&scene, good, good as u64 + 1, cluster);
+                assert_not_sent(&scene, good, good as u64 + 1, cluster);
                 assert_eq!(plan.fired().len(), 1);
                 let log = scene.host().log_text();
                 assert!(log.contains("attempt"), "{log}");

@@ -20,7 +20,7 @@ pub(crate) const ENVIRONMENT: [(&str, &str); 7] = [
     ("API_KEY", API_KEY),
 ];
 
-/// What nobody may ever see.
+/// What must never appear in any output.
 pub(crate) const SECRETS: [&str; 5] = [
     MASTER_KEY,
     SECRET_ACCESS_KEY,
@@ -29,7 +29,7 @@ pub(crate) const SECRETS: [&str; 5] = [
     API_KEY,
 ];
 
-/// When the clock of a new VM stands: 2023-11-14 22:13:20 UTC.
+/// The time of a new VM: 2023-11-14 22:13:20 UTC.
 pub(crate) const START_SECONDS: u64 = 1_700_000_000;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,7 +39,7 @@ pub(crate) enum TestCredentials {
     ApiKey,
 }
 
-/// A deployment of the test configuration, and what has to come of it.
+/// A deployment of the test configuration, and the expected upstream request.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct TestDeployment {
     pub(crate) cluster: &'static str,
@@ -47,11 +47,11 @@ pub(crate) struct TestDeployment {
     pub(crate) authority: &'static str,
     pub(crate) base_path: &'static str,
     pub(crate) model: &'static str,
-    /// The model as it stands in the upstream path, by hand.
+    /// The model id in the upstream path, encoded by hand.
     pub(crate) segment: &'static str,
-    /// The same in the path of CountTokens: the foundation model.
+    /// The same for CountTokens, which takes the foundation model.
     pub(crate) counted: &'static str,
-    /// The foundation model where `model` does not name it.
+    /// The foundation model, if `model` does not contain it.
     pub(crate) base_model: Option<&'static str>,
     pub(crate) credentials: TestCredentials,
 }
@@ -98,7 +98,7 @@ pub(crate) const TOKEN: TestDeployment = TestDeployment {
     credentials: TestCredentials::ApiKey,
     ..WEST
 };
-/// Behind `any/*`, asked for as `any/x.y:1`.
+/// The deployment of `any/*`, requested as `any/x.y:1`.
 pub(crate) const WILDCARD: TestDeployment = TestDeployment {
     model: "*",
     segment: "x.y%3A1",
@@ -107,7 +107,7 @@ pub(crate) const WILDCARD: TestDeployment = TestDeployment {
 };
 pub(crate) const WILDCARD_ALIAS: &str = "any%2Fx.y:1";
 
-/// Attempts that a request of [`settings`] may make.
+/// The most attempts under [`settings`].
 pub(crate) const ATTEMPTS: usize = 3;
 
 impl TestDeployment {
@@ -135,7 +135,7 @@ impl TestDeployment {
     }
 }
 
-/// A model with deployments, their weights and orders.
+/// A model group of deployments with weight and order.
 pub(crate) fn model(name: &str, deployments: &[(TestDeployment, u64, i64)]) -> Value {
     let deployments = deployments.iter().enumerate();
     let deployments =
@@ -143,7 +143,7 @@ pub(crate) fn model(name: &str, deployments: &[(TestDeployment, u64, i64)]) -> V
     json!({"name": name, "deployments": deployments.collect::<Vec<_>>()})
 }
 
-/// A configuration with these models.
+/// A configuration with these model groups.
 pub(crate) fn settings_of(models: Vec<Value>) -> Value {
     json!({"master_key": "LITELLM_MASTER_KEY", "attempts": ATTEMPTS, "body_limit_bytes": 32 * 1024 * 1024, "models": models})
 }

@@ -1,4 +1,5 @@
-//! Models with a guardrail: whatever the client sends, Bedrock gets the configured one, signed with the rest.
+//! Models with a guardrail: whatever the client sends, Bedrock receives the configured guardrail,
+//! covered by the signature.
 
 use filter_tests::{
     FaultPlan, HeaderMap, HostCall, HttpExchange, Reach, RequestOutcome, UpstreamResponse, sweep,
@@ -10,7 +11,7 @@ use crate::oracle::assert_signed;
 use crate::scene::{Scene, forwarded, refusal, route};
 
 const PATH: &str = "/model/guarded/converse";
-/// What the filter edits at once.
+/// The most bytes that the filter edits at once.
 const PIECE: usize = 64 * 1024;
 const MEBIBYTE: usize = 1024 * 1024;
 const OURS: &str = r#""guardrailConfig":{"guardrailIdentifier":"gr7x2kq9p4aa","guardrailVersion":"3","trace":"enabled_full"}"#;
@@ -28,10 +29,10 @@ fn scene() -> Scene {
     Scene::with(&guarded_settings())
 }
 
-/// Routes a Converse request to its first deployment, which has to get `body`.
+/// Routes a Converse request to its first deployment, which must receive `body`.
 fn arrives(exchange: HttpExchange, body: &[u8]) {
-    let answer = route(exchange, |_, _| UpstreamResponse::new(200, &[], "{}")).unwrap();
-    let sent = &answer.attempts[0];
+    let response = route(exchange, |_, _| UpstreamResponse::new(200, &[], "{}")).unwrap();
+    let sent = &response.attempts[0];
     assert_signed(sent, &WEST, "converse", body, START_SECONDS);
     let headers = sent.headers.as_ref().unwrap();
     let media: Vec<_> = headers.values("content-type").collect();
@@ -60,7 +61,7 @@ fn the_guardrail_is_the_first_member_of_a_converse_request() {
 }
 
 #[test]
-fn a_stream_has_its_processing_mode_and_a_count_has_no_guardrail() {
+fn a_stream_gets_the_processing_mode_and_count_tokens_gets_no_guardrail() {
     let scene = scene();
     let streamed = json!({"guardrailConfig": {
         "guardrailIdentifier": "gr7x2kq9p4aa", "guardrailVersion": "3", "trace": "enabled_full",
@@ -72,12 +73,12 @@ fn a_stream_has_its_processing_mode_and_a_count_has_no_guardrail() {
             .body(["{}"])
             .send()
             .unwrap();
-        let answer = route(exchange, |_, _| UpstreamResponse::new(200, &[], "")).unwrap();
-        let sent = answer.attempts[0].body();
+        let response = route(exchange, |_, _| UpstreamResponse::new(200, &[], "")).unwrap();
+        let sent = response.attempts[0].body();
         let sent: Value = serde_json::from_slice(&sent).unwrap();
         assert_eq!(sent, expected, "{operation}");
     }
-    // A body that is not JSON matters only if something has to be inserted into it.
+    // A body must be JSON only if something is inserted into it.
     for path in [
         "/model/guarded/count-tokens",
         "/model/one/converse",
@@ -89,7 +90,7 @@ fn a_stream_has_its_processing_mode_and_a_count_has_no_guardrail() {
 }
 
 #[test]
-fn however_it_arrives_the_same_request_leaves() {
+fn the_edited_body_is_the_same_however_it_arrives() {
     let scene = scene();
     for (body, sent) in [
         (
@@ -123,15 +124,15 @@ fn however_it_arrives_the_same_request_leaves() {
     }
 }
 
-/// A string member of so many bytes.
+/// A string member of `bytes` bytes.
 fn filler(name: &str, bytes: usize) -> String {
     format!("\"{name}\":\"{}\"", "x".repeat(bytes - name.len() - 5))
 }
 
 #[test]
-fn a_member_goes_from_anywhere_in_a_long_body() {
+fn a_member_is_removed_from_anywhere_in_a_long_body() {
     let scene = scene();
-    // At the start, around the places where one piece ends and the next begins, and at the end.
+    // At the start, around the borders of the pieces, and at the end.
     for before in [
         20,
         PIECE - 40,
@@ -167,7 +168,7 @@ fn a_member_goes_from_anywhere_in_a_long_body() {
 }
 
 #[test]
-fn white_space_in_front_of_the_object_can_be_long() {
+fn white_space_before_the_object_can_be_long() {
     let scene = scene();
     for spaces in [PIECE - 2, PIECE - 1, PIECE, PIECE + 1, 3 * PIECE] {
         let space = " ".repeat(spaces);
@@ -181,7 +182,7 @@ fn white_space_in_front_of_the_object_can_be_long() {
 }
 
 #[test]
-fn a_body_that_is_no_json_object_is_a_typed_400() {
+fn a_body_that_is_not_a_json_object_is_a_typed_400() {
     let scene = scene();
     for (body, found) in [
         (&b""[..], "an empty body"),
@@ -217,10 +218,10 @@ fn a_body_that_is_no_json_object_is_a_typed_400() {
 }
 
 #[test]
-fn a_fault_in_the_middle_is_told_when_the_upload_has_ended() {
+fn an_error_in_the_body_is_reported_after_the_upload() {
     let scene = scene();
     let mut exchange = scene.post(PATH).unfinished().send().unwrap();
-    // Nothing after the fault can mend it.
+    // Nothing after the error can repair it.
     for chunk in ["{\"a\":1", "]", "}"] {
         exchange.request_chunk(chunk.as_bytes(), false).unwrap();
         assert_eq!(exchange.outcome(), RequestOutcome::Waiting);
@@ -231,7 +232,7 @@ fn a_fault_in_the_middle_is_told_when_the_upload_has_ended() {
 }
 
 #[test]
-fn the_limit_is_about_the_clients_body() {
+fn the_limit_applies_to_the_clients_body() {
     let limit = 1000;
     let mut settings = guarded_settings();
     settings["body_limit_bytes"] = json!(limit);
@@ -248,7 +249,7 @@ fn the_limit_is_about_the_clients_body() {
 }
 
 #[test]
-fn invoke_gets_it_in_headers_in_place_of_the_clients() {
+fn invoke_gets_the_guardrail_in_headers_that_replace_the_clients() {
     let scene = scene();
     let theirs = [
         ("x-amzn-bedrock-guardrailidentifier", "theirs"),
@@ -263,8 +264,8 @@ fn invoke_gets_it_in_headers_in_place_of_the_clients() {
             .body(["{\"guardrailConfig\":1}"])
             .send()
             .unwrap();
-        let answer = route(exchange, |_, _| UpstreamResponse::new(200, &[], "{}")).unwrap();
-        let sent = &answer.attempts[0];
+        let response = route(exchange, |_, _| UpstreamResponse::new(200, &[], "{}")).unwrap();
+        let sent = &response.attempts[0];
         assert_signed(sent, &WEST, operation, b"{\"guardrailConfig\":1}", START_SECONDS);
         let headers = sent.headers.as_ref().unwrap();
         for (name, expected) in [
@@ -280,15 +281,15 @@ fn invoke_gets_it_in_headers_in_place_of_the_clients() {
 }
 
 #[test]
-fn every_attempt_has_it() {
+fn every_attempt_has_the_guardrail() {
     let scene = scene();
     let attempts: [TestDeployment; 3] = [WEST, EAST, TOKEN];
     let body = format!("{{{THEIRS},\"a\":1}}");
     let exchange = scene.post(PATH).body([&body]).send().unwrap();
-    let answer = route(exchange, |number, _| {
+    let response = route(exchange, |number, _| {
         UpstreamResponse::new(if number == 3 { 200 } else { 429 }, &[], "{}")
     });
-    let sent = answer.unwrap().attempts;
+    let sent = response.unwrap().attempts;
     assert_eq!(sent.len(), 3);
     for (sent, deployment) in sent.iter().zip(&attempts) {
         assert_signed(
@@ -300,10 +301,10 @@ fn every_attempt_has_it() {
         );
     }
     let exchange = scene.post("/model/guarded/invoke").body(["{}"]).send().unwrap();
-    let answer = route(exchange, |number, _| {
+    let response = route(exchange, |number, _| {
         UpstreamResponse::new(if number == 3 { 200 } else { 503 }, &[], "{}")
     });
-    for sent in answer.unwrap().attempts {
+    for sent in response.unwrap().attempts {
         let identifier = sent
             .headers
             .as_ref()
@@ -323,9 +324,9 @@ fn large_bodies_do_not_grow_the_memory_by_their_size() {
             .body(body.as_bytes().chunks(chunk_bytes))
             .send()
             .unwrap();
-        let answer = route(exchange, |_, _| UpstreamResponse::new(200, &[], "{}")).unwrap();
-        assert_eq!(answer.status(), 200);
-        answer.attempts[0].body().len()
+        let response = route(exchange, |_, _| UpstreamResponse::new(200, &[], "{}")).unwrap();
+        assert_eq!(response.status(), 200);
+        response.attempts[0].body().len()
     };
     serve("{}", 1);
     let before = scene.memory_bytes();
@@ -358,7 +359,7 @@ fn a_body_without_a_guardrail_costs_two_more_host_calls_whatever_its_size() {
     };
     let large = format!("{{{}}}", filler("a", 4 * MEBIBYTE));
     for body in [b"{\"a\":1}", large.as_bytes()] {
-        // Once to define the metrics.
+        // The first request defines the metrics.
         calls("/model/one/converse", body);
         calls(PATH, body);
         assert_eq!(calls(PATH, body), calls("/model/one/converse", body) + 2);
@@ -374,7 +375,7 @@ fn a_body_without_a_guardrail_costs_two_more_host_calls_whatever_its_size() {
     );
 }
 
-/// What a failing host call must never lead to: a request that leaves without the guardrail.
+/// Asserts that no failing host call lets a request go upstream without the guardrail.
 fn assert_swept(reach: Reach, body: &str, sent: &[u8]) {
     let mut left = 0;
     let runs = sweep(reach, |plan: FaultPlan| {
@@ -399,7 +400,7 @@ fn assert_swept(reach: Reach, body: &str, sent: &[u8]) {
 }
 
 #[test]
-fn no_failure_of_the_host_lets_a_request_pass_without_it() {
+fn no_failure_of_the_host_lets_a_request_pass_without_the_guardrail() {
     for reach in [Reach::Envoy, Reach::Hostile] {
         assert_swept(reach, "{\"a\":1}", &with_ours(",\"a\":1}"));
         assert_swept(reach, &format!("{{\"a\":1,{THEIRS}}}"), &with_ours(",\"a\":1}"));
@@ -407,11 +408,11 @@ fn no_failure_of_the_host_lets_a_request_pass_without_it() {
 }
 
 #[test]
-fn a_guardrail_that_no_header_can_carry_is_refused_at_the_start() {
+fn a_guardrail_that_does_not_fit_in_a_header_is_refused_at_startup() {
     let mut settings = settings();
     settings["models"][0]["guardrail"] = json!({"identifier": "a\r\nb: c", "version": "1"});
     let Err(error) = Scene::start(&settings, FaultPlan::default()) else {
-        panic!("expected a refusal");
+        panic!("the configuration is accepted");
     };
     let shown = format!("{error:?}");
     assert!(

@@ -1,4 +1,4 @@
-//! What a request may cost: host calls, callbacks, memory.
+//! The cost of a request: host calls, callbacks and memory.
 
 use filter_tests::{HostCall, UpstreamResponse};
 
@@ -9,13 +9,13 @@ const MEBIBYTE: usize = 1024 * 1024;
 
 fn serve(scene: &Scene, body: &[u8], chunk_bytes: usize) {
     let exchange = scene.post(PATH).body(body.chunks(chunk_bytes)).send().unwrap();
-    let answer = route(exchange, |_, _| {
+    let response = route(exchange, |_, _| {
         UpstreamResponse::new(200, &[("content-type", "application/json")], "{}")
     });
-    assert_eq!(answer.unwrap().status(), 200);
+    assert_eq!(response.unwrap().status(), 200);
 }
 
-/// Host calls and callbacks (those that the module exports) that `act` costs, once the VM is warm.
+/// The host calls and exported callbacks that `act` causes on a warm VM.
 fn cost(scene: &Scene, act: impl Fn()) -> (usize, usize) {
     act();
     let now = || {
@@ -32,7 +32,7 @@ fn cost(scene: &Scene, act: impl Fn()) -> (usize, usize) {
 fn a_request_of_a_kilobyte_stays_within_its_budget_of_host_calls() {
     let scene = Scene::new();
     let body = vec![b'x'; 1024];
-    // Today's numbers. More is a regression of every request; fewer is a reason to write the new number here.
+    // Current numbers. An increase slows every request down; after a decrease, update them.
     assert_eq!(cost(&scene, || serve(&scene, &body, 1024)), (28, 15));
     let refused = || {
         let exchange = scene
@@ -43,7 +43,7 @@ fn a_request_of_a_kilobyte_stays_within_its_budget_of_host_calls() {
         assert_eq!(refusal(&exchange).status, 401);
         exchange.finish().unwrap();
     };
-    // Two pieces of the body, and the timer that watches the upload runs already.
+    // The body arrives in two pieces. The timer for refused uploads is running already.
     assert_eq!(cost(&scene, refused), (18, 9));
 }
 
@@ -111,7 +111,7 @@ fn large_bodies_do_not_grow_the_memory_by_their_size() {
 }
 
 #[test]
-fn long_answers_do_not_grow_the_memory() {
+fn long_responses_do_not_grow_the_memory() {
     let scene = Scene::new();
     serve(&scene, b"{}", 1);
     let before = scene.memory_bytes();
@@ -124,8 +124,8 @@ fn long_answers_do_not_grow_the_memory() {
         chunks: vec![vec![b'x'; 64 * 1024]; 320],
         ..UpstreamResponse::new(200, &[], "")
     };
-    let answer = route(exchange, |_, _| stream.clone()).unwrap();
-    assert_eq!(answer.message.body().len(), 20 * MEBIBYTE);
+    let response = route(exchange, |_, _| stream.clone()).unwrap();
+    assert_eq!(response.message.body().len(), 20 * MEBIBYTE);
     let grown = scene.memory_bytes() - before;
     assert!(grown <= MEBIBYTE, "{grown} bytes");
 }

@@ -1,7 +1,7 @@
-//! What the compiled filter does, theme by theme: everything that needs no network.
+//! Tests of the compiled filter that need no network.
 //!
-//! Every VM of these tests is a [`scene::Scene`], which looks for secrets in what the filter said when it is dropped.
-//! Every request that leaves is held against AWS's own signer by [`oracle`].
+//! They run it in a [`scene::Scene`], which on drop searches the log and the host calls for secrets.
+//! [`oracle`] compares every upstream request with AWS's own signer.
 
 mod anomalies;
 mod balance;

@@ -1,4 +1,4 @@
-//! What an upstream request has to be, by AWS's own signer.
+//! The expected upstream request, according to AWS's own signer.
 
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -13,8 +13,8 @@ use crate::fixtures::{
     TEMPORARY_SECRET_ACCESS_KEY, TestCredentials, TestDeployment,
 };
 
-/// Asserts that `sent` is a request to `deployment` for `operation` with `body`, complete, authenticated at `seconds`
-/// of UNIX time, and without a trace of the gateway's own headers.
+/// Asserts that `sent` is a complete request to `deployment` for `operation` with `body`,
+/// authenticated at the UNIX time `seconds` and without the gateway's internal headers.
 pub(crate) fn assert_signed(
     sent: &HttpMessage,
     deployment: &TestDeployment,
@@ -48,7 +48,7 @@ pub(crate) fn assert_signed(
     }
 }
 
-/// The one value of a header, or none.
+/// The value of a header that occurs at most once.
 fn only(headers: &HeaderMap, name: &str) -> Option<String> {
     assert!(headers.values(name).count() <= 1, "{name} twice in {headers:?}");
     headers.text(name).map(str::to_owned)

@@ -5,7 +5,7 @@ use filter_tests::{HeaderMap, RequestOutcome, UpstreamResponse};
 use crate::fixtures::MASTER_KEY;
 use crate::scene::{Scene, route};
 
-/// xorshift64: the same requests in every run.
+/// xorshift64. The requests are the same in every run.
 struct Chance(u64);
 
 impl Chance {
@@ -20,14 +20,14 @@ impl Chance {
         of[self.below(of.len())]
     }
 
-    /// Bytes of every value, NUL among them.
+    /// Random bytes of any value, including NUL.
     fn bytes(&mut self) -> Vec<u8> {
         let length = self.one(&[0, 1, 7, 8, 16, 100, 5000]);
         (0..length).map(|_| self.below(256) as u8).collect()
     }
 }
 
-/// Sends a request of any shape. It is refused, held or forwarded; if forwarded, it had the key.
+/// Sends a request of any shape. It must be refused, or forwarded if it `may_pass`.
 fn send(scene: &Scene, headers: &[(Vec<u8>, Vec<u8>)], body: &[Vec<u8>], may_pass: bool) {
     let pairs = headers
         .iter()
@@ -44,13 +44,13 @@ fn send(scene: &Scene, headers: &[(Vec<u8>, Vec<u8>)], body: &[Vec<u8>], may_pas
         }
         RequestOutcome::Forwarded(_) => {
             assert!(may_pass, "{:?}", HeaderMap::new(headers.to_vec()));
-            let answer = route(exchange, |_, sent| {
+            let response = route(exchange, |_, sent| {
                 assert!(sent.headers.as_ref().unwrap().first("authorization").is_some());
                 UpstreamResponse::new(200, &[], "{}")
             });
-            assert_eq!(answer.unwrap().status(), 200);
+            assert_eq!(response.unwrap().status(), 200);
         }
-        other => panic!("expected an answer or a departure, but found {other:?}"),
+        other => panic!("expected a reply or a forwarded request, but found {other:?}"),
     }
     assert_eq!(scene.host().streams(), 0);
 }
@@ -69,8 +69,8 @@ fn good(path: &str) -> Vec<(Vec<u8>, Vec<u8>)> {
     ]
 }
 
-/// Headers whose values the filter reads but does not pass on. Those that it does pass on hold no NUL and no line end
-/// here: neither of Envoy's codecs lets such a request in.
+/// Headers whose values the filter reads but does not forward. Forwarded headers never contain NUL or
+/// line ends: Envoy's codecs reject such a request.
 const READ: [&str; 10] = [
     ":path",
     ":method",
@@ -85,7 +85,7 @@ const READ: [&str; 10] = [
 ];
 
 #[test]
-fn random_bytes_in_any_header_harm_nobody() {
+fn random_bytes_in_any_header_do_no_harm() {
     let scene = Scene::new();
     let mut chance = Chance(0x1234_5678_9abc_def1);
     let prefixes = [
@@ -114,7 +114,7 @@ fn random_bytes_in_any_header_harm_nobody() {
             if chance.below(2) == 0 {
                 headers.retain(|(other, _)| other != name.as_bytes());
             }
-            // The first of a repeated pseudo-header would be a codec's error.
+            // A codec rejects a repeated pseudo-header.
             if name.starts_with(':') {
                 headers.retain(|(other, _)| other != name.as_bytes());
             }
@@ -130,7 +130,7 @@ fn random_bytes_in_any_header_harm_nobody() {
 }
 
 #[test]
-fn random_header_names_and_values_harm_nobody() {
+fn random_header_names_and_values_do_no_harm() {
     let scene = Scene::new();
     let mut chance = Chance(0xfeed_beef_0000_0001);
     for _ in 0..500 {
@@ -145,7 +145,7 @@ fn random_header_names_and_values_harm_nobody() {
 }
 
 #[test]
-fn huge_headers_harm_nobody() {
+fn huge_headers_do_no_harm() {
     let scene = Scene::new();
     for name in READ.into_iter().chain(["x-anything", "x-amz-date", "referer"]) {
         for byte in *b"A%/., =\0\xff" {
@@ -165,7 +165,7 @@ fn huge_headers_harm_nobody() {
 }
 
 #[test]
-fn many_headers_harm_nobody() {
+fn many_headers_do_no_harm() {
     let scene = Scene::new();
     for name in [
         "authorization",
@@ -204,7 +204,7 @@ fn requests_without_pseudo_headers_or_any_header_are_refused() {
 }
 
 #[test]
-fn absurd_lengths_harm_nobody() {
+fn absurd_lengths_do_no_harm() {
     let scene = Scene::new();
     for length in [
         "-1",
@@ -229,12 +229,12 @@ fn absurd_lengths_harm_nobody() {
 }
 
 #[test]
-fn hostile_answers_of_an_upstream_harm_nobody() {
+fn hostile_responses_of_an_upstream_do_no_harm() {
     let scene = Scene::new();
     let mut chance = Chance(0xabcd_ef01_2345_6789);
     for _ in 0..300 {
         let exchange = scene.post("/model/ordered/converse").body(["{}"]).send().unwrap();
-        let answer = route(exchange, |_, _| {
+        let response = route(exchange, |_, _| {
             let mut response = UpstreamResponse::new(200, &[], "");
             let status = chance.one(&[
                 &b""[..],
@@ -247,7 +247,7 @@ fn hostile_answers_of_an_upstream_harm_nobody() {
             response.headers.replace(b":status", status);
             for _ in 0..chance.below(5) {
                 let mut value = chance.bytes();
-                // Envoy's codecs let no others in, and they are written back.
+                // Envoy's codecs reject these bytes, and the filter writes the headers back.
                 value.retain(|byte| !matches!(byte, 0 | b'\r' | b'\n'));
                 response.headers.add(b"x-amzn-errortype", &value);
             }
@@ -255,7 +255,7 @@ fn hostile_answers_of_an_upstream_harm_nobody() {
             response.cut = chance.below(4) == 0;
             response
         });
-        answer.unwrap();
+        response.unwrap();
     }
     assert_eq!(scene.host().streams(), 0);
     scene.assert_healthy();

@@ -1,4 +1,4 @@
-//! A VM with the filter, its configuration, and the requests that tests send.
+//! A VM with the filter, and the requests that tests send to it.
 
 use std::ops::Deref;
 
@@ -22,7 +22,7 @@ impl Deref for Scene {
     }
 }
 
-/// Whatever a test was about: nothing that the filter said or asked for shows a secret.
+/// After every test, no secret may appear in what the filter logged or passed to the host.
 impl Drop for Scene {
     fn drop(&mut self) {
         if !std::thread::panicking() {
@@ -37,7 +37,7 @@ impl Scene {
     }
 
     pub(crate) fn with(settings: &Value) -> Scene {
-        Scene::start(settings, FaultPlan::default()).expect("a good configuration")
+        Scene::start(settings, FaultPlan::default()).expect("a valid configuration")
     }
 
     pub(crate) fn of(vm: Vm) -> Scene {
@@ -50,12 +50,12 @@ impl Scene {
         Vm::start_with(filter(), &ENVIRONMENT, &plugins, plan).map(Scene)
     }
 
-    /// A POST with the right key and nothing else of interest.
+    /// A POST with the proxy key.
     pub(crate) fn post(&self, path: &str) -> ClientRequest {
         self.post_with(path, &[])
     }
 
-    /// The same with further headers.
+    /// The same with more headers.
     pub(crate) fn post_with(&self, path: &str, more: &[(&str, &str)]) -> ClientRequest {
         let authorization = format!("Bearer {MASTER_KEY}");
         let mut all = bare("POST", path);
@@ -64,16 +64,16 @@ impl Scene {
         self.request(all)
     }
 
-    /// A normal request that has to come through: the VM is well.
+    /// Sends a normal request, which must succeed.
     pub(crate) fn assert_healthy(&self) {
         let exchange = self.post("/model/one/converse").body(["{}"]).send().unwrap();
         let now = self.now_seconds();
-        let answer = route(exchange, |_, sent| {
+        let response = route(exchange, |_, sent| {
             assert_signed(sent, &WEST, "converse", b"{}", now);
             UpstreamResponse::new(200, &[], "{}")
         })
         .unwrap();
-        assert_eq!((answer.status(), answer.attempts.len()), (200, 1));
+        assert_eq!((response.status(), response.attempts.len()), (200, 1));
     }
 
     pub(crate) fn now_seconds(&self) -> u64 {
@@ -85,7 +85,7 @@ impl Scene {
     }
 }
 
-/// The headers that every request has.
+/// The headers of every request.
 pub(crate) fn bare<'a>(method: &'a str, path: &'a str) -> Vec<(&'a str, &'a str)> {
     vec![
         (":method", method),
@@ -97,22 +97,22 @@ pub(crate) fn bare<'a>(method: &'a str, path: &'a str) -> Vec<(&'a str, &'a str)
     ]
 }
 
-/// Nothing that the module logged or told the host contains one of `secrets`.
+/// Asserts that no secret appears in the module's log or in its host calls.
 pub(crate) fn assert_quiet(vm: &Vm, secrets: &[&str]) {
     let host = vm.host();
     let arguments = host.journal.iter().flat_map(|call| &call.arguments);
     for said in host.log.iter().map(|line| &line.text).chain(arguments) {
         for secret in secrets {
-            assert!(!said.contains(secret), "{secret} is shown in {said:?}");
+            assert!(!said.contains(secret), "{secret} appears in {said:?}");
         }
     }
 }
 
-/// The request as it goes to the router.
+/// The request as the router receives it.
 pub(crate) fn forwarded(exchange: &HttpExchange) -> HttpMessage {
     match exchange.outcome() {
         RequestOutcome::Forwarded(message) => message,
-        other => panic!("expected a request that goes on, but found {other:?}"),
+        other => panic!("expected a forwarded request, but found {other:?}"),
     }
 }
 
@@ -123,7 +123,7 @@ pub(crate) fn clusters(exchange: &HttpExchange) -> Vec<String> {
     cluster.split('+').map(str::to_owned).collect()
 }
 
-/// Envoy's router on the failover cluster that the gateway chose.
+/// Routes the request to the failover cluster that the gateway chose.
 pub(crate) fn route(
     exchange: HttpExchange,
     upstream: impl FnMut(u64, &HttpMessage) -> UpstreamResponse,
@@ -133,7 +133,7 @@ pub(crate) fn route(
     exchange.route(HEADER_RETRY, &clusters, upstream)
 }
 
-/// A reply of the gateway's own.
+/// A local reply of the gateway.
 #[derive(Debug, PartialEq)]
 pub(crate) struct LocalReply {
     pub(crate) status: u32,
@@ -141,17 +141,23 @@ pub(crate) struct LocalReply {
     pub(crate) body: Value,
 }
 
-/// A response's headers without those that tell about this one request, of which each response has some.
-pub(crate) fn without_account(headers: &HeaderMap) -> HeaderMap {
-    let told = |name: &[u8]| name.starts_with(b"x-litellm-");
+/// A response's headers without those about the individual request, which every response has.
+pub(crate) fn without_individual(headers: &HeaderMap) -> HeaderMap {
+    let is_individual = |name: &[u8]| name.starts_with(b"x-litellm-");
     let id = headers.text("x-litellm-call-id").map(str::len);
-    // A request whose headers could not be read has no account; that is the one reason.
+    // Only a request whose headers could not be read has no call id.
     let is_unread = id.is_none() && headers.text(":status") == Some("503");
     assert!(id == Some(36) || is_unread, "{headers:?}");
-    HeaderMap::new(headers.pairs().iter().filter(|(name, _)| !told(name)).cloned())
+    HeaderMap::new(
+        headers
+            .pairs()
+            .iter()
+            .filter(|(name, _)| !is_individual(name))
+            .cloned(),
+    )
 }
 
-/// How many requests were refused for this reason, as the metrics have it.
+/// The number of requests that were refused for this reason, from the metrics.
 pub(crate) fn refusals(scene: &Scene, reason: &str) -> u64 {
     let label = format!("reason={reason}");
     let host = scene.host();
@@ -162,7 +168,7 @@ pub(crate) fn refusals(scene: &Scene, reason: &str) -> u64 {
         .sum()
 }
 
-/// The gateway's own reply, in the form that both AWS's and LiteLLM's clients read.
+/// The gateway's local reply, after checking that AWS and LiteLLM clients can both read it.
 pub(crate) fn refusal(exchange: &HttpExchange) -> LocalReply {
     let RequestOutcome::LocalReply {
         status,
@@ -190,10 +196,10 @@ pub(crate) fn refusal(exchange: &HttpExchange) -> LocalReply {
         401 => "UnrecognizedClientException",
         404 | 405 => "UnknownOperationException",
         503 => "ServiceUnavailableException",
-        other => panic!("expected a status of the gateway's own, but found {other}"),
+        other => panic!("{other} is not a status of the gateway's own"),
     };
     assert_eq!(headers.text("x-amzn-errortype"), Some(expected));
-    let headers = without_account(&headers);
+    let headers = without_individual(&headers);
     LocalReply {
         status,
         headers,

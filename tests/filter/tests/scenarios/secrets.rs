@@ -1,4 +1,4 @@
-//! That the look-out for secrets, which every [`Scene`] keeps, sees them where they show.
+//! Secrets: that a [`Scene`] detects them, and that the filter does not reveal any.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -7,23 +7,23 @@ use filter_tests::{HostCall, LogLine, RequestOutcome, UpstreamResponse, Vm};
 use crate::fixtures::{API_KEY, MASTER_KEY, SECRETS};
 use crate::scene::{Scene, assert_quiet, bare, route};
 
-fn is_noticed(vm: &Vm) -> bool {
+fn is_detected(vm: &Vm) -> bool {
     catch_unwind(AssertUnwindSafe(|| assert_quiet(vm, &SECRETS))).is_err()
 }
 
 #[test]
-fn a_secret_in_the_log_or_in_a_host_call_is_noticed() {
+fn a_secret_in_the_log_or_in_a_host_call_is_detected() {
     for secret in SECRETS {
         let scene = Scene::new();
-        assert!(!is_noticed(&scene));
+        assert!(!is_detected(&scene));
         let text = format!("here is {secret}!");
         scene.host_mut().log.push(LogLine {
             level: 0,
             text: text.clone(),
         });
-        assert!(is_noticed(&scene));
+        assert!(is_detected(&scene));
         scene.host_mut().log.clear();
-        assert!(!is_noticed(&scene));
+        assert!(!is_detected(&scene));
         let (function, arguments) = ("proxy_set_property", vec!["name".to_owned(), text]);
         scene.host_mut().journal.push(HostCall {
             function,
@@ -31,13 +31,13 @@ fn a_secret_in_the_log_or_in_a_host_call_is_noticed() {
             arguments,
             status: 0,
         });
-        assert!(is_noticed(&scene));
+        assert!(is_detected(&scene));
         scene.host_mut().journal.clear();
     }
 }
 
 #[test]
-fn a_secret_as_a_wrong_key_or_in_an_odd_place_is_not_said_back() {
+fn a_secret_used_as_a_key_is_not_echoed() {
     let scene = Scene::new();
     for secret in SECRETS.into_iter().filter(|secret| *secret != MASTER_KEY) {
         for (name, value) in [
@@ -60,7 +60,7 @@ fn a_secret_as_a_wrong_key_or_in_an_odd_place_is_not_said_back() {
 }
 
 #[test]
-fn responses_and_filter_state_hold_no_secret() {
+fn responses_and_filter_state_contain_no_secret() {
     let scene = Scene::new();
     for model in ["ordered", "backwards", "two", "private"] {
         let exchange = scene
@@ -68,9 +68,9 @@ fn responses_and_filter_state_hold_no_secret() {
             .body(["{}"])
             .send()
             .unwrap();
-        let answer = route(exchange, |_, _| UpstreamResponse::new(500, &[], "{}")).unwrap();
-        let shown = format!("{:?}", answer.message);
-        let state = answer
+        let response = route(exchange, |_, _| UpstreamResponse::new(500, &[], "{}")).unwrap();
+        let shown = format!("{:?}", response.message);
+        let state = response
             .filter_state
             .values()
             .map(|value| String::from_utf8_lossy(value).into_owned());
@@ -81,7 +81,7 @@ fn responses_and_filter_state_hold_no_secret() {
 }
 
 #[test]
-fn a_request_towards_the_router_has_lost_its_key() {
+fn the_router_does_not_see_the_key() {
     let scene = Scene::new();
     let more = [
         ("x-api-key", API_KEY),

@@ -1,4 +1,4 @@
-//! Refusals of requests that are still being uploaded: the rest is discarded, then comes the answer.
+//! Refused requests that are still being uploaded: the gateway drains the rest, then replies.
 
 use std::cell::Cell;
 
@@ -13,16 +13,16 @@ use crate::scene::{Scene, bare, refusal};
 const PATH: &str = "/model/one/converse";
 const MEBIBYTE: usize = 1024 * 1024;
 
-/// A request without a key whose body has yet to come.
+/// A request without a key, before its body.
 fn keyless(scene: &Scene) -> HttpExchange {
     let exchange = scene.request(bare("POST", PATH)).unfinished().send().unwrap();
     assert_eq!(exchange.outcome(), RequestOutcome::Waiting);
     exchange
 }
 
-/// A request with a good key for a model that nobody has.
+/// A request with the key for an unknown model, before its body.
 fn unknown_model(scene: &Scene) -> HttpExchange {
-    let request = scene.post("/model/nobody-has-this/converse");
+    let request = scene.post("/model/no-such-model/converse");
     let exchange = request.unfinished().send().unwrap();
     assert_eq!(exchange.outcome(), RequestOutcome::Waiting);
     exchange
@@ -30,7 +30,7 @@ fn unknown_model(scene: &Scene) -> HttpExchange {
 
 type OpenUpload = fn(&Scene) -> HttpExchange;
 
-/// Sends `mebibytes` of a body that does not end.
+/// Sends `mebibytes` of a body, without its end.
 fn upload(exchange: &mut HttpExchange, mebibytes: usize) {
     let chunk = vec![b'x'; MEBIBYTE];
     for _ in 0..mebibytes {
@@ -43,7 +43,7 @@ fn wait_seconds(scene: &Scene, seconds: u64) {
     scene.set_seconds(scene.now_seconds() + seconds);
 }
 
-/// The period of the gateway's timer in milliseconds, 0 when it is off.
+/// The period of the gateway's timer in milliseconds; 0 if it is off.
 fn timer(scene: &Scene) -> u32 {
     scene.host().ticks.values().copied().max().unwrap_or(0)
 }
@@ -55,7 +55,7 @@ fn row(exchange: HttpExchange) -> Value {
 }
 
 #[test]
-fn a_refusal_waits_for_the_end_of_the_upload_and_keeps_nothing_of_it() {
+fn a_refusal_waits_for_the_end_of_the_upload_and_stores_none_of_it() {
     let scene = Scene::new();
     let before = scene.memory_bytes();
     for (mut exchange, status) in [(keyless(&scene), 401), (unknown_model(&scene), 400)] {
@@ -70,7 +70,7 @@ fn a_refusal_waits_for_the_end_of_the_upload_and_keeps_nothing_of_it() {
 }
 
 #[test]
-fn an_empty_last_piece_and_trailers_end_an_upload_too() {
+fn an_upload_can_end_with_an_empty_piece_or_trailers() {
     let scene = Scene::new();
     for begun in [0, 1] {
         let mut exchange = keyless(&scene);
@@ -90,7 +90,7 @@ fn an_empty_last_piece_and_trailers_end_an_upload_too() {
 }
 
 #[test]
-fn a_body_that_outgrows_the_limit_is_dropped_at_once() {
+fn a_body_that_exceeds_the_limit_is_dropped_at_once() {
     let scene = Scene::new();
     let mut exchange = scene.post(PATH).unfinished().send().unwrap();
     let chunk = vec![b'x'; MEBIBYTE];
@@ -110,7 +110,7 @@ fn a_body_that_outgrows_the_limit_is_dropped_at_once() {
 }
 
 #[test]
-fn probes_and_spend_queries_with_a_body_are_answered_after_it() {
+fn probes_and_lookups_with_a_body_are_answered_after_it() {
     let scene = Scene::new();
     let mut probe = scene
         .request(bare("GET", "/health/readiness"))
@@ -134,7 +134,7 @@ fn probes_and_spend_queries_with_a_body_are_answered_after_it() {
 }
 
 #[test]
-fn more_than_is_swallowed_is_refused_in_the_middle_and_sooner_without_a_key() {
+fn an_upload_beyond_the_drain_limit_is_refused_at_once_and_sooner_without_a_key() {
     let scene = Scene::new();
     for (mut exchange, mebibytes, status) in [(keyless(&scene), 48, 401), (unknown_model(&scene), 128, 400)] {
         upload(&mut exchange, mebibytes);
@@ -146,7 +146,7 @@ fn more_than_is_swallowed_is_refused_in_the_middle_and_sooner_without_a_key() {
 }
 
 #[test]
-fn a_declared_length_beyond_the_bound_is_refused_before_it_comes() {
+fn a_declared_length_beyond_the_drain_limit_is_refused_before_the_body() {
     let scene = Scene::new();
     for (declared, is_refused) in [(48 * MEBIBYTE, false), (48 * MEBIBYTE + 1, true)] {
         let declared = declared.to_string();
@@ -163,7 +163,7 @@ fn a_declared_length_beyond_the_bound_is_refused_before_it_comes() {
 }
 
 #[test]
-fn an_upload_that_trickles_is_refused_when_its_time_is_up() {
+fn a_slow_upload_is_refused_when_its_time_is_up() {
     let scene = Scene::new();
     for (open, seconds) in [(keyless as OpenUpload, 60), (unknown_model, 290)] {
         let mut exchange = open(&scene);
@@ -180,7 +180,7 @@ fn an_upload_that_trickles_is_refused_when_its_time_is_up() {
 }
 
 #[test]
-fn an_upload_that_stalls_is_refused_by_the_timer() {
+fn a_stalled_upload_is_refused_by_the_timer() {
     let scene = Scene::new();
     for (open, status, seconds) in [(keyless as OpenUpload, 401, 5), (unknown_model, 400, 10)] {
         let mut exchange = open(&scene);
@@ -204,7 +204,7 @@ fn an_upload_that_stalls_is_refused_by_the_timer() {
 }
 
 #[test]
-fn the_timer_runs_only_while_an_upload_is_swallowed() {
+fn the_timer_runs_only_during_a_drain() {
     let scene = Scene::new();
     scene.assert_healthy();
     assert_eq!(timer(&scene), 0);
@@ -224,7 +224,7 @@ fn the_timer_runs_only_while_an_upload_is_swallowed() {
 }
 
 #[test]
-fn the_timer_leaves_other_requests_alone() {
+fn the_timer_does_not_affect_other_requests() {
     let scene = Scene::new();
     let _stalled = keyless(&scene);
     let mut arriving = scene.post(PATH).unfinished().send().unwrap();
@@ -240,7 +240,7 @@ fn the_timer_leaves_other_requests_alone() {
 }
 
 #[test]
-fn a_new_configuration_does_not_strand_a_stalled_upload() {
+fn a_stalled_upload_is_refused_after_a_reload_too() {
     let scene = Scene::new();
     let mut exchange = keyless(&scene);
     scene.reload(ROOT_GATEWAY, &settings().to_string()).unwrap();
@@ -254,7 +254,7 @@ fn a_new_configuration_does_not_strand_a_stalled_upload() {
 }
 
 #[test]
-fn the_row_of_a_client_that_left_says_why_it_was_refused_and_that_it_left() {
+fn the_row_of_a_client_that_disconnected_has_the_reason_and_no_status() {
     let scene = Scene::new();
     let mut exchange = keyless(&scene);
     upload(&mut exchange, 1);
@@ -272,7 +272,7 @@ fn the_row_of_a_client_that_left_says_why_it_was_refused_and_that_it_left() {
         .map(|metric| metric.value)
         .sum::<u64>();
     assert_eq!(refusals, 1);
-    // A probe whose client leaves was not answered either.
+    // A probe whose client disconnects has no status either.
     let probe = scene.request(bare("GET", "/health/readiness"));
     let left = row(probe.unfinished().send().unwrap());
     assert_eq!(
@@ -282,7 +282,7 @@ fn the_row_of_a_client_that_left_says_why_it_was_refused_and_that_it_left() {
 }
 
 #[test]
-fn an_upload_that_cannot_be_discarded_is_answered_at_once() {
+fn an_upload_that_cannot_be_drained_is_refused_at_once() {
     let failed = || HostFault::Status(Status::BadArgument);
     let plan = FaultPlan::default().fail("proxy_set_buffer_bytes", 2, failed());
     let scene = Scene::start(&settings(), plan).unwrap();
@@ -302,9 +302,9 @@ fn an_upload_that_cannot_be_discarded_is_answered_at_once() {
     assert_eq!(timer(&scene), TICK_MILLISECONDS);
 }
 
-/// A refused upload that ends, one that stalls and one whose client leaves, under every fault.
+/// Refused uploads, one that ends and one that stalls, under every fault.
 #[test]
-fn whatever_the_host_answers_a_refused_upload_goes_nowhere_and_the_next_request_is_served() {
+fn whatever_the_host_returns_a_refused_upload_goes_nowhere_and_the_next_request_is_served() {
     for (reach, runs_min) in [(Reach::Envoy, 20), (Reach::Hostile, 40)] {
         let answered = Cell::new(0);
         let runs = sweep(reach, |plan| {
@@ -320,7 +320,7 @@ fn whatever_the_host_answers_a_refused_upload_goes_nowhere_and_the_next_request_
                 if is_ended {
                     exchange.request_chunk(b"", true).unwrap();
                 } else {
-                    // A fault may cost one call of the timer, never the answer.
+                    // A fault may disturb one tick, but not the reply.
                     for _ in 0..2 {
                         scene.tick(ROOT_GATEWAY).unwrap();
                         exchange.poll().unwrap();
@@ -342,7 +342,7 @@ fn whatever_the_host_answers_a_refused_upload_goes_nowhere_and_the_next_request_
                 }
                 exchange.finish().unwrap();
             }
-            // Otherwise the sweep is through, and the next request would meet the fault itself.
+            // After the last fault of the sweep, the next request would meet it.
             if !plan.fired().is_empty() {
                 scene.assert_healthy();
             }

@@ -1,4 +1,4 @@
-//! The upstream request: its headers, and a signature of its own for every attempt.
+//! The upstream request: its headers, and the signature of each attempt.
 
 use std::collections::BTreeSet;
 
@@ -51,9 +51,9 @@ fn upstream_headers_are_exactly_the_allow_list() {
         HEADER_ROUTE,
     ];
     assert_eq!(names(&inside), expected.map(str::to_owned).into());
-    let answer = route(exchange, |_, _| UpstreamResponse::new(200, &[], "{}")).unwrap();
+    let response = route(exchange, |_, _| UpstreamResponse::new(200, &[], "{}")).unwrap();
 
-    let headers = answer.attempts[0].headers.clone().unwrap();
+    let headers = response.attempts[0].headers.clone().unwrap();
     let own = [
         ":method",
         ":scheme",
@@ -76,11 +76,11 @@ fn upstream_headers_are_exactly_the_allow_list() {
     for row in passed_on {
         assert_eq!(headers.text(&row.name), Some(row.value.as_str()), "{}", row.name);
     }
-    assert_signed(&answer.attempts[0], &EAST, "converse", b"{}", START_SECONDS);
+    assert_signed(&response.attempts[0], &EAST, "converse", b"{}", START_SECONDS);
 }
 
 #[test]
-fn values_that_are_not_utf_8_and_repeated_headers_pass_as_they_are() {
+fn values_that_are_not_utf_8_and_repeated_headers_are_forwarded_unchanged() {
     let scene = Scene::new();
     let key = format!("Bearer {}", crate::fixtures::MASTER_KEY);
     let headers: Vec<(&[u8], &[u8])> = vec![
@@ -93,9 +93,9 @@ fn values_that_are_not_utf_8_and_repeated_headers_pass_as_they_are() {
         (b"accept", b""),
     ];
     let exchange = scene.request(headers).body(["{}"]).send().unwrap();
-    let answer = route(exchange, |_, _| UpstreamResponse::new(200, &[], "{}")).unwrap();
-    assert_signed(&answer.attempts[0], &WEST, "converse", b"{}", START_SECONDS);
-    let headers = answer.attempts[0].headers.clone().unwrap();
+    let response = route(exchange, |_, _| UpstreamResponse::new(200, &[], "{}")).unwrap();
+    assert_signed(&response.attempts[0], &WEST, "converse", b"{}", START_SECONDS);
+    let headers = response.attempts[0].headers.clone().unwrap();
     assert_eq!(headers.first("user-agent"), Some(&b"caf\xe9 \xff"[..]));
     assert_eq!(
         headers.values("x-amzn-bedrock-a").collect::<Vec<_>>(),
@@ -130,9 +130,9 @@ fn every_kind_of_deployment_is_signed_for_its_own_host_path_and_region() {
                 .body([&body])
                 .send()
                 .unwrap();
-            let answer = route(exchange, |_, _| UpstreamResponse::new(200, &[], "{}")).unwrap();
+            let response = route(exchange, |_, _| UpstreamResponse::new(200, &[], "{}")).unwrap();
             assert_signed(
-                &answer.attempts[0],
+                &response.attempts[0],
                 &deployment,
                 operation,
                 body.as_bytes(),
@@ -143,14 +143,14 @@ fn every_kind_of_deployment_is_signed_for_its_own_host_path_and_region() {
 }
 
 #[test]
-fn a_signature_is_as_fresh_as_the_clock_also_across_midnight_and_years() {
+fn each_signature_has_the_current_time_across_midnight_and_years() {
     let scene = Scene::new();
     // 2023-12-31 23:59:58 UTC.
     let mut now = 1_704_067_198;
     scene.set_seconds(now);
     let exchange = scene.post("/model/ordered/converse").body(["{}"]).send().unwrap();
     let mut dates = Vec::new();
-    let answer = route(exchange, |number, sent| {
+    let response = route(exchange, |number, sent| {
         let deployment = [WEST, EAST, TOKEN][number as usize - 1];
         assert_signed(sent, &deployment, "converse", b"{}", now);
         dates.push(
@@ -164,11 +164,11 @@ fn a_signature_is_as_fresh_as_the_clock_also_across_midnight_and_years() {
         scene.set_seconds(now);
         UpstreamResponse::new(500, &[], "{}")
     });
-    assert_eq!(answer.unwrap().attempts.len(), 3);
+    assert_eq!(response.unwrap().attempts.len(), 3);
     let expected = [Some("20231231T235958Z"), Some("20240101T000000Z"), None];
     assert_eq!(dates, expected.map(|date| date.map(str::to_owned)));
 
-    // And back again, as when somebody sets the clock: the cached key of another day is not used.
+    // The clock may also be set back: the cached key of another day is not used.
     for seconds in [
         1_709_164_799,
         1_709_164_800,
@@ -190,7 +190,7 @@ fn a_signature_is_as_fresh_as_the_clock_also_across_midnight_and_years() {
 }
 
 #[test]
-fn an_attempt_keeps_nothing_of_the_one_before_it() {
+fn an_attempt_keeps_nothing_of_the_previous_one() {
     let scene = Scene::new();
     // The first attempt has no signature, the second a session token, the third none.
     let exchange = scene
@@ -198,7 +198,7 @@ fn an_attempt_keeps_nothing_of_the_one_before_it() {
         .body(["body"])
         .send()
         .unwrap();
-    let answer = route(exchange, |number, sent| {
+    let response = route(exchange, |number, sent| {
         assert_signed(
             sent,
             &[TOKEN, EAST, WEST][number as usize - 1],
@@ -208,6 +208,6 @@ fn an_attempt_keeps_nothing_of_the_one_before_it() {
         );
         UpstreamResponse::new(503, &[], "")
     });
-    let answer = answer.unwrap();
-    assert_eq!((answer.status(), answer.attempts.len()), (503, 3));
+    let response = response.unwrap();
+    assert_eq!((response.status(), response.attempts.len()), (503, 3));
 }
