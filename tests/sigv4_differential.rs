@@ -1,10 +1,10 @@
-//! Our signer against AWS's: random requests have to get the same authorization from both.
+//! Our signer compared with AWS's: both must give random requests the same authorization.
 
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::arithmetic_side_effects,
-    reason = "a test says no by panicking"
+    reason = "a test fails by panicking"
 )]
 
 use std::time::{Duration, UNIX_EPOCH};
@@ -39,7 +39,7 @@ struct Signing {
 }
 
 impl Signing {
-    /// A Converse call of `path` as the gateway signs it.
+    /// A Converse request to `path`, signed like the gateway's.
     fn bedrock(path: &str) -> Self {
         Self {
             method: "POST",
@@ -126,14 +126,11 @@ impl Signing {
             SignableRequest::new(self.method, uri, headers, SignableBody::Bytes(&self.body)).unwrap();
         let (instructions, _) = sign(request, &params).unwrap().into_parts();
         let authorization = instructions.headers().find(|(name, _)| *name == "authorization");
-        authorization
-            .expect("signing makes an authorization")
-            .1
-            .to_owned()
+        authorization.expect("an authorization header").1.to_owned()
     }
 }
 
-/// What AWS's URI parser lets through in a path, weighted towards what signers get wrong.
+/// Paths that AWS's URI parser accepts, weighted towards what signers get wrong.
 fn path() -> impl Strategy<Value = String> {
     let piece = prop_oneof![
         "[a-zA-Z0-9._~-]{1,12}",
@@ -147,7 +144,7 @@ fn path() -> impl Strategy<Value = String> {
     prop::collection::vec(piece, 0..16).prop_map(|pieces| format!("/{}", pieces.concat()))
 }
 
-/// Queries without what their decoder replaces: escapes that are not UTF-8.
+/// Queries without escapes that are not UTF-8, which AWS's decoder would replace.
 fn query() -> impl Strategy<Value = String> {
     let piece = prop_oneof![
         "[a-zA-Z0-9._~-]{1,6}",
@@ -165,7 +162,7 @@ fn headers() -> impl Strategy<Value = Vec<(String, String)>> {
         Just("x-amzn-trace-id".to_owned()),
         "[aA]"
     ];
-    let name = name.prop_filter("these are added by the signers", |name| {
+    let name = name.prop_filter("the signers add this header", |name| {
         !name.eq_ignore_ascii_case("host")
     });
     prop::collection::vec((name, "( {0,3}[!-~é漢\t]{1,4}){0,4} {0,3}"), 0..8)
@@ -196,7 +193,7 @@ fn signing() -> impl Strategy<Value = Signing> {
         "[A-Za-z0-9+/]{0,100}",
         prop::option::of("[A-Za-z0-9+/]{1,1500}={0,2}"),
         "[a-z]{2}-[a-z]{4,9}-[1-9]",
-        // Until the year 2554, where the clock ends.
+        // Until the year 2554, the last of `UnixTime`.
         0..18_446_744_073_u64,
     );
     (request, credentials).prop_map(
@@ -222,13 +219,13 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn any_request_gets_the_authorization_that_aws_gives_it(signing in signing(), options in options()) {
+    fn any_request_gets_the_authorization_of_awss_signer(signing in signing(), options in options()) {
         prop_assert_eq!(signing.ours(options), signing.theirs(options));
     }
 
     #[test]
-    fn what_the_gateway_sends_gets_the_authorization_of_an_aws_client(signing in signing()) {
-        // An AWS client resolves dot segments. No path with one reaches our signer, so the two agree without doing it.
+    fn a_gateway_request_gets_the_authorization_of_an_aws_client(signing in signing()) {
+        // An AWS client resolves dot segments. No path with one reaches our signer.
         let segments: Vec<&str> =
             signing.path.split('/').filter(|segment| !["", ".", ".."].contains(segment)).collect();
         let signing = Signing { path: format!("/{}", segments.join("/")), query: String::new(), ..signing };

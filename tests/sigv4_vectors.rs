@@ -1,7 +1,9 @@
-//! AWS's own vectors for Signature Version 4, out of the package of `aws-sigv4`: every case, every intermediate.
+//! AWS's own vectors for Signature Version 4, from the package of `aws-sigv4`: every case with
+//! every intermediate value.
 //!
-//! Of each case the header-signing files are used. The `query-*` files belong to presigned URLs, which the gateway does
-//! not make; the `v4a` folder belongs to an algorithm that Bedrock does not use.
+//! The tests use the files for signatures in headers. The `query-*` files are for presigned URLs,
+//! which the gateway does not make, and the `v4a` folder is for an algorithm that Bedrock does not
+//! use.
 
 #![expect(
     clippy::unwrap_used,
@@ -9,7 +11,7 @@
     clippy::panic,
     clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
-    reason = "a test says no by panicking"
+    reason = "a test fails by panicking"
 )]
 
 #[path = "support/package.rs"]
@@ -27,15 +29,16 @@ use envoy_bedrock::sigv4::{
 use envoy_bedrock::time::UnixTime;
 use serde_json::Value;
 
-/// Cases that our signer deliberately does not support, each with the reason. There are none.
+/// Cases that our signer deliberately does not support, with the reason.
 const UNSUPPORTED: &[(&str, &str)] = &[];
 
-/// Cases that came without a context, which is in their own signed requests; neither has a session token.
+/// Cases without a context file. The context follows from their signed requests; neither has a
+/// session token.
 const WITHOUT_CONTEXT: &[(&str, &str)] = &[
     ("double-encode-path", ENCODE_PATH),
     ("double-url-encode", URL_ENCODE),
 ];
-/// The package's `Credentials::for_tests()`, with which its own test signs this case.
+/// The package signs this case with its `Credentials::for_tests()`.
 const ENCODE_PATH: &str = r#"{"credentials":{"access_key_id":"ANOTREAL",
     "secret_access_key":"notrealrnrELgWzOk3IfjzDKtFBhDby"},"normalize":true,"region":"us-east-1","service":"service",
     "sign_body":false,"timestamp":"2015-08-30T12:36:00Z"}"#;
@@ -43,21 +46,21 @@ const URL_ENCODE: &str = r#"{"credentials":{"access_key_id":"AKIDEXAMPLE",
     "secret_access_key":"wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"},"normalize":true,"region":"us-east-2",
     "service":"lambda","sign_body":false,"timestamp":"2021-05-11T15:40:45Z"}"#;
 
-/// Cases whose `request.txt` holds a path that was percent-encoded when the suite was copied, as their signed requests
-/// show: nothing is left to encode.
+/// Cases whose `request.txt` has a percent-encoded path already, as their signed requests show.
 const ENCODED_ALREADY: &[&str] = &["get-space-normalized"];
 
-/// The suite's two oldest cases have a canonical request of 2021-05-11T15:40:45Z whatever the date of their signature.
+/// The date in the canonical requests of the suite's two oldest cases, whatever the date of their
+/// signature.
 const CANONICAL_DATE_WITHOUT_CONTEXT: &str = "2021-05-11T15:40:45Z";
 
-/// Whether the session token is among the signed headers.
+/// Whether the session token is a signed header.
 #[derive(Clone, Copy, PartialEq)]
 enum SessionToken {
     Signed,
     Omitted,
 }
 
-/// Whether the payload's hash is sent, and so signed, as a header.
+/// Whether the payload's hash is a signed header.
 #[derive(Clone, Copy, PartialEq)]
 enum PayloadHeader {
     Signed,
@@ -75,10 +78,7 @@ fn every_vector_gives_every_intermediate() {
     );
     let listed = UNSUPPORTED.iter().chain(WITHOUT_CONTEXT).map(|(name, _)| name);
     for name in listed.chain(ENCODED_ALREADY) {
-        assert!(
-            cases.contains(*name),
-            "expected a case {name}, but the suite has none of that name"
-        );
+        assert!(cases.contains(*name), "the suite has no case {name}");
     }
     for name in cases
         .iter()
@@ -94,7 +94,7 @@ struct Vector {
     folder: PathBuf,
     context: Value,
     request: VectorRequest,
-    /// The date of the canonical request where it differs from the signature's.
+    /// The date of the canonical request, if it differs from that of the signature.
     canonical_date: Option<&'static str>,
 }
 
@@ -106,7 +106,7 @@ impl Vector {
             Some((_, context)) => {
                 assert!(
                     !folder.join("context.json").exists(),
-                    "{name} has a context now: use it"
+                    "{name} has a context file now: use it"
                 );
                 (*context).to_owned()
             }
@@ -139,7 +139,7 @@ impl Vector {
         if self.canonical_date.is_none() {
             assert!(
                 string_to_sign.is_some() && signature.is_some(),
-                "{name} lacks an expected outcome"
+                "{name} lacks an expected result"
             );
         }
         if let Some(expected) = string_to_sign {
@@ -290,7 +290,8 @@ struct VectorRequest {
 impl VectorRequest {
     fn parse(text: &str) -> Self {
         let (head, body) = text.split_once("\n\n").unwrap_or((text, ""));
-        // A line that starts with a space goes on with the header of the line before: to HTTP, that fold is one space.
+        // A line that starts with a space continues the previous header. The fold counts as one
+        // space.
         let head = head.replace("\n ", " ");
         let mut lines = head.lines();
         let request_line = lines.next().expect("a request has a first line");
@@ -311,14 +312,14 @@ impl VectorRequest {
     }
 }
 
-/// `timestamp`, which looks like `2015-08-30T12:36:00Z`.
+/// Parses a timestamp like `2015-08-30T12:36:00Z`.
 fn unix_time(timestamp: &str) -> UnixTime {
     let numbers: Vec<u64> = timestamp
         .split(|c: char| !c.is_ascii_digit())
         .filter_map(|part| part.parse().ok())
         .collect();
     let [year, month, day, hour, minute, second] = numbers[..] else {
-        panic!("no timestamp: {timestamp}")
+        panic!("not a timestamp: {timestamp}")
     };
     let is_leap =
         |year: u64| year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
@@ -333,7 +334,7 @@ fn unix_time(timestamp: &str) -> UnixTime {
     UnixTime::from_nanoseconds((((days * 24 + hour) * 60 + minute) * 60 + second) * 1_000_000_000)
 }
 
-/// The suite's `v4` folder, in the package that cargo unpacked for this build.
+/// The suite's `v4` folder, in the package that cargo has unpacked.
 fn suite() -> PathBuf {
     package::folder("aws-sigv4")
         .join("aws-signing-test-suite")
@@ -341,13 +342,12 @@ fn suite() -> PathBuf {
 }
 
 fn names_in(folder: &Path) -> BTreeSet<String> {
-    let entries = fs::read_dir(folder)
-        .unwrap_or_else(|error| panic!("expected the suite in {}, but found {error}", folder.display()));
+    let entries = fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
     entries
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .collect()
 }
 
 fn read(path: &Path) -> String {
-    fs::read_to_string(path).unwrap_or_else(|error| panic!("expected {}, but found {error}", path.display()))
+    fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }

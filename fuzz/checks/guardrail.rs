@@ -1,4 +1,5 @@
-//! Request bodies to which the filter adds a guardrail, compared with what serde_json makes of them.
+//! Request bodies to which the filter adds a guardrail, compared with what serde_json makes of
+//! them.
 
 use serde_json::{Map, Value};
 

@@ -26,7 +26,8 @@ pub fn response(data: &[u8]) {
         Ok(value) => {
             assert!(!malformed);
             let usage = value["usage"].as_object();
-            // If an object has the members of both formats, their order decides. A `Value` loses it.
+            // If an object has the members of both formats, their order decides. A `Value` loses
+            // it.
             if usage.is_none_or(|usage| usage.keys().all(|key| !key.contains('_'))) {
                 assert_eq!(
                     (observation.usage, observation.service_tier, observation.latency),

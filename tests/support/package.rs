@@ -1,22 +1,20 @@
-//! Where cargo has unpacked a dev-dependency: AWS's crates bring their vectors along.
+//! The folder in which cargo has unpacked a dev-dependency: AWS's crates contain test vectors.
 
 use std::path::PathBuf;
 use std::process::Command;
 
 /// The folder of the package `name`.
 pub(crate) fn folder(name: &str) -> PathBuf {
-    // A build of one package on one platform leaves other dependencies out, without which `--offline` fails.
+    // `--offline` fails if a dependency for another platform was never downloaded.
     let metadata = metadata(&["--offline"])
         .or_else(|_| metadata(&[]))
-        .unwrap_or_else(|error| panic!("expected cargo to describe the packages, but found {error}"));
+        .unwrap_or_else(|error| panic!("cargo metadata: {error}"));
     let packages = metadata["packages"].as_array().expect("cargo lists packages");
     let manifest = packages
         .iter()
         .find(|package| package["name"] == name)
         .and_then(|package| package["manifest_path"].as_str())
-        .unwrap_or_else(|| {
-            panic!("expected {name} among the dependencies of the tests, but found it missing")
-        });
+        .unwrap_or_else(|| panic!("{name} is not a dependency of the tests"));
     PathBuf::from(manifest).with_file_name("")
 }
 

@@ -50,7 +50,8 @@ struct Sweep {
 }
 
 impl FaultPlan {
-    /// Makes the `nth` call (from 1) of `function`, such as `proxy_get_property`, fail with `fault`.
+    /// Makes the `nth` call (from 1) of `function`, such as `proxy_get_property`, fail with
+    /// `fault`.
     pub fn fail(self, function: &str, nth: u64, fault: HostFault) -> FaultPlan {
         assert!(nth > 0, "calls are counted from 1");
         self.0
@@ -71,8 +72,8 @@ impl FaultPlan {
         self.0.borrow().entropy.unwrap_or(ENTROPY)
     }
 
-    /// Makes host call `call` (from 1, of all functions that can fail) fail with fault number `choice`
-    /// of its function.
+    /// Makes host call `call` (from 1, of all functions that can fail) fail with fault number
+    /// `choice` of its function.
     pub(crate) fn nth(call: u64, choice: usize, reach: Reach) -> FaultPlan {
         let sweep = Some(Sweep { call, choice, reach });
         FaultPlan(Rc::new(RefCell::new(PlanState {
@@ -115,8 +116,8 @@ impl FaultPlan {
     }
 }
 
-/// Every way in which `function` can fail. None for WASI and, within [`Reach::Envoy`], for logging and
-/// the clock, which never fail in Envoy.
+/// Every way in which `function` can fail. None for WASI and, within [`Reach::Envoy`], for logging
+/// and the clock, which never fail in Envoy.
 pub fn faults(function: &str, reach: Reach) -> Vec<HostFault> {
     use Status::*;
     let (statuses, bytes): (&[Status], &[&[u8]]) = match function {
@@ -157,9 +158,9 @@ pub fn faults(function: &str, reach: Reach) -> Vec<HostFault> {
 /// A pair block of one header whose name and value are not UTF-8.
 const GARBLED_PAIRS: &[u8] = b"\x01\0\0\0\x02\0\0\0\x02\0\0\0\xff\xfe\0\xfe\xff\0";
 
-/// Runs `scenario` repeatedly: with host call 1 failing in each possible way, then call 2, 3 … until
-/// a run ends before the planned call. `scenario` starts a VM with the plan and asserts what must
-/// hold whichever call fails. Returns the number of runs with a fault.
+/// Runs `scenario` repeatedly: with host call 1 failing in each possible way, then call 2, 3 …
+/// until a run ends before the planned call. `scenario` starts a VM with the plan and asserts what
+/// must hold whichever call fails. Returns the number of runs with a fault.
 pub fn sweep(reach: Reach, mut scenario: impl FnMut(FaultPlan)) -> usize {
     let mut runs = 0;
     for call in 1.. {

@@ -1,4 +1,5 @@
-//! A request and its response, taken through both roles as by Envoy's connection manager and router.
+//! A request and its response, taken through both roles as by Envoy's connection manager and
+//! router.
 
 use std::collections::BTreeMap;
 
@@ -67,7 +68,8 @@ impl HttpExchange {
         self.poll()
     }
 
-    /// Delivers a local reply that the module sent outside this stream's callbacks, such as in a timer.
+    /// Delivers a local reply that the module sent outside this stream's callbacks, such as in a
+    /// timer.
     pub fn poll(&mut self) -> Result<(), Trap> {
         match self.gateway.local() {
             Some(response) if self.local.is_none() => self.reply(response),

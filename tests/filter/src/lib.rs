@@ -1,13 +1,15 @@
 //! A stateful proxy-wasm host (ABI 0.2.1) for the compiled filter.
 //!
 //! It behaves like Envoy 1.40 with `allow_on_headers_stop_iteration: true` on the gateway role, and
-//! traps on mistakes that Envoy tolerates: a metric defined twice, a header that no codec can send, a
-//! second response on a stream, a header map written after its message went on. It serves the host
-//! functions that the filter calls and no others. It has no network and no clock: tests move both.
+//! traps on mistakes that Envoy tolerates: a metric defined twice, a header that no codec can send,
+//! a second response on a stream, a header map written after its message went on. It serves the
+//! host functions that the filter calls and no others. It has no network and no clock: tests move
+//! both.
 //!
 //! [`Vm::start`] starts the filter, [`Vm::request`] sends a request through the gateway role, and
-//! [`HttpExchange::route`] (or its steps one by one) takes it through the signer role to an upstream
-//! and back. [`FaultPlan`] makes host calls fail, and [`sweep`] fails each of them in turn.
+//! [`HttpExchange::route`] (or its steps one by one) takes it through the signer role to an
+//! upstream and back. [`FaultPlan`] makes host calls fail, and [`sweep`] fails each of them in
+//! turn.
 
 mod abi;
 mod fault;

@@ -1,5 +1,5 @@
-//! HTTP messages in the tests' view: what passed the filter, what an upstream sends, what the client
-//! gets.
+//! HTTP messages in the tests' view: what passed the filter, what an upstream sends, what the
+//! client gets.
 
 use std::collections::BTreeMap;
 use std::fmt;

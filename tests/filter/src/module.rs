@@ -1,27 +1,27 @@
-//! The compiled filter. Compiled once per test binary; an instance of it takes well under a millisecond.
+//! The filter's module, compiled once per test binary.
 
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
 use wasmtime::{Config, Engine, Module};
 
-/// Variable that names another module than the workspace's `dist/envoy-bedrock.wasm`.
+/// The environment variable for the path of another module than `dist/envoy-bedrock.wasm`.
 pub const MODULE_VARIABLE: &str = "ENVOY_BEDROCK_WASM";
 
-/// The engine of all VMs.
+/// The engine for all VMs.
 pub(crate) static ENGINE: LazyLock<Engine> =
     LazyLock::new(|| Engine::new(&Config::new()).expect("an engine for this machine"));
 
 static FILTER: LazyLock<Result<Module, String>> = LazyLock::new(|| load(&filter_path()));
 
-/// The filter under test. Panics where there is none: a missing module is a failure, never a skip.
+/// The filter under test. Panics if it is missing, so that no test is skipped.
 pub fn filter() -> &'static Module {
     FILTER.as_ref().unwrap_or_else(|error| panic!("{error}"))
 }
 
-/// A module from its binary or text form, for tests of the host itself.
+/// Compiles a module from its binary or text form, for tests of the host itself.
 pub fn compile(source: impl AsRef<[u8]>) -> Module {
-    Module::new(&ENGINE, source).unwrap_or_else(|error| panic!("expected a module, but found {error:?}"))
+    Module::new(&ENGINE, source).unwrap_or_else(|error| panic!("not a WebAssembly module: {error:?}"))
 }
 
 fn filter_path() -> PathBuf {
@@ -32,18 +32,10 @@ fn filter_path() -> PathBuf {
 }
 
 fn load(path: &Path) -> Result<Module, String> {
-    let bytes = std::fs::read(path).map_err(|error| {
-        format!(
-            "expected the filter at {}, but found {error}: run `make filter`",
-            path.display()
-        )
-    })?;
-    Module::new(&ENGINE, bytes).map_err(|error| {
-        format!(
-            "expected a WebAssembly module at {}, but found {error:?}",
-            path.display()
-        )
-    })
+    let bytes =
+        std::fs::read(path).map_err(|error| format!("{}: {error} (run `make filter`)", path.display()))?;
+    Module::new(&ENGINE, bytes)
+        .map_err(|error| format!("{}: not a WebAssembly module: {error:?}", path.display()))
 }
 
 #[cfg(test)]

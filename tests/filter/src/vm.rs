@@ -244,8 +244,8 @@ impl Vm {
         Ok(())
     }
 
-    /// Calls an export. Returns `None` if the module does not have it, and `Some(None)` if it has no
-    /// result.
+    /// Calls an export. Returns `None` if the module does not have it, and `Some(None)` if it has
+    /// no result.
     pub(crate) fn call(
         &self,
         context: u32,

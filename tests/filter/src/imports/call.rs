@@ -21,7 +21,8 @@ pub(super) struct Import {
     pub(super) name: &'static str,
     /// Parameters, `>`, results. `i` is i32, `I` is i64.
     pub(super) signature: &'static str,
-    /// Index of the out-parameter for the pointer to returned bytes. The one for their size follows.
+    /// Index of the out-parameter for the pointer to returned bytes. The one for their size
+    /// follows.
     pub(super) bytes_out: Option<usize>,
     pub(super) body: fn(&mut Invocation<'_, '_>) -> HostResult,
 }

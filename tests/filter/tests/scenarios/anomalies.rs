@@ -29,8 +29,8 @@ fn started(plan: FaultPlan) -> Option<Scene> {
     }
 }
 
-/// Sends a request whose first two attempts fail. Asserts that whatever goes upstream is signed, and
-/// returns the number of attempts.
+/// Sends a request whose first two attempts fail. Asserts that whatever goes upstream is signed,
+/// and returns the number of attempts.
 fn whole(scene: &Scene) -> Result<usize, Trap> {
     let mut exchange = scene.post(PATH).body(["{\"a\"", ":1}"]).send()?;
     let mut attempts = 0;

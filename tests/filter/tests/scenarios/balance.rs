@@ -6,8 +6,8 @@ use crate::fixtures::{EAST, WEST, model, settings, settings_of};
 use crate::scene::{Scene, clusters};
 
 const DRAWS: usize = 4000;
-/// The 99.9th percentile of chi-square with one degree of freedom. The seeds are fixed, so the tests
-/// are deterministic.
+/// The 99.9th percentile of chi-square with one degree of freedom. The seeds are fixed, so the
+/// tests are deterministic.
 const CHI_SQUARE_MAX: f64 = 10.83;
 
 /// Whether the first attempt of each of `count` requests goes to WEST.

@@ -264,8 +264,8 @@ fn a_successful_response_passes_byte_for_byte_and_chunk_by_chunk() {
     assert_eq!(passed, expected);
 }
 
-/// Asserts that the attempt after `good` valid ones sends nothing and becomes a 503, for any attempt
-/// number from Envoy.
+/// Asserts that the attempt after `good` valid ones sends nothing and becomes a 503, for any
+/// attempt number from Envoy.
 fn assert_not_sent(scene: &Scene, good: usize, number: u64, cluster: &str) {
     let mut exchange = scene.post(PATH).body(["{}"]).send().unwrap();
     for (number, deployment) in (1..).zip(&[WEST, EAST, TOKEN][..good]) {

@@ -1,7 +1,7 @@
 //! Tests of the compiled filter that need no network.
 //!
-//! They run it in a [`scene::Scene`], which on drop searches the log and the host calls for secrets.
-//! [`oracle`] compares every upstream request with AWS's own signer.
+//! They run it in a [`scene::Scene`], which on drop searches the log and the host calls for
+//! secrets. [`oracle`] compares every upstream request with AWS's own signer.
 
 mod anomalies;
 mod balance;

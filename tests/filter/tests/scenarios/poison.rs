@@ -69,8 +69,8 @@ fn good(path: &str) -> Vec<(Vec<u8>, Vec<u8>)> {
     ]
 }
 
-/// Headers whose values the filter reads but does not forward. Forwarded headers never contain NUL or
-/// line ends: Envoy's codecs reject such a request.
+/// Headers whose values the filter reads but does not forward. Forwarded headers never contain NUL
+/// or line ends: Envoy's codecs reject such a request.
 const READ: [&str; 10] = [
     ":path",
     ":method",

@@ -110,7 +110,7 @@ fn a_body_that_exceeds_the_limit_is_dropped_at_once() {
 }
 
 #[test]
-fn probes_and_lookups_with_a_body_are_answered_after_it() {
+fn probes_and_lookups_reply_after_the_body() {
     let scene = Scene::new();
     let mut probe = scene
         .request(bare("GET", "/health/readiness"))
@@ -306,7 +306,7 @@ fn an_upload_that_cannot_be_drained_is_refused_at_once() {
 #[test]
 fn whatever_the_host_returns_a_refused_upload_goes_nowhere_and_the_next_request_is_served() {
     for (reach, runs_min) in [(Reach::Envoy, 20), (Reach::Hostile, 40)] {
-        let answered = Cell::new(0);
+        let replies = Cell::new(0);
         let runs = sweep(reach, |plan| {
             let Ok(scene) = Scene::start(&settings(), plan.clone()) else {
                 return;
@@ -329,7 +329,7 @@ fn whatever_the_host_returns_a_refused_upload_goes_nowhere_and_the_next_request_
                 match exchange.outcome() {
                     RequestOutcome::LocalReply { status, .. } => {
                         assert!([401, 404, 503].contains(&status), "{status}");
-                        answered.set(answered.get() + 1);
+                        replies.set(replies.get() + 1);
                     }
                     RequestOutcome::Waiting => {
                         let is_untaken = plan
@@ -348,6 +348,6 @@ fn whatever_the_host_returns_a_refused_upload_goes_nowhere_and_the_next_request_
             }
         });
         assert!(runs >= runs_min, "{runs}");
-        assert!(answered.get() > runs, "{} of {runs}", answered.get());
+        assert!(replies.get() > runs, "{} of {runs}", replies.get());
     }
 }
