@@ -9,22 +9,10 @@ use thiserror::Error;
 /// Why the state directory cannot be used.
 #[derive(Debug, Error)]
 pub(crate) enum StateError {
-    /// It is not a directory, or cannot be created.
     #[error("cannot use {} as the state directory: {error}", path.display())]
-    Directory {
-        /// The directory.
-        path: PathBuf,
-        /// Why.
-        error: io::Error,
-    },
-    /// A file in it cannot be written.
+    Directory { path: PathBuf, error: io::Error },
     #[error("cannot write {}: {error}", path.display())]
-    File {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        error: io::Error,
-    },
+    File { path: PathBuf, error: io::Error },
 }
 
 /// An existing state directory.

@@ -11,37 +11,21 @@ use crate::prices::PriceListError;
 /// Why a configuration cannot be rendered.
 #[derive(Debug, Error)]
 pub(super) enum RenderError {
-    /// The metrics listener has no admin port to connect to.
     #[error(
         "--metrics-port needs a fixed --admin-port, because the metrics come from there, but found --admin-port 0"
     )]
     NoAdminPort,
-    /// The price list cannot be used.
     #[error(transparent)]
     Prices(#[from] PriceListError),
     /// The configuration has errors: their messages.
     #[error("{}", .0.join("\n"))]
     Configuration(Vec<String>),
-    /// The collector's settings cannot be used.
     #[error(transparent)]
     Collector(#[from] CollectorError),
-    /// `--emulator` names a cluster that does not exist.
     #[error("--emulator: expected one of {}, but found '{found}'", known.join(", "))]
-    UnknownCluster {
-        /// The cluster that does not exist.
-        found: String,
-        /// The clusters that exist.
-        known: Vec<String>,
-    },
-    /// The output file cannot be written.
+    UnknownCluster { found: String, known: Vec<String> },
     #[error("cannot write {}: {error}", path.display())]
-    Unwritable {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        error: io::Error,
-    },
-    /// Standard output cannot be written.
+    Unwritable { path: PathBuf, error: io::Error },
     #[error("cannot write to standard output: {0}")]
     StandardOutput(io::Error),
 }
@@ -64,10 +48,8 @@ pub struct HostPortError(pub(super) String);
 /// Text that is not an argument of `--emulator`.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub(super) enum EmulatorArgumentError {
-    /// There is no region.
     #[error("expected REGION=HOST:PORT, but found '{0}'")]
     NoRegion(String),
-    /// The address is invalid.
     #[error(transparent)]
     Address(#[from] HostPortError),
 }

@@ -25,52 +25,30 @@ pub(super) enum RunError {
     /// The configuration has errors: their messages.
     #[error("{}", .0.join("\n"))]
     Configuration(Vec<String>),
-    /// The price list cannot be used.
     #[error(transparent)]
     Prices(#[from] PriceListError),
-    /// The collector's settings cannot be used.
     #[error(transparent)]
     Collector(#[from] CollectorError),
-    /// A file in the state directory cannot be written.
     #[error(transparent)]
     State(#[from] StateError),
-    /// The certificate cannot be created.
     #[error(transparent)]
     Certificate(#[from] CertificateError),
-    /// Envoy cannot be used.
     #[error("{0}: {HOW_TO_GET_ENVOY}")]
     Envoy(#[from] EnvoyError),
-    /// The compiled filter cannot be read.
     #[error("cannot read the compiled filter {}: {error}: {HOW_TO_BUILD_FILTER}", path.display())]
-    Filter {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        error: io::Error,
-    },
-    /// A file that the user named cannot be read.
+    Filter { path: PathBuf, error: io::Error },
     #[error("cannot read {}: {error}", path.display())]
-    Unreadable {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        error: io::Error,
-    },
-    /// A path that cannot be part of Envoy's configuration.
+    Unreadable { path: PathBuf, error: io::Error },
     #[error("the path {} is not valid UTF-8", .0.display())]
     NotUtf8(PathBuf),
-    /// The system has no CA certificates.
     #[error(
         "the system's CA certificates were not found: install the package ca-certificates or name a file with --upstream-ca"
     )]
     NoSystemCa,
-    /// A port cannot be used.
     #[error(transparent)]
     Port(#[from] PortError),
-    /// Both listeners have the same port.
     #[error("the ports with and without TLS are both {0}: choose another with TLS_PORT=… or --tls-port …")]
     SamePort(u16),
-    /// The emulator cannot stand in for AWS.
     #[error(transparent)]
     Demo(#[from] DemoError),
     /// The operating system refuses threads, signal handlers or processes: what, and why.
@@ -78,16 +56,10 @@ pub(super) enum RunError {
     System(&'static str, io::Error),
     /// Envoy ended while it started: the errors in its log, and its status.
     #[error("Envoy failed to start ({status})")]
-    EnvoyFailed {
-        /// Errors in its log.
-        log: Vec<String>,
-        /// How it ended.
-        status: ExitStatus,
-    },
+    EnvoyFailed { log: Vec<String>, status: ExitStatus },
     /// Envoy is still starting after this many seconds.
     #[error("Envoy did not finish starting within {0} s")]
     EnvoyTooSlow(u64),
-    /// Envoy's admin interface does not show the addresses of the listeners.
     #[error("Envoy's admin interface does not list the gateway's listeners")]
     NoListeners,
 }
@@ -95,28 +67,16 @@ pub(super) enum RunError {
 /// Why a binary cannot be used as Envoy.
 #[derive(Debug, Error)]
 pub(super) enum EnvoyError {
-    /// There is none in the usual places.
     #[error("Envoy was not found at .venv/bin/envoy or on the PATH")]
     NotFound,
-    /// It cannot be run.
     #[error("cannot run {}: {error}", path.display())]
-    NotRunnable {
-        /// The binary.
-        path: PathBuf,
-        /// Why.
-        error: io::Error,
-    },
-    /// It is something else.
+    NotRunnable { path: PathBuf, error: io::Error },
     #[error("{} does not report an Envoy version", .0.display())]
     NotEnvoy(PathBuf),
-    /// It is too old.
     #[error("expected Envoy {minimum} or newer, but found {found} at {}", path.display())]
     TooOld {
-        /// The oldest version that works.
         minimum: &'static str,
-        /// Its version.
         found: String,
-        /// The binary.
         path: PathBuf,
     },
 }
@@ -137,13 +97,10 @@ pub(super) struct PortError {
 /// What is wrong with a port.
 #[derive(Debug, Error)]
 pub(super) enum PortProblem {
-    /// Another program uses it.
     #[error("is used by another program")]
     Taken,
-    /// It is privileged.
     #[error("is not available to this user")]
     NotPermitted,
-    /// Something else.
     #[error("cannot be used ({0})")]
     Other(io::Error),
 }
@@ -151,23 +108,14 @@ pub(super) enum PortProblem {
 /// Why the emulator cannot stand in for AWS.
 #[derive(Debug, Error)]
 pub(super) enum DemoError {
-    /// It does not start.
     #[error("the emulator failed to start: {0}")]
     Emulator(String),
-    /// It has no address for a region.
     #[error("the emulator does not serve the region {0}")]
     NoRegion(String),
-    /// An endpoint has deployments in several regions or with several paths.
     #[error(
         "deployments at {host}:{port} differ in region or path, and the emulator can serve only one of each: use BEDROCK=aws"
     )]
-    SeveralRegions {
-        /// Host of the endpoint.
-        host: String,
-        /// Port of the endpoint.
-        port: u16,
-    },
-    /// An access key id has several secrets.
+    SeveralRegions { host: String, port: u16 },
     #[error(
         "the access key id {0} has several secrets, which the emulator cannot tell apart: use BEDROCK=aws"
     )]
