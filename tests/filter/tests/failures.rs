@@ -1,18 +1,18 @@
 //! Traps, link errors and planned faults.
 
-mod probe;
+mod wat;
 
 use filter_tests::{
     FaultPlan, HostFault, Reach, StartError, Status, Vm, compile, faults, host_functions, sweep,
 };
-use probe::Arg::{self, Bytes, N, Out, T, Wild};
-use probe::{Probe, said, statuses, trap};
+use wat::Arg::{self, Bytes, N, Out, T, Wild};
+use wat::{WatModule, said, statuses, trap};
 
 const REQUEST: [(&str, &str); 3] = [(":path", "/"), ("x-a", "real"), ("x-b", "other")];
 
 #[test]
 fn a_trap_names_its_callback_and_the_vm_is_dead_afterwards() {
-    let vm = Probe::new()
+    let vm = WatModule::new()
         .on_with(
             "proxy_on_request_headers",
             &[("proxy_log", &[N(4), T(b"last words")])],
@@ -70,7 +70,11 @@ fn a_module_without_the_exports_of_the_abi_is_a_link_error() {
 #[test]
 fn only_the_log_can_be_called_while_the_vm_starts() {
     let initialize = |function: &str, arguments: &[Arg]| {
-        start(&Probe::new().on("_initialize", &[(function, arguments)], 0).text())
+        start(
+            &WatModule::new()
+                .on("_initialize", &[(function, arguments)], 0)
+                .text(),
+        )
     };
     assert!(initialize("proxy_log", &[N(0), T(b"early")]).is_ok());
     match initialize("proxy_get_current_time_nanoseconds", &[Out]) {
@@ -82,7 +86,7 @@ fn only_the_log_can_be_called_while_the_vm_starts() {
 #[test]
 fn the_allocator_can_call_only_the_log_and_null_from_it_is_an_error_status() {
     let read: &[(&str, &[Arg])] = &[("proxy_get_header_map_value", &[N(0), T(b"x-a"), Out, Out])];
-    let curious = Probe::new()
+    let curious = WatModule::new()
         .with(
             r#"(func (export "malloc") (param i32) (result i32)
             (call $proxy_get_current_time_nanoseconds (i32.const 0)))"#,
@@ -94,7 +98,7 @@ fn the_allocator_can_call_only_the_log_and_null_from_it_is_an_error_status() {
             .contains("restricted")
     );
 
-    let empty = Probe::new()
+    let empty = WatModule::new()
         .with(r#"(func (export "malloc") (param i32) (result i32) (i32.const 0))"#)
         .on("proxy_on_request_headers", read, 0);
     let vm = empty.start();
@@ -126,7 +130,7 @@ fn calls_that_no_filter_should_make_are_traps() {
             .iter()
             .map(|(function, arguments)| (*function, arguments.as_slice()))
             .collect();
-        let vm = Probe::new().on("proxy_on_request_headers", &calls, 0).start();
+        let vm = WatModule::new().on("proxy_on_request_headers", &calls, 0).start();
         let trap = trap(vm.request(REQUEST).send());
         assert!(trap.message.contains(message), "{message}: {}", trap.message);
     }
@@ -138,9 +142,9 @@ fn a_local_response_outside_a_stream_or_after_the_response_began_is_a_trap() {
         "proxy_send_local_response",
         &[N(500), T(b""), T(b""), T(b""), N(0)],
     )];
-    let root = Probe::new().on("proxy_on_tick", reply, 0).start();
+    let root = WatModule::new().on("proxy_on_tick", reply, 0).start();
     assert!(trap(root.tick("gateway")).message.contains("outside a stream"));
-    let late = Probe::new().on("proxy_on_response_headers", reply, 0).start();
+    let late = WatModule::new().on("proxy_on_response_headers", reply, 0).start();
     let mut exchange = late.request(REQUEST).send().unwrap();
     let response = filter_tests::HeaderMap::new([(":status", "200")]);
     assert!(
@@ -152,7 +156,7 @@ fn a_local_response_outside_a_stream_or_after_the_response_began_is_a_trap() {
 
 #[test]
 fn an_action_other_than_continue_and_pause_is_a_trap() {
-    let vm = Probe::new().on("proxy_on_request_headers", &[], 2).start();
+    let vm = WatModule::new().on("proxy_on_request_headers", &[], 2).start();
     assert!(trap(vm.request(REQUEST).send()).message.contains("found 2"));
 }
 
@@ -165,7 +169,7 @@ fn a_planned_fault_replaces_the_status_or_the_bytes() {
         .fail(READ.0, 2, HostFault::Bytes(b"forged".to_vec()))
         .fail("proxy_set_shared_data", 1, HostFault::Bytes(Vec::new()));
     let set: (&str, &[Arg]) = ("proxy_set_shared_data", &[T(b"k"), T(b"v"), N(0)]);
-    let vm = Probe::new()
+    let vm = WatModule::new()
         .on("proxy_on_request_headers", &[READ, READ, READ, set], 0)
         .start_with(plan.clone());
     vm.request(REQUEST).send().unwrap();
@@ -178,14 +182,14 @@ fn a_planned_fault_replaces_the_status_or_the_bytes() {
 #[test]
 fn a_sweep_fails_every_call_in_every_way_and_ends_with_a_clean_run() {
     let second: (&str, &[Arg]) = ("proxy_get_header_map_value", &[N(0), T(b"x-b"), Bytes]);
-    let probe = Probe::new().on(
+    let module = WatModule::new().on(
         "proxy_on_request_headers",
         &[READ, second, ("proxy_log", &[N(0), T(b"end")])],
         0,
     );
     let mut runs = Vec::new();
     let faulty = sweep(Reach::Envoy, |plan| {
-        let vm = probe.start_with(plan);
+        let vm = module.start_with(plan);
         vm.request(REQUEST).send().unwrap().finish().unwrap();
         runs.push(said(&vm)[..2].to_vec());
     });
@@ -212,14 +216,14 @@ fn every_function_except_the_log_has_hostile_faults_which_include_envoys() {
 #[test]
 fn memory_grows_on_demand_up_to_a_gibibyte() {
     let grow = |pages: u32| format!("(drop (memory.grow (i32.const {pages}))) (i32.const 0)");
-    let vm = Probe::new()
+    let vm = WatModule::new()
         .on_with("proxy_on_request_headers", &[], &grow(2))
         .start();
     let before = vm.memory_bytes();
     vm.request(REQUEST).send().unwrap();
     assert_eq!(vm.memory_bytes(), before + 2 * 65536);
 
-    let greedy = Probe::new()
+    let greedy = WatModule::new()
         .on_with("proxy_on_request_headers", &[], &grow(16384))
         .start();
     greedy.request(REQUEST).send().unwrap();
@@ -228,7 +232,7 @@ fn memory_grows_on_demand_up_to_a_gibibyte() {
 
 #[test]
 fn a_wild_pointer_is_an_error_number_in_wasi() {
-    let vm = Probe::new()
+    let vm = WatModule::new()
         .on("proxy_on_request_headers", &[("random_get", &[Wild])], 0)
         .start();
     vm.request(REQUEST).send().unwrap();

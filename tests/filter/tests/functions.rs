@@ -1,6 +1,6 @@
 //! Every host function, with the result of valid and invalid calls.
 
-mod probe;
+mod wat;
 
 use std::collections::BTreeSet;
 
@@ -8,8 +8,8 @@ use filter_tests::{
     HeaderMap, HostMetricKind, LogLine, Status, encode_pairs, filter, host_functions, unserved_functions,
     wasi_functions,
 };
-use probe::Arg::{Bytes, L, N, Number, Out, T, Wild};
-use probe::{Arg, Probe, said, shown, statuses, trap};
+use wat::Arg::{Bytes, L, N, Number, Out, T, Wild};
+use wat::{Arg, WatModule, said, shown, statuses, trap};
 
 use Status::*;
 
@@ -253,7 +253,7 @@ fn each_host_function_behaves_like_envoys() {
             .copied()
             .chain([(case.function, case.arguments)])
             .collect();
-        let vm = Probe::new().on("proxy_on_request_headers", &calls, 0).start();
+        let vm = WatModule::new().on("proxy_on_request_headers", &calls, 0).start();
         vm.host_mut().now_nanoseconds = 7;
         let headers = [(":path", "/"), ("X-Twice", "first"), ("x-twice", "second")];
         vm.request(headers)
@@ -301,7 +301,7 @@ fn metrics_keep_their_values_and_samples() {
         ("proxy_record_metric", &[N(10), L(8)]),
         ("proxy_record_metric", &[N(10), L(9)]),
     ];
-    let vm = Probe::new().on("proxy_on_request_headers", calls, 0).start();
+    let vm = WatModule::new().on("proxy_on_request_headers", calls, 0).start();
     vm.request([(":path", "/")]).send().unwrap();
     let host = vm.host();
     assert_eq!(
@@ -319,7 +319,7 @@ fn metrics_keep_their_values_and_samples() {
 #[test]
 fn log_lines_keep_their_level_and_the_journal_its_arguments() {
     let calls: &[(&str, &[Arg])] = &[("proxy_log", &[N(3), T(b"careful")])];
-    let vm = Probe::new().on("proxy_on_request_headers", calls, 0).start();
+    let vm = WatModule::new().on("proxy_on_request_headers", calls, 0).start();
     vm.request([(":path", "/")]).send().unwrap();
     assert_eq!(
         vm.host().log,
@@ -339,7 +339,7 @@ fn log_lines_keep_their_level_and_the_journal_its_arguments() {
 fn a_function_that_is_not_served_links_and_traps_when_called() {
     for (function, signature) in unserved_functions() {
         let (parameters, _) = signature.split_once('>').unwrap();
-        let vm = Probe::new()
+        let vm = WatModule::new()
             .on(
                 "proxy_on_request_headers",
                 &[(function, &vec![N(0); parameters.len()])],

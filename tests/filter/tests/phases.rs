@@ -1,10 +1,10 @@
 //! What the module can read, write and hold in each callback.
 
-mod probe;
+mod wat;
 
 use filter_tests::{HeaderMap, HttpMessage, RequestOutcome, Status};
-use probe::Arg::{self, Bytes, N, Out, T};
-use probe::{Probe, said, statuses};
+use wat::Arg::{self, Bytes, N, Out, T};
+use wat::{WatModule, said, statuses};
 
 const REQUEST: [(&str, &str); 1] = [(":path", "/")];
 /// Pause until the end of the body.
@@ -25,7 +25,7 @@ fn forwarded(outcome: RequestOutcome) -> HttpMessage {
 
 #[test]
 fn request_headers_are_closed_once_they_have_gone_on() {
-    let vm = Probe::new()
+    let vm = WatModule::new()
         .on("proxy_on_request_body", &[SET_REQUEST_HEADER, SAY_PATH], 0)
         .start();
     let exchange = vm.request(REQUEST).body(["a"]).send().unwrap();
@@ -39,7 +39,7 @@ fn request_headers_are_closed_once_they_have_gone_on() {
 
 #[test]
 fn paused_request_headers_can_be_written_until_the_body_lets_them_go() {
-    let vm = Probe::new()
+    let vm = WatModule::new()
         .on("proxy_on_request_headers", &[], PAUSE)
         .on_with("proxy_on_request_body", &[SET_REQUEST_HEADER], UNTIL_THE_END)
         .start();
@@ -55,14 +55,14 @@ fn paused_request_headers_can_be_written_until_the_body_lets_them_go() {
 
 #[test]
 fn a_paused_body_grows_and_a_continued_one_does_not() {
-    let held = Probe::new()
+    let held = WatModule::new()
         .on("proxy_on_request_body", &[SAY_REQUEST_BODY], PAUSE)
         .start();
     let exchange = held.request(REQUEST).body(["ab", "cd", ""]).send().unwrap();
     assert_eq!(said(&held), ["ab", "abcd", "abcd"]);
     assert_eq!(forwarded(exchange.outcome()).chunks, Vec::<Vec<u8>>::new());
 
-    let free = Probe::new()
+    let free = WatModule::new()
         .on("proxy_on_request_body", &[SAY_REQUEST_BODY], 0)
         .start();
     let exchange = free.request(REQUEST).body(["ab", "cd"]).send().unwrap();
@@ -72,7 +72,7 @@ fn a_paused_body_grows_and_a_continued_one_does_not() {
 
 #[test]
 fn a_body_reads_as_empty_after_it_has_gone_on() {
-    let vm = Probe::new()
+    let vm = WatModule::new()
         .on("proxy_on_response_headers", &[SAY_REQUEST_BODY], 0)
         .start();
     let mut exchange = vm.request(REQUEST).body(["ab"]).send().unwrap();
@@ -90,7 +90,7 @@ fn a_range_of_the_body_is_read_and_clamped_to_its_end() {
     };
     for (start, length, text) in [(1, 2, "bc"), (2, 100, "cd"), (4, 1, ""), (5, 1, ""), (0, 0, "")] {
         let (function, arguments) = range(start, length);
-        let vm = Probe::new()
+        let vm = WatModule::new()
             .on("proxy_on_request_body", &[(function, &arguments)], 0)
             .start();
         vm.request(REQUEST).body(["abcd"]).send().unwrap();
@@ -113,7 +113,7 @@ fn a_body_can_be_changed_at_its_front_and_its_end_only() {
     ];
     for (start, length, body) in cases {
         let arguments = [N(0), N(start), N(length), T(b"new")];
-        let vm = Probe::new()
+        let vm = WatModule::new()
             .on(
                 "proxy_on_request_body",
                 &[("proxy_set_buffer_bytes", &arguments)],
@@ -138,7 +138,7 @@ fn a_body_can_be_changed_at_its_front_and_its_end_only() {
 
 #[test]
 fn trailers_end_a_held_request_without_an_end_of_its_body() {
-    let vm = Probe::new()
+    let vm = WatModule::new()
         .on("proxy_on_request_headers", &[], PAUSE)
         .on_with("proxy_on_request_body", &[], UNTIL_THE_END)
         .on(
@@ -165,7 +165,7 @@ fn trailers_end_a_held_request_without_an_end_of_its_body() {
 
 #[test]
 fn held_response_headers_can_be_written_when_the_body_ends() {
-    let vm = Probe::new()
+    let vm = WatModule::new()
         .on("proxy_on_response_headers", &[], PAUSE)
         .on_with(
             "proxy_on_response_body",
@@ -189,7 +189,7 @@ fn held_response_headers_can_be_written_when_the_body_ends() {
 #[test]
 fn the_log_callback_can_read_all_maps_and_write_none() {
     let status = ("proxy_get_header_map_value", [N(2), T(b":status"), Bytes]);
-    let vm = Probe::new()
+    let vm = WatModule::new()
         .on(
             "proxy_on_log",
             &[
@@ -221,7 +221,7 @@ fn the_log_callback_can_read_all_maps_and_write_none() {
 #[test]
 fn the_log_callback_of_an_abandoned_request_can_write_nothing_and_read_no_request_trailers() {
     let trailer = ("proxy_get_header_map_value", [N(1), T(b"x-end"), Out, Out]);
-    let vm = Probe::new()
+    let vm = WatModule::new()
         .on("proxy_on_request_headers", &[], PAUSE)
         .on("proxy_on_request_trailers", &[(trailer.0, &trailer.1)], PAUSE)
         .on("proxy_on_log", &[SET_REQUEST_HEADER, (trailer.0, &trailer.1)], 0)
@@ -245,7 +245,7 @@ const REPLY: (&str, &[Arg]) = (
 
 #[test]
 fn a_local_reply_passes_the_response_callbacks_and_ends_the_request() {
-    let vm = Probe::new()
+    let vm = WatModule::new()
         .on("proxy_on_request_headers", &[REPLY], 0)
         .on("proxy_on_request_body", &[("proxy_log", &[N(0), T(b"body")])], 0)
         .on(
@@ -286,7 +286,7 @@ fn a_local_reply_passes_the_response_callbacks_and_ends_the_request() {
 
 #[test]
 fn a_local_reply_of_envoys_own_passes_the_response_callbacks_too() {
-    let vm = Probe::new()
+    let vm = WatModule::new()
         .on(
             "proxy_on_response_headers",
             &[("proxy_log", &[N(0), T(b"seen")])],
@@ -306,7 +306,7 @@ fn a_local_reply_of_envoys_own_passes_the_response_callbacks_too() {
 
 #[test]
 fn a_timer_can_reply_to_a_held_request() {
-    let vm = Probe::new()
+    let vm = WatModule::new()
         .on("proxy_on_request_headers", &[], PAUSE)
         .on(
             "proxy_on_tick",

@@ -1,10 +1,10 @@
 //! Two roles in one VM: attempts, responses, and the end of contexts.
 
-mod probe;
+mod wat;
 
 use filter_tests::{HeaderMap, RequestOutcome, StartError, UpstreamResponse, Vm, compile};
-use probe::Arg::{self, Bytes, N, Out, T};
-use probe::{Probe, said, statuses, trap};
+use wat::Arg::{self, Bytes, N, Out, T};
+use wat::{WatModule, said, statuses, trap};
 
 const REQUEST: [(&str, &str); 1] = [(":path", "/")];
 const ATTEMPT: (&str, &[Arg]) = (
@@ -32,7 +32,7 @@ const MARK_IN_FIRST_SIGNER: &str = "(if (i32.eq (local.get 0) (i32.const 4))
 
 #[test]
 fn each_attempt_sees_what_earlier_ones_have_written() {
-    let vm = Probe::new()
+    let vm = WatModule::new()
         .with(r#"(data (i32.const 64) "x-mark")"#)
         .on_with("proxy_on_request_headers", &[], MARK_IN_FIRST_SIGNER)
         .start();
@@ -54,7 +54,7 @@ fn each_attempt_sees_what_earlier_ones_have_written() {
 
 #[test]
 fn the_signer_reads_the_number_of_its_attempt_and_the_cluster_of_its_endpoint() {
-    let vm = Probe::new()
+    let vm = WatModule::new()
         .on("proxy_on_request_headers", &[ROLE, ATTEMPT, CLUSTER], 0)
         .start();
     let exchange = vm.request(REQUEST).send().unwrap();
@@ -74,7 +74,7 @@ fn the_signer_reads_the_number_of_its_attempt_and_the_cluster_of_its_endpoint() 
 
 #[test]
 fn the_last_attempt_is_the_response_even_if_it_asks_for_a_retry() {
-    let vm = Probe::new().start();
+    let vm = WatModule::new().start();
     let exchange = vm.request(REQUEST).send().unwrap();
     let completed = exchange
         .route("x-again", &["r1", "r2"], |number, _| UpstreamResponse {
@@ -115,7 +115,7 @@ fn a_refused_attempt_is_retried_and_the_last_one_becomes_a_503() {
 
 #[test]
 fn a_truncated_response_never_ends() {
-    let vm = Probe::new().start();
+    let vm = WatModule::new().start();
     let exchange = vm.request(REQUEST).send().unwrap();
     let completed = exchange
         .route("x-again", &["r1"], |_, _| UpstreamResponse {
@@ -136,7 +136,7 @@ const LOCAL_REPLY_IN_FIRST_SIGNER: &str = "(if (result i32) (i32.eq (local.get 0
 
 #[test]
 fn a_local_reply_of_the_signer_is_the_response_and_is_not_retried() {
-    let vm = Probe::new()
+    let vm = WatModule::new()
         .on_with("proxy_on_request_headers", &[], LOCAL_REPLY_IN_FIRST_SIGNER)
         .start();
     let exchange = vm.request(REQUEST).body(["a"]).send().unwrap();
@@ -151,7 +151,7 @@ fn a_local_reply_of_the_signer_is_the_response_and_is_not_retried() {
 fn filter_state_passes_between_the_roles_and_on_to_the_access_log() {
     let set = ("proxy_set_property", [T(b"name"), T(b"value")]);
     let get = ("proxy_get_property", [T(b"name"), Out, Out]);
-    let vm = Probe::new()
+    let vm = WatModule::new()
         .on("proxy_on_request_headers", &[(get.0, &get.1), (set.0, &set.1)], 0)
         .start();
     let exchange = vm.request(REQUEST).send().unwrap();
@@ -173,10 +173,12 @@ const ENDINGS: [(&str, &str); 3] = [
 
 fn endings() -> Vm {
     let say = |text: &'static str| [N(0), T(text.as_bytes())];
-    let probe = ENDINGS.into_iter().fold(Probe::new(), |probe, (callback, text)| {
-        probe.on(callback, &[("proxy_log", &say(text))], 1)
-    });
-    probe.start()
+    let module = ENDINGS
+        .into_iter()
+        .fold(WatModule::new(), |module, (callback, text)| {
+            module.on(callback, &[("proxy_log", &say(text))], 1)
+        });
+    module.start()
 }
 
 fn sequence(vm: &Vm) -> Vec<(u32, String)> {
@@ -241,7 +243,7 @@ fn a_client_that_disconnects_leaves_no_context_behind() {
 
 #[test]
 fn exchanges_interleave_on_one_vm() {
-    let vm = Probe::new().start();
+    let vm = WatModule::new().start();
     let mut first = vm.request(REQUEST).unfinished().send().unwrap();
     let second = vm.request(REQUEST).send().unwrap();
     assert_eq!(
@@ -260,7 +262,7 @@ fn exchanges_interleave_on_one_vm() {
 fn the_configuration_is_readable_only_while_it_is_applied() {
     let say = ("proxy_get_buffer_bytes", [N(7), N(0), N(99), Bytes]);
     let configuration = [(say.0, &say.1[..])];
-    let vm = Probe::new()
+    let vm = WatModule::new()
         .on("proxy_on_vm_start", &configuration, 1)
         .on("proxy_on_configure", &configuration, 1)
         .on("proxy_on_request_headers", &configuration, 0)
@@ -276,7 +278,7 @@ fn the_configuration_is_readable_only_while_it_is_applied() {
 #[test]
 fn a_refused_configuration_is_an_error_with_the_log() {
     let module = compile(
-        Probe::new()
+        WatModule::new()
             .on("proxy_on_configure", &[("proxy_log", &[N(4), T(b"why")])], 0)
             .text(),
     );
@@ -303,7 +305,7 @@ fn a_reload_replaces_the_root_context_and_ends_the_old_one() {
 
 #[test]
 fn a_context_that_is_not_done_is_a_trap() {
-    let vm = Probe::new().on("proxy_on_done", &[], 0).start();
+    let vm = WatModule::new().on("proxy_on_done", &[], 0).start();
     assert!(
         trap(vm.request(REQUEST).send().unwrap().finish())
             .message
@@ -314,7 +316,7 @@ fn a_context_that_is_not_done_is_a_trap() {
 
 #[test]
 fn a_held_request_waits() {
-    let vm = Probe::new().on("proxy_on_request_headers", &[], 1).start();
+    let vm = WatModule::new().on("proxy_on_request_headers", &[], 1).start();
     assert_eq!(
         vm.request(REQUEST).send().unwrap().outcome(),
         RequestOutcome::Waiting

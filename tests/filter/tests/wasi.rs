@@ -1,12 +1,12 @@
 //! The WASI functions, which behave like Envoy's.
 
-mod probe;
+mod wat;
 
 use std::collections::BTreeSet;
 
 use filter_tests::wasi_functions;
-use probe::Arg::{self, N, Number, Out};
-use probe::{Probe, said, shown, statuses};
+use wat::Arg::{self, N, Number, Out};
+use wat::{WatModule, said, shown, statuses};
 
 const OK: u32 = 0;
 const BAD_DESCRIPTOR: u32 = 8;
@@ -22,7 +22,7 @@ const CASES: &[(&str, &[Arg], u32, &[u32])] = &[
 ];
 
 fn run(calls: &[(&str, &[Arg])]) -> filter_tests::Vm {
-    let vm = Probe::new().on("proxy_on_request_headers", calls, 0).start();
+    let vm = WatModule::new().on("proxy_on_request_headers", calls, 0).start();
     vm.request([(":path", "/")]).send().unwrap();
     vm
 }
@@ -51,7 +51,7 @@ fn output_to_the_standard_streams_is_logged_without_its_line_end() {
     let vector = r#"(data (i32.const 0) "\08\00\00\00\06\00\00\00panic\0a")"#;
     for (descriptor, level) in [(1, 2), (2, 4)] {
         let calls: &[(&str, &[Arg])] = &[("fd_write", &[N(descriptor), N(0), N(1), Number])];
-        let vm = Probe::new()
+        let vm = WatModule::new()
             .with(vector)
             .on("proxy_on_request_headers", calls, 0)
             .start();

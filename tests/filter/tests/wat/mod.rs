@@ -26,7 +26,7 @@ pub(crate) enum Arg {
 
 /// A module under construction.
 #[derive(Default)]
-pub(crate) struct Probe {
+pub(crate) struct WatModule {
     text: Vec<u8>,
     callbacks: String,
     others: String,
@@ -37,18 +37,18 @@ const TEXTS_START: usize = 4096;
 /// Start of the heap.
 const HEAP_START: usize = 2 * 65536;
 
-impl Probe {
-    pub(crate) fn new() -> Probe {
-        Probe::default()
+impl WatModule {
+    pub(crate) fn new() -> WatModule {
+        WatModule::default()
     }
 
     /// Adds a callback that makes the calls and returns `result`, if it has a result.
-    pub(crate) fn on(self, callback: &str, calls: &[(&str, &[Arg])], result: u32) -> Probe {
+    pub(crate) fn on(self, callback: &str, calls: &[(&str, &[Arg])], result: u32) -> WatModule {
         self.on_with(callback, calls, &format!("(i32.const {})", result as i32))
     }
 
     /// The same with an expression for the result.
-    pub(crate) fn on_with(mut self, callback: &str, calls: &[(&str, &[Arg])], result: &str) -> Probe {
+    pub(crate) fn on_with(mut self, callback: &str, calls: &[(&str, &[Arg])], result: &str) -> WatModule {
         let body: String = calls
             .iter()
             .map(|(function, arguments)| self.call(function, arguments))
@@ -69,7 +69,7 @@ impl Probe {
     }
 
     /// Adds anything else to the module, such as a function or data.
-    pub(crate) fn with(mut self, text: &str) -> Probe {
+    pub(crate) fn with(mut self, text: &str) -> WatModule {
         self.others.push_str(text);
         self
     }
