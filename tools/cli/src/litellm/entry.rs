@@ -9,7 +9,7 @@ use crate::document::field::{Section, YamlField, quoted};
 use crate::document::location::Location;
 use crate::document::reader::{Read, Reported};
 
-/// Longest `model_name` or model id. Bedrock's model ids are shorter.
+/// Longest `model_name` or model id: Bedrock accepts ids of up to this length.
 pub(crate) const NAME_MAX_BYTES: usize = 2048;
 
 /// An entry of `model_list` and the reader of its settings. Each group of settings has its methods

@@ -1,8 +1,9 @@
 //! Settings of deployments in sections where LiteLLM does not read them.
 
+use super::credential_list::CredentialList;
 use super::deciding;
 use super::entry::ModelListEntry;
-use super::guardrail::is_guardrail;
+use super::guardrail::{GUARDRAIL_CONFIG, is_guardrail};
 use super::problem::{Placement, Problem};
 use super::report::Reader;
 use crate::document::field::{Section, YamlField, quoted};
@@ -55,8 +56,20 @@ impl Reader<'_> {
         }
     }
 
+    /// Refuses guardrails in `credential_list` that are outside `credential_values` or under another
+    /// name. Those that a deployment has read are correct.
+    pub(crate) fn refuse_misplaced_guardrails(&mut self, credentials: &CredentialList) {
+        let values = credentials.values().flat_map(Section::unused);
+        for (name, field) in values.filter(|(name, _)| name != GUARDRAIL_CONFIG) {
+            self.refuse_guardrail(&name, &field);
+        }
+        for (name, field) in credentials.entries().flat_map(Section::unused) {
+            self.refuse_guardrail(&name, &field);
+        }
+    }
+
     /// Refuses the setting `name` if it looks like a guardrail.
-    pub(crate) fn refuse_guardrail(&mut self, name: &str, field: &YamlField) {
+    fn refuse_guardrail(&mut self, name: &str, field: &YamlField) {
         if is_guardrail(name) && !field.is_null() {
             self.misplaced(name, field, Placement::GuardrailOfEachDeployment);
         }

@@ -18,6 +18,7 @@ mod deployment;
 mod deployment_region;
 mod draft;
 mod entry;
+mod environment_variables;
 mod gateway_limits;
 mod geography;
 mod guardrail;

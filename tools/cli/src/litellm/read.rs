@@ -9,31 +9,24 @@ use super::aliases;
 use super::clusters::Clusters;
 use super::credential_list::CredentialList;
 use super::deployment::{self, ListedModel};
-use super::guardrail::GUARDRAIL_CONFIG;
 use super::known::{self, Fate};
 use super::left_out::LeftOut;
 use super::model_groups;
-use super::note::Class;
 use super::price;
 use super::problem::ReadError;
 use super::report::{ReadReport, Reader};
 use super::tolerance::Tolerance;
 use crate::blueprint::{Blueprint, Endpoint};
-use crate::document::field::{Section, YamlField, quoted};
+use crate::document::field::{Section, quoted};
 use crate::document::include::ConfigDocument;
-use crate::document::location::Location;
 use crate::document::reader::Read;
-use crate::document::scalar::Scalar;
-use crate::document::variables::{Assigned, REFERENCE};
-use crate::document::yaml::YamlValue;
 use crate::environment::{Environment, SecretPolicy};
-use crate::otlp;
 use crate::prices::Catalogue;
 
 /// Reads the configuration at `path` and the files that it includes.
 ///
-/// Nothing of the process but `environment` is used: `os.environ/NAME` and LiteLLM's own variables
-/// refer to it. `policy` decides about secrets that are not set there.
+/// `os.environ/NAME` and LiteLLM's own variables refer to `environment`, not to that of the process.
+/// `policy` decides what to do about secrets that are not set there.
 ///
 /// # Errors
 ///
@@ -217,16 +210,7 @@ impl<'d> Configuration<'d> {
                 Err(_) => {}
             }
         }
-        for values in credentials.values() {
-            for (name, field) in values.unused() {
-                if name != GUARDRAIL_CONFIG {
-                    reader.refuse_guardrail(&name, &field);
-                }
-            }
-        }
-        for (name, field) in credentials.entries().flat_map(Section::unused) {
-            reader.refuse_guardrail(&name, &field);
-        }
+        reader.refuse_misplaced_guardrails(credentials);
         model_groups::read(drafts, left_out, reader)
     }
 
@@ -249,56 +233,11 @@ impl<'d> Configuration<'d> {
                 reader.judge(&known::SECTIONS, name, field);
             }
         }
-        reader.note_unused_variables();
+        reader.judge_unused_variables();
     }
 }
 
 impl Reader<'_> {
-    /// Reads `environment_variables`, which LiteLLM exports before it reads anything else.
-    fn assign_variables(&mut self, document: &ConfigDocument) {
-        let section = document.section("environment_variables");
-        let Some(Ok(section)) = section.map(|field| self.section(&field)) else {
-            return;
-        };
-        for (name, field) in section.fields() {
-            self.refuse_lowercase_variable(&name, &field);
-            if let Ok(Some(assigned)) = self.assigned(&field) {
-                self.variables.assign(name, assigned);
-            }
-        }
-    }
-
-    /// What `field` assigns to a variable; nothing if it is null.
-    fn assigned(&mut self, field: &YamlField) -> Read<Option<Assigned>> {
-        let location = field.location.clone();
-        let value = match &field.node.value {
-            YamlValue::Scalar(Scalar::Null) => return Ok(None),
-            YamlValue::Scalar(Scalar::Text(text)) => {
-                if let Some(name) = text.strip_prefix(REFERENCE) {
-                    let name = name.to_owned();
-                    return Ok(Some(Assigned::Reference { location, name }));
-                }
-                text.clone()
-            }
-            // As Python's `str` writes them.
-            YamlValue::Scalar(Scalar::Bool(true)) => "True".to_owned(),
-            YamlValue::Scalar(Scalar::Bool(false)) => "False".to_owned(),
-            YamlValue::Scalar(Scalar::Integer(number)) => number.to_string(),
-            YamlValue::Scalar(Scalar::Float(number)) => format!("{number:?}"),
-            _ => return Err(self.file_error(&location, field.not("a string"))),
-        };
-        Ok(Some(Assigned::Literal { location, value }))
-    }
-
-    /// OpenTelemetry's variables. LiteLLM's `otel` callback reads them from the environment, to
-    /// which LiteLLM adds `environment_variables`.
-    fn telemetry(&self) -> Environment {
-        otlp::VARIABLES
-            .into_iter()
-            .filter_map(|name| Some((name, self.variables.value(name)?)))
-            .collect()
-    }
-
     /// Notes a routing strategy other than the only supported one. It is not refused, because it
     /// chooses among the same deployments.
     fn note_strategy(&mut self, router: &Section) {
@@ -314,22 +253,6 @@ impl Reader<'_> {
                 "{strategy} is not supported yet: simple-shuffle is used, in which rpm and tpm are not limits"
             );
             self.note(&field.location, text);
-        }
-    }
-
-    fn note_unused_variables(&mut self) {
-        let owned = |(name, location): (&str, &Location)| (name.to_owned(), location.clone());
-        let unused: Vec<_> = self.variables.unused().into_iter().map(owned).collect();
-        for (name, location) in unused {
-            match known::ENVIRONMENT_VARIABLES.fate(&name) {
-                Some(Fate::NoEffect(lost)) => self.note_of(Class::NoEffect, &location, lost),
-                _ if name.starts_with("AWS_") => {
-                    let text = "no deployment uses it: they have other credentials or settings, or the variable has no \
-                                effect here";
-                    self.note_of(Class::NoEffect, &location, text);
-                }
-                _ => self.note_of(Class::NotNeeded, &location, "nothing here reads the variable"),
-            }
         }
     }
 }
