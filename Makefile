@@ -18,6 +18,15 @@ WASM   := dist/envoy-bedrock.wasm
 VENV   := .venv
 STAMP  := $(VENV)/.requirements-installed
 TOOLS  := $(VENV)/.lint-tools-installed
+
+# rustup takes a default toolchain of the pinned version for another one. If it cannot fetch the pinned
+# one, use the default.
+ifeq ($(shell rustc --version 2>/dev/null),)
+  ifeq ($(shell cd / && rustc --version | cut -d' ' -f2),$(shell sed -n 's/^channel = "\(.*\)"/\1/p' rust-toolchain.toml))
+    export RUSTUP_TOOLCHAIN := $(shell cd / && rustup show active-toolchain | cut -d' ' -f1)
+  endif
+endif
+
 # Builds show cargo's progress on a terminal and are quiet elsewhere.
 QUIET  := $(shell test -t 2 || echo --quiet)
 
@@ -35,7 +44,7 @@ BUILT_FILTER := $(TARGET)/wasm32-wasip1/filter/envoy_bedrock.wasm
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: help run test lint advisories unit e2e observability-test compose-test clients-test bench \
+.PHONY: help run test lint rust-target advisories unit e2e observability-test compose-test clients-test bench \
   filter cli emulator rendered fmt clean
 
 help: ## List these commands
@@ -52,7 +61,7 @@ test: lint unit e2e observability-test ## Everything that must pass before a com
 	@echo
 	@echo "make test: lint, cargo test, the end-to-end tests and the observability tests passed"
 
-lint: $(STAMP) $(TOOLS) ## Formatting, lints, documentation, dependencies, spelling and scripts
+lint: rust-target $(STAMP) $(TOOLS) ## Formatting, lints, documentation, dependencies, spelling and scripts
 	@echo "==> cargo fmt --check"
 	@$(CARGO) fmt --all --check
 	@echo "==> cargo clippy (native)"
@@ -105,12 +114,18 @@ bench: cli filter $(STAMP) ## Compare with plain Envoy and its native signing fi
 
 filter: $(WASM) ## Build the filter: dist/envoy-bedrock.wasm
 
-$(WASM): $(FILTER_SOURCES)
+$(WASM): $(FILTER_SOURCES) | rust-target
 	@echo "==> the filter, for wasm32-wasip1"
 	@$(BUILD_FILTER)
 	@mkdir -p dist
 	@cp $(BUILT_FILTER) $@.new && mv $@.new $@
 	@echo "    $@: $$(wc -c < $@) bytes, SHA-256 $$(sha256sum $@ | cut -d' ' -f1)"
+
+# rustup adds the target of rust-toolchain.toml by itself, unless RUSTUP_AUTO_INSTALL=0.
+rust-target:
+	@rustup target list --installed 2>/dev/null | grep -qx wasm32-wasip1 \
+	  || rustup --quiet target add wasm32-wasip1 \
+	  || { echo 'make: cannot add the Rust target wasm32-wasip1: install rustup from https://rustup.rs' >&2; exit 1; }
 
 cli: ## Build the command: envoy-bedrock
 	@echo "==> the command (the first build takes a few minutes)"
