@@ -27,7 +27,7 @@ const CLOCK_SLACK: Duration = Duration::days(1);
 /// Why the certificate cannot be created.
 #[derive(Debug, Error)]
 #[error("cannot create a certificate in {}: {problem}", directory.display())]
-pub struct CertificateError {
+pub(crate) struct CertificateError {
     directory: PathBuf,
     problem: CertificateProblem,
 }
@@ -43,13 +43,13 @@ enum CertificateProblem {
 
 /// The files.
 #[derive(Clone, Debug)]
-pub struct LocalCertificate {
+pub(crate) struct LocalCertificate {
     /// The CA certificate, which clients must trust, in PEM.
-    pub ca: PathBuf,
+    pub(crate) ca: PathBuf,
     /// The listener's certificate, in PEM.
-    pub certificate: PathBuf,
+    pub(crate) certificate: PathBuf,
     /// Its key, in PEM; only this user can read it.
-    pub key: PathBuf,
+    pub(crate) key: PathBuf,
 }
 
 /// What the certificate is for, kept next to it so that no certificate has to be parsed.
@@ -65,7 +65,7 @@ struct CertificateRecord {
 /// # Errors
 ///
 /// The files cannot be created.
-pub fn ensure(directory: &Path) -> Result<LocalCertificate, CertificateError> {
+pub(crate) fn ensure(directory: &Path) -> Result<LocalCertificate, CertificateError> {
     let host_name = gethostname::gethostname().into_string().ok();
     ensure_at(directory, host_name, OffsetDateTime::from(SystemTime::now()))
 }

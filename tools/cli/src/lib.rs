@@ -2,7 +2,7 @@
 
 mod address;
 pub mod blueprint;
-pub mod certificates;
+mod certificates;
 pub mod check;
 mod document;
 pub mod environment;

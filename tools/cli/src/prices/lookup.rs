@@ -55,7 +55,7 @@ pub struct Found {
 pub enum Source {
     /// The configuration itself.
     Configuration,
-    /// The catalogue's entry of this key.
+    /// The price list's entry with this key.
     Catalogue(String),
 }
 
