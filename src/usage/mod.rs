@@ -24,7 +24,7 @@ pub(crate) use observe::{Ending, Observation, UnreadableReason};
 pub(crate) use stream::{StreamKind, StreamObserver};
 pub use tokens::Usage;
 pub(crate) use tokens::UsageSource;
-#[cfg(any(test, fuzzing))]
+#[cfg(test)]
 pub(crate) use words::StopReason;
 pub(crate) use words::StreamException;
 pub use words::{LatencyTier, ServiceTier};
