@@ -61,7 +61,7 @@ test: lint unit e2e observability-test ## Everything that must pass before a com
 	@echo
 	@echo "make test: lint, cargo test, the end-to-end tests and the observability tests passed"
 
-lint: rust-target $(STAMP) $(TOOLS) ## Formatting, lints, documentation, dependencies, spelling and scripts
+lint: rust-target $(STAMP) $(TOOLS) ## Formatting, lints, documentation, dependencies, structure, spelling, scripts
 	@echo "==> cargo fmt --check"
 	@$(CARGO) fmt --all --check
 	@echo "==> cargo clippy (native)"
@@ -81,6 +81,8 @@ lint: rust-target $(STAMP) $(TOOLS) ## Formatting, lints, documentation, depende
 	@echo "==> ruff"
 	@$(VENV)/bin/ruff format --check --quiet
 	@$(VENV)/bin/ruff check --quiet
+	@echo "==> structure: import circles, type names, long files"
+	@$(VENV)/bin/python tools/lint/structure.py
 	@echo "==> links and paths in the documents"
 	@$(VENV)/bin/python tools/lint/documents.py
 	@echo "==> pytest tools/lint"
