@@ -1,4 +1,4 @@
-//! Bodies in Envoy's buffers.
+//! Bodies in Envoy's buffers, as the core reads and edits them.
 
 use proxy_wasm::types::BufferType;
 
@@ -6,7 +6,7 @@ use super::host::{self, HostError};
 use crate::guardrail::EditableBody;
 use crate::stream::Buffer;
 
-/// A body as far as Envoy has buffered it.
+/// A body of which Envoy has buffered `size` bytes.
 pub(super) struct EnvoyBody {
     buffer: BufferType,
     size: usize,
@@ -40,7 +40,7 @@ impl EditableBody for EnvoyBody {
         host::set_request_body(0, size, bytes)
     }
 
-    /// At an offset beyond the end. The end itself would be the front of an empty body.
+    /// Writes beyond the end, because offset 0 of an empty body would mean its start.
     fn append(&mut self, bytes: &[u8]) -> Result<(), HostError> {
         host::set_request_body(usize::MAX, 0, bytes)
     }

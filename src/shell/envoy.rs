@@ -1,4 +1,4 @@
-//! What all streams of a worker share in Envoy: the memory of all workers, and the stats.
+//! Envoy's shared data and stats, as the core uses them.
 
 use proxy_wasm::types::MetricType;
 

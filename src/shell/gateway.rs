@@ -1,4 +1,4 @@
-//! A stream in the gateway role: hands Envoy's callbacks to the core and applies the steps it returns.
+//! A stream in the gateway role: passes callbacks to the core and applies the steps it returns.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -19,32 +19,31 @@ use crate::stream::watch::Draining;
 use crate::stream::{Edit, Step, Stream, Then};
 use crate::time::UnixTime;
 
-/// Property of the status that Envoy has responded with: i64, little endian; 0 or absent if none.
+/// Property of the response status: i64, little endian; 0 or absent if there was no response.
 const PROPERTY_STATUS: &str = "response\0code";
 
-/// The crate's dispatcher owns the context and calls it for its own stream only, so the stream is shared
-/// with the timer.
+/// Owned by the `proxy-wasm` dispatcher, out of the timer's reach, so the stream is shared with it.
 pub(super) struct GatewayContext {
     context_id: u32,
     stream: Rc<RefCell<GatewayStream>>,
 }
 
-/// A stream, and what applying its steps needs.
+/// A stream and what is needed to apply its steps.
 pub(super) struct GatewayStream {
     core: Stream,
-    /// `None` without a valid configuration: the core refuses the stream.
+    /// `None` without a valid configuration. The core then refuses the stream.
     service: Option<Rc<Service>>,
-    /// The context of its plugin.
-    root_id: u32,
+    /// The context id of the plugin.
+    plugin_id: u32,
     plan: Option<PlanEntry>,
 }
 
 impl GatewayContext {
-    pub(super) fn new(context_id: u32, root_id: u32, service: Option<Rc<Service>>) -> Self {
+    pub(super) fn new(context_id: u32, plugin_id: u32, service: Option<Rc<Service>>) -> Self {
         let stream = GatewayStream {
             core: Stream::open(service.as_deref()),
             service,
-            root_id,
+            plugin_id,
             plan: None,
         };
         Self {
@@ -53,20 +52,20 @@ impl GatewayContext {
         }
     }
 
-    /// Makes a request callback, whose time counts as the gateway's own.
-    fn request(&self, callback: impl FnOnce(&mut Stream, UnixTime) -> Step) -> Action {
+    /// Runs a request callback and adds its duration to the gateway's overhead.
+    fn on_request(&self, callback: impl FnOnce(&mut Stream, UnixTime) -> Step) -> Action {
         let begun = host::now();
         let mut stream = self.stream.borrow_mut();
         let step = callback(&mut stream.core, begun);
         let action = stream.apply(step);
-        stream.core.spend(host::now().nanoseconds_since(begun));
+        stream.core.add_gateway_time(host::now().nanoseconds_since(begun));
         if stream.is_draining() {
             ticker::watch(self.context_id, &self.stream);
         }
         action
     }
 
-    fn response(&self, callback: impl FnOnce(&mut Stream) -> Step) -> Action {
+    fn on_response(&self, callback: impl FnOnce(&mut Stream) -> Step) -> Action {
         let mut stream = self.stream.borrow_mut();
         let step = callback(&mut stream.core);
         stream.apply(step)
@@ -76,35 +75,35 @@ impl GatewayContext {
 impl Context for GatewayContext {}
 
 impl HttpContext for GatewayContext {
-    fn on_http_request_headers(&mut self, _: usize, ends: bool) -> Action {
+    fn on_http_request_headers(&mut self, _: usize, end_stream: bool) -> Action {
         let headers = || host::headers(MapType::HttpRequestHeaders).ok();
-        self.request(|stream, now| stream.request_headers(headers(), ends, now))
+        self.on_request(|stream, now| stream.request_headers(headers(), end_stream, now))
     }
 
-    fn on_http_request_body(&mut self, size: usize, ends: bool) -> Action {
+    fn on_http_request_body(&mut self, size: usize, end_stream: bool) -> Action {
         let body = EnvoyBody::new(BufferType::HttpRequestBody, size);
-        self.request(|stream, now| stream.request_body(&body, ends, now))
+        self.on_request(|stream, now| stream.request_body(&body, end_stream, now))
     }
 
     fn on_http_request_trailers(&mut self, _: usize) -> Action {
-        self.request(Stream::request_trailers)
+        self.on_request(Stream::request_trailers)
     }
 
-    fn on_http_response_headers(&mut self, _: usize, ends: bool) -> Action {
+    fn on_http_response_headers(&mut self, _: usize, end_stream: bool) -> Action {
         let headers = host::headers(MapType::HttpResponseHeaders).unwrap_or_default();
-        self.response(|stream| stream.response_headers(headers, ends, host::now))
+        self.on_response(|stream| stream.response_headers(headers, end_stream, host::now))
     }
 
-    fn on_http_response_body(&mut self, size: usize, ends: bool) -> Action {
+    fn on_http_response_body(&mut self, size: usize, end_stream: bool) -> Action {
         let body = EnvoyBody::new(BufferType::HttpResponseBody, size);
-        self.response(|stream| stream.response_body(&body, ends, host::now))
+        self.on_response(|stream| stream.response_body(&body, end_stream, host::now))
     }
 
     fn on_http_response_trailers(&mut self, _: usize) -> Action {
-        self.response(|stream| stream.response_trailers(host::now))
+        self.on_response(|stream| stream.response_trailers(host::now))
     }
 
-    /// Envoy's access logger, which runs right after this, takes the row.
+    /// Writes the row into a property. Envoy's access loggers run right after this.
     fn on_log(&mut self) {
         let stream = self.stream.borrow();
         let Some(service) = &stream.service else { return };
@@ -132,7 +131,7 @@ impl GatewayStream {
         let edited = step.edits.into_iter().try_for_each(|edit| self.edit(edit));
         if let Err(error) = edited {
             log::error!("a host call failed on a stream: {error:?}");
-            let step = self.core.failed(step.then, host::now());
+            let step = self.core.edit_failed(step.then, host::now());
             return self.apply(step);
         }
         match step.then {
@@ -142,7 +141,7 @@ impl GatewayStream {
             Then::Lookup(id) => {
                 let find = |service: &Rc<Service>| service.find(&id, &Envoy);
                 let row = self.service.as_ref().and_then(find);
-                let step = self.core.found(row.as_deref(), host::now());
+                let step = self.core.lookup_finished(row.as_deref(), host::now());
                 self.apply(step)
             }
         }
@@ -163,13 +162,13 @@ impl GatewayStream {
                 edit.apply_to(size, &mut EnvoyBody::new(BufferType::HttpRequestBody, size))
             }
             Edit::DiscardRequestBody(size) => host::set_request_body(0, size, &[]),
-            Edit::StartTimer => ticker::start(self.root_id),
+            Edit::StartTimer => ticker::start(self.plugin_id),
         }
     }
 }
 
-/// Sends a local reply, marked so that Envoy's `local_reply_config` leaves its body alone. If Envoy does
-/// not take it the stream stays paused: it never continues.
+/// Sends a local reply, marked so that Envoy's `local_reply_config` does not replace its body. If
+/// this fails, the stream stays paused.
 pub(super) fn send(reply: &Reply) -> Action {
     let _unmarked = host::set_header(MapType::HttpRequestHeaders, HEADER_REJECTED, "1");
     let headers = pairs::serialise(reply.header_pairs());
@@ -179,7 +178,7 @@ pub(super) fn send(reply: &Reply) -> Action {
     Action::Pause
 }
 
-/// Status that the client got, if it got a response.
+/// The status that the client received, if any.
 fn client_status() -> Option<u16> {
     let bytes = host::property(PROPERTY_STATUS).ok()??;
     let status = u64::from_le_bytes(bytes.try_into().ok()?);

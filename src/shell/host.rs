@@ -1,9 +1,9 @@
-//! Envoy's side of the proxy-wasm ABI 0.2.1, as far as the filter uses it. A call that fails returns a
+//! The host calls of the proxy-wasm ABI 0.2.1 that the filter uses. A call that fails returns a
 //! [`HostError`].
 //!
-//! The `proxy-wasm` crate wraps the same calls, but its wrappers panic on unexpected statuses. A panic
-//! is a trap, and a trap costs every request of that worker, so `clippy.toml` disallows them. The crate
-//! also declares the calls to return an enum, so a status that it does not know is undefined behaviour.
+//! The `proxy-wasm` crate wraps the same calls, but its wrappers panic on unexpected statuses. That
+//! traps the VM and fails every request of the worker, so `clippy.toml` disallows them. The crate
+//! also declares the status to be an enum, so an unknown value would be undefined behavior.
 //!
 //! <https://github.com/proxy-wasm/spec/tree/main/abi-versions/v0.2.1>
 
@@ -29,9 +29,9 @@ impl HostError {
 
 const OK: u32 = Status::Ok as u32;
 const NOT_FOUND: u32 = Status::NotFound as u32;
-/// The start of a slice, whose length is the next argument.
+/// The start of a slice. Its length is the next argument.
 type In = *const u8;
-/// Where the host puts the address of a result, and in [`Size`] its length.
+/// Where the host writes the address of a result, and its length to [`Size`].
 type Out = *mut *mut u8;
 type Size = *mut usize;
 
@@ -70,15 +70,15 @@ fn checked(status: u32) -> Result<(), HostError> {
     (status == OK).then_some(()).ok_or(HostError(status))
 }
 
-/// The bytes that the host has written into memory that it had this module allocate.
+/// Takes the result of a call, which the host has written into memory allocated by this module.
 fn returned(call: impl FnOnce(Out, Size) -> u32) -> Result<Option<Vec<u8>>, HostError> {
     let mut data: *mut u8 = null_mut();
     let mut size: usize = 0;
     match call(&raw mut data, &raw mut size) {
         NOT_FOUND => Ok(None),
         OK if data.is_null() => Ok(None),
-        // SAFETY: the host got `data` from the crate's `proxy_on_memory_allocate`, which returns a boxed
-        // slice of `size` bytes.
+        // SAFETY: the host got `data` from the crate's `proxy_on_memory_allocate`, which returns a
+        // boxed slice of `size` bytes.
         OK => Ok(Some(unsafe { Vec::from_raw_parts(data, size, size) })),
         status => Err(HostError(status)),
     }
@@ -98,25 +98,25 @@ pub(super) fn clock() -> Result<UnixTime, HostError> {
     Ok(UnixTime::from_nanoseconds(time))
 }
 
-/// The wall clock for what is only recorded. 1970 if the host does not tell the time.
+/// The wall clock, for records and durations. 1970 if the call fails.
 pub(super) fn now() -> UnixTime {
     clock().unwrap_or_default()
 }
 
-/// All headers of a map, in the ABI's serialised form ([`crate::headers::pairs`]).
+/// All headers of a map, serialized (see [`crate::headers::pairs`]).
 pub(super) fn headers(map: MapType) -> Result<Vec<u8>, HostError> {
     // SAFETY: both out-parameters are valid for the write.
     let pairs = returned(|data, size| unsafe { proxy_get_header_map_pairs(map, data, size) })?;
     Ok(pairs.unwrap_or_default())
 }
 
-/// Replaces all headers of a map with `pairs`, in the same form.
+/// Replaces all headers of a map with serialized `pairs`.
 pub(super) fn set_headers(map: MapType, pairs: &[u8]) -> Result<(), HostError> {
     // SAFETY: the slice outlives the call.
     checked(unsafe { proxy_set_header_map_pairs(map, pairs.as_ptr(), pairs.len()) })
 }
 
-/// A response header's first value.
+/// The first value of a response header.
 pub(super) fn response_header(name: &str) -> Result<Option<Vec<u8>>, HostError> {
     let map = MapType::HttpResponseHeaders;
     // SAFETY: the slice outlives the call; both out-parameters are valid for the write.
@@ -131,7 +131,7 @@ pub(super) fn set_header(map: MapType, name: &str, value: &str) -> Result<(), Ho
     })
 }
 
-/// Bytes `start..start + max_size` of a buffer, as far as it is filled.
+/// Up to `max_size` bytes of a buffer from offset `start`.
 pub(super) fn buffer(buffer: BufferType, start: usize, max_size: usize) -> Result<Vec<u8>, HostError> {
     // SAFETY: both out-parameters are valid for the write.
     let bytes =
@@ -139,33 +139,33 @@ pub(super) fn buffer(buffer: BufferType, start: usize, max_size: usize) -> Resul
     Ok(bytes.unwrap_or_default())
 }
 
-/// Replaces `size` bytes of the request's buffered body from `start` on. Envoy can do this at the front,
-/// and beyond the end, where it appends; in callbacks of the body only.
+/// Replaces `size` bytes of the buffered request body at offset `start`, which must be 0, or beyond
+/// the end to append. Fails outside body callbacks.
 pub(super) fn set_request_body(start: usize, size: usize, bytes: &[u8]) -> Result<(), HostError> {
     let buffer = BufferType::HttpRequestBody;
     // SAFETY: the slice outlives the call.
     checked(unsafe { proxy_set_buffer_bytes(buffer, start, size, bytes.as_ptr(), bytes.len()) })
 }
 
-/// Calls the plugin of the current context every `milliseconds`; 0 stops that.
+/// Sets the timer of the current context's plugin to fire every `milliseconds`; 0 stops it.
 pub(super) fn set_tick_period(milliseconds: u32) -> Result<(), HostError> {
     // SAFETY: no pointers.
     checked(unsafe { proxy_set_tick_period_milliseconds(milliseconds) })
 }
 
-/// Makes what follows in this callback about the context `context_id`.
+/// Directs the remaining host calls of this callback to the context `context_id`.
 pub(super) fn set_effective_context(context_id: u32) -> Result<(), HostError> {
     // SAFETY: no pointers.
     checked(unsafe { proxy_set_effective_context(context_id) })
 }
 
-/// A property by its path, the segments separated by NUL.
+/// The property at `path`, whose segments are separated by NUL.
 pub(super) fn property(path: &str) -> Result<Option<Vec<u8>>, HostError> {
     // SAFETY: the slice outlives the call; both out-parameters are valid for the write.
     returned(|data, size| unsafe { proxy_get_property(path.as_ptr(), path.len(), data, size) })
 }
 
-/// Sets a property of the stream: filter state that both roles can read.
+/// Sets a property of the stream: filter state, which both roles can read.
 pub(super) fn set_property(path: &str, value: &[u8]) -> Result<(), HostError> {
     // SAFETY: the slices outlive the call.
     checked(unsafe { proxy_set_property(path.as_ptr(), path.len(), value.as_ptr(), value.len()) })
@@ -191,7 +191,7 @@ pub(super) fn record_metric(id: u32, value: u64) -> Result<(), HostError> {
     checked(unsafe { proxy_record_metric(id, value) })
 }
 
-/// A value in the memory of all workers, and its number (compare and swap).
+/// A value in the shared data and its compare-and-swap number.
 pub(super) fn shared_data(key: &str) -> Result<Option<(Vec<u8>, u32)>, HostError> {
     let mut number = 0;
     let value = returned(|data, size| {
@@ -201,13 +201,13 @@ pub(super) fn shared_data(key: &str) -> Result<Option<(Vec<u8>, u32)>, HostError
     Ok(value.map(|value| (value, number)))
 }
 
-/// Sets a value in the memory of all workers; with a number other than 0 only if it is still the value's.
+/// Sets a value in the shared data. If `number` is not 0, fails unless the value still has it.
 pub(super) fn set_shared_data(key: &str, value: &[u8], number: u32) -> Result<(), HostError> {
     // SAFETY: the slices outlive the call.
     checked(unsafe { proxy_set_shared_data(key.as_ptr(), key.len(), value.as_ptr(), value.len(), number) })
 }
 
-/// Ends the request with a reply of the gateway's own. `headers` in the ABI's serialised form.
+/// Ends the stream with a local reply. `headers` are serialized.
 pub(super) fn reply(status: u16, headers: &[u8], body: &[u8]) -> Result<(), HostError> {
     // SAFETY: the slices outlive the call.
     let details = "envoy_bedrock";

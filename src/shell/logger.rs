@@ -1,5 +1,5 @@
-//! Envoy's log as the sink of the `log` crate. The logger of the `proxy-wasm` crate panics when a
-//! line cannot be written.
+//! Writes the messages of the `log` crate to Envoy's log. The logger of the `proxy-wasm` crate
+//! panics if that fails.
 
 use log::{Level, LevelFilter, Log, Metadata, Record};
 use proxy_wasm::types::LogLevel;
@@ -27,7 +27,7 @@ impl Log for EnvoyLog {
     fn flush(&self) {}
 }
 
-/// Sends log lines to Envoy, and the message of a panic before the VM traps.
+/// Installs the logger, and a hook that logs the message of a panic before the VM traps.
 pub(super) fn install() {
     let _already = log::set_logger(&EnvoyLog);
     log::set_max_level(LevelFilter::Info);

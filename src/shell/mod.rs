@@ -1,8 +1,8 @@
 //! The filter inside Envoy: gathers what the core needs, calls the core and applies its steps. It
-//! decides nothing. Both roles run in one VM per worker thread, so the signer finds the gateway's plan.
+//! makes no decisions. Both roles share one VM per worker, so the signer finds the gateway's plan.
 //!
-//! The `proxy-wasm` crate dispatches Envoy's callbacks to [`plugin`], [`gateway`] and [`signer`]. All
-//! host calls go through [`host`].
+//! The `proxy-wasm` crate dispatches Envoy's callbacks to [`plugin`], [`gateway`] and [`signer`].
+//! All host calls go through [`host`].
 
 use crate::routing::plan_table::PlanTable;
 

@@ -1,4 +1,4 @@
-//! A plugin of the VM: takes its configuration and opens its streams.
+//! A plugin of the VM, in either role: accepts its configuration and creates its streams.
 
 use std::hash::{BuildHasher, RandomState};
 use std::rc::Rc;
@@ -32,7 +32,7 @@ enum Role {
 }
 
 impl Role {
-    /// Reads the role and its configuration of `size` bytes from Envoy.
+    /// Reads the role, and its configuration of `size` bytes, from Envoy.
     fn read(size: usize) -> Result<Self, String> {
         let unreadable = |error| format!("could not be read: {error:?}");
         let root_id = host::property("plugin_root_id").map_err(unreadable)?;
@@ -57,7 +57,7 @@ impl Role {
 impl Context for Plugin {}
 
 impl RootContext for Plugin {
-    /// Takes a configuration. Keeps the previous one, and returns false, if the new one is not valid.
+    /// Accepts a configuration. If it is invalid, keeps the previous one and returns false.
     fn on_configure(&mut self, size: usize) -> bool {
         let role = Role::read(size);
         if let Err(error) = &role {
@@ -72,8 +72,8 @@ impl RootContext for Plugin {
 
     fn create_http_context(&self, context_id: u32) -> Option<Box<dyn HttpContext>> {
         Some(match &self.role {
-            Role::Gateway(shared) => {
-                Box::new(GatewayContext::new(context_id, self.context_id, shared.clone()))
+            Role::Gateway(service) => {
+                Box::new(GatewayContext::new(context_id, self.context_id, service.clone()))
             }
             Role::Signer => Box::new(SignerContext::default()),
         })

@@ -9,10 +9,10 @@ use crate::admission::reject::{HEADER_ERROR_TYPE, Reject};
 use crate::contract::names::{HEADER_RETRY, PROPERTY_CLUSTER, PROPERTY_PLAN};
 use crate::stream::attempt::SignedAttempt;
 
-/// Property of the attempt's number: u64, little endian, the first is 1.
+/// Property of the attempt's number: u64, little endian, starting at 1.
 const PROPERTY_ATTEMPT: &str = "upstream\0request_attempt_count";
 
-/// An attempt, once it is signed.
+/// Holds the attempt once it is signed.
 #[derive(Default)]
 pub(super) struct SignerContext(Option<SignedAttempt>);
 
@@ -39,14 +39,14 @@ impl HttpContext for SignerContext {
 
     fn on_http_response_headers(&mut self, _: usize, _: bool) -> Action {
         if let Some(Err(error)) = self.0.as_ref().map(mark_for_retry) {
-            log::error!("a host call failed on a response, which passes: {error:?}");
+            log::error!("a response is passed on without a retry, because a host call failed: {error:?}");
         }
         Action::Continue
     }
 }
 
 impl SignerContext {
-    /// The body and the trailers follow the headers.
+    /// Lets the body and trailers pass only if the headers are signed.
     const fn pass(&self) -> Action {
         if self.0.is_some() {
             Action::Continue
@@ -72,7 +72,7 @@ impl SignerContext {
 
 fn mark_for_retry(attempt: &SignedAttempt) -> Result<(), HostError> {
     let status = host::response_header(":status")?.unwrap_or_default();
-    if attempt.response(&status, || host::response_header(HEADER_ERROR_TYPE))? {
+    if attempt.record_response(&status, || host::response_header(HEADER_ERROR_TYPE))? {
         host::set_header(MapType::HttpResponseHeaders, HEADER_RETRY, "1")?;
     }
     Ok(())
@@ -85,6 +85,6 @@ fn attempt_number() -> Result<u64, Reject> {
 }
 
 fn failed(error: HostError) -> Reject {
-    log::error!("a host call failed on an attempt: {error:?}");
+    log::error!("a host call failed while signing an attempt: {error:?}");
     Reject::Host
 }

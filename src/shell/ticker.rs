@@ -1,5 +1,5 @@
-//! The timer of a plugin. It runs only while a refused upload is drained: one that stalls makes no
-//! callback.
+//! The timer of a plugin. It runs only while uploads are being drained, because a stalled upload
+//! causes no callbacks.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -12,19 +12,19 @@ thread_local! {
     static WATCH: RefCell<Watch> = RefCell::default();
 }
 
-/// Starts the timer of the plugin `root_id` unless it is running. Called in a callback of one of its
+/// Starts the timer of a plugin unless it is running. Must be called in a callback of one of its
 /// streams.
-pub(super) fn start(root_id: u32) -> Result<(), HostError> {
-    if !WATCH.with_borrow(|watch| watch.is_running(root_id)) {
+pub(super) fn start(plugin_id: u32) -> Result<(), HostError> {
+    if !WATCH.with_borrow(|watch| watch.is_running(plugin_id)) {
         host::set_tick_period(TICK_MILLISECONDS)?;
-        WATCH.with_borrow_mut(|watch| watch.started(root_id));
+        WATCH.with_borrow_mut(|watch| watch.started(plugin_id));
     }
     Ok(())
 }
 
-/// Forgets the timer of the plugin `root_id`.
-pub(super) fn forget(root_id: u32) {
-    WATCH.with_borrow_mut(|watch| watch.stopped(root_id));
+/// Records that the timer of a plugin no longer runs.
+pub(super) fn forget(plugin_id: u32) {
+    WATCH.with_borrow_mut(|watch| watch.stopped(plugin_id));
 }
 
 /// Watches a draining stream.
@@ -32,20 +32,20 @@ pub(super) fn watch<S: Draining + 'static>(context_id: u32, stream: &Rc<RefCell<
     WATCH.with_borrow_mut(|watch| watch.add(context_id, stream));
 }
 
-/// The timer of the plugin `root_id` has fired: visits the draining streams, or stops the timer if there
-/// are none. If stopping fails, the timer fires once more.
-pub(super) fn tick(root_id: u32) {
+/// Handles a tick of a plugin's timer: checks all draining streams, or stops the timer if there are
+/// none. If it cannot be stopped, the next tick tries again.
+pub(super) fn tick(plugin_id: u32) {
     let draining = WATCH.with_borrow_mut(Watch::draining);
     if draining.is_empty() {
         match host::set_tick_period(0) {
-            Ok(()) => forget(root_id),
+            Ok(()) => forget(plugin_id),
             Err(error) => log::error!("a timer could not be stopped: {error:?}"),
         }
     }
     for (context_id, stream) in draining {
         match host::set_effective_context(context_id) {
             Ok(()) => stream.borrow_mut().tick(host::now()),
-            Err(error) => log::error!("a stalled upload was not visited: {error:?}"),
+            Err(error) => log::error!("a stalled upload could not be checked: {error:?}"),
         }
     }
 }

@@ -1,17 +1,17 @@
-//! What is known of a request whatever becomes of it: who sent it and how long it took.
+//! What is recorded about every request, however it ends: who sent it and how long it took.
 
 use crate::records::client::Client;
 use crate::time::UnixTime;
 
-/// A request's part of its row.
+/// The part of a row that does not depend on the outcome.
 #[derive(Debug)]
 pub(super) struct Account {
     pub(super) client: Client,
     pub(super) started: UnixTime,
-    /// When the first content of the response came.
+    /// When the first content of the response arrived.
     pub(super) first_content: Option<UnixTime>,
-    /// Time that the gateway role has spent on the request, in nanoseconds.
-    pub(super) spent: u64,
+    /// Time that the gateway role has gateway_nanoseconds on the request, in nanoseconds.
+    pub(super) gateway_nanoseconds: u64,
 }
 
 impl Account {
@@ -20,7 +20,7 @@ impl Account {
             client,
             started,
             first_content: None,
-            spent: 0,
+            gateway_nanoseconds: 0,
         }
     }
 }

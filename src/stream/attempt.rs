@@ -1,4 +1,4 @@
-//! An attempt in the signer role: signs the upstream request, then judges its response.
+//! An attempt in the signer role: signs the upstream request, then decides on a retry.
 
 use std::rc::Rc;
 
@@ -15,16 +15,17 @@ pub struct SignedAttempt {
 }
 
 impl SignedAttempt {
-    /// Signs an attempt of `plan` to the endpoint in `cluster`. Returns it and the headers of the
-    /// upstream request, in the ABI's serialised form.
+    /// Signs an attempt of `plan` for the endpoint in the region cluster `cluster`. Returns it with
+    /// the serialized headers of the upstream request.
     ///
-    /// `is_first` says that no attempt of the plan has come here before. `number` asks Envoy for the
-    /// attempt's number, the most expensive host call. The first attempt that comes here is number 1,
-    /// unless Envoy gave up on one before its filters ran; if that one was for another region, the
-    /// cluster does not match and the number is asked for after all.
+    /// `number` reads the attempt's number from Envoy, which is the most expensive host call. If
+    /// `is_first`, no attempt of the plan has been signed before, so the number is assumed to be 1.
+    /// Envoy may have given up on an earlier attempt before its filters ran. If that one was for
+    /// another region, the cluster does not match, and only then the number is read.
     ///
     /// # Errors
-    /// [`Reject::Unsignable`] if the endpoint is not the planned one, or the error of `number`.
+    /// [`Reject::Unsignable`] if Envoy chose another endpoint than planned, or the error of
+    /// `number`.
     pub fn sign(
         plan: Rc<Plan>,
         is_first: bool,
@@ -46,17 +47,17 @@ impl SignedAttempt {
         Ok((signed, headers))
     }
 
-    /// Signing has taken this much time, in nanoseconds.
+    /// Adds to the time that signing has taken.
     pub fn add_signing_time(&self, nanoseconds: u64) {
         self.plan.add_signing_time(nanoseconds);
     }
 
-    /// Bedrock responded with this `:status`; `error_type` reads its `x-amzn-errortype`. Returns whether
-    /// Envoy shall make another attempt.
+    /// Records a response with this `:status`. `error_type` reads its `x-amzn-errortype`. Returns
+    /// whether Envoy should make another attempt.
     ///
     /// # Errors
-    /// That of `error_type`. The response is then final.
-    pub fn response<E>(
+    /// The error of `error_type`. The response is then final.
+    pub fn record_response<E>(
         &self,
         status: &[u8],
         error_type: impl FnOnce() -> Result<Option<Vec<u8>>, E>,

@@ -1,4 +1,4 @@
-//! A request that went upstream, and its response as it passes.
+//! A request that went upstream, with its response, usage and cost.
 
 use std::rc::Rc;
 
@@ -17,11 +17,11 @@ use crate::usage::Observation;
 pub(super) struct Dispatched {
     pub(super) plan: Rc<Plan>,
     response: Option<Response>,
-    /// Usage and cost, once the response has ended.
+    /// Usage and cost, once the response is complete.
     settled: Option<Settlement>,
 }
 
-/// Usage and cost of a response, as far as they are known.
+/// Usage and cost of a response, if known.
 #[derive(Clone, Copy, Debug, Default)]
 struct Settlement {
     observation: Option<Observation>,
@@ -37,7 +37,7 @@ impl Dispatched {
         }
     }
 
-    /// The headers of the response that goes to the client, from Bedrock or from Envoy.
+    /// Takes the headers of the response to the client, which is Bedrock's or Envoy's.
     pub(super) fn response_headers(&mut self, headers: Headers<'_>) {
         self.response = Some(Response::begin(self.plan.operation, headers));
     }
@@ -46,20 +46,21 @@ impl Dispatched {
         self.response.is_some()
     }
 
-    /// Whether the response's body is worth reading.
+    /// Whether the response's body is observed. Errors are not.
     pub(super) fn is_reading(&self) -> bool {
         self.response.as_ref().is_some_and(Response::is_reading)
     }
 
-    /// Whether the response's headers can wait for its body, to carry its cost: a response that is
-    /// one document.
+    /// Whether the response's headers can wait for its body, so that they contain its cost. Those
+    /// of a stream cannot.
     pub(super) fn can_be_held(&self) -> bool {
         !self.plan.operation.is_stream() && self.is_reading()
     }
 
-    /// Reads the response's body from `start` on; with `ends` it is complete. Returns whether the first
-    /// content was among the bytes. If the host does not give them, the response counts as cut.
-    pub(super) fn read(&mut self, body: &impl Buffer, mut start: usize, ends: bool) -> bool {
+    /// Observes the response's body from offset `start`. With `end_stream`, it is complete. Returns
+    /// whether these bytes contain the first content. If a host call fails, the response counts as
+    /// cut.
+    pub(super) fn read(&mut self, body: &impl Buffer, mut start: usize, end_stream: bool) -> bool {
         let mut has_content = false;
         while let Some(response) = self.response.as_mut().filter(|response| response.is_reading())
             && start < body.size()
@@ -71,13 +72,13 @@ impl Dispatched {
             has_content |= response.push(&chunk);
             start = start.saturating_add(chunk.len());
         }
-        if ends {
+        if end_stream {
             self.end();
         }
         has_content
     }
 
-    /// The response is complete: settles it.
+    /// Settles the response, which is complete.
     pub(super) fn end(&mut self) {
         if let Some(response) = &mut self.response {
             response.end();
@@ -85,13 +86,13 @@ impl Dispatched {
         }
     }
 
-    /// The cost of the response, once it has ended and is priced.
+    /// The cost of the response, once it is complete, if known.
     pub(super) fn cost(&self) -> Option<&Cost> {
         self.settled.as_ref()?.cost.as_ref()
     }
 
-    /// What the row says about it. `replaced` is the status that the client got instead of the
-    /// response's, `Some(None)` if it got none.
+    /// What the row reports. `replaced` is the status that the client received instead of the
+    /// response's: `Some(None)` if the client received nothing, `None` if it received the response.
     pub(super) fn served(
         &self,
         first_content: Option<UnixTime>,
@@ -122,8 +123,8 @@ impl Dispatched {
         Settlement { observation, cost }
     }
 
-    /// What was used, or `None` if nothing was. Bedrock bills neither errors nor CountTokens. It
-    /// does bill responses that the client or the gateway did not wait for.
+    /// What was used, or `None` if nothing is billed. Bedrock bills neither errors nor CountTokens,
+    /// but it bills responses that the client or the gateway did not wait for.
     fn observe(&self) -> Option<Observation> {
         let plan = &self.plan;
         if plan.operation == Operation::CountTokens || plan.attempted() == 0 {
@@ -131,13 +132,13 @@ impl Dispatched {
         }
         match &self.response {
             Some(response) if !self.is_timed_out(response) => response.observe(plan.request_bytes()),
-            // Estimated like a response that was cut before its first byte.
+            // Estimate the usage as if the response had been cut before its first byte.
             _ => Response::begin(plan.operation, Headers(&[(b":status", b"200")]))
                 .observe(plan.request_bytes()),
         }
     }
 
-    /// Whether Envoy's time limit passed before Bedrock responded: the 504 is Envoy's.
+    /// Whether the 504 is Envoy's, because Bedrock did not respond in time.
     fn is_timed_out(&self, response: &Response) -> bool {
         let last = self.plan.responses().last();
         response.status == 504 && last.is_some_and(|(_, status, _)| status == 0)

@@ -1,37 +1,37 @@
-//! The rest of an upload whose request is refused.
+//! Limits on draining: discarding the rest of an upload before the gateway replies.
 //!
-//! Envoy closes an HTTP/1.1 connection, or resets an HTTP/2 stream, as soon as it has replied to a
-//! request that is still arriving. Most clients read the response only after they have sent everything,
-//! so they would see a broken connection instead of the reply. The reply therefore waits for the end of
-//! the upload, and what arrives until then is discarded. [`Drain`] limits that in bytes, time and
-//! silence.
+//! After a reply to a request that is still arriving, Envoy closes the HTTP/1.1 connection or
+//! resets the HTTP/2 stream. Most clients send everything before they read the response, so they
+//! would see a broken connection instead of the reply. The reply therefore waits for the end of the
+//! upload.
+//! [`Drain`] limits this by bytes, total time and silence.
 
 use crate::headers::Headers;
 use crate::routing::active_config::ActiveConfig;
 use crate::time::UnixTime;
 
-/// How much of a refused upload is discarded before the reply is sent anyway.
+/// When the reply is sent although the upload continues.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Bounds {
-    /// Bytes of the upload that are discarded.
+    /// Maximum bytes to discard.
     bytes: u64,
-    /// Seconds since the request's headers.
+    /// Maximum seconds since the request's headers.
     total_seconds: u64,
-    /// Seconds since the last byte.
+    /// Maximum seconds since the last byte.
     silence_seconds: u64,
 }
 
 /// Who is uploading.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Uploader {
-    /// Presented a valid key.
+    /// A client with a valid proxy key.
     Known,
-    /// Presented no valid key. Anybody can do that, so the limits are lower.
+    /// Anybody else. The limits are lower.
     Unknown,
 }
 
 impl Uploader {
-    /// Decides by the key that a request presents.
+    /// Checks the proxy key of a request.
     pub fn of(config: &ActiveConfig, headers: Headers<'_>) -> Self {
         match config.admit(headers) {
             Ok(()) => Self::Known,
@@ -40,32 +40,32 @@ impl Uploader {
     }
 }
 
-/// Time for a whole request with its body, in seconds: 32 MiB at one megabit per second. Envoy replies
-/// with 408 after it.
+/// Envoy's limit for receiving a whole request, in seconds: enough for 32 MiB at one megabit per
+/// second. Envoy then replies with 408.
 pub const UPLOAD_SECONDS: u64 = 300;
 
-/// Bytes discarded for a caller with a valid key, at least: several times what Bedrock accepts, so that a
-/// client with a far too large body still learns why it is refused.
+/// Byte limit with a valid key: several times what Bedrock accepts, so that a client with a body
+/// that is far too large still learns why it was refused.
 const KNOWN_BYTES_MIN: u64 = 128 * 1024 * 1024;
-/// The same as a multiple of the body limit, if that was raised.
+/// The same as a multiple of the body limit, if that is higher.
 const KNOWN_BODY_LIMITS: u64 = 4;
-/// Just below Envoy's own limit for the upload, so that the client gets this reply and not the 408.
+/// Slightly less than Envoy's limit, so that the client gets this reply instead of the 408.
 const KNOWN_SECONDS: u64 = UPLOAD_SECONDS - 10;
-/// A short pause in an upload is a lost packet or a slow disk. After a longer one, the client is more
-/// likely waiting for a response.
+/// A shorter pause may be a lost packet or a slow disk. After a longer one, the client is probably
+/// waiting for a response.
 const KNOWN_SILENCE_SECONDS: u64 = 10;
 
-/// Bytes discarded for a caller without a valid key, at least: one and a half times the default body limit,
-/// since a mistyped key is as common as a body that is too large.
+/// Byte limit without a valid key: 1.5 times the default body limit, so that a client with a
+/// mistyped key and a large body still learns about its key.
 const UNKNOWN_BYTES_MIN: u64 = 48 * 1024 * 1024;
-/// Bytes discarded beyond the body limit, if that was raised.
+/// The same as bytes above the body limit, if that is higher.
 const UNKNOWN_BYTES_ABOVE_LIMIT: u64 = 16 * 1024 * 1024;
 /// Enough for 48 MiB at seven megabits per second.
 const UNKNOWN_SECONDS: u64 = 60;
-/// Half of the time that a caller with a key has.
+/// Half of the time that a client with a valid key has.
 const UNKNOWN_SILENCE_SECONDS: u64 = 5;
 
-/// How often [`Drain::is_over`] must be checked for an upload that has stalled, in milliseconds.
+/// Interval at which [`Drain::is_over`] must be checked for a stalled upload, in milliseconds.
 pub const TICK_MILLISECONDS: u32 = 1000;
 
 impl Bounds {
@@ -89,7 +89,7 @@ impl Bounds {
     }
 }
 
-/// A refused upload whose rest is being discarded.
+/// An upload that is being discarded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Drain {
     bounds: Bounds,
@@ -99,8 +99,9 @@ pub struct Drain {
 }
 
 impl Drain {
-    /// Begins to discard an upload whose headers came at `started`. If its `content-length`, `declared`,
-    /// exceeds the limit, the drain is [over](Self::is_over) at once: discarding a part helps nobody.
+    /// Begins to drain an upload whose headers arrived at `started`. If `declared`, its
+    /// `content-length`, exceeds the byte limit, the drain [is over](Self::is_over) at once,
+    /// because it could not reach the end of the upload.
     pub fn begin(
         uploader: Uploader,
         body_limit_bytes: u64,
@@ -118,13 +119,13 @@ impl Drain {
         }
     }
 
-    /// Bytes of the upload were discarded at `now`.
+    /// Records that `bytes` were discarded at `now`.
     pub fn discard(&mut self, bytes: u64, now: UnixTime) {
         self.bytes = self.bytes.saturating_add(bytes);
         self.last = now;
     }
 
-    /// Whether the reply must be sent now, although the upload continues.
+    /// Whether a limit is exceeded, so that the reply must be sent although the upload continues.
     pub fn is_over(&self, now: UnixTime) -> bool {
         self.bytes > self.bounds.bytes
             || now.milliseconds_since(self.started) >= milliseconds(self.bounds.total_seconds)
@@ -207,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn silence_is_limited_from_the_last_byte() {
+    fn silence_is_measured_from_the_last_byte() {
         for (uploader, silence) in [(Uploader::Known, 10_000), (Uploader::Unknown, 5000)] {
             let mut drain = drain(uploader);
             assert!(!drain.is_over(at(silence - 1)), "{uploader:?}");
@@ -246,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_steps_back_ends_nothing_early() {
+    fn a_clock_that_steps_back_does_not_end_a_drain() {
         let mut drain = Drain::begin(Uploader::Unknown, DEFAULT_LIMIT, None, at(50_000), at(50_000));
         drain.discard(1, at(49_000));
         assert!(!drain.is_over(at(48_000)));

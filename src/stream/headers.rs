@@ -1,4 +1,4 @@
-//! The gateway's own response headers, under LiteLLM's names.
+//! The response headers that the gateway adds, under LiteLLM's names.
 
 use crate::encoding::decimal::{push_decimal, push_thousandths};
 use crate::pricing::{Cost, PicoUsd};
@@ -6,11 +6,11 @@ use crate::stream::account::Account;
 use crate::stream::dispatched::Dispatched;
 use crate::time::UnixTime;
 
-/// Prefix of all of them. No upstream header with it passes.
+/// Their prefix. Upstream headers with this prefix are removed.
 pub const PREFIX: &str = "x-litellm-";
 
-/// The headers that a response gets at `now`. Its cost is among them once it has ended and is priced.
-pub(super) fn own(
+/// The headers to add to a response at `now`. They include its cost once it is settled.
+pub(super) fn gateway_headers(
     account: &Account,
     dispatched: Option<&Dispatched>,
     overhead_us: u64,
@@ -38,13 +38,13 @@ pub(super) fn own(
     let mut overhead = String::new();
     push_thousandths(&mut overhead, overhead_us);
     headers.push(("x-litellm-overhead-duration-ms", overhead));
-    headers.extend(dispatched.cost().into_iter().flat_map(parts));
-    // A name comes from the configuration and could hold what no header can.
+    headers.extend(dispatched.cost().into_iter().flat_map(cost_headers));
+    // Names come from the configuration and may contain bytes that are not allowed in a header.
     headers.retain(|(_, value)| value.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic()));
     headers
 }
 
-fn parts(cost: &Cost) -> [(&'static str, String); 5] {
+fn cost_headers(cost: &Cost) -> [(&'static str, String); 5] {
     [
         ("x-litellm-response-cost", text(cost.total())),
         ("x-litellm-response-cost-input", text(cost.input)),

@@ -1,23 +1,24 @@
-//! A stream in the gateway role: the client's request up to its dispatch, and the response as it
-//! passes.
+//! A stream in the gateway role: the client's request until its dispatch, then the response.
 //!
-//! [`Stream`] is one state machine. The shell hands it headers, bytes and the time, and applies the
-//! [`Step`] that each callback returns. The signer role has a machine of its own, [`attempt`].
+//! [`Stream`] is the state machine. The shell passes it headers, bytes and the time, and applies
+//! the [`Step`] that each callback returns. The signer role has its own state machine, [`attempt`].
 //!
 //! ```text
-//!         ┌──────────────── refused ───────────────┐
-//!   New ──┤                                        ├──▶ Refused   drains the upload, then replies
-//!         ├──▶ Lookup ──── row found or not ───────┘
-//!         └──▶ Receiving ──── body complete ──────────▶ Dispatched   observes the response
+//!   New ──┬─── rejected, or a probe ──────────┐
+//!         ├──▶ Lookup ─── row found or not ───┼──▶ LocalReply   drains the upload, then replies
+//!         └──▶ Receiving ─┬─ body rejected ───┘
+//!                         └─ body complete ──────▶ Dispatched   observes the response
 //! ```
+//!
+//! A failed host call before the response also leads to `LocalReply`.
 
 mod account;
 pub mod attempt;
 mod dispatched;
 pub mod drain;
 pub mod headers;
+mod local_reply;
 mod receiving;
-mod refusal;
 pub mod request;
 mod response;
 pub mod service;
@@ -38,66 +39,69 @@ use crate::routing::active_config::ActiveConfig;
 use crate::stream::account::Account;
 use crate::stream::dispatched::Dispatched;
 use crate::stream::drain::{Drain, Uploader};
-use crate::stream::receiving::{Admitted, Receiving, upload};
-use crate::stream::refusal::Refusal;
+use crate::stream::local_reply::LocalReply;
+use crate::stream::receiving::{Admitted, Receiving, begin_drain};
 use crate::stream::service::Service;
 use crate::time::UnixTime;
 
-/// Longest response whose headers wait for its end, in bytes. A longer one passes as it comes,
-/// without its cost in the headers.
+/// Longest body for which response headers are held, in bytes. A longer response is passed on as
+/// it arrives, without its cost in the headers.
 const HELD_MAX_BYTES: usize = 1024 * 1024;
 
-/// One request in the gateway role and its response.
+/// A request and its response in the gateway role.
 #[derive(Debug)]
 pub struct Stream {
     /// `None` if the plugin has no valid configuration. Every request is then refused.
     config: Option<Rc<ActiveConfig>>,
     random: Random,
-    /// `None` until the request's headers have been read. There is no row without them.
+    /// `None` until the request's headers have been read. Without them, no row is written.
     account: Option<Account>,
     phase: Phase,
 }
 
 #[derive(Debug)]
 enum Phase {
-    /// The request's headers have not come.
+    /// The request's headers have not arrived.
     New,
-    /// The shell is looking for a row.
+    /// The shell is looking up a row.
     Lookup(Upload),
     /// The request's body is arriving.
     Receiving(Box<Receiving>),
-    /// The request is upstream.
+    /// The request has gone upstream.
     Dispatched {
         dispatched: Box<Dispatched>,
         held: Option<Held>,
     },
-    /// The gateway replies itself.
-    Refused { refused: Refused, refusal: Refusal },
+    /// The gateway sends a local reply.
+    LocalReply {
+        reply: LocalReply,
+        summary: ReplySummary,
+    },
 }
 
-/// A request that is still arriving when it is refused; `None` if it has ended.
+/// The drain of a request that is still arriving; `None` if it has ended.
 type Upload = Option<Drain>;
 
-/// A response whose headers wait for its end, since they will carry its cost.
+/// A response whose headers wait for its end, because they will contain its cost.
 #[derive(Debug)]
 struct Held {
-    /// The headers in the ABI's serialised form.
+    /// The headers, serialized.
     headers: Vec<u8>,
-    /// How much of its body has been read.
+    /// Bytes of the body that have been read.
     read_bytes: usize,
 }
 
-/// What the row of a local reply says.
+/// What the row reports about a local reply.
 #[derive(Clone, Copy, Debug)]
-struct Refused {
+struct ReplySummary {
     status: u16,
     error_type: Option<&'static str>,
-    /// Why the request was refused; `None` if it was not.
+    /// The reason for counters; `None` if the request was not refused.
     reason: Option<&'static str>,
 }
 
 impl Stream {
-    /// A stream of a plugin; `None` if it has no valid configuration.
+    /// Opens a stream. `service` is `None` if the plugin has no valid configuration.
     pub fn open(service: Option<&Service>) -> Self {
         match service {
             Some(service) => Self::new(Some(service.config()), service.random()),
@@ -105,7 +109,7 @@ impl Stream {
         }
     }
 
-    /// A stream of a plugin with this configuration. `random` draws its id and its deployments.
+    /// Creates a stream. `random` generates its id and draws its deployments.
     pub const fn new(config: Option<Rc<ActiveConfig>>, random: Random) -> Self {
         Self {
             config,
@@ -115,25 +119,25 @@ impl Stream {
         }
     }
 
-    /// The request's headers have come, in the ABI's serialised form (`None` if the host did not give
-    /// them), and with `ends` no body follows.
-    pub fn request_headers(&mut self, headers: Option<Vec<u8>>, ends: bool, now: UnixTime) -> Step {
+    /// The request's headers have arrived. `headers` are serialized ([`pairs`]), or `None` if the
+    /// host call failed. With `end_stream`, no body follows.
+    pub fn request_headers(&mut self, headers: Option<Vec<u8>>, end_stream: bool, now: UnixTime) -> Step {
         if !matches!(self.phase, Phase::New) {
             return Step::WAIT;
         }
         let Some(config) = self.config.clone() else {
-            return self.refuse_stranger(ends, now);
+            return self.refuse_unidentified(end_stream, now);
         };
         let Some(pairs) = headers.as_deref().and_then(pairs::parse) else {
-            return self.refuse_stranger(ends, now);
+            return self.refuse_unidentified(end_stream, now);
         };
         let client = Client::read(Headers(&pairs), self.random.uuid());
         self.account = Some(Account::new(client, now));
         let admitted = Admitted::of(&config, Headers(&pairs));
         let upload = match admitted {
             Ok(Admitted::Request(_)) => None,
-            _ if ends => None,
-            _ => Some(upload(&config, Headers(&pairs), now)),
+            _ if end_stream => None,
+            _ => Some(begin_drain(&config, Headers(&pairs), now)),
         };
         match admitted {
             Ok(Admitted::Request(request)) => {
@@ -143,21 +147,25 @@ impl Stream {
                     headers: headers.unwrap_or_default(),
                     read_bytes: 0,
                 }));
-                if ends { self.end_request(now) } else { Step::WAIT }
+                if end_stream {
+                    self.end_request(now)
+                } else {
+                    Step::WAIT
+                }
             }
-            Ok(Admitted::Reply(reply)) => self.refuse(reply, upload, 0, now),
+            Ok(Admitted::Reply(reply)) => self.reply(reply, upload, 0, now),
             Ok(Admitted::Lookup(id)) => {
                 self.phase = Phase::Lookup(upload);
                 Step::then(Then::Lookup(id))
             }
-            Err(reject) => self.refuse(reject.reply(), upload, 0, now),
+            Err(reject) => self.reply(reject.reply(), upload, 0, now),
         }
     }
 
     /// The result of a [`Then::Lookup`].
-    pub fn found(&mut self, row: Option<&str>, now: UnixTime) -> Step {
+    pub fn lookup_finished(&mut self, row: Option<&str>, now: UnixTime) -> Step {
         match std::mem::replace(&mut self.phase, Phase::New) {
-            Phase::Lookup(upload) => self.refuse(lookup::reply(row), upload, 0, now),
+            Phase::Lookup(upload) => self.reply(lookup::reply(row), upload, 0, now),
             phase => {
                 self.phase = phase;
                 Step::WAIT
@@ -165,24 +173,26 @@ impl Stream {
         }
     }
 
-    /// The request's buffered body has grown; with `ends` it is complete.
-    pub fn request_body(&mut self, body: &impl Buffer, ends: bool, now: UnixTime) -> Step {
+    /// The request's buffered body has grown. With `end_stream`, it is complete.
+    pub fn request_body(&mut self, body: &impl Buffer, end_stream: bool, now: UnixTime) -> Step {
         match &mut self.phase {
             Phase::Receiving(receiving) => {
                 let started = receiving.started;
                 match receiving.read(body) {
-                    Ok(()) if ends => self.end_request(now),
+                    Ok(()) if end_stream => self.end_request(now),
                     Ok(()) => Step::WAIT,
-                    Err(reject) => self.refuse_upload(&reject, (!ends).then_some(started), body.size(), now),
+                    Err(reject) => {
+                        self.refuse_upload(&reject, (!end_stream).then_some(started), body.size(), now)
+                    }
                 }
             }
-            Phase::Refused { refusal, .. } => refusal.body(body.size(), ends, now),
+            Phase::LocalReply { reply, .. } => reply.body(body.size(), end_stream, now),
             Phase::Dispatched { .. } => Step::CONTINUE,
             Phase::New | Phase::Lookup(_) => Step::WAIT,
         }
     }
 
-    /// The request ends with trailers. They go no further: Bedrock has no use for them.
+    /// The request ends with trailers. They are dropped, because Bedrock does not use any.
     pub fn request_trailers(&mut self, now: UnixTime) -> Step {
         match &mut self.phase {
             Phase::Receiving(_) => {
@@ -190,17 +200,22 @@ impl Stream {
                 step.edits.insert(0, Edit::ClearRequestTrailers);
                 step
             }
-            Phase::Refused { refusal, .. } => refusal.end(),
+            Phase::LocalReply { reply, .. } => reply.end(),
             Phase::Dispatched { .. } => Step::CONTINUE,
             Phase::New | Phase::Lookup(_) => Step::WAIT,
         }
     }
 
-    /// The response's headers have come, in the ABI's serialised form; with `ends` no body follows.
-    pub fn response_headers(&mut self, headers: Vec<u8>, ends: bool, now: impl Fn() -> UnixTime) -> Step {
+    /// The response's headers have arrived, serialized. With `end_stream`, no body follows.
+    pub fn response_headers(
+        &mut self,
+        headers: Vec<u8>,
+        end_stream: bool,
+        now: impl Fn() -> UnixTime,
+    ) -> Step {
         if let Phase::Dispatched { dispatched, held } = &mut self.phase {
             dispatched.response_headers(Headers(&pairs::parse(&headers).unwrap_or_default()));
-            if ends {
+            if end_stream {
                 dispatched.end();
             } else if dispatched.can_be_held() {
                 *held = Some(Held {
@@ -210,22 +225,27 @@ impl Stream {
                 return Step::WAIT;
             }
         }
-        self.with_own_headers(&headers, now())
+        self.with_gateway_headers(&headers, now())
     }
 
-    /// A part of the response's body has come: all of it so far while the headers are held, else
-    /// what is passing. With `ends` it is the last part.
-    pub fn response_body(&mut self, body: &impl Buffer, ends: bool, now: impl Fn() -> UnixTime) -> Step {
+    /// A part of the response's body has arrived. While the headers are held, `body` is everything
+    /// received so far; otherwise it is the current chunk. With `end_stream`, it is the last.
+    pub fn response_body(
+        &mut self,
+        body: &impl Buffer,
+        end_stream: bool,
+        now: impl Fn() -> UnixTime,
+    ) -> Step {
         let Phase::Dispatched { dispatched, held } = &mut self.phase else {
             return Step::CONTINUE;
         };
         let start = held.as_ref().map_or(0, |held| held.read_bytes);
-        let has_content = dispatched.read(body, start, ends);
+        let has_content = dispatched.read(body, start, end_stream);
         if let (true, Some(account)) = (has_content, &mut self.account) {
             account.first_content.get_or_insert_with(&now);
         }
         match held {
-            Some(held) if !ends && body.size() <= HELD_MAX_BYTES => {
+            Some(held) if !end_stream && body.size() <= HELD_MAX_BYTES => {
                 held.read_bytes = body.size();
                 Step::WAIT
             }
@@ -241,41 +261,43 @@ impl Stream {
         self.release(now)
     }
 
-    /// Time passes while a refused upload is drained.
+    /// The timer has fired while an upload is being drained.
     pub fn tick(&mut self, now: UnixTime) -> Step {
         match &mut self.phase {
-            Phase::Refused { refusal, .. } => refusal.tick(now),
+            Phase::LocalReply { reply, .. } => reply.tick(now),
             _ => Step::WAIT,
         }
     }
 
-    /// The host failed an edit of a step that would have ended with `then`. A local reply is sent all
-    /// the same, a request is refused, and a response passes: it is still valid.
-    pub fn failed(&mut self, then: Then, now: UnixTime) -> Step {
+    /// An edit failed in a step that would have ended with `then`. A local reply is still sent. A
+    /// request is refused. A response is passed on unedited, because it is still valid.
+    pub fn edit_failed(&mut self, then: Then, now: UnixTime) -> Step {
         if let Then::Reply(_) = then {
             return Step::then(then);
         }
         match &mut self.phase {
             Phase::Dispatched { dispatched, .. } if dispatched.has_response() => Step::CONTINUE,
-            Phase::Refused { refusal, .. } => refusal.end(),
-            _ => self.refuse(Reject::Host.reply(), None, 0, now),
+            Phase::LocalReply { reply, .. } => reply.end(),
+            _ => self.reply(Reject::Host.reply(), None, 0, now),
         }
     }
 
-    /// Whether the stream waits for the end of a refused upload, and so needs [`Stream::tick`].
+    /// Whether an upload is being drained, so that [`Stream::tick`] must be called.
     pub const fn is_draining(&self) -> bool {
-        matches!(&self.phase, Phase::Refused { refusal, .. } if refusal.is_draining())
+        matches!(&self.phase, Phase::LocalReply { reply, .. } if reply.is_draining())
     }
 
-    /// The gateway role has spent this much time on the request, in nanoseconds.
-    pub const fn spend(&mut self, nanoseconds: u64) {
+    /// Adds to the time that the gateway role has spent on the request.
+    pub const fn add_gateway_time(&mut self, nanoseconds: u64) {
         if let Some(account) = &mut self.account {
-            account.spent = account.spent.saturating_add(nanoseconds);
+            account.gateway_nanoseconds = account.gateway_nanoseconds.saturating_add(nanoseconds);
         }
     }
 
-    /// The row of a stream that is over. `client_status` tells the status that the client got, if it
-    /// got a response; it is asked only where that can differ from what this stream has seen.
+    /// Returns the row of a finished stream, or `None` if the request's headers were never read.
+    ///
+    /// `client_status` returns the status that the client received, if any. It is called only if
+    /// that may differ from the status seen here.
     pub fn close(&self, now: UnixTime, client_status: impl FnOnce() -> Option<u16>) -> Option<Row<'_>> {
         let account = self.account.as_ref()?;
         let outcome = match &self.phase {
@@ -285,16 +307,16 @@ impl Stream {
                 let overhead = self.overhead_us(account);
                 Outcome::Served(dispatched.served(account.first_content, overhead, replaced))
             }
-            Phase::Refused { refused, refusal } => {
-                let status = if refusal.is_draining() {
+            Phase::LocalReply { reply, summary } => {
+                let status = if reply.is_draining() {
                     client_status()
                 } else {
-                    Some(refused.status)
+                    Some(summary.status)
                 };
-                match (refused.reason, status) {
+                match (summary.reason, status) {
                     (Some(reason), status) => Outcome::Refused {
                         status,
-                        error_type: refused.error_type,
+                        error_type: summary.error_type,
                         reason,
                     },
                     (None, Some(status)) => Outcome::Internal { status },
@@ -310,14 +332,15 @@ impl Stream {
         })
     }
 
-    /// Refuses a request about which nothing is known.
-    fn refuse_stranger(&mut self, ends: bool, now: UnixTime) -> Step {
+    /// Refuses a request whose headers cannot be read or checked.
+    fn refuse_unidentified(&mut self, end_stream: bool, now: UnixTime) -> Step {
         let limit = self.config.as_ref().map_or(0, |config| config.body_limit_bytes);
-        let drain = (!ends).then(|| Drain::begin(Uploader::Unknown, limit, None, now, now));
-        self.refuse(Reject::Host.reply(), drain, 0, now)
+        let drain = (!end_stream).then(|| Drain::begin(Uploader::Unknown, limit, None, now, now));
+        self.reply(Reject::Host.reply(), drain, 0, now)
     }
 
-    /// Refuses an admitted request. `started` is when its headers came, `None` if it has ended.
+    /// Refuses an admitted request. `started` is when its headers arrived, or `None` if the request
+    /// has ended. `buffered` is the size of Envoy's buffer in bytes.
     fn refuse_upload(
         &mut self,
         reject: &Reject,
@@ -327,21 +350,21 @@ impl Stream {
     ) -> Step {
         let limit = self.config.as_ref().map_or(0, |config| config.body_limit_bytes);
         let drain = started.map(|started| Drain::begin(Uploader::Known, limit, None, started, now));
-        self.refuse(reject.reply(), drain, buffered, now)
+        self.reply(reject.reply(), drain, buffered, now)
     }
 
-    fn refuse(&mut self, reply: Reply, drain: Upload, buffered: usize, now: UnixTime) -> Step {
-        let refused = Refused {
+    fn reply(&mut self, reply: Reply, drain: Upload, buffered: usize, now: UnixTime) -> Step {
+        let summary = ReplySummary {
             status: reply.status,
             error_type: reply.error_type(),
             reason: reply.reason,
         };
-        let (refusal, step) = Refusal::begin(reply, drain, buffered, now);
-        self.phase = Phase::Refused { refused, refusal };
+        let (reply, step) = LocalReply::begin(reply, drain, buffered, now);
+        self.phase = Phase::LocalReply { reply, summary };
         step
     }
 
-    /// The request is complete: plans its attempts and hands it to Envoy's router.
+    /// Plans the attempts of a complete request and hands it to Envoy's router.
     fn end_request(&mut self, now: UnixTime) -> Step {
         let phase = std::mem::replace(&mut self.phase, Phase::New);
         let Phase::Receiving(receiving) = phase else {
@@ -371,22 +394,23 @@ impl Stream {
             dispatched: Box::new(Dispatched::new(plan)),
             held: None,
         };
-        Step::edit(edits)
+        Step::continue_with(edits)
     }
 
-    /// Lets a held response go.
+    /// Releases held response headers.
     fn release(&mut self, now: impl Fn() -> UnixTime) -> Step {
         let Phase::Dispatched { held, .. } = &mut self.phase else {
             return Step::CONTINUE;
         };
         match held.take() {
-            Some(held) => self.with_own_headers(&held.headers, now()),
+            Some(held) => self.with_gateway_headers(&held.headers, now()),
             None => Step::CONTINUE,
         }
     }
 
-    /// Adds the gateway's own headers to those of a response, in place of any of the same prefix.
-    fn with_own_headers(&self, received: &[u8], now: UnixTime) -> Step {
+    /// Adds the gateway's headers to those of a response, and removes any others with the same
+    /// prefix.
+    fn with_gateway_headers(&self, received: &[u8], now: UnixTime) -> Step {
         let Some(account) = &self.account else {
             return Step::CONTINUE;
         };
@@ -394,29 +418,29 @@ impl Stream {
             Phase::Dispatched { dispatched, .. } => Some(&**dispatched),
             _ => None,
         };
-        let own = headers::own(account, dispatched, self.overhead_us(account), now);
-        // All headers are replaced, so they have to be a response's: without a status Envoy would not
-        // send it.
-        let is_whole = |received: &Vec<HeaderPair<'_>>| received.iter().any(|(name, _)| *name == b":status");
-        let Some(received) = pairs::parse(received).filter(is_whole) else {
+        let added = headers::gateway_headers(account, dispatched, self.overhead_us(account), now);
+        // The edit replaces all headers, and Envoy cannot send a response without a status.
+        let has_status =
+            |received: &Vec<HeaderPair<'_>>| received.iter().any(|(name, _)| *name == b":status");
+        let Some(received) = pairs::parse(received).filter(has_status) else {
             return Step::CONTINUE;
         };
         let kept = received
             .into_iter()
             .filter(|(name, _)| !name.starts_with(headers::PREFIX.as_bytes()));
-        let own = own
+        let added = added
             .iter()
             .map(|(name, value)| (name.as_bytes(), value.as_bytes()));
-        Step::edit(vec![Edit::ResponseHeaders(pairs::serialise(kept.chain(own)))])
+        Step::continue_with(vec![Edit::ResponseHeaders(pairs::serialise(kept.chain(added)))])
     }
 
-    /// Time that the filter has spent on the request in both of its roles, in microseconds.
+    /// The time that both roles have spent on the request, in microseconds.
     fn overhead_us(&self, account: &Account) -> u64 {
         let signing = match &self.phase {
             Phase::Dispatched { dispatched, .. } => dispatched.plan.signing_nanoseconds(),
             _ => 0,
         };
-        account.spent.saturating_add(signing) / 1000
+        account.gateway_nanoseconds.saturating_add(signing) / 1000
     }
 }
 

@@ -1,4 +1,4 @@
-//! The request half of a stream: what its headers lead to, and its body as it arrives.
+//! A request from its headers until its body is complete.
 
 use std::rc::Rc;
 
@@ -11,7 +11,7 @@ use crate::stream::request::Request;
 use crate::stream::step::{Buffer, READ_MAX_BYTES};
 use crate::time::UnixTime;
 
-/// What the headers of an admitted request lead to.
+/// What a request's headers lead to.
 pub(super) enum Admitted {
     Request(Request),
     Reply(Reply),
@@ -28,8 +28,8 @@ impl Admitted {
     }
 }
 
-/// The drain of a request that ends with its headers.
-pub(super) fn upload(config: &ActiveConfig, headers: Headers<'_>, now: UnixTime) -> Drain {
+/// Begins to drain the body of a request that is answered after its headers.
+pub(super) fn begin_drain(config: &ActiveConfig, headers: Headers<'_>, now: UnixTime) -> Drain {
     let uploader = Uploader::of(config, headers);
     let declared = headers.content_length();
     Drain::begin(uploader, config.body_limit_bytes, declared, now, now)
@@ -39,16 +39,19 @@ pub(super) fn upload(config: &ActiveConfig, headers: Headers<'_>, now: UnixTime)
 #[derive(Debug)]
 pub(super) struct Receiving {
     pub(super) request: Request,
-    /// When its headers came.
+    /// When its headers arrived.
     pub(super) started: UnixTime,
-    /// The headers in the ABI's serialised form: asking Envoy for them again would cost more.
+    /// The headers, serialized. Keeping them is cheaper than reading them from Envoy again.
     pub(super) headers: Vec<u8>,
-    /// How much of the body has been read.
+    /// Bytes of the body that have been read.
     pub(super) read_bytes: usize,
 }
 
 impl Receiving {
-    /// Reads what has come of the body since the last time.
+    /// Reads the part of the body that has arrived since the last call.
+    ///
+    /// # Errors
+    /// The [`Reject`] that ends the request.
     pub(super) fn read(&mut self, body: &impl Buffer) -> Result<(), Reject> {
         while self.read_bytes < body.size() {
             let wanted = body.size().saturating_sub(self.read_bytes).min(READ_MAX_BYTES);

@@ -1,4 +1,4 @@
-//! A request for a model: admitted by its headers, hashed as its body arrives, then planned.
+//! A model request: checked by its headers, hashed while its body arrives, then dispatched.
 
 use std::rc::Rc;
 
@@ -15,7 +15,7 @@ use crate::routing::model::ModelMatch;
 use crate::routing::plan::Plan;
 use crate::sigv4::PayloadHasher;
 
-/// An admitted request whose body is arriving.
+/// A model request whose body is arriving.
 #[derive(Debug)]
 pub struct Request {
     config: Rc<ActiveConfig>,
@@ -26,30 +26,31 @@ pub struct Request {
     received_bytes: u64,
 }
 
-/// How the body is hashed.
+/// The hash of the body to send.
 #[derive(Debug)]
 enum Payload {
-    /// As the client sends it.
+    /// As received.
     AsSent(PayloadHasher),
     /// With a guardrail added.
     Guarded(Box<Editor>),
 }
 
-/// A complete request, ready for Envoy's router.
+/// A planned request, ready for Envoy's router.
 #[derive(Debug)]
 pub struct Dispatch {
-    /// What the signer role needs for each attempt.
+    /// The plan for the signer role.
     pub plan: Plan,
-    /// The failover cluster that makes the attempts.
+    /// The failover cluster that tries the plan's deployments in order.
     pub cluster: String,
-    /// The route, which sets the time limits.
+    /// The route, which determines the timeouts.
     pub route: &'static str,
-    /// The edit of the body, if it has to change.
+    /// The change to the body, if any.
     pub edit: Option<BodyEdit>,
 }
 
 impl Request {
-    /// Checks what the headers tell of a request for `target`, whose key is already admitted.
+    /// Begins a request for `target`, whose proxy key is already checked: finds the model group and
+    /// checks what the headers declare.
     ///
     /// # Errors
     /// The [`Reject`] that ends the request.
@@ -86,11 +87,10 @@ impl Request {
         })
     }
 
-    /// Takes the next bytes of the body.
+    /// Hashes the next bytes of the body.
     ///
     /// # Errors
-    /// The [`Reject`] that ends the request if the body is longer than allowed, or cannot get the
-    /// guardrail of its model.
+    /// [`Reject::BodyTooLarge`], or [`Reject::Body`] if the model's guardrail cannot be added.
     pub fn receive(&mut self, chunk: &[u8]) -> Result<(), Reject> {
         let bytes = u64::try_from(chunk.len()).unwrap_or(u64::MAX);
         self.received_bytes = self.received_bytes.saturating_add(bytes);
@@ -104,10 +104,10 @@ impl Request {
         Ok(())
     }
 
-    /// Ends the body and draws the deployments of the attempts.
+    /// Plans the request, whose body is complete: draws a deployment for each attempt.
     ///
     /// # Errors
-    /// The [`Reject`] that ends the request if its body cannot get the guardrail of its model.
+    /// [`Reject::Body`] if the model's guardrail cannot be added.
     pub fn dispatch(self, random: &mut Random) -> Result<Dispatch, Reject> {
         let (payload, bytes, edit) = match self.payload {
             Payload::AsSent(hasher) => (hasher.finish(), self.received_bytes, None),
@@ -147,8 +147,8 @@ impl Request {
 }
 
 impl Dispatch {
-    /// The headers that Envoy's router needs, made from the request's own. The signer role replaces
-    /// them in each attempt.
+    /// Returns the serialized headers that Envoy's router needs: some of those `received`, and the
+    /// route and cluster. The signer role replaces them in each attempt.
     pub(super) fn headers(&self, received: &[HeaderPair<'_>]) -> Vec<u8> {
         let routing = [
             (HEADER_CLUSTER.as_bytes(), self.cluster.as_bytes()),
@@ -159,7 +159,7 @@ impl Dispatch {
     }
 }
 
-/// Whether Envoy's router cannot match a route without this header.
+/// Whether Envoy's router needs this header to match a route.
 fn is_routed_by(name: &[u8]) -> bool {
     name.starts_with(b":") || name == b"x-forwarded-proto"
 }

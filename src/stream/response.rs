@@ -1,4 +1,4 @@
-//! The response to a request, observed as it passes.
+//! The response to a dispatched request, observed while it passes through.
 
 use crate::admission::reject::HEADER_ERROR_TYPE;
 use crate::contract::operation::Operation;
@@ -6,16 +6,16 @@ use crate::headers::Headers;
 use crate::routing::verdict::error_name;
 use crate::usage::{BodyObserver, Ending, HeaderUsage, Observation, StreamKind, StreamObserver};
 
-/// Longest request id or error type that is kept, in bytes. Bedrock's have about forty.
-const WORD_MAX_BYTES: usize = 128;
+/// Maximum length of a recorded request id or error type, in bytes. Bedrock's have about 40.
+const TEXT_MAX_BYTES: usize = 128;
 
-/// What the row needs of a response.
+/// What the row needs to know about a response.
 #[derive(Debug)]
 pub(super) struct Response {
     pub(super) status: u16,
     pub(super) request_id: Option<String>,
     error_type: Option<String>,
-    is_whole: bool,
+    is_complete: bool,
     usage: HeaderUsage,
     observer: Option<Observer>,
 }
@@ -27,33 +27,35 @@ enum Observer {
 }
 
 impl Response {
+    /// Begins to observe a response with these `headers`.
     pub(super) fn begin(operation: Operation, headers: Headers<'_>) -> Self {
         let mut usage = HeaderUsage::default();
         for (name, value) in headers.0 {
             usage.header(name, value);
         }
-        let word = |name| headers.all(name).next().and_then(word);
-        let status = word(":status")
+        let text = |name| headers.all(name).next().and_then(text);
+        let status = text(":status")
             .and_then(|status| status.parse().ok())
             .unwrap_or(0);
         let error_type = headers.all(HEADER_ERROR_TYPE).next();
-        let error_type = error_type.and_then(|value| self::word(error_name(value)));
+        let error_type = error_type.and_then(|value| self::text(error_name(value)));
         let observer = (status == 200).then(|| Observer::new(operation)).flatten();
         Self {
             status,
-            request_id: word("x-amzn-requestid"),
+            request_id: text("x-amzn-requestid"),
             error_type,
-            is_whole: false,
+            is_complete: false,
             usage,
             observer,
         }
     }
 
+    /// Whether the body is observed.
     pub(super) const fn is_reading(&self) -> bool {
         self.observer.is_some()
     }
 
-    /// Observes the next bytes. Returns whether the first content was among them.
+    /// Observes the next bytes. Returns whether they contain the first content.
     pub(super) fn push(&mut self, chunk: &[u8]) -> bool {
         match &mut self.observer {
             None => false,
@@ -65,17 +67,24 @@ impl Response {
         }
     }
 
+    /// Marks the response as complete.
     pub(super) const fn end(&mut self) {
-        self.is_whole = true;
+        self.is_complete = true;
     }
 
+    /// Returns what was observed so far, or `None` for an error. `request_bytes` is the size of the
+    /// request body, for an estimate.
     pub(super) fn observe(&self, request_bytes: u64) -> Option<Observation> {
-        let ending = if self.is_whole { Ending::Whole } else { Ending::Cut };
+        let ending = if self.is_complete {
+            Ending::Whole
+        } else {
+            Ending::Cut
+        };
         let observer = self.observer.as_ref()?;
         Some(observer.finish(ending, &self.usage, request_bytes))
     }
 
-    /// Why the request failed; `None` if it did not.
+    /// The error type if the request failed.
     pub(super) fn error_class(&self, observation: Option<&Observation>) -> Option<&str> {
         if let Some(exception) = observation.and_then(|seen| seen.exception) {
             return Some(exception.as_str());
@@ -83,7 +92,7 @@ impl Response {
         if self.status != 200 {
             return Some(self.error_type.as_deref().unwrap_or("Unknown"));
         }
-        (!self.is_whole).then_some("Cut")
+        (!self.is_complete).then_some("Cut")
     }
 }
 
@@ -106,7 +115,8 @@ impl Observer {
     }
 }
 
-fn word(value: &[u8]) -> Option<String> {
-    let text = std::str::from_utf8(value.get(..value.len().min(WORD_MAX_BYTES))?).ok()?;
+/// The start of a header value, if it is UTF-8.
+fn text(value: &[u8]) -> Option<String> {
+    let text = std::str::from_utf8(value.get(..value.len().min(TEXT_MAX_BYTES))?).ok()?;
     Some(text.to_owned())
 }

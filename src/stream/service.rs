@@ -1,4 +1,4 @@
-//! What the streams of a configured plugin share.
+//! What all streams of a configured plugin share.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -10,7 +10,7 @@ use crate::records::recorder::Recorder;
 use crate::records::row::Row;
 use crate::routing::active_config::ActiveConfig;
 
-/// A configuration at work, with its records.
+/// The active configuration of a plugin, its randomness and its records.
 #[derive(Debug)]
 pub struct Service {
     config: Rc<ActiveConfig>,
@@ -19,7 +19,7 @@ pub struct Service {
 }
 
 impl Service {
-    /// Opens the records of a configuration. `seed` comes from the host's entropy.
+    /// Starts the service for `config`. `seed` comes from the host's entropy.
     pub fn open(config: ActiveConfig, seed: u64, host: &(impl SharedMemory + Registry)) -> Self {
         Self {
             recorder: RefCell::new(Recorder::open(&config, host)),
@@ -33,17 +33,18 @@ impl Service {
         Rc::clone(&self.config)
     }
 
-    /// Randomness for one stream.
+    /// A random number generator for one stream.
     pub fn random(&self) -> Random {
         Random::new(self.random.borrow_mut().draw())
     }
 
-    /// Records a request that is over. Returns its row for Envoy's access log.
+    /// Records a completed request. Returns its row for Envoy's access log: JSON members without
+    /// braces.
     pub fn record(&self, row: &Row<'_>, host: &(impl SharedMemory + Registry)) -> Vec<u8> {
         self.recorder.borrow_mut().record(row, host)
     }
 
-    /// The row of a request that is over.
+    /// Looks up the row of a completed request: JSON members without braces.
     pub fn find(&self, id: &str, memory: &impl SharedMemory) -> Option<String> {
         self.recorder.borrow().find(id, memory)
     }

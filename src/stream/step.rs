@@ -1,4 +1,4 @@
-//! What the shell does after a callback.
+//! What the shell must do after a callback.
 
 use std::rc::Rc;
 
@@ -6,39 +6,39 @@ use crate::admission::reject::Reply;
 use crate::guardrail::BodyEdit;
 use crate::routing::plan::Plan;
 
-/// Edits, then how the stream goes on.
+/// The result of a callback: edits, and how the stream continues after them.
 ///
-/// When the host fails an edit, the rest of the step does not happen and the shell calls
-/// [`Stream::failed`](super::Stream::failed) for another step.
+/// If an edit fails, the shell skips the rest of the step and calls
+/// [`Stream::edit_failed`](super::Stream::edit_failed) for another step.
 #[derive(Debug)]
 #[must_use]
 pub struct Step {
-    /// Changes to what Envoy holds, in order.
+    /// The edits, in order.
     pub edits: Vec<Edit>,
-    /// What follows once all edits are made.
+    /// What to do after the edits.
     pub then: Then,
 }
 
-/// How a stream goes on.
+/// How a stream continues.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Then {
-    /// Envoy continues with the next filter.
+    /// Envoy passes the stream on to the next filter.
     Continue,
-    /// Envoy buffers and waits.
+    /// Envoy stops iterating over its filters and buffers the body.
     Wait,
-    /// The gateway ends the stream with a local reply.
+    /// The shell sends a local reply, which ends the stream.
     Reply(Reply),
-    /// The shell looks for the row of the request with this id, then calls
-    /// [`Stream::found`](super::Stream::found).
+    /// The shell looks up the row of the request with this id, then calls
+    /// [`Stream::lookup_finished`](super::Stream::lookup_finished).
     Lookup(String),
 }
 
-/// A change to what Envoy holds for a stream.
+/// A change to the state that Envoy holds for a stream.
 #[derive(Debug)]
 pub enum Edit {
-    /// Makes a plan available to the signer role for as long as the stream lives.
+    /// Makes the plan available to the signer role until the stream is destroyed.
     Plan(Rc<Plan>),
-    /// Replaces all request headers with these, in the ABI's serialised form.
+    /// Replaces all request headers with these, serialized.
     RequestHeaders(Vec<u8>),
     /// Removes all request trailers.
     ClearRequestTrailers,
@@ -49,11 +49,11 @@ pub enum Edit {
         /// Length of the buffered body, in bytes.
         size: usize,
     },
-    /// Discards this many bytes of the buffered request body: all of it.
+    /// Discards the whole buffered request body of this size, in bytes.
     DiscardRequestBody(usize),
     /// Starts the timer that calls [`Stream::tick`](super::Stream::tick).
     StartTimer,
-    /// Replaces all response headers with these, in the ABI's serialised form.
+    /// Replaces all response headers with these, serialized.
     ResponseHeaders(Vec<u8>),
 }
 
@@ -63,7 +63,7 @@ impl Step {
     /// Waits without an edit.
     pub(super) const WAIT: Self = Self::then(Then::Wait);
 
-    /// No edits, then `then`.
+    /// A step without edits.
     pub(super) const fn then(then: Then) -> Self {
         Self {
             edits: Vec::new(),
@@ -71,8 +71,8 @@ impl Step {
         }
     }
 
-    /// Edits, then continues.
-    pub(super) const fn edit(edits: Vec<Edit>) -> Self {
+    /// A step that continues after `edits`.
+    pub(super) const fn continue_with(edits: Vec<Edit>) -> Self {
         Self {
             edits,
             then: Then::Continue,
@@ -80,14 +80,14 @@ impl Step {
     }
 }
 
-/// A body as far as the host has buffered it.
+/// The part of a body that the host has buffered.
 pub trait Buffer {
     /// Its length, in bytes.
     fn size(&self) -> usize;
-    /// At most `max_size` bytes from `start` on. `None` if the host does not give any.
+    /// Reads up to `max_size` bytes from offset `start`, or returns `None` if the host call fails.
     fn read(&self, start: usize, max_size: usize) -> Option<Vec<u8>>;
 }
 
-/// Bytes read from a [`Buffer`] at once. The VM's memory never shrinks, so one large read would
-/// keep its memory for good.
+/// Maximum bytes to read from a [`Buffer`] at once. The memory of a VM never shrinks, so a single
+/// large read would occupy it permanently.
 pub(super) const READ_MAX_BYTES: usize = 256 * 1024;

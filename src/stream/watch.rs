@@ -1,4 +1,4 @@
-//! The streams of a VM whose refused uploads are being drained, and the timers that visit them.
+//! The streams of a VM whose uploads are being drained, and the timers that check on them.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -6,19 +6,19 @@ use std::rc::{Rc, Weak};
 
 use crate::time::UnixTime;
 
-/// A stream that may have to be visited.
+/// A stream whose upload may be draining.
 pub trait Draining {
-    /// Whether its refused upload is being drained.
+    /// Whether an upload is being drained.
     fn is_draining(&self) -> bool;
 
-    /// Time passes while nothing arrives. Called with the stream as the effective context.
+    /// The timer has fired. Called with the stream as the effective context.
     fn tick(&mut self, now: UnixTime);
 }
 
-/// Draining streams by their context, and the plugins whose timer is running.
+/// The draining streams by context id, and the plugins whose timer is running.
 ///
-/// The timers of all plugins visit all streams: after a new configuration, a stream of the previous
-/// plugin may still be draining.
+/// The timer of any plugin checks all streams: after a configuration change, streams of the
+/// previous plugin may still be draining.
 #[derive(Default)]
 pub struct Watch {
     running: BTreeSet<u32>,
@@ -26,29 +26,29 @@ pub struct Watch {
 }
 
 impl Watch {
-    /// Whether the timer of the plugin `root_id` is running. Setting the period again would restart it,
-    /// so that it might never fire.
-    pub fn is_running(&self, root_id: u32) -> bool {
-        self.running.contains(&root_id)
+    /// Whether the timer of this plugin is running. It must not be started again: that would reset
+    /// it, and it might never fire.
+    pub fn is_running(&self, plugin_id: u32) -> bool {
+        self.running.contains(&plugin_id)
     }
 
-    /// The timer of the plugin `root_id` has started.
-    pub fn started(&mut self, root_id: u32) {
-        self.running.insert(root_id);
+    /// The timer of this plugin has started.
+    pub fn started(&mut self, plugin_id: u32) {
+        self.running.insert(plugin_id);
     }
 
-    /// The timer of the plugin `root_id` has stopped, or has ended with its plugin.
-    pub fn stopped(&mut self, root_id: u32) {
-        self.running.remove(&root_id);
+    /// The timer of this plugin has stopped, or the plugin was destroyed.
+    pub fn stopped(&mut self, plugin_id: u32) {
+        self.running.remove(&plugin_id);
     }
 
-    /// Watches a stream until it is over or no longer draining.
+    /// Watches a stream until it is destroyed or no longer draining.
     pub fn add<S: Draining + 'static>(&mut self, context_id: u32, stream: &Rc<RefCell<S>>) {
         let stream = Rc::downgrade(stream);
         self.streams.insert(context_id, stream);
     }
 
-    /// The streams that are still draining. Forgets the others.
+    /// Returns the streams that are still draining, with their context ids, and drops the others.
     pub fn draining(&mut self) -> Vec<(u32, Rc<RefCell<dyn Draining>>)> {
         let mut draining = Vec::new();
         self.streams.retain(|context_id, stream| {
@@ -74,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stream_is_watched_until_it_is_over_or_no_longer_draining() {
+    fn a_stream_is_watched_until_it_is_destroyed_or_no_longer_draining() {
         let mut watch = Watch::default();
         let streams = [true; 3].map(|is_draining| Rc::new(RefCell::new(is_draining)));
         for (context_id, stream) in (1..).zip(&streams) {
@@ -90,6 +90,6 @@ mod tests {
         *second.borrow_mut() = false;
         assert_eq!(ids(&mut watch), [3]);
         *second.borrow_mut() = true;
-        assert_eq!(ids(&mut watch), [3], "it was forgotten");
+        assert_eq!(ids(&mut watch), [3], "a dropped stream does not return");
     }
 }

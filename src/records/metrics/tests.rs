@@ -74,7 +74,7 @@ fn request(config: &Rc<ActiveConfig>, path: &str, statuses: &[u16], body: &[u8])
     let Some(plan) = driver.plan.clone() else {
         return driver;
     };
-    driver.stream.spend(30_000);
+    driver.stream.add_gateway_time(30_000);
     for (number, status) in (1..).zip(statuses) {
         let cluster = if path.contains("us.") { "east" } else { "west" };
         plan.request(number, cluster.as_bytes(), UnixTime::from_nanoseconds(SECOND))

@@ -45,7 +45,7 @@ fn headers<'a>(path: &'a str, more: &[(&'a str, &'a str)]) -> Vec<HeaderPair<'a>
         (":authority", "localhost"),
         ("authorization", "Bearer sk-1"),
     ];
-    // A header given by the test replaces the one of the same name.
+    // A header of the test replaces the default one.
     let kept = fixed
         .into_iter()
         .filter(|(name, _)| !more.iter().any(|(other, _)| other == name));
@@ -54,7 +54,7 @@ fn headers<'a>(path: &'a str, more: &[(&'a str, &'a str)]) -> Vec<HeaderPair<'a>
         .collect()
 }
 
-/// What `headers` lead to; a probe is its status.
+/// Begins a request. A probe returns its status in `Err(Ok(…))`.
 fn begin(path: &str, more: &[(&str, &str)]) -> Result<Request, Result<u16, Reject>> {
     let (config, headers) = (config(), headers(path, more));
     match Target::of(&config, Headers(&headers)).map_err(Err)? {
@@ -73,7 +73,7 @@ fn status(path: &str, more: &[(&str, &str)]) -> u16 {
 }
 
 #[test]
-fn tokens_of_a_profile_are_not_counted_without_its_foundation_model() {
+fn count_tokens_for_a_profile_requires_its_foundation_model() {
     let refused = |path: &str, more: &[(&str, &str)]| match begin(path, more) {
         Err(Err(reject)) => reject.reply(),
         other => panic!("{other:?}"),
@@ -94,9 +94,9 @@ fn tokens_of_a_profile_are_not_counted_without_its_foundation_model() {
     assert_eq!(
         status("/model/profile/converse", &[]),
         0,
-        "all else is asked of it"
+        "other operations are allowed"
     );
-    // Nobody without a key learns what is configured.
+    // Without a key, a client cannot learn what is configured.
     let stranger = refused("/model/profile/count-tokens", &[("authorization", "Bearer sk-2")]);
     assert_eq!(stranger.status, 401);
 }
@@ -117,7 +117,7 @@ fn text(header: HeaderPair<'_>) -> (String, String) {
 }
 
 #[test]
-fn the_key_is_judged_before_anything_else() {
+fn the_key_is_checked_before_anything_else() {
     let wrong = ("authorization", "Bearer sk-2");
     for path in [
         "/model/team%2Fm:0/converse",
@@ -134,7 +134,7 @@ fn the_key_is_judged_before_anything_else() {
 }
 
 #[test]
-fn with_the_key_each_defect_has_its_status() {
+fn with_a_valid_key_each_error_has_its_status() {
     for (path, more, expected) in [
         ("/model/team%2Fm:0/converse", &[][..], 0),
         ("/bedrock/model/team/m%3A0/converse", &[], 0),
@@ -154,7 +154,7 @@ fn with_the_key_each_defect_has_its_status() {
 }
 
 #[test]
-fn a_body_may_be_as_long_as_the_limit_and_not_longer() {
+fn a_body_longer_than_the_limit_is_refused() {
     let begin = || begin("/model/us.x/invoke", &[]).unwrap();
     let too_large = Err(Reject::BodyTooLarge(10));
     let mut request = begin();
@@ -166,7 +166,7 @@ fn a_body_may_be_as_long_as_the_limit_and_not_longer() {
 }
 
 #[test]
-fn streams_take_the_route_of_streams() {
+fn streams_use_their_own_route() {
     assert_eq!(
         dispatched("/model/us.x/converse-stream", &[], b"").route,
         ROUTE_STREAM
@@ -221,7 +221,7 @@ fn a_request_is_signed_for_the_deployment_of_its_attempt() {
 }
 
 #[test]
-fn an_attempt_at_another_endpoint_than_planned_is_refused() {
+fn an_attempt_for_an_unplanned_endpoint_is_refused() {
     let dispatch = dispatched("/model/team%2Fm:0/converse", &[], b"");
     let clusters: Vec<&str> = dispatch.cluster.split('+').collect();
     let now = UnixTime::from_nanoseconds(NOW);
@@ -238,7 +238,7 @@ fn an_attempt_at_another_endpoint_than_planned_is_refused() {
 }
 
 #[test]
-fn a_deployment_with_an_api_key_sends_it_and_signs_nothing() {
+fn a_deployment_with_an_api_key_sends_it_instead_of_a_signature() {
     let dispatch = dispatched(
         "/model/us.x:0/invoke",
         &[("x-amz-date", "old"), ("x-amzn-bedrock-trace", "ENABLED")],
@@ -265,7 +265,7 @@ fn a_deployment_with_an_api_key_sends_it_and_signs_nothing() {
 }
 
 #[test]
-fn the_body_is_hashed_however_it_is_cut() {
+fn the_body_is_hashed_in_chunks() {
     let dispatch = dispatched("/model/us.x/invoke", &[], b"0123456789");
     assert_eq!(dispatch.plan.payload, PayloadHash::of(b"0123456789"));
 }

@@ -1,4 +1,4 @@
-//! What a stream leaves: its row, and the gateway's own response headers.
+//! The row of a stream, and the response headers that the gateway adds.
 
 use serde_json::{Value, json};
 
@@ -28,7 +28,7 @@ fn at(seconds: u64) -> UnixTime {
     UnixTime::from_nanoseconds(START + seconds * SECOND)
 }
 
-/// A request to `path` that was dispatched and has made `attempts` attempts.
+/// A dispatched request to `path` with `attempts` attempts.
 fn dispatched(path: &str, attempts: u64) -> Driver {
     let request = [
         (":method", "POST"),
@@ -46,7 +46,7 @@ fn dispatched(path: &str, attempts: u64) -> Driver {
     driver
 }
 
-fn line(stream: &Driver) -> Value {
+fn row(stream: &Driver) -> Value {
     let json = stream.close(at(2)).json(0);
     assert!(!json.contains("sk-secret"), "{json}");
     serde_json::from_str(&format!("{{{}}}", json.trim_end_matches(','))).unwrap()
@@ -56,28 +56,28 @@ fn is_cost_unknown(stream: &Driver) -> bool {
     stream.close(at(2)).served().unwrap().is_cost_unknown()
 }
 
-fn check(line: &Value, expected: &[(&str, Value)]) {
+fn check(row: &Value, expected: &[(&str, Value)]) {
     for (name, value) in expected {
-        assert_eq!(&line[name], value, "{name} of {line}");
+        assert_eq!(&row[name], value, "{name} of {row}");
     }
 }
 
 const USAGE: &[u8] = br#"{"output":{},"usage":{"inputTokens":100,"outputTokens":10,"totalTokens":1110,"cacheReadInputTokens":1000}}"#;
 
 #[test]
-fn a_whole_answer_leaves_its_usage_and_its_exact_cost() {
+fn the_row_of_a_complete_response_has_its_usage_and_exact_cost() {
     let mut stream = dispatched("/model/m/converse", 2);
     assert!(stream.response(&[(":status", "200"), ("x-amzn-requestid", "r-1")], at(1)));
     stream.body(&USAGE[..30], false, || at(1));
     stream.body(&USAGE[30..], false, || {
-        panic!("the time of the first content is asked for once")
+        panic!("the time of the first content is read once")
     });
     stream.body(b"", true, || at(1));
     let json = stream.close(at(2)).json(0);
     // 100 x 3e-6 + 1000 x 3e-7 + 10 x 1.5e-5
     assert!(json.contains("\"spend\":0.00075,"), "{json}");
     check(
-        &line(&stream),
+        &row(&stream),
         &[
             ("request_id", json!("call-1")),
             ("call_type", json!("converse")),
@@ -110,15 +110,15 @@ fn a_whole_answer_leaves_its_usage_and_its_exact_cost() {
 }
 
 #[test]
-fn a_cut_answer_is_estimated_and_never_free() {
-    for is_answered in [true, false] {
+fn a_cut_response_is_estimated_and_never_free() {
+    for has_response in [true, false] {
         let mut stream = dispatched("/model/m/converse-stream", 1);
-        if is_answered {
+        if has_response {
             stream.response(&[(":status", "200")], at(1));
         }
-        let line = line(&stream);
+        let row = row(&stream);
         check(
-            &line,
+            &row,
             &[
                 ("usage_source", json!("estimated")),
                 ("prompt_tokens", json!(10)),
@@ -132,7 +132,7 @@ fn a_cut_answer_is_estimated_and_never_free() {
 }
 
 #[test]
-fn an_answer_that_breaks_off_while_it_waits_is_billed_under_what_the_client_got() {
+fn a_response_cut_while_held_is_billed_with_the_status_that_the_client_received() {
     for (replaced, status) in [(Some(503), json!(503)), (None, Value::Null)] {
         let mut stream = dispatched("/model/m/converse", 1);
         stream.response(&[(":status", "200")], at(1));
@@ -142,24 +142,24 @@ fn an_answer_that_breaks_off_while_it_waits_is_billed_under_what_the_client_got(
             ("usage_source", json!("reported")),
             ("completion_tokens", json!(10)),
         ];
-        check(&line(&stream), &usage);
-        let course = [
+        check(&row(&stream), &usage);
+        let outcome = [
             ("http_status", status),
             ("status", json!("failure")),
             ("error_class", json!("Cut")),
         ];
-        check(&line(&stream), &course);
+        check(&row(&stream), &outcome);
     }
 }
 
 #[test]
-fn a_request_that_the_gateway_gives_up_is_estimated_and_one_that_bedrock_does_is_not() {
-    for (is_bedrocks, source, spend) in [
+fn a_timeout_of_envoy_is_estimated_and_one_of_bedrock_is_free() {
+    for (from_bedrock, source, spend) in [
         (false, json!("estimated"), json!(0.00003)),
         (true, Value::Null, json!(0)),
     ] {
         let mut stream = dispatched("/model/m/converse", 1);
-        if is_bedrocks {
+        if from_bedrock {
             stream.plan.as_ref().unwrap().record_response(1, 504, None);
         }
         let timeout = [(":status", "504"), ("x-amzn-errortype", "ModelTimeoutException")];
@@ -171,21 +171,21 @@ fn a_request_that_the_gateway_gives_up_is_estimated_and_one_that_bedrock_does_is
             ("usage_source", source),
             ("spend", spend),
         ];
-        check(&line(&stream), &expected);
+        check(&row(&stream), &expected);
     }
 }
 
 #[test]
-fn an_error_of_bedrock_costs_nothing_and_is_named() {
+fn an_error_of_bedrock_is_free_and_recorded_by_type() {
     let mut stream = dispatched("/model/m/converse", 1);
-    let answer = [
+    let response = [
         (":status", "429"),
         ("x-amzn-errortype", "ThrottlingException:http://internal.test/"),
     ];
-    stream.response(&answer, at(1));
+    stream.response(&response, at(1));
     stream.body(b"", true, || at(1));
     check(
-        &line(&stream),
+        &row(&stream),
         &[
             ("spend", json!(0)),
             ("total_tokens", json!(0)),
@@ -204,7 +204,7 @@ fn an_unknown_cost_is_null() {
     stream.body(USAGE, false, || at(1));
     stream.body(b"", true, || at(1));
     check(
-        &line(&stream),
+        &row(&stream),
         &[
             ("spend", Value::Null),
             ("input_cost", Value::Null),
@@ -216,7 +216,7 @@ fn an_unknown_cost_is_null() {
         ],
     );
     assert!(is_cost_unknown(&stream));
-    let mut names = stream.own_headers.iter().map(|(name, _)| name);
+    let mut names = stream.added_headers.iter().map(|(name, _)| name);
     assert!(names.all(|name| !name.contains("cost")));
 
     let mut stream = dispatched("/model/m/converse", 1);
@@ -224,7 +224,7 @@ fn an_unknown_cost_is_null() {
     stream.body(b"not json", false, || at(1));
     stream.body(b"", true, || at(1));
     check(
-        &line(&stream),
+        &row(&stream),
         &[
             ("spend", Value::Null),
             ("usage_source", json!("unparsed")),
@@ -234,14 +234,14 @@ fn an_unknown_cost_is_null() {
 }
 
 #[test]
-fn a_wildcards_price_is_looked_up_by_the_name_that_the_client_gave() {
+fn the_price_for_a_wildcard_is_looked_up_by_the_requested_model() {
     for (model, spend) in [("us.x", json!(0.00111)), ("us.y", Value::Null)] {
         let mut stream = dispatched(&format!("/model/{model}/converse"), 1);
         stream.response(&[(":status", "200")], at(1));
         stream.body(USAGE, false, || at(1));
         stream.body(b"", true, || at(1));
         check(
-            &line(&stream),
+            &row(&stream),
             &[
                 ("spend", spend),
                 ("model", json!(model)),
@@ -252,7 +252,7 @@ fn a_wildcards_price_is_looked_up_by_the_name_that_the_client_gave() {
 }
 
 #[test]
-fn what_is_paid_for_in_another_unit_has_no_cost_whatever_the_answer_counts() {
+fn usage_billed_in_other_units_makes_the_cost_unknown() {
     let zeros = br#"{"usage":{"inputTokens":0,"outputTokens":0}}"#;
     let searched =
         br#"{"usage":{"input_tokens":9,"output_tokens":9,"server_tool_use":{"web_search_requests":1}}}"#;
@@ -268,7 +268,7 @@ fn what_is_paid_for_in_another_unit_has_no_cost_whatever_the_answer_counts() {
         stream.body(body, false, || at(1));
         stream.body(b"", true, || at(1));
         check(
-            &line(&stream),
+            &row(&stream),
             &[("spend", Value::Null), ("input_cost", Value::Null)],
         );
         assert!(is_cost_unknown(&stream));
@@ -276,7 +276,7 @@ fn what_is_paid_for_in_another_unit_has_no_cost_whatever_the_answer_counts() {
 }
 
 #[test]
-fn the_latency_and_the_tier_that_served_a_request_are_in_its_line() {
+fn a_row_has_the_latency_and_service_tier_of_its_request() {
     let optimized =
         br#"{"usage":{"inputTokens":100,"outputTokens":10},"performanceConfig":{"latency":"optimized"},
         "serviceTier":{"type":"default"}}"#;
@@ -284,7 +284,7 @@ fn the_latency_and_the_tier_that_served_a_request_are_in_its_line() {
         br#"{"usage":{"inputTokens":100,"outputTokens":10},"performanceConfig":{"latency":"standard"}}"#;
     let header = ("x-amzn-bedrock-performanceconfig-latency", "optimized");
     let tier = ("x-amzn-bedrock-service-tier", "priority");
-    for (operation, more, body, told, spend) in [
+    for (operation, more, body, tiers, spend) in [
         (
             "converse",
             vec![],
@@ -315,9 +315,9 @@ fn the_latency_and_the_tier_that_served_a_request_are_in_its_line() {
         stream.body(body, false, || at(1));
         stream.body(b"", true, || at(1));
         let word = |word: &str| if word.is_empty() { Value::Null } else { json!(word) };
-        let [latency, tier] = told.map(word);
+        let [latency, tier] = tiers.map(word);
         check(
-            &line(&stream),
+            &row(&stream),
             &[
                 ("performance_latency", latency),
                 ("service_tier", tier),
@@ -341,7 +341,7 @@ fn counting_tokens_is_free() {
     stream.response(&[(":status", "200")], at(1));
     stream.body(b"", true, || at(1));
     check(
-        &line(&stream),
+        &row(&stream),
         &[
             ("spend", json!(0)),
             ("input_cost", json!(0)),
@@ -352,15 +352,15 @@ fn counting_tokens_is_free() {
 }
 
 #[test]
-fn counted_tokens_are_those_of_the_foundation_model() {
+fn tokens_are_counted_by_the_foundation_model() {
     for (operation, model) in [("count-tokens", "anthropic.c"), ("converse", "us.anthropic.c")] {
         let stream = dispatched(&format!("/model/images/{operation}"), 1);
-        check(&line(&stream), &[("model", json!(model))]);
+        check(&row(&stream), &[("model", json!(model))]);
     }
 }
 
 #[test]
-fn a_refused_request_has_a_line_without_a_model() {
+fn a_refused_request_has_a_row_without_a_model() {
     let stream = Driver::open(
         &config(),
         &[(":method", "POST"), (":path", "/model/m/converse")],
@@ -369,7 +369,7 @@ fn a_refused_request_has_a_line_without_a_model() {
     );
     assert!(stream.reply.is_some());
     check(
-        &line(&stream),
+        &row(&stream),
         &[
             ("http_status", json!(401)),
             ("status", json!("failure")),
@@ -383,7 +383,7 @@ fn a_refused_request_has_a_line_without_a_model() {
 }
 
 #[test]
-fn a_client_that_leaves_before_its_refusal_got_no_status_but_the_reason_stays() {
+fn a_refusal_that_the_client_did_not_wait_for_has_a_reason_but_no_status() {
     for (path, error_class, refusal) in [
         (
             "/model/m/converse",
@@ -403,7 +403,7 @@ fn a_client_that_leaves_before_its_refusal_got_no_status_but_the_reason_stays() 
         };
         assert_eq!(reason, refusal);
         check(
-            &line(&stream),
+            &row(&stream),
             &[
                 ("http_status", Value::Null),
                 ("status", json!("failure")),
@@ -415,7 +415,7 @@ fn a_client_that_leaves_before_its_refusal_got_no_status_but_the_reason_stays() 
 }
 
 #[test]
-fn a_refused_request_tells_what_it_asked_for() {
+fn the_row_of_a_refused_request_has_its_path_and_requested_model() {
     for (path, key, kept, model) in [
         (
             "/model/m/converse?key=sk-secret",
@@ -493,7 +493,7 @@ fn a_refused_request_tells_what_it_asked_for() {
         );
         assert!(stream.reply.is_some());
         check(
-            &line(&stream),
+            &row(&stream),
             &[
                 ("path", kept),
                 ("requested_model", model),
@@ -504,13 +504,13 @@ fn a_refused_request_tells_what_it_asked_for() {
 }
 
 #[test]
-fn an_upload_that_envoy_ends_before_its_refusal_has_envoys_status() {
+fn a_refused_upload_that_envoy_ends_first_has_the_status_of_envoy() {
     let request = &[(":method", "POST"), (":path", "/model/m/converse")];
     let mut stream = Driver::open(&config(), request, false, at(0));
     assert!(stream.reply.is_none(), "the upload is being drained");
     stream.client_status = Some(408);
     check(
-        &line(&stream),
+        &row(&stream),
         &[
             ("http_status", json!(408)),
             ("status", json!("failure")),
@@ -520,22 +520,22 @@ fn an_upload_that_envoy_ends_before_its_refusal_has_envoys_status() {
 }
 
 #[test]
-fn only_refused_requests_tell_their_path() {
+fn only_refused_requests_record_their_path() {
     let mut served = dispatched("/model/m/converse", 1);
     served.response(&[(":status", "403")], at(1));
     let probe = [(":method", "GET"), (":path", "/health/readiness")];
     let probed = Driver::open(&config(), &probe, true, at(0));
     for stream in [served, probed] {
-        let line = line(&stream);
+        let row = row(&stream);
         assert!(
-            line.get("path").is_none() && line.get("requested_model").is_none(),
-            "{line}"
+            row.get("path").is_none() && row.get("requested_model").is_none(),
+            "{row}"
         );
     }
 }
 
 #[test]
-fn a_probe_is_told_from_a_request_for_a_model() {
+fn a_probe_is_recorded_as_internal() {
     let stream = Driver::open(
         &config(),
         &[(":method", "GET"), (":path", "/health/readiness")],
@@ -548,13 +548,13 @@ fn a_probe_is_told_from_a_request_for_a_model() {
         Outcome::Internal { status: 200 }
     ));
     check(
-        &line(&stream),
+        &row(&stream),
         &[("call_type", json!("internal")), ("status", json!("success"))],
     );
 }
 
 #[test]
-fn a_client_that_leaves_while_it_sends_has_a_line() {
+fn a_request_whose_client_disconnects_during_the_upload_has_a_row() {
     let request = [
         (":method", "POST"),
         (":path", "/model/m/invoke"),
@@ -563,7 +563,7 @@ fn a_client_that_leaves_while_it_sends_has_a_line() {
     let stream = Driver::open(&config(), &request, false, at(0));
     assert!(stream.reply.is_none());
     check(
-        &line(&stream),
+        &row(&stream),
         &[
             ("path", json!("/model/m/invoke")),
             ("requested_model", json!("m")),
@@ -574,19 +574,22 @@ fn a_client_that_leaves_while_it_sends_has_a_line() {
     );
 }
 
-/// The gateway's own header `name` of the response.
+/// The value of a header that the gateway added to the response.
 fn header<'a>(stream: &'a Driver, name: &str) -> Option<&'a str> {
-    let mut headers = stream.own_headers.iter();
+    let mut headers = stream.added_headers.iter();
     let found = headers.find(|(found, _)| found == name);
     found.map(|(_, value)| value.as_str())
 }
 
 #[test]
-fn a_whole_answer_tells_its_course_and_its_cost() {
+fn a_complete_response_has_headers_with_its_deployment_and_cost() {
     let mut stream = dispatched("/model/m/converse", 2);
     assert!(stream.response(&[(":status", "200")], at(1)));
     stream.body(USAGE, false, || at(1));
-    assert!(stream.own_headers.is_empty(), "the response is not complete yet");
+    assert!(
+        stream.added_headers.is_empty(),
+        "the response is not complete yet"
+    );
     stream.body(b"", true, || at(2));
     for (name, value) in [
         ("x-litellm-call-id", "call-1"),
@@ -604,13 +607,13 @@ fn a_whole_answer_tells_its_course_and_its_cost() {
     ] {
         assert_eq!(header(&stream, name), Some(value), "{name}");
     }
-    let mut names = stream.own_headers.iter().map(|(name, _)| name);
+    let mut names = stream.added_headers.iter().map(|(name, _)| name);
     assert!(names.all(|name| name.starts_with(headers::PREFIX)));
 }
 
 #[test]
-fn only_an_answer_that_is_one_document_waits_for_its_cost() {
-    for (path, status, waits) in [
+fn only_a_response_that_is_one_document_is_held_for_its_cost() {
+    for (path, status, expected) in [
         ("/model/m/converse", "200", true),
         ("/model/m/invoke", "200", true),
         ("/model/m/converse", "429", false),
@@ -619,15 +622,15 @@ fn only_an_answer_that_is_one_document_waits_for_its_cost() {
     ] {
         let mut stream = dispatched(path, 1);
         let is_held = stream.response(&[(":status", status)], at(1));
-        assert_eq!(is_held, waits, "{path} {status}");
+        assert_eq!(is_held, expected, "{path} {status}");
     }
 }
 
 #[test]
-fn a_refused_request_tells_its_id_and_nothing_of_a_model() {
+fn a_refused_request_has_headers_with_its_id_and_no_model() {
     let request = [(":method", "POST"), (":path", "/model/m/converse")];
     let mut stream = Driver::open(&config(), &request, true, at(0));
     stream.response(&[(":status", "401")], at(0));
-    let names: Vec<_> = stream.own_headers.iter().map(|(name, _)| name).collect();
+    let names: Vec<_> = stream.added_headers.iter().map(|(name, _)| name).collect();
     assert_eq!(names, ["x-litellm-call-id", "x-litellm-response-duration-ms"]);
 }

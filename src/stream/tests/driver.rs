@@ -11,18 +11,18 @@ use crate::routing::plan::Plan;
 use crate::stream::{Buffer, Edit, Step, Stream, Then};
 use crate::time::UnixTime;
 
-/// A stream, and what the host holds for it.
+/// A stream and the state that the host holds for it.
 pub(crate) struct Driver {
     pub(crate) stream: Stream,
     /// The plan, once the request is dispatched.
     pub(crate) plan: Option<Rc<Plan>>,
-    /// The gateway's own reply.
+    /// The local reply, if one was sent.
     pub(crate) reply: Option<Reply>,
-    /// The gateway's own response headers, once the response's headers have passed.
-    pub(crate) own_headers: Vec<(String, String)>,
-    /// Buffered bytes of the response; `None` if they pass.
+    /// The headers that the gateway added to the response, once they are sent.
+    pub(crate) added_headers: Vec<(String, String)>,
+    /// The buffered response body; `None` if the response is not held.
     held: Option<Vec<u8>>,
-    /// Status that the client got, as Envoy tells it at the end.
+    /// The status that the client received, according to Envoy.
     pub(crate) client_status: Option<u16>,
 }
 
@@ -37,8 +37,8 @@ impl Buffer for &[u8] {
     }
 }
 
-/// `headers` in the ABI's serialised form.
-pub(crate) fn serialised(headers: &[(&str, &str)]) -> Vec<u8> {
+/// Serializes `headers` as the host does.
+pub(crate) fn serialized(headers: &[(&str, &str)]) -> Vec<u8> {
     let pairs = headers
         .iter()
         .map(|(name, value)| (name.as_bytes(), value.as_bytes()));
@@ -46,29 +46,29 @@ pub(crate) fn serialised(headers: &[(&str, &str)]) -> Vec<u8> {
 }
 
 impl Driver {
-    /// Sends the headers of a request; with `ends` it has no body.
+    /// Sends the headers of a request. With `end_stream`, it has no body.
     pub(crate) fn open(
         config: &Rc<ActiveConfig>,
         headers: &[(&str, &str)],
-        ends: bool,
+        end_stream: bool,
         now: UnixTime,
     ) -> Self {
         let mut driver = Self {
             stream: Stream::new(Some(Rc::clone(config)), Random::new(1)),
             plan: None,
             reply: None,
-            own_headers: Vec::new(),
+            added_headers: Vec::new(),
             held: None,
             client_status: None,
         };
         let step = driver
             .stream
-            .request_headers(Some(serialised(headers)), ends, now);
+            .request_headers(Some(serialized(headers)), end_stream, now);
         driver.apply(step);
         driver
     }
 
-    /// Sends a whole request.
+    /// Sends a complete request.
     pub(crate) fn request(
         config: &Rc<ActiveConfig>,
         headers: &[(&str, &str)],
@@ -83,20 +83,20 @@ impl Driver {
         driver
     }
 
-    /// The headers of the response come. Returns whether they are held.
+    /// Receives the headers of the response. Returns whether they are held.
     pub(crate) fn response(&mut self, headers: &[(&str, &str)], now: UnixTime) -> bool {
-        let step = self.stream.response_headers(serialised(headers), false, || now);
+        let step = self.stream.response_headers(serialized(headers), false, || now);
         let is_held = step.then == Then::Wait;
         self.held = is_held.then(Vec::new);
         self.apply(step);
         is_held
     }
 
-    /// The next bytes of the response come; with `ends` they are the last.
-    pub(crate) fn body(&mut self, chunk: &[u8], ends: bool, now: impl Fn() -> UnixTime) {
+    /// Receives the next bytes of the response. With `end_stream`, they are the last.
+    pub(crate) fn body(&mut self, chunk: &[u8], end_stream: bool, now: impl Fn() -> UnixTime) {
         let mut buffer = self.held.take().unwrap_or_default();
         buffer.extend_from_slice(chunk);
-        let step = self.stream.response_body(&&buffer[..], ends, now);
+        let step = self.stream.response_body(&&buffer[..], end_stream, now);
         self.held = (step.then == Then::Wait).then_some(buffer);
         self.apply(step);
     }
@@ -113,7 +113,7 @@ impl Driver {
                     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
                     let pairs = pairs::parse(&headers).unwrap();
                     let pairs = pairs.iter().map(|(name, value)| (text(name), text(value)));
-                    self.own_headers = pairs.filter(|(name, _)| name != ":status").collect();
+                    self.added_headers = pairs.filter(|(name, _)| name != ":status").collect();
                 }
                 _ => {}
             }

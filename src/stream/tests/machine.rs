@@ -1,8 +1,8 @@
-//! The order of a stream's callbacks and steps, and what it does when the host fails.
+//! The steps of a stream for each order of callbacks, and after failed host calls.
 
 use std::cell::Cell;
 
-use super::driver::serialised;
+use super::driver::serialized;
 use crate::guardrail::EditableBody;
 use crate::routing::plan::METHOD;
 use crate::stream::*;
@@ -31,10 +31,10 @@ fn at(seconds: u64) -> UnixTime {
 }
 
 fn post<'a>(path: &'a str, key: (&'a str, &'a str)) -> Option<Vec<u8>> {
-    Some(serialised(&[(":method", METHOD), (":path", path), key]))
+    Some(serialized(&[(":method", METHOD), (":path", path), key]))
 }
 
-/// A stream whose request is upstream.
+/// A stream whose request was dispatched.
 fn dispatched(path: &str) -> Stream {
     let mut stream = stream();
     let step = stream.request_headers(post(path, KEY), true, at(0));
@@ -49,7 +49,7 @@ fn status(step: &Step) -> Option<u16> {
     }
 }
 
-/// A buffer that the host does not give.
+/// A buffer that the host fails to read.
 struct Unavailable(usize);
 
 impl Buffer for Unavailable {
@@ -78,7 +78,7 @@ fn a_request_waits_for_its_whole_body_and_is_then_dispatched() {
 }
 
 #[test]
-fn trailers_end_a_request_and_go_no_further() {
+fn trailers_end_a_request_and_are_dropped() {
     let mut stream = stream();
     let _ = stream.request_headers(post("/model/m/converse", KEY), false, at(0));
     let step = stream.request_trailers(at(0));
@@ -90,7 +90,7 @@ fn trailers_end_a_request_and_go_no_further() {
 }
 
 #[test]
-fn the_router_gets_no_header_of_the_client_but_what_it_matches_by() {
+fn the_router_gets_only_the_headers_that_it_matches_routes_by() {
     let mut stream = stream();
     let step = stream.request_headers(post("/model/m/converse", KEY), true, at(0));
     let Some(Edit::RequestHeaders(headers)) = step.edits.last() else {
@@ -102,7 +102,7 @@ fn the_router_gets_no_header_of_the_client_but_what_it_matches_by() {
 }
 
 #[test]
-fn a_guardrail_is_added_to_the_buffered_body_before_the_request_leaves() {
+fn a_guardrail_is_added_to_the_buffered_body_before_dispatch() {
     let mut stream = stream();
     let _ = stream.request_headers(post("/model/guarded/converse", KEY), false, at(0));
     let body = b"{\"messages\":[]}";
@@ -145,7 +145,7 @@ impl EditableBody for Buffered {
 }
 
 #[test]
-fn without_a_configuration_or_readable_headers_nothing_passes_and_nothing_is_recorded() {
+fn without_a_configuration_or_readable_headers_a_request_is_refused_and_not_recorded() {
     let unconfigured = Stream::new(None, Random::new(1));
     for (mut stream, headers) in [
         (unconfigured, post("/model/m/converse", KEY)),
@@ -199,13 +199,13 @@ fn a_body_over_the_limit_is_discarded_from_its_first_byte() {
 }
 
 #[test]
-fn a_lookup_is_answered_by_what_the_shell_finds() {
+fn a_lookup_replies_with_the_row_that_the_shell_finds() {
     for (row, body) in [(None, "[]"), (Some("\"a\":1,"), "[{\"a\":1}]")] {
         let mut stream = stream();
-        let headers = serialised(&[(":method", "GET"), (":path", "/spend/logs?request_id=r"), KEY]);
+        let headers = serialized(&[(":method", "GET"), (":path", "/spend/logs?request_id=r"), KEY]);
         let step = stream.request_headers(Some(headers), true, at(0));
         assert_eq!(step.then, Then::Lookup("r".into()));
-        let Then::Reply(reply) = stream.found(row, at(0)).then else {
+        let Then::Reply(reply) = stream.lookup_finished(row, at(0)).then else {
             panic!("no reply");
         };
         assert_eq!(String::from_utf8(reply.body).unwrap(), body);
@@ -215,19 +215,19 @@ fn a_lookup_is_answered_by_what_the_shell_finds() {
 }
 
 #[test]
-fn whatever_the_host_fails_an_unsent_request_never_leaves() {
-    // Each edit of a dispatch.
+fn a_request_does_not_go_upstream_after_a_failed_host_call() {
+    // An edit of a dispatch.
     let mut stream = dispatched("/model/m/converse");
-    assert_eq!(status(&stream.failed(Then::Continue, at(0))), Some(503));
-    // The timer or the discarding of a drain.
+    assert_eq!(status(&stream.edit_failed(Then::Continue, at(0))), Some(503));
+    // The timer or an edit of a drain.
     let mut stream = self::stream();
     let _ = stream.request_headers(post("/model/nothing/converse", KEY), false, at(0));
-    assert_eq!(status(&stream.failed(Then::Wait, at(0))), Some(400));
+    assert_eq!(status(&stream.edit_failed(Then::Wait, at(0))), Some(400));
     // A step that ends with a reply anyway.
     let mut stream = self::stream();
     let _ = stream.request_headers(post("/model/nothing/converse", KEY), false, at(0));
     let then = stream.request_body(&&[0; 1][..], true, at(0)).then;
-    assert_eq!(status(&stream.failed(then, at(0))), Some(400));
+    assert_eq!(status(&stream.edit_failed(then, at(0))), Some(400));
     // A body that cannot be read.
     let mut stream = self::stream();
     let _ = stream.request_headers(post("/model/m/converse", KEY), false, at(0));
@@ -238,14 +238,14 @@ fn whatever_the_host_fails_an_unsent_request_never_leaves() {
 }
 
 #[test]
-fn a_response_passes_whatever_the_host_fails() {
+fn a_response_is_passed_on_after_a_failed_host_call() {
     let mut stream = dispatched("/model/m/converse-stream");
-    let step = stream.response_headers(serialised(&[(":status", "200")]), false, || at(1));
-    assert_eq!(stream.failed(step.then, at(1)).then, Then::Continue);
+    let step = stream.response_headers(serialized(&[(":status", "200")]), false, || at(1));
+    assert_eq!(stream.edit_failed(step.then, at(1)).then, Then::Continue);
     let step = stream.response_body(&Unavailable(5), true, || at(1));
     assert_eq!(step.then, Then::Continue);
     let row = stream
-        .close(at(2), || panic!("the client got what passed"))
+        .close(at(2), || panic!("the client received the response"))
         .unwrap();
     assert_eq!(row.served().unwrap().error_class, Some("Cut"));
 }
@@ -254,7 +254,7 @@ fn a_response_passes_whatever_the_host_fails() {
 fn response_headers_are_held_up_to_a_mebibyte_of_body() {
     for (size, is_held) in [(MEBIBYTE - 1, true), (MEBIBYTE, true), (MEBIBYTE + 1, false)] {
         let mut stream = dispatched("/model/m/converse");
-        let step = stream.response_headers(serialised(&[(":status", "200")]), false, || at(1));
+        let step = stream.response_headers(serialized(&[(":status", "200")]), false, || at(1));
         assert!(step.edits.is_empty() && step.then == Then::Wait);
         let step = stream.response_body(&&vec![b' '; size][..], false, || at(1));
         let released = matches!(&step.edits[..], [Edit::ResponseHeaders(_)]);
@@ -277,10 +277,10 @@ fn a_held_body_is_read_once() {
         }
     }
     let mut stream = dispatched("/model/m/converse");
-    let _ = stream.response_headers(serialised(&[(":status", "200")]), false, || at(1));
+    let _ = stream.response_headers(serialized(&[(":status", "200")]), false, || at(1));
     let (body, read) = (vec![b' '; 600_000], Cell::new(0));
-    for (end, ends) in [(100, false), (300_000, false), (600_000, true)] {
-        let _ = stream.response_body(&Counting(&body[..end], &read), ends, || at(1));
+    for (end, end_stream) in [(100, false), (300_000, false), (600_000, true)] {
+        let _ = stream.response_body(&Counting(&body[..end], &read), end_stream, || at(1));
         assert_eq!(read.get(), end);
     }
 }
@@ -293,14 +293,14 @@ fn a_response_without_a_status_is_not_rewritten() {
 }
 
 #[test]
-fn upstream_headers_with_the_gateways_prefix_do_not_pass() {
+fn upstream_headers_with_the_gateways_prefix_are_removed() {
     let mut stream = dispatched("/model/m/converse-stream");
     let response = [
         (":status", "200"),
         ("x-litellm-model-id", "forged"),
         ("x-other", "1"),
     ];
-    let step = stream.response_headers(serialised(&response), false, || at(1));
+    let step = stream.response_headers(serialized(&response), false, || at(1));
     let [Edit::ResponseHeaders(headers)] = &step.edits[..] else {
         panic!("{step:?}");
     };

@@ -1,18 +1,18 @@
-//! A local reply on its way to a client that may still be uploading: drains the upload, then replies.
-//! [`Drain`] says why, and for how long.
+//! A local reply to a client that may still be uploading: drains the upload, then replies. See
+//! [`drain`](crate::stream::drain) for the reason and the limits.
 
 use crate::admission::reject::Reply;
 use crate::stream::drain::Drain;
 use crate::stream::step::{Edit, Step, Then};
 use crate::time::UnixTime;
 
-/// The end of a request that does not go upstream.
+/// A local reply, before or after it is sent.
 #[derive(Debug)]
-pub(super) enum Refusal {
+pub(super) enum LocalReply {
     /// The rest of the upload is being discarded.
     Draining(Box<DelayedReply>),
-    /// The reply was handed to the host.
-    Replied,
+    /// The reply has been passed to the host.
+    Sent,
 }
 
 #[derive(Debug)]
@@ -21,33 +21,34 @@ pub(super) struct DelayedReply {
     drain: Drain,
 }
 
-impl Refusal {
-    /// Replies now if the request has ended (`drain` is `None`) or the drain is already over.
-    /// Otherwise drains the upload, of which `buffered` bytes are waiting in Envoy's buffer.
+impl LocalReply {
+    /// Replies at once if the request has ended (`drain` is `None`) or a limit of the drain is
+    /// already exceeded. Otherwise drains the upload, starting with the `buffered` bytes in Envoy's
+    /// buffer.
     pub(super) fn begin(reply: Reply, drain: Option<Drain>, buffered: usize, now: UnixTime) -> (Self, Step) {
         let Some(drain) = drain.filter(|drain| !drain.is_over(now)) else {
-            return (Self::Replied, Step::then(Then::Reply(reply)));
+            return (Self::Sent, Step::then(Then::Reply(reply)));
         };
-        let mut refusal = Self::Draining(Box::new(DelayedReply { reply, drain }));
+        let mut local_reply = Self::Draining(Box::new(DelayedReply { reply, drain }));
         let mut step = match buffered {
             0 => Step::WAIT,
-            _ => refusal.body(buffered, false, now),
+            _ => local_reply.body(buffered, false, now),
         };
         step.edits.insert(0, Edit::StartTimer);
-        (refusal, step)
+        (local_reply, step)
     }
 
-    /// The buffered body has grown to `size` bytes; `ends` says that it is complete.
+    /// Discards the buffered body of `size` bytes. With `end_stream`, it is complete.
     ///
-    /// Discarding it frees Envoy's memory and lets its flow control admit the rest.
-    pub(super) fn body(&mut self, size: usize, ends: bool, now: UnixTime) -> Step {
+    /// This frees Envoy's memory, and its flow control lets the client continue.
+    pub(super) fn body(&mut self, size: usize, end_stream: bool, now: UnixTime) -> Step {
         let Self::Draining(draining) = self else {
             return Step::WAIT;
         };
         draining
             .drain
             .discard(u64::try_from(size).unwrap_or(u64::MAX), now);
-        let is_over = ends || draining.drain.is_over(now);
+        let is_over = end_stream || draining.drain.is_over(now);
         let then = if is_over { self.reply() } else { Then::Wait };
         Step {
             edits: vec![Edit::DiscardRequestBody(size)],
@@ -55,12 +56,12 @@ impl Refusal {
         }
     }
 
-    /// The request ended without more of its body, or waiting for it has failed.
+    /// Ends the drain: the request has ended, or a host call failed.
     pub(super) fn end(&mut self) -> Step {
         Step::then(self.reply())
     }
 
-    /// Time passes while nothing arrives.
+    /// The timer has fired.
     pub(super) fn tick(&mut self, now: UnixTime) -> Step {
         match self {
             Self::Draining(draining) if draining.drain.is_over(now) => self.end(),
@@ -72,11 +73,11 @@ impl Refusal {
         matches!(self, Self::Draining(_))
     }
 
-    /// Replies unless that has been done.
+    /// Returns the reply, unless it was sent already.
     fn reply(&mut self) -> Then {
-        match std::mem::replace(self, Self::Replied) {
+        match std::mem::replace(self, Self::Sent) {
             Self::Draining(draining) => Then::Reply(draining.reply),
-            Self::Replied => Then::Wait,
+            Self::Sent => Then::Wait,
         }
     }
 }
