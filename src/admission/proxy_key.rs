@@ -55,7 +55,7 @@ const KEY_HEADERS: [&str; 2] = ["x-api-key", "api-key"];
 ///
 /// # Errors
 /// [`NoKey`] if the key is missing or malformed.
-pub(crate) fn offered<'a>(headers: Headers<'a>) -> Result<&'a [u8], NoKey> {
+pub(crate) fn presented<'a>(headers: Headers<'a>) -> Result<&'a [u8], NoKey> {
     let once = |name| headers.only(name).map_err(|_| NoKey::Malformed);
     let authorization = once("authorization")?;
     for name in ["litellm_user_api_key", "x-litellm-api-key"] {

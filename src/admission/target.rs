@@ -1,4 +1,4 @@
-//! What a request asks the gateway for.
+//! What a request is for: a model, a probe or a lookup.
 
 use crate::admission::path::{self, ModelPath};
 use crate::admission::probe::Probe;
@@ -8,7 +8,7 @@ use crate::records::lookup;
 use crate::routing::active_config::ActiveConfig;
 use crate::routing::plan::METHOD;
 
-/// What an admitted request asks for.
+/// What an admitted request is for.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Target {
     /// An operation of a model.

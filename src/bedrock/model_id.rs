@@ -76,7 +76,7 @@ pub struct UnknownBase;
 ///
 /// # Errors
 /// [`UnknownBase`] for an application inference profile without a `base`.
-pub fn counted<'a>(id: &'a str, base: Option<&'a str>) -> Result<&'a str, UnknownBase> {
+pub fn count_tokens_id<'a>(id: &'a str, base: Option<&'a str>) -> Result<&'a str, UnknownBase> {
     match (Referent::of(id), base) {
         // CountTokens accepts the ARN of a foundation model.
         (Referent::Named(_), _) if id.contains(":foundation-model/") => Ok(id),
@@ -153,11 +153,11 @@ mod tests {
             (&arn("application-inference-profile/x"), None, None),
             (&arn("provisioned-model/x"), Some("a.b"), Some("a.b")),
         ] {
-            assert_eq!(counted(id, base).ok(), expected, "{id} with {base:?}");
+            assert_eq!(count_tokens_id(id, base).ok(), expected, "{id} with {base:?}");
         }
         for unsupported in ["provisioned-model/x", "custom-model/a.b/x", "imported-model/x"] {
             let id = arn(unsupported);
-            assert_eq!(counted(&id, None), Ok(id.as_str()));
+            assert_eq!(count_tokens_id(&id, None), Ok(id.as_str()));
         }
     }
 }

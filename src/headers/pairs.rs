@@ -32,7 +32,7 @@ fn number(bytes: &[u8]) -> Option<(usize, &[u8])> {
 }
 
 /// Serializes a header map. Lengths always fit `u32`, like linear memory.
-pub(crate) fn serialise<'a>(pairs: impl Iterator<Item = HeaderPair<'a>> + Clone) -> Vec<u8> {
+pub(crate) fn serialize<'a>(pairs: impl Iterator<Item = HeaderPair<'a>> + Clone) -> Vec<u8> {
     let length = |text: &[u8]| u32::try_from(text.len()).unwrap_or(u32::MAX).to_le_bytes();
     let texts = |(name, value): HeaderPair<'_>| name.len().saturating_add(value.len()).saturating_add(10);
     let size = pairs.clone().map(texts).fold(4, usize::saturating_add);
@@ -63,16 +63,16 @@ mod tests {
 
     #[test]
     fn a_map_round_trips() {
-        let bytes = serialise(MAP.into_iter());
+        let bytes = serialize(MAP.into_iter());
         assert_eq!(bytes.len(), bytes.capacity());
         assert_eq!(parse(&bytes).unwrap(), MAP);
-        assert_eq!(parse(&serialise([].into_iter())).unwrap(), []);
+        assert_eq!(parse(&serialize([].into_iter())).unwrap(), []);
         assert_eq!(parse(&[]).unwrap(), []);
     }
 
     #[test]
     fn a_truncated_map_is_malformed() {
-        let bytes = serialise(MAP.into_iter());
+        let bytes = serialize(MAP.into_iter());
         for end in 1..bytes.len() {
             assert_eq!(parse(&bytes[..end]), None, "{end}");
         }
@@ -80,12 +80,12 @@ mod tests {
 
     #[test]
     fn excessive_counts_and_lengths_are_malformed() {
-        let mut bytes = serialise(MAP.into_iter());
+        let mut bytes = serialize(MAP.into_iter());
         for index in 0..4 {
             bytes[index] = 0xff;
             assert_eq!(parse(&bytes), None);
         }
-        let mut bytes = serialise(MAP.into_iter());
+        let mut bytes = serialize(MAP.into_iter());
         bytes[7] = 0xff;
         assert_eq!(parse(&bytes), None);
     }

@@ -1,4 +1,4 @@
-//! What a request says about itself for the spend log, in LiteLLM's headers. The values are limited
+//! What a request reports about itself in LiteLLM's headers, for the spend log. Values are limited
 //! in length and used only for the spend log.
 
 use crate::admission::path;
@@ -19,7 +19,7 @@ const REDACTED: &str = "[redacted]";
 /// Longest `x-litellm-spend-logs-metadata`, in bytes.
 const METADATA_MAX_BYTES: usize = 4096;
 
-/// What a request says about itself.
+/// What a request reports about itself.
 #[derive(Clone, Debug, Default)]
 pub struct Client {
     /// `x-litellm-call-id`, or an id from the gateway.

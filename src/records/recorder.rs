@@ -1,4 +1,4 @@
-//! Records requests that are over: their rows for the spend log, the history and the metrics.
+//! Records completed requests: their rows for the spend log, the history and the metrics.
 
 use crate::records::history::{self, History, ROOM_BYTES, SharedMemory};
 use crate::records::metrics::{Meters, Registry};
@@ -14,7 +14,7 @@ pub struct Recorder {
 }
 
 impl Recorder {
-    /// The records of a configuration.
+    /// Opens the records for `config`.
     pub fn open(config: &ActiveConfig, host: &(impl SharedMemory + Registry)) -> Self {
         Self {
             history: History::open(host, config.history_rows),
@@ -23,7 +23,7 @@ impl Recorder {
         }
     }
 
-    /// Records a request that is over. Returns its row for Envoy's access log: JSON members without
+    /// Records a completed request. Returns its row for Envoy's access log: JSON members without
     /// braces.
     pub fn record(&mut self, row: &Row<'_>, host: &(impl SharedMemory + Registry)) -> Vec<u8> {
         let mut line = row.json(ROOM_BYTES).into_bytes();
@@ -34,7 +34,7 @@ impl Recorder {
         line.split_off(ROOM_BYTES)
     }
 
-    /// The row of a request that is over.
+    /// Looks up the row of a completed request: JSON members without braces.
     pub fn find(&self, id: &str, memory: &impl SharedMemory) -> Option<String> {
         history::find(memory, self.history_rows, id)
     }

@@ -11,75 +11,75 @@ use crate::routing::plan::Plan;
 use crate::time::{Rfc3339, UnixTime};
 use crate::usage::{LatencyTier, Observation, ServiceTier, UnreadableReason};
 
-/// `call_type` of probes and lookups, which are no requests for a model.
+/// `call_type` of probes and lookups, which are not model requests.
 pub const CALL_TYPE_INTERNAL: &str = "internal";
 
 /// A row of the spend log.
 #[derive(Debug)]
 pub struct Row<'a> {
-    /// What the request said about itself.
+    /// What the request reported about itself.
     pub client: &'a Client,
-    /// When its headers came.
+    /// When the request's headers arrived.
     pub started: UnixTime,
-    /// When its stream ended.
+    /// When the stream ended.
     pub ended: UnixTime,
-    /// What became of it.
+    /// How the request ended.
     pub outcome: Outcome<'a>,
 }
 
-/// What became of a request.
+/// How a request ended.
 #[derive(Debug)]
 pub enum Outcome<'a> {
-    /// The client left before its request was complete or its reply could be sent.
+    /// The client disconnected before its request was complete or its reply was sent.
     Incomplete,
-    /// The gateway answered a probe or a lookup.
+    /// The gateway replied to a probe or a lookup.
     Internal {
-        /// Status that the client got.
+        /// The status that the client received.
         status: u16,
     },
-    /// The gateway refused it.
+    /// The gateway refused the request.
     Refused {
-        /// Status that the client got; `None` if it left before.
+        /// The status that the client received; `None` if it disconnected first.
         status: Option<u16>,
-        /// AWS's error type.
+        /// The AWS error type.
         error_type: Option<&'static str>,
-        /// Why, in a word for counters.
+        /// The reason for counters.
         reason: &'static str,
     },
-    /// It went upstream.
+    /// The request went upstream.
     Served(Served<'a>),
 }
 
 /// A request that went upstream, and its response.
 #[derive(Debug)]
 pub struct Served<'a> {
-    /// Its plan.
+    /// The plan.
     pub plan: &'a Plan,
-    /// Status that the client got; `None` if it left before or got no response.
+    /// The status that the client received; `None` if it received no response.
     pub status: Option<u16>,
-    /// Why it failed; `None` if it did not.
+    /// The error type if the request failed, or `Cut`.
     pub error_class: Option<&'a str>,
     /// Bedrock's `x-amzn-requestid`.
     pub request_id: Option<&'a str>,
-    /// When the first content of the response came.
+    /// When the first content of the response arrived.
     pub first_content: Option<UnixTime>,
-    /// Time that the filter has spent on it, in microseconds.
+    /// The time that the filter has spent on the request, in microseconds.
     pub overhead_us: u64,
-    /// What the response said about itself; `None` if it is not billed.
+    /// What was seen in the response; `None` if it is not billed.
     pub observation: Option<Observation>,
-    /// What it cost, if that is known.
+    /// The cost, if known.
     pub cost: Option<Cost>,
 }
 
 impl Served<'_> {
-    /// Whether it used something whose cost is unknown.
+    /// Whether the request is billed, but the cost is unknown.
     pub const fn is_cost_unknown(&self) -> bool {
         self.observation.is_some() && self.cost.is_none()
     }
 }
 
 impl<'a> Row<'a> {
-    /// The request that went upstream, if it did.
+    /// The request and its response, if it went upstream.
     pub const fn served(&self) -> Option<&Served<'a>> {
         match &self.outcome {
             Outcome::Served(served) => Some(served),
@@ -87,29 +87,30 @@ impl<'a> Row<'a> {
         }
     }
 
-    /// Whether a lookup can find it: probes and lookups would only push out what it is about.
+    /// Whether the row belongs in the history. Rows of probes and lookups would only displace
+    /// others.
     pub const fn is_kept(&self) -> bool {
         !matches!(self.outcome, Outcome::Internal { .. })
     }
 
-    /// From the request's headers to the end of its stream, in milliseconds.
+    /// Milliseconds from the request's headers to the end of the stream.
     pub fn duration_ms(&self) -> u64 {
         self.ended.milliseconds_since(self.started)
     }
 
-    /// From the request's headers to the first content of the response, in milliseconds.
+    /// Milliseconds from the request's headers to the first content of the response.
     pub fn first_content_ms(&self) -> Option<u64> {
         let first = self.served()?.first_content?;
         Some(first.milliseconds_since(self.started))
     }
 
-    /// From the first content of the response to the end of the stream, in milliseconds.
+    /// Milliseconds from the first content of the response to the end of the stream.
     pub fn content_ms(&self) -> Option<u64> {
         let first = self.served()?.first_content?;
         Some(self.ended.milliseconds_since(first))
     }
 
-    /// Status that the client got; `None` if it got no response.
+    /// The status that the client received, if any.
     const fn status(&self) -> Option<u16> {
         match &self.outcome {
             Outcome::Incomplete => None,
@@ -135,20 +136,20 @@ impl<'a> Row<'a> {
         }
     }
 
-    /// The row as JSON members, without braces and with a comma at the end, after `room` bytes for
-    /// what else goes with it.
+    /// The row as JSON members, each followed by a comma, without braces. It starts after `room`
+    /// spaces that the caller can overwrite.
     pub fn json(&self, room: usize) -> String {
         let mut fields = JsonFields::reserving(room);
         self.put_identity(&mut fields);
         self.put_request(&mut fields);
         self.put_usage(&mut fields);
-        self.put_course(&mut fields);
+        self.put_outcome(&mut fields);
         fields.into_text()
     }
 
     fn put_identity(&self, fields: &mut JsonFields) {
         let plan = self.served().map(|served| served.plan);
-        let attempt = plan.and_then(Plan::attempt);
+        let attempt = plan.and_then(Plan::last_deployment);
         let call_type = match &self.outcome {
             Outcome::Served(served) => Some(served.plan.operation.segment()),
             Outcome::Internal { .. } => Some(CALL_TYPE_INTERNAL),
@@ -172,7 +173,7 @@ impl<'a> Row<'a> {
         fields.text("user_agent", self.client.user_agent.as_deref());
     }
 
-    /// What a request asked for that was not admitted: its model may not exist.
+    /// The path and model of a request that was not dispatched. The model may not exist.
     fn put_request(&self, fields: &mut JsonFields) {
         if let Outcome::Incomplete | Outcome::Refused { .. } = self.outcome {
             fields.text("path", self.client.path().as_deref());
@@ -184,7 +185,7 @@ impl<'a> Row<'a> {
         let served = self.served();
         let seen = served.and_then(|served| served.observation.as_ref());
         let usage = seen.and_then(|seen| seen.usage).unwrap_or_default();
-        // An unknown cost is null as a whole and in its parts, never 0.
+        // If the cost is unknown, the total and all parts are null, not 0.
         let cost = match served {
             Some(served) if served.is_cost_unknown() => None,
             Some(served) => Some(served.cost.unwrap_or_default()),
@@ -210,11 +211,11 @@ impl<'a> Row<'a> {
         fields.text("performance_latency", latency.map(LatencyTier::as_str));
     }
 
-    fn put_course(&self, fields: &mut JsonFields) {
+    fn put_outcome(&self, fields: &mut JsonFields) {
         let served = self.served();
         let first_content = served.and_then(|served| served.first_content);
         let first_content = first_content.map(UnixTime::rfc3339);
-        let attempted = served.map_or(0, |served| served.plan.attempted());
+        let attempted = served.map_or(0, |served| served.plan.attempt_count());
         let status = if self.is_success() { "success" } else { "failure" };
         fields.text("startTime", Some(self.started.rfc3339().as_str()));
         fields.text("completionStartTime", first_content.as_ref().map(Rfc3339::as_str));

@@ -96,7 +96,7 @@ impl ActiveConfig {
     /// # Errors
     /// [`Reject::NoKey`] or [`Reject::WrongKey`].
     pub(crate) fn admit(&self, headers: Headers<'_>) -> Result<(), Reject> {
-        let key = proxy_key::offered(headers)?;
+        let key = proxy_key::presented(headers)?;
         if self.master_key.matches(&KeyHash::of(key)) {
             Ok(())
         } else {

@@ -1,4 +1,5 @@
-//! What happened to the attempts of a plan. The signer role writes it and the gateway role reads it.
+//! What happened to each attempt of a plan, written by the signer role and read by the gateway
+//! role.
 
 use std::array;
 use std::cell::Cell;
@@ -6,25 +7,24 @@ use std::cell::Cell;
 use crate::routing::active_config::ATTEMPTS_MAX;
 use crate::routing::verdict::Verdict;
 
-/// Attempts that are recorded: all that a request can make.
-const PLACES: usize = ATTEMPTS_MAX as usize;
+/// Number of attempts that are recorded: the maximum.
+const ATTEMPTS: usize = ATTEMPTS_MAX as usize;
 
-/// The attempts made, and the time it took to sign them.
+/// The attempts made, and the time taken to sign them.
 #[derive(Debug)]
 pub(crate) struct AttemptLog {
-    /// Attempts made.
-    attempted: Cell<u64>,
-    attempts: [Cell<Attempt>; PLACES],
-    /// Time that signing has taken, in nanoseconds.
-    signing: Cell<u64>,
+    /// Number of attempts made.
+    attempt_count: Cell<u64>,
+    attempts: [Cell<Attempt>; ATTEMPTS],
+    signing_nanoseconds: Cell<u64>,
 }
 
 /// One attempt.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Attempt {
-    /// Index of its deployment in the plan.
-    pub(crate) place: usize,
-    /// Status of the response, 0 if there was none.
+    /// Index of its deployment in the plan's list.
+    pub(crate) slot: usize,
+    /// The status of the response; 0 if there was none.
     pub(crate) status: u16,
     /// What the response says about further attempts.
     pub(crate) verdict: Verdict,
@@ -32,27 +32,27 @@ pub(crate) struct Attempt {
 
 impl Default for AttemptLog {
     fn default() -> Self {
-        let planned = |place| Attempt {
-            place,
+        let planned = |slot| Attempt {
+            slot,
             status: 0,
             verdict: Verdict::Final,
         };
         Self {
-            attempted: Cell::default(),
+            attempt_count: Cell::default(),
             attempts: array::from_fn(|index| Cell::new(planned(index))),
-            signing: Cell::default(),
+            signing_nanoseconds: Cell::default(),
         }
     }
 }
 
 impl AttemptLog {
-    /// Attempt `number` (the first is 1) goes to the deployment at index `place` of the plan.
-    pub(crate) fn begin(&self, number: u64, place: usize) {
-        self.attempted.set(number);
-        self.update(number, |attempt| Attempt { place, ..attempt });
+    /// Records that attempt `number` (the first is 1) goes to the deployment at `slot`.
+    pub(crate) fn begin(&self, number: u64, slot: usize) {
+        self.attempt_count.set(number);
+        self.update(number, |attempt| Attempt { slot, ..attempt });
     }
 
-    /// Attempt `number` got a response.
+    /// Records the response to attempt `number`.
     pub(crate) fn record_response(&self, number: u64, status: u16, verdict: Verdict) {
         self.update(number, |attempt| Attempt {
             status,
@@ -61,30 +61,31 @@ impl AttemptLog {
         });
     }
 
-    /// Attempts made so far.
-    pub(crate) const fn attempted(&self) -> u64 {
-        self.attempted.get()
+    /// Number of attempts made so far.
+    pub(crate) const fn attempt_count(&self) -> u64 {
+        self.attempt_count.get()
     }
 
-    /// Attempt `number`; `None` if it is beyond what a request can make.
+    /// Returns attempt `number`, or `None` if it exceeds the maximum.
     pub(crate) fn attempt(&self, number: u64) -> Option<Attempt> {
         self.attempts.get(index(number)?).map(Cell::get)
     }
 
     /// The attempts made so far, in order.
     pub(crate) fn attempts(&self) -> impl Iterator<Item = Attempt> {
-        let made = usize::try_from(self.attempted()).unwrap_or(usize::MAX);
+        let made = usize::try_from(self.attempt_count()).unwrap_or(usize::MAX);
         self.attempts.iter().take(made).map(Cell::get)
     }
 
-    /// Adds to the time that signing has taken, in nanoseconds.
+    /// Adds to the time taken by signing.
     pub(crate) fn add_signing_time(&self, nanoseconds: u64) {
-        self.signing.set(self.signing.get().saturating_add(nanoseconds));
+        self.signing_nanoseconds
+            .set(self.signing_nanoseconds.get().saturating_add(nanoseconds));
     }
 
-    /// Time that signing all attempts has taken, in nanoseconds.
+    /// The time taken to sign all attempts so far.
     pub(crate) const fn signing_nanoseconds(&self) -> u64 {
-        self.signing.get()
+        self.signing_nanoseconds.get()
     }
 
     fn update(&self, number: u64, change: impl FnOnce(Attempt) -> Attempt) {

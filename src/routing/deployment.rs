@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::bedrock::model_id::counted;
+use crate::bedrock::model_id::count_tokens_id;
 use crate::contract::operation::Operation;
 use crate::contract::settings::DeploymentSettings;
 use crate::encoding::percent::encode_segment;
@@ -106,15 +106,15 @@ impl Deployment {
         if operation != Operation::CountTokens {
             return model;
         }
-        // Requests without a known foundation model are refused earlier; see [`Self::can`].
-        let counted = counted(&model, self.base_model.as_deref()).unwrap_or(&model);
+        // Requests without a known foundation model are refused earlier; see [`Self::supports`].
+        let counted = count_tokens_id(&model, self.base_model.as_deref()).unwrap_or(&model);
         Cow::from(counted.to_owned())
     }
 
     /// Whether `operation` is possible. CountTokens requires a known foundation model.
-    pub fn can(&self, operation: Operation, captures: &[String]) -> bool {
+    pub fn supports(&self, operation: Operation, captures: &[String]) -> bool {
         operation != Operation::CountTokens
-            || counted(&self.model(captures), self.base_model.as_deref()).is_ok()
+            || count_tokens_id(&self.model(captures), self.base_model.as_deref()).is_ok()
     }
 
     /// The path of an upstream request, with the wildcards of the model id replaced by `captures`.
@@ -188,7 +188,7 @@ mod tests {
             (PROFILE, Some("anthropic.z"), "anthropic.z"),
         ] {
             let deployment = based(model, "/base", base);
-            assert!(deployment.can(Operation::CountTokens, &captures));
+            assert!(deployment.supports(Operation::CountTokens, &captures));
             assert_eq!(
                 deployment.path(Operation::CountTokens, &captures),
                 format!("/base/model/{counted}/count-tokens")
@@ -200,8 +200,8 @@ mod tests {
             );
         }
         let profile = deployment(PROFILE, "");
-        assert!(!profile.can(Operation::CountTokens, &[]));
-        assert!(profile.can(Operation::Invoke, &[]));
-        assert!(!deployment("*", "").can(Operation::CountTokens, &[PROFILE.to_owned()]));
+        assert!(!profile.supports(Operation::CountTokens, &[]));
+        assert!(profile.supports(Operation::Invoke, &[]));
+        assert!(!deployment("*", "").supports(Operation::CountTokens, &[PROFILE.to_owned()]));
     }
 }

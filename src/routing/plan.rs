@@ -1,8 +1,7 @@
-//! What was decided about a request: its attempts, and the upstream request of each.
+//! The plan of a request: the deployment for each attempt, and the signed upstream request.
 //!
-//! The gateway role makes the plan once. The signer role asks it for the request of each attempt. Envoy
-//! gives each attempt the headers that the previous one changed, so a request is always built whole
-//! from the plan.
+//! The gateway role makes the plan once, and the signer role builds the request of each attempt
+//! from it. Nothing is taken from Envoy's headers, because the previous attempt has changed them.
 
 use std::borrow::Cow;
 use std::rc::Rc;
@@ -21,18 +20,18 @@ use crate::sigv4;
 use crate::sigv4::{BEDROCK, CanonicalRequest, PayloadHash, Scope, SignedHeaders};
 use crate::time::{AmzDate, UnixTime};
 
-/// Everything that the attempts of a request need.
+/// The deployments of a request's attempts, in order, and everything needed to sign them.
 #[derive(Debug)]
 pub struct Plan {
-    /// The configuration that was active when the request came.
+    /// The configuration that was active when the request arrived.
     pub(crate) config: Rc<ActiveConfig>,
-    /// The planned deployment of each attempt.
+    /// The planned deployment of each attempt. A *slot* is an index into this list.
     pub(crate) attempts: Vec<Rc<Deployment>>,
-    /// The model group that the client named.
+    /// The model group that the client selected.
     pub(crate) model: Rc<Model>,
-    /// What the wildcards of its name have matched.
+    /// What each `*` in its name matched.
     pub(crate) captures: Vec<String>,
-    /// The operation of Bedrock.
+    /// The operation.
     pub(crate) operation: Operation,
     /// The client's headers that are forwarded to Bedrock.
     pub(crate) headers: Vec<(Vec<u8>, Vec<u8>)>,
@@ -45,14 +44,15 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// The request of attempt `number` (the first is 1) to the endpoint in `cluster`, signed at `now`.
+    /// Builds and signs the request of attempt `number` (the first is 1) to the endpoint in the
+    /// region cluster `cluster`. Records the attempt.
     ///
     /// # Errors
-    /// [`Reject::Unsignable`] if Envoy is about to connect to another endpoint than planned. A signature
-    /// for the wrong host or region must not leave.
+    /// [`Reject::Unsignable`] if Envoy chose another endpoint than planned. A request must never be
+    /// sent with a signature for another host or region.
     pub fn request(&self, number: u64, cluster: &[u8], now: UnixTime) -> Result<UpstreamRequest<'_>, Reject> {
-        let place = self.choose(number).ok_or(Reject::Unsignable)?;
-        let deployment = self.attempts.get(place).ok_or(Reject::Unsignable)?;
+        let slot = self.slot(number).ok_or(Reject::Unsignable)?;
+        let deployment = self.attempts.get(slot).ok_or(Reject::Unsignable)?;
         if deployment.cluster.as_bytes() != cluster {
             return Err(Reject::Unsignable);
         }
@@ -65,7 +65,7 @@ impl Plan {
                 (Cow::from(authorization), Some((date, session_token.as_ref())))
             }
         };
-        self.log.begin(number, place);
+        self.log.begin(number, slot);
         Ok(UpstreamRequest {
             plan: self,
             deployment,
@@ -75,60 +75,60 @@ impl Plan {
         })
     }
 
-    /// Attempt `number` got a response with `status` and this `x-amzn-errortype`.
+    /// Records the response to attempt `number`. `error_type` is its `x-amzn-errortype`.
     pub fn record_response(&self, number: u64, status: u16, error_type: Option<&[u8]>) {
         self.log
             .record_response(number, status, Verdict::of(status, error_type));
     }
 
-    /// Whether another attempt may do better than attempt `number`: its verdict is not final, and a
-    /// remaining attempt can go to a deployment that is not known to be unusable.
-    pub fn is_retried(&self, number: u64) -> bool {
+    /// Whether to retry after attempt `number`: its verdict is not final, and a remaining attempt
+    /// can go to a deployment that is not known to be unusable.
+    pub fn should_retry(&self, number: u64) -> bool {
         let verdict = self.log.attempt(number).map(|attempt| attempt.verdict);
         let is_final = verdict.is_none_or(|verdict| verdict == Verdict::Final);
         let next = usize::try_from(number).unwrap_or(usize::MAX);
-        !is_final && (next..self.attempts.len()).any(|place| self.usable(place).is_some())
+        !is_final && (next..self.attempts.len()).any(|slot| self.usable_slot(slot).is_some())
     }
 
     /// Attempts made so far.
-    pub const fn attempted(&self) -> u64 {
-        self.log.attempted()
+    pub const fn attempt_count(&self) -> u64 {
+        self.log.attempt_count()
     }
 
-    /// The attempts made so far, in order: the deployment, the status of the response (0 if there was
-    /// none), and the verdict.
-    pub fn responses(&self) -> impl Iterator<Item = (&Deployment, u16, Verdict)> {
+    /// The attempts made so far, in order: the deployment, the status of the response (0 if there
+    /// was none), and the verdict.
+    pub fn attempts_made(&self) -> impl Iterator<Item = (&Deployment, u16, Verdict)> {
         self.log.attempts().filter_map(|attempt| {
-            let deployment = self.attempts.get(attempt.place)?;
+            let deployment = self.attempts.get(attempt.slot)?;
             Some((&**deployment, attempt.status, attempt.verdict))
         })
     }
 
-    /// Adds to the time that signing has taken, in nanoseconds.
+    /// Adds to the time taken by signing.
     pub fn add_signing_time(&self, nanoseconds: u64) {
         self.log.add_signing_time(nanoseconds);
     }
 
-    /// Time that the signing of all attempts has taken, in nanoseconds.
+    /// The time taken to sign all attempts so far.
     pub const fn signing_nanoseconds(&self) -> u64 {
         self.log.signing_nanoseconds()
     }
 
     /// The deployment of the last attempt.
-    pub fn attempt(&self) -> Option<&Deployment> {
-        let attempt = self.log.attempt(self.attempted())?;
-        self.attempts.get(attempt.place).map(|deployment| &**deployment)
+    pub fn last_deployment(&self) -> Option<&Deployment> {
+        let attempt = self.log.attempt(self.attempt_count())?;
+        self.attempts.get(attempt.slot).map(|deployment| &**deployment)
     }
 
-    /// Bedrock's model id in the last attempt.
+    /// The Bedrock model id of the last attempt.
     pub fn upstream_model(&self) -> Option<Cow<'_, str>> {
-        self.attempt()
+        self.last_deployment()
             .map(|deployment| deployment.request_model(self.operation, &self.captures))
     }
 
-    /// The rates of the last attempt, if they are known.
+    /// The rates of the last attempt, if known.
     pub fn rates(&self) -> Option<&Rates> {
-        let deployment = self.attempt()?;
+        let deployment = self.last_deployment()?;
         let listed = || {
             lookup_rates(
                 &self.config.catalogue,
@@ -148,30 +148,32 @@ impl Plan {
         self.content_length.parse().unwrap_or_default()
     }
 
-    /// Index of the deployment that attempt `number` goes to: the planned one or a replacement.
-    fn choose(&self, number: u64) -> Option<usize> {
+    /// The slot of the deployment for attempt `number`: the planned one or a replacement.
+    fn slot(&self, number: u64) -> Option<usize> {
         let planned = usize::try_from(number.checked_sub(1)?).ok()?;
-        Some(self.usable(planned).unwrap_or(planned))
+        Some(self.usable_slot(planned).unwrap_or(planned))
     }
 
-    /// The deployment planned at `planned` or, if an attempt has found it unusable, another one of the
-    /// same cluster: Envoy goes to that cluster in any case. Those planned for later come first.
-    fn usable(&self, planned: usize) -> Option<usize> {
+    /// The slot `planned` or, if an attempt has found its deployment unusable, that of another
+    /// deployment in the same cluster, because Envoy has already chosen the cluster. Later slots
+    /// are preferred.
+    fn usable_slot(&self, planned: usize) -> Option<usize> {
         let cluster = &self.attempts.get(planned)?.cluster;
-        let mut places = (planned..self.attempts.len()).chain(0..planned);
-        places.find(|&place| {
-            let deployment = self.attempts.get(place);
-            deployment.is_some_and(|it| it.cluster == *cluster && !self.is_unusable(it))
+        let mut slots = (planned..self.attempts.len()).chain(0..planned);
+        slots.find(|&slot| {
+            let deployment = self.attempts.get(slot);
+            deployment
+                .is_some_and(|deployment| deployment.cluster == *cluster && !self.is_unusable(deployment))
         })
     }
 
     /// Whether an attempt has found this deployment or its twin unusable.
     fn is_unusable(&self, deployment: &Deployment) -> bool {
-        let mut answers = self.responses();
-        answers.any(|(tried, _, verdict)| verdict == Verdict::Unusable && tried.twin == deployment.twin)
+        let mut attempts = self.attempts_made();
+        attempts.any(|(tried, _, verdict)| verdict == Verdict::Unusable && tried.twin == deployment.twin)
     }
 
-    /// The `authorization` header; `None` if the deployment does not sign its requests.
+    /// The value of `authorization`, or `None` if the deployment uses an API key.
     fn sign(&self, deployment: &Deployment, path: &str, date: AmzDate) -> Option<String> {
         let Credentials::Sigv4 {
             id,
@@ -212,7 +214,7 @@ impl Plan {
     }
 }
 
-/// Method of every upstream request.
+/// The method of every upstream request.
 pub(crate) const METHOD: &str = "POST";
 
 /// The request of one attempt.
@@ -221,12 +223,12 @@ pub struct UpstreamRequest<'a> {
     deployment: &'a Deployment,
     path: String,
     authorization: Cow<'a, str>,
-    /// The date and the session token that the signature covers besides the host.
+    /// The date and the session token, if the request is signed.
     signed: Option<(AmzDate, Option<&'a Secret>)>,
 }
 
 impl UpstreamRequest<'_> {
-    /// All of its headers. No other header that Envoy holds for this request may leave.
+    /// The complete headers. They must replace all headers that Envoy has for the request.
     pub fn headers(&self) -> Vec<HeaderPair<'_>> {
         let mut headers: Vec<HeaderPair<'_>> = Vec::with_capacity(self.plan.headers.len().saturating_add(8));
         headers.push((b":method", METHOD.as_bytes()));

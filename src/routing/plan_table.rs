@@ -1,5 +1,5 @@
-//! The plans of a VM's requests. The gateway role writes it and the signer role reads it; a property
-//! of the stream carries the key from one to the other.
+//! The plans of a VM's requests. The gateway role adds them, and the signer role finds them by a
+//! key that it reads from a property of the stream.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -7,11 +7,11 @@ use std::rc::Rc;
 
 use crate::routing::plan::Plan;
 
-/// Plans by key. Clones are handles of one table.
+/// Plans by key. Clones share one table.
 #[derive(Clone, Debug, Default)]
 pub struct PlanTable(Rc<RefCell<Plans>>);
 
-/// A plan's entry in the table, for as long as its request lives.
+/// Keeps a plan in the table until it is dropped.
 #[derive(Debug)]
 pub struct PlanEntry {
     table: PlanTable,
@@ -27,8 +27,8 @@ struct Plans {
 #[derive(Debug)]
 struct Planned {
     plan: Rc<Plan>,
-    /// Whether an attempt has asked for it.
-    is_begun: bool,
+    /// Whether an attempt has found it before.
+    is_used: bool,
 }
 
 impl PlanTable {
@@ -37,10 +37,7 @@ impl PlanTable {
         let mut plans = self.0.borrow_mut();
         let key = plans.next;
         plans.next = key.wrapping_add(1);
-        let planned = Planned {
-            plan,
-            is_begun: false,
-        };
+        let planned = Planned { plan, is_used: false };
         plans.plans.insert(key, planned);
         PlanEntry {
             table: self.clone(),
@@ -48,19 +45,19 @@ impl PlanTable {
         }
     }
 
-    /// The plan of a [`PlanEntry::key`], and whether no attempt has asked for it before. `None` if the
-    /// request is over, or began before the VM was reloaded.
+    /// Finds a plan by its [`PlanEntry::key`]. Also returns whether this is its first attempt.
+    /// Returns `None` if the request has ended, or began before the VM was reloaded.
     pub fn find(&self, key: &[u8]) -> Option<(Rc<Plan>, bool)> {
         let key: u64 = std::str::from_utf8(key).ok()?.parse().ok()?;
         let mut plans = self.0.borrow_mut();
         let planned = plans.plans.get_mut(&key)?;
-        let is_first = !std::mem::replace(&mut planned.is_begun, true);
+        let is_first = !std::mem::replace(&mut planned.is_used, true);
         Some((Rc::clone(&planned.plan), is_first))
     }
 }
 
 impl PlanEntry {
-    /// The value of the property that names it.
+    /// The key, as the value of the property.
     pub fn key(&self) -> String {
         self.key.to_string()
     }

@@ -156,7 +156,7 @@ impl GatewayStream {
             Edit::RequestHeaders(headers) => host::set_headers(MapType::HttpRequestHeaders, &headers),
             Edit::ResponseHeaders(headers) => host::set_headers(MapType::HttpResponseHeaders, &headers),
             Edit::ClearRequestTrailers => {
-                host::set_headers(MapType::HttpRequestTrailers, &pairs::serialise([].into_iter()))
+                host::set_headers(MapType::HttpRequestTrailers, &pairs::serialize([].into_iter()))
             }
             Edit::RequestBody { edit, size } => {
                 edit.apply_to(size, &mut EnvoyBody::new(BufferType::HttpRequestBody, size))
@@ -171,7 +171,7 @@ impl GatewayStream {
 /// this fails, the stream stays paused.
 pub(super) fn send(reply: &Reply) -> Action {
     let _unmarked = host::set_header(MapType::HttpRequestHeaders, HEADER_REJECTED, "1");
-    let headers = pairs::serialise(reply.header_pairs());
+    let headers = pairs::serialize(reply.header_pairs());
     if let Err(error) = host::reply(reply.status, &headers, &reply.body) {
         log::error!("a local reply of status {} was lost: {error:?}", reply.status);
     }

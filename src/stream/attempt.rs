@@ -39,7 +39,7 @@ impl SignedAttempt {
             attempt = number()?;
             request = plan.request(attempt, cluster, now);
         }
-        let headers = pairs::serialise(request?.headers().into_iter());
+        let headers = pairs::serialize(request?.headers().into_iter());
         let signed = Self {
             plan,
             number: attempt,
@@ -72,6 +72,6 @@ impl SignedAttempt {
         };
         self.plan
             .record_response(self.number, status, error_type.as_deref());
-        Ok(self.plan.is_retried(self.number))
+        Ok(self.plan.should_retry(self.number))
     }
 }

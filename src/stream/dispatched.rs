@@ -127,7 +127,7 @@ impl Dispatched {
     /// but it bills responses that the client or the gateway did not wait for.
     fn observe(&self) -> Option<Observation> {
         let plan = &self.plan;
-        if plan.operation == Operation::CountTokens || plan.attempted() == 0 {
+        if plan.operation == Operation::CountTokens || plan.attempt_count() == 0 {
             return None;
         }
         match &self.response {
@@ -140,7 +140,7 @@ impl Dispatched {
 
     /// Whether the 504 is Envoy's, because Bedrock did not respond in time.
     fn is_timed_out(&self, response: &Response) -> bool {
-        let last = self.plan.responses().last();
+        let last = self.plan.attempts_made().last();
         response.status == 504 && last.is_some_and(|(_, status, _)| status == 0)
     }
 

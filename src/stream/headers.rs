@@ -28,9 +28,9 @@ pub(super) fn gateway_headers(
     };
     let plan = &dispatched.plan;
     headers.push(("x-litellm-model-group", plan.model.name.clone()));
-    let retries = plan.attempted().saturating_sub(1);
+    let retries = plan.attempt_count().saturating_sub(1);
     headers.push(("x-litellm-attempted-retries", decimal(retries)));
-    if let Some(deployment) = plan.attempt() {
+    if let Some(deployment) = plan.last_deployment() {
         headers.push(("x-litellm-model-id", deployment.id.clone()));
         headers.push(("x-litellm-model-region", deployment.region.clone()));
         headers.push(("x-litellm-model-api-base", deployment.endpoint.clone()));

@@ -431,7 +431,7 @@ impl Stream {
         let added = added
             .iter()
             .map(|(name, value)| (name.as_bytes(), value.as_bytes()));
-        Step::continue_with(vec![Edit::ResponseHeaders(pairs::serialise(kept.chain(added)))])
+        Step::continue_with(vec![Edit::ResponseHeaders(pairs::serialize(kept.chain(added)))])
     }
 
     /// The time that both roles have spent on the request, in microseconds.

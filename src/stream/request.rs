@@ -59,7 +59,7 @@ impl Request {
             return Err(Reject::UnknownModel(target.alias));
         };
         let mut deployments = matched.model.deployments.iter();
-        if let Some(deployment) = deployments.find(|one| !one.can(target.operation, &matched.captures)) {
+        if let Some(deployment) = deployments.find(|one| !one.supports(target.operation, &matched.captures)) {
             return Err(Reject::Uncountable(deployment.id.clone()));
         }
         if headers
@@ -155,7 +155,7 @@ impl Dispatch {
             (HEADER_ROUTE.as_bytes(), self.route.as_bytes()),
         ];
         let kept = received.iter().copied().filter(|(name, _)| is_routed_by(name));
-        pairs::serialise(kept.chain(routing))
+        pairs::serialize(kept.chain(routing))
     }
 }
 

@@ -58,7 +58,7 @@ words! {
     LatencyTier {
         /// The default.
         Standard = "standard",
-        /// Latency-optimised inference.
+        /// Latency-optimized inference.
         Optimized = "optimized",
     }
 }

@@ -3,13 +3,13 @@ use crate::scenarios;
 
 const KEY: &str = "sk-1234";
 
-/// The key that a request offers, as in [`offered`].
+/// The key that a request presents, as in [`presented`].
 fn offer(headers: &[(Vec<u8>, Vec<u8>)]) -> Result<String, NoKey> {
     let headers: Vec<_> = headers
         .iter()
         .map(|(name, value)| (name.as_slice(), value.as_slice()))
         .collect();
-    offered(Headers(&headers)).map(|key| String::from_utf8_lossy(key).into_owned())
+    presented(Headers(&headers)).map(|key| String::from_utf8_lossy(key).into_owned())
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Values of labels. They come from fixed sets, whatever a client or response contains.
+//! Label values from fixed sets, so that clients and responses cannot add others.
 
 use crate::routing::verdict::Verdict;
 use crate::usage::{Observation, StreamException, UsageSource};
@@ -42,16 +42,17 @@ pub(super) enum AttemptOutcome {
     Throttled,
     /// The deployment's credentials, model access, quota or endpoint are wrong.
     Unusable,
-    Answered(StatusClass),
+    Response(StatusClass),
 }
 
 impl AttemptOutcome {
-    /// By the status of the response, 0 if there was none, and the verdict.
+    /// Determines the outcome from the status of the response (0 if there was none) and the
+    /// verdict.
     pub(super) const fn of(status: u16, verdict: Verdict) -> Self {
         match verdict {
             Verdict::Throttled => Self::Throttled,
             Verdict::Unusable => Self::Unusable,
-            Verdict::Final | Verdict::Transient => Self::Answered(StatusClass::of(Some(status))),
+            Verdict::Final | Verdict::Transient => Self::Response(StatusClass::of(Some(status))),
         }
     }
 
@@ -59,7 +60,7 @@ impl AttemptOutcome {
         match self {
             Self::Throttled => "throttled",
             Self::Unusable => "unusable",
-            Self::Answered(class) => class.as_str(),
+            Self::Response(class) => class.as_str(),
         }
     }
 }

@@ -100,12 +100,14 @@ impl Meters {
         let status = StatusClass::of(served.status);
         let position = Position(
             plan.model.index,
-            plan.attempt().map(|deployment| deployment.index),
+            plan.last_deployment().map(|deployment| deployment.index),
         );
         let request = self
             .requests
             .entry(RequestKey(position, plan.operation, status))
-            .or_insert_with(|| RequestMeters::new(&plan.model, plan.attempt(), plan.operation, status));
+            .or_insert_with(|| {
+                RequestMeters::new(&plan.model, plan.last_deployment(), plan.operation, status)
+            });
         request.count(row, served, registry);
         let failed = served.error_class.map(class::error);
         let unread = served.observation.as_ref().and_then(class::unread);
@@ -117,7 +119,7 @@ impl Meters {
     }
 
     fn count_attempts(&mut self, plan: &Plan, registry: &impl Registry) {
-        for (deployment, status, verdict) in plan.responses() {
+        for (deployment, status, verdict) in plan.attempts_made() {
             let outcome = AttemptOutcome::of(status, verdict);
             let position = Position(plan.model.index, Some(deployment.index));
             let id = self

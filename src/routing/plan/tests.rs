@@ -27,17 +27,18 @@ fn plan(attempts: u32, deployments: &[(&str, &str, &str)]) -> Plan {
     request.dispatch(&mut Random::new(1)).unwrap().plan
 }
 
-/// Makes attempts until one is not retried. `answer` gets the deployment's id and returns the status and
-/// error type of its response. Returns the ids in order, and how many attempts were left.
-fn run(plan: &Plan, answer: impl Fn(&str) -> (u16, Option<&'static [u8]>)) -> (Vec<String>, usize) {
+/// Makes attempts until one is not retried. `respond` gets the deployment's id and returns the
+/// status and error type of its response. Returns the ids in order, and how many attempts were
+/// left.
+fn run(plan: &Plan, respond: impl Fn(&str) -> (u16, Option<&'static [u8]>)) -> (Vec<String>, usize) {
     let mut tried = Vec::new();
     for (number, planned) in (1..).zip(&plan.attempts) {
         plan.request(number, planned.cluster.as_bytes(), NOW).unwrap();
-        let id = plan.attempt().unwrap().id.clone();
-        let (status, error_type) = answer(&id);
+        let id = plan.last_deployment().unwrap().id.clone();
+        let (status, error_type) = respond(&id);
         tried.push(id);
         plan.record_response(number, status, error_type);
-        if !plan.is_retried(number) {
+        if !plan.should_retry(number) {
             break;
         }
     }
@@ -83,7 +84,7 @@ fn an_unusable_deployment_is_followed_by_another_one() {
 }
 
 #[test]
-fn each_unusable_deployment_is_asked_once() {
+fn each_unusable_deployment_is_tried_once() {
     for deployments in [
         &[WEST][..],
         &[WEST, EAST],
@@ -118,12 +119,12 @@ fn a_throttled_response_is_not_replaced_by_that_of_an_unusable_deployment() {
 
 #[test]
 fn an_attempt_planned_for_an_unusable_deployment_goes_to_another_of_the_same_cluster() {
-    let answer = |id: &str| if id == "d0" { (403, EXPIRED) } else { (429, NONE) };
+    let respond = |id: &str| if id == "d0" { (403, EXPIRED) } else { (429, NONE) };
     let two = plan(4, &[WEST, WEST_OTHER_ACCOUNT]);
-    assert_eq!(run(&two, answer).0, ["d0", "d1", "d1", "d1"]);
+    assert_eq!(run(&two, respond).0, ["d0", "d1", "d1", "d1"]);
     // The row and the metrics are about the deployment that was asked, with its credentials.
     let asked: Vec<_> = two
-        .responses()
+        .attempts_made()
         .map(|(deployment, status, _)| (deployment.id.as_str(), status))
         .collect();
     assert_eq!(asked, [("d0", 403), ("d1", 429), ("d1", 429), ("d1", 429)]);
@@ -135,7 +136,7 @@ fn an_attempt_planned_for_an_unusable_deployment_goes_to_another_of_the_same_clu
     );
     // Never to another cluster: Envoy goes where the plan says.
     let three = plan(4, &[WEST, EAST, WEST_OTHER_ACCOUNT]);
-    assert_eq!(run(&three, answer).0, ["d0", "d1", "d2", "d2"]);
+    assert_eq!(run(&three, respond).0, ["d0", "d1", "d2", "d2"]);
 }
 
 #[test]
@@ -150,6 +151,6 @@ fn an_attempt_without_a_response_is_not_retried_by_the_plan() {
     let plan = plan(3, &[WEST, EAST]);
     plan.request(1, b"west", NOW).unwrap();
     for number in [0, 1, 3, 12, u64::MAX] {
-        assert!(!plan.is_retried(number), "{number}");
+        assert!(!plan.should_retry(number), "{number}");
     }
 }

@@ -42,7 +42,7 @@ pub(crate) fn serialized(headers: &[(&str, &str)]) -> Vec<u8> {
     let pairs = headers
         .iter()
         .map(|(name, value)| (name.as_bytes(), value.as_bytes()));
-    pairs::serialise(pairs)
+    pairs::serialize(pairs)
 }
 
 impl Driver {
