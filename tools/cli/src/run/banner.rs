@@ -93,8 +93,8 @@ impl Banner<'_> {
         let lines = [
             format!("BEDROCK IS EMULATED: {why}."),
             "Responses are made up. Nothing leaves this machine, and nothing costs money.".to_owned(),
-            "To use AWS, set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or the variables that".to_owned(),
-            "the configuration names. With BEDROCK=aws, missing variables are errors.".to_owned(),
+            "To use AWS, set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or the variables".to_owned(),
+            "that the configuration names. With BEDROCK=aws, missing variables are errors.".to_owned(),
         ];
         let bar = "*".repeat(82);
         let _ = writeln!(out, "{LOUD}{bar}");
