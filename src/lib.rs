@@ -1,21 +1,29 @@
-//! A proxy-wasm filter that makes a stock Envoy an Amazon Bedrock gateway.
+//! A proxy-wasm filter that turns a stock Envoy into an Amazon Bedrock gateway.
 //!
 //! From the top down:
 //!
-//! 1. `shell`: the one room that talks to Envoy. It gathers values, calls the core and applies its steps.
-//! 2. [`stream`]: one request from its first header to its last byte, as a state machine.
-//! 3. [`admission`]: who may pass. The proxy key, the path, the probes, and every way to be refused.
-//! 4. [`routing`]: where a request goes. Models, deployments, the plan, and each attempt's signature.
+//! 1. `shell`: the only module that talks to Envoy. It gathers values, calls the core and applies
+//!    the steps that the core returns.
+//! 2. [`stream`]: a request and its response, as a state machine.
+//! 3. [`admission`]: who may pass: the proxy key, the path, probes, and every reason to refuse.
+//! 4. [`routing`]: where a request goes: model groups, deployments, and the plan of its attempts.
 //! 5. [`guardrail`]: the guardrail that a model adds to its requests.
-//! 6. [`records`]: what is left of a request. Its row in the spend log, the history, the metrics.
+//! 6. [`records`]: what remains of a request: its row in the spend log, the history, the metrics.
 //! 7. [`usage`] and [`pricing`]: the tokens that a response reports, and what they cost.
-//! 8. [`sigv4`], [`eventstream`], [`bedrock`]: AWS's formats. They know nothing of the gateway.
+//! 8. [`sigv4`], `eventstream` and [`bedrock`]: AWS's formats, independent of the gateway.
 //! 9. [`contract`]: what the rendered Envoy configuration and the filter agree on.
 //!
-//! Only `shell` is built for WebAssembly alone; all the rest is a core without host, clock or
-//! randomness, which takes plain values and the time and returns plain values. DESIGN.md says why.
+//! The decisions to look for first:
+//!
+//! - `admission::target` checks the proxy key, with `ActiveConfig::admit`.
+//! - `routing::balance` draws the deployment, and thus the region, of each attempt.
+//! - `routing::plan` builds the upstream request of an attempt and signs it with [`sigv4`].
+//! - `stream::dispatched` settles the cost of a response, and `records::row` writes it.
+//!
+//! All but `shell` is the core: it also builds natively, takes values and the time, and returns
+//! values. It has no host calls, no clock and no entropy. DESIGN.md explains why.
 
-// An overflow in a test fails the test, as it should.
+// An overflow in a test should fail the test.
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects))]
 
 pub mod admission;

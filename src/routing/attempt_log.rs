@@ -22,8 +22,8 @@ pub(crate) struct AttemptLog {
 /// One attempt.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Attempt {
-    /// Index of its deployment in the plan's list.
-    pub(crate) slot: usize,
+    /// The index of its deployment in the plan.
+    pub(crate) plan_index: usize,
     /// The status of the response; 0 if there was none.
     pub(crate) status: u16,
     /// What the response says about further attempts.
@@ -32,8 +32,8 @@ pub(crate) struct Attempt {
 
 impl Default for AttemptLog {
     fn default() -> Self {
-        let planned = |slot| Attempt {
-            slot,
+        let planned = |plan_index| Attempt {
+            plan_index,
             status: 0,
             verdict: Verdict::Final,
         };
@@ -46,10 +46,13 @@ impl Default for AttemptLog {
 }
 
 impl AttemptLog {
-    /// Records that attempt `number` (the first is 1) goes to the deployment at `slot`.
-    pub(crate) fn begin(&self, number: u64, slot: usize) {
+    /// Records that attempt `number` (the first is 1) goes to the deployment at `plan_index`.
+    pub(crate) fn begin(&self, number: u64, plan_index: usize) {
         self.attempt_count.set(number);
-        self.update(number, |attempt| Attempt { slot, ..attempt });
+        self.update(number, |attempt| Attempt {
+            plan_index,
+            ..attempt
+        });
     }
 
     /// Records the response to attempt `number`.

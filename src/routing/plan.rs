@@ -25,7 +25,7 @@ use crate::time::{AmzDate, UnixTime};
 pub struct Plan {
     /// The configuration that was active when the request arrived.
     pub(crate) config: Rc<ActiveConfig>,
-    /// The planned deployment of each attempt. A *slot* is an index into this list.
+    /// The planned deployment of each attempt.
     pub(crate) attempts: Vec<Rc<Deployment>>,
     /// The model group that the client selected.
     pub(crate) model: Rc<Model>,
@@ -51,8 +51,8 @@ impl Plan {
     /// [`Reject::Unsignable`] if Envoy chose another endpoint than planned. A request must never be
     /// sent with a signature for another host or region.
     pub fn request(&self, number: u64, cluster: &[u8], now: UnixTime) -> Result<UpstreamRequest<'_>, Reject> {
-        let slot = self.slot(number).ok_or(Reject::Unsignable)?;
-        let deployment = self.attempts.get(slot).ok_or(Reject::Unsignable)?;
+        let index = self.plan_index(number).ok_or(Reject::Unsignable)?;
+        let deployment = self.attempts.get(index).ok_or(Reject::Unsignable)?;
         if deployment.cluster.as_bytes() != cluster {
             return Err(Reject::Unsignable);
         }
@@ -65,7 +65,7 @@ impl Plan {
                 (Cow::from(authorization), Some((date, session_token.as_ref())))
             }
         };
-        self.log.begin(number, slot);
+        self.log.begin(number, index);
         Ok(UpstreamRequest {
             plan: self,
             deployment,
@@ -87,7 +87,7 @@ impl Plan {
         let verdict = self.log.attempt(number).map(|attempt| attempt.verdict);
         let is_final = verdict.is_none_or(|verdict| verdict == Verdict::Final);
         let next = usize::try_from(number).unwrap_or(usize::MAX);
-        !is_final && (next..self.attempts.len()).any(|slot| self.usable_slot(slot).is_some())
+        !is_final && (next..self.attempts.len()).any(|index| self.usable_index(index).is_some())
     }
 
     /// Attempts made so far.
@@ -99,7 +99,7 @@ impl Plan {
     /// was none), and the verdict.
     pub fn attempts_made(&self) -> impl Iterator<Item = (&Deployment, u16, Verdict)> {
         self.log.attempts().filter_map(|attempt| {
-            let deployment = self.attempts.get(attempt.slot)?;
+            let deployment = self.attempts.get(attempt.plan_index)?;
             Some((&**deployment, attempt.status, attempt.verdict))
         })
     }
@@ -117,7 +117,9 @@ impl Plan {
     /// The deployment of the last attempt.
     pub fn last_deployment(&self) -> Option<&Deployment> {
         let attempt = self.log.attempt(self.attempt_count())?;
-        self.attempts.get(attempt.slot).map(|deployment| &**deployment)
+        self.attempts
+            .get(attempt.plan_index)
+            .map(|deployment| &**deployment)
     }
 
     /// The Bedrock model id of the last attempt.
@@ -148,20 +150,21 @@ impl Plan {
         self.content_length.parse().unwrap_or_default()
     }
 
-    /// The slot of the deployment for attempt `number`: the planned one or a replacement.
-    fn slot(&self, number: u64) -> Option<usize> {
+    /// The index in the plan of the deployment for attempt `number`: the planned one or a
+    /// replacement.
+    fn plan_index(&self, number: u64) -> Option<usize> {
         let planned = usize::try_from(number.checked_sub(1)?).ok()?;
-        Some(self.usable_slot(planned).unwrap_or(planned))
+        Some(self.usable_index(planned).unwrap_or(planned))
     }
 
-    /// The slot `planned` or, if an attempt has found its deployment unusable, that of another
-    /// deployment in the same cluster, because Envoy has already chosen the cluster. Later slots
-    /// are preferred.
-    fn usable_slot(&self, planned: usize) -> Option<usize> {
+    /// Returns the index `planned` or, if an attempt has found its deployment unusable, that of
+    /// another deployment in the same cluster, because Envoy has already chosen the cluster. Those
+    /// planned for later attempts are preferred.
+    fn usable_index(&self, planned: usize) -> Option<usize> {
         let cluster = &self.attempts.get(planned)?.cluster;
-        let mut slots = (planned..self.attempts.len()).chain(0..planned);
-        slots.find(|&slot| {
-            let deployment = self.attempts.get(slot);
+        let mut indices = (planned..self.attempts.len()).chain(0..planned);
+        indices.find(|&index| {
+            let deployment = self.attempts.get(index);
             deployment
                 .is_some_and(|deployment| deployment.cluster == *cluster && !self.is_unusable(deployment))
         })

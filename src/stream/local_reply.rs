@@ -8,7 +8,7 @@ use crate::time::UnixTime;
 
 /// A local reply, before or after it is sent.
 #[derive(Debug)]
-pub(super) enum LocalReply {
+pub(super) enum OutgoingReply {
     /// The rest of the upload is being discarded.
     Draining(Box<DelayedReply>),
     /// The reply has been passed to the host.
@@ -21,7 +21,7 @@ pub(super) struct DelayedReply {
     drain: Drain,
 }
 
-impl LocalReply {
+impl OutgoingReply {
     /// Replies at once if the request has ended (`drain` is `None`) or a limit of the drain is
     /// already exceeded. Otherwise drains the upload, starting with the `buffered` bytes in Envoy's
     /// buffer.

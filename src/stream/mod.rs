@@ -39,7 +39,7 @@ use crate::routing::active_config::ActiveConfig;
 use crate::stream::account::Account;
 use crate::stream::dispatched::Dispatched;
 use crate::stream::drain::{Drain, Uploader};
-use crate::stream::local_reply::LocalReply;
+use crate::stream::local_reply::OutgoingReply;
 use crate::stream::receiving::{Admitted, Receiving, begin_drain};
 use crate::stream::service::Service;
 use crate::time::UnixTime;
@@ -74,7 +74,7 @@ enum Phase {
     },
     /// The gateway sends a local reply.
     LocalReply {
-        reply: LocalReply,
+        reply: OutgoingReply,
         summary: ReplySummary,
     },
 }
@@ -359,7 +359,7 @@ impl Stream {
             error_type: reply.error_type(),
             reason: reply.reason,
         };
-        let (reply, step) = LocalReply::begin(reply, drain, buffered, now);
+        let (reply, step) = OutgoingReply::begin(reply, drain, buffered, now);
         self.phase = Phase::LocalReply { reply, summary };
         step
     }
