@@ -37,7 +37,7 @@ pub enum PathError {
 }
 
 /// Whether the key must be checked before any other error is reported for this path.
-pub fn is_guarded(path: &[u8]) -> bool {
+pub(crate) fn is_guarded(path: &[u8]) -> bool {
     let path = with_one_slash(path);
     path.starts_with(b"/bedrock") || path.starts_with(b"/model")
 }
@@ -46,7 +46,7 @@ pub fn is_guarded(path: &[u8]) -> bool {
 ///
 /// # Errors
 /// [`PathError`] if the path is invalid.
-pub fn parse(path: &[u8]) -> Result<ModelPath, PathError> {
+pub(crate) fn parse(path: &[u8]) -> Result<ModelPath, PathError> {
     let path = path.split(|byte| *byte == b'?').next().unwrap_or_default();
     let path = with_one_slash(path);
     let rest = path.strip_prefix(b"/bedrock").map_or(path, with_one_slash);

@@ -63,13 +63,13 @@ impl BodyEdit {
     }
 
     /// The number of leading bytes to replace, if the edit only inserts.
-    pub fn front_bytes(&self) -> Option<u64> {
+    pub(crate) fn front_bytes(&self) -> Option<u64> {
         self.dropped.is_empty().then_some(self.insert_at)
     }
 
     /// Applies the edit to `piece`, which starts at `offset` in the body. The concatenated results
     /// are the new body.
-    pub fn apply(&self, offset: u64, piece: &[u8]) -> Vec<u8> {
+    pub(crate) fn apply(&self, offset: u64, piece: &[u8]) -> Vec<u8> {
         let mut edited = Vec::with_capacity(piece.len().saturating_add(self.insertion.len()));
         let length = u64::try_from(piece.len()).unwrap_or(u64::MAX);
         let mut position = offset;

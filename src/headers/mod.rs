@@ -63,7 +63,7 @@ const FORWARDED: [&str; 6] = [
 const FORWARDED_PREFIX: &str = "x-amzn-bedrock-";
 
 /// Whether a client header is forwarded to Bedrock.
-pub fn is_forwarded(name: &[u8]) -> bool {
+pub(crate) fn is_forwarded(name: &[u8]) -> bool {
     FORWARDED.iter().any(|forwarded| forwarded.as_bytes() == name)
         || name.starts_with(FORWARDED_PREFIX.as_bytes())
 }

@@ -8,5 +8,5 @@ mod fields;
 pub(crate) mod history;
 pub(crate) mod lookup;
 pub mod metrics;
-pub mod recorder;
+pub(crate) mod recorder;
 pub mod row;

@@ -7,7 +7,7 @@ use crate::routing::active_config::ActiveConfig;
 
 /// The records of a worker.
 #[derive(Debug)]
-pub struct Recorder {
+pub(crate) struct Recorder {
     history: History,
     history_rows: u32,
     meters: Meters,
@@ -15,7 +15,7 @@ pub struct Recorder {
 
 impl Recorder {
     /// Opens the records for `config`.
-    pub fn open(config: &ActiveConfig, host: &(impl SharedMemory + Registry)) -> Self {
+    pub(crate) fn open(config: &ActiveConfig, host: &(impl SharedMemory + Registry)) -> Self {
         Self {
             history: History::open(host, config.history_rows),
             history_rows: config.history_rows,
@@ -25,7 +25,7 @@ impl Recorder {
 
     /// Records a completed request. Returns its row for Envoy's access log: JSON members without
     /// braces.
-    pub fn record(&mut self, row: &Row<'_>, host: &(impl SharedMemory + Registry)) -> Vec<u8> {
+    pub(crate) fn record(&mut self, row: &Row<'_>, host: &(impl SharedMemory + Registry)) -> Vec<u8> {
         let mut line = row.json(ROOM_BYTES).into_bytes();
         if row.is_kept() {
             self.history.keep(host, &mut line);
@@ -35,7 +35,7 @@ impl Recorder {
     }
 
     /// Looks up the row of a completed request: JSON members without braces.
-    pub fn find(&self, id: &str, memory: &impl SharedMemory) -> Option<String> {
+    pub(crate) fn find(&self, id: &str, memory: &impl SharedMemory) -> Option<String> {
         history::find(memory, self.history_rows, id)
     }
 }

@@ -157,7 +157,7 @@ impl<'a> Row<'a> {
         };
         fields.text("request_id", Some(&self.client.call_id));
         fields.text("call_type", call_type);
-        fields.text("api_key", plan.map(|plan| plan.config.key_name.as_str()));
+        fields.text("api_key", plan.map(|plan| plan.config.master_key_hex.as_str()));
         fields.text("key_alias", plan.map(|_| KEY_ALIAS));
         fields.text("model_group", plan.map(|plan| plan.model.name.as_str()));
         fields.text("model", plan.and_then(Plan::upstream_model).as_deref());

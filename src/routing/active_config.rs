@@ -13,7 +13,7 @@ use crate::headers::Headers;
 use crate::pricing::Rates;
 use crate::routing::balance::Balance;
 use crate::routing::deployment::{Credentials, Deployment};
-use crate::routing::model::{Model, Models};
+use crate::routing::model::{ModelGroup, ModelGroups};
 use crate::routing::settings_error::SettingsError;
 use crate::secret::Secret;
 use crate::sigv4::{AccessKeyId, CredentialId, SigningKeys};
@@ -32,13 +32,13 @@ pub struct ActiveConfig {
     pub(crate) master_key: KeyHash,
     /// The hash of that key in hexadecimal, which identifies it in the spend log as in LiteLLM's
     /// tables.
-    pub(crate) key_name: String,
+    pub(crate) master_key_hex: String,
     /// Largest request body, in bytes.
     pub(crate) body_limit_bytes: u64,
     /// Number of rows in the history of a worker, for `GET /spend/logs`.
     pub(crate) history_rows: u32,
     /// The model groups.
-    pub(crate) models: Models,
+    pub(crate) models: ModelGroups,
     /// The price list for models that match a wildcard.
     pub(crate) catalogue: BTreeMap<String, Rates>,
     /// Derived signing keys. They live as long as this configuration, so new secrets are never used
@@ -77,11 +77,11 @@ impl ActiveConfig {
         let models = (0..).zip(&settings.models);
         let models = models.map(|(index, model)| secrets.model(index, model, settings.attempts));
         Ok(Self {
-            key_name: master_key.hexadecimal(),
+            master_key_hex: master_key.hexadecimal(),
             master_key,
             body_limit_bytes: settings.body_limit_bytes,
             history_rows: settings.history_rows,
-            models: Models::new(
+            models: ModelGroups::new(
                 models.collect::<Result<_, _>>()?,
                 settings.aliases,
                 &settings.withheld,
@@ -113,7 +113,12 @@ struct SecretResolver<V> {
 }
 
 impl<V: Fn(&str) -> Option<String>> SecretResolver<V> {
-    fn model(&mut self, index: u32, settings: &ModelSettings, attempts: u32) -> Result<Model, SettingsError> {
+    fn model(
+        &mut self,
+        index: u32,
+        settings: &ModelSettings,
+        attempts: u32,
+    ) -> Result<ModelGroup, SettingsError> {
         let field = format!("models[{index}]");
         if settings.deployments.is_empty() {
             return Err(SettingsError::OutOfBounds {
@@ -131,7 +136,7 @@ impl<V: Fn(&str) -> Option<String>> SecretResolver<V> {
         });
         let guardrail = settings.guardrail.as_ref();
         let guardrail = guardrail.map(|guardrail| Guardrail::new(&format!("{field}.guardrail"), guardrail));
-        Ok(Model {
+        Ok(ModelGroup {
             index,
             name: settings.name.clone(),
             deployments: deployments.collect::<Result<_, _>>()?,

@@ -10,7 +10,7 @@ use crate::routing::wildcard::Pattern;
 
 /// A model group: the deployments with one `model_name`.
 #[derive(Debug)]
-pub(crate) struct Model {
+pub(crate) struct ModelGroup {
     /// Index in the configuration.
     pub index: u32,
     /// The configured name, possibly with wildcards.
@@ -25,10 +25,10 @@ pub(crate) struct Model {
 
 /// All model groups of a configuration.
 #[derive(Debug, Default)]
-pub(crate) struct Models {
-    exact: HashMap<String, Rc<Model>>,
+pub(crate) struct ModelGroups {
+    exact: HashMap<String, Rc<ModelGroup>>,
     /// The most specific first. Names that match a pattern without a model are withheld.
-    wildcards: Vec<(Pattern, Option<Rc<Model>>)>,
+    wildcards: Vec<(Pattern, Option<Rc<ModelGroup>>)>,
     aliases: HashMap<String, String>,
     /// Names that are refused even if a wildcard matches.
     withheld: HashSet<String>,
@@ -38,15 +38,15 @@ pub(crate) struct Models {
 #[derive(Debug)]
 pub(crate) struct ModelMatch {
     /// The model group.
-    pub model: Rc<Model>,
+    pub model: Rc<ModelGroup>,
     /// What each `*` in its name matched.
     pub captures: Vec<String>,
 }
 
-impl Models {
+impl ModelGroups {
     /// Indexes the model groups, their aliases and the withheld names.
     pub(crate) fn new(
-        models: Vec<Model>,
+        models: Vec<ModelGroup>,
         aliases: impl IntoIterator<Item = (String, String)>,
         withheld: &BTreeSet<String>,
     ) -> Self {
@@ -73,7 +73,7 @@ impl Models {
     }
 
     /// All model groups, in no particular order.
-    pub(crate) fn all(&self) -> impl Iterator<Item = &Model> {
+    pub(crate) fn all(&self) -> impl Iterator<Item = &ModelGroup> {
         let wildcards = self.wildcards.iter().filter_map(|(_, model)| model.as_ref());
         self.exact.values().chain(wildcards).map(|model| &**model)
     }
@@ -94,8 +94,9 @@ impl Models {
         if self.withheld.contains(name) {
             return None;
         }
-        let matching =
-            |(pattern, model): &(Pattern, Option<Rc<Model>>)| Some((model.clone(), pattern.captures(name)?));
+        let matching = |(pattern, model): &(Pattern, Option<Rc<ModelGroup>>)| {
+            Some((model.clone(), pattern.captures(name)?))
+        };
         let (model, captures) = self.wildcards.iter().find_map(matching)?;
         Some(ModelMatch {
             model: model?,
@@ -109,18 +110,18 @@ mod tests {
     use super::*;
     use crate::contract::settings::ModelSettings;
 
-    fn models(names: &[&str], aliases: &[(&str, &str)]) -> Models {
+    fn models(names: &[&str], aliases: &[(&str, &str)]) -> ModelGroups {
         models_without(names, aliases, &[])
     }
 
-    fn models_without(names: &[&str], aliases: &[(&str, &str)], withheld: &[&str]) -> Models {
+    fn models_without(names: &[&str], aliases: &[(&str, &str)], withheld: &[&str]) -> ModelGroups {
         let model = |name: &&str| {
             let settings = ModelSettings {
                 name: (*name).into(),
                 deployments: Vec::new(),
                 guardrail: None,
             };
-            Model {
+            ModelGroup {
                 index: 0,
                 name: (*name).into(),
                 deployments: Vec::new(),
@@ -128,7 +129,7 @@ mod tests {
                 guardrail: None,
             }
         };
-        Models::new(
+        ModelGroups::new(
             names.iter().map(model).collect(),
             aliases
                 .iter()
@@ -137,7 +138,7 @@ mod tests {
         )
     }
 
-    fn find(models: &Models, name: &str) -> Option<(String, Vec<String>)> {
+    fn find(models: &ModelGroups, name: &str) -> Option<(String, Vec<String>)> {
         models
             .find(name)
             .map(|named| (named.model.name.clone(), named.captures))

@@ -13,7 +13,7 @@ use crate::pricing::{Rates, lookup_rates};
 use crate::routing::active_config::ActiveConfig;
 use crate::routing::attempt_log::AttemptLog;
 use crate::routing::deployment::{Credentials, Deployment};
-use crate::routing::model::Model;
+use crate::routing::model::ModelGroup;
 use crate::routing::verdict::Verdict;
 use crate::secret::Secret;
 use crate::sigv4;
@@ -28,7 +28,7 @@ pub struct Plan {
     /// The planned deployment of each attempt.
     pub(crate) attempts: Vec<Rc<Deployment>>,
     /// The model group that the client selected.
-    pub(crate) model: Rc<Model>,
+    pub(crate) model: Rc<ModelGroup>,
     /// What each `*` in its name matched.
     pub(crate) captures: Vec<String>,
     /// The operation.

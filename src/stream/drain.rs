@@ -2,9 +2,8 @@
 //!
 //! After a reply to a request that is still arriving, Envoy closes the HTTP/1.1 connection or
 //! resets the HTTP/2 stream. Most clients send everything before they read the response, so they
-//! would see a broken connection instead of the reply. The reply therefore waits for the end of the
-//! upload.
-//! [`Drain`] limits this by bytes, total time and silence.
+//! would see a broken connection instead of the reply. The reply therefore waits for the end of
+//! the upload. The limits are in bytes, total time and silence.
 
 use crate::headers::Headers;
 use crate::routing::active_config::ActiveConfig;
@@ -23,7 +22,7 @@ struct Bounds {
 
 /// Who is uploading.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Uploader {
+pub(super) enum Uploader {
     /// A client with a valid proxy key.
     Known,
     /// Anybody else. The limits are lower.
@@ -32,7 +31,7 @@ pub enum Uploader {
 
 impl Uploader {
     /// Checks the proxy key of a request.
-    pub fn of(config: &ActiveConfig, headers: Headers<'_>) -> Self {
+    pub(super) fn of(config: &ActiveConfig, headers: Headers<'_>) -> Self {
         match config.admit(headers) {
             Ok(()) => Self::Known,
             Err(_) => Self::Unknown,
@@ -91,7 +90,7 @@ impl Bounds {
 
 /// An upload that is being discarded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Drain {
+pub(super) struct Drain {
     bounds: Bounds,
     started: UnixTime,
     last: UnixTime,
@@ -102,7 +101,7 @@ impl Drain {
     /// Begins to drain an upload whose headers arrived at `started`. If `declared`, its
     /// `content-length`, exceeds the byte limit, the drain [is over](Self::is_over) at once,
     /// because it could not reach the end of the upload.
-    pub fn begin(
+    pub(super) fn begin(
         uploader: Uploader,
         body_limit_bytes: u64,
         declared: Option<u64>,
@@ -120,13 +119,13 @@ impl Drain {
     }
 
     /// Records that `bytes` were discarded at `now`.
-    pub fn discard(&mut self, bytes: u64, now: UnixTime) {
+    pub(super) fn discard(&mut self, bytes: u64, now: UnixTime) {
         self.bytes = self.bytes.saturating_add(bytes);
         self.last = now;
     }
 
     /// Whether a limit is exceeded, so that the reply must be sent although the upload continues.
-    pub fn is_over(&self, now: UnixTime) -> bool {
+    pub(super) fn is_over(&self, now: UnixTime) -> bool {
         self.bytes > self.bounds.bytes
             || now.milliseconds_since(self.started) >= milliseconds(self.bounds.total_seconds)
             || now.milliseconds_since(self.last) >= milliseconds(self.bounds.silence_seconds)

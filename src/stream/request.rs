@@ -17,7 +17,7 @@ use crate::sigv4::PayloadHasher;
 
 /// A model request whose body is arriving.
 #[derive(Debug)]
-pub struct Request {
+pub(crate) struct Request {
     config: Rc<ActiveConfig>,
     matched: ModelMatch,
     operation: Operation,
@@ -37,15 +37,15 @@ enum Payload {
 
 /// A planned request, ready for Envoy's router.
 #[derive(Debug)]
-pub struct Dispatch {
+pub(crate) struct Dispatch {
     /// The plan for the signer role.
-    pub plan: Plan,
+    pub(crate) plan: Plan,
     /// The failover cluster that tries the plan's deployments in order.
-    pub cluster: String,
+    pub(crate) cluster: String,
     /// The route, which determines the timeouts.
-    pub route: &'static str,
+    pub(crate) route: &'static str,
     /// The change to the body, if any.
-    pub edit: Option<BodyEdit>,
+    pub(crate) edit: Option<BodyEdit>,
 }
 
 impl Request {
@@ -54,7 +54,11 @@ impl Request {
     ///
     /// # Errors
     /// The [`Reject`] that ends the request.
-    pub fn begin(config: Rc<ActiveConfig>, target: ModelPath, headers: Headers<'_>) -> Result<Self, Reject> {
+    pub(crate) fn begin(
+        config: Rc<ActiveConfig>,
+        target: ModelPath,
+        headers: Headers<'_>,
+    ) -> Result<Self, Reject> {
         let Some(matched) = config.models.find(&target.alias) else {
             return Err(Reject::UnknownModel(target.alias));
         };
@@ -91,7 +95,7 @@ impl Request {
     ///
     /// # Errors
     /// [`Reject::BodyTooLarge`], or [`Reject::Body`] if the model's guardrail cannot be added.
-    pub fn receive(&mut self, chunk: &[u8]) -> Result<(), Reject> {
+    pub(crate) fn receive(&mut self, chunk: &[u8]) -> Result<(), Reject> {
         let bytes = u64::try_from(chunk.len()).unwrap_or(u64::MAX);
         self.received_bytes = self.received_bytes.saturating_add(bytes);
         if self.received_bytes > self.config.body_limit_bytes {
@@ -108,7 +112,7 @@ impl Request {
     ///
     /// # Errors
     /// [`Reject::Body`] if the model's guardrail cannot be added.
-    pub fn dispatch(self, random: &mut Random) -> Result<Dispatch, Reject> {
+    pub(crate) fn dispatch(self, random: &mut Random) -> Result<Dispatch, Reject> {
         let (payload, bytes, edit) = match self.payload {
             Payload::AsSent(hasher) => (hasher.finish(), self.received_bytes, None),
             Payload::Guarded(editor) => {

@@ -22,7 +22,7 @@ use crate::contract::operation::Operation;
 use crate::records::row::{Outcome, Row, Served};
 use crate::routing::active_config::ActiveConfig;
 use crate::routing::deployment::Deployment;
-use crate::routing::model::Model;
+use crate::routing::model::ModelGroup;
 use crate::routing::plan::Plan;
 
 /// The metrics of a worker, with their ids in the host.
@@ -65,7 +65,7 @@ impl Meters {
         meters
     }
 
-    fn announce(&mut self, model: &Model, deployment: &Deployment, registry: &impl Registry) {
+    fn announce(&mut self, model: &ModelGroup, deployment: &Deployment, registry: &impl Registry) {
         for operation in Operation::ALL {
             let position = Position(model.index, Some(deployment.index));
             let request = RequestMeters::new(model, Some(deployment), operation, StatusClass::Success);

@@ -10,7 +10,7 @@ use crate::records::metrics::series::SeriesName;
 use crate::records::row::{Row, Served};
 use crate::routing::active_config::KEY_ALIAS;
 use crate::routing::deployment::Deployment;
-use crate::routing::model::Model;
+use crate::routing::model::ModelGroup;
 
 /// A metric of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,7 +64,7 @@ pub(super) struct RequestMeters {
 
 impl RequestMeters {
     pub(super) fn new(
-        model: &Model,
+        model: &ModelGroup,
         attempt: Option<&Deployment>,
         operation: Operation,
         status: StatusClass,
