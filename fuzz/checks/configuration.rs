@@ -63,7 +63,12 @@ fn variable(recipe: u8, name: &str) -> Option<String> {
 fn explains(error: &SettingsError) {
     let text = error.to_string();
     shows_no_secret(&text);
-    assert!(text.contains("expected"), "{text}");
+    let explanation = match error {
+        SettingsError::Malformed(_) => "not the settings that this version of envoy-bedrock renders",
+        SettingsError::MissingVariable { .. } => "is unset or empty",
+        SettingsError::BadVariable { .. } | SettingsError::OutOfBounds { .. } => "expected",
+    };
+    assert!(text.contains(explanation), "{text}");
     match error {
         // A JSON error has a position instead of a field.
         SettingsError::Malformed(reason) => assert!(reason.contains(" at line "), "{text}"),

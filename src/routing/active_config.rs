@@ -254,7 +254,7 @@ mod tests {
             ),
         ] {
             let expected =
-                format!("{field}: expected the environment variable {gone} to be set, but found none");
+                format!("{field}: the environment variable {gone} is unset or empty in the Envoy process");
             assert_eq!(error(SETTINGS, without(gone)), expected);
             assert_eq!(
                 error(SETTINGS, |name| variable(name).map(|v| if name == gone {
@@ -309,7 +309,7 @@ mod tests {
             (
                 "\"attempts\": 2",
                 "\"atempts\": 2",
-                "expected the settings of envoy-bedrock, but found unknown field",
+                "not the settings that this version of envoy-bedrock renders: unknown field",
             ),
         ] {
             let error = error(&SETTINGS.replace(from, to), variable);

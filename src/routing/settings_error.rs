@@ -42,12 +42,15 @@ impl fmt::Display for SettingsError {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Malformed(reason) => {
-                write!(out, "expected the settings of envoy-bedrock, but found {reason}")
+                write!(
+                    out,
+                    "not the settings that this version of envoy-bedrock renders: {reason}"
+                )
             }
             Self::MissingVariable { field, name } => {
                 write!(
                     out,
-                    "{field}: expected the environment variable {name} to be set, but found none"
+                    "{field}: the environment variable {name} is unset or empty in the Envoy process"
                 )
             }
             Self::BadVariable { field, name, error } => {

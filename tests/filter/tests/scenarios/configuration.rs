@@ -42,7 +42,7 @@ fn malformed_configurations_are_refused() {
     ] {
         let line = refused(&ENVIRONMENT, ROOT_GATEWAY, text);
         assert!(
-            line.contains("expected the settings of envoy-bedrock, but found"),
+            line.contains("not the settings that this version of envoy-bedrock renders: "),
             "{line}"
         );
     }
@@ -120,7 +120,7 @@ fn missing_and_empty_variables_are_named_with_their_field() {
     ];
     for (name, field) in fields {
         let expected = format!(
-            "configuration: {field}: expected the environment variable {name} to be set, but found none"
+            "configuration: {field}: the environment variable {name} is unset or empty in the Envoy process"
         );
         let without: Vec<_> = ENVIRONMENT
             .into_iter()
