@@ -36,13 +36,13 @@ impl std::fmt::Debug for KeyHash {
 /// Why a request presents no key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NoKey {
-    /// No header can hold a key.
+    /// No header contains a key.
     Missing,
-    /// A header that can hold a key is malformed or repeated.
+    /// A header for keys is malformed or repeated.
     Malformed,
 }
 
-/// Headers that hold only a key, by precedence.
+/// Headers that contain nothing but a key, in order of precedence.
 const KEY_HEADERS: [&str; 2] = ["x-api-key", "api-key"];
 
 /// Returns the key that a request presents.

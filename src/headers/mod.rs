@@ -35,8 +35,8 @@ impl<'a> Headers<'a> {
         }
     }
 
-    /// The declared length of the body, if any. It only allows to decide early: the bytes that
-    /// arrive are counted.
+    /// The declared length of the body, if any. It only serves to refuse a request early: the bytes
+    /// that arrive are counted.
     pub fn content_length(self) -> Option<u64> {
         let digits = std::str::from_utf8(self.all("content-length").next()?).ok()?;
         digits.parse().ok()
@@ -48,8 +48,8 @@ impl<'a> Headers<'a> {
 pub struct Repeated;
 
 /// Client headers that are forwarded to Bedrock. All others are dropped, in particular credentials
-/// and headers of the client's own signature (`x-amz-*`, `amz-sdk-*`), which AWS would refuse next
-/// to the gateway's.
+/// and headers of the client's own signature (`x-amz-*`, `amz-sdk-*`), which AWS would reject
+/// next to the gateway's.
 const FORWARDED: [&str; 6] = [
     "content-type",
     "accept",

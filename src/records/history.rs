@@ -1,7 +1,7 @@
 //! The history of recent rows for `GET /spend/logs`, in memory shared by all workers.
 //!
-//! Each worker writes to its own ring, so that workers never wait for each other, and reads the
-//! rings of all. A slot holds the row's sequence number in its ring (u64, little endian) and the
+//! Each worker writes to its own ring, so that workers never wait for each other, and reads all
+//! rings. A slot holds the row's sequence number in its ring (u64, little endian) and the
 //! row. Nothing else is written per request: the newest slot is found by bisection, because numbers
 //! increase up to it and are lower after it.
 

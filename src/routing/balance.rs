@@ -8,7 +8,7 @@
 //! Envoy's composite cluster sends attempt *n* to its *n*-th sub-cluster, so every sequence of
 //! region clusters that can be drawn must exist as a cluster. [`Balance::sequences`] lists them for
 //! the rendered configuration, and [`Balance::draw`] stays within that list because both use
-//! [`Balance::candidates`]. If there would be too many sequences, only the first attempt is drawn
+//! [`Balance::candidates`]. If there are too many sequences, only the first attempt is drawn
 //! and the others follow in the order of the configuration.
 
 use std::collections::BTreeSet;

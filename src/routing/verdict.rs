@@ -6,8 +6,8 @@
 /// The verdict on the response to an attempt.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Verdict {
-    /// The response is for the client: it is a success, or the request is invalid. Also if there
-    /// was no response.
+    /// The response is for the client: it is a success, or the request is invalid. Also used if
+    /// there was no response.
     #[default]
     Final,
     /// The deployment is throttled.
