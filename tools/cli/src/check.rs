@@ -9,7 +9,7 @@ use std::process::ExitCode;
 
 use crate::environment::{Environment, SecretPolicy};
 use crate::litellm::{self, ReadError, Tolerance};
-use crate::prices::Catalogue;
+use crate::prices::PriceList;
 use report::CheckReport;
 
 /// Validate a LiteLLM config.yaml and print what it means.
@@ -71,7 +71,7 @@ pub fn run(arguments: &CheckArguments, environment: &Environment) -> ExitCode {
     } else {
         Format::Text { columns }
     };
-    let prices = match Catalogue::of_file(arguments.prices.as_deref()) {
+    let prices = match PriceList::of_file(arguments.prices.as_deref()) {
         Ok(prices) => prices,
         Err(error) => {
             let _ = writeln!(anstream::stderr(), "error: {error}");
@@ -103,7 +103,7 @@ pub fn run(arguments: &CheckArguments, environment: &Environment) -> ExitCode {
 
 /// Checks the configuration at `config`. The report never contains a secret.
 pub fn outcome(config: &Path, environment: &Environment, mode: SecretPolicy, format: Format) -> CheckOutcome {
-    outcome_priced(config, environment, mode, Catalogue::built_in(), format)
+    outcome_priced(config, environment, mode, PriceList::built_in(), format)
 }
 
 /// [`outcome`] with another price list.
@@ -111,7 +111,7 @@ pub fn outcome_priced(
     config: &Path,
     environment: &Environment,
     mode: SecretPolicy,
-    prices: &Catalogue,
+    prices: &PriceList,
     format: Format,
 ) -> CheckOutcome {
     outcome_tolerant(config, environment, mode, prices, &Tolerance::default(), format)
@@ -122,7 +122,7 @@ pub fn outcome_tolerant(
     config: &Path,
     environment: &Environment,
     mode: SecretPolicy,
-    prices: &Catalogue,
+    prices: &PriceList,
     tolerance: &Tolerance,
     format: Format,
 ) -> CheckOutcome {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use envoy_bedrock::pricing::{Cost, PicoUsd, Rate, Rates, lookup_rates, price_ids};
 use envoy_bedrock::usage::{ServiceTier, Usage};
 use envoy_bedrock_cli::prices::{
-    Catalogue, Found, ListedPrice, NoPrice, Pricing, RateField, Source, explicit, import,
+    Found, ListedPrice, NoPrice, PriceList, Pricing, RateField, Source, explicit, import,
 };
 use serde::Deserialize;
 
@@ -24,7 +24,7 @@ struct PriceCase {
 }
 
 fn price(model: &str, region: &str) -> Result<Found, NoPrice> {
-    Catalogue::built_in().price(&Pricing {
+    PriceList::built_in().price(&Pricing {
         explicit: None,
         base_model: None,
         named: None,
@@ -35,7 +35,7 @@ fn price(model: &str, region: &str) -> Result<Found, NoPrice> {
 
 fn key(found: Result<Found, NoPrice>) -> String {
     match found.unwrap().source {
-        Source::Catalogue(key) => key,
+        Source::PriceList(key) => key,
         Source::Configuration => panic!("the price is not from the price list"),
     }
 }
@@ -58,7 +58,7 @@ fn every_case_costs_what_litellm_says_to_the_pico_dollar() {
             }
             Err(error) => panic!("{case:?}: {error}"),
         };
-        assert_eq!(found.source, Source::Catalogue(case.key.clone()), "{case:?}");
+        assert_eq!(found.source, Source::PriceList(case.key.clone()), "{case:?}");
         let [input, output, cache_read, cache_write_5m, cache_write_1h] = case.usage;
         let usage = Usage {
             input,
@@ -111,7 +111,7 @@ fn every_case_costs_what_litellm_says_to_the_pico_dollar() {
 #[test]
 fn every_listed_price_is_a_whole_number_of_pico_dollars() {
     let file: serde_json::Map<String, serde_json::Value> = serde_json::from_str(BUILT_IN).unwrap();
-    assert_eq!(Catalogue::built_in().entries().count(), file.len());
+    assert_eq!(PriceList::built_in().entries().count(), file.len());
     assert!(file.len() >= 564, "found only {}", file.len());
     let raw: std::collections::BTreeMap<
         String,
@@ -305,7 +305,7 @@ fn no_entry_with_a_price_in_another_unit_is_priced_by_tokens() {
             token != price(name)
         };
         if fields.keys().filter(unit).any(is_other) {
-            let entry = Catalogue::built_in().entry(key).unwrap();
+            let entry = PriceList::built_in().entry(key).unwrap();
             assert!(matches!(entry.price, ListedPrice::OtherUnit(_)), "{key}");
             others += 1;
         }
@@ -319,7 +319,7 @@ const ACCOUNT: &str = "arn:aws:bedrock:us-east-1:123456789012";
 fn the_model_next_to_an_arn_names_its_price_unless_it_is_billed_by_time() {
     let named = |resource: &str, named: &str| {
         let model = format!("{ACCOUNT}:{resource}");
-        Catalogue::built_in().price(&Pricing {
+        PriceList::built_in().price(&Pricing {
             explicit: None,
             base_model: None,
             named: Some(named),
@@ -385,7 +385,7 @@ fn the_model_next_to_an_arn_names_its_price_unless_it_is_billed_by_time() {
         assert_eq!(named(resource, SONNET).unwrap_err().to_string(), error);
         // The operator's base_model takes precedence.
         let model = format!("{ACCOUNT}:{resource}");
-        let based = Catalogue::built_in().price(&Pricing {
+        let based = PriceList::built_in().price(&Pricing {
             explicit: None,
             base_model: Some(SONNET),
             named: None,
@@ -407,7 +407,7 @@ fn a_base_model_prices_an_id_that_does_not_name_its_model() {
             region: "us-gov-west-1",
             model,
         };
-        Catalogue::built_in().price(&pricing)
+        PriceList::built_in().price(&pricing)
     };
     assert_eq!(
         key(priced("us.anthropic.claude-sonnet-4-5-20250929-v1:0", arn)),
@@ -463,7 +463,7 @@ fn configured_prices_take_precedence() {
         region: "r",
         model: SONNET,
     };
-    let found = Catalogue::built_in().price(&pricing).unwrap();
+    let found = PriceList::built_in().price(&pricing).unwrap();
     assert_eq!(
         found,
         Found {
@@ -492,7 +492,7 @@ fn configured_prices_take_precedence() {
         ..pricing
     };
     assert_eq!(
-        Catalogue::built_in().price(&pricing).unwrap_err().to_string(),
+        PriceList::built_in().price(&pricing).unwrap_err().to_string(),
         "the configuration sets input_cost_per_second, whose unit is not measured"
     );
     assert_eq!(
@@ -513,12 +513,12 @@ fn configured_prices_take_precedence() {
 
 #[test]
 fn entries_have_a_mode() {
-    let catalogue = Catalogue::built_in();
+    let prices = PriceList::built_in();
     assert_eq!(
-        catalogue.entry("amazon.titan-embed-text-v2:0").unwrap().mode,
+        prices.entry("amazon.titan-embed-text-v2:0").unwrap().mode,
         "embedding"
     );
-    let by_tokens = catalogue
+    let by_tokens = prices
         .entries()
         .filter(|(_, entry)| matches!(entry.price, ListedPrice::Tokens(_)))
         .count();
@@ -527,15 +527,12 @@ fn entries_have_a_mode() {
 
 #[test]
 fn a_table_gives_the_same_prices_as_a_lookup() {
-    let catalogue = Catalogue::built_in();
+    let prices = PriceList::built_in();
     let geographies = ["", "us.", "apac.", "zz."];
     for region in ["us-gov-west-1", "eu-west-2", "us-east-9"] {
-        let table = catalogue.table(region);
+        let table = prices.table(region);
         let mut found = 0;
-        for id in catalogue
-            .entries()
-            .map(|(key, _)| key.rsplit('/').next().unwrap())
-        {
+        for id in prices.entries().map(|(key, _)| key.rsplit('/').next().unwrap()) {
             for model in geographies.map(|geography| format!("{geography}{id}")) {
                 let in_table = price_ids(&model).find_map(|id| table.get(id).copied());
                 match price(&model, region) {
@@ -553,15 +550,12 @@ fn a_table_gives_the_same_prices_as_a_lookup() {
 
 #[test]
 fn the_filters_table_for_wildcards_gives_the_same_prices_as_a_lookup() {
-    let catalogue = Catalogue::built_in();
+    let prices = PriceList::built_in();
     let regions = ["us-gov-west-1", "eu-west-2", "us-east-9"];
-    let table = catalogue.wildcards(regions);
+    let table = prices.wildcards(regions);
     let mut special = 0;
     for region in regions {
-        for id in catalogue
-            .entries()
-            .map(|(key, _)| key.rsplit('/').next().unwrap())
-        {
+        for id in prices.entries().map(|(key, _)| key.rsplit('/').next().unwrap()) {
             for model in ["", "us.", "zz."].map(|geography| format!("{geography}{id}")) {
                 let expected = price(&model, region).ok().map(|found| found.rates);
                 let found = lookup_rates(&table, region, &model).filter(|rates| !rates.unmeasured);
@@ -572,7 +566,7 @@ fn the_filters_table_for_wildcards_gives_the_same_prices_as_a_lookup() {
         }
     }
     assert!(special > 10, "only {special} models have a regional price");
-    assert!(catalogue.wildcards([]).is_empty());
+    assert!(prices.wildcards([]).is_empty());
 }
 
 #[test]
@@ -581,7 +575,7 @@ fn a_price_in_another_unit_hides_a_more_general_one_by_tokens() {
         "a.b": {"input_cost_per_token": 1e-6, "output_cost_per_token": 1e-6},
         "us.a.b": {"input_cost_per_query": 0.001, "input_cost_per_token": 0.0, "output_cost_per_token": 0.0}
     }"#;
-    let table = Catalogue::parse(list).unwrap().wildcards(["us-east-1"]);
+    let table = PriceList::parse(list).unwrap().wildcards(["us-east-1"]);
     let is_measured = |model| lookup_rates(&table, "us-east-1", model).map(|rates| !rates.unmeasured);
     assert_eq!(is_measured("us.a.b"), Some(false));
     assert_eq!(is_measured("eu.a.b"), Some(true));

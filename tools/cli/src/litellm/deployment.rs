@@ -14,7 +14,7 @@ use super::report::Reader;
 use super::shares::{RATE_MAX, StatedShare};
 use crate::document::field::{YamlField, quoted};
 use crate::document::reader::Read;
-use crate::prices::Catalogue;
+use crate::prices::PriceList;
 
 /// Longest `model_info.id`: it is a header value of every response and a label of metrics.
 const ID_MAX_BYTES: usize = 256;
@@ -46,7 +46,7 @@ pub(crate) struct Outline {
 pub(crate) fn read(
     element: &YamlField,
     credentials: &CredentialList,
-    prices: &Catalogue,
+    prices: &PriceList,
     clusters: &mut Clusters,
     reader: &mut Reader<'_>,
 ) -> Read<ListedModel> {
@@ -129,7 +129,7 @@ impl ModelListEntry<'_, '_> {
         model_name: Read<String>,
         id: String,
         region: Option<String>,
-        prices: &Catalogue,
+        prices: &PriceList,
         clusters: &mut Clusters,
     ) -> Read<Draft> {
         // All parts are read before the first failure counts, so that one run reports all errors.

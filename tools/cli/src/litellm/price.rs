@@ -13,7 +13,7 @@ use crate::document::reader::Read;
 use crate::document::scalar::Scalar;
 use crate::document::yaml::YamlValue;
 use crate::prices::{
-    Catalogue, Explicit, NoPrice, PriceProblem, Pricing, RateField, explicit, is_other_unit,
+    Explicit, NoPrice, PriceList, PriceProblem, Pricing, RateField, explicit, is_other_unit,
 };
 
 /// What the configuration says about the price of a deployment.
@@ -124,7 +124,7 @@ impl ModelListEntry<'_, '_> {
         configured: &ConfiguredPrice,
         region: &str,
         model: &str,
-        prices: &Catalogue,
+        prices: &PriceList,
     ) -> Option<Rates> {
         let ConfiguredPrice {
             explicit,
@@ -187,7 +187,7 @@ fn is_committed(model: &YamlField) -> bool {
 }
 
 /// The prices for requests to wildcards. Empty if the price of each deployment is known.
-pub(crate) fn wildcard_prices(models: &[ModelSettings], prices: &Catalogue) -> BTreeMap<String, Rates> {
+pub(crate) fn wildcard_prices(models: &[ModelSettings], prices: &PriceList) -> BTreeMap<String, Rates> {
     let regions: BTreeSet<&str> = models
         .iter()
         .flat_map(|model| &model.deployments)

@@ -21,7 +21,7 @@ use crate::document::field::{Section, quoted};
 use crate::document::include::ConfigDocument;
 use crate::document::reader::Read;
 use crate::environment::{Environment, SecretPolicy};
-use crate::prices::Catalogue;
+use crate::prices::PriceList;
 
 /// Reads the configuration at `path` and the files that it includes.
 ///
@@ -36,7 +36,7 @@ pub fn read(
     environment: &Environment,
     policy: SecretPolicy,
 ) -> Result<Blueprint, Vec<ReadError>> {
-    read_priced(path, environment, policy, Catalogue::built_in())
+    read_priced(path, environment, policy, PriceList::built_in())
 }
 
 /// [`read`] with another price list than the built-in one.
@@ -48,7 +48,7 @@ pub fn read_priced(
     path: &Path,
     environment: &Environment,
     policy: SecretPolicy,
-    prices: &Catalogue,
+    prices: &PriceList,
 ) -> Result<Blueprint, Vec<ReadError>> {
     read_tolerant(path, environment, policy, prices, &Tolerance::default())
 }
@@ -62,7 +62,7 @@ pub fn read_tolerant(
     path: &Path,
     environment: &Environment,
     policy: SecretPolicy,
-    prices: &Catalogue,
+    prices: &PriceList,
     tolerance: &Tolerance,
 ) -> Result<Blueprint, Vec<ReadError>> {
     let mut reader = Reader::new(environment, policy, ReadReport::new(tolerance));
@@ -119,7 +119,7 @@ impl<'d> Configuration<'d> {
         }
     }
 
-    fn blueprint(&self, prices: &Catalogue, reader: &mut Reader<'_>) -> Read<Blueprint> {
+    fn blueprint(&self, prices: &PriceList, reader: &mut Reader<'_>) -> Read<Blueprint> {
         let gateway = self.gateway_wide(reader);
         self.refuse_misplaced(reader);
         let credentials = CredentialList::read(self.document, reader);
@@ -189,7 +189,7 @@ impl<'d> Configuration<'d> {
     fn models(
         &self,
         credentials: &CredentialList,
-        prices: &Catalogue,
+        prices: &PriceList,
         clusters: &mut Clusters,
         left_out: &mut LeftOut,
         reader: &mut Reader<'_>,

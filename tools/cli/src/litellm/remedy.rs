@@ -7,7 +7,7 @@ use super::read::read_tolerant;
 use super::tolerance::{ACCEPT_UNPROTECTED, Tolerance};
 use crate::blueprint::Blueprint;
 use crate::environment::{Environment, SecretPolicy};
-use crate::prices::Catalogue;
+use crate::prices::PriceList;
 
 /// The option that leaves out deployments.
 const LEAVE_OUT: &str = "--leave-out-unsupported";
@@ -21,7 +21,7 @@ pub fn read_or_explain(
     path: &Path,
     environment: &Environment,
     policy: SecretPolicy,
-    prices: &Catalogue,
+    prices: &PriceList,
     tolerance: &Tolerance,
 ) -> Result<Blueprint, Vec<String>> {
     read_tolerant(path, environment, policy, prices, tolerance).map_err(|errors| {
@@ -42,7 +42,7 @@ pub fn remedies(
     path: &Path,
     environment: &Environment,
     policy: SecretPolicy,
-    prices: &Catalogue,
+    prices: &PriceList,
     tolerance: &Tolerance,
     errors: &[ReadError],
 ) -> Vec<String> {

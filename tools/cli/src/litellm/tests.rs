@@ -9,7 +9,7 @@ use super::{Class, Problem, ReadError, Tolerance, grouped, note_lines, read, rea
 use crate::blueprint::Blueprint;
 use crate::document::problem::FileProblem;
 use crate::environment::{Environment, SecretPolicy};
-use crate::prices::Catalogue;
+use crate::prices::PriceList;
 
 mod errors;
 mod notes;

@@ -4,9 +4,9 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use super::catalogue::Catalogue;
 use super::error::PriceListError;
 use super::lookup::Pricing;
+use super::price_list::PriceList;
 use super::show;
 use super::source::import_file;
 use crate::region;
@@ -75,12 +75,12 @@ fn imported(file: &Path, output: Option<&Path>) -> Result<ExitCode, PriceListErr
 }
 
 fn shown(arguments: &PricesArguments) -> Result<ExitCode, PriceListError> {
-    let catalogue = Catalogue::of_file(arguments.catalogue.as_deref())?;
+    let prices = PriceList::of_file(arguments.catalogue.as_deref())?;
     if arguments.models.is_empty() {
         print(&if arguments.json {
-            show::list_json(&catalogue)
+            show::list_json(&prices)
         } else {
-            show::list_text(&catalogue)
+            show::list_text(&prices)
         });
         return Ok(ExitCode::SUCCESS);
     }
@@ -97,7 +97,7 @@ fn shown(arguments: &PricesArguments) -> Result<ExitCode, PriceListError> {
         show::LookedUp {
             model,
             region,
-            found: catalogue.price(&pricing),
+            found: prices.price(&pricing),
         }
     });
     let models: Vec<_> = models.collect();

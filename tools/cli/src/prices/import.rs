@@ -2,8 +2,8 @@
 
 use std::fmt::Write;
 
-use super::catalogue::{Catalogue, File, parse_file};
 use super::error::{PriceError, PriceProblem};
+use super::price_list::{File, PriceList, parse_file};
 
 /// LiteLLM's names for the service. `bedrock_mantle` is another service, with other endpoints.
 const PROVIDERS: [&str; 2] = ["\"bedrock\"", "\"bedrock_converse\""];
@@ -35,7 +35,7 @@ pub fn import(text: &str) -> Result<String, PriceError> {
         });
     }
     let list = write(&bedrock);
-    Catalogue::parse(&list)?;
+    PriceList::parse(&list)?;
     Ok(list)
 }
 

@@ -7,9 +7,9 @@ use std::sync::LazyLock;
 use envoy_bedrock::bedrock::model_id::Referent;
 use envoy_bedrock::pricing::{Rates, price_ids, regional_key};
 
-use super::catalogue::{Catalogue, ListedPrice};
 use super::error::PriceError;
 use super::field::{NamedRates, rates};
+use super::price_list::{ListedPrice, PriceList};
 
 /// The rates of what is not billed by tokens.
 static UNMEASURED: LazyLock<Rates> = LazyLock::new(|| Rates {
@@ -56,7 +56,7 @@ pub enum Source {
     /// The configuration itself.
     Configuration,
     /// The price list's entry with this key.
-    Catalogue(String),
+    PriceList(String),
 }
 
 /// Why a deployment has no price. The cost of its requests is unknown, not zero.
@@ -120,7 +120,7 @@ pub fn explicit<'a>(
     }))
 }
 
-impl Catalogue {
+impl PriceList {
     /// The price of a deployment: the configuration's own, else that of its `base_model`, else that
     /// of its model in its region, of its model, or of its model without the geography of a
     /// cross-region profile. The model of an application inference profile or of a prompt is the
@@ -160,7 +160,7 @@ impl Catalogue {
     }
 
     /// Every id that has an entry in a region. Looking up the [`price_ids`] of a model in turn
-    /// gives the same price as [`Catalogue::price`]; this is for deployments whose model only the
+    /// gives the same price as [`PriceList::price`]; this is for deployments whose model only the
     /// request names. An entry that is not priced by tokens is included as unmeasured, so that it
     /// hides a more general entry as it does in a lookup.
     pub fn table(&self, region: &str) -> BTreeMap<&str, &Rates> {
@@ -221,7 +221,7 @@ impl Catalogue {
         match self.entry(key).map(|entry| &entry.price) {
             Some(ListedPrice::Tokens(rates)) => Ok(Found {
                 rates: rates.clone(),
-                source: Source::Catalogue(key.to_owned()),
+                source: Source::PriceList(key.to_owned()),
             }),
             Some(ListedPrice::OtherUnit(units)) => Err(NoPrice::OtherUnit(key.to_owned(), units.clone())),
             None => Err(NoPrice::NotListed(key.to_owned())),

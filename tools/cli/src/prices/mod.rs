@@ -3,17 +3,16 @@
 //! The price list is data in LiteLLM's own field names (`data/bedrock-prices.json`), so the same
 //! code reads a newer file from LiteLLM. Numbers are read as decimals, never as floats.
 
-mod catalogue;
 mod command;
 mod error;
 mod field;
 mod import;
 mod lookup;
 mod per_million;
+mod price_list;
 mod show;
 mod source;
 
-pub use catalogue::{Catalogue, CatalogueEntry, ListedPrice};
 pub use command::{PricesArguments, run};
 pub use error::{PriceError, PriceListError, PriceProblem};
 pub use field::{RateField, is_other_unit};
@@ -21,3 +20,4 @@ pub use import::import;
 pub use lookup::{Explicit, Found, NoPrice, Pricing, Source, explicit};
 pub(crate) use per_million::RatesJson;
 pub use per_million::per_million;
+pub use price_list::{ListedPrice, PriceList, PriceListEntry};

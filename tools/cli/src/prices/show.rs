@@ -7,9 +7,9 @@ use comfy_table::{Cell, CellAlignment, Table, presets};
 use envoy_bedrock::pricing::Rates;
 use serde::Serialize;
 
-use super::catalogue::{Catalogue, ListedPrice};
 use super::lookup::{Found, NoPrice, Source};
 use super::per_million::{HEADINGS, RatesJson, condition, row};
+use super::price_list::{ListedPrice, PriceList};
 use crate::json::pretty;
 
 const HEADING: Style = Style::new().bold();
@@ -25,9 +25,9 @@ pub(super) struct LookedUp<'a> {
 }
 
 /// The whole list, one entry per line, with its variants below it.
-pub(super) fn list_text(catalogue: &Catalogue) -> String {
+pub(super) fn list_text(prices: &PriceList) -> String {
     let mut table = table(&["MODEL", "MODE"]);
-    for (key, entry) in catalogue.entries() {
+    for (key, entry) in prices.entries() {
         match &entry.price {
             ListedPrice::Tokens(rates) => add_rates(&mut table, [key, &entry.mode], rates),
             ListedPrice::OtherUnit(units) => {
@@ -90,7 +90,7 @@ fn lines(table: &Table) -> String {
 
 fn entry(found: &Found) -> Option<&str> {
     match &found.source {
-        Source::Catalogue(key) => Some(key),
+        Source::PriceList(key) => Some(key),
         Source::Configuration => None,
     }
 }
@@ -145,8 +145,8 @@ struct EntryJson<'a> {
 }
 
 /// The whole list as one object.
-pub(super) fn list_json(catalogue: &Catalogue) -> String {
-    let entries = catalogue.entries().map(|(key, entry)| {
+pub(super) fn list_json(prices: &PriceList) -> String {
+    let entries = prices.entries().map(|(key, entry)| {
         let (rates, other_units): (_, &[String]) = match &entry.price {
             ListedPrice::Tokens(rates) => (Some(RatesJson::of(rates)), &[]),
             ListedPrice::OtherUnit(units) => (None, units),

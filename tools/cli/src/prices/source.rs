@@ -3,11 +3,11 @@
 use std::borrow::Cow;
 use std::path::Path;
 
-use super::catalogue::Catalogue;
 use super::error::{PriceError, PriceListError};
 use super::import::import;
+use super::price_list::PriceList;
 
-impl Catalogue {
+impl PriceList {
     /// The list in the file: LiteLLM's own, or one that `prices --import` wrote. Without a file,
     /// the built-in list.
     ///

@@ -14,7 +14,7 @@ use super::options::{AccessLog, HostPort, Listeners, RenderOptions, Tls};
 use crate::environment::{Environment, SecretPolicy};
 use crate::litellm::{self, Tolerance};
 use crate::otlp::{self, Collector};
-use crate::prices::Catalogue;
+use crate::prices::PriceList;
 
 /// Turn a LiteLLM config.yaml into one self-contained Envoy configuration.
 #[derive(Debug, clap::Args)]
@@ -143,7 +143,7 @@ fn rendered(arguments: &RenderArguments, environment: &Environment) -> Result<()
     if arguments.metrics_port.is_some() && arguments.admin_port == 0 {
         return Err(RenderError::NoAdminPort);
     }
-    let prices = Catalogue::of_file(arguments.prices.as_deref())?;
+    let prices = PriceList::of_file(arguments.prices.as_deref())?;
     let mut blueprint = litellm::read_or_explain(
         &arguments.config,
         environment,

@@ -9,7 +9,7 @@ use super::options::Bedrock;
 use crate::blueprint::Blueprint;
 use crate::environment::{Environment, SecretPolicy};
 use crate::litellm::{self, Tolerance};
-use crate::prices::Catalogue;
+use crate::prices::PriceList;
 
 /// What responds to requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,7 +34,7 @@ pub(super) fn choose(
     config: &Path,
     bedrock: Bedrock,
     environment: &Environment,
-    prices: &Catalogue,
+    prices: &PriceList,
     tolerance: &Tolerance,
 ) -> Result<(Blueprint, Backend), RunError> {
     let read = |secrets| {

@@ -12,7 +12,7 @@ use crate::certificates;
 use crate::environment::Environment;
 use crate::litellm;
 use crate::otlp::{self, Collector};
-use crate::prices::Catalogue;
+use crate::prices::PriceList;
 use crate::render::{AccessLog, Tls};
 use crate::state::StateDirectory;
 
@@ -43,7 +43,7 @@ pub(super) struct Prepared {
 }
 
 pub(super) fn prepare(arguments: &RunArguments, environment: &Environment) -> Result<Prepared, RunError> {
-    let prices = Catalogue::of_file(arguments.prices.as_deref())?;
+    let prices = PriceList::of_file(arguments.prices.as_deref())?;
     let (blueprint, backend) = backend::choose(
         &arguments.config,
         arguments.bedrock,

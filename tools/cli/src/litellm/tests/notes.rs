@@ -219,7 +219,7 @@ fn many_skipped_or_left_out_deployments_have_few_lines() {
         &path,
         &environment,
         SecretPolicy::MustExist,
-        Catalogue::built_in(),
+        PriceList::built_in(),
         &tolerance,
     )
     .unwrap();

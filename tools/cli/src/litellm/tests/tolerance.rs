@@ -18,7 +18,7 @@ fn read_with(text: &str, tolerance: &Tolerance) -> Result<Blueprint, Vec<ReadErr
         &path,
         &environment,
         SecretPolicy::MustExist,
-        Catalogue::built_in(),
+        PriceList::built_in(),
         tolerance,
     )
 }

@@ -14,13 +14,13 @@ const BUILT_IN: &str = include_str!("../../data/bedrock-prices.json");
 
 /// A price list.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Catalogue {
-    entries: BTreeMap<String, CatalogueEntry>,
+pub struct PriceList {
+    entries: BTreeMap<String, PriceListEntry>,
 }
 
 /// One model of a price list.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CatalogueEntry {
+pub struct PriceListEntry {
     /// What the model does: `chat`, `embedding`, `image_generation` … Empty if the list does not
     /// say.
     pub mode: String,
@@ -49,13 +49,13 @@ pub(super) fn parse_file(text: &str) -> Result<File, PriceError> {
     })
 }
 
-impl Catalogue {
+impl PriceList {
     /// The list that is compiled into this program.
     pub fn built_in() -> &'static Self {
-        static CATALOGUE: LazyLock<Catalogue> = LazyLock::new(|| {
-            Catalogue::parse(BUILT_IN).unwrap_or_else(|error| panic!("the built-in price list: {error}"))
+        static PRICE_LIST: LazyLock<PriceList> = LazyLock::new(|| {
+            PriceList::parse(BUILT_IN).unwrap_or_else(|error| panic!("the built-in price list: {error}"))
         });
-        &CATALOGUE
+        &PRICE_LIST
     }
 
     /// Reads a list in the form of the built-in one.
@@ -64,7 +64,7 @@ impl Catalogue {
     /// The first defect.
     pub fn parse(text: &str) -> Result<Self, PriceError> {
         let entries = parse_file(text)?.into_iter().map(|(key, fields)| {
-            let entry = CatalogueEntry::parse(&key, &fields)?;
+            let entry = PriceListEntry::parse(&key, &fields)?;
             Ok((key, entry))
         });
         Ok(Self {
@@ -73,17 +73,17 @@ impl Catalogue {
     }
 
     /// The entry with exactly this key.
-    pub fn entry(&self, key: &str) -> Option<&CatalogueEntry> {
+    pub fn entry(&self, key: &str) -> Option<&PriceListEntry> {
         self.entries.get(key)
     }
 
     /// All entries, by key.
-    pub fn entries(&self) -> impl Iterator<Item = (&str, &CatalogueEntry)> {
+    pub fn entries(&self) -> impl Iterator<Item = (&str, &PriceListEntry)> {
         self.entries.iter().map(|(key, entry)| (key.as_str(), entry))
     }
 }
 
-impl CatalogueEntry {
+impl PriceListEntry {
     fn parse(key: &str, fields: &BTreeMap<String, Box<RawValue>>) -> Result<Self, PriceError> {
         let named = rates(
             key,
