@@ -47,9 +47,10 @@ impl Reader<'_> {
         }
     }
 
-    /// Refuses the setting `name` if it belongs to a deployment.
+    /// Refuses the setting `name` if it belongs to a deployment. A null has no effect, but a null
+    /// guardrail is probably one whose members lack indentation.
     pub(crate) fn refuse_misplaced(&mut self, name: &str, field: &YamlField) {
-        if deciding::is_of_aws(name) {
+        if deciding::is_of_aws(name) && !field.is_null() {
             self.misplaced(name, field, Placement::EachDeployment);
         } else {
             self.refuse_guardrail(name, field);
@@ -70,7 +71,7 @@ impl Reader<'_> {
 
     /// Refuses the setting `name` if it looks like a guardrail.
     fn refuse_guardrail(&mut self, name: &str, field: &YamlField) {
-        if is_guardrail(name) && !field.is_null() {
+        if is_guardrail(name) {
             self.misplaced(name, field, Placement::GuardrailOfEachDeployment);
         }
     }

@@ -181,7 +181,7 @@ impl<'d> Configuration<'d> {
             reader.refuse_misplaced_in(section);
         }
         reader.refuse_deciding_defaults(&self.router);
-        for (name, field) in self.document.sections().filter(|(_, field)| !field.is_null()) {
+        for (name, field) in self.document.sections() {
             reader.refuse_misplaced(name, field);
         }
     }
