@@ -130,9 +130,9 @@ fn begin(gateway: &Rc<ActiveConfig>, path: &str, key: &str) -> Result<Request, u
 /// Asserts that every attempt can go to its planned cluster and to no other.
 fn attempt(dispatch: &Dispatch) {
     let plan = &dispatch.plan;
-    assert!((1..=11).contains(&plan.attempts.len()));
+    assert!((1..=11).contains(&plan.deployments.len()));
     let mut clusters = Vec::new();
-    for (number, deployment) in (1..).zip(&plan.attempts) {
+    for (number, deployment) in (1..).zip(&plan.deployments) {
         let other = format!("{}x", deployment.cluster);
         assert!(plan.request(number, other.as_bytes(), NOW).is_err());
         let request = plan.request(number, deployment.cluster.as_bytes(), NOW).unwrap();

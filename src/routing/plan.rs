@@ -25,8 +25,8 @@ use crate::time::{AmzDate, UnixTime};
 pub struct Plan {
     /// The configuration that was active when the request arrived.
     pub(crate) config: Rc<ActiveConfig>,
-    /// The planned deployment of each attempt.
-    pub(crate) attempts: Vec<Rc<Deployment>>,
+    /// The planned deployment of each attempt, in order.
+    pub(crate) deployments: Vec<Rc<Deployment>>,
     /// The model group that the client selected.
     pub(crate) model: Rc<ModelGroup>,
     /// What each `*` in its name matched.
@@ -52,7 +52,7 @@ impl Plan {
     /// sent with a signature for another host or region.
     pub fn request(&self, number: u64, cluster: &[u8], now: UnixTime) -> Result<UpstreamRequest<'_>, Reject> {
         let index = self.plan_index(number).ok_or(Reject::Unsignable)?;
-        let deployment = self.attempts.get(index).ok_or(Reject::Unsignable)?;
+        let deployment = self.deployments.get(index).ok_or(Reject::Unsignable)?;
         if deployment.cluster.as_bytes() != cluster {
             return Err(Reject::Unsignable);
         }
@@ -87,7 +87,7 @@ impl Plan {
         let verdict = self.log.attempt(number).map(|attempt| attempt.verdict);
         let is_final = verdict.is_none_or(|verdict| verdict == Verdict::Final);
         let next = usize::try_from(number).unwrap_or(usize::MAX);
-        !is_final && (next..self.attempts.len()).any(|index| self.usable_index(index).is_some())
+        !is_final && (next..self.deployments.len()).any(|index| self.usable_index(index).is_some())
     }
 
     /// Attempts made so far.
@@ -99,7 +99,7 @@ impl Plan {
     /// was none), and the verdict.
     pub fn attempts_made(&self) -> impl Iterator<Item = (&Deployment, u16, Verdict)> {
         self.log.attempts().filter_map(|attempt| {
-            let deployment = self.attempts.get(attempt.plan_index)?;
+            let deployment = self.deployments.get(attempt.plan_index)?;
             Some((&**deployment, attempt.status, attempt.verdict))
         })
     }
@@ -117,7 +117,7 @@ impl Plan {
     /// The deployment of the last attempt.
     pub fn last_deployment(&self) -> Option<&Deployment> {
         let attempt = self.log.attempt(self.attempt_count())?;
-        self.attempts
+        self.deployments
             .get(attempt.plan_index)
             .map(|deployment| &**deployment)
     }
@@ -161,10 +161,10 @@ impl Plan {
     /// another deployment in the same cluster, because Envoy has already chosen the cluster. Those
     /// planned for later attempts are preferred.
     fn usable_index(&self, planned: usize) -> Option<usize> {
-        let cluster = &self.attempts.get(planned)?.cluster;
-        let mut indices = (planned..self.attempts.len()).chain(0..planned);
+        let cluster = &self.deployments.get(planned)?.cluster;
+        let mut indices = (planned..self.deployments.len()).chain(0..planned);
         indices.find(|&index| {
-            let deployment = self.attempts.get(index);
+            let deployment = self.deployments.get(index);
             deployment
                 .is_some_and(|deployment| deployment.cluster == *cluster && !self.is_unusable(deployment))
         })

@@ -21,7 +21,7 @@ impl SignedAttempt {
     /// `number` reads the attempt's number from Envoy, which is the most expensive host call. If
     /// `is_first`, no attempt of the plan has been signed before, so the number is assumed to be 1.
     /// Envoy may have given up on an earlier attempt before its filters ran. If that one was for
-    /// another region, the cluster does not match, and only then the number is read.
+    /// another region, the cluster does not match, and the number is read only then.
     ///
     /// # Errors
     /// [`Reject::Unsignable`] if Envoy chose another endpoint than planned, or the error of

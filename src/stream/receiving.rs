@@ -13,12 +13,19 @@ use crate::time::UnixTime;
 
 /// What a request's headers lead to.
 pub(super) enum Admitted {
+    /// A model request, whose body follows.
     Request(Request),
+    /// A local reply.
     Reply(Reply),
+    /// A lookup of the row of the request with this id.
     Lookup(String),
 }
 
 impl Admitted {
+    /// Admits or rejects a request by its headers.
+    ///
+    /// # Errors
+    /// The [`Reject`] that ends the request.
     pub(super) fn of(config: &Rc<ActiveConfig>, headers: Headers<'_>) -> Result<Self, Reject> {
         Ok(match Target::of(config, headers)? {
             Target::Model(path) => Self::Request(Request::begin(Rc::clone(config), path, headers)?),
@@ -28,7 +35,7 @@ impl Admitted {
     }
 }
 
-/// Begins to drain the body of a request that is answered after its headers.
+/// Begins to drain the body of a request that gets a local reply.
 pub(super) fn begin_drain(config: &ActiveConfig, headers: Headers<'_>, now: UnixTime) -> Drain {
     let uploader = Uploader::of(config, headers);
     let declared = headers.content_length();

@@ -63,7 +63,9 @@ impl Request {
             return Err(Reject::UnknownModel(target.alias));
         };
         let mut deployments = matched.model.deployments.iter();
-        if let Some(deployment) = deployments.find(|one| !one.supports(target.operation, &matched.captures)) {
+        if let Some(deployment) =
+            deployments.find(|deployment| !deployment.supports(target.operation, &matched.captures))
+        {
             return Err(Reject::Uncountable(deployment.id.clone()));
         }
         if headers
@@ -122,7 +124,7 @@ impl Request {
         };
         let model = &self.matched.model;
         let drawn = model.balance.draw(random);
-        let attempts = drawn
+        let deployments = drawn
             .iter()
             .filter_map(|&index| model.deployments.get(index))
             .cloned()
@@ -136,7 +138,7 @@ impl Request {
             },
             plan: Plan {
                 config: self.config,
-                attempts,
+                deployments,
                 model: Rc::clone(&self.matched.model),
                 captures: self.matched.captures,
                 log: AttemptLog::default(),

@@ -32,7 +32,7 @@ fn plan(attempts: u32, deployments: &[(&str, &str, &str)]) -> Plan {
 /// left.
 fn run(plan: &Plan, respond: impl Fn(&str) -> (u16, Option<&'static [u8]>)) -> (Vec<String>, usize) {
     let mut tried = Vec::new();
-    for (number, planned) in (1..).zip(&plan.attempts) {
+    for (number, planned) in (1..).zip(&plan.deployments) {
         plan.request(number, planned.cluster.as_bytes(), NOW).unwrap();
         let id = plan.last_deployment().unwrap().id.clone();
         let (status, error_type) = respond(&id);
@@ -42,7 +42,7 @@ fn run(plan: &Plan, respond: impl Fn(&str) -> (u16, Option<&'static [u8]>)) -> (
             break;
         }
     }
-    let left = plan.attempts.len() - tried.len();
+    let left = plan.deployments.len() - tried.len();
     (tried, left)
 }
 
