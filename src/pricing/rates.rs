@@ -92,7 +92,7 @@ pub struct Rates {
 
 #[expect(
     clippy::trivially_copy_pass_by_ref,
-    reason = "the signature that serde asks for"
+    reason = "the signature that serde requires"
 )]
 const fn is_false(flag: &bool) -> bool {
     !*flag

@@ -122,12 +122,12 @@ fn an_attempt_planned_for_an_unusable_deployment_goes_to_another_of_the_same_clu
     let respond = |id: &str| if id == "d0" { (403, EXPIRED) } else { (429, NONE) };
     let two = plan(4, &[WEST, WEST_OTHER_ACCOUNT]);
     assert_eq!(run(&two, respond).0, ["d0", "d1", "d1", "d1"]);
-    // The row and the metrics are about the deployment that was asked, with its credentials.
-    let asked: Vec<_> = two
+    // The row and the metrics are about the deployment that was tried, with its credentials.
+    let tried: Vec<_> = two
         .attempts_made()
         .map(|(deployment, status, _)| (deployment.id.as_str(), status))
         .collect();
-    assert_eq!(asked, [("d0", 403), ("d1", 429), ("d1", 429), ("d1", 429)]);
+    assert_eq!(tried, [("d0", 403), ("d1", 429), ("d1", 429), ("d1", 429)]);
     let request = two.request(3, b"west", NOW).unwrap();
     assert!(
         request
