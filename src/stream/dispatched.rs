@@ -91,13 +91,17 @@ impl Dispatched {
         self.settled.as_ref()?.cost.as_ref()
     }
 
-    /// What the row reports. `replaced` is the status that the client received instead of the
-    /// response's: `Some(None)` if the client received nothing, `None` if it received the response.
+    /// The status of the response, if there is one.
+    pub(super) fn status(&self) -> Option<u16> {
+        self.response.as_ref().map(|response| response.status)
+    }
+
+    /// What the row reports. `status` is the status that the client received, if any.
     pub(super) fn served(
         &self,
+        status: Option<u16>,
         first_content: Option<UnixTime>,
         overhead_us: u64,
-        replaced: Option<Option<u16>>,
     ) -> Served<'_> {
         let Settlement { observation, cost } = self.settled.unwrap_or_else(|| self.settle());
         let error_class = match &self.response {
@@ -107,7 +111,7 @@ impl Dispatched {
         let response = self.response.as_ref();
         Served {
             plan: &self.plan,
-            status: replaced.unwrap_or_else(|| response.map(|response| response.status)),
+            status,
             error_class,
             request_id: response.and_then(|response| response.request_id.as_deref()),
             first_content,

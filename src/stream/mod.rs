@@ -303,9 +303,14 @@ impl Stream {
         let outcome = match &self.phase {
             Phase::New | Phase::Lookup(_) | Phase::Receiving(_) => Outcome::Incomplete,
             Phase::Dispatched { dispatched, held } => {
-                let replaced = held.is_some().then(client_status);
+                // A held response has not reached the client, whose status is then Envoy's.
+                let status = if held.is_some() {
+                    client_status()
+                } else {
+                    dispatched.status()
+                };
                 let overhead = self.overhead_us(account);
-                Outcome::Served(dispatched.served(account.first_content, overhead, replaced))
+                Outcome::Served(dispatched.served(status, account.first_content, overhead))
             }
             Phase::LocalReply { reply, summary } => {
                 let status = if reply.is_draining() {
