@@ -326,6 +326,6 @@ def test_a_group_with_different_guardrails_is_an_error(shared_emulator):
     text = config([("one", at(WEST, guardrailConfig=CONFIG)), ("one", at(EAST))])
     with pytest.raises(
         RuntimeError,
-        match=r"model_list\[1\]: expected the same guardrailConfig as at .*config.yaml:\d+",
+        match=r"model_list\[1\]: this deployment has no guardrailConfig, unlike .*config.yaml:\d+",
     ):
         Gateway(text)
