@@ -30,6 +30,9 @@ endif
 # Builds show cargo's progress on a terminal and are quiet elsewhere.
 QUIET  := $(shell test -t 2 || echo --quiet)
 
+# Where shell scripts are.
+SCRIPTS := .ci bench deploy tests tools
+
 # Cargo decides what is out of date. The list only saves calls to it.
 FILTER_SOURCES := Cargo.toml Cargo.lock rust-toolchain.toml .cargo/config.toml \
   $(shell find src -name '*.rs')
@@ -76,8 +79,8 @@ lint: rust-target $(STAMP) $(TOOLS) ## Formatting, lints, documentation, depende
 	@echo "==> typos"
 	@$(VENV)/bin/typos
 	@echo "==> shellcheck"
-	@git grep -lE '^#!/bin/(ba)?sh' -- ':!*.md' ':!*.py' | xargs $(VENV)/bin/shellcheck
-	@git ls-files '*.sh' | xargs $(VENV)/bin/shellcheck --shell=sh
+	@grep -rlE '^#!/bin/(ba)?sh' $(SCRIPTS) --exclude='*.md' --exclude='*.py' | xargs $(VENV)/bin/shellcheck
+	@find $(SCRIPTS) -name '*.sh' | xargs $(VENV)/bin/shellcheck --shell=sh
 	@echo "==> ruff"
 	@$(VENV)/bin/ruff format --check --quiet
 	@$(VENV)/bin/ruff check --quiet

@@ -4,14 +4,15 @@ Looks at relative links, and at paths in backticks that start with a directory o
 Prints each one that is missing and exits with 1 if there are any.
 """
 
+import os
 import pathlib
 import re
-import subprocess
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 PATH = re.compile(r"`((?:src|tools|tests|fuzz|bench|deploy|docs)/[\w./-]*)`")
+BUILT = {"target", "dist", ".venv", ".envoy-bedrock", ".git", ".pytest_cache", "node_modules"}
 FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -39,11 +40,17 @@ def problems(root, documents):
                 yield f"{name}: names {path}, which does not exist"
 
 
+def documents(root):
+    """The Markdown files of the project, without what was built or installed."""
+    for folder, folders, files in os.walk(root):
+        folders[:] = sorted(set(folders) - BUILT)
+        for name in files:
+            if name.endswith(".md"):
+                yield os.path.relpath(os.path.join(folder, name), root)
+
+
 def main():
-    listed = subprocess.run(
-        ["git", "ls-files", "*.md"], cwd=ROOT, capture_output=True, text=True, check=True
-    )
-    found = list(problems(ROOT, listed.stdout.splitlines()))
+    found = list(problems(ROOT, documents(ROOT)))
     print("\n".join(found), end="\n" if found else "")
     return 1 if found else 0
 
