@@ -26,7 +26,9 @@ from deployments import WEST
 from gateway import KEY
 
 MEGABYTE = 1_000_000
-SIZES = [1, 5, 20, 30, 40]
+# The largest exceeds the body limit, but not what Envoy can read at once: beyond that, a fast
+# client sometimes gets Envoy's own 413 and a reset before the filter can drain.
+SIZES = [1, 5, 20, 30, 34]
 # The default of `max_request_size_mb`.
 LIMIT_BYTES = 32 * 1024 * 1024
 SETTLED_SECONDS = 20
@@ -269,7 +271,7 @@ def test_boto3_raises_the_typed_exception_at_once(caller, over_http, bedrock, si
 def test_a_connection_stays_usable_after_a_refused_upload(over_http, bedrock):
     kept = connection(over_http.url, READ_SECONDS)
     for headers, method, path, status, _ in (CASES["wrong key"], CASES["wrong method"], TOO_LARGE):
-        kept.request(method, path, body_of(40), headers)
+        kept.request(method, path, body_of(34), headers)
         response = kept.getresponse()
         assert (response.status, response.headers["connection"]) == (
             status,
