@@ -57,7 +57,7 @@ impl<'a> Referent<'a> {
 }
 
 /// Removes the geography of a cross-region inference profile: `us.anthropic.…` → `anthropic.…`.
-/// Returns `None` if there is none.
+/// Returns `None` for an id without one.
 pub fn without_geography(id: &str) -> Option<&str> {
     let (geography, model) = id.split_once('.')?;
     // What follows must be a model id, which starts with its provider.

@@ -19,7 +19,7 @@ mod decoder;
 mod error;
 mod header;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 #[cfg(any(test, fuzzing))]
 pub(crate) use crc::Crc32;

@@ -408,7 +408,7 @@ fn any_frame() -> impl Strategy<Value = Vec<u8>> {
 }
 
 /// Splits `bytes` at the given positions.
-fn cut<'a>(bytes: &'a [u8], cuts: &[prop::sample::Index]) -> Vec<&'a [u8]> {
+pub(crate) fn cut<'a>(bytes: &'a [u8], cuts: &[prop::sample::Index]) -> Vec<&'a [u8]> {
     let mut positions: Vec<_> = cuts.iter().map(|cut| cut.index(bytes.len() + 1)).collect();
     positions.extend([0, bytes.len()]);
     positions.sort_unstable();

@@ -62,7 +62,7 @@ impl Cost {
     }
 }
 
-/// Tokens without a price make the cost unknown, unless there are none.
+/// Tokens without a price make the cost unknown, unless their number is zero.
 fn times(tokens: u64, rate: Option<Rate>) -> Option<PicoUsd> {
     if tokens == 0 {
         return Some(PicoUsd::ZERO);

@@ -4,16 +4,7 @@ mod streams;
 
 use std::fmt::Write;
 
-/// Splits `bytes` at the given positions.
-fn cut<'a>(bytes: &'a [u8], cuts: &[proptest::prelude::prop::sample::Index]) -> Vec<&'a [u8]> {
-    let mut positions: Vec<_> = cuts.iter().map(|cut| cut.index(bytes.len() + 1)).collect();
-    positions.extend([0, bytes.len()]);
-    positions.sort_unstable();
-    positions
-        .windows(2)
-        .map(|pair| &bytes[pair[0]..pair[1]])
-        .collect()
-}
+use crate::eventstream::tests::cut;
 
 /// Asserts that `result` is the same for the whole, for every split into two and byte by byte.
 fn in_every_split<T: PartialEq + std::fmt::Debug>(bytes: &[u8], result: impl Fn(&[&[u8]]) -> T) -> T {

@@ -29,7 +29,7 @@ pub(crate) enum MapKind {
     RequestTrailers,
     Response,
     ResponseTrailers,
-    /// Headers, trailers and metadata of outgoing calls, of which there are none.
+    /// Headers, trailers and metadata of outgoing calls, which the filter does not make.
     Callout,
 }
 

@@ -52,7 +52,7 @@ fn tier_name(tier: RateTier) -> &'static str {
     }
 }
 
-/// Rates in JSON: USD per million tokens as exact numbers, null if there is none.
+/// Rates in JSON: USD per million tokens as exact numbers, null if unpriced.
 #[derive(Debug, Serialize)]
 pub(crate) struct RatesJson {
     #[serde(flatten)]

@@ -100,8 +100,8 @@ fn load_assignment(endpoint: &Endpoint, replaceable: bool, emulator: Option<&Hos
     json!({
         "cluster_name": endpoint.cluster,
         "endpoints": localities,
-        // One usable address of the first priority is enough; the second priority is for when there
-        // is none.
+        // One usable address of the first priority is enough; the second priority is for when
+        // none is usable.
         "policy": replaceable.then(|| json!({ "overprovisioning_factor": 100_000 })),
     })
 }

@@ -157,7 +157,7 @@ impl<'a> SpendRow<'a> {
         tags.into_iter().any(|own| own.0 == tag)
     }
 
-    /// The sorted tags, each once, joined by commas; `None` if there are none.
+    /// The sorted tags, each once, joined by commas; `None` without tags.
     pub(super) fn tags(&self) -> Option<String> {
         let tags = self.fields.request_tags.iter().flatten();
         let mut tags: Vec<&str> = tags.map(|tag| tag.0.as_ref()).collect();
