@@ -45,6 +45,7 @@ pub mod routing;
 #[cfg(test)]
 #[path = "../tests/scenarios/table.rs"]
 mod scenarios;
+pub mod sealing;
 pub mod secret;
 #[cfg(target_arch = "wasm32")]
 mod shell;

@@ -20,6 +20,11 @@ impl UnixTime {
         Self(nanoseconds)
     }
 
+    /// From whole seconds since the epoch.
+    pub const fn from_seconds(seconds: u64) -> Self {
+        Self(seconds.saturating_mul(NANOSECONDS_PER_SECOND))
+    }
+
     /// Nanoseconds since the epoch.
     pub const fn nanoseconds(self) -> u64 {
         self.0

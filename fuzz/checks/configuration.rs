@@ -67,11 +67,15 @@ fn explains(error: &SettingsError) {
         SettingsError::Malformed(_) => "not the settings that this version of envoy-bedrock renders",
         SettingsError::MissingVariable { .. } => "is unset or empty",
         SettingsError::BadVariable { .. } | SettingsError::OutOfBounds { .. } => "expected",
+        SettingsError::NoSealingKey | SettingsError::Sealed { .. } => "ENVOY_BEDROCK_SEALING_KEY",
     };
     assert!(text.contains(explanation), "{text}");
     match error {
         // A JSON error has a position instead of a field.
         SettingsError::Malformed(reason) => assert!(reason.contains(" at line "), "{text}"),
+        SettingsError::NoSealingKey | SettingsError::Sealed { .. } => {
+            assert!(text.starts_with("sealed"), "{text}");
+        }
         SettingsError::MissingVariable { field, .. }
         | SettingsError::BadVariable { field, .. }
         | SettingsError::OutOfBounds { field, .. } => {

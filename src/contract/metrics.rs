@@ -9,7 +9,7 @@
 pub const NAMESPACE: &str = "wasmcustom";
 
 /// Every label.
-pub const LABELS: [&str; 11] = [
+pub const LABELS: [&str; 12] = [
     "model_group",
     "deployment",
     "region",
@@ -21,6 +21,7 @@ pub const LABELS: [&str; 11] = [
     "outcome",
     "reason",
     "model",
+    "result",
 ];
 
 /// Tokens of requests. Unlike the sum of a histogram, this is exact.
@@ -39,7 +40,14 @@ pub const ATTEMPTS: &str = "envoy_bedrock_attempts_total";
 pub const UNREAD: &str = "envoy_bedrock_usage_unread_total";
 /// Requests whose cost is unknown, because something that they used has no known price.
 pub const COST_UNKNOWN: &str = "envoy_bedrock_cost_unknown_total";
-/// A configured deployment. The value is always 1.
+/// Whether the newest configuration is active: 1, or 0 if it could not be used. Only if a program
+/// keeps the configuration up to date, as for the other metrics of reloads.
+pub const RELOAD_SUCCESSFUL: &str = "envoy_bedrock_config_last_reload_successful";
+/// When the active configuration was loaded, in seconds since 1970.
+pub const RELOAD_TIME: &str = "envoy_bedrock_config_last_reload_success_timestamp_seconds";
+/// Changes of the configuration, by result, since the program started.
+pub const RELOADS: &str = "envoy_bedrock_config_reloads";
+/// A configured deployment. The value is 1, or 0 once the deployment is no longer configured.
 pub const DEPLOYMENT: &str = "envoy_bedrock_deployment_info";
 
 /// Tokens per request.

@@ -26,6 +26,14 @@ const fn is_history_default(rows: &u32) -> bool {
     *rows == HISTORY_DEFAULT_ROWS
 }
 
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "the signature that serde requires"
+)]
+const fn is_false(value: &bool) -> bool {
+    !*value
+}
+
 /// The name of an environment variable of the Envoy process that holds a secret.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -57,6 +65,41 @@ pub struct Settings {
     /// if no deployment needs it.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub catalogue: BTreeMap<String, Rates>,
+    /// Values of variables that Envoy's environment does not have, each sealed under its name with
+    /// [`SealingKey`](crate::sealing::SealingKey), so that a secret can change while Envoy runs.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub sealed: BTreeMap<EnvName, String>,
+    /// How these settings came to be active, if a program keeps them up to date.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reload: Option<ReloadStatus>,
+    /// Whether the gateway is about to stop: `GET /health/readiness` then responds with 503.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub draining: bool,
+}
+
+/// What became of changes to the configuration since its program started.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReloadStatus {
+    /// When the active configuration was loaded, in seconds since 1970.
+    pub loaded_at: u64,
+    /// How many changes could be used, without the first configuration.
+    pub succeeded: u64,
+    /// How many changes could not be used.
+    pub failed: u64,
+    /// Why the newest change could not be used. `None` if it is active.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<ReloadFailure>,
+}
+
+/// Why a changed configuration is not active.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReloadFailure {
+    /// The errors, one on each line, with file, line and field. Contains no secret.
+    pub error: String,
+    /// Since when the configuration has been unusable, in seconds since 1970.
+    pub since: u64,
 }
 
 impl Settings {

@@ -5,13 +5,15 @@
 //! row. Nothing else is written per request: the newest slot is found by bisection, because numbers
 //! increase up to it and are lower after it.
 
+use std::collections::BTreeMap;
+
 use crate::records::fields::quote;
 
 /// Maximum number of rings. There is one per worker, and one more for each VM that replaces a
 /// trapped one. Beyond the limit, existing rings are reused in turn.
 const RINGS_MAX: u32 = 64;
-/// Key of the number of rings.
-const RINGS: &str = "envoy_bedrock.rings";
+/// Beginning of all keys. The version is that of a slot's format.
+const PREFIX: &str = "envoy_bedrock.v1";
 /// Maximum attempts to claim a ring when several workers do so at once.
 const OPENING_ATTEMPTS: u32 = 1000;
 
@@ -25,34 +27,60 @@ pub trait SharedMemory {
     fn set(&self, key: &str, value: &[u8], number: u32) -> bool;
 }
 
-/// The ring of a worker.
-#[derive(Debug)]
+/// The rings of a worker, by their size: usually one. They outlive a configuration, so that reloads
+/// lose no rows and use up no rings.
+#[derive(Debug, Default)]
 pub(crate) struct History {
-    ring: u32,
-    size: u32,
+    rings: BTreeMap<u32, Ring>,
+}
+
+/// A ring that this worker writes to.
+#[derive(Debug)]
+struct Ring {
+    number: u32,
     next: u64,
 }
 
 impl History {
-    /// Claims a ring of `size` rows. With 0, no rows are kept.
-    pub(crate) fn open(shared: &impl SharedMemory, size: u32) -> Self {
-        let ring = claim_ring(shared);
-        let next = newest(shared, ring, size).map_or(0, |slot| slot.number.saturating_add(1));
-        Self { ring, size, next }
+    /// Prepares rings of `size` rows. Envoy first loads a configuration on its main thread, so this
+    /// cannot race: claims, which can, are compare-and-swap operations on the value set here.
+    pub(crate) fn prepare(shared: &impl SharedMemory, size: u32) {
+        if shared.get(&rings_key(size)).is_none() {
+            shared.set(&rings_key(size), &0u32.to_le_bytes(), 0);
+        }
     }
 
-    /// Stores a row in place of the oldest. The first [`ROOM_BYTES`] of `row` are reserved for its
-    /// number.
-    pub(crate) fn keep(&mut self, shared: &impl SharedMemory, row: &mut [u8]) {
-        let Some(index) = self.next.checked_rem(self.size.into()) else {
+    /// Stores a row in place of the oldest in a ring of `size` rows, which the first row claims. With
+    /// 0, no rows are kept. The first [`ROOM_BYTES`] of `row` are reserved for its number.
+    pub(crate) fn keep(&mut self, shared: &impl SharedMemory, size: u32, row: &mut [u8]) {
+        if size == 0 {
+            return;
+        }
+        let ring = self
+            .rings
+            .entry(size)
+            .or_insert_with(|| Ring::claim(shared, size));
+        let Some(index) = ring.next.checked_rem(size.into()) else {
             return;
         };
         if let Some(room) = row.first_chunk_mut() {
-            *room = self.next.to_le_bytes();
+            *room = ring.next.to_le_bytes();
         }
-        let is_stored = shared.set(&key(self.ring, index), row, 0);
+        let is_stored = shared.set(&key(size, ring.number, index), row, 0);
         if is_stored {
-            self.next = self.next.saturating_add(1);
+            ring.next = ring.next.saturating_add(1);
+        }
+    }
+}
+
+impl Ring {
+    /// Claims a ring that no other worker has, if one is left.
+    fn claim(shared: &impl SharedMemory, size: u32) -> Self {
+        let number = claim_ring(shared, size);
+        let newest = newest(shared, number, size);
+        Self {
+            number,
+            next: newest.map_or(0, |slot| slot.number.saturating_add(1)),
         }
     }
 }
@@ -66,7 +94,7 @@ pub(crate) fn find(shared: &impl SharedMemory, size: u32, id: &str) -> Option<St
     quote(&mut quoted, id);
     let call = format!("\"request_id\":{quoted},");
     let amazon = format!("\"x_amzn_requestid\":{quoted},");
-    let mut rings: Vec<(u32, Option<RingSlot>)> = (0..ring_count(shared))
+    let mut rings: Vec<(u32, Option<RingSlot>)> = (0..ring_count(shared, size))
         .map(|ring| (ring, newest(shared, ring, size)))
         .collect();
     // Walks back all rings in step, because most lookups are for recent requests.
@@ -82,7 +110,7 @@ pub(crate) fn find(shared: &impl SharedMemory, size: u32, id: &str) -> Option<St
             }
             let before = seen.number.checked_sub(1);
             *slot = before.and_then(|number| {
-                read_slot(shared, *ring, number.checked_rem(size.into())?)
+                read_slot(shared, size, *ring, number.checked_rem(size.into())?)
                     .filter(|slot| slot.number == number)
             });
         }
@@ -104,25 +132,30 @@ impl RingSlot {
     }
 }
 
-fn key(ring: u32, index: u64) -> String {
-    format!("envoy_bedrock.row.{ring}.{index}")
+fn key(size: u32, ring: u32, index: u64) -> String {
+    format!("{PREFIX}.row.{size}.{ring}.{index}")
 }
 
-fn read_slot(shared: &impl SharedMemory, ring: u32, index: u64) -> Option<RingSlot> {
-    let (bytes, _) = shared.get(&key(ring, index))?;
+/// Key of the number of rings of `size` rows.
+fn rings_key(size: u32) -> String {
+    format!("{PREFIX}.rings.{size}")
+}
+
+fn read_slot(shared: &impl SharedMemory, size: u32, ring: u32, index: u64) -> Option<RingSlot> {
+    let (bytes, _) = shared.get(&key(size, ring, index))?;
     let number = u64::from_le_bytes(*bytes.first_chunk()?);
     Some(RingSlot { number, bytes })
 }
 
 /// Finds the newest row of a ring.
 fn newest(shared: &impl SharedMemory, ring: u32, size: u32) -> Option<RingSlot> {
-    let mut newest = read_slot(shared, ring, 0)?;
+    let mut newest = read_slot(shared, size, ring, 0)?;
     let lap = newest.number;
     // Slots up to `last` are from the same lap as slot 0; those from `first` on are older or empty.
     let (mut last, mut first) = (0u64, u64::from(size));
     while first.saturating_sub(last) > 1 {
         let middle = last.midpoint(first);
-        match read_slot(shared, ring, middle).filter(|slot| slot.number > lap) {
+        match read_slot(shared, size, ring, middle).filter(|slot| slot.number > lap) {
             Some(slot) => (last, newest) = (middle, slot),
             None => first = middle,
         }
@@ -130,27 +163,25 @@ fn newest(shared: &impl SharedMemory, ring: u32, size: u32) -> Option<RingSlot> 
     Some(newest)
 }
 
-fn ring_count(shared: &impl SharedMemory) -> u32 {
-    claimed_rings(shared).0.min(RINGS_MAX)
+fn ring_count(shared: &impl SharedMemory, size: u32) -> u32 {
+    claimed_rings(shared, size).0.min(RINGS_MAX)
 }
 
 /// The number of claims so far, and its compare-and-swap number.
-fn claimed_rings(shared: &impl SharedMemory) -> (u32, u32) {
-    let (bytes, number) = shared.get(RINGS).unwrap_or_default();
+fn claimed_rings(shared: &impl SharedMemory, size: u32) -> (u32, u32) {
+    let (bytes, number) = shared.get(&rings_key(size)).unwrap_or_default();
     (
         bytes.first_chunk().map_or(0, |bytes| u32::from_le_bytes(*bytes)),
         number,
     )
 }
 
-/// Claims a ring that no other worker has, if one is left. The very first claim is not a
-/// compare-and-swap, because there is no value yet. It cannot race: Envoy first loads a
-/// configuration on its main thread.
-fn claim_ring(shared: &impl SharedMemory) -> u32 {
+/// Claims a ring that no other worker has, if one is left.
+fn claim_ring(shared: &impl SharedMemory, size: u32) -> u32 {
     for _ in 0..OPENING_ATTEMPTS {
-        let (count, number) = claimed_rings(shared);
+        let (count, number) = claimed_rings(shared, size);
         let next = count.checked_add(1).unwrap_or(RINGS_MAX);
-        if shared.set(RINGS, &next.to_le_bytes(), number) {
+        if shared.set(&rings_key(size), &next.to_le_bytes(), number) {
             return count.checked_rem(RINGS_MAX).unwrap_or(0);
         }
     }
@@ -187,9 +218,27 @@ mod tests {
         }
     }
 
-    fn keep(history: &mut History, memory: &Memory, id: &str) {
+    /// A worker whose rows go into rings of one size.
+    struct Worker {
+        history: History,
+        size: u32,
+    }
+
+    impl Worker {
+        fn open(memory: &Memory, size: u32) -> Self {
+            History::prepare(memory, size);
+            let history = History::default();
+            Self { history, size }
+        }
+
+        fn ring(&self) -> &Ring {
+            &self.history.rings[&self.size]
+        }
+    }
+
+    fn keep(worker: &mut Worker, memory: &Memory, id: &str) {
         let row = format!("........\"request_id\":\"{id}\",\"x_amzn_requestid\":\"amzn-{id}\",");
-        history.keep(memory, &mut row.into_bytes());
+        worker.history.keep(memory, worker.size, &mut row.into_bytes());
     }
 
     #[test]
@@ -197,7 +246,7 @@ mod tests {
         for size in [1u32, 2, 3, 7, 100] {
             for kept in [0u32, 1, 2, 3, 6, 7, 8, 99, 100, 101, 250] {
                 let memory = Memory::default();
-                let mut workers = [History::open(&memory, size), History::open(&memory, size)];
+                let mut workers = [Worker::open(&memory, size), Worker::open(&memory, size)];
                 for index in 0..kept {
                     for (worker, history) in workers.iter_mut().enumerate() {
                         keep(history, &memory, &format!("{worker}-{index}"));
@@ -222,7 +271,7 @@ mod tests {
     #[test]
     fn a_recent_row_is_found_in_a_few_reads() {
         let memory = Memory::default();
-        let mut workers: Vec<_> = (0..8).map(|_| History::open(&memory, 1000)).collect();
+        let mut workers: Vec<_> = (0..8).map(|_| Worker::open(&memory, 1000)).collect();
         for index in 0..1500 {
             for history in &mut workers {
                 keep(history, &memory, &format!("{index}"));
@@ -236,9 +285,9 @@ mod tests {
     #[test]
     fn an_id_in_the_middle_of_a_row_or_with_quotes_is_not_found() {
         let memory = Memory::default();
-        let mut history = History::open(&memory, 10);
+        let mut worker = Worker::open(&memory, 10);
         let row = b"........\"request_id\":\"a\",\"end_user\":\"x\",\"x_amzn_requestid\":null,";
-        history.keep(&memory, &mut row.to_vec());
+        worker.history.keep(&memory, 10, &mut row.to_vec());
         for id in ["x", "", "a\",\"end_user\":\"x", "null"] {
             assert_eq!(find(&memory, 10, id), None, "{id}");
         }
@@ -248,8 +297,8 @@ mod tests {
     #[test]
     fn a_ring_of_size_zero_keeps_nothing() {
         let memory = Memory::default();
-        let mut history = History::open(&memory, 0);
-        keep(&mut history, &memory, "a");
+        let mut worker = Worker::open(&memory, 0);
+        keep(&mut worker, &memory, "a");
         assert_eq!(find(&memory, 0, "a"), None);
         assert_eq!(memory.values.borrow().len(), 1);
     }
@@ -257,17 +306,42 @@ mod tests {
     #[test]
     fn a_reused_ring_is_continued() {
         let memory = Memory::default();
-        let mut first = History::open(&memory, 4);
+        let mut first = Worker::open(&memory, 4);
         for index in 0..6 {
             keep(&mut first, &memory, &format!("{index}"));
         }
         for _ in 1..RINGS_MAX {
-            History::open(&memory, 4);
+            keep(&mut Worker::open(&memory, 4), &memory, "other");
         }
-        let mut again = History::open(&memory, 4);
-        assert_eq!((again.ring, again.next), (0, 6));
+        let mut again = Worker::open(&memory, 4);
         keep(&mut again, &memory, "new");
+        assert_eq!((again.ring().number, again.ring().next), (0, 7));
         assert!(find(&memory, 4, "new").is_some() && find(&memory, 4, "3").is_some());
         assert_eq!(find(&memory, 4, "2"), None);
+    }
+
+    #[test]
+    fn configurations_that_record_nothing_use_up_no_ring_and_a_worker_keeps_its_own() {
+        let memory = Memory::default();
+        let mut worker = Worker::open(&memory, 4);
+        keep(&mut worker, &memory, "before");
+        for _ in 0..1000 {
+            History::prepare(&memory, 4);
+        }
+        keep(&mut worker, &memory, "after");
+        assert_eq!(ring_count(&memory, 4), 1);
+        assert!(find(&memory, 4, "before").is_some() && find(&memory, 4, "after").is_some());
+    }
+
+    #[test]
+    fn rings_of_another_size_are_separate() {
+        let memory = Memory::default();
+        let mut worker = Worker::open(&memory, 4);
+        (0..6).for_each(|index| keep(&mut worker, &memory, &format!("{index}")));
+        History::prepare(&memory, 2);
+        worker.size = 2;
+        keep(&mut worker, &memory, "small");
+        assert!(find(&memory, 2, "small").is_some() && find(&memory, 2, "5").is_none());
+        assert!(find(&memory, 4, "5").is_some() && find(&memory, 4, "small").is_none());
     }
 }

@@ -3,6 +3,7 @@
 //! Accounting fails open: a response that cannot be read is passed on, and its row reports the
 //! usage as unknown. Rows never contain prompts or completions.
 
+pub mod carried;
 pub mod client;
 mod fields;
 pub(crate) mod history;

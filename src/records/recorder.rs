@@ -1,5 +1,6 @@
 //! Records completed requests: their rows for the spend log, the history and the metrics.
 
+use crate::records::carried::Carried;
 use crate::records::history::{self, History, ROOM_BYTES, SharedMemory};
 use crate::records::metrics::{Meters, Registry};
 use crate::records::row::Row;
@@ -8,18 +9,23 @@ use crate::routing::active_config::ActiveConfig;
 /// The records of a worker.
 #[derive(Debug)]
 pub(crate) struct Recorder {
-    history: History,
+    carried: Carried,
     history_rows: u32,
     meters: Meters,
 }
 
 impl Recorder {
-    /// Opens the records for `config`.
-    pub(crate) fn open(config: &ActiveConfig, host: &(impl SharedMemory + Registry)) -> Self {
+    /// Opens the records for `config`. They continue what the worker has `carried` over.
+    pub(crate) fn open(
+        config: &ActiveConfig,
+        carried: Carried,
+        host: &(impl SharedMemory + Registry),
+    ) -> Self {
+        History::prepare(host, config.history_rows);
         Self {
-            history: History::open(host, config.history_rows),
             history_rows: config.history_rows,
-            meters: Meters::open(config, host),
+            meters: Meters::open(config, &carried, host),
+            carried,
         }
     }
 
@@ -28,7 +34,9 @@ impl Recorder {
     pub(crate) fn record(&mut self, row: &Row<'_>, host: &(impl SharedMemory + Registry)) -> Vec<u8> {
         let mut line = row.json(ROOM_BYTES).into_bytes();
         if row.is_kept() {
-            self.history.keep(host, &mut line);
+            let rows = self.history_rows;
+            self.carried
+                .with_history(|history| history.keep(host, rows, &mut line));
         }
         self.meters.count(row, host);
         // In place: splitting would allocate and copy a row per request.

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use crate::admission::proxy_key;
 use crate::admission::proxy_key::KeyHash;
 use crate::admission::reject::Reject;
-use crate::contract::settings::{CredentialSettings, EnvName, ModelSettings, Settings};
+use crate::contract::settings::{CredentialSettings, EnvName, ModelSettings, ReloadStatus, Settings};
 use crate::guardrail::Guardrail;
 use crate::headers::Headers;
 use crate::pricing::Rates;
@@ -15,6 +15,7 @@ use crate::routing::balance::Balance;
 use crate::routing::deployment::{Credentials, Deployment};
 use crate::routing::model::{ModelGroup, ModelGroups};
 use crate::routing::settings_error::SettingsError;
+use crate::sealing::{SEALING_KEY, SealingKey};
 use crate::secret::Secret;
 use crate::sigv4::{AccessKeyId, CredentialId, SigningKeys};
 
@@ -44,6 +45,10 @@ pub struct ActiveConfig {
     /// Derived signing keys. They live as long as this configuration, so new secrets are never used
     /// with old keys.
     pub(crate) signing_keys: RefCell<SigningKeys>,
+    /// What became of changes to the configuration.
+    pub(crate) reload: Option<ReloadStatus>,
+    /// Whether the gateway is about to stop.
+    pub(crate) draining: bool,
 }
 
 impl ActiveConfig {
@@ -70,6 +75,7 @@ impl ActiveConfig {
             });
         }
         let mut secrets = SecretResolver {
+            sealed: unseal(&settings.sealed, &variable)?,
             variable,
             ids: HashMap::new(),
         };
@@ -88,6 +94,8 @@ impl ActiveConfig {
             ),
             catalogue: settings.catalogue,
             signing_keys: RefCell::default(),
+            reload: settings.reload,
+            draining: settings.draining,
         })
     }
 
@@ -105,9 +113,29 @@ impl ActiveConfig {
     }
 }
 
+/// Opens the values that came with the settings.
+fn unseal(
+    sealed: &BTreeMap<EnvName, String>,
+    variable: impl Fn(&str) -> Option<String>,
+) -> Result<BTreeMap<EnvName, Secret>, SettingsError> {
+    if sealed.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let key = variable(SEALING_KEY).as_deref().and_then(SealingKey::parse);
+    let key = key.ok_or(SettingsError::NoSealingKey)?;
+    let open = |(name, sealed): (&EnvName, &String)| {
+        let secret = key.open(&name.0, sealed);
+        let secret = secret.ok_or_else(|| SettingsError::Sealed { name: name.0.clone() })?;
+        Ok((name.clone(), secret))
+    };
+    sealed.iter().map(open).collect()
+}
+
 /// Resolves secrets and assigns ids to credentials. Deployments with the same credentials share
 /// their signing keys.
 struct SecretResolver<V> {
+    /// The opened values of [`Settings::sealed`].
+    sealed: BTreeMap<EnvName, Secret>,
     variable: V,
     ids: HashMap<(EnvName, EnvName), u32>,
 }
@@ -199,7 +227,10 @@ impl<V: Fn(&str) -> Option<String>> SecretResolver<V> {
     }
 
     fn value(&self, name: &EnvName) -> Option<String> {
-        (self.variable)(&name.0).filter(|value| !value.is_empty())
+        let sealed = self.sealed.get(name).map(|secret| secret.expose().to_owned());
+        sealed
+            .or_else(|| (self.variable)(&name.0))
+            .filter(|value| !value.is_empty())
     }
 }
 
@@ -290,6 +321,33 @@ mod tests {
                 ),
                 "{credentials:?}"
             );
+        }
+    }
+
+    #[test]
+    fn a_sealed_secret_replaces_the_variable_of_its_name() {
+        let digits = "5e".repeat(32);
+        let key = SealingKey::parse(&digits).unwrap();
+        let mut settings: Settings = serde_json::from_str(SETTINGS).unwrap();
+        let name = settings.master_key.clone();
+        let sealed = key.seal(&name.0, &Secret::new("sk-sealed"));
+        settings.sealed.insert(name.clone(), sealed);
+        let json = serde_json::to_string(&settings).unwrap();
+        let with_key = |digits: Option<&str>| {
+            let digits = digits.map(str::to_owned);
+            ActiveConfig::new(json.as_bytes(), |name| match name {
+                SEALING_KEY => digits.clone(),
+                name => variable(name),
+            })
+        };
+        let config = with_key(Some(&digits)).unwrap();
+        assert!(config.master_key.matches(&KeyHash::of(b"sk-sealed")));
+        for (digits, expected) in [
+            (None, SettingsError::NoSealingKey),
+            (Some("5e"), SettingsError::NoSealingKey),
+            (Some(&*"5f".repeat(32)), SettingsError::Sealed { name: name.0 }),
+        ] {
+            assert_eq!(with_key(digits).unwrap_err(), expected);
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::sealing::SEALING_KEY;
 use crate::sigv4::InvalidAccessKeyId;
 
 /// Why the filter refuses its configuration. Envoy then does not start, or keeps its current
@@ -26,6 +27,14 @@ pub enum SettingsError {
         name: String,
         /// What is wrong, without the value, which may be a misplaced secret.
         error: InvalidAccessKeyId,
+    },
+    /// The settings contain sealed secrets, but the variable with the sealing key is unset or not a
+    /// key.
+    NoSealingKey,
+    /// A sealed secret was sealed with another key, or changed.
+    Sealed {
+        /// Name of the variable whose value it is.
+        name: String,
     },
     /// The value of a field is out of bounds.
     OutOfBounds {
@@ -55,6 +64,18 @@ impl fmt::Display for SettingsError {
             }
             Self::BadVariable { field, name, error } => {
                 write!(out, "{field}: environment variable {name}: {error}")
+            }
+            Self::NoSealingKey => {
+                write!(
+                    out,
+                    "sealed: the environment variable {SEALING_KEY} of the Envoy process is not a key of 64 hexadecimal digits"
+                )
+            }
+            Self::Sealed { name } => {
+                write!(
+                    out,
+                    "sealed.{name}: was not sealed with the key in {SEALING_KEY} of the Envoy process"
+                )
             }
             Self::OutOfBounds {
                 field,

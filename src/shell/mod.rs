@@ -4,6 +4,7 @@
 //! The `proxy-wasm` crate dispatches Envoy's callbacks to [`plugin`], [`gateway`] and [`signer`].
 //! All host calls go through [`host`].
 
+use crate::records::carried::Carried;
 use crate::routing::plan_table::PlanTable;
 
 mod body;
@@ -18,4 +19,6 @@ mod ticker;
 thread_local! {
     /// The plans of the VM's requests: written by the gateway role, read by the signer role.
     static PLANS: PlanTable = PlanTable::default();
+    /// What outlives a configuration.
+    static CARRIED: Carried = Carried::default();
 }

@@ -9,7 +9,7 @@ use proxy_wasm::types::{BufferType, ContextType};
 use super::envoy::Envoy;
 use super::gateway::GatewayContext;
 use super::signer::SignerContext;
-use super::{host, logger, ticker};
+use super::{CARRIED, host, logger, ticker};
 use crate::contract::names::{ROOT_GATEWAY, ROOT_SIGNER};
 use crate::routing::active_config::ActiveConfig;
 use crate::stream::service::Service;
@@ -50,7 +50,12 @@ impl Role {
         let config = ActiveConfig::new(&json, |name| std::env::var(name).ok());
         let config = config.map_err(|error| error.to_string())?;
         let seed = RandomState::new().hash_one(size);
-        Ok(Self::Gateway(Some(Rc::new(Service::open(config, seed, &Envoy)))))
+        Ok(Self::Gateway(Some(Rc::new(Service::open(
+            config,
+            seed,
+            CARRIED.with(Clone::clone),
+            &Envoy,
+        )))))
     }
 }
 

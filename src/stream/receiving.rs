@@ -29,7 +29,7 @@ impl Admitted {
     pub(super) fn of(config: &Rc<ActiveConfig>, headers: Headers<'_>) -> Result<Self, Reject> {
         Ok(match Target::of(config, headers)? {
             Target::Model(path) => Self::Request(Request::begin(Rc::clone(config), path, headers)?),
-            Target::Probe(probe) => Self::Reply(probe.reply()),
+            Target::Probe(probe) => Self::Reply(probe.reply(config)),
             Target::Lookup(id) => Self::Lookup(id),
         })
     }

@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use crate::random::Random;
+use crate::records::carried::Carried;
 use crate::records::history::SharedMemory;
 use crate::records::metrics::Registry;
 use crate::records::recorder::Recorder;
@@ -19,10 +20,16 @@ pub struct Service {
 }
 
 impl Service {
-    /// Starts the service for `config`. `seed` comes from the host's entropy.
-    pub fn open(config: ActiveConfig, seed: u64, host: &(impl SharedMemory + Registry)) -> Self {
+    /// Starts the service for `config`. `seed` comes from the host's entropy, `carried` from the
+    /// worker's previous configuration.
+    pub fn open(
+        config: ActiveConfig,
+        seed: u64,
+        carried: Carried,
+        host: &(impl SharedMemory + Registry),
+    ) -> Self {
         Self {
-            recorder: RefCell::new(Recorder::open(&config, host)),
+            recorder: RefCell::new(Recorder::open(&config, carried, host)),
             config: Rc::new(config),
             random: RefCell::new(Random::new(seed)),
         }

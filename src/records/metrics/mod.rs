@@ -9,7 +9,7 @@ mod registry;
 mod request;
 mod series;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 pub use registry::{MetricIds, MetricKind, Registry};
 
@@ -19,6 +19,8 @@ use series::SeriesName;
 
 use crate::contract::metrics as names;
 use crate::contract::operation::Operation;
+use crate::contract::settings::ReloadStatus;
+use crate::records::carried::Carried;
 use crate::records::row::{Outcome, Row, Served};
 use crate::routing::active_config::ActiveConfig;
 use crate::routing::deployment::Deployment;
@@ -47,8 +49,12 @@ impl Meters {
     /// Creates an info metric for each deployment, for joins in dashboards, and the counters of
     /// successful requests at zero: Prometheus ignores the first increase of a counter that it has
     /// not seen before.
-    pub(crate) fn open(config: &ActiveConfig, registry: &impl Registry) -> Self {
+    ///
+    /// Also sets the gauges about reloads. The info metric of a deployment that is no longer
+    /// configured becomes 0, because Envoy keeps it.
+    pub(crate) fn open(config: &ActiveConfig, carried: &Carried, registry: &impl Registry) -> Self {
         let mut meters = Self::default();
+        let mut deployments = BTreeSet::new();
         for model in config.models.all() {
             for deployment in &model.deployments {
                 meters.announce(model, deployment, registry);
@@ -57,10 +63,15 @@ impl Meters {
                     .with("deployment", &deployment.id)
                     .with("region", &deployment.region)
                     .with("model", deployment.configured_model());
-                if let Some(id) = registry.define(MetricKind::Gauge, name.as_str()) {
-                    registry.record(id, 1);
-                }
+                set_gauge(name.as_str(), 1, registry);
+                deployments.insert(name.as_str().to_owned());
             }
+        }
+        for name in carried.replace_deployments(deployments) {
+            set_gauge(&name, 0, registry);
+        }
+        if let Some(reload) = &config.reload {
+            report_reload(reload, registry);
         }
         meters
     }
@@ -137,6 +148,22 @@ impl Meters {
                 registry.add(id, 1);
             }
         }
+    }
+}
+
+/// Every worker sets the same values, so these are gauges even where the value only increases.
+fn report_reload(reload: &ReloadStatus, registry: &impl Registry) {
+    let is_successful = u64::from(reload.failure.is_none());
+    set_gauge(names::RELOAD_SUCCESSFUL, is_successful, registry);
+    set_gauge(names::RELOAD_TIME, reload.loaded_at, registry);
+    let reloads = |result| SeriesName::new(names::RELOADS).with("result", result);
+    set_gauge(reloads("success").as_str(), reload.succeeded, registry);
+    set_gauge(reloads("failure").as_str(), reload.failed, registry);
+}
+
+fn set_gauge(name: &str, value: u64, registry: &impl Registry) {
+    if let Some(id) = registry.define(MetricKind::Gauge, name) {
+        registry.record(id, value);
     }
 }
 

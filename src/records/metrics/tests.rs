@@ -5,6 +5,7 @@ use std::rc::Rc;
 use super::*;
 use crate::checks::{event_headers, frame};
 use crate::contract::metrics::LABELS;
+use crate::contract::settings::ReloadFailure;
 use crate::stream::tests::driver::Driver;
 use crate::time::UnixTime;
 
@@ -48,20 +49,25 @@ impl Registry for Fake {
     }
 
     fn record(&self, id: u32, value: u64) {
-        assert_ne!(self.names.borrow()[id as usize].0, MetricKind::Counter);
-        self.put(id, value);
+        let (kind, name) = self.names.borrow()[id as usize].clone();
+        match kind {
+            MetricKind::Counter => panic!("{name} is a counter"),
+            MetricKind::Gauge => drop(self.values.borrow_mut().insert(name, value)),
+            MetricKind::Histogram => self.put(id, value),
+        }
     }
 }
 
 fn config() -> Rc<ActiveConfig> {
-    let settings = r#"{"master_key": "MASTER", "attempts": 2, "body_limit_bytes": 100, "models": [
+    Rc::new(ActiveConfig::new(SETTINGS.as_bytes(), |_| Some("sk-secret".into())).unwrap())
+}
+
+const SETTINGS: &str = r#"{"master_key": "MASTER", "attempts": 2, "body_limit_bytes": 100, "models": [
         {"name": "a;b", "deployments": [{"id": "d", "model": "a:0", "region": "west", "cluster": "west",
          "authority": "west.test", "weight": 1, "credentials": {"bearer": {"api_key": "API"}},
          "rates": {"base": {"input": 3000000, "output": 15000000, "cache_read": 300000}}}]},
         {"name": "us.*", "deployments": [{"id": "w", "model": "us.*", "region": "east", "cluster": "east",
          "authority": "east.test", "weight": 1, "credentials": {"bearer": {"api_key": "API"}}}]}]}"#;
-    Rc::new(ActiveConfig::new(settings.as_bytes(), |_| Some("sk-secret".into())).unwrap())
-}
 
 /// A request whose attempts returned `statuses`, the last of which reached the client.
 fn request(config: &Rc<ActiveConfig>, path: &str, statuses: &[u16], body: &[u8]) -> Driver {
@@ -230,7 +236,7 @@ fn streams_report_the_time_to_the_first_token_and_between_tokens() {
 #[test]
 fn every_deployment_is_described_once() {
     let fake = Fake::default();
-    Meters::open(&config(), &fake);
+    Meters::open(&config(), &Carried::default(), &fake);
     assert_eq!(
         fake.of(names::DEPLOYMENT),
         [
@@ -241,9 +247,57 @@ fn every_deployment_is_described_once() {
 }
 
 #[test]
+fn a_deployment_that_is_no_longer_configured_is_described_with_zero() {
+    let (fake, carried) = (Fake::default(), Carried::default());
+    Meters::open(&config(), &carried, &fake);
+    let fewer = r#"{"master_key": "MASTER", "attempts": 2, "body_limit_bytes": 100, "models": []}"#;
+    let fewer = ActiveConfig::new(fewer.as_bytes(), |name| Some(name.to_owned())).unwrap();
+    Meters::open(&fewer, &carried, &fake);
+    let described = |value| {
+        fake.of(names::DEPLOYMENT)
+            .iter()
+            .all(|(_, found)| *found == value)
+    };
+    assert!(described(0));
+    Meters::open(&config(), &carried, &fake);
+    assert!(described(1));
+}
+
+#[test]
+fn reloads_are_reported_whenever_a_program_makes_them() {
+    let fake = Fake::default();
+    let report = |reload: Option<ReloadStatus>| {
+        let config = ActiveConfig::new(SETTINGS.as_bytes(), |name| Some(name.to_owned())).unwrap();
+        Meters::open(&ActiveConfig { reload, ..config }, &Carried::default(), &fake);
+        fake.of("envoy_bedrock_config_")
+            .into_iter()
+            .map(|(_, value)| value)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(report(None), [0; 0]);
+    let status = ReloadStatus {
+        loaded_at: 50,
+        succeeded: 3,
+        failed: 2,
+        failure: None,
+    };
+    assert_eq!(report(Some(status.clone())), [50, 1, 2, 3]);
+    let failure = ReloadFailure {
+        error: "config.yaml:1: …".into(),
+        since: 60,
+    };
+    let status = ReloadStatus {
+        failed: 3,
+        failure: Some(failure),
+        ..status
+    };
+    assert_eq!(report(Some(status)), [50, 0, 3, 3]);
+}
+
+#[test]
 fn counters_of_successful_requests_exist_in_advance() {
     let fake = Fake::default();
-    let mut meters = Meters::open(&config(), &fake);
+    let mut meters = Meters::open(&config(), &Carried::default(), &fake);
     let announced = fake.names.borrow().len();
     // Two deployments, each with a gauge and requests, cost, input and output; counting tokens has
     // no cost.
@@ -266,7 +320,7 @@ fn counters_of_successful_requests_exist_in_advance() {
 #[test]
 fn every_label_in_a_name_is_extracted_by_the_rendered_configuration() {
     let (config, fake, mut meters) = (config(), Fake::default(), Meters::default());
-    Meters::open(&config, &fake);
+    Meters::open(&config, &Carried::default(), &fake);
     for statuses in [&[][..], &[0], &[200], &[429, 500]] {
         count(
             &mut meters,

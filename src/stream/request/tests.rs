@@ -58,8 +58,8 @@ fn headers<'a>(path: &'a str, more: &[(&'a str, &'a str)]) -> Vec<HeaderPair<'a>
 fn begin(path: &str, more: &[(&str, &str)]) -> Result<Request, Result<u16, Reject>> {
     let (config, headers) = (config(), headers(path, more));
     match Target::of(&config, Headers(&headers)).map_err(Err)? {
-        Target::Model(target) => Request::begin(config, target, Headers(&headers)).map_err(Err),
-        Target::Probe(probe) => Err(Ok(probe.reply().status)),
+        Target::Model(target) => Request::begin(Rc::clone(&config), target, Headers(&headers)).map_err(Err),
+        Target::Probe(probe) => Err(Ok(probe.reply(&config).status)),
         Target::Lookup(_) => panic!("not a lookup"),
     }
 }
