@@ -1,42 +1,53 @@
 //! `envoy-bedrock run`: from a config.yaml to a gateway that serves.
 //!
-//! It renders the configuration, starts Envoy with the secrets in its environment, and runs until
-//! Envoy or the user ends it. Without AWS credentials the emulator runs in this process, and Envoy
+//! It renders the configuration, starts Envoy with the secrets in its environment, restarts it if it
+//! crashes, and runs until a signal ends it. Without AWS credentials the emulator runs in this process, and Envoy
 //! connects to it instead of AWS. Everything else is as in production: names, certificates,
 //! signatures and what Envoy does.
 
 mod admin;
 mod backend;
 mod banner;
+mod child;
 mod demo;
+mod drain;
 mod envoy;
 mod error;
+mod exit;
+mod kept_envoy;
+mod launch;
 mod log;
+mod oom_kills;
 mod options;
 mod ports;
 mod prepare;
+mod process;
+mod restarts;
+mod signals;
 mod supervisor;
 
+pub use child::EnvoyChild;
 pub use options::RunArguments;
-pub use supervisor::EnvoyChild;
 
 use std::io::Write;
 use std::process::ExitCode;
 
 use crate::environment::Environment;
 use error::RunError;
+use log::LogFormat;
 use prepare::Prepared;
 
 /// Runs the gateway until a signal ends it. The command's help documents the exit codes.
 pub fn run(arguments: &RunArguments, environment: &Environment) -> ExitCode {
+    log::install(arguments.log_format);
     let outcome = prepare::prepare(arguments, environment).and_then(|prepared| serve(arguments, prepared));
     match outcome {
         Ok(code) => code,
         Err(error) => {
-            let mut stderr = anstream::stderr();
-            for message in error.messages() {
-                let _ = writeln!(stderr, "error: {message}");
-            }
+            error
+                .messages()
+                .iter()
+                .for_each(|message| report(arguments.log_format, message));
             ExitCode::from(1)
         }
     }
@@ -49,4 +60,14 @@ fn serve(arguments: &RunArguments, prepared: Prepared) -> Result<ExitCode, RunEr
         .map_err(|error| RunError::System("start threads", error))?;
     // On this thread, because the kernel ends Envoy when the thread that started it ends.
     runtime.block_on(supervisor::serve(arguments, prepared))
+}
+
+/// Reports why the command ends. As plain text this looks like the errors of other commands.
+fn report(format: LogFormat, message: &str) {
+    match format {
+        LogFormat::Json => tracing::error!("{message}"),
+        LogFormat::Text => {
+            let _ = writeln!(anstream::stderr(), "error: {message}");
+        }
+    }
 }

@@ -172,7 +172,7 @@ fn a_filter_that_envoy_cannot_load_is_reported_with_envoys_errors() {
     );
     let last = stderr.lines().last().unwrap();
     assert!(
-        last.starts_with("error: Envoy failed to start (exit status: "),
+        last.starts_with("error: Envoy failed to start: it exited with code 1"),
         "{stderr}"
     );
 }

@@ -155,12 +155,17 @@ pub fn grouped(notes: &[Note]) -> Vec<NoteGroup<'_>> {
 /// Prints the notes to standard error, for commands whose standard output is something else.
 pub fn print(notes: &[Note]) {
     let mut stderr = anstream::stderr();
-    for (class, line) in lines(notes) {
-        let _ = match class {
-            Class::General => writeln!(stderr, "note: {line}"),
-            class => writeln!(stderr, "note: {}: {line}", class.heading()),
-        };
+    for line in texts(notes) {
+        let _ = writeln!(stderr, "note: {line}");
     }
+}
+
+/// The notes as lines of text, each with its class.
+pub fn texts(notes: &[Note]) -> impl Iterator<Item = String> {
+    lines(notes).into_iter().map(|(class, line)| match class {
+        Class::General => line,
+        class => format!("{}: {line}", class.heading()),
+    })
 }
 
 /// The notes as lines of text, by class. If many settings have no effect, their locations are

@@ -1,46 +1,104 @@
-//! The parts of Envoy's admin interface that show when its start is over.
+//! Envoy's admin interface: when its start is over, what is open, and how to drain it.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use http::header::HOST;
-use http::{Request, StatusCode};
+use http::{Method, Request, StatusCode};
 use http_body_util::{BodyExt, Empty, Limited};
 use hyper::body::Bytes;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
+use tokio::time::timeout;
 
 /// Longest response body that is read.
 const BODY_MAX_BYTES: usize = 1024 * 1024;
+/// Time limit for a response. Envoy's main thread has little to do, and all calls go to it.
+const RESPONSE_MAX: Duration = Duration::from_secs(5);
 
-/// Whether Envoy serves: its start is over and every worker thread has its VM.
-pub(super) async fn is_ready(admin: SocketAddr) -> bool {
-    let is_live = get(admin, "/ready")
-        .await
-        .is_some_and(|body| body.trim() == "LIVE");
-    let statistic = "/stats?filter=^listener_manager.workers_started$";
-    is_live
-        && get(admin, statistic)
+/// Envoy's admin interface.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Admin(SocketAddr);
+
+impl Admin {
+    pub(super) const fn at(address: SocketAddr) -> Self {
+        Self(address)
+    }
+
+    pub(super) const fn address(self) -> SocketAddr {
+        self.0
+    }
+
+    /// Whether Envoy serves: its start is over and every worker thread has its VM.
+    pub(super) async fn is_ready(self) -> bool {
+        let is_live = self
+            .send(Method::GET, "/ready")
             .await
-            .is_some_and(|body| body.trim().ends_with(": 1"))
+            .is_some_and(|body| body.trim() == "LIVE");
+        is_live && self.value("listener_manager.workers_started").await == Some(1)
+    }
+
+    /// The address of the listener `name`.
+    pub(super) async fn listener(self, name: &str) -> Option<SocketAddr> {
+        let listeners = self.send(Method::GET, "/listeners").await?;
+        listeners.lines().find_map(|line| {
+            let (found, address) = line.split_once("::")?;
+            (found == name).then(|| address.parse().ok()).flatten()
+        })
+    }
+
+    /// Makes every response close its connection (`connection: close`, or GOAWAY), and readiness
+    /// false. Returns whether Envoy did so.
+    pub(super) async fn fail_health_checks(self) -> bool {
+        self.send(Method::POST, "/healthcheck/fail").await.is_some()
+    }
+
+    /// Closes the listeners; what is connected stays so. Returns whether Envoy did so.
+    pub(super) async fn close_listeners(self) -> bool {
+        self.send(Method::POST, "/drain_listeners").await.is_some()
+    }
+
+    /// What clients are waiting for; `None` if Envoy does not respond.
+    pub(super) async fn open(self) -> Option<Open> {
+        Some(Open {
+            requests: self.value("http.gateway.downstream_rq_active").await?,
+            bytes: self.value("http.gateway.downstream_cx_tx_bytes_buffered").await?,
+        })
+    }
+
+    /// The value of a counter or gauge.
+    pub(super) async fn value(self, statistic: &str) -> Option<u64> {
+        let pattern = statistic.replace('.', "\\.");
+        let path = format!("/stats?filter=^{pattern}$");
+        let body = self.send(Method::GET, &path).await?;
+        let (_, value) = body.trim().rsplit_once(": ")?;
+        value.parse().ok()
+    }
+
+    /// The body of the response, if it has status 200.
+    async fn send(self, method: Method, path: &str) -> Option<String> {
+        timeout(RESPONSE_MAX, send(self.0, method, path)).await.ok()?
+    }
 }
 
-/// The address of the listener `name`.
-pub(super) async fn listener(admin: SocketAddr, name: &str) -> Option<SocketAddr> {
-    let listeners = get(admin, "/listeners").await?;
-    listeners.lines().find_map(|line| {
-        let (found, address) = line.split_once("::")?;
-        (found == name).then(|| address.parse().ok()).flatten()
-    })
+/// What clients are waiting for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Open {
+    pub(super) requests: u64,
+    /// Bytes of complete responses that clients have not taken yet, among others.
+    pub(super) bytes: u64,
 }
 
-/// The body of the response, if it has status 200.
-async fn get(admin: SocketAddr, path: &str) -> Option<String> {
+async fn send(admin: SocketAddr, method: Method, path: &str) -> Option<String> {
     let stream = TcpStream::connect(admin).await.ok()?;
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.ok()?;
     // Ends when `sender` is dropped.
     tokio::spawn(connection);
-    let request = Request::get(path).header(HOST, "localhost");
+    let request = Request::builder()
+        .method(method)
+        .uri(path)
+        .header(HOST, "localhost");
     let request = request.body(Empty::<Bytes>::new()).ok()?;
     let response = sender.send_request(request).await.ok()?;
     if response.status() != StatusCode::OK {
@@ -77,7 +135,8 @@ mod tests {
     async fn a_listener_is_found_in_a_chunked_body() {
         let head = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
         let chunks = "9\r\nplain::12\r\nd\r\n7.0.0.1:4000\n\r\n15\r\ntls::127.0.0.1:4443\n\n\r\n0\r\n\r\n";
-        let found = listener(admin(format!("{head}{chunks}")).await, "tls").await;
+        let found = Admin::at(admin(format!("{head}{chunks}")).await);
+        let found = found.listener("tls").await;
         assert_eq!(found, Some("127.0.0.1:4443".parse().unwrap()));
     }
 
@@ -91,7 +150,8 @@ mod tests {
             "",
             &endless,
         ] {
-            assert!(get(admin(response).await, "/ready").await.is_none());
+            let broken = Admin::at(admin(response).await);
+            assert!(broken.send(Method::GET, "/ready").await.is_none());
         }
     }
 }

@@ -85,6 +85,24 @@ impl Banner<'_> {
         out
     }
 
+    /// Logs what a program needs of the text.
+    pub(super) fn log(&self) {
+        let spend_log = match self.spend_log {
+            AccessLog::File(path) => path,
+            AccessLog::Stdout => "-",
+        };
+        tracing::info!(
+            url = format!("http://{}", self.plain),
+            tls_url = format!("https://{}", self.tls),
+            admin = format!("http://{}", self.admin),
+            spend_log,
+            emulated = matches!(self.backend, Backend::Emulator(_)),
+            "RUNNING on http://{} (and https://{})",
+            self.plain,
+            self.tls
+        );
+    }
+
     fn emulated(&self, reason: Reason, out: &mut String) {
         let why = match reason {
             Reason::NoCredentials => "no AWS credentials are set",

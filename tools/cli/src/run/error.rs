@@ -3,10 +3,10 @@
 use std::io;
 use std::net::IpAddr;
 use std::path::PathBuf;
-use std::process::ExitStatus;
 
 use thiserror::Error;
 
+use super::exit::EnvoyExit;
 use crate::certificates::CertificateError;
 use crate::otlp::CollectorError;
 use crate::prices::PriceListError;
@@ -54,12 +54,9 @@ pub(super) enum RunError {
     /// The operating system refuses threads, signal handlers or processes: what, and why.
     #[error("cannot {0}: {1}")]
     System(&'static str, io::Error),
-    /// Envoy ended while it started: the errors in its log, and its status.
-    #[error("Envoy failed to start ({status})")]
-    EnvoyFailed { log: Vec<String>, status: ExitStatus },
-    /// Envoy is still starting after this many seconds.
-    #[error("Envoy did not finish starting within {0} s")]
-    EnvoyTooSlow(u64),
+    /// Envoy ended while it started for the first time: the errors in its log, and how it ended.
+    #[error("Envoy failed to start: it {exit}")]
+    EnvoyFailed { log: Vec<String>, exit: EnvoyExit },
     #[error("Envoy's admin interface does not list the gateway's listeners")]
     NoListeners,
 }

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::path::PathBuf;
 
+use super::log::LogFormat;
 use crate::litellm::Tolerance;
 use crate::otlp;
 
@@ -15,7 +16,13 @@ Examples:
   envoy-bedrock run my-config.yaml --port 8080 --bedrock aws
   BEDROCK=emulator envoy-bedrock run
 
-Exit codes: 0 stopped by Ctrl-C or SIGTERM, 1 failed to start, 2 wrong usage. If Envoy exits by itself, its exit code.")]
+Signals:
+  SIGTERM, Ctrl-C  readiness turns false, requests in progress are finished (--drain-seconds), then the command ends; a
+                   second one ends it at once
+  SIGUSR1          Envoy opens the spend log again, after it was renamed
+
+Exit codes: 0 stopped by Ctrl-C or SIGTERM, or Envoy was asked to end; 1 failed to start; 2 wrong usage. If Envoy ends more
+often than --max-restarts allows, its exit code, or 128 plus the signal that killed it (137 for SIGKILL).")]
 pub struct RunArguments {
     /// The configuration.
     #[arg(value_name = "CONFIG", default_value = "config.yaml")]
@@ -66,9 +73,30 @@ pub struct RunArguments {
     pub(super) prices: Option<PathBuf>,
     #[command(flatten)]
     pub(super) tolerance: Tolerance,
-    /// Log level of Envoy and the filter.
+    /// Log level of Envoy and the filter. What this command itself logs is always shown.
     #[arg(long, value_enum, value_name = "LEVEL", default_value = "warning")]
     pub(super) log_level: LogLevel,
+    /// Format of the log on standard error. With json, the addresses are logged too, instead of
+    /// being printed to standard output.
+    #[arg(
+        long,
+        env = "LOG_FORMAT",
+        value_enum,
+        value_name = "FORMAT",
+        default_value = "text"
+    )]
+    pub(super) log_format: LogFormat,
+    /// How often Envoy is restarted within a minute, with growing pauses, if it crashes. One more
+    /// crash ends the command.
+    #[arg(long, value_name = "NUMBER", default_value_t = 5, value_parser = clap::value_parser!(u32).range(..=10))]
+    pub(super) max_restarts: u32,
+    /// After SIGTERM or Ctrl-C: how long requests in progress may take before they are cut.
+    #[arg(long, env = "DRAIN_SECONDS", value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(..=86_400))]
+    pub(super) drain_seconds: u64,
+    /// After SIGTERM or Ctrl-C: how long new connections are still accepted, for load balancers
+    /// that need time to notice that readiness is false.
+    #[arg(long, env = "SHUTDOWN_DELAY_SECONDS", value_name = "SECONDS", default_value_t = 0, value_parser = clap::value_parser!(u64).range(..=3_600))]
+    pub(super) shutdown_delay_seconds: u64,
     /// Worker threads of Envoy. The default is the number of processors.
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=1024))]
     pub(super) concurrency: Option<u32>,

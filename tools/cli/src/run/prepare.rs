@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 use super::backend::{self, Backend};
 use super::envoy;
 use super::error::RunError;
+use super::log::LogFormat;
 use super::options::RunArguments;
 use super::ports;
 use crate::blueprint::Blueprint;
 use crate::certificates;
 use crate::environment::Environment;
-use crate::litellm;
+use crate::litellm::{self, Note};
 use crate::otlp::{self, Collector};
 use crate::prices::PriceList;
 use crate::render::{AccessLog, Tls};
@@ -51,7 +52,7 @@ pub(super) fn prepare(arguments: &RunArguments, environment: &Environment) -> Re
         &prices,
         &arguments.tolerance,
     )?;
-    litellm::print_notes(&blueprint.notes);
+    report_notes(arguments.log_format, &blueprint.notes);
     let system_ca = || system_ca(environment);
     let collector = otlp::read(&arguments.collector, &blueprint.telemetry, system_ca)?;
     let envoy = envoy::find(arguments.envoy.as_deref(), environment)?;
@@ -76,6 +77,17 @@ pub(super) fn prepare(arguments: &RunArguments, environment: &Environment) -> Re
         collector,
         client_ca,
     })
+}
+
+fn report_notes(format: LogFormat, notes: &[Note]) {
+    match format {
+        LogFormat::Text => litellm::print_notes(notes),
+        LogFormat::Json => {
+            for note in litellm::note_texts(notes) {
+                tracing::warn!("{note}");
+            }
+        }
+    }
 }
 
 /// The filter's absolute path.

@@ -6,7 +6,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Variables that change what the command does.
-const FOREIGN: [&str; 21] = [
+const FOREIGN: [&str; 24] = [
+    "LOG_FORMAT",
+    "DRAIN_SECONDS",
+    "SHUTDOWN_DELAY_SECONDS",
     "ACCEPT_UNPROTECTED",
     "LEAVE_OUT_UNSUPPORTED",
     "AWS_ACCESS_KEY_ID",

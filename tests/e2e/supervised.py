@@ -1,0 +1,158 @@
+"""Runs `envoy-bedrock run` with the emulator, as users do, and watches what it does."""
+
+import json
+import os
+import pathlib
+import re
+import signal
+import subprocess
+import tempfile
+import time
+
+import requests
+
+from emulator import ROOT
+from gateway import KEY, command_line, envoy, filter_module
+
+START_SECONDS = 90
+POLL_SECONDS = 0.02
+
+
+def eventually(condition, what: str, seconds: float = 60):
+    """The first true result of `condition`. Fails if there is none within `seconds`."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if result := condition():
+            return result
+        time.sleep(POLL_SECONDS)
+    raise AssertionError(f"not within {seconds} s: {what}")
+
+
+class Supervised:
+    """A running `envoy-bedrock run`. Use it in a `with`; it is killed at the end if it still runs.
+
+    It has the sample configuration, its own emulator and free ports. `arguments` are further
+    arguments, and `env` further environment variables.
+    """
+
+    def __init__(self, *arguments, env=None, config=ROOT / "config.yaml", workers=2):
+        self._folder = tempfile.TemporaryDirectory(prefix="supervised-")
+        self.folder = pathlib.Path(self._folder.name)
+        self.spend_log = self.folder / "spend.jsonl"
+        command = [command_line(), "run", config, "--bedrock", "emulator", "--bind", "127.0.0.1"]
+        command += ["--port", "0", "--tls-port", "0", "--concurrency", str(workers)]
+        command += ["--envoy", envoy(), "--filter", filter_module()]
+        command += ["--state", self.folder, "--access-log", self.spend_log, *map(str, arguments)]
+        environment = {"PATH": os.environ["PATH"], "LITELLM_MASTER_KEY": KEY, **(env or {})}
+        with (
+            open(self.folder / "stdout", "wb") as stdout,
+            open(self.folder / "stderr", "wb") as stderr,
+        ):
+            self.process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr, env=environment
+            )
+        try:
+            found = self.wait_for(r"RUNNING on (http://[^: ]+:(\d+)) ", START_SECONDS)
+            self.url, self.port = found.group(1), int(found.group(2))
+        except BaseException:
+            self.kill()
+            raise
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.kill()
+        self._folder.cleanup()
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+
+    # What it prints.
+
+    def output(self) -> str:
+        return (self.folder / "stdout").read_text(encoding="utf-8", errors="replace")
+
+    def log(self) -> str:
+        return (self.folder / "stderr").read_text(encoding="utf-8", errors="replace")
+
+    def wait_for(self, pattern: str, seconds: float = 60, count: int = 1) -> re.Match:
+        """The `count`-th match of `pattern` in what is printed."""
+
+        def found():
+            assert self.process.poll() in (None, 0) or re.search(pattern, self.log()), (
+                f"it ended with {self.process.returncode}:\n{self.log()[-8000:]}"
+            )
+            matches = list(re.finditer(pattern, self.output() + self.log()))
+            return matches[count - 1] if len(matches) >= count else None
+
+        return eventually(found, f"{pattern!r} in\n{self.output()}{self.log()}", seconds)
+
+    def address(self, label: str) -> str:
+        return self.wait_for(label + r": (\S+)").group(1)
+
+    @property
+    def admin(self) -> str:
+        return self.address("admin interface")
+
+    @property
+    def control(self) -> str:
+        return self.address("Emulator's control")
+
+    # Envoy.
+
+    def envoy(self) -> int:
+        """The process id of the running Envoy."""
+
+        def child():
+            path = f"/proc/{self.process.pid}/task/{self.process.pid}/children"
+            children = pathlib.Path(path).read_text(encoding="ascii").split()
+            return int(children[0]) if children else None
+
+        return eventually(child, "an Envoy process")
+
+    def kill_envoy(self, number=signal.SIGKILL):
+        os.kill(self.envoy(), number)
+
+    def stat(self, name: str) -> int | None:
+        page = requests.get(f"{self.admin}/stats", params={"filter": f"^{name}$"}, timeout=5).text
+        return int(page.rsplit(": ")[-1]) if page.strip() else None
+
+    # Requests.
+
+    def post(self, operation="converse", timeout=30, **options) -> requests.Response:
+        return requests.post(
+            f"{self.url}/model/my-bedrock-model/{operation}",
+            json={"messages": [{"role": "user", "content": [{"text": "hello"}]}]},
+            headers={"authorization": f"Bearer {KEY}", **options.pop("headers", {})},
+            timeout=timeout,
+            **options,
+        )
+
+    def is_served(self) -> bool:
+        """Whether a request succeeds."""
+        try:
+            return self.post().status_code == 200
+        except requests.RequestException:
+            return False
+
+    def pace(self, **pace):
+        """Sets the speed of the emulator's responses."""
+        body = {"pace": {"latency_ms": 0, "interval_ms": 0, **pace}, "match": {}}
+        requests.post(f"{self.control}/pace", json=body, timeout=10).raise_for_status()
+
+    # The end.
+
+    def signal(self, number):
+        self.process.send_signal(number)
+
+    def exit_code(self, seconds: float = 60) -> int:
+        return self.process.wait(timeout=seconds)
+
+    def rows(self) -> list:
+        """The rows of the spend log without probes and lookups."""
+        if not self.spend_log.exists():
+            return []
+        lines = self.spend_log.read_text(encoding="utf-8").splitlines()
+        return [row for row in map(json.loads, lines) if row.get("call_type") != "internal"]

@@ -1,0 +1,85 @@
+"""What `envoy-bedrock run` does when Envoy ends.
+
+A crash is reported and Envoy is started again on the same ports, until it happens too often. What
+was asked for ends the command.
+"""
+
+import re
+import signal
+
+import pytest
+import requests
+
+from supervised import Supervised, eventually
+
+
+def test_a_killed_envoy_is_reported_and_started_again_on_the_same_ports():
+    with Supervised() as running:
+        assert running.is_served()
+        admin, control = running.admin, running.control
+        running.kill_envoy()
+        running.wait_for(
+            r"error run: Envoy was killed by SIGKILL; restarting it at once \(restart 1"
+        )
+        eventually(running.is_served, "a response of the new Envoy")
+        running.wait_for("Envoy serves again")
+        assert requests.get(f"{admin}/ready", timeout=5).text.strip() == "LIVE"
+        assert requests.get(f"{control}/health", timeout=5).status_code == 200
+        assert running.output().count("RUNNING on") == 1
+
+
+def test_a_crash_is_reported_with_its_signal_and_the_last_lines_of_the_log():
+    with Supervised() as running:
+        running.kill_envoy(signal.SIGSEGV)
+        report = r"Envoy was killed by SIGSEGV.*; the last lines of its log:\n(    .*\n)*"
+        found = running.wait_for(report).group(0)
+        assert "Caught Segmentation fault" in found and "Backtrace" in found
+        eventually(running.is_served, "a response of the new Envoy")
+
+
+@pytest.mark.parametrize("number, code", [(signal.SIGKILL, 137), (signal.SIGABRT, 134)])
+def test_one_restart_more_than_the_limit_ends_the_command_with_128_plus_the_signal(number, code):
+    with Supervised("--max-restarts", 1) as running:
+        running.kill_envoy(number)
+        running.wait_for("Envoy serves again")
+        running.kill_envoy(number)
+        assert running.exit_code() == code
+        assert re.search(r"Envoy was killed by \w+.* and was restarted too often", running.log())
+
+
+def test_without_restarts_the_first_crash_ends_the_command():
+    with Supervised("--max-restarts", 0) as running:
+        running.kill_envoy()
+        assert running.exit_code() == 137
+
+
+def test_a_restart_that_fails_counts_as_a_crash():
+    with Supervised("--max-restarts", 2) as running:
+        (running.folder / "tls" / "certificate.pem").write_text("no certificate", encoding="utf-8")
+        running.kill_envoy()
+        assert running.exit_code() == 1
+        assert len(re.findall("Envoy exited with code 1; restarting", running.log())) == 1
+        assert "no certificate" not in running.log() and "certificate.pem" in running.log()
+
+
+def test_an_envoy_that_was_asked_to_end_ends_the_command_with_0():
+    with Supervised() as running:
+        requests.post(f"{running.admin}/quitquitquit", timeout=5)
+        assert running.exit_code() == 0
+        assert "warning run: Envoy was asked to end" in running.log()
+
+
+def test_sighup_does_not_end_the_command():
+    with Supervised() as running:
+        running.signal(signal.SIGHUP)
+        running.wait_for("SIGHUP")
+        assert running.is_served()
+
+
+def test_stopping_while_envoy_is_down_ends_the_command_with_0():
+    with Supervised() as running:
+        for count in (1, 2, 3):
+            running.kill_envoy()
+            running.wait_for("restarting it", count=count)
+        running.signal(signal.SIGTERM)
+        assert running.exit_code() == 0
