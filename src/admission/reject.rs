@@ -40,6 +40,8 @@ pub enum Reject {
     /// The request cannot be signed: its plan is missing, or Envoy chose an endpoint that was not
     /// planned.
     Unsignable,
+    /// The upstream's response has a status that no response can have.
+    BadResponse,
     /// A host call failed.
     Host,
 }
@@ -127,6 +129,7 @@ impl Reject {
             Self::Uncountable(_) => "uncountable",
             Self::BodyTooLarge(_) => "body_too_large",
             Self::Unsignable => "unsignable",
+            Self::BadResponse => "bad_response",
             Self::Host => "host",
         }
     }
@@ -144,6 +147,7 @@ impl Reject {
             | Self::Body(_) => (400, "ValidationException", "invalid_request_error"),
             Self::Method(_) => (405, "UnknownOperationException", "invalid_request_error"),
             Self::BodyTooLarge(_) => (413, "ValidationException", "invalid_request_error"),
+            Self::BadResponse => (502, "ServiceUnavailableException", "service_unavailable_error"),
             Self::Unsignable | Self::Host => {
                 (503, "ServiceUnavailableException", "service_unavailable_error")
             }
@@ -193,6 +197,8 @@ impl Reject {
             ),
             Self::BodyTooLarge(limit) => format!("Request body is too large. The limit is {limit} bytes."),
             Self::Unsignable => "The request could not be signed for the upstream. Please try again.".into(),
+            // As in the rendered `local_reply_config`.
+            Self::BadResponse => "Bedrock's response could not be read.".into(),
             Self::Host => "The gateway could not process the request. Please try again.".into(),
         }
     }
@@ -241,6 +247,7 @@ mod tests {
             Reject::Uncountable("claude-eu".into()),
             Reject::BodyTooLarge(5),
             Reject::Unsignable,
+            Reject::BadResponse,
             Reject::Host,
         ];
         all.extend(paths);
@@ -279,7 +286,7 @@ mod tests {
                 400 | 413 => "ValidationException",
                 401 => "UnrecognizedClientException",
                 404 | 405 => "UnknownOperationException",
-                503 => "ServiceUnavailableException",
+                502 | 503 => "ServiceUnavailableException",
                 status => panic!("no error type for {status}"),
             };
             assert!(

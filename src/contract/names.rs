@@ -9,6 +9,8 @@ pub const ROOT_GATEWAY: &str = "gateway";
 /// attempt.
 pub const ROOT_SIGNER: &str = "signer";
 
+/// Prefix of the gateway's own headers. It is removed from responses before the router sees them.
+pub const HEADER_PREFIX: &str = "x-eb-";
 /// Request header that names the failover cluster (the route's `cluster_header`).
 pub const HEADER_CLUSTER: &str = "x-eb-cluster";
 /// Request header that selects the route: [`ROUTE_UNARY`] or [`ROUTE_STREAM`], which have different

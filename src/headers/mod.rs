@@ -1,9 +1,11 @@
-//! Request headers, and the selection of those that reach Bedrock.
+//! Headers, and the selection of those that reach Bedrock or the client.
 //!
 //! Envoy's codecs make names lower-case. Values are bytes and may not be UTF-8. A repeated header
 //! appears as several pairs.
 
 pub(crate) mod pairs;
+
+use crate::contract::names::HEADER_PREFIX;
 
 /// The name and value of a header.
 pub type HeaderPair<'a> = (&'a [u8], &'a [u8]);
@@ -62,6 +64,17 @@ const FORWARDED: [&str; 6] = [
 /// Bedrock's own request headers: guardrail, trace, performance, service tier and metadata.
 const FORWARDED_PREFIX: &str = "x-amzn-bedrock-";
 
+/// Prefix of LiteLLM's response headers, which the gateway adds.
+pub(crate) const LITELLM_PREFIX: &str = "x-litellm-";
+
+/// Whether an upstream must not send this response header or trailer: the router obeys the
+/// gateway's own headers, and clients believe LiteLLM's.
+pub(crate) fn is_reserved(name: &[u8]) -> bool {
+    [HEADER_PREFIX, LITELLM_PREFIX]
+        .iter()
+        .any(|prefix| name.starts_with(prefix.as_bytes()))
+}
+
 /// Whether a client header is forwarded to Bedrock.
 pub(crate) fn is_forwarded(name: &[u8]) -> bool {
     FORWARDED.iter().any(|forwarded| forwarded.as_bytes() == name)
@@ -95,6 +108,16 @@ mod tests {
             assert_eq!(Headers(&headers).content_length(), expected, "{value}");
         }
         assert_eq!(Headers(&[]).content_length(), None);
+    }
+
+    #[test]
+    fn only_the_gateways_own_response_headers_are_reserved() {
+        for name in ["x-eb-", "x-eb-retry", "x-eb-anything", "x-litellm-call-id"] {
+            assert!(is_reserved(name.as_bytes()), "{name}");
+        }
+        for name in ["x-eb", "x-litellm", "x-ebs-id", ":status", "x-amzn-requestid", ""] {
+            assert!(!is_reserved(name.as_bytes()), "{name}");
+        }
     }
 
     #[test]

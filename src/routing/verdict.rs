@@ -85,9 +85,10 @@ impl Verdict {
                 || Self::of_client_error(status),
                 |name| Self::of_error_type(error_name(name)).unwrap_or_else(|| Self::of_client_error(status)),
             ),
-            // Bedrock never redirects, so this is not a Bedrock endpoint or the scheme is wrong.
-            300..=399 => Self::Unusable,
-            _ => Self::Final,
+            200..=299 => Self::Final,
+            // Bedrock never redirects or switches protocols, so this is not a Bedrock endpoint or
+            // the scheme is wrong.
+            _ => Self::Unusable,
         }
     }
 
@@ -143,8 +144,8 @@ mod tests {
             let expected = match status {
                 429 => Verdict::Throttled,
                 408 | 424 | 500..=599 => Verdict::Transient,
-                300..=399 | 401 | 402 | 403 | 404 | 405 | 407 | 410 | 421 => Verdict::Unusable,
-                _ => Verdict::Final,
+                200..=299 | 400 | 406 | 409 | 411..=420 | 422 | 423 | 425 | 426..=499 => Verdict::Final,
+                _ => Verdict::Unusable,
             };
             assert_eq!(Verdict::of(status, None), expected, "{status}");
             assert_eq!(verdict(status, "NobodyKnowsException"), expected, "{status}");

@@ -100,7 +100,8 @@ impl HttpContext for GatewayContext {
     }
 
     fn on_http_response_trailers(&mut self, _: usize) -> Action {
-        self.on_response(|stream| stream.response_trailers(host::now))
+        let trailers = host::headers(MapType::HttpResponseTrailers).unwrap_or_default();
+        self.on_response(|stream| stream.response_trailers(&trailers, host::now))
     }
 
     /// Writes the row into a property. Envoy's access loggers run right after this.
@@ -155,6 +156,7 @@ impl GatewayStream {
             }
             Edit::RequestHeaders(headers) => host::set_headers(MapType::HttpRequestHeaders, &headers),
             Edit::ResponseHeaders(headers) => host::set_headers(MapType::HttpResponseHeaders, &headers),
+            Edit::ResponseTrailers(trailers) => host::set_headers(MapType::HttpResponseTrailers, &trailers),
             Edit::ClearRequestTrailers => {
                 host::set_headers(MapType::HttpRequestTrailers, &pairs::serialize([].into_iter()))
             }

@@ -41,7 +41,6 @@ unsafe extern "C" {
     fn proxy_get_current_time_nanoseconds(time: *mut u64) -> u32;
     fn proxy_get_header_map_pairs(map: MapType, data: Out, size: Size) -> u32;
     fn proxy_set_header_map_pairs(map: MapType, data: In, size: usize) -> u32;
-    fn proxy_get_header_map_value(map: MapType, key: In, key_size: usize, data: Out, size: Size) -> u32;
     fn proxy_replace_header_map_value(map: MapType, key: In, key_size: usize, value: In, size: usize) -> u32;
     fn proxy_get_buffer_bytes(buffer: BufferType, start: usize, max: usize, data: Out, size: Size) -> u32;
     fn proxy_set_buffer_bytes(buffer: BufferType, start: usize, size: usize, data: In, len: usize) -> u32;
@@ -114,13 +113,6 @@ pub(super) fn headers(map: MapType) -> Result<Vec<u8>, HostError> {
 pub(super) fn set_headers(map: MapType, pairs: &[u8]) -> Result<(), HostError> {
     // SAFETY: the slice outlives the call.
     checked(unsafe { proxy_set_header_map_pairs(map, pairs.as_ptr(), pairs.len()) })
-}
-
-/// The first value of a response header.
-pub(super) fn response_header(name: &str) -> Result<Option<Vec<u8>>, HostError> {
-    let map = MapType::HttpResponseHeaders;
-    // SAFETY: the slice outlives the call; both out-parameters are valid for the write.
-    returned(|data, size| unsafe { proxy_get_header_map_value(map, name.as_ptr(), name.len(), data, size) })
 }
 
 /// Sets a header to one value.

@@ -5,8 +5,8 @@ use proxy_wasm::types::{Action, MapType};
 
 use super::host::HostError;
 use super::{PLANS, gateway, host};
-use crate::admission::reject::{HEADER_ERROR_TYPE, Reject};
-use crate::contract::names::{HEADER_RETRY, PROPERTY_CLUSTER, PROPERTY_PLAN};
+use crate::admission::reject::Reject;
+use crate::contract::names::{PROPERTY_CLUSTER, PROPERTY_PLAN};
 use crate::stream::attempt::SignedAttempt;
 
 /// Property of the attempt's number: u64, little endian, starting at 1.
@@ -38,7 +38,7 @@ impl HttpContext for SignerContext {
     }
 
     fn on_http_response_headers(&mut self, _: usize, _: bool) -> Action {
-        if let Some(Err(error)) = self.0.as_ref().map(mark_for_retry) {
+        if let Some(Err(error)) = self.0.as_ref().map(judge) {
             log::error!("a response is passed on without a retry, because a host call failed: {error:?}");
         }
         Action::Continue
@@ -70,12 +70,12 @@ impl SignerContext {
     }
 }
 
-fn mark_for_retry(attempt: &SignedAttempt) -> Result<(), HostError> {
-    let status = host::response_header(":status")?.unwrap_or_default();
-    if attempt.record_response(&status, || host::response_header(HEADER_ERROR_TYPE))? {
-        host::set_header(MapType::HttpResponseHeaders, HEADER_RETRY, "1")?;
-    }
-    Ok(())
+fn judge(attempt: &SignedAttempt) -> Result<(), HostError> {
+    let headers = host::headers(MapType::HttpResponseHeaders)?;
+    let changed = attempt.judge(&headers);
+    changed.map_or(Ok(()), |headers| {
+        host::set_headers(MapType::HttpResponseHeaders, &headers)
+    })
 }
 
 fn attempt_number() -> Result<u64, Reject> {

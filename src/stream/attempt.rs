@@ -2,8 +2,9 @@
 
 use std::rc::Rc;
 
-use crate::admission::reject::Reject;
-use crate::headers::pairs;
+use crate::admission::reject::{HEADER_ERROR_TYPE, Reject};
+use crate::contract::names::HEADER_RETRY;
+use crate::headers::{Headers, is_reserved, pairs};
 use crate::routing::plan::Plan;
 use crate::time::UnixTime;
 
@@ -52,26 +53,30 @@ impl SignedAttempt {
         self.plan.add_signing_time(nanoseconds);
     }
 
-    /// Records a response with this `:status`. `error_type` reads its `x-amzn-errortype`. Returns
-    /// whether Envoy should make another attempt.
-    ///
-    /// # Errors
-    /// The error of `error_type`. The response is then final.
-    pub fn record_response<E>(
-        &self,
-        status: &[u8],
-        error_type: impl FnOnce() -> Result<Option<Vec<u8>>, E>,
-    ) -> Result<bool, E> {
-        let status = std::str::from_utf8(status)
-            .ok()
-            .and_then(|status| status.parse().ok());
-        let Some(status) = status else { return Ok(false) };
-        let error_type = match status {
-            400..=499 => error_type()?,
-            _ => None,
+    /// Judges a response by its serialized `headers`. Returns headers to replace them with, if
+    /// necessary: without those that an upstream must not send, and with [`HEADER_RETRY`] if Envoy
+    /// should make another attempt.
+    pub fn judge(&self, headers: &[u8]) -> Option<Vec<u8>> {
+        let received = pairs::parse(headers)?;
+        let should_retry = self.should_retry(Headers(&received));
+        let is_clean = !received.iter().any(|(name, _)| is_reserved(name));
+        if is_clean && !should_retry {
+            return None;
+        }
+        let kept = received.iter().copied().filter(|(name, _)| !is_reserved(name));
+        let mark = should_retry.then_some((HEADER_RETRY.as_bytes(), &b"1"[..]));
+        Some(pairs::serialize(kept.chain(mark)))
+    }
+
+    /// Records the response. A response without a valid status is final.
+    fn should_retry(&self, headers: Headers<'_>) -> bool {
+        let status = headers.all(":status").next();
+        let status = status.and_then(|status| std::str::from_utf8(status).ok());
+        let Some(status) = status.and_then(|status| status.parse().ok()) else {
+            return false;
         };
-        self.plan
-            .record_response(self.number, status, error_type.as_deref());
-        Ok(self.plan.should_retry(self.number))
+        let error_type = headers.all(HEADER_ERROR_TYPE).next();
+        self.plan.record_response(self.number, status, error_type);
+        self.plan.should_retry(self.number)
     }
 }

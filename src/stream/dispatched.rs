@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use crate::admission::reject::Reply;
 use crate::contract::operation::Operation;
 use crate::headers::Headers;
 use crate::pricing::Cost;
@@ -40,6 +41,22 @@ impl Dispatched {
     /// Takes the headers of the response to the client, which is Bedrock's or Envoy's.
     pub(super) fn response_headers(&mut self, headers: Headers<'_>) {
         self.response = Some(Response::begin(self.plan.operation, headers));
+    }
+
+    /// Whether the response has a status that no response to this request can have: Envoy passes on
+    /// a 101, and numbers that HTTP does not define. A status of 0 could not be read.
+    pub(super) fn is_response_invalid(&self) -> bool {
+        self.status()
+            .is_some_and(|status| !matches!(status, 0 | 200..=599))
+    }
+
+    /// The client gets `reply` instead of the response.
+    pub(super) fn replace_response(&mut self, reply: &Reply) {
+        let status = reply.status.to_string();
+        let status = (&b":status"[..], status.as_bytes());
+        let headers: Vec<_> = reply.header_pairs().chain([status]).collect();
+        self.response_headers(Headers(&headers));
+        self.end();
     }
 
     pub(super) const fn has_response(&self) -> bool {

@@ -6,9 +6,6 @@ use crate::stream::account::Account;
 use crate::stream::dispatched::Dispatched;
 use crate::time::UnixTime;
 
-/// Their prefix. Upstream headers with this prefix are removed.
-pub(crate) const PREFIX: &str = "x-litellm-";
-
 /// The headers to add to a response at `now`. They include its cost once it is settled.
 pub(super) fn gateway_headers(
     account: &Account,

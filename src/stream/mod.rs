@@ -30,7 +30,7 @@ use std::rc::Rc;
 pub use step::{Buffer, Edit, Step, Then};
 
 use crate::admission::reject::{Reject, Reply};
-use crate::headers::{HeaderPair, Headers, pairs};
+use crate::headers::{HeaderPair, Headers, is_reserved, pairs};
 use crate::random::Random;
 use crate::records::client::Client;
 use crate::records::lookup;
@@ -215,6 +215,11 @@ impl Stream {
     ) -> Step {
         if let Phase::Dispatched { dispatched, held } = &mut self.phase {
             dispatched.response_headers(Headers(&pairs::parse(&headers).unwrap_or_default()));
+            if dispatched.is_response_invalid() {
+                let reply = Reject::BadResponse.reply();
+                dispatched.replace_response(&reply);
+                return Step::then(Then::Reply(reply));
+            }
             if end_stream {
                 dispatched.end();
             } else if dispatched.can_be_held() {
@@ -253,12 +258,18 @@ impl Stream {
         }
     }
 
-    /// The response ends with trailers.
-    pub fn response_trailers(&mut self, now: impl Fn() -> UnixTime) -> Step {
+    /// The response ends with these trailers, serialized.
+    pub fn response_trailers(&mut self, trailers: &[u8], now: impl Fn() -> UnixTime) -> Step {
         if let Phase::Dispatched { dispatched, .. } = &mut self.phase {
             dispatched.end();
         }
-        self.release(now)
+        let mut step = self.release(now);
+        let received = pairs::parse(trailers).unwrap_or_default();
+        if received.iter().any(|(name, _)| is_reserved(name)) {
+            let kept = received.iter().copied().filter(|(name, _)| !is_reserved(name));
+            step.edits.push(Edit::ResponseTrailers(pairs::serialize(kept)));
+        }
+        step
     }
 
     /// The timer has fired while an upload is being drained.
@@ -413,8 +424,8 @@ impl Stream {
         }
     }
 
-    /// Adds the gateway's headers to those of a response, and removes any others with the same
-    /// prefix.
+    /// Adds the gateway's headers to those of a response, and removes those that an upstream must
+    /// not send.
     fn with_gateway_headers(&self, received: &[u8], now: UnixTime) -> Step {
         let Some(account) = &self.account else {
             return Step::CONTINUE;
@@ -430,9 +441,7 @@ impl Stream {
         let Some(received) = pairs::parse(received).filter(has_status) else {
             return Step::CONTINUE;
         };
-        let kept = received
-            .into_iter()
-            .filter(|(name, _)| !name.starts_with(headers::PREFIX.as_bytes()));
+        let kept = received.into_iter().filter(|(name, _)| !is_reserved(name));
         let added = added
             .iter()
             .map(|(name, value)| (name.as_bytes(), value.as_bytes()));

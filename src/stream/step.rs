@@ -55,6 +55,8 @@ pub enum Edit {
     StartTimer,
     /// Replaces all response headers with these, serialized.
     ResponseHeaders(Vec<u8>),
+    /// Replaces all response trailers with these, serialized.
+    ResponseTrailers(Vec<u8>),
 }
 
 impl Step {

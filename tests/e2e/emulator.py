@@ -112,6 +112,8 @@ class Emulator:
         message=None,
         after_events=0,
         delay_ms=None,
+        headers=None,
+        trailers=None,
         **match,
     ) -> int:
         """Sets a fault and returns its id. `match`: region, access_key_id, model, operation."""
@@ -124,6 +126,8 @@ class Emulator:
             "message": message,
             "after_events": after_events,
             "delay_ms": delay_ms,
+            "headers": headers,
+            "trailers": trailers,
             "match": match,
         }
         fault = {name: value for name, value in fault.items() if value is not None}

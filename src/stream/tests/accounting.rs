@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::headers::LITELLM_PREFIX;
 use crate::stream::tests::driver::Driver;
 use crate::stream::*;
 
@@ -608,7 +609,7 @@ fn a_complete_response_has_headers_with_its_deployment_and_cost() {
         assert_eq!(header(&stream, name), Some(value), "{name}");
     }
     let mut names = stream.added_headers.iter().map(|(name, _)| name);
-    assert!(names.all(|name| name.starts_with(headers::PREFIX)));
+    assert!(names.all(|name| name.starts_with(LITELLM_PREFIX)));
 }
 
 #[test]

@@ -1,3 +1,4 @@
 mod accounting;
 pub(crate) mod driver;
 mod machine;
+mod upstream;

@@ -17,10 +17,10 @@ Control API (JSON):
   GET    /health  /regions  /summary
   POST   /faults  {\"kind\":\"status\",\"status\":429,\"count\":3,\"match\":{\"region\":\"us-west-2\"}}
          kind:    status refused blackhole reset reset_after_request_headers cut exception slow silent_start
-                  corrupt_frame stall hang
+                  corrupt_frame stall altered hang
          match:   region access_key_id model operation, all optional
          count:   the number of requests to hit; or rate: the share of requests to hit
-         after_events, delay_ms, error_type, message: for the kinds that use them
+         after_events, delay_ms, error_type, message, headers, trailers: for the kinds that use them
   GET    /faults, DELETE /faults[?id=N][&region=NAME]
   POST   /pace    {\"pace\":{\"events\":20,\"interval_ms\":50,\"response_bytes\":10000,\"latency_ms\":5},\"match\":{}}
   DELETE /pace

@@ -57,7 +57,7 @@ fn another_account_in_the_same_region_is_another_deployment() {
 
 /// Whether a status is retried, unless the error type says otherwise.
 fn is_retried(status: u16) -> bool {
-    matches!(status, 300..=399 | 401..=405 | 407 | 408 | 410 | 421 | 424 | 429 | 500..=599)
+    matches!(status, 100..=199 | 300..=399 | 401..=405 | 407 | 408 | 410 | 421 | 424 | 429 | 500..=599)
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::fmt;
 use hyper::StatusCode;
 use serde::{Deserialize, Serialize};
 
+use super::alteration::Alteration;
 use crate::api_error::{ApiError, ErrorLayer};
 
 /// Error codes that come from AWS's access layer, not from Bedrock.
@@ -63,6 +64,8 @@ pub(crate) enum FaultKind {
         #[serde(default)]
         after_events: usize,
     },
+    /// The response has another status, or further headers or trailers.
+    Altered(Alteration),
     /// No response at all.
     Hang,
 }
@@ -182,6 +185,7 @@ impl FaultKind {
             Self::Slow { .. } => "slow",
             Self::SilentStart { .. } => "silent_start",
             Self::CorruptFrame { .. } => "corrupt_frame",
+            Self::Altered(_) => "altered",
             Self::Hang => "hang",
         }
     }

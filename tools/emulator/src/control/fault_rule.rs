@@ -10,7 +10,7 @@ use super::matcher::Matcher;
 use crate::random::mix;
 
 /// The members of a fault in JSON. A kind ignores those that it has no use for.
-const MEMBERS: [&str; 9] = [
+const MEMBERS: [&str; 11] = [
     "kind",
     "match",
     "count",
@@ -20,6 +20,8 @@ const MEMBERS: [&str; 9] = [
     "message",
     "after_events",
     "delay_ms",
+    "headers",
+    "trailers",
 ];
 
 /// A fault and the requests that it hits, as the control API accepts and lists it.
@@ -196,6 +198,7 @@ mod tests {
             "slow",
             "silent_start",
             "corrupt_frame",
+            "altered",
             "hang",
         ] {
             let json = format!(r#"{{"kind":"{kind}","status":500,"delay_ms":1}}"#);

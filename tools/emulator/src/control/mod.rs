@@ -1,6 +1,7 @@
 //! The control API and what it sets: faults and paces, each for the requests that a matcher
 //! selects.
 
+pub(crate) mod alteration;
 pub(crate) mod api;
 pub(crate) mod controller;
 pub(crate) mod fault;

@@ -221,6 +221,15 @@ impl PendingRequest {
                 tokio::time::sleep(Duration::from_millis(delay_ms)).await;
                 Ok(self.send(response, pace, None))
             }
+            (FaultKind::Altered(alteration), Some((response, pace))) => {
+                let mut response = self.send(response, pace, None);
+                response.headers_mut().extend(alteration.headers());
+                response.body_mut().add_trailers(alteration.trailers());
+                if let Some(status) = alteration.status() {
+                    *response.status_mut() = status;
+                }
+                Ok(response)
+            }
             (fault, Some((response, pace))) if fault != FaultKind::Hang => {
                 Ok(self.send(response, pace, Some(&fault)))
             }

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
+use hyper::header::HeaderMap;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::reset::ResetHandle;
@@ -42,6 +43,8 @@ pub(crate) struct ResponseBody {
     sent_bytes: usize,
     /// The length of a whole body.
     length: Option<u64>,
+    /// Sent after the body.
+    trailers: Option<HeaderMap>,
     pause: Option<Pin<Box<Sleep>>>,
     recording: Box<Recording>,
     /// Set for HTTP/1.1, where breaking off a response resets the connection.
@@ -63,6 +66,7 @@ impl ResponseBody {
             steps: [BodyStep::Frame(frame)].into(),
             sent_bytes: 0,
             length,
+            trailers: None,
             pause: None,
             recording,
             reset: None,
@@ -79,9 +83,18 @@ impl ResponseBody {
             steps,
             sent_bytes: 0,
             length: None,
+            trailers: None,
             pause: None,
             recording,
             reset,
+        }
+    }
+
+    /// Sends these trailers after the body, whose length is then not announced.
+    pub(super) fn add_trailers(&mut self, trailers: HeaderMap) {
+        if !trailers.is_empty() {
+            self.trailers = Some(trailers);
+            self.length = None;
         }
     }
 
@@ -153,7 +166,8 @@ impl Body for ResponseBody {
                 }
                 None => {
                     self.recording.end(Ended::Complete);
-                    return Poll::Ready(None);
+                    let trailers = self.trailers.take();
+                    return Poll::Ready(trailers.map(|trailers| Ok(Frame::trailers(trailers))));
                 }
             }
         }
