@@ -39,7 +39,7 @@ async function refused(kind, name, status, call) {
 }
 
 for (const handler of [undefined, () => new NodeHttpHandler()]) {
-  for (const megabytes of [1, 5, 20, 30, 34]) {
+  for (const megabytes of [1, 5, 20, 30, 34, 40]) {
     await refused(ValidationException, "ValidationException", 400, () => upload(handler, "unknown", megabytes));
     await withWrongKey(() => refused(
       BedrockRuntimeServiceException, "UnrecognizedClientException", 401, () => upload(handler, MODEL, megabytes),

@@ -20,7 +20,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let config = aws_config::load_from_env().await;
     let client = Client::new(&config);
     let wrong_key = client_with_wrong_key(&config);
-    for megabytes in [1, 5, 20, 30, 34] {
+    for megabytes in [1, 5, 20, 30, 40] {
         let bytes = megabytes * MEGABYTE;
         refused(&client, "unknown", bytes, 400, "ValidationException").await;
         refused(&wrong_key, MODEL, bytes, 401, "UnrecognizedClientException").await;

@@ -18,14 +18,10 @@ pub fn render(blueprint: &Blueprint, options: &RenderOptions, header: &str) -> S
 
 pub(super) fn bootstrap(blueprint: &Blueprint, options: &RenderOptions) -> Value {
     let failovers = failover::failovers(&blueprint.settings);
-    let regions = blueprint.endpoints.iter().map(|endpoint| {
-        region::cluster(
-            endpoint,
-            region::is_replaceable(endpoint, &failovers),
-            blueprint,
-            options,
-        )
-    });
+    let regions = blueprint
+        .endpoints
+        .iter()
+        .map(|endpoint| region::cluster(endpoint, region::is_replaceable(endpoint, &failovers), options));
     let sequences = failovers
         .iter()
         .map(|failover| failover::cluster(failover, blueprint, options));

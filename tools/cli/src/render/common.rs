@@ -2,17 +2,10 @@
 
 use serde_json::{Value, json};
 
-use crate::blueprint::Blueprint;
-
-/// Room above the body limit for the buffers that a body passes.
-const BUFFER_HEADROOM_BYTES: u64 = 1024 * 1024;
-
-/// Size of the buffers that a body passes: above the body limit, so that the filter refuses a
-/// larger body before Envoy does.
-pub(super) fn buffer_bytes(blueprint: &Blueprint) -> u64 {
-    let limit = blueprint.settings.body_limit_bytes;
-    limit.saturating_add(BUFFER_HEADROOM_BYTES).min(u32::MAX.into())
-}
+/// How much Envoy reads from a connection at once, and how much it queues for a slow reader before
+/// it stops reading from the other side. It does not limit bodies: `request_body_buffer_limit` of
+/// the virtual host does.
+pub(super) const CONNECTION_BUFFER_BYTES: u64 = 256 * 1024;
 
 /// An address to listen on or to connect to.
 pub(super) fn socket_address(address: &str, port: u16) -> Value {

@@ -7,7 +7,7 @@ use envoy_bedrock::contract::settings::Settings;
 use envoy_bedrock::routing::balance::{Balance, failover_cluster};
 use serde_json::{Value, json};
 
-use super::common::buffer_bytes;
+use super::common::CONNECTION_BUFFER_BYTES;
 use super::options::RenderOptions;
 use super::upstream::{CONNECT_TIMEOUT_SECONDS, circuit_breakers, codec};
 use super::{duration, wasm};
@@ -58,7 +58,7 @@ pub(super) fn cluster(failover: &Failover, blueprint: &Blueprint, options: &Rend
         "name": failover.name,
         "connect_timeout": duration::seconds(CONNECT_TIMEOUT_SECONDS),
         "lb_policy": "CLUSTER_PROVIDED",
-        "per_connection_buffer_limit_bytes": buffer_bytes(blueprint),
+        "per_connection_buffer_limit_bytes": CONNECTION_BUFFER_BYTES,
         "circuit_breakers": circuit_breakers(),
         "cluster_type": {
             "name": "envoy.clusters.composite",

@@ -1,13 +1,11 @@
 //! The HTTP connection manager: the limits that hold before the filter has judged a request.
 
-use std::time::Duration;
-
 use envoy_bedrock::contract::names::HEADER_RETRY;
 use envoy_bedrock::stream::drain::UPLOAD_SECONDS;
 use serde_json::{Value, json};
 
-use super::common::buffer_bytes;
-use super::duration::{duration, seconds};
+use super::common::CONNECTION_BUFFER_BYTES;
+use super::duration::seconds;
 use super::failover::Failover;
 use super::options::RenderOptions;
 use super::{access_log, local_replies, routes, wasm};
@@ -18,13 +16,15 @@ use crate::blueprint::Blueprint;
 const HEADERS_TIMEOUT_SECONDS: u64 = 10;
 /// How long a connection may be open without a request.
 const CONNECTION_IDLE_SECONDS: u64 = 900;
-/// How much the listener's idle timeout exceeds those of the routes, so that the routes' apply.
-const STREAM_IDLE_SLACK: Duration = Duration::from_secs(30);
+/// How long an upload may be silent. Once a request is admitted, the timeouts of its route apply
+/// instead, whether they are shorter or longer.
+const UPLOAD_IDLE_SECONDS: u64 = 60;
 /// Concurrent requests per HTTP/2 connection.
 const STREAMS_MAX: u64 = 256;
-/// The largest flow-control window of HTTP/2.
-const WINDOW_MAX_BYTES: u64 = (1 << 31) - 1;
-/// What a client may send on all streams of a connection before it has to wait for a window update.
+/// What a client may send on a stream before it has to wait for a window update: enough for 100
+/// Mbit/s over 80 ms. It costs no memory, because a body is buffered whole in any case.
+const STREAM_WINDOW_BYTES: u64 = 1024 * 1024;
+/// The same for all streams of a connection.
 const CONNECTION_WINDOW_BYTES: u64 = 8 * 1024 * 1024;
 
 pub(super) fn connection_manager(
@@ -51,22 +51,22 @@ pub(super) fn connection_manager(
             "server_header_transformation": "PASS_THROUGH",
             "request_headers_timeout": seconds(HEADERS_TIMEOUT_SECONDS),
             "request_timeout": seconds(UPLOAD_SECONDS),
-            "stream_idle_timeout": duration(blueprint.request_timeout.saturating_add(STREAM_IDLE_SLACK)),
+            "stream_idle_timeout": seconds(UPLOAD_IDLE_SECONDS),
             "common_http_protocol_options": { "idle_timeout": seconds(CONNECTION_IDLE_SECONDS) },
             "http2_protocol_options": {
                 "max_concurrent_streams": STREAMS_MAX,
-                // Also Envoy's buffer limit per stream: a longer body would be refused whatever the
-                // other limits say.
-                "initial_stream_window_size": buffer_bytes(blueprint).min(WINDOW_MAX_BYTES),
+                "initial_stream_window_size": STREAM_WINDOW_BYTES,
                 "initial_connection_window_size": CONNECTION_WINDOW_BYTES,
             },
             "http_filters": [wasm::gateway(&blueprint.settings, options), router()],
             "route_config": {
                 "name": "bedrock",
+                // The last route names a cluster that does not exist.
+                "validate_clusters": false,
                 "virtual_hosts": [{
                     "name": "bedrock",
                     "domains": ["*"],
-                    "request_body_buffer_limit": buffer_bytes(blueprint),
+                    "request_body_buffer_limit": body_buffer_bytes(blueprint.settings.body_limit_bytes),
                     "response_headers_to_remove": [HEADER_RETRY],
                     "routes": routes::routes(blueprint, failovers),
                 }],
@@ -75,6 +75,14 @@ pub(super) fn connection_manager(
             "access_log": access_log::access_logs(options),
         },
     })
+}
+
+/// Envoy's limit for a body, above the filter's, so that the filter is the one that refuses. Twice
+/// the body and what is read at once: Envoy 1.37 counts a buffered body twice when it decides
+/// whether to keep it for a retry.
+fn body_buffer_bytes(body_limit_bytes: u64) -> u64 {
+    let body = body_limit_bytes.saturating_add(2 * CONNECTION_BUFFER_BYTES);
+    body.saturating_mul(2).min(u32::MAX.into())
 }
 
 /// The last HTTP filter of a connection manager.

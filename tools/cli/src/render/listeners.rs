@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use super::common::{buffer_bytes, socket_address};
+use super::common::{CONNECTION_BUFFER_BYTES, socket_address};
 use super::failover::Failover;
 use super::options::{RenderOptions, Tls};
 use super::{http, metrics};
@@ -18,7 +18,7 @@ pub(super) fn listeners(
         json!({
             "name": name,
             "address": socket_address(&options.listeners.bind.to_string(), port),
-            "per_connection_buffer_limit_bytes": buffer_bytes(blueprint),
+            "per_connection_buffer_limit_bytes": CONNECTION_BUFFER_BYTES,
             "filter_chains": [{
                 "transport_socket": tls.map(transport_socket),
                 "filters": [http::connection_manager(blueprint, failovers, options)],

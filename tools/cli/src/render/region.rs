@@ -3,7 +3,7 @@
 use envoy_bedrock::contract::names::{METADATA_CLUSTER, METADATA_NAMESPACE};
 use serde_json::{Value, json};
 
-use super::common::{buffer_bytes, socket_address};
+use super::common::{CONNECTION_BUFFER_BYTES, socket_address};
 use super::duration::seconds;
 use super::failover::Failover;
 use super::options::{HostPort, RenderOptions};
@@ -11,7 +11,7 @@ use super::upstream::{
     CONNECT_TIMEOUT_SECONDS, IDLE_TIMEOUT_SECONDS, circuit_breakers, connection_options, resolved_by_dns,
     transport_socket,
 };
-use crate::blueprint::{Blueprint, Endpoint};
+use crate::blueprint::Endpoint;
 
 /// Less than half of an endpoint's addresses may be ejected at once, so never all of them. A region
 /// that has just recovered must be usable when the next one fails; a region that is down is skipped
@@ -29,12 +29,7 @@ pub(super) fn is_replaceable(endpoint: &Endpoint, failovers: &[Failover]) -> boo
         .any(|failover| !failover.has_one_region())
 }
 
-pub(super) fn cluster(
-    endpoint: &Endpoint,
-    replaceable: bool,
-    blueprint: &Blueprint,
-    options: &RenderOptions,
-) -> Value {
+pub(super) fn cluster(endpoint: &Endpoint, replaceable: bool, options: &RenderOptions) -> Value {
     let emulator = options.emulators.get(&endpoint.cluster);
     let server_name = endpoint.server_name.as_deref();
     json!({
@@ -42,7 +37,7 @@ pub(super) fn cluster(
         "connect_timeout": seconds(CONNECT_TIMEOUT_SECONDS),
         "lb_policy": "LEAST_REQUEST",
         "cluster_type": resolved_by_dns(),
-        "per_connection_buffer_limit_bytes": buffer_bytes(blueprint),
+        "per_connection_buffer_limit_bytes": CONNECTION_BUFFER_BYTES,
         "upstream_connection_options": connection_options(),
         "circuit_breakers": circuit_breakers(),
         "outlier_detection": outlier_detection(),

@@ -11,6 +11,9 @@ use crate::blueprint::Blueprint;
 /// Nothing is retried after the first byte of a response.
 const RETRY_ON: &str = "connect-failure,refused-stream,reset,retriable-headers";
 
+/// A cluster that does not exist. The names of others contain no spaces.
+const CLUSTER_NONE: &str = "not admitted";
+
 /// How long to wait before the next attempt.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum RetryPace {
@@ -38,11 +41,7 @@ pub(super) fn routes(blueprint: &Blueprint, failovers: &[Failover]) -> Vec<Value
         RetryPace::Elsewhere
     };
     routes.extend(kinds.map(|kind| route(kind, None, pace, blueprint)));
-    // Requests that the filter has not admitted. `local_reply_config` supplies the body.
-    routes.push(json!({
-        "match": { "prefix": "/" },
-        "direct_response": { "status": 404 },
-    }));
+    routes.push(not_admitted());
     routes
 }
 
@@ -63,6 +62,18 @@ fn route(kind: &str, only: Option<&Failover>, pace: RetryPace, blueprint: &Bluep
             "idle_timeout": idle_timeout,
             "retry_policy": retry_policy(blueprint.settings.attempts, pace),
         },
+    })
+}
+
+/// The route of a request until the filter admits it. Nothing can be sent on it: its cluster does
+/// not exist, and `local_reply_config` supplies the body of the 404. It is not a direct response,
+/// because Envoy takes the virtual host's `request_body_buffer_limit` from a route with a cluster
+/// only. Without it, a body that arrives before the filter has chosen the route has the limit of
+/// the connection.
+fn not_admitted() -> Value {
+    json!({
+        "match": { "prefix": "/" },
+        "route": { "cluster": CLUSTER_NONE, "cluster_not_found_response_code": "NOT_FOUND" },
     })
 }
 

@@ -239,15 +239,44 @@ fn time_limits_bound_responses_and_the_silence_of_streams() {
 }
 
 #[test]
-fn buffers_are_larger_than_the_body_limit() {
-    let mut blueprint = one_deployment();
-    blueprint.settings.body_limit_bytes = 5_000_000;
-    let rendered = rendered(&blueprint);
-    assert_eq!(
-        all(&rendered, "per_connection_buffer_limit_bytes"),
-        [6_048_576; 3]
-    );
-    assert_eq!(all(&rendered, "request_body_buffer_limit"), [6_048_576]);
+fn the_buffer_of_a_body_is_twice_the_body_and_two_reads() {
+    let limits = |bytes: u64| {
+        let mut blueprint = one_deployment();
+        blueprint.settings.body_limit_bytes = bytes;
+        let rendered = rendered(&blueprint);
+        all(&rendered, "request_body_buffer_limit")[0].as_u64()
+    };
+    assert_eq!(limits(5_000_000), Some(2 * (5_000_000 + 2 * 262_144)));
+    assert_eq!(limits(u64::MAX), Some(u32::MAX.into()));
+}
+
+#[test]
+fn no_buffer_of_a_connection_and_no_listener_timeout_depends_on_the_configuration() {
+    let mut changed = one_deployment();
+    changed.settings.body_limit_bytes = 5_000_000;
+    changed.request_timeout = Duration::from_secs(7);
+    let [before, after] = [one_deployment(), changed].map(|blueprint| rendered(&blueprint));
+    for key in [
+        "per_connection_buffer_limit_bytes",
+        "initial_stream_window_size",
+        "initial_connection_window_size",
+        "stream_idle_timeout",
+        "request_timeout",
+    ] {
+        assert_eq!(all(&before, key), all(&after, key), "{key}");
+    }
+    assert_eq!(all(&before, "per_connection_buffer_limit_bytes"), [262_144; 3]);
+}
+
+/// Envoy takes `request_body_buffer_limit` from a route with a cluster only.
+#[test]
+fn a_request_that_is_not_admitted_has_a_route_to_a_cluster_that_does_not_exist() {
+    let rendered = rendered(&one_deployment());
+    let last = routes(&rendered).last().unwrap();
+    assert_eq!(last["match"], json!({ "prefix": "/" }));
+    let name = last["route"]["cluster"].as_str().unwrap();
+    assert!(named(&rendered, "clusters", name).is_empty());
+    assert_eq!(last["route"]["cluster_not_found_response_code"], "NOT_FOUND");
 }
 
 #[test]
