@@ -3,12 +3,16 @@
 use serde_json::{Value, json};
 
 use super::common::socket_address;
+use super::duration::seconds;
 use super::options::RenderOptions;
 use super::{failover, listeners, metrics, otlp, region, stats, yaml};
 use crate::blueprint::Blueprint;
 
 /// Limit of open client connections. Envoy refuses more before they cost memory.
 const DOWNSTREAM_CONNECTIONS_MAX: u64 = 10_000;
+/// How often freed memory is returned to the system, and how much at once: more than accumulates.
+const RELEASE_SECONDS: u64 = 1;
+const RELEASED_BYTES_MAX: u64 = 1 << 30;
 
 /// The Envoy configuration of `blueprint`, below `header` as comment lines.
 pub fn render(blueprint: &Blueprint, options: &RenderOptions, header: &str) -> String {
@@ -38,6 +42,12 @@ pub(super) fn bootstrap(blueprint: &Blueprint, options: &RenderOptions) -> Value
         },
         // Each cluster has hundreds of counters, most of which stay at zero.
         "deferred_stat_options": { "enable_deferred_creation_stats": true },
+        // Otherwise Envoy keeps the memory of its busiest minute until it ends. The allocator returns
+        // what it has not needed for five minutes.
+        "memory_allocator_manager": {
+            "bytes_to_release": RELEASED_BYTES_MAX,
+            "memory_release_interval": seconds(RELEASE_SECONDS),
+        },
         "stats_config": stats::config(),
         "overload_manager": {
             "resource_monitors": [{
