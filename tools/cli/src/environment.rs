@@ -29,6 +29,11 @@ impl Environment {
             .collect()
     }
 
+    /// Adds variables, or replaces their values.
+    pub(crate) fn extend(&mut self, variables: &BTreeMap<String, String>) {
+        self.variables.extend(variables.clone());
+    }
+
     /// The value of `name`. An empty value counts as unset, as in LiteLLM and the AWS SDKs.
     pub fn value(&self, name: &str) -> Option<&str> {
         self.variables

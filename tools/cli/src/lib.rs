@@ -1,6 +1,7 @@
 //! The `envoy-bedrock` command, apart from parsing its command line.
 
 mod address;
+mod admin;
 pub mod blueprint;
 mod certificates;
 pub mod check;
@@ -8,10 +9,14 @@ mod document;
 pub mod environment;
 mod json;
 pub mod litellm;
+mod log;
 pub mod otlp;
 pub mod prices;
 mod region;
+mod reload;
 pub mod render;
 pub mod run;
+mod sealing;
 pub mod spend;
 mod state;
+pub mod watch;

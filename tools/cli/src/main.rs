@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use envoy_bedrock_cli::environment::Environment;
-use envoy_bedrock_cli::{check, prices, render, run, spend};
+use envoy_bedrock_cli::{check, prices, render, run, spend, watch};
 
 /// An Amazon Bedrock gateway on Envoy, configured by LiteLLM's config.yaml.
 #[derive(Debug, Parser)]
@@ -21,6 +21,7 @@ enum Command {
     Prices(prices::PricesArguments),
     Render(render::RenderArguments),
     Spend(spend::SpendArguments),
+    Watch(watch::WatchArguments),
     #[command(hide = true)]
     EnvoyChild(run::EnvoyChild),
 }
@@ -33,6 +34,7 @@ fn main() -> ExitCode {
         Command::Prices(arguments) => prices::run(&arguments),
         Command::Render(arguments) => render::run(&arguments, &environment),
         Command::Spend(arguments) => spend::run(&arguments),
+        Command::Watch(arguments) => watch::run(&arguments, &environment),
         Command::EnvoyChild(child) => child.run(),
     }
 }

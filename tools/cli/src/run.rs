@@ -5,18 +5,18 @@
 //! connects to it instead of AWS. Everything else is as in production: names, certificates,
 //! signatures and what Envoy does.
 
-mod admin;
 mod backend;
 mod banner;
 mod child;
 mod demo;
 mod drain;
 mod envoy;
+mod envoy_directory;
 mod error;
 mod exit;
 mod kept_envoy;
 mod launch;
-mod log;
+
 mod oom_kills;
 mod options;
 mod ports;
@@ -24,6 +24,7 @@ mod prepare;
 mod process;
 mod restarts;
 mod signals;
+mod source;
 mod supervisor;
 
 pub use child::EnvoyChild;
@@ -33,8 +34,8 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use crate::environment::Environment;
+use crate::log::{self, LogFormat};
 use error::RunError;
-use log::LogFormat;
 use prepare::Prepared;
 
 /// Runs the gateway until a signal ends it. The command's help documents the exit codes.

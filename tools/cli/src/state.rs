@@ -38,14 +38,22 @@ impl StateDirectory {
         self.directory.join(name)
     }
 
-    /// Writes a file in the directory and returns its path.
-    pub(crate) fn write(&self, name: &str, text: &str) -> Result<PathBuf, StateError> {
+    /// Creates a directory in the directory and returns its path.
+    pub(crate) fn directory(&self, name: &str) -> Result<PathBuf, StateError> {
         let path = self.path(name);
-        match private_file(&path, text) {
+        match private_directory(&path) {
             Ok(()) => Ok(path),
-            Err(error) => Err(StateError::File { path, error }),
+            Err(error) => Err(StateError::Directory { path, error }),
         }
     }
+}
+
+/// Replaces a file with one that only this user can read.
+pub(crate) fn write_private(path: &Path, text: &str) -> Result<(), StateError> {
+    private_file(path, text).map_err(|error| StateError::File {
+        path: path.to_owned(),
+        error,
+    })
 }
 
 /// Creates a directory, with its parents, that only this user can read.
@@ -59,10 +67,15 @@ pub(crate) fn private_directory(path: &Path) -> io::Result<()> {
 
 /// Replaces a file with one that only this user can read.
 pub(crate) fn private_file(path: &Path, text: &str) -> io::Result<()> {
+    replace_file(path, text, 0o600)
+}
+
+/// Replaces a file with one of this mode. Readers see the old file or the new one.
+pub(crate) fn replace_file(path: &Path, text: &str, mode: u32) -> io::Result<()> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, mode);
     // The mode applies only to new files. The name is unique because another `run` may be starting.
     let mut new = path.as_os_str().to_owned();
     new.push(format!(".{}", std::process::id()));
@@ -87,7 +100,8 @@ mod tests {
         let state = StateDirectory::open(&root.path().join("a/b")).unwrap();
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
         fs::write(state.path("f"), "old").unwrap();
-        let file = state.write("f", "new").unwrap();
+        let file = state.path("f");
+        write_private(&file, "new").unwrap();
         assert_eq!((mode(&state.directory), mode(&file)), (0o700, 0o600));
         assert_eq!(fs::read_to_string(&file).unwrap(), "new");
         assert_eq!(fs::read_dir(&state.directory).unwrap().count(), 1);

@@ -3,15 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, RwLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 
-use crate::config::{EmulatorConfig, JOURNAL_VARIABLE, RegionAddresses, RegionConfig, Strictness};
+use crate::config::{
+    EmulatorConfig, JOURNAL_VARIABLE, KnownCredential, RegionAddresses, RegionConfig, Strictness,
+};
 use crate::control::api;
 use crate::control::controller::{Controller, ControllerError, RegionPorts};
 use crate::control::fault::PortMode;
@@ -26,7 +28,7 @@ use crate::log::request_log::RequestLog;
 use crate::log::summary::RegionSummary;
 use crate::random::mix;
 use crate::shutdown::{Shutdown, ShutdownTrigger};
-use crate::state::{EmulatorState, RegionState};
+use crate::state::{EmulatorState, Known, RegionState};
 
 /// A running emulator. Dropping it stops it without waiting.
 #[derive(Debug)]
@@ -124,6 +126,16 @@ impl Emulator {
         self.controller.clear_faults(None, None).await;
     }
 
+    /// Adds credentials, API keys, and model ids that exist from now on. Of two credentials with one
+    /// access key id, the newer one counts.
+    pub fn add_known(&self, credentials: Vec<KnownCredential>, api_keys: Vec<String>, models: Vec<String>) {
+        let keyring = Keyring {
+            credentials,
+            api_keys,
+        };
+        self.controller.emulator.add(Known { keyring, models });
+    }
+
     /// Counts by region.
     pub fn summary(&self) -> BTreeMap<String, RegionSummary> {
         self.log().summary()
@@ -160,11 +172,13 @@ fn initial_state(config: &EmulatorConfig, log: Arc<RequestLog>) -> EmulatorState
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let seed = now.as_secs() << 20 ^ u64::from(now.subsec_nanos()) ^ u64::from(std::process::id()) << 44;
     EmulatorState {
-        keyring: Keyring {
-            credentials: config.credentials.clone(),
-            api_keys: config.api_keys.clone(),
-        },
-        models: config.models.clone(),
+        known: RwLock::new(Known {
+            keyring: Keyring {
+                credentials: config.credentials.clone(),
+                api_keys: config.api_keys.clone(),
+            },
+            models: config.models.clone(),
+        }),
         base_path: config.base_path.clone(),
         is_strict: AtomicBool::new(config.strictness == Strictness::Refuse),
         faults: Faults::default(),

@@ -24,6 +24,8 @@ const DUPLICATES_MAX: usize = 100;
 pub(crate) struct ConfigDocument {
     /// The file that the caller named.
     pub location: Location,
+    /// This file and those that it includes, whether or not they can be read.
+    pub files: Vec<PathBuf>,
     sections: Vec<(String, Vec<YamlField>)>,
 }
 
@@ -33,26 +35,26 @@ impl ConfigDocument {
         let location = Location::file(&path.display().to_string());
         let mut document = ConfigDocument {
             location: location.clone(),
+            files: vec![path.to_owned()],
             sections: Vec::new(),
         };
         let mut loaded = BTreeSet::from([identity(path)]);
         let mut pending = document.merge_file(path, &location, &location, reader);
         pending.reverse();
-        let mut files = 1;
         while let Some(include) = pending.pop() {
             let file = include.resolved(path);
             if !loaded.insert(identity(&file)) {
                 continue;
             }
-            if files == FILES_MAX {
+            if document.files.len() == FILES_MAX {
                 reader.unexpected(&include.location, format!("at most {FILES_MAX} files"), "more");
                 break;
             }
             let included = Location {
-                file_index: files,
+                file_index: document.files.len(),
                 ..Location::file(&file.display().to_string())
             };
-            files += 1;
+            document.files.push(file.clone());
             let further = document.merge_file(&file, &included, &include.location, reader);
             // LiteLLM reads breadth first: the includes of a file come after its siblings.
             pending.splice(0..0, further.into_iter().rev());

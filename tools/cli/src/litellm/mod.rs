@@ -49,6 +49,7 @@ mod tests;
 pub(crate) use note::lines as note_lines;
 pub use note::{Class, Note, NoteGroup, grouped, print as print_notes, texts as note_texts};
 pub use problem::{Placement, Problem, ReadError, error_lines};
+pub(crate) use read::files;
 pub use read::{read, read_priced, read_tolerant};
 pub use remedy::{read_or_explain, remedies};
 pub use tolerance::Tolerance;

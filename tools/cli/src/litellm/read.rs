@@ -1,6 +1,6 @@
 //! Reads a configuration into a [`Blueprint`].
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use envoy_bedrock::contract::settings::{EnvName, HISTORY_DEFAULT_ROWS, ModelSettings, Settings};
@@ -83,6 +83,14 @@ pub fn read_tolerant(
         Some(blueprint) if errors.is_empty() => Ok(Blueprint { notes, ..blueprint }),
         _ => Err(errors),
     }
+}
+
+/// The configuration at `path` and the files that it includes, whether or not they can be read.
+pub(crate) fn files(path: &Path) -> Vec<PathBuf> {
+    let (environment, tolerance) = (Environment::default(), Tolerance::default());
+    let report = ReadReport::new(&tolerance);
+    let mut reader = Reader::new(&environment, SecretPolicy::MayComeLater, report);
+    ConfigDocument::read(path, &mut reader).files
 }
 
 /// The sections of a configuration.

@@ -16,8 +16,13 @@ const RELEASED_BYTES_MAX: u64 = 1 << 30;
 
 /// The Envoy configuration of `blueprint`, below `header` as comment lines.
 pub fn render(blueprint: &Blueprint, options: &RenderOptions, header: &str) -> String {
+    document(&bootstrap(blueprint, options), header)
+}
+
+/// A file with `value`, below `header` as comment lines.
+pub(super) fn document(value: &Value, header: &str) -> String {
     let comment: String = header.lines().map(|line| format!("# {line}\n")).collect();
-    comment + &yaml::document(&bootstrap(blueprint, options))
+    comment + &yaml::document(value)
 }
 
 pub(super) fn bootstrap(blueprint: &Blueprint, options: &RenderOptions) -> Value {

@@ -7,33 +7,56 @@ use std::process::ExitCode;
 
 use envoy_bedrock::contract::settings::{EnvName, HISTORY_DEFAULT_ROWS};
 use envoy_bedrock::routing::active_config::HISTORY_MAX_ROWS;
+use envoy_bedrock::sealing::{SEALING_KEY, SealingKey};
 
 use super::bootstrap;
+use super::dynamic::DynamicConfig;
 use super::error::{EmulatorArgumentError, RenderError};
-use super::options::{AccessLog, HostPort, Listeners, RenderOptions, Tls};
+use super::options::{AccessLog, HostPort, Listeners, RenderOptions, Rendering, SecretSource, Tls};
 use crate::environment::{Environment, SecretPolicy};
 use crate::litellm::{self, Tolerance};
 use crate::otlp::{self, Collector};
 use crate::prices::PriceList;
+use crate::sealing;
 
-/// Turn a LiteLLM config.yaml into one self-contained Envoy configuration.
+/// Mode of the files of `--dynamic`: Envoy may run as another user.
+pub(crate) const DYNAMIC_FILE_MODE: u32 = 0o644;
+
+/// Turn a LiteLLM config.yaml into an Envoy configuration: one self-contained file, or a directory
+/// of files that Envoy reads again when they change.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   envoy-bedrock render config.yaml -o envoy.yaml
+  envoy-bedrock render config.yaml --dynamic /etc/envoy-bedrock
   envoy-bedrock render config.yaml --emulator us-west-2=emulator:9443 --upstream-ca emulator-ca.pem
   envoy --mode validate -c envoy.yaml
 
 The result contains no secrets. Envoy's process needs the environment variables that it lists.
 
+With --dynamic, start Envoy with DIRECTORY/envoy.yaml. Run the command again after a change, or let
+`envoy-bedrock watch` do so: Envoy then uses the new files without a restart. If the variable
+ENVOY_BEDROCK_SEALING_KEY has 64 hexadecimal digits, the secrets are in the files, sealed with that
+key, and Envoy's process needs only this variable.
+
 Exit codes: 0 success, 1 the configuration cannot be used or the result cannot be written, 2 wrong usage.")]
 pub struct RenderArguments {
+    #[command(flatten)]
+    settings: RenderSettings,
+    /// Write to this file instead of standard output.
+    #[arg(short, long, value_name = "FILE", conflicts_with = "dynamic")]
+    output: Option<PathBuf>,
+    /// Write several files into this directory. Envoy must see it under the same path.
+    #[arg(long, value_name = "DIRECTORY")]
+    dynamic: Option<PathBuf>,
+}
+
+/// What is rendered, and for which Envoy.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct RenderSettings {
     /// The configuration.
     #[arg(value_name = "CONFIG")]
-    config: PathBuf,
-    /// Write to this file instead of standard output.
-    #[arg(short, long, value_name = "FILE")]
-    output: Option<PathBuf>,
+    pub(crate) config: PathBuf,
     /// Path of the compiled filter, relative to Envoy's working directory.
     #[arg(long, value_name = "PATH", default_value = "dist/envoy-bedrock.wasm")]
     filter: String,
@@ -54,7 +77,7 @@ pub struct RenderArguments {
     tls_key: Option<String>,
     /// Port of Envoy's admin interface on 127.0.0.1.
     #[arg(long, default_value_t = 9901)]
-    admin_port: u16,
+    pub(crate) admin_port: u16,
     /// Port of a listener for Prometheus. It serves /stats/prometheus and /metrics without a key,
     /// and nothing else.
     #[arg(long, value_name = "PORT")]
@@ -81,7 +104,7 @@ pub struct RenderArguments {
     /// Price list to use instead of the built-in one: LiteLLM's own file, or a list written by
     /// `prices --import`.
     #[arg(long, value_name = "FILE")]
-    prices: Option<PathBuf>,
+    pub(crate) prices: Option<PathBuf>,
     #[command(flatten)]
     tolerance: Tolerance,
 }
@@ -93,8 +116,42 @@ fn emulator(text: &str) -> Result<(String, HostPort), EmulatorArgumentError> {
     Ok((region.to_owned(), address.parse()?))
 }
 
-impl RenderArguments {
-    fn options(&self, collector: Option<Collector>) -> RenderOptions {
+impl RenderSettings {
+    /// Reads the configuration. `sealing` is the key for its secrets, which are then part of the
+    /// result and must exist.
+    pub(crate) fn read(
+        &self,
+        environment: &Environment,
+        sealing: Option<&SealingKey>,
+    ) -> Result<Rendering, RenderError> {
+        if self.metrics_port.is_some() && self.admin_port == 0 {
+            return Err(RenderError::NoAdminPort);
+        }
+        let prices = PriceList::of_file(self.prices.as_deref())?;
+        let policy = match sealing {
+            Some(_) => SecretPolicy::MustExist,
+            None => SecretPolicy::MayComeLater,
+        };
+        let mut blueprint =
+            litellm::read_or_explain(&self.config, environment, policy, &prices, &self.tolerance)
+                .map_err(RenderError::Configuration)?;
+        blueprint.settings.history_rows = self.spend_history;
+        let ca = || Ok::<_, RenderError>(self.upstream_ca.clone());
+        let collector = otlp::read(&self.collector, &blueprint.telemetry, ca)?;
+        if let Some(key) = sealing {
+            sealing::seal(&mut blueprint, key, environment);
+        }
+        let options = self.options(collector, sealing);
+        let clusters = blueprint.endpoints.iter().map(|endpoint| &endpoint.cluster);
+        let known: Vec<String> = clusters.cloned().collect();
+        if let Some(found) = options.emulators.keys().find(|cluster| !known.contains(cluster)) {
+            let found = found.clone();
+            return Err(RenderError::UnknownCluster { found, known });
+        }
+        Ok(Rendering { blueprint, options })
+    }
+
+    fn options(&self, collector: Option<Collector>, sealing: Option<&SealingKey>) -> RenderOptions {
         let tls = self.tls_cert.clone().zip(self.tls_key.clone());
         RenderOptions {
             filter: self.filter.clone(),
@@ -113,8 +170,52 @@ impl RenderArguments {
             access_log: AccessLog::of_argument(&self.access_log),
             collector,
             emulators: self.emulator.iter().cloned().collect(),
+            secrets: match sealing {
+                Some(_) => SecretSource::Sealed,
+                None => SecretSource::Environment,
+            },
         }
     }
+
+    /// The comment at the top of the rendered file.
+    pub(crate) fn header(&self, command: &str) -> String {
+        let name = self.config.file_name().unwrap_or_default().to_string_lossy();
+        format!(
+            "Rendered from {name} by `envoy-bedrock {command}`. Do not edit: change {name} and render it again."
+        )
+    }
+
+    /// Prints what became of the settings, and which variables Envoy needs.
+    pub(crate) fn print_notes(rendering: &Rendering) {
+        let Rendering { blueprint, options } = rendering;
+        litellm::print_notes(&blueprint.notes);
+        if options.secrets == SecretSource::Environment {
+            note_secrets("the configuration", blueprint.secrets.keys());
+        } else {
+            let _ = writeln!(
+                anstream::stderr(),
+                "note: the files contain the secrets of the configuration, sealed: set {SEALING_KEY} for Envoy"
+            );
+        }
+        if let Some(collector) = &options.collector {
+            let _ = writeln!(
+                anstream::stderr(),
+                "note: the spend log is also sent to {collector}"
+            );
+            let variables = collector.headers.iter().map(|header| &header.variable);
+            note_secrets("the collector's headers", variables);
+        }
+    }
+}
+
+/// The sealing key of the environment, if it has one.
+pub(crate) fn sealing_key(environment: &Environment) -> Result<Option<SealingKey>, RenderError> {
+    let Some(digits) = environment.value(SEALING_KEY) else {
+        return Ok(None);
+    };
+    SealingKey::parse(digits)
+        .map(Some)
+        .ok_or(RenderError::BadSealingKey)
 }
 
 impl AccessLog {
@@ -140,40 +241,30 @@ pub fn run(arguments: &RenderArguments, environment: &Environment) -> ExitCode {
 }
 
 fn rendered(arguments: &RenderArguments, environment: &Environment) -> Result<(), RenderError> {
-    if arguments.metrics_port.is_some() && arguments.admin_port == 0 {
-        return Err(RenderError::NoAdminPort);
-    }
-    let prices = PriceList::of_file(arguments.prices.as_deref())?;
-    let mut blueprint = litellm::read_or_explain(
-        &arguments.config,
-        environment,
-        SecretPolicy::MayComeLater,
-        &prices,
-        &arguments.tolerance,
-    )
-    .map_err(RenderError::Configuration)?;
-    blueprint.settings.history_rows = arguments.spend_history;
-    litellm::print_notes(&blueprint.notes);
-    let ca = || Ok::<_, RenderError>(arguments.upstream_ca.clone());
-    let collector = otlp::read(&arguments.collector, &blueprint.telemetry, ca)?;
-    let options = arguments.options(collector);
-    let clusters = blueprint.endpoints.iter().map(|endpoint| &endpoint.cluster);
-    let known: Vec<String> = clusters.cloned().collect();
-    if let Some(found) = options.emulators.keys().find(|cluster| !known.contains(cluster)) {
-        let found = found.clone();
-        return Err(RenderError::UnknownCluster { found, known });
-    }
-    note_secrets("the configuration", blueprint.secrets.keys());
-    if let Some(collector) = &options.collector {
-        let _ = writeln!(
-            anstream::stderr(),
-            "note: the spend log is also sent to {collector}"
-        );
-        let variables = collector.headers.iter().map(|header| &header.variable);
-        note_secrets("the collector's headers", variables);
-    }
-    let text = bootstrap::render(&blueprint, &options, &header(&arguments.config));
-    write(arguments.output.as_deref(), &text)
+    let settings = &arguments.settings;
+    let Some(directory) = &arguments.dynamic else {
+        let rendering = settings.read(environment, None)?;
+        RenderSettings::print_notes(&rendering);
+        let header = settings.header("render");
+        let text = bootstrap::render(&rendering.blueprint, &rendering.options, &header);
+        return write(arguments.output.as_deref(), &text);
+    };
+    let rendering = settings.read(environment, sealing_key(environment)?.as_ref())?;
+    RenderSettings::print_notes(&rendering);
+    let path = directory_name(directory)?;
+    let config = DynamicConfig::of(&rendering.blueprint, &rendering.options, &path);
+    let written = config.write(directory, DYNAMIC_FILE_MODE, &settings.header("render"));
+    written.map_err(|(path, error)| RenderError::Unwritable { path, error })
+}
+
+/// The path of a directory for rendered files, which is created if necessary.
+pub(crate) fn directory_name(directory: &Path) -> Result<String, RenderError> {
+    std::fs::create_dir_all(directory).map_err(|error| RenderError::Unwritable {
+        path: directory.to_owned(),
+        error,
+    })?;
+    let name = directory.to_str().map(str::to_owned);
+    name.ok_or_else(|| RenderError::NotUtf8(directory.to_owned()))
 }
 
 /// Lists the variables that Envoy needs because their values are not in the result.
@@ -186,11 +277,6 @@ fn note_secrets<'a>(of: &str, variables: impl Iterator<Item = &'a EnvName>) {
             names.join(", ")
         );
     }
-}
-
-fn header(config: &Path) -> String {
-    let name = config.file_name().unwrap_or_default().to_string_lossy();
-    format!("Rendered from {name} by `envoy-bedrock render`. Do not edit: change {name} and render it again.")
 }
 
 fn write(output: Option<&Path>, text: &str) -> Result<(), RenderError> {

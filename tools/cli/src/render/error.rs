@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use envoy_bedrock::sealing::SEALING_KEY;
 use thiserror::Error;
 
 use crate::otlp::CollectorError;
@@ -10,7 +11,7 @@ use crate::prices::PriceListError;
 
 /// Why a configuration cannot be rendered.
 #[derive(Debug, Error)]
-pub(super) enum RenderError {
+pub(crate) enum RenderError {
     #[error(
         "--metrics-port needs a fixed --admin-port, because the metrics come from there, but found --admin-port 0"
     )]
@@ -26,13 +27,19 @@ pub(super) enum RenderError {
     UnknownCluster { found: String, known: Vec<String> },
     #[error("cannot write {}: {error}", path.display())]
     Unwritable { path: PathBuf, error: io::Error },
+    #[error("the path {} is not valid UTF-8", .0.display())]
+    NotUtf8(PathBuf),
+    #[error(
+        "the variable {SEALING_KEY} is not a key: expected 64 hexadecimal digits (`openssl rand -hex 32`)"
+    )]
+    BadSealingKey,
     #[error("cannot write to standard output: {0}")]
     StandardOutput(io::Error),
 }
 
 impl RenderError {
     /// The messages, one for each error of the configuration.
-    pub(super) fn messages(&self) -> Vec<String> {
+    pub(crate) fn messages(&self) -> Vec<String> {
         match self {
             Self::Configuration(errors) => errors.clone(),
             _ => vec![self.to_string()],

@@ -6,7 +6,15 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::str::FromStr;
 
 use super::error::HostPortError;
+use crate::blueprint::Blueprint;
 use crate::otlp::Collector;
+
+/// What a configuration is rendered from.
+#[derive(Clone, Debug)]
+pub(crate) struct Rendering {
+    pub(crate) blueprint: Blueprint,
+    pub(crate) options: RenderOptions,
+}
 
 /// The environment of one Envoy. Paths are rendered unchanged, so Envoy resolves relative ones in
 /// its working directory.
@@ -29,6 +37,18 @@ pub struct RenderOptions {
     /// Addresses to connect to instead of a cluster's own. Host names, certificates and signatures
     /// do not change.
     pub emulators: BTreeMap<String, HostPort>,
+    /// Where the filter finds secrets.
+    pub secrets: SecretSource,
+}
+
+/// Where the filter finds secrets.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SecretSource {
+    /// In variables of the Envoy process.
+    #[default]
+    Environment,
+    /// In the settings, sealed with a key in a variable of the Envoy process.
+    Sealed,
 }
 
 /// The listeners for clients.
@@ -62,6 +82,26 @@ pub enum AccessLog {
     File(String),
 }
 
+/// The ports of an Envoy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Ports {
+    pub(crate) plain: u16,
+    /// Of the TLS listener, if any.
+    pub(crate) tls: u16,
+    pub(crate) admin: u16,
+}
+
+impl RenderOptions {
+    /// Replaces the ports.
+    pub(crate) fn set_ports(&mut self, ports: Ports) {
+        self.listeners.port = ports.plain;
+        if let Some(tls) = &mut self.listeners.tls {
+            tls.port = ports.tls;
+        }
+        self.admin_port = ports.admin;
+    }
+}
+
 impl Default for RenderOptions {
     /// The defaults of `render`: the layout of the repository and Debian's CA certificates.
     fn default() -> Self {
@@ -78,6 +118,7 @@ impl Default for RenderOptions {
             access_log: AccessLog::Stdout,
             collector: None,
             emulators: BTreeMap::new(),
+            secrets: SecretSource::default(),
         }
     }
 }

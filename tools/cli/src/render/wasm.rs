@@ -2,10 +2,11 @@
 
 use envoy_bedrock::contract::names;
 use envoy_bedrock::contract::settings::Settings;
+use envoy_bedrock::sealing::SEALING_KEY;
 use serde_json::{Value, json};
 
 use super::duration::milliseconds;
-use super::options::RenderOptions;
+use super::options::{RenderOptions, SecretSource};
 
 /// How soon Envoy replaces a VM that has trapped. Until then its worker responds with 503; Envoy's
 /// default is a second.
@@ -23,10 +24,37 @@ pub(super) fn signer(settings: &Settings, options: &RenderOptions) -> Value {
     role(names::ROOT_SIGNER, "", settings, options)
 }
 
+/// The name of the filter in the role with this root id.
+pub(super) fn filter_name(root: &str) -> String {
+    format!("envoy-bedrock.{root}")
+}
+
+/// The variables that a rendered filter reads.
+pub(super) fn variables(filter: &Value) -> Vec<String> {
+    let names = filter.pointer("/typed_config/config/vm_config/environment_variables/host_env_keys");
+    let names = names.and_then(Value::as_array).into_iter().flatten();
+    names
+        .filter_map(|name| name.as_str().map(str::to_owned))
+        .collect()
+}
+
+/// The variables that the filter reads. Envoy takes another list for another VM, so with sealed
+/// secrets it is always the same.
+fn environment(settings: &Settings, options: &RenderOptions) -> Vec<String> {
+    match options.secrets {
+        SecretSource::Environment => settings
+            .secret_names()
+            .iter()
+            .map(|name| name.0.clone())
+            .collect(),
+        SecretSource::Sealed => vec![SEALING_KEY.to_owned()],
+    }
+}
+
 /// Both roles run in one VM per worker because `vm_id`, code and environment are the same for both.
 fn role(root: &str, configuration: &str, settings: &Settings, options: &RenderOptions) -> Value {
     json!({
-        "name": format!("envoy-bedrock.{root}"),
+        "name": filter_name(root),
         "typed_config": {
             "@type": "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm",
             "config": {
@@ -43,7 +71,7 @@ fn role(root: &str, configuration: &str, settings: &Settings, options: &RenderOp
                     "vm_id": "envoy-bedrock",
                     "runtime": "envoy.wasm.runtime.v8",
                     "code": { "local": { "filename": options.filter } },
-                    "environment_variables": { "host_env_keys": settings.secret_names() },
+                    "environment_variables": { "host_env_keys": environment(settings, options) },
                 },
             },
         },

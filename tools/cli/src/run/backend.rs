@@ -55,7 +55,7 @@ pub(super) fn choose(
 }
 
 /// Whether any deployment has a key. If only some have, the missing ones are a mistake to report.
-fn has_credentials(blueprint: &Blueprint) -> bool {
+pub(super) fn has_credentials(blueprint: &Blueprint) -> bool {
     blueprint
         .settings
         .deployments()

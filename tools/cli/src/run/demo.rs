@@ -16,8 +16,11 @@ use crate::render::HostPort;
 const DEMO_SESSION_TOKEN: &str = "emulator-demo-session-token";
 
 /// Running emulators: one per base path in the configuration, so usually one.
+#[derive(Default)]
 pub(super) struct Demo {
     emulators: Vec<Emulator>,
+    /// The region and base path that each cluster connects to, and whether with TLS.
+    places: BTreeMap<String, (String, String, bool)>,
     /// The address that each cluster connects to.
     pub(super) addresses: BTreeMap<String, HostPort>,
     /// Variables for Envoy that the user has not set.
@@ -31,15 +34,25 @@ struct DemoPart<'a> {
 }
 
 impl Demo {
-    /// Starts emulators for every endpoint of `blueprint`.
-    pub(super) async fn start(blueprint: &Blueprint, environment: &Environment) -> Result<Self, DemoError> {
+    /// Starts emulators for the endpoints of `blueprint` that have none yet. All emulators accept
+    /// its credentials and models from now on, and go on accepting earlier ones.
+    pub(super) async fn cover(
+        &mut self,
+        blueprint: &Blueprint,
+        environment: &Environment,
+    ) -> Result<(), DemoError> {
         let keys = DemoKeys::of(blueprint, environment)?;
-        let mut demo = Demo {
-            emulators: Vec::new(),
-            addresses: BTreeMap::new(),
-            variables: keys.variables.clone(),
-        };
-        for part in parts(blueprint)? {
+        for emulator in &self.emulators {
+            emulator.add_known(keys.credentials(), keys.api_keys(), models(blueprint));
+        }
+        self.variables.extend(keys.variables.clone());
+        for mut part in parts(blueprint)? {
+            let base_path = part.base_path;
+            part.endpoints
+                .retain(|(endpoint, region)| self.is_new(endpoint, region, base_path));
+            if part.endpoints.is_empty() {
+                continue;
+            }
             let emulator = Emulator::start(part.config(blueprint, &keys))
                 .await
                 .map_err(|error| DemoError::Emulator(error.to_string()))?;
@@ -54,11 +67,17 @@ impl Demo {
                     host: address.ip().to_string(),
                     port: address.port(),
                 };
-                demo.addresses.insert(endpoint.cluster.clone(), address);
+                self.addresses.insert(endpoint.cluster.clone(), address);
+                self.places
+                    .insert(endpoint.cluster.clone(), place(endpoint, region, base_path));
             }
-            demo.emulators.push(emulator);
+            self.emulators.push(emulator);
         }
-        Ok(demo)
+        Ok(())
+    }
+
+    fn is_new(&self, endpoint: &Endpoint, region: &str, base_path: &str) -> bool {
+        self.places.get(&endpoint.cluster) != Some(&place(endpoint, region, base_path))
     }
 
     /// The CA certificates that Envoy must trust, in PEM.
@@ -72,8 +91,8 @@ impl Demo {
     }
 
     /// Stops the emulators.
-    pub(super) async fn shutdown(self) {
-        for emulator in self.emulators {
+    pub(super) async fn shutdown(&mut self) {
+        for emulator in std::mem::take(&mut self.emulators) {
             emulator.shutdown().await;
         }
     }
@@ -93,13 +112,9 @@ impl DemoPart<'_> {
             .filter_map(|(endpoint, _)| endpoint.server_name.clone());
         EmulatorConfig {
             regions: regions.into_iter().map(region).collect(),
-            credentials: keys.credentials.values().cloned().collect(),
-            api_keys: keys.api_keys.iter().cloned().collect(),
-            models: blueprint
-                .settings
-                .deployments()
-                .map(|deployment| deployment.model.clone())
-                .collect(),
+            credentials: keys.credentials(),
+            api_keys: keys.api_keys(),
+            models: models(blueprint),
             tls: TlsConfig::Generated {
                 host_names: host_names.collect(),
             },
@@ -107,6 +122,19 @@ impl DemoPart<'_> {
             ..EmulatorConfig::default()
         }
     }
+}
+
+fn place(endpoint: &Endpoint, region: &str, base_path: &str) -> (String, String, bool) {
+    (
+        region.to_owned(),
+        base_path.to_owned(),
+        endpoint.server_name.is_some(),
+    )
+}
+
+fn models(blueprint: &Blueprint) -> Vec<String> {
+    let deployments = blueprint.settings.deployments();
+    deployments.map(|deployment| deployment.model.clone()).collect()
 }
 
 fn parts(blueprint: &Blueprint) -> Result<Vec<DemoPart<'_>>, DemoError> {
@@ -185,6 +213,14 @@ impl DemoKeys {
             }
         }
         Ok(keys)
+    }
+
+    fn credentials(&self) -> Vec<KnownCredential> {
+        self.credentials.values().cloned().collect()
+    }
+
+    fn api_keys(&self) -> Vec<String> {
+        self.api_keys.iter().cloned().collect()
     }
 
     fn insert(&mut self, credential: KnownCredential) -> Result<(), DemoError> {

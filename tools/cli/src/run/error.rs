@@ -10,6 +10,7 @@ use super::exit::EnvoyExit;
 use crate::certificates::CertificateError;
 use crate::otlp::CollectorError;
 use crate::prices::PriceListError;
+use crate::reload::ReloadError;
 use crate::state::StateError;
 
 /// How to install a version of Envoy that works.
@@ -51,6 +52,10 @@ pub(super) enum RunError {
     SamePort(u16),
     #[error(transparent)]
     Demo(#[from] DemoError),
+    #[error(transparent)]
+    Reload(#[from] ReloadError),
+    #[error("a new sealing key is not a key")]
+    NoSealingKey,
     /// The operating system refuses threads, signal handlers or processes: what, and why.
     #[error("cannot {0}: {1}")]
     System(&'static str, io::Error),

@@ -29,6 +29,8 @@ pub(super) enum EnvoyExit {
     Ended { status: ExitStatus, oom_kills: u64 },
     /// It did not finish starting in time and was killed. In seconds.
     TooSlow(u64),
+    /// It refused the rendered configuration and was killed.
+    Refused,
     /// It could not be started, for this reason.
     NotStarted(String),
 }
@@ -46,7 +48,7 @@ impl EnvoyExit {
             Self::Ended { status, .. } => status
                 .code()
                 .or_else(|| status.signal().map(|signal| 128 + signal)),
-            Self::TooSlow(_) | Self::NotStarted(_) => None,
+            Self::TooSlow(_) | Self::Refused | Self::NotStarted(_) => None,
         };
         ExitCode::from(code.and_then(|code| u8::try_from(code).ok()).unwrap_or(1))
     }
@@ -66,6 +68,7 @@ impl fmt::Display for EnvoyExit {
                 Ok(())
             }
             Self::TooSlow(seconds) => write!(out, "did not finish starting within {seconds} s"),
+            Self::Refused => out.write_str("refused the rendered configuration"),
             Self::NotStarted(error) => write!(out, "could not be started: {error}"),
         }
     }

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 
-use super::admin::Admin;
 use super::error::RunError;
 use super::exit::EnvoyExit;
 use super::launch::{Addresses, Launch};
 use super::process::EnvoyProcess;
 use super::restarts::Restarts;
+use crate::admin::Admin;
 
 /// An Envoy that is started again when it ends.
 pub(super) struct KeptEnvoy<'a> {
@@ -86,6 +86,12 @@ impl<'a> KeptEnvoy<'a> {
         }
     }
 
+    /// Tells the task that reloads where Envoy's admin interface is, if Envoy is running.
+    pub(super) async fn tell_reload(&mut self) {
+        let admin = self.running().map(|(_, admin)| admin);
+        self.launch.reload.envoy(admin).await;
+    }
+
     /// Returns the next change, and makes the restarts. Cancelling it loses nothing.
     pub(super) async fn next(&mut self) -> EnvoyChange {
         loop {
@@ -107,7 +113,8 @@ impl<'a> KeptEnvoy<'a> {
                 },
                 State::Waiting(until) => {
                     sleep_until(*until).await;
-                    match EnvoyProcess::start(&self.launch) {
+                    let renewed = self.launch.renew().await;
+                    match renewed.and_then(|()| EnvoyProcess::start(&self.launch)) {
                         Ok(process) => self.state = State::Starting(process),
                         Err(error) => return self.ended(EnvoyExit::NotStarted(error.to_string())),
                     }

@@ -1,19 +1,26 @@
 //! What every start of Envoy needs: its configuration, and how to run it.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
+use envoy_bedrock::sealing::{SEALING_KEY, SealingKey};
 use tokio::process::Command;
 
-use super::admin::Admin;
 use super::backend::Backend;
-use super::demo::Demo;
+use super::envoy_directory::EnvoyDirectory;
 use super::error::RunError;
-use super::log;
 use super::options::RunArguments;
 use super::prepare::{self, Prepared};
-use crate::render::{self, Listeners, RenderOptions, Tls};
+use super::source::{RunSource, SharedDemo};
+use crate::admin::Admin;
+use crate::log;
+use crate::reload::{ControlSocket, Engine, Publisher, ReloadHandle, ReloadTask};
+use crate::render::{BOOTSTRAP_FILE, Ports};
+use crate::sealing;
+
+/// The comment of the rendered file.
+const HEADER: &str = "Rendered by `envoy-bedrock run`. Do not edit: it replaces this file.";
 
 /// The addresses of a running Envoy.
 #[derive(Clone, Copy, Debug)]
@@ -27,26 +34,58 @@ pub(super) struct Addresses {
 pub(super) struct Launch<'a> {
     pub(super) arguments: &'a RunArguments,
     pub(super) prepared: Prepared,
-    /// The emulator, which outlives Envoy.
-    pub(super) demo: Option<Demo>,
+    /// The emulators, which outlive Envoy.
+    pub(super) demo: Option<SharedDemo>,
     /// The addresses of the first Envoy, which later ones get too: clients know them, even if the
     /// kernel chose the ports.
     pub(super) addresses: Option<Addresses>,
+    /// Keeps the configuration up to date.
+    pub(super) reload: ReloadHandle,
+    directory: EnvoyDirectory,
+    /// Envoy's variable for the secrets of the configuration.
+    sealing_key: String,
 }
 
 impl<'a> Launch<'a> {
-    /// Starts the emulator if there is no AWS.
+    /// Starts the emulator if there is no AWS, writes the configuration, and begins to watch it.
     pub(super) async fn prepare(arguments: &'a RunArguments, prepared: Prepared) -> Result<Self, RunError> {
         let demo = match prepared.backend {
             Backend::Aws => None,
-            Backend::Emulator(_) => Some(Demo::start(&prepared.blueprint, &prepared.environment).await?),
+            Backend::Emulator(_) => Some(SharedDemo::default()),
         };
+        let sealing_key = sealing::new_key().map_err(|error| RunError::System("make a key", error))?;
+        let key = SealingKey::parse(&sealing_key).ok_or(RunError::NoSealingKey)?;
+        let source = RunSource::new(arguments, &prepared, demo.clone(), key)?;
+        let rendering = source.rendering(prepared.blueprint.clone()).await?;
+        let directory = EnvoyDirectory::create(&prepared.state)?;
+        let publisher = Publisher::new(directory.path(), 0o600);
+        let name = prepare::text(directory.path())?;
+        let engine = Engine::start(source, rendering, publisher, name, HEADER)?;
+        let (task, reload) = ReloadTask::new(engine, None, HEADER.to_owned());
+        tokio::spawn(task.run());
+        serve_commands(arguments, &prepared, reload.clone());
         Ok(Self {
             arguments,
             prepared,
             demo,
             addresses: None,
+            reload,
+            directory,
+            sealing_key,
         })
+    }
+
+    /// Writes the files again for an Envoy that ended, with the ports that it had.
+    pub(super) async fn renew(&self) -> Result<(), RunError> {
+        let Some(addresses) = self.addresses else {
+            return Ok(());
+        };
+        let ports = Ports {
+            plain: addresses.plain.port(),
+            tls: addresses.tls.port(),
+            admin: addresses.admin.port(),
+        };
+        Ok(self.reload.relaunch(ports).await?)
     }
 
     /// Remembers the addresses of the first Envoy.
@@ -59,45 +98,9 @@ impl<'a> Launch<'a> {
         Ok(*self.addresses.insert(Addresses { admin, plain, tls }))
     }
 
-    /// Renders the configuration into the state directory. Returns its path.
-    pub(super) fn configure(&self) -> Result<PathBuf, RunError> {
-        let prepared = &self.prepared;
-        let (upstream_ca, emulators) = match &self.demo {
-            Some(demo) => {
-                let path = prepared.state.write("emulator-ca.pem", &demo.ca_pem())?;
-                (prepare::text(&path)?, demo.addresses.clone())
-            }
-            None => (
-                prepare::upstream_ca(self.arguments, &prepared.environment)?,
-                Default::default(),
-            ),
-        };
-        let port = |known: fn(&Addresses) -> SocketAddr, asked: u16| {
-            self.addresses
-                .as_ref()
-                .map_or(asked, |addresses| known(addresses).port())
-        };
-        let bind: IpAddr = self.arguments.bind;
-        let options = RenderOptions {
-            filter: prepared.filter.clone(),
-            listeners: Listeners {
-                bind,
-                port: port(|addresses| addresses.plain, self.arguments.port),
-                tls: Some(Tls {
-                    port: port(|addresses| addresses.tls, prepared.tls.port),
-                    ..prepared.tls.clone()
-                }),
-            },
-            admin_port: port(|addresses| addresses.admin, self.arguments.admin_port),
-            metrics_port: None,
-            upstream_ca,
-            access_log: prepared.spend_log.clone(),
-            collector: prepared.collector.clone(),
-            emulators,
-        };
-        let header = "Rendered by `envoy-bedrock run`. Do not edit: every start replaces this file.";
-        let text = render::render(&prepared.blueprint, &options, header);
-        Ok(prepared.state.write("envoy.yaml", &text)?)
+    /// The file that Envoy is started with.
+    pub(super) fn configuration(&self) -> PathBuf {
+        self.directory.path().join(BOOTSTRAP_FILE)
     }
 
     /// The command that runs Envoy with `configuration` and writes the address of its admin
@@ -120,9 +123,11 @@ impl<'a> Launch<'a> {
         if let Some(concurrency) = self.arguments.concurrency {
             command.args(["--concurrency", &concurrency.to_string()]);
         }
-        let secrets = prepared.blueprint.secrets.iter();
-        command.envs(secrets.map(|(name, secret)| (&name.0, secret.expose())));
-        command.envs(self.demo.iter().flat_map(|demo| &demo.variables));
+        // The configuration contains its secrets, sealed, so Envoy needs only the key.
+        for name in prepared.blueprint.settings.secret_names() {
+            command.env_remove(&name.0);
+        }
+        command.env(SEALING_KEY, &self.sealing_key);
         let headers = prepared.collector.iter().flat_map(|collector| &collector.headers);
         command.envs(headers.map(|header| (&header.variable.0, header.value.expose())));
         // In its own process group, so that Ctrl-C reaches only this process, which then ends Envoy
@@ -133,6 +138,16 @@ impl<'a> Launch<'a> {
             .stdin(Stdio::null())
             .stderr(Stdio::piped());
         Ok(command)
+    }
+}
+
+/// Serves the local socket for commands. Without it, the gateway works all the same.
+fn serve_commands(arguments: &RunArguments, prepared: &Prepared, reload: ReloadHandle) {
+    let default = || prepared.state.path("control.sock");
+    let path = arguments.control.clone().unwrap_or_else(default);
+    match ControlSocket::bind(&path) {
+        Ok(socket) => drop(tokio::spawn(socket.serve(reload))),
+        Err(error) => tracing::warn!("POST /reload is not available at {}: {error}", path.display()),
     }
 }
 

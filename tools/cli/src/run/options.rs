@@ -3,20 +3,24 @@
 use std::net::IpAddr;
 use std::path::PathBuf;
 
-use super::log::LogFormat;
 use crate::litellm::Tolerance;
+use crate::log::LogFormat;
 use crate::otlp;
 
 /// Start the gateway: Envoy with the filter, and an emulated Bedrock if there are no AWS
 /// credentials.
-#[derive(Debug, clap::Args)]
+#[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   envoy-bedrock run
   envoy-bedrock run my-config.yaml --port 8080 --bedrock aws
   BEDROCK=emulator envoy-bedrock run
 
+The configuration, the files that it includes and the price list are read again when they change, without a restart. If
+they cannot be used, the errors are logged, counted and shown by GET /health/readiness, and the previous ones stay in use.
+
 Signals:
+  SIGHUP           read the configuration again now
   SIGTERM, Ctrl-C  readiness turns false, requests in progress are finished (--drain-seconds), then the command ends; a
                    second one ends it at once
   SIGUSR1          Envoy opens the spend log again, after it was renamed
@@ -61,6 +65,11 @@ pub struct RunArguments {
     /// Directory for the rendered configuration, the CA and the certificate.
     #[arg(long, value_name = "DIRECTORY", default_value = ".envoy-bedrock")]
     pub(super) state: PathBuf,
+    /// Unix domain socket for commands: `curl --unix-socket PATH -X POST http://localhost/reload`
+    /// reads the configuration again and responds with the result. The default is control.sock in
+    /// the state directory.
+    #[arg(long, value_name = "PATH")]
+    pub(super) control: Option<PathBuf>,
     /// File of the spend log, or '-' for standard output. The default is spend.jsonl in the state
     /// directory.
     #[arg(long, value_name = "PATH")]

@@ -8,12 +8,12 @@ use rustix::process::{Pid, Signal};
 use tokio::process::Child;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::admin::Admin;
 use super::error::RunError;
 use super::exit::EnvoyExit;
 use super::launch::Launch;
-use super::log::Relay;
 use super::oom_kills::OomKills;
+use crate::admin::Admin;
+use crate::log::Relay;
 
 /// Time limit for Envoy's start, including name resolution.
 const START_MAX: Duration = Duration::from_secs(90);
@@ -36,7 +36,7 @@ impl EnvoyProcess {
     /// the thread that started it ends.
     pub(super) fn start(launch: &Launch<'_>) -> Result<Self, RunError> {
         let failed = |error| RunError::System("start Envoy", error);
-        let configuration = launch.configure()?;
+        let configuration = launch.configuration();
         let state = &launch.prepared.state;
         let admin_address = state.path(&format!("admin-address.{}", std::process::id()));
         let _ = std::fs::remove_file(&admin_address);
@@ -88,7 +88,13 @@ impl EnvoyProcess {
             if let Some(address) = written.and_then(|text| text.trim().parse().ok())
                 && Admin::at(address).is_ready().await
             {
-                return Ok(Admin::at(address));
+                let admin = Admin::at(address);
+                // Envoy starts even without listeners.
+                if admin.has_refused().await {
+                    let _ = self.child.kill().await;
+                    return Err(EnvoyExit::Refused);
+                }
+                return Ok(admin);
             }
             sleep(POLL).await;
         }

@@ -8,15 +8,14 @@ use rustix::process::Signal;
 use tokio::time::timeout;
 
 use super::banner::Banner;
-use super::demo::Demo;
 use super::drain::{self, DrainTimes};
 use super::error::RunError;
 use super::kept_envoy::{Death, EnvoyChange, KeptEnvoy};
 use super::launch::{Addresses, Launch};
-use super::log::LogFormat;
 use super::options::RunArguments;
 use super::prepare::Prepared;
 use super::signals::{Asked, Signals};
+use crate::log::LogFormat;
 
 /// Time limit for the emulator to end. Connections of its other clients may still be open.
 const DEMO_STOP_MAX: Duration = Duration::from_secs(5);
@@ -30,7 +29,7 @@ pub(super) async fn serve(arguments: &RunArguments, prepared: Prepared) -> Resul
     let outcome = watch(&mut envoy, &mut signals).await;
     let launch = envoy.stop().await;
     if let Some(demo) = launch.demo {
-        let _ = timeout(DEMO_STOP_MAX, demo.shutdown()).await;
+        let _ = timeout(DEMO_STOP_MAX, async { demo.lock().await.shutdown().await }).await;
     }
     outcome
 }
@@ -40,12 +39,19 @@ async fn watch(envoy: &mut KeptEnvoy<'_>, signals: &mut Signals) -> Result<ExitC
         addresses = envoy.first_start() => addresses?,
         _ = signals.stop() => return Ok(ExitCode::SUCCESS),
     };
-    announce(&envoy.launch, addresses);
+    envoy.tell_reload().await;
+    announce(&envoy.launch, addresses).await;
     loop {
         tokio::select! {
             change = envoy.next() => match change {
-                EnvoyChange::Serving => tracing::info!("Envoy serves again"),
-                EnvoyChange::Restarting(death, delay) => report_restart(&death, delay),
+                EnvoyChange::Serving => {
+                    envoy.tell_reload().await;
+                    tracing::info!("Envoy serves again");
+                }
+                EnvoyChange::Restarting(death, delay) => {
+                    envoy.tell_reload().await;
+                    report_restart(&death, delay);
+                }
                 EnvoyChange::Gone(death) => {
                     report_end(&death);
                     return Ok(death.exit.code());
@@ -53,7 +59,10 @@ async fn watch(envoy: &mut KeptEnvoy<'_>, signals: &mut Signals) -> Result<ExitC
             },
             asked = signals.next() => match asked {
                 Asked::Stop(signal) => return Ok(stop(envoy, signals, signal).await),
-                Asked::Reload => tracing::warn!("SIGHUP is ignored: restart to apply a changed configuration"),
+                Asked::Reload => {
+                    let reload = envoy.launch.reload.clone();
+                    tokio::spawn(async move { reload.reload().await });
+                }
                 Asked::Reopen => reopen(envoy),
             },
         }
@@ -61,8 +70,12 @@ async fn watch(envoy: &mut KeptEnvoy<'_>, signals: &mut Signals) -> Result<ExitC
 }
 
 /// Tells the user where the gateway is.
-fn announce(launch: &Launch<'_>, addresses: Addresses) {
+async fn announce(launch: &Launch<'_>, addresses: Addresses) {
     let prepared = &launch.prepared;
+    let controls = match &launch.demo {
+        Some(demo) => demo.lock().await.controls(),
+        None => Vec::new(),
+    };
     let banner = Banner {
         blueprint: &prepared.blueprint,
         backend: prepared.backend,
@@ -70,7 +83,7 @@ fn announce(launch: &Launch<'_>, addresses: Addresses) {
         plain: addresses.plain,
         tls: addresses.tls,
         admin: addresses.admin,
-        controls: launch.demo.as_ref().map(Demo::controls).unwrap_or_default(),
+        controls,
         spend_log: &prepared.spend_log,
         collector: prepared.collector.as_ref(),
         client_ca: prepared.client_ca.as_deref(),
@@ -102,13 +115,14 @@ async fn stop(envoy: &mut KeptEnvoy<'_>, signals: &mut Signals, signal: &str) ->
         delay: Duration::from_secs(arguments.shutdown_delay_seconds),
         limit: Duration::from_secs(arguments.drain_seconds),
     };
+    let reload = envoy.launch.reload.clone();
     let Some((process, admin)) = envoy.running() else {
         tracing::info!("{signal}: ending while Envoy is down");
         return ExitCode::SUCCESS;
     };
     tracing::info!("{signal}: draining");
     tokio::select! {
-        () = drain::drain(admin, times) => ExitCode::SUCCESS,
+        () = drain::drain(&reload, admin, times) => ExitCode::SUCCESS,
         signal = signals.stop() => {
             drain::report_cut(admin, &format!("{signal} during the drain")).await;
             ExitCode::SUCCESS

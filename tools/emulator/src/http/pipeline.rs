@@ -165,7 +165,12 @@ impl PendingRequest {
             authority: authority(&self.parts),
             body_sha256: &self.recording.entry.body_sha256,
         };
-        let verdict = verify(&emulator.keyring, &self.region.name, SystemTime::now(), &request);
+        let verdict = verify(
+            &emulator.known().keyring,
+            &self.region.name,
+            SystemTime::now(),
+            &request,
+        );
         let entry = &mut self.recording.entry;
         entry.verified = Some(verdict.is_ok());
         entry.reason = Some(match &verdict {
@@ -188,7 +193,11 @@ impl PendingRequest {
 
     fn respond(&self, body: &[u8], digest: &[u8; 32], pace: ResponsePace) -> Result<ModelResponse, ApiError> {
         let route = self.route.as_ref().ok_or_else(ApiError::unknown_operation)?;
-        let kind = models::find(&route.model, &self.region.name, &self.region.emulator.models);
+        let kind = models::find(
+            &route.model,
+            &self.region.name,
+            &self.region.emulator.known().models,
+        );
         let kind = kind.ok_or_else(|| ApiError::validation("The provided model identifier is invalid."))?;
         respond(&ModelRequest {
             operation: route.operation,

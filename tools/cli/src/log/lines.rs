@@ -20,7 +20,7 @@ use super::format::{LogFormat, LogMessage};
 const SOURCE: &str = "run";
 
 /// Writes all events of this program to standard error from now on.
-pub(in crate::run) fn install(format: LogFormat) {
+pub(crate) fn install(format: LogFormat) {
     let has_colors = format == LogFormat::Text
         && std::io::stderr().is_terminal()
         && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());

@@ -25,7 +25,7 @@ const MESSAGE_MAX_BYTES: usize = 64 * 1024;
 const REST_MAX: Duration = Duration::from_secs(1);
 
 /// The log of one Envoy process.
-pub(in crate::run) struct Relay {
+pub(crate) struct Relay {
     kept: Arc<Mutex<Kept>>,
     task: Option<JoinHandle<()>>,
 }
@@ -42,7 +42,7 @@ struct Kept {
 impl Relay {
     /// Passes on what is read from `stream`. With `withholds_errors`, errors are kept until Envoy
     /// has started.
-    pub(in crate::run) fn start(
+    pub(crate) fn start(
         stream: Option<impl AsyncRead + Unpin + Send + 'static>,
         withholds_errors: bool,
     ) -> Self {
@@ -55,12 +55,12 @@ impl Relay {
     }
 
     /// Envoy has started, so errors no longer explain a failed start.
-    pub(in crate::run) fn started(&self) {
+    pub(crate) fn started(&self) {
         self.kept().withholds_errors = false;
     }
 
     /// Waits until everything is passed on, after Envoy has ended. Cancelling it loses nothing.
-    pub(in crate::run) async fn finish(&mut self) {
+    pub(crate) async fn finish(&mut self) {
         if let Some(task) = &mut self.task {
             let _ = timeout(REST_MAX, task).await;
             self.task = None;
@@ -68,14 +68,14 @@ impl Relay {
     }
 
     /// The errors of a start that failed, without level and logger.
-    pub(in crate::run) fn errors(&self) -> Vec<String> {
+    pub(crate) fn errors(&self) -> Vec<String> {
         let mut errors = std::mem::take(&mut self.kept().errors);
         errors.dedup();
         errors
     }
 
     /// The last lines.
-    pub(in crate::run) fn tail(&self) -> Vec<String> {
+    pub(crate) fn tail(&self) -> Vec<String> {
         std::mem::take(&mut self.kept().tail).into()
     }
 

@@ -3,7 +3,7 @@
 use tracing::Level;
 
 /// Makes every message one line: level, logger and message, with line breaks escaped.
-pub(in crate::run) const ENVOY_ARGUMENTS: [&str; 4] = [
+pub(crate) const ENVOY_ARGUMENTS: [&str; 4] = [
     "--log-format",
     "[%l] [%n] %v",
     "--log-format-escaped",

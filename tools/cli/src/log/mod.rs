@@ -5,7 +5,7 @@ mod format;
 mod lines;
 mod relay;
 
-pub(super) use envoy_line::ENVOY_ARGUMENTS;
-pub(super) use format::LogFormat;
-pub(super) use lines::install;
-pub(super) use relay::Relay;
+pub(crate) use envoy_line::ENVOY_ARGUMENTS;
+pub(crate) use format::LogFormat;
+pub(crate) use lines::install;
+pub(crate) use relay::Relay;

@@ -9,6 +9,7 @@ use http_body_util::{BodyExt, Empty, Limited};
 use hyper::body::Bytes;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
@@ -19,19 +20,19 @@ const RESPONSE_MAX: Duration = Duration::from_secs(5);
 
 /// Envoy's admin interface.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Admin(SocketAddr);
+pub(crate) struct Admin(SocketAddr);
 
 impl Admin {
-    pub(super) const fn at(address: SocketAddr) -> Self {
+    pub(crate) const fn at(address: SocketAddr) -> Self {
         Self(address)
     }
 
-    pub(super) const fn address(self) -> SocketAddr {
+    pub(crate) const fn address(self) -> SocketAddr {
         self.0
     }
 
     /// Whether Envoy serves: its start is over and every worker thread has its VM.
-    pub(super) async fn is_ready(self) -> bool {
+    pub(crate) async fn is_ready(self) -> bool {
         let is_live = self
             .send(Method::GET, "/ready")
             .await
@@ -39,8 +40,14 @@ impl Admin {
         is_live && self.value("listener_manager.workers_started").await == Some(1)
     }
 
+    /// Whether Envoy has refused any of the files that it reads again when they change.
+    pub(crate) async fn has_refused(self) -> bool {
+        let rejected = self.stats(r"\.update_rejected$").await.unwrap_or_default();
+        rejected.lines().any(|line| !line.ends_with(": 0"))
+    }
+
     /// The address of the listener `name`.
-    pub(super) async fn listener(self, name: &str) -> Option<SocketAddr> {
+    pub(crate) async fn listener(self, name: &str) -> Option<SocketAddr> {
         let listeners = self.send(Method::GET, "/listeners").await?;
         listeners.lines().find_map(|line| {
             let (found, address) = line.split_once("::")?;
@@ -50,17 +57,17 @@ impl Admin {
 
     /// Makes every response close its connection (`connection: close`, or GOAWAY), and readiness
     /// false. Returns whether Envoy did so.
-    pub(super) async fn fail_health_checks(self) -> bool {
+    pub(crate) async fn fail_health_checks(self) -> bool {
         self.send(Method::POST, "/healthcheck/fail").await.is_some()
     }
 
     /// Closes the listeners; what is connected stays so. Returns whether Envoy did so.
-    pub(super) async fn close_listeners(self) -> bool {
+    pub(crate) async fn close_listeners(self) -> bool {
         self.send(Method::POST, "/drain_listeners").await.is_some()
     }
 
     /// What clients are waiting for; `None` if Envoy does not respond.
-    pub(super) async fn open(self) -> Option<Open> {
+    pub(crate) async fn open(self) -> Option<Open> {
         Some(Open {
             requests: self.value("http.gateway.downstream_rq_active").await?,
             bytes: self.value("http.gateway.downstream_cx_tx_bytes_buffered").await?,
@@ -68,12 +75,17 @@ impl Admin {
     }
 
     /// The value of a counter or gauge.
-    pub(super) async fn value(self, statistic: &str) -> Option<u64> {
+    pub(crate) async fn value(self, statistic: &str) -> Option<u64> {
         let pattern = statistic.replace('.', "\\.");
-        let path = format!("/stats?filter=^{pattern}$");
-        let body = self.send(Method::GET, &path).await?;
+        let body = self.stats(&format!("^{pattern}$")).await?;
         let (_, value) = body.trim().rsplit_once(": ")?;
         value.parse().ok()
+    }
+
+    /// The statistics whose names match a regular expression: `name: value` lines.
+    pub(crate) async fn stats(self, pattern: &str) -> Option<String> {
+        let filter = utf8_percent_encode(pattern, NON_ALPHANUMERIC);
+        self.send(Method::GET, &format!("/stats?filter={filter}")).await
     }
 
     /// The body of the response, if it has status 200.
@@ -84,10 +96,10 @@ impl Admin {
 
 /// What clients are waiting for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Open {
-    pub(super) requests: u64,
+pub(crate) struct Open {
+    pub(crate) requests: u64,
     /// Bytes of complete responses that clients have not taken yet, among others.
-    pub(super) bytes: u64,
+    pub(crate) bytes: u64,
 }
 
 async fn send(admin: SocketAddr, method: Method, path: &str) -> Option<String> {

@@ -1,0 +1,205 @@
+//! Reads a changed configuration and publishes it, or reports why it cannot be used.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::time::SystemTime;
+
+use envoy_bedrock::contract::settings::{ReloadFailure, ReloadStatus};
+
+use super::error::ReloadError;
+use super::publisher::Publisher;
+use crate::admin::Admin;
+use crate::render::{DynamicConfig, Ports, Rendering};
+
+/// Where the configuration comes from.
+pub(crate) trait ConfigSource: Send + 'static {
+    /// The files to watch. They need not exist.
+    fn files(&self) -> Vec<PathBuf>;
+    /// Reads the configuration.
+    fn read(&mut self) -> impl Future<Output = Result<Rendering, ReloadError>> + Send;
+}
+
+/// What a reload has done.
+#[derive(Debug)]
+pub(crate) enum ReloadOutcome {
+    /// The configuration is active.
+    Reloaded,
+    /// It means the same as the active one.
+    Unchanged,
+    /// It cannot be used. The previous one serves on.
+    Failed(ReloadError),
+}
+
+/// The active configuration and what became of later ones.
+pub(crate) struct Engine<S> {
+    source: S,
+    publisher: Publisher,
+    /// The directory of the files, as Envoy sees it.
+    directory: String,
+    active: Rendering,
+    published: DynamicConfig,
+    status: ReloadStatus,
+    is_draining: bool,
+    /// Ports that replace those of the options.
+    ports: Option<Ports>,
+}
+
+impl<S: ConfigSource> Engine<S> {
+    /// Writes the first configuration, for an Envoy that is not running yet. `header` is the comment
+    /// of the bootstrap file.
+    pub(crate) fn start(
+        source: S,
+        rendering: Rendering,
+        mut publisher: Publisher,
+        directory: String,
+        header: &str,
+    ) -> Result<Self, ReloadError> {
+        let status = ReloadStatus {
+            loaded_at: now(),
+            ..ReloadStatus::default()
+        };
+        let published = render(&rendering, &directory, &status, false, None);
+        publisher.write_all(&published, header)?;
+        Ok(Self {
+            ports: None,
+            source,
+            publisher,
+            directory,
+            active: rendering,
+            published,
+            status,
+            is_draining: false,
+        })
+    }
+
+    /// The files to watch.
+    pub(crate) fn files(&self) -> Vec<PathBuf> {
+        self.source.files()
+    }
+
+    /// Reads the configuration and makes it active if it can be used. `admin` is the address of the
+    /// running Envoy's admin interface.
+    pub(crate) async fn reload(&mut self, admin: Option<Admin>) -> ReloadOutcome {
+        match self.try_reload(admin).await {
+            Ok(true) => ReloadOutcome::Reloaded,
+            Ok(false) => ReloadOutcome::Unchanged,
+            Err(error) => {
+                self.report(&error, admin).await;
+                ReloadOutcome::Failed(error)
+            }
+        }
+    }
+
+    /// Makes readiness probes fail, because the gateway is about to stop.
+    pub(crate) async fn drain(&mut self, admin: Option<Admin>) -> Result<(), ReloadError> {
+        self.is_draining = true;
+        self.publish_status(admin).await
+    }
+
+    /// Writes the active configuration for an Envoy that is about to start again, with these ports.
+    pub(crate) fn relaunch(&mut self, ports: Ports, header: &str) -> Result<(), ReloadError> {
+        self.ports = Some(ports);
+        self.published = self.render(&self.active, &self.status);
+        self.publisher.write_all(&self.published, header)
+    }
+
+    /// The publisher, for its clean-up.
+    pub(crate) fn publisher(&mut self) -> &mut Publisher {
+        &mut self.publisher
+    }
+
+    async fn try_reload(&mut self, admin: Option<Admin>) -> Result<bool, ReloadError> {
+        let rendering = self.source.read().await?;
+        if self.status.failure.is_none() && self.render(&rendering, &self.status) == self.published {
+            return Ok(false);
+        }
+        let status = ReloadStatus {
+            loaded_at: now(),
+            succeeded: self.status.succeeded + 1,
+            failed: self.status.failed,
+            failure: None,
+        };
+        let config = self.render(&rendering, &status);
+        self.refuse_what_needs_a_restart(&config)?;
+        let linger = self.active.blueprint.request_timeout;
+        self.publisher.update(&config, admin, linger).await?;
+        (self.published, self.active, self.status) = (config, rendering, status);
+        Ok(true)
+    }
+
+    /// Publishes that the newest configuration cannot be used.
+    async fn report(&mut self, error: &ReloadError, admin: Option<Admin>) {
+        let since = self
+            .status
+            .failure
+            .as_ref()
+            .map_or_else(now, |failure| failure.since);
+        self.status.failed += 1;
+        self.status.failure = Some(ReloadFailure {
+            error: error.to_string(),
+            since,
+        });
+        if let Err(error) = self.publish_status(admin).await {
+            tracing::error!("the failed reload cannot be shown by probes and metrics: {error}");
+        }
+    }
+
+    async fn publish_status(&mut self, admin: Option<Admin>) -> Result<(), ReloadError> {
+        let config = self.render(&self.active, &self.status);
+        let linger = self.active.blueprint.request_timeout;
+        self.publisher.update(&config, admin, linger).await?;
+        self.published = config;
+        Ok(())
+    }
+
+    fn render(&self, rendering: &Rendering, status: &ReloadStatus) -> DynamicConfig {
+        render(rendering, &self.directory, status, self.is_draining, self.ports)
+    }
+
+    fn refuse_what_needs_a_restart(&self, config: &DynamicConfig) -> Result<(), ReloadError> {
+        let names = |config: &DynamicConfig| config.variables().into_iter().collect::<BTreeSet<_>>();
+        let (before, after) = (names(&self.published), names(config));
+        if before != after {
+            let changed: Vec<&str> = before.symmetric_difference(&after).map(String::as_str).collect();
+            let changed = changed.join(", ");
+            let problem = format!("Envoy's filter would read other environment variables ({changed})");
+            return Err(ReloadError::NeedsRestart(problem));
+        }
+        let members = |config: &DynamicConfig| config.bootstrap.as_object().cloned().unwrap_or_default();
+        let (before, after) = (members(&self.published), members(config));
+        let changed = after
+            .iter()
+            .find(|(name, value)| before.get(*name) != Some(value));
+        match changed {
+            Some((name, _)) => Err(ReloadError::NeedsRestart(format!(
+                "it changes {name} of Envoy's bootstrap configuration"
+            ))),
+            None => Ok(()),
+        }
+    }
+}
+
+fn render(
+    rendering: &Rendering,
+    directory: &str,
+    status: &ReloadStatus,
+    is_draining: bool,
+    ports: Option<Ports>,
+) -> DynamicConfig {
+    let Rendering {
+        mut blueprint,
+        mut options,
+    } = rendering.clone();
+    blueprint.settings.reload = Some(status.clone());
+    blueprint.settings.draining = is_draining;
+    if let Some(ports) = ports {
+        options.set_ports(ports);
+    }
+    DynamicConfig::of(&blueprint, &options, directory)
+}
+
+/// Seconds since 1970.
+fn now() -> u64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    since.map_or(0, |since| since.as_secs())
+}

@@ -1,0 +1,271 @@
+//! A configuration in a directory, whose files Envoy reads again when they change.
+//!
+//! The bootstrap file never changes while Envoy runs. It names the other files, each with the
+//! resources of one kind: listeners (LDS), their certificates (SDS), routes (RDS), clusters (CDS)
+//! and the gateway role of the filter (ECDS). The signer role needs no file, because its
+//! configuration is empty.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use envoy_bedrock::contract::names::ROOT_GATEWAY;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+use super::bootstrap;
+use super::options::RenderOptions;
+use super::{wasm, yaml};
+use crate::blueprint::Blueprint;
+use crate::state::replace_file;
+
+/// File that Envoy is started with.
+pub(crate) const BOOTSTRAP_FILE: &str = "envoy.yaml";
+/// Name of the secret with the certificate of the TLS listener.
+const CERTIFICATE: &str = "tls";
+/// Digits of a version.
+const VERSION_DIGITS: usize = 12;
+
+/// A kind of resources, each in a file of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum ResourceKind {
+    /// Certificates of listeners.
+    Certificates,
+    /// Clusters.
+    Clusters,
+    /// Routes.
+    Routes,
+    /// Listeners.
+    Listeners,
+    /// The gateway role of the filter, with the settings.
+    Filters,
+}
+
+impl ResourceKind {
+    /// Every kind, in the order in which changes are safe: what others refer to comes first.
+    pub(crate) const ALL: [Self; 5] = [
+        Self::Certificates,
+        Self::Clusters,
+        Self::Routes,
+        Self::Listeners,
+        Self::Filters,
+    ];
+
+    /// The name of its file.
+    pub(crate) const fn file_name(self) -> &'static str {
+        match self {
+            Self::Certificates => "certificates.yaml",
+            Self::Clusters => "clusters.yaml",
+            Self::Routes => "routes.yaml",
+            Self::Listeners => "listeners.yaml",
+            Self::Filters => "filters.yaml",
+        }
+    }
+
+    /// The prefix of Envoy's stats about its updates: `version_text`, `update_rejected` and so on.
+    /// A listener waits for its certificates, which have no such stats.
+    pub(crate) const fn stats(self) -> Option<&'static str> {
+        match self {
+            Self::Certificates => None,
+            Self::Clusters => Some("cluster_manager.cds"),
+            Self::Routes => Some("http.gateway.rds.bedrock"),
+            Self::Listeners => Some("listener_manager.lds"),
+            Self::Filters => Some("extension_config_discovery.http_filter.envoy-bedrock.gateway"),
+        }
+    }
+
+    const fn type_url(self) -> &'static str {
+        match self {
+            Self::Certificates => "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret",
+            Self::Clusters => "type.googleapis.com/envoy.config.cluster.v3.Cluster",
+            Self::Routes => "type.googleapis.com/envoy.config.route.v3.RouteConfiguration",
+            Self::Listeners => "type.googleapis.com/envoy.config.listener.v3.Listener",
+            Self::Filters => "type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig",
+        }
+    }
+}
+
+/// The resources of one kind.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Resources {
+    pub(crate) kind: ResourceKind,
+    pub(crate) resources: Vec<Value>,
+}
+
+impl Resources {
+    /// The file, and its version, which depends only on the resources.
+    pub(crate) fn file(&self) -> (String, String) {
+        let typed = self.resources.iter().map(|resource| {
+            let mut typed = resource.clone();
+            typed["@type"] = self.kind.type_url().into();
+            typed
+        });
+        let typed = Value::Array(typed.collect());
+        let mut version = hex::encode(Sha256::digest(yaml::document(&typed)));
+        version.truncate(VERSION_DIGITS);
+        let file = yaml::document(&json!({ "version_info": version, "resources": typed }));
+        (file, version)
+    }
+}
+
+/// A configuration as Envoy reads it from a directory.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct DynamicConfig {
+    /// What Envoy is started with.
+    pub(crate) bootstrap: Value,
+    /// The other files, in the order of [`ResourceKind::ALL`].
+    pub(crate) resources: Vec<Resources>,
+}
+
+impl DynamicConfig {
+    /// Renders `blueprint` for files in `directory`, as Envoy sees it.
+    pub(crate) fn of(blueprint: &Blueprint, options: &RenderOptions, directory: &str) -> Self {
+        let mut bootstrap = bootstrap::bootstrap(blueprint, options);
+        let mut taken = Taken {
+            directory,
+            resources: ResourceKind::ALL.map(|kind| Resources {
+                kind,
+                resources: Vec::new(),
+            }),
+        };
+        for listener in bootstrap["static_resources"]["listeners"]
+            .as_array_mut()
+            .into_iter()
+            .flatten()
+        {
+            taken.take_parts(listener);
+        }
+        let mut static_resources = bootstrap["static_resources"].take();
+        let kinds = [
+            (ResourceKind::Listeners, "listeners"),
+            (ResourceKind::Clusters, "clusters"),
+        ];
+        for (kind, member) in kinds {
+            if let Value::Array(resources) = static_resources[member].take() {
+                taken.of(kind).extend(resources);
+            }
+        }
+        bootstrap["dynamic_resources"] = json!({
+            "lds_config": taken.source(ResourceKind::Listeners),
+            "cds_config": taken.source(ResourceKind::Clusters),
+        });
+        Self {
+            bootstrap,
+            resources: taken.resources.into(),
+        }
+    }
+
+    /// The resources of a kind.
+    pub(crate) fn of_kind(&self, kind: ResourceKind) -> &Resources {
+        &self.resources[kind as usize]
+    }
+
+    /// The variables of Envoy's environment that the filter reads. They are part of its VM's
+    /// identity, and Envoy's environment is fixed.
+    pub(crate) fn variables(&self) -> Vec<String> {
+        let filters = &self.of_kind(ResourceKind::Filters).resources;
+        filters.iter().flat_map(wasm::variables).collect()
+    }
+
+    /// Writes all files into `directory`, for an Envoy that is not running yet. The files get this
+    /// mode. `header` is the comment at the top of the bootstrap file.
+    ///
+    /// # Errors
+    /// The file that cannot be written, and why.
+    pub(crate) fn write(
+        &self,
+        directory: &Path,
+        mode: u32,
+        header: &str,
+    ) -> Result<(), (PathBuf, io::Error)> {
+        let bootstrap = (BOOTSTRAP_FILE, self.bootstrap_file(header));
+        let resources = self.resources.iter();
+        let resources = resources.map(|resources| (resources.kind.file_name(), resources.file().0));
+        for (name, text) in resources.chain([bootstrap]) {
+            let path = directory.join(name);
+            replace_file(&path, &text, mode).map_err(|error| (path, error))?;
+        }
+        Ok(())
+    }
+
+    /// The bootstrap file, below `header` as comment lines.
+    fn bootstrap_file(&self, header: &str) -> String {
+        bootstrap::document(&self.bootstrap, header)
+    }
+}
+
+/// The resources that were taken out of the bootstrap.
+struct Taken<'a> {
+    directory: &'a str,
+    resources: [Resources; 5],
+}
+
+impl Taken<'_> {
+    fn of(&mut self, kind: ResourceKind) -> &mut Vec<Value> {
+        &mut self.resources[kind as usize].resources
+    }
+
+    /// Where Envoy finds the resources of a kind. It reads the file again when a file is moved to
+    /// its name.
+    fn source(&self, kind: ResourceKind) -> Value {
+        let path = Path::new(self.directory).join(kind.file_name());
+        json!({
+            "resource_api_version": "V3",
+            "path_config_source": {
+                "path": path.to_string_lossy(),
+                "watched_directory": { "path": self.directory },
+            },
+        })
+    }
+
+    /// Replaces the parts of a listener that can change by references. Listeners for clients have
+    /// the same parts, so each part is kept once.
+    fn take_parts(&mut self, listener: &mut Value) {
+        let chain = &mut listener["filter_chains"][0];
+        if let Some(context) = chain.pointer_mut("/transport_socket/typed_config/common_tls_context") {
+            self.take_certificate(context);
+        }
+        let Some(manager) = chain.pointer_mut("/filters/0/typed_config") else {
+            return;
+        };
+        let gateway = wasm::filter_name(ROOT_GATEWAY);
+        let Some(filter) = manager
+            .pointer_mut("/http_filters/0")
+            .filter(|filter| filter["name"] == gateway)
+        else {
+            return;
+        };
+        let reference = json!({
+            "name": gateway,
+            "config_discovery": {
+                "config_source": self.source(ResourceKind::Filters),
+                "type_urls": [filter["typed_config"]["@type"]],
+            },
+        });
+        let filter = std::mem::replace(filter, reference);
+        let routes = manager["route_config"].take();
+        manager["rds"] = json!({
+            "route_config_name": routes["name"],
+            "config_source": self.source(ResourceKind::Routes),
+        });
+        *self.of(ResourceKind::Filters) = vec![filter];
+        *self.of(ResourceKind::Routes) = vec![routes];
+    }
+
+    fn take_certificate(&mut self, context: &mut Value) {
+        let mut certificate = context["tls_certificates"][0].take();
+        context["tls_certificates"] = Value::Null;
+        let file = certificate["certificate_chain"]["filename"].as_str();
+        let directory = file.and_then(|file| Path::new(file).parent());
+        // Envoy reads a renewed certificate when a file is moved into its directory.
+        certificate["watched_directory"] = directory.map_or(
+            Value::Null,
+            |directory| json!({ "path": directory.to_string_lossy() }),
+        );
+        context["tls_certificate_sds_secret_configs"] = json!([{
+            "name": CERTIFICATE,
+            "sds_config": self.source(ResourceKind::Certificates),
+        }]);
+        *self.of(ResourceKind::Certificates) =
+            vec![json!({ "name": CERTIFICATE, "tls_certificate": certificate })];
+    }
+}
