@@ -33,7 +33,6 @@ impl Probe {
     pub(crate) fn reply(self, config: &ActiveConfig) -> Reply {
         match self {
             Self::Liveness => Reply::json(200, &json!("I'm alive!")),
-            Self::Readiness if config.draining => Reply::json(503, &json!({ "status": "draining" })),
             Self::Readiness => Reply::json(200, &readiness(config.reload.as_ref())),
         }
     }
@@ -99,12 +98,5 @@ mod tests {
         });
         let expected = json!({ "status": "healthy", "config_reload": told });
         assert_eq!(readiness(json!({ "reload": reload })), (200, expected));
-    }
-
-    #[test]
-    fn a_gateway_that_is_about_to_stop_is_alive_and_not_ready() {
-        let draining = json!({ "draining": true });
-        assert_eq!(Probe::Liveness.reply(&config(draining.clone())).status, 200);
-        assert_eq!(readiness(draining), (503, json!({ "status": "draining" })));
     }
 }

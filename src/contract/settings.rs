@@ -26,14 +26,6 @@ const fn is_history_default(rows: &u32) -> bool {
     *rows == HISTORY_DEFAULT_ROWS
 }
 
-#[expect(
-    clippy::trivially_copy_pass_by_ref,
-    reason = "the signature that serde requires"
-)]
-const fn is_false(value: &bool) -> bool {
-    !*value
-}
-
 /// The name of an environment variable of the Envoy process that holds a secret.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -72,9 +64,6 @@ pub struct Settings {
     /// How these settings came to be active, if a program keeps them up to date.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reload: Option<ReloadStatus>,
-    /// Whether the gateway is about to stop: `GET /health/readiness` then responds with 503.
-    #[serde(default, skip_serializing_if = "is_false")]
-    pub draining: bool,
 }
 
 /// What became of changes to the configuration since its program started.

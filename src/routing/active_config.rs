@@ -47,8 +47,6 @@ pub struct ActiveConfig {
     pub(crate) signing_keys: RefCell<SigningKeys>,
     /// What became of changes to the configuration.
     pub(crate) reload: Option<ReloadStatus>,
-    /// Whether the gateway is about to stop.
-    pub(crate) draining: bool,
 }
 
 impl ActiveConfig {
@@ -95,7 +93,6 @@ impl ActiveConfig {
             catalogue: settings.catalogue,
             signing_keys: RefCell::default(),
             reload: settings.reload,
-            draining: settings.draining,
         })
     }
 

@@ -153,7 +153,6 @@ impl<'d> Configuration<'d> {
             history_rows: HISTORY_DEFAULT_ROWS,
             sealed: Default::default(),
             reload: None,
-            draining: false,
             catalogue: price::wildcard_prices(&models, prices),
             withheld: left_out.withheld(&models),
             models,

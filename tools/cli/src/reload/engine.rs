@@ -39,7 +39,6 @@ pub(crate) struct Engine<S> {
     active: Rendering,
     published: DynamicConfig,
     status: ReloadStatus,
-    is_draining: bool,
     /// Ports that replace those of the options.
     ports: Option<Ports>,
 }
@@ -58,7 +57,7 @@ impl<S: ConfigSource> Engine<S> {
             loaded_at: now(),
             ..ReloadStatus::default()
         };
-        let published = render(&rendering, &directory, &status, false, None);
+        let published = render(&rendering, &directory, &status, None);
         publisher.write_all(&published, header)?;
         Ok(Self {
             ports: None,
@@ -68,7 +67,6 @@ impl<S: ConfigSource> Engine<S> {
             active: rendering,
             published,
             status,
-            is_draining: false,
         })
     }
 
@@ -88,12 +86,6 @@ impl<S: ConfigSource> Engine<S> {
                 ReloadOutcome::Failed(error)
             }
         }
-    }
-
-    /// Makes readiness probes fail, because the gateway is about to stop.
-    pub(crate) async fn drain(&mut self, admin: Option<Admin>) -> Result<(), ReloadError> {
-        self.is_draining = true;
-        self.publish_status(admin).await
     }
 
     /// Writes the active configuration for an Envoy that is about to start again, with these ports.
@@ -153,7 +145,7 @@ impl<S: ConfigSource> Engine<S> {
     }
 
     fn render(&self, rendering: &Rendering, status: &ReloadStatus) -> DynamicConfig {
-        render(rendering, &self.directory, status, self.is_draining, self.ports)
+        render(rendering, &self.directory, status, self.ports)
     }
 
     fn refuse_what_needs_a_restart(&self, config: &DynamicConfig) -> Result<(), ReloadError> {
@@ -183,7 +175,6 @@ fn render(
     rendering: &Rendering,
     directory: &str,
     status: &ReloadStatus,
-    is_draining: bool,
     ports: Option<Ports>,
 ) -> DynamicConfig {
     let Rendering {
@@ -191,7 +182,6 @@ fn render(
         mut options,
     } = rendering.clone();
     blueprint.settings.reload = Some(status.clone());
-    blueprint.settings.draining = is_draining;
     if let Some(ports) = ports {
         options.set_ports(ports);
     }

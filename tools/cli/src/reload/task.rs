@@ -13,8 +13,6 @@ use crate::render::Ports;
 enum ReloadCommand {
     /// Read the configuration now. Responds with what became of it.
     Reload(oneshot::Sender<ReloadOutcome>),
-    /// Make readiness probes fail. Responds once they do.
-    Drain(oneshot::Sender<()>),
     /// Write all files for an Envoy that is about to start again. Responds once they are written.
     Relaunch(Ports, oneshot::Sender<Result<(), ReloadError>>),
     /// Envoy's admin interface is at another address, or nowhere while Envoy is not running.
@@ -33,14 +31,6 @@ impl ReloadHandle {
         let (sender, receiver) = oneshot::channel();
         self.commands.send(ReloadCommand::Reload(sender)).await.ok()?;
         receiver.await.ok()
-    }
-
-    /// Makes readiness probes fail, and returns once they do.
-    pub(crate) async fn drain(&self) {
-        let (sender, receiver) = oneshot::channel();
-        if self.commands.send(ReloadCommand::Drain(sender)).await.is_ok() {
-            let _ = receiver.await;
-        }
     }
 
     /// Writes all files for an Envoy that is about to start again with these ports.
@@ -112,12 +102,6 @@ impl<S: ConfigSource> ReloadTask<S> {
             ReloadCommand::Reload(reply) => {
                 let outcome = self.reload().await;
                 let _ = reply.send(outcome);
-            }
-            ReloadCommand::Drain(reply) => {
-                if let Err(error) = self.engine.drain(self.admin).await {
-                    tracing::error!("readiness probes do not tell that the gateway is stopping: {error}");
-                }
-                let _ = reply.send(());
             }
             ReloadCommand::Relaunch(ports, reply) => {
                 let _ = reply.send(self.engine.relaunch(ports, &self.header));

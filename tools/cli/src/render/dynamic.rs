@@ -228,10 +228,8 @@ impl Taken<'_> {
             return;
         };
         let gateway = wasm::filter_name(ROOT_GATEWAY);
-        let Some(filter) = manager
-            .pointer_mut("/http_filters/0")
-            .filter(|filter| filter["name"] == gateway)
-        else {
+        let filters = manager["http_filters"].as_array_mut().into_iter().flatten();
+        let Some(filter) = filters.into_iter().find(|filter| filter["name"] == gateway) else {
             return;
         };
         let reference = json!({

@@ -8,7 +8,7 @@ use super::common::CONNECTION_BUFFER_BYTES;
 use super::duration::seconds;
 use super::failover::Failover;
 use super::options::RenderOptions;
-use super::{access_log, local_replies, routes, wasm};
+use super::{access_log, local_replies, readiness, routes, wasm};
 use crate::blueprint::Blueprint;
 
 /// Time limit for the headers of a request. A client that needs longer only occupies the
@@ -58,7 +58,7 @@ pub(super) fn connection_manager(
                 "initial_stream_window_size": STREAM_WINDOW_BYTES,
                 "initial_connection_window_size": CONNECTION_WINDOW_BYTES,
             },
-            "http_filters": [wasm::gateway(&blueprint.settings, options), router()],
+            "http_filters": [readiness::filter(), wasm::gateway(&blueprint.settings, options), router()],
             "route_config": {
                 "name": "bedrock",
                 // The last route names a cluster that does not exist.

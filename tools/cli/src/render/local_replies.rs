@@ -5,6 +5,8 @@ use envoy_bedrock::admission::reject::{CONTENT_TYPE, HEADER_ERROR_TYPE};
 use envoy_bedrock::contract::names::HEADER_REJECTED;
 use serde_json::{Value, json};
 
+use super::readiness;
+
 /// What the client is told for a status code.
 struct Wording {
     /// The status code; `None` for every code that no other wording covers.
@@ -113,11 +115,19 @@ const WORDINGS: [Wording; 13] = [
 
 pub(super) fn config() -> Value {
     json!({
-        "mappers": WORDINGS.iter().map(mapper).collect::<Vec<_>>(),
+        "mappers": std::iter::once(not_ready()).chain(WORDINGS.iter().map(mapper)).collect::<Vec<_>>(),
         "body_format": {
             "text_format_source": { "inline_string": "%LOCAL_REPLY_BODY%" },
             "content_type": CONTENT_TYPE,
         },
+    })
+}
+
+/// The reply to a readiness probe during the drain.
+fn not_ready() -> Value {
+    json!({
+        "filter": { "response_flag_filter": { "flags": [readiness::RESPONSE_FLAG] } },
+        "body": { "inline_string": readiness::BODY },
     })
 }
 

@@ -5,7 +5,6 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::admin::{Admin, Open};
-use crate::reload::ReloadHandle;
 
 /// How often the open requests are counted.
 const POLL: Duration = Duration::from_millis(100);
@@ -23,8 +22,7 @@ pub(super) struct DrainTimes {
 
 /// Drains Envoy. Returns when nothing is open or the time is up. Cancelling it leaves Envoy as it
 /// is.
-pub(super) async fn drain(reload: &ReloadHandle, admin: Admin, times: DrainTimes) {
-    reload.drain().await;
+pub(super) async fn drain(admin: Admin, times: DrainTimes) {
     announce_draining(admin).await;
     if times.delay > Duration::ZERO {
         let seconds = times.delay.as_secs();

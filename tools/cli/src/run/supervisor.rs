@@ -115,14 +115,13 @@ async fn stop(envoy: &mut KeptEnvoy<'_>, signals: &mut Signals, signal: &str) ->
         delay: Duration::from_secs(arguments.shutdown_delay_seconds),
         limit: Duration::from_secs(arguments.drain_seconds),
     };
-    let reload = envoy.launch.reload.clone();
     let Some((process, admin)) = envoy.running() else {
         tracing::info!("{signal}: ending while Envoy is down");
         return ExitCode::SUCCESS;
     };
     tracing::info!("{signal}: draining");
     tokio::select! {
-        () = drain::drain(&reload, admin, times) => ExitCode::SUCCESS,
+        () = drain::drain(admin, times) => ExitCode::SUCCESS,
         signal = signals.stop() => {
             drain::report_cut(admin, &format!("{signal} during the drain")).await;
             ExitCode::SUCCESS

@@ -11,6 +11,7 @@ use serde_json::value::RawValue;
 
 use super::totals::Totals;
 use super::window::UtcTime;
+use crate::render::READINESS_FLAG;
 
 /// A row of which every used part is valid.
 pub(super) struct SpendRow<'a> {
@@ -66,6 +67,8 @@ struct EnvoyFields<'a> {
     #[serde(borrow)]
     response_code: Option<BorrowedText<'a>>,
     #[serde(borrow)]
+    response_flags: Option<BorrowedText<'a>>,
+    #[serde(borrow)]
     upstream_host: Option<BorrowedText<'a>>,
 }
 
@@ -73,6 +76,12 @@ impl EnvoyFields<'_> {
     fn is_failure(&self) -> bool {
         let code = self.response_code.as_ref();
         !code.is_some_and(|code| code.0.starts_with('2'))
+    }
+
+    /// Whether Envoy refused a readiness probe, because it was being drained.
+    fn is_refused_probe(&self) -> bool {
+        let flags = self.response_flags.as_ref();
+        flags.is_some_and(|flags| flags.0 == READINESS_FLAG)
     }
 
     fn went_upstream(&self) -> bool {
@@ -129,6 +138,11 @@ impl<'a> SpendRow<'a> {
     /// Whether the row is a probe or a lookup rather than a request for a model.
     pub(super) fn is_internal(&self) -> bool {
         self.call_type() == Some(CALL_TYPE_INTERNAL)
+            || self
+                .fields
+                .envoy
+                .as_ref()
+                .is_some_and(EnvoyFields::is_refused_probe)
     }
 
     /// How the request ended, `success` or `failure`.

@@ -299,6 +299,10 @@ fn probes_and_lookups_are_not_requests() {
         summary.add(row(json!({"call_type": "internal"})).as_bytes()),
         LineOutcome::LeftOut
     );
+    let probe = json!({"envoy": {
+        "time": "2026-11-22T10:00:00.000Z", "response_code": "503", "response_flags": "LH",
+    }});
+    assert_eq!(summary.add(probe.to_string().as_bytes()), LineOutcome::LeftOut);
     assert_eq!(summary.total(), &Totals::default());
 }
 
