@@ -40,7 +40,7 @@ use prepare::Prepared;
 
 /// Runs the gateway until a signal ends it. The command's help documents the exit codes.
 pub fn run(arguments: &RunArguments, environment: &Environment) -> ExitCode {
-    log::install(arguments.log_format);
+    log::install("run", arguments.log_format);
     let outcome = prepare::prepare(arguments, environment).and_then(|prepared| serve(arguments, prepared));
     match outcome {
         Ok(code) => code,

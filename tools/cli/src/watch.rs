@@ -1,7 +1,6 @@
 //! `envoy-bedrock watch`: keeps the files of `render --dynamic` up to date, next to an Envoy that
 //! somebody else runs.
 
-use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -12,6 +11,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::admin::Admin;
 use crate::environment::Environment;
 use crate::litellm;
+use crate::log::{self, LogFormat};
 use crate::reload::{
     ConfigSource, ControlSocket, Engine, Publisher, ReloadError, ReloadHandle, ReloadOutcome, ReloadTask,
 };
@@ -50,6 +50,15 @@ pub struct WatchArguments {
     /// reads the files again and responds with the result.
     #[arg(long, value_name = "PATH")]
     control: Option<PathBuf>,
+    /// Format of the log on standard error.
+    #[arg(
+        long,
+        env = "LOG_FORMAT",
+        value_enum,
+        value_name = "FORMAT",
+        default_value = "text"
+    )]
+    log_format: LogFormat,
 }
 
 /// The configuration of `watch`.
@@ -74,6 +83,7 @@ impl ConfigSource for WatchSource {
 
 /// Runs the command until a signal ends it. Its help documents the exit codes.
 pub fn run(arguments: &WatchArguments, environment: &Environment) -> ExitCode {
+    log::install("watch", arguments.log_format);
     let errors = match prepare(arguments, environment) {
         Ok(engine) => match serve(arguments, engine) {
             Ok(()) => return ExitCode::SUCCESS,
@@ -81,9 +91,8 @@ pub fn run(arguments: &WatchArguments, environment: &Environment) -> ExitCode {
         },
         Err(error) => error.messages(),
     };
-    let mut stderr = anstream::stderr();
     for error in errors {
-        let _ = writeln!(stderr, "error: {error}");
+        tracing::error!("{error}");
     }
     ExitCode::from(1)
 }
@@ -99,7 +108,9 @@ fn prepare(
         sealing: sealing_key(environment)?,
     };
     let rendering = source.settings.read(environment, source.sealing.as_ref())?;
-    RenderSettings::print_notes(&rendering);
+    for note in RenderSettings::notes(&rendering) {
+        tracing::warn!("{note}");
+    }
     let directory = directory_name(&arguments.dynamic)?;
     let publisher = Publisher::new(&arguments.dynamic, DYNAMIC_FILE_MODE);
     let header = arguments.settings.header("watch");

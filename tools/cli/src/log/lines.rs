@@ -16,18 +16,16 @@ use tracing_subscriber::registry::LookupSpan;
 
 use super::format::{LogFormat, LogMessage};
 
-/// The source of events that do not name one: this command.
-const SOURCE: &str = "run";
-
-/// Writes all events of this program to standard error from now on.
-pub(crate) fn install(format: LogFormat) {
+/// Writes all events of this program to standard error from now on. `command` is the source of events
+/// that do not name one.
+pub(crate) fn install(command: &'static str, format: LogFormat) {
     let has_colors = format == LogFormat::Text
         && std::io::stderr().is_terminal()
         && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     let lines = tracing_subscriber::fmt::layer()
         .with_ansi(has_colors)
         .with_writer(std::io::stderr)
-        .event_format(LineFormat(format))
+        .event_format(LineFormat { command, format })
         // Envoy has filtered its own lines. Libraries of this program log what is secret.
         .with_filter(filter_fn(|metadata| {
             metadata.target().starts_with(env!("CARGO_CRATE_NAME"))
@@ -37,7 +35,10 @@ pub(crate) fn install(format: LogFormat) {
     let _ = tracing::subscriber::set_global_default(subscriber);
 }
 
-struct LineFormat(LogFormat);
+struct LineFormat {
+    command: &'static str,
+    format: LogFormat,
+}
 
 impl<S, N> FormatEvent<S, N> for LineFormat
 where
@@ -60,11 +61,11 @@ where
         let line = LogMessage {
             time: now(),
             level: *event.metadata().level(),
-            source: take("source").unwrap_or_else(|| SOURCE.to_owned()),
+            source: take("source").unwrap_or_else(|| self.command.to_owned()),
             message: take("message").unwrap_or_default(),
             fields,
         };
-        line.write(self.0, writer.has_ansi_escapes(), &mut writer)
+        line.write(self.format, writer.has_ansi_escapes(), &mut writer)
     }
 }
 

@@ -185,26 +185,24 @@ impl RenderSettings {
         )
     }
 
-    /// Prints what became of the settings, and which variables Envoy needs.
-    pub(crate) fn print_notes(rendering: &Rendering) {
+    /// What became of the settings, and which variables Envoy needs, because their values are not in
+    /// the result.
+    pub(crate) fn notes(rendering: &Rendering) -> Vec<String> {
         let Rendering { blueprint, options } = rendering;
-        litellm::print_notes(&blueprint.notes);
-        if options.secrets == SecretSource::Environment {
-            note_secrets("the configuration", blueprint.secrets.keys());
+        let mut notes: Vec<String> = litellm::note_texts(&blueprint.notes).collect();
+        if options.secrets == SecretSource::Sealed {
+            notes.push(format!(
+                "the files contain the secrets of the configuration, sealed: set {SEALING_KEY} for Envoy"
+            ));
         } else {
-            let _ = writeln!(
-                anstream::stderr(),
-                "note: the files contain the secrets of the configuration, sealed: set {SEALING_KEY} for Envoy"
-            );
+            notes.extend(missing_secrets("the configuration", blueprint.secrets.keys()));
         }
         if let Some(collector) = &options.collector {
-            let _ = writeln!(
-                anstream::stderr(),
-                "note: the spend log is also sent to {collector}"
-            );
+            notes.push(format!("the spend log is also sent to {collector}"));
             let variables = collector.headers.iter().map(|header| &header.variable);
-            note_secrets("the collector's headers", variables);
+            notes.extend(missing_secrets("the collector's headers", variables));
         }
+        notes
     }
 }
 
@@ -244,13 +242,13 @@ fn rendered(arguments: &RenderArguments, environment: &Environment) -> Result<()
     let settings = &arguments.settings;
     let Some(directory) = &arguments.dynamic else {
         let rendering = settings.read(environment, None)?;
-        RenderSettings::print_notes(&rendering);
+        print_notes(&rendering);
         let header = settings.header("render");
         let text = bootstrap::render(&rendering.blueprint, &rendering.options, &header);
         return write(arguments.output.as_deref(), &text);
     };
     let rendering = settings.read(environment, sealing_key(environment)?.as_ref())?;
-    RenderSettings::print_notes(&rendering);
+    print_notes(&rendering);
     let path = directory_name(directory)?;
     let config = DynamicConfig::of(&rendering.blueprint, &rendering.options, &path);
     let written = config.write(directory, DYNAMIC_FILE_MODE, &settings.header("render"));
@@ -267,16 +265,18 @@ pub(crate) fn directory_name(directory: &Path) -> Result<String, RenderError> {
     name.ok_or_else(|| RenderError::NotUtf8(directory.to_owned()))
 }
 
-/// Lists the variables that Envoy needs because their values are not in the result.
-fn note_secrets<'a>(of: &str, variables: impl Iterator<Item = &'a EnvName>) {
-    let names: Vec<&str> = variables.map(|name| name.0.as_str()).collect();
-    if !names.is_empty() {
-        let _ = writeln!(
-            anstream::stderr(),
-            "note: the result does not contain the secrets of {of}: set {} for Envoy",
-            names.join(", ")
-        );
+fn print_notes(rendering: &Rendering) {
+    let mut stderr = anstream::stderr();
+    for note in RenderSettings::notes(rendering) {
+        let _ = writeln!(stderr, "note: {note}");
     }
+}
+
+fn missing_secrets<'a>(of: &str, variables: impl Iterator<Item = &'a EnvName>) -> Option<String> {
+    let names: Vec<&str> = variables.map(|name| name.0.as_str()).collect();
+    let names = names.join(", ");
+    let note = || format!("the result does not contain the secrets of {of}: set {names} for Envoy");
+    (!names.is_empty()).then(note)
 }
 
 fn write(output: Option<&Path>, text: &str) -> Result<(), RenderError> {
