@@ -35,13 +35,13 @@ class Supervised:
     arguments, and `env` further environment variables.
     """
 
-    def __init__(self, *arguments, env=None, config=ROOT / "config.yaml", workers=2):
+    def __init__(self, *arguments, env=None, config=ROOT / "config.yaml", workers=2, module=None):
         self._folder = tempfile.TemporaryDirectory(prefix="supervised-")
         self.folder = pathlib.Path(self._folder.name)
         self.spend_log = self.folder / "spend.jsonl"
         command = [command_line(), "run", config, "--bedrock", "emulator", "--bind", "127.0.0.1"]
         command += ["--port", "0", "--tls-port", "0", "--concurrency", str(workers)]
-        command += ["--envoy", envoy(), "--filter", filter_module()]
+        command += ["--envoy", envoy(), "--filter", module or filter_module()]
         command += ["--state", self.folder, "--access-log", self.spend_log, *map(str, arguments)]
         environment = {"PATH": os.environ["PATH"], "LITELLM_MASTER_KEY": KEY, **(env or {})}
         with (

@@ -14,7 +14,7 @@ import threading
 import pytest
 import requests
 
-from gateway import KEY, config
+from gateway import KEY, config, filter_module
 from supervised import Supervised, eventually
 
 MODEL = "bedrock/us.anthropic.claude-sonnet-4-5-20250929-v1:0"
@@ -346,3 +346,15 @@ def test_what_needs_a_restart_is_named(path):
         failure = eventually(running.failure, "the failure")
         assert failure["error"] == "it changes the OpenTelemetry collector: restart to use it"
         assert running.serves("first")
+
+
+def test_a_filter_that_is_replaced_meanwhile_does_not_matter(path, tmp_path):
+    module = tmp_path / "filter.wasm"
+    module.write_bytes(filter_module().read_bytes())
+    with Reloadable(path, text("first"), module=module) as running:
+        module.write_bytes(b"another version")
+        running.replace(text("second"))
+        eventually(lambda: running.serves("second"), "the changed configuration")
+        running.kill_envoy()
+        running.wait_for("Envoy serves again")
+        assert running.serves("second") and running.failure() is None

@@ -55,9 +55,10 @@ impl<'a> Launch<'a> {
         };
         let sealing_key = sealing::new_key().map_err(|error| RunError::System("make a key", error))?;
         let key = SealingKey::parse(&sealing_key).ok_or(RunError::NoSealingKey)?;
-        let source = RunSource::new(arguments, &prepared, demo.clone(), key)?;
-        let rendering = source.rendering(prepared.blueprint.clone()).await?;
         let directory = EnvoyDirectory::create(&prepared.state)?;
+        let filter = prepare::text(&directory.keep_filter(&prepared.filter)?)?;
+        let source = RunSource::new(arguments, &prepared, filter, demo.clone(), key)?;
+        let rendering = source.rendering(prepared.blueprint.clone()).await?;
         let publisher = Publisher::new(directory.path(), 0o600);
         let name = prepare::text(directory.path())?;
         let engine = Engine::start(source, rendering, publisher, name, HEADER)?;

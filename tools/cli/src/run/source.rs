@@ -39,10 +39,11 @@ pub(super) struct RunSource {
 }
 
 impl RunSource {
-    /// For the Envoy that `prepared` describes.
+    /// For the Envoy that `prepared` describes, with its copy of the filter.
     pub(super) fn new(
         arguments: &RunArguments,
         prepared: &Prepared,
+        filter: String,
         demo: Option<SharedDemo>,
         sealing_key: SealingKey,
     ) -> Result<Self, RunError> {
@@ -59,7 +60,7 @@ impl RunSource {
             sealing_key,
             telemetry: prepared.blueprint.telemetry.clone(),
             options: RenderOptions {
-                filter: prepared.filter.clone(),
+                filter,
                 listeners: Listeners {
                     bind: arguments.bind,
                     port: arguments.port,
