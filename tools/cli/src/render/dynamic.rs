@@ -267,3 +267,119 @@ impl Taken<'_> {
             vec![json!({ "name": CERTIFICATE, "tls_certificate": certificate })];
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::environment::{Environment, SecretPolicy};
+    use crate::litellm;
+    use crate::render::{Listeners, Tls};
+
+    const CONFIG: &str = "model_list:
+- {model_name: m, litellm_params: {model: bedrock/a.b, aws_region_name: us-west-2}}
+- {model_name: m, litellm_params: {model: bedrock/a.b, aws_region_name: us-east-1}}
+";
+
+    fn blueprint(text: &str) -> Blueprint {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("config.yaml");
+        std::fs::write(&path, text).unwrap();
+        litellm::read(&path, &Environment::default(), SecretPolicy::MayComeLater).unwrap()
+    }
+
+    fn options() -> RenderOptions {
+        let defaults = RenderOptions::default();
+        let tls = Tls {
+            port: 4443,
+            certificate: "/tls/chain.pem".into(),
+            key: "/tls/key.pem".into(),
+        };
+        RenderOptions {
+            listeners: Listeners {
+                tls: Some(tls),
+                ..defaults.listeners
+            },
+            metrics_port: Some(9902),
+            ..defaults
+        }
+    }
+
+    /// What Envoy makes of the files: each reference replaced by what it names.
+    fn reassembled(config: &DynamicConfig) -> Value {
+        let one = |kind| config.of_kind(kind).resources[0].clone();
+        let mut listeners = config.of_kind(ResourceKind::Listeners).resources.clone();
+        for listener in &mut listeners {
+            let chain = &mut listener["filter_chains"][0];
+            if let Some(context) = chain.pointer_mut("/transport_socket/typed_config/common_tls_context") {
+                let mut certificate = one(ResourceKind::Certificates)["tls_certificate"].take();
+                certificate.as_object_mut().unwrap().remove("watched_directory");
+                context["tls_certificates"] = json!([certificate]);
+                let context = context.as_object_mut().unwrap();
+                context.remove("tls_certificate_sds_secret_configs");
+            }
+            for filter in chain["filters"].as_array_mut().unwrap() {
+                let manager = &mut filter["typed_config"];
+                if manager.get("rds").is_none() {
+                    continue;
+                }
+                manager["route_config"] = one(ResourceKind::Routes);
+                manager.as_object_mut().unwrap().remove("rds");
+                for filter in manager["http_filters"].as_array_mut().unwrap() {
+                    if filter.get("config_discovery").is_some() {
+                        *filter = one(ResourceKind::Filters);
+                    }
+                }
+            }
+        }
+        let mut whole = config.bootstrap.clone();
+        whole.as_object_mut().unwrap().remove("dynamic_resources");
+        whole["static_resources"] = json!({
+            "listeners": listeners,
+            "clusters": config.of_kind(ResourceKind::Clusters).resources,
+        });
+        whole
+    }
+
+    #[test]
+    fn the_files_together_are_the_self_contained_configuration() {
+        let (blueprint, options) = (blueprint(CONFIG), options());
+        let config = DynamicConfig::of(&blueprint, &options, "/etc/envoy");
+        let expected = yaml::document(&bootstrap::bootstrap(&blueprint, &options));
+        assert_eq!(yaml::document(&reassembled(&config)), expected);
+    }
+
+    #[test]
+    fn what_the_configuration_decides_changes_neither_the_bootstrap_nor_the_listeners() {
+        let render = |text: &str| DynamicConfig::of(&blueprint(text), &options(), "/etc/envoy");
+        let before = render(CONFIG);
+        let after = render(&format!(
+            "{}- {{model_name: n, litellm_params: {{model: bedrock/c.d, aws_region_name: eu-west-1}}}}
+general_settings: {{max_request_size_mb: 100, master_key: os.environ/OTHER}}
+litellm_settings: {{request_timeout: 5, num_retries: 7}}
+",
+            CONFIG
+        ));
+        assert_eq!(before.bootstrap, after.bootstrap);
+        for kind in [ResourceKind::Listeners, ResourceKind::Certificates] {
+            assert_eq!(before.of_kind(kind), after.of_kind(kind));
+        }
+        for kind in [
+            ResourceKind::Clusters,
+            ResourceKind::Routes,
+            ResourceKind::Filters,
+        ] {
+            assert_ne!(before.of_kind(kind), after.of_kind(kind));
+        }
+    }
+
+    #[test]
+    fn with_sealed_secrets_the_filter_reads_one_variable() {
+        let sealed = RenderOptions {
+            secrets: super::super::SecretSource::Sealed,
+            ..options()
+        };
+        let variables = |options| DynamicConfig::of(&blueprint(CONFIG), options, "/etc/envoy").variables();
+        assert_eq!(variables(&sealed), ["ENVOY_BEDROCK_SEALING_KEY"]);
+        assert!(variables(&options()).contains(&"AWS_SECRET_ACCESS_KEY".to_owned()));
+    }
+}
