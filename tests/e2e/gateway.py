@@ -100,6 +100,8 @@ class Gateway:
     - `env`: further environment variables of `render` and Envoy.
     - `literals`: variables for Envoy only; `render` chooses their names.
     - `metrics`: adds the listener for Prometheus, at `metrics_port`.
+    - `access_log`: another file for the spend log.
+    - `wrapper`: a command that runs Envoy, and finds its admin port in `ADMIN_PORT`.
     - `arguments`: further arguments for `render`.
     """
 
@@ -115,13 +117,19 @@ class Gateway:
         literals=None,
         workers=2,
         metrics=False,
+        access_log=None,
+        wrapper=(),
         arguments=(),
     ):
         self.literals = literals or {}
         self.workers = workers
+        self.wrapper = wrapper
+        # The listener for Prometheus and the wrapper need to know it.
+        self.admin_port = free_port() if metrics or wrapper else 0
         self.arguments = arguments
         self._folder = tempfile.TemporaryDirectory(prefix="gateway-")
         self.folder = pathlib.Path(self._folder.name)
+        self.access_log_file = access_log or self.folder / "access.log"
         self.environment = {**ENVIRONMENT, **(env or {}), **self.literals}
         (self.folder / "config.yaml").write_text(text, encoding="utf-8")
         self.render(upstreams, regions, certificate, module or filter_module(), metrics)
@@ -151,13 +159,12 @@ class Gateway:
             "bind": "127.0.0.1",
             "port": 0,
             "tls-port": 0,
-            "admin-port": 0,
-            "access-log": self.folder / "access.log",
+            "admin-port": self.admin_port,
+            "access-log": self.access_log_file,
             "output": self.folder / "envoy.yaml",
         }
         if metrics:
-            # The listener for Prometheus forwards to the admin port, so that must be known.
-            options |= {"admin-port": free_port(), "metrics-port": 0}
+            options |= {"metrics-port": 0}
         if certificate:
             options |= {"tls-cert": certificate[0], "tls-key": certificate[1]}
         arguments = [*flags(options), *self.arguments]
@@ -180,7 +187,13 @@ class Gateway:
         self.notes = done.stderr
 
     def start(self) -> subprocess.Popen:
-        command = [envoy(), "-c", self.folder / "envoy.yaml", "--use-dynamic-base-id"]
+        command = [
+            *self.wrapper,
+            envoy(),
+            "-c",
+            self.folder / "envoy.yaml",
+            "--use-dynamic-base-id",
+        ]
         options = {
             "concurrency": self.workers,
             "admin-address-path": self.folder / "admin",
@@ -193,7 +206,10 @@ class Gateway:
         command += flags(options)
         with open(self.folder / "envoy.log", "wb") as log:
             return subprocess.Popen(
-                command, env=self.environment, stdout=log, stderr=subprocess.STDOUT
+                command,
+                env={**self.environment, "ADMIN_PORT": str(self.admin_port)},
+                stdout=log,
+                stderr=subprocess.STDOUT,
             )
 
     # Starting.

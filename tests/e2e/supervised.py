@@ -32,14 +32,31 @@ class Supervised:
     """A running `envoy-bedrock run`. Use it in a `with`; it is killed at the end if it still runs.
 
     It has the sample configuration, its own emulator and free ports. `arguments` are further
-    arguments, and `env` further environment variables.
+    arguments, `env` further environment variables, and `spend_log`, `config` and `module` other
+    files than usual.
     """
 
-    def __init__(self, *arguments, env=None, config=ROOT / "config.yaml", workers=2, module=None):
+    def __init__(
+        self,
+        *arguments,
+        env=None,
+        spend_log=None,
+        config=ROOT / "config.yaml",
+        module=None,
+        workers=2,
+    ):
         self._folder = tempfile.TemporaryDirectory(prefix="supervised-")
         self.folder = pathlib.Path(self._folder.name)
-        self.spend_log = self.folder / "spend.jsonl"
-        command = [command_line(), "run", config, "--bedrock", "emulator", "--bind", "127.0.0.1"]
+        self.spend_log = spend_log or self.folder / "spend.jsonl"
+        command = [
+            command_line(),
+            "run",
+            config,
+            "--bedrock",
+            "emulator",
+            "--bind",
+            "127.0.0.1",
+        ]
         command += ["--port", "0", "--tls-port", "0", "--concurrency", str(workers)]
         command += ["--envoy", envoy(), "--filter", module or filter_module()]
         command += ["--state", self.folder, "--access-log", self.spend_log, *map(str, arguments)]

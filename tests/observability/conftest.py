@@ -2,8 +2,10 @@
 
 import pathlib
 import sys
+import threading
 
 import pytest
+import requests
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
 
@@ -37,6 +39,24 @@ def traffic(gateway):
 
 
 @pytest.fixture(scope="session")
-def prometheus(gateway, traffic):
-    with Prometheus([f"127.0.0.1:{gateway.metrics_port}", NOWHERE]) as running:
+def full(bedrock):
+    """A gateway whose disk is full, and which gets requests until the test session ends."""
+    stop = threading.Event()
+
+    def probe(url):
+        while not stop.wait(0.2):
+            assert requests.get(f"{url}/health/liveliness", timeout=10).status_code == 200
+
+    with Gateway(configuration(bedrock), metrics=True, access_log="/dev/full") as running:
+        thread = threading.Thread(target=probe, args=(running.url,))
+        thread.start()
+        yield running
+        stop.set()
+        thread.join()
+
+
+@pytest.fixture(scope="session")
+def prometheus(gateway, traffic, full):
+    ports = [gateway.metrics_port, full.metrics_port]
+    with Prometheus([*(f"127.0.0.1:{port}" for port in ports), NOWHERE]) as running:
         yield running

@@ -25,6 +25,7 @@ mod process;
 mod restarts;
 mod signals;
 mod source;
+mod spend_log_watch;
 mod supervisor;
 
 pub use child::EnvoyChild;

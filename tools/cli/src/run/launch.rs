@@ -16,11 +16,14 @@ use super::source::{RunSource, SharedDemo};
 use crate::admin::Admin;
 use crate::log;
 use crate::reload::{ControlSocket, Engine, Publisher, ReloadHandle, ReloadTask};
-use crate::render::{BOOTSTRAP_FILE, Ports};
+use crate::render::{AccessLog, BOOTSTRAP_FILE, Ports};
 use crate::sealing;
 
 /// The comment of the rendered file.
 const HEADER: &str = "Rendered by `envoy-bedrock run`. Do not edit: it replaces this file.";
+
+/// How often Envoy writes the spend log. A crash loses the rows of this time.
+const FLUSH_MILLISECONDS: &str = "1000";
 
 /// The addresses of a running Envoy.
 #[derive(Clone, Copy, Debug)]
@@ -89,6 +92,14 @@ impl<'a> Launch<'a> {
         Ok(self.reload.relaunch(ports).await?)
     }
 
+    /// Where the spend log is, for messages.
+    pub(super) fn spend_log(&self) -> String {
+        match &self.prepared.spend_log {
+            AccessLog::File(path) => path.clone(),
+            AccessLog::Stdout => "on standard output".to_owned(),
+        }
+    }
+
     /// Remembers the addresses of the first Envoy.
     pub(super) async fn learn_addresses(&mut self, admin: Admin) -> Result<Addresses, RunError> {
         let (plain, tls) = (admin.listener("plain").await, admin.listener("tls").await);
@@ -119,6 +130,7 @@ impl<'a> Launch<'a> {
             .arg(admin_address);
         command.args(["--log-level", self.arguments.log_level.name()]);
         command.args(log::ENVOY_ARGUMENTS);
+        command.args(["--file-flush-interval-msec", FLUSH_MILLISECONDS]);
         // Otherwise two gateways on one machine would share memory for hot restarts.
         command.arg("--disable-hot-restart");
         if let Some(concurrency) = self.arguments.concurrency {

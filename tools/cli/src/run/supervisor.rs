@@ -15,6 +15,8 @@ use super::launch::{Addresses, Launch};
 use super::options::RunArguments;
 use super::prepare::Prepared;
 use super::signals::{Asked, Signals};
+use super::spend_log_watch;
+use crate::admin::Admin;
 use crate::log::LogFormat;
 
 /// Time limit for the emulator to end. Connections of its other clients may still be open.
@@ -41,8 +43,12 @@ async fn watch(envoy: &mut KeptEnvoy<'_>, signals: &mut Signals) -> Result<ExitC
     };
     envoy.tell_reload().await;
     announce(&envoy.launch, addresses).await;
+    // Later Envoys have the same address.
+    let spend_log = spend_log_watch::watch(Admin::at(addresses.admin), envoy.launch.spend_log());
+    tokio::pin!(spend_log);
     loop {
         tokio::select! {
+            never = &mut spend_log => match never {},
             change = envoy.next() => match change {
                 EnvoyChange::Serving => {
                     envoy.tell_reload().await;
