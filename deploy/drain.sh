@@ -64,9 +64,6 @@ stop() {
 trap stop TERM INT
 "$@" &
 envoy=$!
-code=0
-while kill -0 "$envoy" 2>/dev/null; do
-  wait "$envoy"
-  code=$?
-done
+# A trapped signal interrupts `wait`, which then has to be called again.
+while wait "$envoy"; code=$?; kill -0 "$envoy" 2>/dev/null; do :; done
 exit "$code"

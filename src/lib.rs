@@ -6,12 +6,13 @@
 //!    the steps that the core returns.
 //! 2. [`stream`]: a request and its response, as a state machine.
 //! 3. [`admission`]: who may pass: the proxy key, the path, probes, and every reason to refuse.
-//! 4. [`routing`]: where a request goes: model groups, deployments, and the plan of its attempts.
-//! 5. [`guardrail`]: the guardrail that a model adds to its requests.
-//! 6. [`records`]: what remains of a request: its row in the spend log, the history, the metrics.
-//! 7. [`usage`] and [`pricing`]: the tokens that a response reports, and what they cost.
-//! 8. [`sigv4`], `eventstream` and [`bedrock`]: AWS's formats, independent of the gateway.
-//! 9. [`contract`]: what the rendered Envoy configuration and the filter agree on.
+//! 4. [`capacity`]: what all workers together may do at once.
+//! 5. [`routing`]: where a request goes: model groups, deployments, and the plan of its attempts.
+//! 6. [`guardrail`]: the guardrail that a model adds to its requests.
+//! 7. [`records`]: what remains of a request: its row in the spend log, the history, the metrics.
+//! 8. [`usage`] and [`pricing`]: the tokens that a response reports, and what they cost.
+//! 9. [`sigv4`], `eventstream` and [`bedrock`]: AWS's formats, independent of the gateway.
+//! 10. [`contract`]: what the rendered Envoy configuration and the filter agree on.
 //!
 //! The decisions to look for first:
 //!
@@ -28,6 +29,7 @@
 
 pub mod admission;
 pub mod bedrock;
+pub mod capacity;
 #[cfg(any(test, fuzzing))]
 #[path = "../fuzz/checks/mod.rs"]
 pub mod checks;

@@ -37,6 +37,10 @@ pub enum Reject {
     Uncountable(String),
     /// The body exceeds this limit in bytes.
     BodyTooLarge(u64),
+    /// This many requests are in progress, which is the limit.
+    ParallelRequests(u64),
+    /// The bodies that the gateway holds leave no room for this one.
+    BufferedBodies,
     /// The request cannot be signed: its plan is missing, or Envoy chose an endpoint that was not
     /// planned.
     Unsignable,
@@ -91,6 +95,9 @@ pub const CONTENT_TYPE: &str = "application/json";
 /// Header with the AWS error type.
 pub const HEADER_ERROR_TYPE: &str = "x-amzn-errortype";
 
+/// Both limits are about what is in progress, so there may be room again at any time.
+const RETRY_AFTER: (&str, &str) = ("retry-after", "1");
+
 /// Longest excerpt of an unknown model name that is returned to the client.
 const NAME_SHOWN_MAX_BYTES: usize = 200;
 
@@ -109,6 +116,10 @@ impl Reject {
         match self {
             Self::NoKey(_) | Self::WrongKey => reply.headers.push(("www-authenticate", "Bearer")),
             Self::Method(allowed) => reply.headers.push(("allow", allowed)),
+            Self::ParallelRequests(_) => reply
+                .headers
+                .extend([RETRY_AFTER, ("rate_limit_type", "max_parallel_requests")]),
+            Self::BufferedBodies => reply.headers.push(RETRY_AFTER),
             _ => {}
         }
         reply
@@ -128,6 +139,8 @@ impl Reject {
             Self::Body(_) => "bad_body",
             Self::Uncountable(_) => "uncountable",
             Self::BodyTooLarge(_) => "body_too_large",
+            Self::ParallelRequests(_) => "parallel_requests",
+            Self::BufferedBodies => "buffered_bodies",
             Self::Unsignable => "unsignable",
             Self::BadResponse => "bad_response",
             Self::Host => "host",
@@ -148,7 +161,8 @@ impl Reject {
             Self::Method(_) => (405, "UnknownOperationException", "invalid_request_error"),
             Self::BodyTooLarge(_) => (413, "ValidationException", "invalid_request_error"),
             Self::BadResponse => (502, "ServiceUnavailableException", "service_unavailable_error"),
-            Self::Unsignable | Self::Host => {
+            Self::ParallelRequests(_) => (429, "ThrottlingException", "throttling_error"),
+            Self::BufferedBodies | Self::Unsignable | Self::Host => {
                 (503, "ServiceUnavailableException", "service_unavailable_error")
             }
         }
@@ -196,6 +210,13 @@ impl Reject {
                 deployment {id} is not configured. Set model_info.base_model of that deployment."
             ),
             Self::BodyTooLarge(limit) => format!("Request body is too large. The limit is {limit} bytes."),
+            Self::ParallelRequests(limit) => format!(
+                "Rate limit exceeded for the gateway. Limit type: max_parallel_requests. Current limit: {limit}, \
+                 Remaining: 0."
+            ),
+            Self::BufferedBodies => {
+                "The gateway holds too many request bodies at the moment. Please try again.".into()
+            }
             Self::Unsignable => "The request could not be signed for the upstream. Please try again.".into(),
             // As in the rendered `local_reply_config`.
             Self::BadResponse => "Bedrock's response could not be read.".into(),
@@ -246,6 +267,8 @@ mod tests {
             Reject::UnknownModel("a \"b\"\u{1}".into()),
             Reject::Uncountable("claude-eu".into()),
             Reject::BodyTooLarge(5),
+            Reject::ParallelRequests(7),
+            Reject::BufferedBodies,
             Reject::Unsignable,
             Reject::BadResponse,
             Reject::Host,
@@ -286,6 +309,7 @@ mod tests {
                 400 | 413 => "ValidationException",
                 401 => "UnrecognizedClientException",
                 404 | 405 => "UnknownOperationException",
+                429 => "ThrottlingException",
                 502 | 503 => "ServiceUnavailableException",
                 status => panic!("no error type for {status}"),
             };
@@ -319,6 +343,23 @@ mod tests {
             let run = message.split(|c| c != 'x').map(str::len).max();
             assert_eq!(run, Some(shown), "{message}");
         }
+    }
+
+    #[test]
+    fn a_reply_about_a_full_gateway_says_when_to_come_back() {
+        for reject in every_reject() {
+            let is_full = matches!(reject, Reject::ParallelRequests(_) | Reject::BufferedBodies);
+            let has_hint = reject.reply().headers.contains(&("retry-after", "1"));
+            assert_eq!(has_hint, is_full, "{reject:?}");
+        }
+        let body = String::from_utf8(Reject::ParallelRequests(7).reply().body).unwrap();
+        assert_eq!(
+            body,
+            "{\"error\":{\"code\":\"429\",\"message\":\"Rate limit exceeded for the gateway. Limit type: \
+             max_parallel_requests. Current limit: 7, Remaining: 0.\",\"param\":null,\"type\":\
+             \"throttling_error\"},\"message\":\"Rate limit exceeded for the gateway. Limit type: \
+             max_parallel_requests. Current limit: 7, Remaining: 0.\"}"
+        );
     }
 
     #[test]

@@ -50,6 +50,11 @@ pub const RELOADS: &str = "envoy_bedrock_config_reloads";
 /// A configured deployment. The value is 1, or 0 once the deployment is no longer configured.
 pub const DEPLOYMENT: &str = "envoy_bedrock_deployment_info";
 
+/// Model requests in progress in all workers. Only counted if their number is limited.
+pub const PARALLEL_REQUESTS: &str = "envoy_bedrock_parallel_requests";
+/// Bytes that all workers have set aside for request bodies.
+pub const BUFFERED_BYTES: &str = "envoy_bedrock_buffered_bytes";
+
 /// Tokens per request.
 pub const TOKENS_PER_REQUEST: &str = "gen_ai_client_token_usage";
 /// Time from the first byte of the request to the last byte of the response, in milliseconds.

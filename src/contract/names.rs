@@ -35,6 +35,9 @@ pub const PROPERTY_PLAN: &str = "envoy_bedrock.plan";
 /// (`FILTER_STATE(wasm.…:PLAIN)`).
 pub const PROPERTY_ROW: &str = "envoy_bedrock.row";
 
+/// Key of the capacity ledger in Envoy's shared data.
+pub const SHARED_LEDGER: &str = "envoy_bedrock.capacity";
+
 /// Namespace of the endpoint metadata in the region clusters.
 pub const METADATA_NAMESPACE: &str = "envoy-bedrock";
 /// Key in that namespace for the name of the region cluster. The signer uses it to verify Envoy's

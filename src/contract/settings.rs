@@ -11,6 +11,10 @@ use crate::pricing::Rates;
 /// that clients see Bedrock's own error.
 pub const BODY_LIMIT_DEFAULT_BYTES: u64 = 32 * 1024 * 1024;
 
+/// Default limit for the request bodies that Envoy holds at once, for all workers together: 512
+/// MiB.
+pub const BUFFERED_BODIES_DEFAULT_BYTES: u64 = 512 * 1024 * 1024;
+
 /// Default number of rows in the history of a worker.
 pub const HISTORY_DEFAULT_ROWS: u32 = 1000;
 
@@ -41,6 +45,13 @@ pub struct Settings {
     pub attempts: u32,
     /// Largest request body, in bytes.
     pub body_limit_bytes: u64,
+    /// Maximum bytes of request bodies that Envoy holds at once, for all workers together;
+    /// [`BUFFERED_BODIES_DEFAULT_BYTES`] if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub buffered_bodies_bytes: Option<u64>,
+    /// Maximum model requests at once, for all workers together; unlimited if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parallel_requests: Option<u64>,
     /// Number of rows that each worker keeps for `GET /spend/logs`; 0 disables it.
     #[serde(default = "history_default_rows", skip_serializing_if = "is_history_default")]
     pub history_rows: u32,

@@ -7,7 +7,9 @@ use std::rc::Rc;
 use crate::admission::proxy_key;
 use crate::admission::proxy_key::KeyHash;
 use crate::admission::reject::Reject;
-use crate::contract::settings::{CredentialSettings, EnvName, ModelSettings, ReloadStatus, Settings};
+use crate::contract::settings::{
+    BUFFERED_BODIES_DEFAULT_BYTES, CredentialSettings, EnvName, ModelSettings, ReloadStatus, Settings,
+};
 use crate::guardrail::Guardrail;
 use crate::headers::Headers;
 use crate::pricing::Rates;
@@ -36,6 +38,10 @@ pub struct ActiveConfig {
     pub(crate) master_key_hex: String,
     /// Largest request body, in bytes.
     pub(crate) body_limit_bytes: u64,
+    /// Maximum bytes of request bodies in Envoy, for all workers together.
+    pub(crate) buffered_bodies_bytes: u64,
+    /// Maximum model requests at once, for all workers together.
+    pub(crate) parallel_requests: Option<u64>,
     /// Number of rows in the history of a worker, for `GET /spend/logs`.
     pub(crate) history_rows: u32,
     /// The model groups.
@@ -84,6 +90,10 @@ impl ActiveConfig {
             master_key_hex: master_key.hexadecimal(),
             master_key,
             body_limit_bytes: settings.body_limit_bytes,
+            buffered_bodies_bytes: settings
+                .buffered_bodies_bytes
+                .unwrap_or(BUFFERED_BODIES_DEFAULT_BYTES),
+            parallel_requests: settings.parallel_requests,
             history_rows: settings.history_rows,
             models: ModelGroups::new(
                 models.collect::<Result<_, _>>()?,

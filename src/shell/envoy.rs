@@ -3,6 +3,8 @@
 use proxy_wasm::types::MetricType;
 
 use super::host;
+use crate::capacity::{LedgerStore, StoreError};
+use crate::contract::names::SHARED_LEDGER;
 use crate::records::history::SharedMemory;
 use crate::records::metrics::{MetricIds, MetricKind, Registry};
 
@@ -16,6 +18,16 @@ impl SharedMemory for Envoy {
 
     fn set(&self, key: &str, value: &[u8], number: u32) -> bool {
         host::set_shared_data(key, value, number).is_ok()
+    }
+}
+
+impl LedgerStore for Envoy {
+    fn read(&self) -> Result<Option<(Vec<u8>, u32)>, StoreError> {
+        host::shared_data(SHARED_LEDGER).map_err(|_| StoreError)
+    }
+
+    fn write(&self, value: &[u8], number: u32) -> bool {
+        host::set_shared_data(SHARED_LEDGER, value, number).is_ok()
     }
 }
 

@@ -4,6 +4,10 @@
 //! The `proxy-wasm` crate dispatches Envoy's callbacks to [`plugin`], [`gateway`] and [`signer`].
 //! All host calls go through [`host`].
 
+use std::hash::{BuildHasher, RandomState};
+use std::rc::Rc;
+
+use crate::capacity::Capacity;
 use crate::records::carried::Carried;
 use crate::routing::plan_table::PlanTable;
 
@@ -19,6 +23,9 @@ mod ticker;
 thread_local! {
     /// The plans of the VM's requests: written by the gateway role, read by the signer role.
     static PLANS: PlanTable = PlanTable::default();
+    /// What this VM's requests have taken of what all workers share.
+    static CAPACITY: Rc<Capacity> =
+        Rc::new(Capacity::new(RandomState::new().hash_one(()), Box::new(envoy::Envoy)));
     /// What outlives a configuration.
     static CARRIED: Carried = Carried::default();
 }

@@ -9,7 +9,7 @@ use proxy_wasm::types::{BufferType, ContextType};
 use super::envoy::Envoy;
 use super::gateway::GatewayContext;
 use super::signer::SignerContext;
-use super::{CARRIED, host, logger, ticker};
+use super::{CAPACITY, CARRIED, host, logger, ticker};
 use crate::contract::names::{ROOT_GATEWAY, ROOT_SIGNER};
 use crate::routing::active_config::ActiveConfig;
 use crate::stream::service::Service;
@@ -54,6 +54,7 @@ impl Role {
             config,
             seed,
             CARRIED.with(Clone::clone),
+            CAPACITY.with(Rc::clone),
             &Envoy,
         )))))
     }

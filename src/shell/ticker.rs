@@ -4,6 +4,8 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
+use super::CAPACITY;
+use super::envoy::Envoy;
 use super::host::{self, HostError};
 use crate::stream::drain::TICK_MILLISECONDS;
 use crate::stream::watch::{Draining, Watch};
@@ -36,7 +38,8 @@ pub(super) fn watch<S: Draining + 'static>(context_id: u32, stream: &Rc<RefCell<
 /// none. If it cannot be stopped, the next tick tries again.
 pub(super) fn tick(plugin_id: u32) {
     let draining = WATCH.with_borrow_mut(Watch::draining);
-    if draining.is_empty() {
+    let is_counting = CAPACITY.with(|capacity| capacity.tick(host::now(), &Envoy));
+    if draining.is_empty() && !is_counting {
         match host::set_tick_period(0) {
             Ok(()) => forget(plugin_id),
             Err(error) => log::error!("a timer could not be stopped: {error:?}"),

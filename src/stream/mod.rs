@@ -17,6 +17,7 @@ pub mod attempt;
 mod dispatched;
 pub mod drain;
 mod headers;
+mod hold;
 mod local_reply;
 mod receiving;
 pub(crate) mod request;
@@ -30,6 +31,7 @@ use std::rc::Rc;
 pub use step::{Buffer, Edit, Step, Then};
 
 use crate::admission::reject::{Reject, Reply};
+use crate::capacity::Capacity;
 use crate::headers::{HeaderPair, Headers, is_reserved, pairs};
 use crate::random::Random;
 use crate::records::client::Client;
@@ -39,6 +41,7 @@ use crate::routing::active_config::ActiveConfig;
 use crate::stream::account::Account;
 use crate::stream::dispatched::Dispatched;
 use crate::stream::drain::{Drain, Uploader};
+use crate::stream::hold::Hold;
 use crate::stream::local_reply::OutgoingReply;
 use crate::stream::receiving::{Admitted, Receiving, begin_drain};
 use crate::stream::service::Service;
@@ -56,6 +59,9 @@ pub struct Stream {
     random: Random,
     /// `None` until the request's headers have been read. Without them, no row is written.
     account: Option<Account>,
+    /// `None` only without a configuration, and in tests of other things.
+    capacity: Option<Rc<Capacity>>,
+    hold: Hold,
     phase: Phase,
 }
 
@@ -104,17 +110,22 @@ impl Stream {
     /// Opens a stream. `service` is `None` if the plugin has no valid configuration.
     pub fn open(service: Option<&Service>) -> Self {
         match service {
-            Some(service) => Self::new(Some(service.config()), service.random()),
+            Some(service) => Self {
+                capacity: Some(service.capacity()),
+                ..Self::new(Some(service.config()), service.random())
+            },
             None => Self::new(None, Random::new(0)),
         }
     }
 
     /// Creates a stream. `random` generates its id and draws its deployments.
-    pub const fn new(config: Option<Rc<ActiveConfig>>, random: Random) -> Self {
+    pub fn new(config: Option<Rc<ActiveConfig>>, random: Random) -> Self {
         Self {
             config,
             random,
             account: None,
+            capacity: None,
+            hold: Hold::default(),
             phase: Phase::New,
         }
     }
@@ -134,6 +145,13 @@ impl Stream {
         let client = Client::read(Headers(&pairs), self.random.uuid());
         self.account = Some(Account::new(client, now));
         let admitted = Admitted::of(&config, Headers(&pairs));
+        let admitted = admitted.and_then(|admitted| match (&admitted, &self.capacity) {
+            (Admitted::Request(_), Some(capacity)) => {
+                self.hold = Hold::take(capacity, &config, Headers(&pairs).content_length())?;
+                Ok(admitted)
+            }
+            _ => Ok(admitted),
+        });
         let upload = match admitted {
             Ok(Admitted::Request(_)) => None,
             _ if end_stream => None,
@@ -147,11 +165,15 @@ impl Stream {
                     headers: headers.unwrap_or_default(),
                     read_bytes: 0,
                 }));
-                if end_stream {
+                let mut step = if end_stream {
                     self.end_request(now)
                 } else {
                     Step::WAIT
+                };
+                if self.capacity.is_some() {
+                    step.edits.insert(0, Edit::StartTimer);
                 }
+                step
             }
             Ok(Admitted::Reply(reply)) => self.reply(reply, upload, 0, now),
             Ok(Admitted::Lookup(id)) => {
@@ -178,7 +200,8 @@ impl Stream {
         match &mut self.phase {
             Phase::Receiving(receiving) => {
                 let started = receiving.started;
-                match receiving.read(body) {
+                let bytes = u64::try_from(body.size()).unwrap_or(u64::MAX);
+                match receiving.read(body).and_then(|()| self.hold.grow_to(bytes)) {
                     Ok(()) if end_stream => self.end_request(now),
                     Ok(()) => Step::WAIT,
                     Err(reject) => {
@@ -218,10 +241,12 @@ impl Stream {
             if dispatched.is_response_invalid() {
                 let reply = Reject::BadResponse.reply();
                 dispatched.replace_response(&reply);
+                self.hold.end_response();
                 return Step::then(Then::Reply(reply));
             }
             if end_stream {
                 dispatched.end();
+                self.hold.end_response();
             } else if dispatched.can_be_held() {
                 *held = Some(Held {
                     headers,
@@ -246,6 +271,9 @@ impl Stream {
         };
         let start = held.as_ref().map_or(0, |held| held.read_bytes);
         let has_content = dispatched.read(body, start, end_stream);
+        if end_stream {
+            self.hold.end_response();
+        }
         if let (true, Some(account)) = (has_content, &mut self.account) {
             account.first_content.get_or_insert_with(&now);
         }
@@ -263,6 +291,7 @@ impl Stream {
         if let Phase::Dispatched { dispatched, .. } = &mut self.phase {
             dispatched.end();
         }
+        self.hold.end_response();
         let mut step = self.release(now);
         let received = pairs::parse(trailers).unwrap_or_default();
         if received.iter().any(|(name, _)| is_reserved(name)) {
@@ -375,6 +404,7 @@ impl Stream {
             error_type: reply.error_type(),
             reason: reply.reason,
         };
+        self.hold = Hold::default();
         let (reply, step) = OutgoingReply::begin(reply, drain, buffered, now);
         self.phase = Phase::LocalReply { reply, summary };
         step

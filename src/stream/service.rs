@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
+use crate::capacity::Capacity;
 use crate::random::Random;
 use crate::records::carried::Carried;
 use crate::records::history::SharedMemory;
@@ -15,20 +16,24 @@ use crate::routing::active_config::ActiveConfig;
 #[derive(Debug)]
 pub struct Service {
     config: Rc<ActiveConfig>,
+    capacity: Rc<Capacity>,
     random: RefCell<Random>,
     recorder: RefCell<Recorder>,
 }
 
 impl Service {
     /// Starts the service for `config`. `seed` comes from the host's entropy, `carried` from the
-    /// worker's previous configuration.
+    /// worker's previous configuration. `capacity` is that of the VM.
     pub fn open(
         config: ActiveConfig,
         seed: u64,
         carried: Carried,
+        capacity: Rc<Capacity>,
         host: &(impl SharedMemory + Registry),
     ) -> Self {
+        capacity.open();
         Self {
+            capacity,
             recorder: RefCell::new(Recorder::open(&config, carried, host)),
             config: Rc::new(config),
             random: RefCell::new(Random::new(seed)),
@@ -38,6 +43,11 @@ impl Service {
     /// The configuration.
     pub fn config(&self) -> Rc<ActiveConfig> {
         Rc::clone(&self.config)
+    }
+
+    /// What all workers together may do at once.
+    pub fn capacity(&self) -> Rc<Capacity> {
+        Rc::clone(&self.capacity)
     }
 
     /// A random number generator for one stream.

@@ -58,12 +58,9 @@ def test_a_restart_that_fails_counts_as_a_crash():
         (running.folder / "tls" / "certificate.pem").write_text("no certificate", encoding="utf-8")
         running.kill_envoy()
         assert running.exit_code() == 1
-        assert (
-            len(re.findall("Envoy refused the rendered configuration; restarting", running.log()))
-            == 1
-        )
-        assert "no certificate" not in running.log()
-        assert "Failed to load certificate chain" in running.log()
+        refused = "Envoy refused the rendered configuration; restarting"
+        assert running.log().count(refused) == 1
+        assert "no certificate" not in running.log() and "certificate chain" in running.log()
 
 
 def test_an_envoy_that_was_asked_to_end_ends_the_command_with_0():

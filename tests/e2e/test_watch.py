@@ -148,7 +148,8 @@ def test_a_broken_edit_is_told_by_readiness_and_the_log(sidecar, text):
     sidecar.envoy(for_envoy)
     sidecar.replace(text("first", general_settings={"allowed_ips": ["10.0.0.1"]}))
     failure = eventually(lambda: sidecar.readiness().get("config_reload"), "the failure")
-    assert "allowed_ips" in failure["error"] and "allowed_ips" in sidecar.log("watch.log")
+    assert "allowed_ips" in failure["error"]
+    eventually(lambda: "allowed_ips" in sidecar.log("watch.log"), "the line in the log")
     assert sidecar.status("first") == 200
 
 

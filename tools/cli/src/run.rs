@@ -17,6 +17,7 @@ mod exit;
 mod kept_envoy;
 mod launch;
 
+mod memory;
 mod oom_kills;
 mod options;
 mod ports;

@@ -268,7 +268,7 @@ impl Running {
 
     /// The text of all files.
     fn written(&self) -> String {
-        let read = |path| std::fs::read_to_string(path).unwrap();
+        let read = |path| String::from_utf8_lossy(&std::fs::read(path).unwrap()).into_owned();
         self.files().into_iter().map(read).collect()
     }
 }

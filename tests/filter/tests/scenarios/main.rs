@@ -6,6 +6,7 @@
 mod anomalies;
 mod balance;
 mod bodies;
+mod capacity;
 mod configuration;
 mod failover;
 mod fixtures;

@@ -195,6 +195,7 @@ pub(crate) fn refusal(exchange: &HttpExchange) -> LocalReply {
         400 | 413 => "ValidationException",
         401 => "UnrecognizedClientException",
         404 | 405 => "UnknownOperationException",
+        429 => "ThrottlingException",
         503 => "ServiceUnavailableException",
         other => panic!("{other} is not a status of the gateway's own"),
     };

@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
-use envoy_bedrock::contract::settings::BODY_LIMIT_DEFAULT_BYTES;
+use envoy_bedrock::contract::settings::{BODY_LIMIT_DEFAULT_BYTES, BUFFERED_BODIES_DEFAULT_BYTES};
 
+use super::known;
 use super::report::Reader;
-use crate::document::field::{Section, YamlField};
+use super::similar::nearest;
+use crate::document::field::{Section, YamlField, quoted};
 use crate::document::reader::Read;
 
 /// LiteLLM's default.
@@ -20,6 +22,11 @@ const REQUEST_TIMEOUT_MAX_SECONDS: f64 = 604_800.0;
 const BYTES_PER_MEGABYTE: f64 = 1_048_576.0;
 /// Largest limit of a request body, which Envoy keeps in memory for retries.
 const BODY_LIMIT_MAX_MEGABYTES: f64 = 1024.0;
+
+/// Largest limit of all request bodies together: a tebibyte.
+const BUFFERED_BODIES_MAX_MEGABYTES: f64 = 1_048_576.0;
+/// Largest limit of parallel requests. No Envoy has so many.
+const PARALLEL_REQUESTS_MAX: f64 = 1_000_000.0;
 
 impl Reader<'_> {
     /// The attempts of a request: `num_retries` + 1.
@@ -71,6 +78,51 @@ impl Reader<'_> {
             return Err(self.unexpected(&field.location, expected, megabytes.to_string()));
         }
         Ok(bytes as u64)
+    }
+
+    /// The most model requests at once; `None` if they are not limited.
+    pub(crate) fn parallel_requests(&mut self, general: &Section) -> Read<Option<u64>> {
+        let Some(field) = general.field("global_max_parallel_requests") else {
+            return Ok(None);
+        };
+        let requests = self.number(&field)?;
+        if requests.fract() != 0.0 || !(1.0..=PARALLEL_REQUESTS_MAX).contains(&requests) {
+            let expected = format!("a whole number from 1 to {PARALLEL_REQUESTS_MAX}");
+            return Err(self.unexpected(&field.location, expected, requests.to_string()));
+        }
+        Ok(Some(requests as u64))
+    }
+
+    /// The most bytes of request bodies at once; `None` for the default. A body of the largest size,
+    /// `body_limit` in bytes, always fits.
+    pub(crate) fn buffered_bodies(&mut self, own: &Section, body_limit: u64) -> Read<Option<u64>> {
+        let Some(field) = own.field("max_buffered_body_mb") else {
+            return Ok((body_limit > BUFFERED_BODIES_DEFAULT_BYTES).then_some(body_limit));
+        };
+        let megabytes = self.number(&field)?;
+        let bytes = (megabytes * BYTES_PER_MEGABYTE).floor();
+        if bytes < body_limit as f64 || megabytes > BUFFERED_BODIES_MAX_MEGABYTES {
+            let least = body_limit as f64 / BYTES_PER_MEGABYTE;
+            let expected = format!(
+                "a size from {least} (the largest request body) to {BUFFERED_BODIES_MAX_MEGABYTES} megabytes"
+            );
+            return Err(self.unexpected(&field.location, expected, megabytes.to_string()));
+        }
+        Ok(Some(bytes as u64))
+    }
+
+    /// Refuses names in `envoy_bedrock` that this gateway does not have: nobody else reads them.
+    pub(crate) fn refuse_unknown_own(&mut self, own: &Section) {
+        let names = || known::ENVOY_BEDROCK.names();
+        for (name, field) in own.unused() {
+            let hint = nearest(&name, names()).map(|nearest| format!(" (did you mean {nearest}?)"));
+            let found = quoted(&name) + &hint.unwrap_or_default();
+            let expected = format!(
+                "one of these settings: {}",
+                names().collect::<Vec<_>>().join(", ")
+            );
+            self.unexpected(&field.location, expected, found);
+        }
     }
 
     /// The first field that is present. The others are noted.

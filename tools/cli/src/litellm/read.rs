@@ -99,6 +99,7 @@ struct Configuration<'d> {
     general: Section,
     litellm: Section,
     router: Section,
+    own: Section,
 }
 
 /// What applies to the whole gateway.
@@ -107,6 +108,8 @@ struct GatewayWide {
     attempts: Read<u32>,
     request_timeout: Read<Duration>,
     body_limit_bytes: Read<u64>,
+    buffered_bodies_bytes: Read<Option<u64>>,
+    parallel_requests: Read<Option<u64>>,
 }
 
 impl<'d> Configuration<'d> {
@@ -124,6 +127,7 @@ impl<'d> Configuration<'d> {
             general: section("general_settings"),
             litellm: section("litellm_settings"),
             router: section("router_settings"),
+            own: section(known::ENVOY_BEDROCK.name),
         }
     }
 
@@ -150,6 +154,8 @@ impl<'d> Configuration<'d> {
             master_key: gateway.master_key?,
             attempts: gateway.attempts?,
             body_limit_bytes: gateway.body_limit_bytes?,
+            buffered_bodies_bytes: gateway.buffered_bodies_bytes?,
+            parallel_requests: gateway.parallel_requests?,
             history_rows: HISTORY_DEFAULT_ROWS,
             sealed: Default::default(),
             reload: None,
@@ -174,11 +180,17 @@ impl<'d> Configuration<'d> {
     }
 
     fn gateway_wide(&self, reader: &mut Reader<'_>) -> GatewayWide {
+        let body_limit_bytes = reader.body_limit(&self.general);
+        let buffered_bodies_bytes =
+            reader.buffered_bodies(&self.own, *body_limit_bytes.as_ref().unwrap_or(&0));
+        reader.refuse_unknown_own(&self.own);
         let gateway = GatewayWide {
             master_key: reader.proxy_key(&self.general, &self.document.location),
             attempts: reader.attempts(&self.router, &self.litellm),
             request_timeout: reader.request_timeout(&self.router, &self.litellm, &self.general),
-            body_limit_bytes: reader.body_limit(&self.general),
+            body_limit_bytes,
+            buffered_bodies_bytes,
+            parallel_requests: reader.parallel_requests(&self.general),
         };
         reader.note_strategy(&self.router);
         gateway

@@ -195,6 +195,62 @@ fn limits_are_inclusive() {
 }
 
 #[test]
+fn the_whole_gateway_can_limit_parallel_requests_and_buffered_bodies() {
+    let limits = |sections: &str| {
+        let text = format!("{BARE}{sections}\n");
+        read_text(&text, &KEYS, SecretPolicy::MustExist).map(|blueprint| {
+            let settings = blueprint.settings;
+            (settings.parallel_requests, settings.buffered_bodies_bytes)
+        })
+    };
+    let requests = |value: &str| {
+        limits(&format!(
+            "general_settings: {{global_max_parallel_requests: {value}}}"
+        ))
+    };
+    for (value, expected) in [
+        ("1", Some(1)),
+        ("'70'", Some(70)),
+        ("1000000", Some(1_000_000)),
+        ("null", None),
+    ] {
+        assert_eq!(requests(value), Ok((expected, None)), "{value}");
+    }
+    for value in ["0", "-1", "1.5", "1000001", "many", "[]"] {
+        assert!(requests(value).is_err(), "{value}");
+    }
+    let bytes = |value: &str| limits(&format!("envoy_bedrock: {{max_buffered_body_mb: {value}}}"));
+    for (value, expected) in [("32", Some(32 << 20)), ("1048576", Some(1 << 40)), ("null", None)] {
+        assert_eq!(bytes(value), Ok((None, expected)), "{value}");
+    }
+    for value in ["31.9", "0", "1048577", "lots"] {
+        assert!(bytes(value).is_err(), "{value}");
+    }
+    let body = |megabytes: u32| limits(&format!("general_settings: {{max_request_size_mb: {megabytes}}}"));
+    assert_eq!(body(512), Ok((None, None)));
+    assert_eq!(
+        body(513),
+        Ok((None, Some(513 << 20))),
+        "a body of the largest size fits"
+    );
+}
+
+#[test]
+fn an_unknown_setting_of_the_gateways_own_section_is_an_error() {
+    for (name, hint) in [
+        ("max_buffered_bodies_mb", " (did you mean max_buffered_body_mb?)"),
+        ("workers", ""),
+    ] {
+        let text = format!("{BARE}envoy_bedrock: {{{name}: 64}}\n");
+        let errors = read_text(&text, &KEYS, SecretPolicy::MustExist).unwrap_err();
+        let expected = format!(
+            "envoy_bedrock.{name}: expected one of these settings: max_buffered_body_mb, but found \"{name}\"{hint}"
+        );
+        assert!(errors[0].to_string().ends_with(&expected), "{}", errors[0]);
+    }
+}
+
+#[test]
 fn the_foundation_model_of_an_arn_is_the_one_that_the_file_names() {
     const ARN: &str = "arn:aws:bedrock:us-east-1:123456789012";
     let base = |params: &str, info: &str| {

@@ -5,11 +5,9 @@ use serde_json::{Value, json};
 use super::common::socket_address;
 use super::duration::seconds;
 use super::options::RenderOptions;
-use super::{failover, listeners, metrics, otlp, region, stats, yaml};
+use super::{edge, failover, listeners, metrics, otlp, overload, region, stats, yaml};
 use crate::blueprint::Blueprint;
 
-/// Limit of open client connections. Envoy refuses more before they cost memory.
-const DOWNSTREAM_CONNECTIONS_MAX: u64 = 10_000;
 /// How often freed memory is returned to the system, and how much at once: more than accumulates.
 const RELEASE_SECONDS: u64 = 1;
 const RELEASED_BYTES_MAX: u64 = 1 << 30;
@@ -54,15 +52,8 @@ pub(super) fn bootstrap(blueprint: &Blueprint, options: &RenderOptions) -> Value
             "memory_release_interval": seconds(RELEASE_SECONDS),
         },
         "stats_config": stats::config(),
-        "overload_manager": {
-            "resource_monitors": [{
-                "name": "envoy.resource_monitors.global_downstream_max_connections",
-                "typed_config": {
-                    "@type": "type.googleapis.com/envoy.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig",
-                    "max_active_downstream_connections": DOWNSTREAM_CONNECTIONS_MAX,
-                },
-            }],
-        },
+        "overload_manager": overload::config(options.max_heap),
+        "layered_runtime": edge::runtime(),
         "static_resources": {
             "listeners": listeners::listeners(blueprint, &failovers, options),
             "clusters": clusters,

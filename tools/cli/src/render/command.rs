@@ -12,6 +12,7 @@ use envoy_bedrock::sealing::{SEALING_KEY, SealingKey};
 use super::bootstrap;
 use super::dynamic::DynamicConfig;
 use super::error::{EmulatorArgumentError, RenderError};
+use super::heap::HeapLimit;
 use super::options::{AccessLog, HostPort, Listeners, RenderOptions, Rendering, SecretSource, Tls};
 use crate::environment::{Environment, SecretPolicy};
 use crate::litellm::{self, Tolerance};
@@ -98,6 +99,10 @@ pub(crate) struct RenderSettings {
     #[arg(long, value_name = "ROWS", default_value_t = HISTORY_DEFAULT_ROWS,
           value_parser = clap::value_parser!(u32).range(0..=i64::from(HISTORY_MAX_ROWS)))]
     spend_history: u32,
+    /// Limit of Envoy's heap (512MiB, 2GiB, or bytes). Close to it, Envoy refuses requests and resets
+    /// the largest streams. Set it to 80 % of the memory that Envoy has.
+    #[arg(long, value_name = "SIZE", default_value_t = HeapLimit::DEFAULT)]
+    max_heap: HeapLimit,
     /// Connect the cluster REGION to this address instead. May be repeated.
     #[arg(long, value_name = "REGION=HOST:PORT", value_parser = emulator)]
     emulator: Vec<(String, HostPort)>,
@@ -174,6 +179,7 @@ impl RenderSettings {
                 Some(_) => SecretSource::Sealed,
                 None => SecretSource::Environment,
             },
+            max_heap: self.max_heap,
         }
     }
 

@@ -8,24 +8,15 @@ use super::common::CONNECTION_BUFFER_BYTES;
 use super::duration::seconds;
 use super::failover::Failover;
 use super::options::RenderOptions;
-use super::{access_log, local_replies, readiness, routes, wasm};
+use super::{access_log, edge, local_replies, readiness, routes, wasm};
 use crate::blueprint::Blueprint;
 
 /// Time limit for the headers of a request. A client that needs longer only occupies the
 /// connection.
 const HEADERS_TIMEOUT_SECONDS: u64 = 10;
-/// How long a connection may be open without a request.
-const CONNECTION_IDLE_SECONDS: u64 = 900;
 /// How long an upload may be silent. Once a request is admitted, the timeouts of its route apply
 /// instead, whether they are shorter or longer.
 const UPLOAD_IDLE_SECONDS: u64 = 60;
-/// Concurrent requests per HTTP/2 connection.
-const STREAMS_MAX: u64 = 256;
-/// What a client may send on a stream before it has to wait for a window update: enough for 100
-/// Mbit/s over 80 ms. It costs no memory, because a body is buffered whole in any case.
-const STREAM_WINDOW_BYTES: u64 = 1024 * 1024;
-/// The same for all streams of a connection.
-const CONNECTION_WINDOW_BYTES: u64 = 8 * 1024 * 1024;
 
 pub(super) fn connection_manager(
     blueprint: &Blueprint,
@@ -52,12 +43,9 @@ pub(super) fn connection_manager(
             "request_headers_timeout": seconds(HEADERS_TIMEOUT_SECONDS),
             "request_timeout": seconds(UPLOAD_SECONDS),
             "stream_idle_timeout": seconds(UPLOAD_IDLE_SECONDS),
-            "common_http_protocol_options": { "idle_timeout": seconds(CONNECTION_IDLE_SECONDS) },
-            "http2_protocol_options": {
-                "max_concurrent_streams": STREAMS_MAX,
-                "initial_stream_window_size": STREAM_WINDOW_BYTES,
-                "initial_connection_window_size": CONNECTION_WINDOW_BYTES,
-            },
+            "max_request_headers_kb": edge::HEADERS_MAX_KIBIBYTES,
+            "common_http_protocol_options": edge::http_options(),
+            "http2_protocol_options": edge::http2_options(),
             "http_filters": [readiness::filter(), wasm::gateway(&blueprint.settings, options), router()],
             "route_config": {
                 "name": "bedrock",

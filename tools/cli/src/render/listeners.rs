@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::common::{CONNECTION_BUFFER_BYTES, socket_address};
 use super::failover::Failover;
 use super::options::{RenderOptions, Tls};
-use super::{http, metrics};
+use super::{edge, http, metrics};
 use crate::blueprint::Blueprint;
 
 pub(super) fn listeners(
@@ -15,7 +15,7 @@ pub(super) fn listeners(
     options: &RenderOptions,
 ) -> Vec<Value> {
     let listener = |name: &str, port: u16, tls: Option<&Tls>| {
-        json!({
+        let mut listener = json!({
             "name": name,
             "address": socket_address(&options.listeners.bind.to_string(), port),
             "per_connection_buffer_limit_bytes": CONNECTION_BUFFER_BYTES,
@@ -23,7 +23,9 @@ pub(super) fn listeners(
                 "transport_socket": tls.map(transport_socket),
                 "filters": [http::connection_manager(blueprint, failovers, options)],
             }],
-        })
+        });
+        edge::limit_connections(&mut listener);
+        listener
     };
     let tls = options.listeners.tls.as_ref();
     std::iter::once(listener("plain", options.listeners.port, None))

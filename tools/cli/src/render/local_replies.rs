@@ -113,9 +113,26 @@ const WORDINGS: [Wording; 13] = [
     },
 ];
 
+/// Requests that Envoy refuses while its heap is almost full: new ones, which have a response flag
+/// of the overload manager, and HTTP/1.1 uploads, which Envoy ends with a 500 for a protocol error.
+const OVERLOADED: Wording = wording(
+    503,
+    "ServiceUnavailableException",
+    "service_unavailable_error",
+    "The gateway is overloaded. Please try again.",
+);
+const NEW_REQUEST_FLAG: &str = "OM";
+const UPLOAD_FLAG: &str = "DPE";
+/// When a client may try again. Uploads in progress take seconds.
+const RETRY_AFTER_SECONDS: &str = "5";
+
 pub(super) fn config() -> Value {
+    let mappers: Vec<Value> = [not_ready(), overloaded()]
+        .into_iter()
+        .chain(WORDINGS.iter().map(mapper))
+        .collect();
     json!({
-        "mappers": std::iter::once(not_ready()).chain(WORDINGS.iter().map(mapper)).collect::<Vec<_>>(),
+        "mappers": mappers,
         "body_format": {
             "text_format_source": { "inline_string": "%LOCAL_REPLY_BODY%" },
             "content_type": CONTENT_TYPE,
@@ -128,6 +145,20 @@ fn not_ready() -> Value {
     json!({
         "filter": { "response_flag_filter": { "flags": [readiness::RESPONSE_FLAG] } },
         "body": { "inline_string": readiness::BODY },
+    })
+}
+
+fn overloaded() -> Value {
+    let has_flag = |flag: &str| json!({ "response_flag_filter": { "flags": [flag] } });
+    let upload = json!({ "and_filter": { "filters": [status_is(500), has_flag(UPLOAD_FLAG)] } });
+    json!({
+        "filter": { "or_filter": { "filters": [has_flag(NEW_REQUEST_FLAG), upload] } },
+        "status_code": 503,
+        "headers_to_add": [
+            header(HEADER_ERROR_TYPE, OVERLOADED.error_type),
+            header("retry-after", RETRY_AFTER_SECONDS),
+        ],
+        "body": { "inline_string": body(&OVERLOADED) },
     })
 }
 
@@ -144,11 +175,15 @@ fn mapper(wording: &Wording) -> Value {
     };
     json!({
         "filter": filter,
-        "headers_to_add": [{
-            "header": { "key": HEADER_ERROR_TYPE, "value": wording.error_type },
-            "append_action": "OVERWRITE_IF_EXISTS_OR_ADD",
-        }],
+        "headers_to_add": [header(HEADER_ERROR_TYPE, wording.error_type)],
         "body": { "inline_string": body(wording) },
+    })
+}
+
+fn header(name: &str, value: &str) -> Value {
+    json!({
+        "header": { "key": name, "value": value },
+        "append_action": "OVERWRITE_IF_EXISTS_OR_ADD",
     })
 }
 

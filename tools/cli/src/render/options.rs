@@ -6,6 +6,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::str::FromStr;
 
 use super::error::HostPortError;
+use super::heap::HeapLimit;
 use crate::blueprint::Blueprint;
 use crate::otlp::Collector;
 
@@ -39,6 +40,8 @@ pub struct RenderOptions {
     pub emulators: BTreeMap<String, HostPort>,
     /// Where the filter finds secrets.
     pub secrets: SecretSource,
+    /// The limit of Envoy's heap.
+    pub max_heap: HeapLimit,
 }
 
 /// Where the filter finds secrets.
@@ -119,6 +122,7 @@ impl Default for RenderOptions {
             collector: None,
             emulators: BTreeMap::new(),
             secrets: SecretSource::default(),
+            max_heap: HeapLimit::DEFAULT,
         }
     }
 }

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::common::{CONNECTION_BUFFER_BYTES, socket_address};
 use super::duration::seconds;
+use super::edge;
 use super::failover::Failover;
 use super::options::{HostPort, RenderOptions};
 use super::upstream::{
@@ -17,6 +18,9 @@ use crate::blueprint::Endpoint;
 /// that has just recovered must be usable when the next one fails; a region that is down is skipped
 /// anyway, attempt by attempt.
 const EJECTION_MAX_PERCENT: u32 = 49;
+/// What a region may send on a stream before Envoy has passed it on. Envoy's default is 16 MiB,
+/// while all streams share 24 MiB: two slow clients would have stopped the responses of all others.
+const RESPONSE_WINDOW_BYTES: u64 = 256 * 1024;
 /// A port on which nothing ever listens.
 const REFUSING_PORT: u16 = 1;
 
@@ -105,6 +109,7 @@ fn protocol(endpoint: &Endpoint) -> Value {
     let negotiated = || {
         json!({
             "http2_protocol_options": {
+                "initial_stream_window_size": RESPONSE_WINDOW_BYTES,
                 "connection_keepalive": { "interval": seconds(30), "timeout": seconds(10) },
             },
         })
@@ -112,7 +117,7 @@ fn protocol(endpoint: &Endpoint) -> Value {
     let plain = endpoint.server_name.is_none();
     json!({
         "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
-        "common_http_protocol_options": { "idle_timeout": seconds(IDLE_TIMEOUT_SECONDS) },
+        "common_http_protocol_options": edge::response_options(IDLE_TIMEOUT_SECONDS),
         "auto_config": (!plain).then(negotiated),
         "explicit_http_config": plain.then(|| json!({ "http_protocol_options": {} })),
     })

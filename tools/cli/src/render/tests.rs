@@ -349,3 +349,18 @@ fn the_listener_for_prometheus_exists_only_on_request_and_logs_nothing() {
         [&json!({ "address": "127.0.0.1", "port_value": 9901 })]
     );
 }
+
+#[test]
+fn every_limit_has_its_comment_in_the_file() {
+    let options = RenderOptions {
+        metrics_port: Some(9902),
+        ..RenderOptions::default()
+    };
+    let file = render(&one_deployment(), &options, "");
+    for (setting, comment) in comments::COMMENTS {
+        let lines = file
+            .lines()
+            .filter(|line| line.trim_start() == format!("# {comment}"));
+        assert_eq!(lines.count(), 1, "{setting}");
+    }
+}

@@ -4,11 +4,14 @@ use serde::Serialize;
 use serde::ser::{SerializeMap, SerializeSeq, Serializer};
 use serde_json::Value;
 
+use super::comments;
+
 /// The member that comes first in its object, so that a reader sees what a long list entry is
 /// about.
 const FIRST: &str = "name";
 
-/// `value` as a document. Members that are null are left out: an optional setting may be a null.
+/// `value` as a document, with the comments of [`comments`]. Members that are null are left out: an
+/// optional setting may be a null.
 pub(super) fn document(value: &Value) -> String {
     let options = serde_saphyr::ser_options! {
         // Texts of one line stay on one line: only what has line breaks becomes a block.
@@ -17,7 +20,7 @@ pub(super) fn document(value: &Value) -> String {
     let mut text = String::new();
     serde_saphyr::to_fmt_writer_with_options(&mut text, &Ordered(value), options)
         .expect("objects with text keys are YAML, and writing to a string cannot fail");
-    text
+    comments::annotate(&text)
 }
 
 /// Objects in the order in which they are written: [`FIRST`], then by name (`@type` before

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use crate::litellm::Tolerance;
 use crate::log::LogFormat;
 use crate::otlp;
+use crate::render::HeapLimit;
 
 /// Start the gateway: Envoy with the filter, and an emulated Bedrock if there are no AWS
 /// credentials.
@@ -106,6 +107,10 @@ pub struct RunArguments {
     /// that need time to notice that readiness is false.
     #[arg(long, env = "SHUTDOWN_DELAY_SECONDS", value_name = "SECONDS", default_value_t = 0, value_parser = clap::value_parser!(u64).range(..=3_600))]
     pub(super) shutdown_delay_seconds: u64,
+    /// Limit of Envoy's heap (512MiB, 2GiB, or bytes). Close to it, Envoy refuses requests and resets
+    /// the largest streams. The default is 80 % of the memory of the cgroup or machine.
+    #[arg(long, env = "MAX_HEAP", value_name = "SIZE")]
+    pub(super) max_heap: Option<HeapLimit>,
     /// Worker threads of Envoy. The default is the number of processors.
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=1024))]
     pub(super) concurrency: Option<u32>,

@@ -9,6 +9,7 @@ use tokio::sync::Mutex;
 use super::backend::{self, Backend, Reason};
 use super::demo::Demo;
 use super::error::RunError;
+use super::memory;
 use super::options::{Bedrock, RunArguments};
 use super::prepare::{self, Prepared};
 use crate::blueprint::Blueprint;
@@ -73,6 +74,7 @@ impl RunSource {
                 collector: prepared.collector.clone(),
                 emulators: Default::default(),
                 secrets: SecretSource::Sealed,
+                max_heap: arguments.max_heap.unwrap_or_else(memory::heap_limit),
             },
             arguments: arguments.clone(),
         })

@@ -25,9 +25,10 @@ pub(crate) const GENERAL_SETTINGS: Table = Table {
             Protects("LiteLLM admits only these addresses; here every address is admitted"),
         ),
         Row(
-            "max_parallel_requests global_max_parallel_requests",
-            Protects(CONCURRENCY),
+            "global_max_parallel_requests",
+            Used("the most model requests at once in the whole gateway; more get 429"),
         ),
+        Row("max_parallel_requests", Protects(CONCURRENCY)),
         Row(
             "max_response_size_mb",
             Protects("LiteLLM withholds responses above this size; here every response is passed on"),

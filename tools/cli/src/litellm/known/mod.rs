@@ -6,6 +6,7 @@
 mod deployment;
 mod general;
 mod litellm;
+mod own;
 mod phrases;
 mod router;
 mod sections;
@@ -17,13 +18,14 @@ mod tests;
 pub(crate) use deployment::{LITELLM_PARAMS, MODEL_INFO};
 pub(crate) use general::GENERAL_SETTINGS;
 pub(crate) use litellm::LITELLM_SETTINGS;
+pub(crate) use own::ENVOY_BEDROCK;
 pub(crate) use phrases::{AFFINITY, HEADERS, SERVICE, TOOLS};
 pub(crate) use router::ROUTER_SETTINGS;
 pub(crate) use sections::{CREDENTIAL_LIST, ENVIRONMENT_VARIABLES, MODEL_LIST, SECTIONS};
 pub(crate) use table::{Fate, Table, TableRow};
 
 /// All tables, in the order of the documentation.
-pub(crate) const TABLES: [Table; 9] = [
+pub(crate) const TABLES: [Table; 10] = [
     SECTIONS,
     MODEL_LIST,
     LITELLM_PARAMS,
@@ -32,6 +34,7 @@ pub(crate) const TABLES: [Table; 9] = [
     ROUTER_SETTINGS,
     LITELLM_SETTINGS,
     GENERAL_SETTINGS,
+    ENVOY_BEDROCK,
     ENVIRONMENT_VARIABLES,
 ];
 

@@ -23,6 +23,10 @@ pub(crate) const SECTIONS: Table = Table {
             "general_settings litellm_settings router_settings",
             Used("see below"),
         ),
+        Row(
+            "envoy_bedrock",
+            Used("this gateway's own settings, which LiteLLM ignores"),
+        ),
         Row("guardrails", ByValue(GUARDRAILS_BY_VALUE)),
         Row("policies policy_attachments", Protects(GUARDRAILS)),
         Row("callback_settings", NoEffect(SERVICE)),

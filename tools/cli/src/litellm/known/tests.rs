@@ -66,8 +66,10 @@ include: []
 general_settings:
   master_key: sk-x
   max_request_size_mb: 1
+  global_max_parallel_requests: 1
   pass_through_request_timeout: 1
   dangerously_permit_weak_or_unset_master_key: true
+envoy_bedrock: {max_buffered_body_mb: 1}
 litellm_settings: {num_retries: 1, request_timeout: 1}
 router_settings: {num_retries: 1, timeout: 1, model_group_alias: {}, routing_strategy: simple-shuffle}
 ";

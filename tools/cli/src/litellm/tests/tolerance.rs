@@ -66,11 +66,10 @@ fn with_setting(section: &str, setting: &str) -> String {
     }
 }
 
-const PROTECTING: [(&str, &str, &str); 28] = [
+const PROTECTING: [(&str, &str, &str); 27] = [
     ("general_settings", "allowed_ips", "[10.1.2.3]"),
     ("general_settings", "max_parallel_requests", "7"),
     ("general_settings", "max_parallel_requests", "0"),
-    ("general_settings", "global_max_parallel_requests", "'70'"),
     ("general_settings", "max_response_size_mb", "5"),
     ("general_settings", "allowed_routes", "[/chat/completions]"),
     ("general_settings", "custom_auth", "my_auth.check"),

@@ -1,0 +1,67 @@
+//! What one request holds. Dropping it returns it, however the request ends.
+
+use std::rc::Rc;
+
+use crate::capacity::account::{Capacity, CapacityError};
+
+/// One of the parallel requests.
+#[derive(Debug)]
+pub struct Slot(Rc<Capacity>);
+
+impl Slot {
+    /// Counts a request, up to `limit` at once.
+    ///
+    /// # Errors
+    /// [`CapacityError`]; nothing is counted then.
+    pub fn take(capacity: &Rc<Capacity>, limit: u64) -> Result<Self, CapacityError> {
+        capacity.take_slot(limit)?;
+        Ok(Self(Rc::clone(capacity)))
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        self.0.return_slot();
+    }
+}
+
+/// Room for a body.
+#[derive(Debug)]
+pub struct Reservation {
+    capacity: Rc<Capacity>,
+    /// For all requests together.
+    limit_bytes: u64,
+    bytes: u64,
+}
+
+impl Reservation {
+    /// Reserves nothing yet. All reservations together are at most `limit_bytes`.
+    pub const fn new(capacity: Rc<Capacity>, limit_bytes: u64) -> Self {
+        Self {
+            capacity,
+            limit_bytes,
+            bytes: 0,
+        }
+    }
+
+    /// Reserves room for a body of `bytes`, unless that many are reserved already.
+    ///
+    /// # Errors
+    /// [`CapacityError`]; the reservation is unchanged then.
+    pub fn grow_to(&mut self, bytes: u64) -> Result<(), CapacityError> {
+        let more = bytes.saturating_sub(self.bytes);
+        if more > 0 {
+            self.capacity.take_bytes(more, self.limit_bytes)?;
+            self.bytes = bytes;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Reservation {
+    fn drop(&mut self) {
+        if self.bytes > 0 {
+            self.capacity.return_bytes(self.bytes);
+        }
+    }
+}

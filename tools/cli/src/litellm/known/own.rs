@@ -1,0 +1,15 @@
+//! `envoy_bedrock`: settings that LiteLLM does not have. It ignores the section.
+
+use super::table::Fate::Used;
+use super::table::{Table, TableRow as Row};
+
+pub(crate) const ENVOY_BEDROCK: Table = Table {
+    name: "envoy_bedrock",
+    rows: &[Row(
+        "max_buffered_body_mb",
+        Used(
+            "the most MiB of request bodies that the whole gateway holds at once (default 512, or max_request_size_mb if \
+             that is more); more get 503",
+        ),
+    )],
+};
