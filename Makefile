@@ -80,7 +80,7 @@ lint: rust-target $(STAMP) $(TOOLS) ## Formatting, lints, documentation, depende
 	@$(VENV)/bin/typos
 	@echo "==> shellcheck"
 	@grep -rlE '^#!/bin/(ba)?sh' $(SCRIPTS) --exclude='*.md' --exclude='*.py' | xargs $(VENV)/bin/shellcheck
-	@find $(SCRIPTS) -name '*.sh' | xargs $(VENV)/bin/shellcheck --shell=sh
+	@find $(SCRIPTS) -name '*.sh' | xargs grep -L '^#!' | xargs $(VENV)/bin/shellcheck --shell=sh
 	@echo "==> ruff"
 	@$(VENV)/bin/ruff format --check --quiet
 	@$(VENV)/bin/ruff check --quiet
