@@ -31,6 +31,9 @@ pub const HEADER_REJECTED: &str = "x-eb-rejected";
 /// `wasm.…`. A header would either reach Bedrock or be gone by the next attempt.
 pub const PROPERTY_PLAN: &str = "envoy_bedrock.plan";
 
+/// What the call id follows at the end of a message that the filter logs about a request.
+pub const LOG_REQUEST_ID: &str = " request_id=";
+
 /// Property with the request's row in the spend log, for Envoy's access logger
 /// (`FILTER_STATE(wasm.…:PLAIN)`).
 pub const PROPERTY_ROW: &str = "envoy_bedrock.row";

@@ -23,6 +23,8 @@ use crate::time::{AmzDate, UnixTime};
 /// The deployments of a request's attempts, in order, and everything needed to sign them.
 #[derive(Debug)]
 pub struct Plan {
+    /// The request's call id, for the log.
+    pub call_id: String,
     /// The configuration that was active when the request arrived.
     pub(crate) config: Rc<ActiveConfig>,
     /// The planned deployment of each attempt, in order.

@@ -9,7 +9,7 @@ use proxy_wasm::types::{Action, BufferType, MapType};
 use super::body::EnvoyBody;
 use super::envoy::Envoy;
 use super::host::{self, HostError};
-use super::{PLANS, ticker};
+use super::{PLANS, logger, ticker};
 use crate::admission::reject::Reply;
 use crate::contract::names::{HEADER_REJECTED, PROPERTY_PLAN, PROPERTY_ROW};
 use crate::headers::pairs;
@@ -111,7 +111,8 @@ impl HttpContext for GatewayContext {
         let row = stream.core.close(host::now(), client_status);
         let row = row.map(|row| service.record(&row, &Envoy));
         if let Some(Err(error)) = row.map(|row| host::set_property(PROPERTY_ROW, &row)) {
-            log::error!("a row of the spend log was lost: {error:?}");
+            let message = format_args!("a row of the spend log was lost: {error:?}");
+            logger::error(stream.core.call_id(), message);
         }
     }
 }
@@ -131,14 +132,15 @@ impl GatewayStream {
     fn apply(&mut self, step: Step) -> Action {
         let edited = step.edits.into_iter().try_for_each(|edit| self.edit(edit));
         if let Err(error) = edited {
-            log::error!("a host call failed on a stream: {error:?}");
+            let message = format_args!("a host call failed on a stream: {error:?}");
+            logger::error(self.core.call_id(), message);
             let step = self.core.edit_failed(step.then, host::now());
             return self.apply(step);
         }
         match step.then {
             Then::Continue => Action::Continue,
             Then::Wait => Action::Pause,
-            Then::Reply(reply) => send(&reply),
+            Then::Reply(reply) => send(&reply, self.core.call_id()),
             Then::Lookup(id) => {
                 let find = |service: &Rc<Service>| service.find(&id, &Envoy);
                 let row = self.service.as_ref().and_then(find);
@@ -170,12 +172,13 @@ impl GatewayStream {
 }
 
 /// Sends a local reply, marked so that Envoy's `local_reply_config` does not replace its body. If
-/// this fails, the stream stays paused.
-pub(super) fn send(reply: &Reply) -> Action {
+/// this fails, the stream stays paused. `call_id` is for the log.
+pub(super) fn send(reply: &Reply, call_id: Option<&str>) -> Action {
     let _unmarked = host::set_header(MapType::HttpRequestHeaders, HEADER_REJECTED, "1");
     let headers = pairs::serialize(reply.header_pairs());
     if let Err(error) = host::reply(reply.status, &headers, &reply.body) {
-        log::error!("a local reply of status {} was lost: {error:?}", reply.status);
+        let message = format_args!("a local reply of status {} was lost: {error:?}", reply.status);
+        logger::error(call_id, message);
     }
     Action::Pause
 }

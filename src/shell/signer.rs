@@ -1,20 +1,28 @@
 //! A stream in the signer role: one attempt of a request.
 
+use std::fmt::Arguments;
+use std::rc::Rc;
+
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::{Action, MapType};
 
 use super::host::HostError;
-use super::{PLANS, gateway, host};
+use super::{PLANS, gateway, host, logger};
 use crate::admission::reject::Reject;
 use crate::contract::names::{PROPERTY_CLUSTER, PROPERTY_PLAN};
+use crate::routing::plan::Plan;
 use crate::stream::attempt::SignedAttempt;
 
 /// Property of the attempt's number: u64, little endian, starting at 1.
 const PROPERTY_ATTEMPT: &str = "upstream\0request_attempt_count";
 
-/// Holds the attempt once it is signed.
 #[derive(Default)]
-pub(super) struct SignerContext(Option<SignedAttempt>);
+pub(super) struct SignerContext {
+    /// The plan of the request, once it is found.
+    plan: Option<Rc<Plan>>,
+    /// The attempt, once it is signed.
+    attempt: Option<SignedAttempt>,
+}
 
 impl Context for SignerContext {}
 
@@ -23,8 +31,8 @@ impl HttpContext for SignerContext {
         match self.sign() {
             Ok(()) => Action::Continue,
             Err(reject) => {
-                log::error!("an attempt could not be signed: {reject:?}");
-                gateway::send(&reject.reply())
+                self.error(format_args!("an attempt could not be signed: {reject:?}"));
+                gateway::send(&reject.reply(), self.call_id())
             }
         }
     }
@@ -38,8 +46,10 @@ impl HttpContext for SignerContext {
     }
 
     fn on_http_response_headers(&mut self, _: usize, _: bool) -> Action {
-        if let Some(Err(error)) = self.0.as_ref().map(judge) {
-            log::error!("a response is passed on without a retry, because a host call failed: {error:?}");
+        if let Some(Err(error)) = self.attempt.as_ref().map(judge) {
+            self.error(format_args!(
+                "a response is passed on without a retry, because a host call failed: {error:?}"
+            ));
         }
         Action::Continue
     }
@@ -48,7 +58,7 @@ impl HttpContext for SignerContext {
 impl SignerContext {
     /// Lets the body and trailers pass only if the headers are signed.
     const fn pass(&self) -> Action {
-        if self.0.is_some() {
+        if self.attempt.is_some() {
             Action::Continue
         } else {
             Action::Pause
@@ -56,17 +66,44 @@ impl SignerContext {
     }
 
     fn sign(&mut self) -> Result<(), Reject> {
-        let key = host::property(PROPERTY_PLAN).map_err(failed)?.unwrap_or_default();
-        let (plan, is_first) = PLANS.with(|plans| plans.find(&key)).ok_or(Reject::Unsignable)?;
-        let cluster = host::property(PROPERTY_CLUSTER)
-            .map_err(failed)?
+        let key = host::property(PROPERTY_PLAN)
+            .map_err(self.failed())?
             .unwrap_or_default();
-        let now = host::clock().map_err(failed)?;
-        let (attempt, headers) = SignedAttempt::sign(plan, is_first, &cluster, attempt_number, now)?;
-        host::set_headers(MapType::HttpRequestHeaders, &headers).map_err(failed)?;
+        let (plan, is_first) = PLANS.with(|plans| plans.find(&key)).ok_or(Reject::Unsignable)?;
+        self.plan = Some(Rc::clone(&plan));
+        let cluster = host::property(PROPERTY_CLUSTER)
+            .map_err(self.failed())?
+            .unwrap_or_default();
+        let now = host::clock().map_err(self.failed())?;
+        let number = || self.attempt_number();
+        let (attempt, headers) = SignedAttempt::sign(plan, is_first, &cluster, number, now)?;
+        host::set_headers(MapType::HttpRequestHeaders, &headers).map_err(self.failed())?;
         attempt.add_signing_time(host::now().nanoseconds_since(now));
-        self.0 = Some(attempt);
+        self.attempt = Some(attempt);
         Ok(())
+    }
+
+    fn attempt_number(&self) -> Result<u64, Reject> {
+        let number = host::property(PROPERTY_ATTEMPT).map_err(self.failed())?;
+        let number = number.and_then(|bytes| bytes.try_into().ok());
+        number.map(u64::from_le_bytes).ok_or(Reject::Unsignable)
+    }
+
+    fn failed(&self) -> impl FnOnce(HostError) -> Reject {
+        |error| {
+            self.error(format_args!(
+                "a host call failed while signing an attempt: {error:?}"
+            ));
+            Reject::Host
+        }
+    }
+
+    fn error(&self, message: Arguments<'_>) {
+        logger::error(self.call_id(), message);
+    }
+
+    fn call_id(&self) -> Option<&str> {
+        Some(&self.plan.as_ref()?.call_id)
     }
 }
 
@@ -76,15 +113,4 @@ fn judge(attempt: &SignedAttempt) -> Result<(), HostError> {
     changed.map_or(Ok(()), |headers| {
         host::set_headers(MapType::HttpResponseHeaders, &headers)
     })
-}
-
-fn attempt_number() -> Result<u64, Reject> {
-    let number = host::property(PROPERTY_ATTEMPT).map_err(failed)?;
-    let number = number.and_then(|bytes| bytes.try_into().ok());
-    number.map(u64::from_le_bytes).ok_or(Reject::Unsignable)
-}
-
-fn failed(error: HostError) -> Reject {
-    log::error!("a host call failed while signing an attempt: {error:?}");
-    Reject::Host
 }

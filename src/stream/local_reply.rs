@@ -21,6 +21,15 @@ pub(super) struct DelayedReply {
     drain: Drain,
 }
 
+/// What the row reports about a local reply.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ReplySummary {
+    pub(super) status: u16,
+    pub(super) error_type: Option<&'static str>,
+    /// The reason for counters; `None` if the request was not refused.
+    pub(super) reason: Option<&'static str>,
+}
+
 impl OutgoingReply {
     /// Replies at once if the request has ended (`drain` is `None`) or a limit of the drain is
     /// already exceeded. Otherwise drains the upload, starting with the `buffered` bytes in Envoy's

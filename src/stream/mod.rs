@@ -42,7 +42,7 @@ use crate::stream::account::Account;
 use crate::stream::dispatched::Dispatched;
 use crate::stream::drain::{Drain, Uploader};
 use crate::stream::hold::Hold;
-use crate::stream::local_reply::OutgoingReply;
+use crate::stream::local_reply::{OutgoingReply, ReplySummary};
 use crate::stream::receiving::{Admitted, Receiving, begin_drain};
 use crate::stream::service::Service;
 use crate::time::UnixTime;
@@ -97,15 +97,6 @@ struct Held {
     read_bytes: usize,
 }
 
-/// What the row reports about a local reply.
-#[derive(Clone, Copy, Debug)]
-struct ReplySummary {
-    status: u16,
-    error_type: Option<&'static str>,
-    /// The reason for counters; `None` if the request was not refused.
-    reason: Option<&'static str>,
-}
-
 impl Stream {
     /// Opens a stream. `service` is `None` if the plugin has no valid configuration.
     pub fn open(service: Option<&Service>) -> Self {
@@ -128,6 +119,11 @@ impl Stream {
             hold: Hold::default(),
             phase: Phase::New,
         }
+    }
+
+    /// The request's call id, for the log; `None` until the request's headers have been read.
+    pub fn call_id(&self) -> Option<&str> {
+        Some(&self.account.as_ref()?.client.call_id)
     }
 
     /// The request's headers have arrived. `headers` are serialized ([`pairs`]), or `None` if the
@@ -423,7 +419,8 @@ impl Stream {
             read_bytes,
             ..
         } = *receiving;
-        let dispatch = match request.dispatch(&mut self.random) {
+        let call_id = self.call_id().unwrap_or_default().to_owned();
+        let dispatch = match request.dispatch(call_id, &mut self.random) {
             Ok(dispatch) => dispatch,
             Err(reject) => return self.refuse_upload(&reject, None, read_bytes, now),
         };

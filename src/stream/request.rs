@@ -110,11 +110,12 @@ impl Request {
         Ok(())
     }
 
-    /// Plans the request, whose body is complete: draws a deployment for each attempt.
+    /// Plans the request, whose body is complete: draws a deployment for each attempt. `call_id` is
+    /// for the log.
     ///
     /// # Errors
     /// [`Reject::Body`] if the model's guardrail cannot be added.
-    pub(crate) fn dispatch(self, random: &mut Random) -> Result<Dispatch, Reject> {
+    pub(crate) fn dispatch(self, call_id: String, random: &mut Random) -> Result<Dispatch, Reject> {
         let (payload, bytes, edit) = match self.payload {
             Payload::AsSent(hasher) => (hasher.finish(), self.received_bytes, None),
             Payload::Guarded(editor) => {
@@ -137,6 +138,7 @@ impl Request {
                 ROUTE_UNARY
             },
             plan: Plan {
+                call_id,
                 config: self.config,
                 deployments,
                 model: Rc::clone(&self.matched.model),

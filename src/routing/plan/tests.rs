@@ -24,7 +24,10 @@ fn plan(attempts: u32, deployments: &[(&str, &str, &str)]) -> Plan {
     let config = ActiveConfig::new(json.as_bytes(), |name| Some(format!("value-of-{name}"))).unwrap();
     let path = path::parse(b"/model/m/converse").unwrap();
     let request = Request::begin(Rc::new(config), path, Headers(&[])).unwrap();
-    request.dispatch(&mut Random::new(1)).unwrap().plan
+    request
+        .dispatch("call-1".to_owned(), &mut Random::new(1))
+        .unwrap()
+        .plan
 }
 
 /// Makes attempts until one is not retried. `respond` gets the deployment's id and returns the

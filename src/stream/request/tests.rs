@@ -106,7 +106,9 @@ fn dispatched(path: &str, more: &[(&str, &str)], body: &[u8]) -> Dispatch {
     for chunk in body.chunks(3) {
         request.receive(chunk).unwrap();
     }
-    request.dispatch(&mut Random::new(1)).unwrap()
+    request
+        .dispatch("call-1".to_owned(), &mut Random::new(1))
+        .unwrap()
 }
 
 fn text(header: HeaderPair<'_>) -> (String, String) {

@@ -1,6 +1,8 @@
 //! Every host call of a request fails in every way, and clients disconnect at every point.
 
-use envoy_bedrock::contract::names::{HEADER_CLUSTER, HEADER_RETRY};
+use std::collections::BTreeSet;
+
+use envoy_bedrock::contract::names::{HEADER_CLUSTER, HEADER_RETRY, LOG_REQUEST_ID};
 use filter_tests::{
     FaultPlan, HeaderMap, HttpExchange, Reach, RequestOutcome, StartError, Trap, UpstreamResponse, sweep,
 };
@@ -10,6 +12,7 @@ use crate::oracle::assert_signed;
 use crate::scene::{Scene, bare, refusal};
 
 const PATH: &str = "/model/ordered/converse";
+const CALL_ID: &str = "01234567-89ab-4cde-8f01-23456789abcd";
 const BODY: &str = "{\"a\":1}";
 const ATTEMPTS: [TestDeployment; 3] = [WEST, EAST, TOKEN];
 
@@ -32,7 +35,9 @@ fn started(plan: FaultPlan) -> Option<Scene> {
 /// Sends a request whose first two attempts fail. Asserts that whatever goes upstream is signed,
 /// and returns the number of attempts.
 fn whole(scene: &Scene) -> Result<usize, Trap> {
-    let mut exchange = scene.post(PATH).body(["{\"a\"", ":1}"]).send()?;
+    let call_id = [("x-litellm-call-id", CALL_ID)];
+    let request = scene.post_with(PATH, &call_id);
+    let mut exchange = request.body(["{\"a\"", ":1}"]).send()?;
     let mut attempts = 0;
     for (number, deployment) in (1..).zip(&ATTEMPTS) {
         let RequestOutcome::Forwarded(message) = exchange.outcome() else {
@@ -107,6 +112,32 @@ fn whatever_envoy_returns_nothing_unsigned_goes_upstream_and_the_next_request_is
 #[test]
 fn whatever_a_hostile_host_returns_nothing_unsigned_goes_upstream_and_the_next_request_is_served() {
     assert_swept(Reach::Hostile, 150);
+}
+
+#[test]
+fn what_is_logged_about_a_request_ends_with_its_call_id() {
+    let end = format!("{LOG_REQUEST_ID}{CALL_ID}");
+    let mut named = BTreeSet::new();
+    sweep(Reach::Envoy, |plan| {
+        let Some(scene) = started(plan.clone()) else {
+            return;
+        };
+        let before = scene.host().log.len();
+        whole(&scene).unwrap();
+        for line in scene.host().log.iter().skip(before) {
+            if let Some(text) = line.text.strip_suffix(&end) {
+                named.insert(text.to_owned());
+            } else {
+                // The signer role does not know its request if it cannot read the property.
+                let fired = format!("{:?}", plan.fired());
+                assert!(fired.contains("proxy_get_property"), "{fired}: {}", line.text);
+            }
+        }
+    });
+    assert!(
+        named.contains("an attempt could not be signed: Host"),
+        "{named:?}"
+    );
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! A line of Envoy's log.
 
+use envoy_bedrock::contract::names::LOG_REQUEST_ID;
 use tracing::Level;
 
 /// Makes every message one line: level, logger and message, with line breaks escaped.
@@ -11,8 +12,6 @@ pub(crate) const ENVOY_ARGUMENTS: [&str; 4] = [
 ];
 /// Start of what the filter logs: `wasm log NAME ROOT_ID VM_ID: `.
 const FILTER: &str = "wasm log ";
-/// Where the filter's message names its request.
-const REQUEST_ID: &str = " request_id=";
 
 /// A line of Envoy's log.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,7 +43,7 @@ impl EnvoyLine {
                 request_id: None,
             });
         };
-        let (message, request_id) = match message.rsplit_once(REQUEST_ID) {
+        let (message, request_id) = match message.rsplit_once(LOG_REQUEST_ID) {
             Some((message, id)) if !id.contains(char::is_whitespace) => (message, Some(id.to_owned())),
             _ => (message, None),
         };
