@@ -24,6 +24,7 @@ DURATION = "gen_ai_server_request_duration_milliseconds"
 FIRST_TOKEN = "gen_ai_server_time_to_first_token_milliseconds"
 PER_TOKEN = "gen_ai_server_time_per_output_token_microseconds"
 OVERHEAD = "envoy_bedrock_overhead_microseconds"
+BUFFERED = "envoy_bedrock_buffered_bytes"
 NUMBERS = (
     REQUESTS,
     FAILED,
@@ -34,6 +35,7 @@ NUMBERS = (
     UNREAD_TOTAL,
     COST_UNKNOWN,
     DEPLOYMENT,
+    BUFFERED,
 )
 HISTOGRAMS = (PER_REQUEST, DURATION, FIRST_TOKEN, PER_TOKEN, OVERHEAD)
 SAMPLE = re.compile(r"^(\w+)\{(.*)\} (\S+)$", re.MULTILINE)
