@@ -69,7 +69,7 @@ impl Ledger {
         bytes
     }
 
-    /// Replaces the entry of a VM. A VM that has taken nothing has none.
+    /// Replaces the entry of a VM. A VM that has taken nothing has no entry.
     pub(super) fn set(&mut self, entry: LedgerEntry) {
         self.0.retain(|other| other.vm != entry.vm);
         if entry.taken != Amounts::default() {

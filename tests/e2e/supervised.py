@@ -19,7 +19,7 @@ POLL_SECONDS = 0.02
 
 
 def eventually(condition, what: str, seconds: float = 60):
-    """The first true result of `condition`. Fails if there is none within `seconds`."""
+    """The first true result of `condition`. Fails if `seconds` pass without one."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if result := condition():

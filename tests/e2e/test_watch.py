@@ -185,7 +185,7 @@ def test_render_writes_the_files_once_and_again(sidecar, text):
 
 
 @pytest.mark.parametrize("key", ["0" * 63, "g" * 64])
-def test_a_sealing_key_that_is_none_is_refused(sidecar, text, key):
+def test_a_malformed_sealing_key_is_refused(sidecar, text, key):
     sidecar.replace(text("first"))
     for command in ("render", "watch"):
         done = subprocess.run(
