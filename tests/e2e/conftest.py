@@ -4,6 +4,8 @@ At the end of the session, every request that any gateway sent must have been si
 """
 
 import json
+import pathlib
+import sys
 
 import pytest
 import trustme
@@ -11,6 +13,9 @@ import trustme
 from deployments import EAST, WEST, Parameters, deployments
 from emulator import Emulator, judge
 from gateway import CREDENTIALS, Gateway, config
+
+# The load of test_reload_load.py.
+sys.path.append(str(pathlib.Path(__file__).resolve().parents[1] / "soak"))
 
 
 @pytest.fixture(scope="session")

@@ -44,6 +44,8 @@ class Supervised:
         config=ROOT / "config.yaml",
         module=None,
         workers=2,
+        bedrock="emulator",
+        ports=(0, 0),
     ):
         self._folder = tempfile.TemporaryDirectory(prefix="supervised-")
         self.folder = pathlib.Path(self._folder.name)
@@ -53,11 +55,12 @@ class Supervised:
             "run",
             config,
             "--bedrock",
-            "emulator",
+            bedrock,
             "--bind",
             "127.0.0.1",
         ]
-        command += ["--port", "0", "--tls-port", "0", "--concurrency", str(workers)]
+        command += ["--port", str(ports[0]), "--tls-port", str(ports[1])]
+        command += ["--concurrency", str(workers)]
         command += ["--envoy", envoy(), "--filter", module or filter_module()]
         command += ["--state", self.folder, "--access-log", self.spend_log, *map(str, arguments)]
         environment = {"PATH": os.environ["PATH"], "LITELLM_MASTER_KEY": KEY, **(env or {})}
@@ -169,7 +172,11 @@ class Supervised:
 
     def rows(self) -> list:
         """The rows of the spend log without probes and lookups."""
+        return [row for row in self.all_rows() if row.get("call_type") != "internal"]
+
+    def all_rows(self) -> list:
+        """The complete rows of the spend log."""
         if not self.spend_log.exists():
             return []
-        lines = self.spend_log.read_text(encoding="utf-8").splitlines()
-        return [row for row in map(json.loads, lines) if row.get("call_type") != "internal"]
+        lines = self.spend_log.read_text(encoding="utf-8").split("\n")
+        return [json.loads(line) for line in lines[:-1]]
