@@ -7,6 +7,7 @@ connection that the gateway closed while it was idle is replaced before the next
 import contextlib
 import http.client
 import select
+import socket
 import ssl
 import urllib.parse
 
@@ -30,11 +31,14 @@ class Transport:
             ssl.create_default_context(cafile=str(gateway.ca_file)) for _ in range(2)
         )
         self.kept: dict = {}
+        self.sockets: dict = {}
 
     @contextlib.contextmanager
     def exchange(self, protocol: str, method: str, path: str, headers: dict, body: bytes):
         """Sends a request and yields the reply. A failed connection is not used again."""
         reply = None
+        if protocol in self.kept and is_closed(self.sockets.get(protocol)):
+            self.drop(protocol)
         try:
             if protocol in (H2C, H2):
                 reply = self._http2(protocol, method, path, headers, body)
@@ -50,9 +54,6 @@ class Transport:
 
     def _http1(self, protocol, method, path, headers, body):
         kept = self.kept.get(protocol)
-        if kept and is_closed(kept):
-            self.drop(protocol)
-            kept = None
         if not kept:
             host = urllib.parse.urlsplit(self.urls[protocol]).netloc
             kept = self.kept[protocol] = (
@@ -61,6 +62,7 @@ class Transport:
                 else http.client.HTTPConnection(host, timeout=self.timeout)
             )
         kept.request(method, path, body, headers)
+        self.sockets[protocol] = kept.sock
         return Http1Reply(kept.getresponse())
 
     def _http2(self, protocol, method, path, headers, body):
@@ -76,9 +78,12 @@ class Transport:
             )
         client = self.kept[protocol]
         request = client.build_request(method, path, headers=headers, content=body)
-        return Http2Reply(client.send(request, stream=True))
+        response = client.send(request, stream=True)
+        self.sockets[protocol] = response.extensions["network_stream"].get_extra_info("socket")
+        return Http2Reply(response)
 
     def drop(self, protocol: str):
+        self.sockets.pop(protocol, None)
         if kept := self.kept.pop(protocol, None):
             kept.close()
 
@@ -123,6 +128,10 @@ class Http2Reply:
         return True
 
 
-def is_closed(kept: http.client.HTTPConnection) -> bool:
-    """Whether the peer closed an idle connection: then its socket is readable."""
-    return kept.sock is None or bool(select.select([kept.sock], [], [], 0)[0])
+def is_closed(idle: socket.socket | None) -> bool:
+    """Whether the peer has closed an idle connection. httpx itself notices only when it writes."""
+    if idle is None or idle.fileno() < 0:
+        return True
+    poll = select.poll()
+    poll.register(idle, select.POLLRDHUP)
+    return bool(poll.poll(0))
