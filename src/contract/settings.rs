@@ -68,6 +68,9 @@ pub struct Settings {
     /// if no deployment needs it.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub catalogue: BTreeMap<String, Rates>,
+    /// The credential broker, if a deployment needs it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub broker: Option<BrokerSettings>,
     /// Values of variables that Envoy's environment does not have, each sealed under its name with
     /// [`SealingKey`](crate::sealing::SealingKey), so that a secret can change while Envoy runs.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -113,7 +116,14 @@ impl Settings {
         let of_deployments = self
             .deployments()
             .flat_map(|deployment| deployment.credentials.names());
-        std::iter::once(&self.master_key).chain(of_deployments).collect()
+        let of_broker = self
+            .broker
+            .iter()
+            .filter_map(|broker| broker.authorization.as_ref());
+        std::iter::once(&self.master_key)
+            .chain(of_deployments)
+            .chain(of_broker)
+            .collect()
     }
 }
 
@@ -257,43 +267,72 @@ impl DeploymentSettings {
     }
 }
 
-/// The environment variables with the credentials of a deployment.
+/// How the requests of a deployment are authenticated to AWS.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "snake_case")]
 pub enum CredentialSettings {
     /// Requests are signed with Signature Version 4.
-    Sigv4 {
-        /// The access key id.
-        access_key_id: EnvName,
-        /// The secret access key.
-        secret_access_key: EnvName,
-        /// The session token of temporary credentials. The variable may be unset or empty for
-        /// long-term ones.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        session_token: Option<EnvName>,
-    },
+    Sigv4(AccessKeyNames),
     /// Requests carry a Bedrock API key.
     Bearer {
-        /// The API key.
+        /// The variable with the API key.
         api_key: EnvName,
     },
+    /// The credential broker has the credentials.
+    Brokered {
+        /// The broker's name for them: 16 hexadecimal digits.
+        id: String,
+        /// Whether requests carry short-term Bedrock API keys instead of signatures.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        bearer: bool,
+        /// Access keys that are used instead of the broker if their variables are set.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        environment: Option<AccessKeyNames>,
+    },
+}
+
+/// The environment variables with an access key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AccessKeyNames {
+    /// The access key id.
+    pub access_key_id: EnvName,
+    /// The secret access key.
+    pub secret_access_key: EnvName,
+    /// The session token of temporary credentials. The variable may be unset or empty for long-term
+    /// ones.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session_token: Option<EnvName>,
+}
+
+/// Where the filter gets credentials that are not in Envoy's environment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BrokerSettings {
+    /// The Envoy cluster that connects to the credential broker.
+    pub cluster: String,
+    /// The variable with the authorization token of a broker that listens on TCP.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub authorization: Option<EnvName>,
 }
 
 impl CredentialSettings {
     /// The variables that hold the credentials.
     pub fn names(&self) -> impl Iterator<Item = &EnvName> {
-        let names = match self {
-            Self::Sigv4 {
-                access_key_id,
-                secret_access_key,
-                session_token,
-            } => [
-                Some(access_key_id),
-                Some(secret_access_key),
-                session_token.as_ref(),
-            ],
-            Self::Bearer { api_key } => [Some(api_key), None, None],
+        let (keys, api_key) = match self {
+            Self::Sigv4(keys) => (Some(keys), None),
+            Self::Bearer { api_key } => (None, Some(api_key)),
+            Self::Brokered { environment, .. } => (environment.as_ref(), None),
         };
-        names.into_iter().flatten()
+        keys.into_iter().flat_map(AccessKeyNames::names).chain(api_key)
+    }
+}
+
+impl AccessKeyNames {
+    /// The variables.
+    pub fn names(&self) -> impl Iterator<Item = &EnvName> {
+        [&self.access_key_id, &self.secret_access_key]
+            .into_iter()
+            .chain(&self.session_token)
     }
 }

@@ -8,7 +8,8 @@ use crate::admission::proxy_key;
 use crate::admission::proxy_key::KeyHash;
 use crate::admission::reject::Reject;
 use crate::contract::settings::{
-    BUFFERED_BODIES_DEFAULT_BYTES, CredentialSettings, EnvName, ModelSettings, ReloadStatus, Settings,
+    AccessKeyNames, BUFFERED_BODIES_DEFAULT_BYTES, CredentialSettings, EnvName, ModelSettings, ReloadStatus,
+    Settings,
 };
 use crate::guardrail::Guardrail;
 use crate::headers::Headers;
@@ -190,21 +191,34 @@ impl<V: Fn(&str) -> Option<String>> SecretResolver<V> {
                 let api_key = self.resolve(&format!("{field}.bearer.api_key"), api_key)?;
                 Credentials::Bearer(Secret::new(format!("Bearer {api_key}")))
             }
-            CredentialSettings::Sigv4 {
-                access_key_id,
-                secret_access_key,
-                session_token,
-            } => Credentials::Sigv4 {
-                id: self.credential_id(access_key_id, secret_access_key),
-                access_key_id: self.access_key_id(&format!("{field}.sigv4.access_key_id"), access_key_id)?,
-                secret_access_key: Secret::new(
-                    self.resolve(&format!("{field}.sigv4.secret_access_key"), secret_access_key)?,
-                ),
-                session_token: session_token
-                    .as_ref()
-                    .and_then(|name| self.value(name))
-                    .map(Secret::new),
-            },
+            CredentialSettings::Sigv4(keys) => self.access_keys(field, keys)?,
+            CredentialSettings::Brokered {
+                environment: Some(keys),
+                ..
+            } => self.access_keys(field, keys)?,
+            CredentialSettings::Brokered { .. } => {
+                return Err(SettingsError::OutOfBounds {
+                    field: field.into(),
+                    expected: "credentials of Envoy's environment",
+                    found: "those of a broker".into(),
+                });
+            }
+        })
+    }
+
+    fn access_keys(&mut self, field: &str, keys: &AccessKeyNames) -> Result<Credentials, SettingsError> {
+        let (id, secret) = (&keys.access_key_id, &keys.secret_access_key);
+        Ok(Credentials::Sigv4 {
+            id: self.credential_id(id, secret),
+            access_key_id: self.access_key_id(&format!("{field}.sigv4.access_key_id"), id)?,
+            secret_access_key: Secret::new(
+                self.resolve(&format!("{field}.sigv4.secret_access_key"), secret)?,
+            ),
+            session_token: keys
+                .session_token
+                .as_ref()
+                .and_then(|name| self.value(name))
+                .map(Secret::new),
         })
     }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use envoy_bedrock::contract::settings::{EnvName, Settings};
 use envoy_bedrock::secret::Secret;
 
+use crate::credentials::BrokeredCredential;
 use crate::environment::Environment;
 use crate::litellm::note::Note;
 
@@ -25,6 +26,8 @@ pub struct Blueprint {
     /// Variables of secrets that are not set, if the policy permits that. For the emulator, the
     /// caller sets them.
     pub missing: BTreeSet<EnvName>,
+    /// The credentials that the broker must have.
+    pub brokered: Vec<BrokeredCredential>,
     /// OpenTelemetry's variables that are set, for [`crate::otlp`]. Their values may be secret.
     pub telemetry: Environment,
     /// What was ignored, skipped or replaced, in the order of the file.

@@ -5,6 +5,7 @@ mod admin;
 pub mod blueprint;
 mod certificates;
 pub mod check;
+pub mod credentials;
 mod document;
 pub mod environment;
 mod json;

@@ -174,6 +174,13 @@ pub(crate) enum CredentialReport {
         /// Variable of the key.
         api_key: String,
     },
+    /// The credential broker has the credentials.
+    Brokered {
+        /// The broker's name for them.
+        id: String,
+        /// Whether requests carry short-term Bedrock API keys instead of signatures.
+        bearer: bool,
+    },
 }
 
 /// An endpoint that Envoy connects to.
@@ -346,14 +353,14 @@ fn share_percent(of: &DeploymentSettings, model: &ModelSettings) -> f64 {
 impl CredentialReport {
     fn of(settings: &CredentialSettings) -> Self {
         match settings {
-            CredentialSettings::Sigv4 {
-                access_key_id,
-                secret_access_key,
-                session_token,
-            } => CredentialReport::Sigv4 {
-                access_key_id: access_key_id.0.clone(),
-                secret_access_key: secret_access_key.0.clone(),
-                session_token: session_token.as_ref().map(|name| name.0.clone()),
+            CredentialSettings::Sigv4(keys) => CredentialReport::Sigv4 {
+                access_key_id: keys.access_key_id.0.clone(),
+                secret_access_key: keys.secret_access_key.0.clone(),
+                session_token: keys.session_token.as_ref().map(|name| name.0.clone()),
+            },
+            CredentialSettings::Brokered { id, bearer, .. } => CredentialReport::Brokered {
+                id: id.clone(),
+                bearer: *bearer,
             },
             CredentialSettings::Bearer { api_key } => CredentialReport::Bearer {
                 api_key: api_key.0.clone(),

@@ -5,7 +5,7 @@
 //! over access keys, as in the AWS SDKs. In LiteLLM, that variable takes precedence over
 //! everything; here a deployment with keys of its own uses them.
 
-use envoy_bedrock::contract::settings::{CredentialSettings, EnvName};
+use envoy_bedrock::contract::settings::{AccessKeyNames, CredentialSettings, EnvName};
 use envoy_bedrock::sigv4::{AccessKeyId, InvalidAccessKeyId};
 
 use super::deciding::{INSTEAD, UNSUPPORTED};
@@ -146,11 +146,11 @@ impl ModelListEntry<'_, '_> {
             Some(field) => self.session_token_of_file(&field, &access_key_id)?,
             None => self.session_token_of_environment(&access_key_id, &secret_access_key)?,
         };
-        Ok(CredentialSettings::Sigv4 {
+        Ok(CredentialSettings::Sigv4(AccessKeyNames {
             access_key_id,
             secret_access_key,
             session_token,
-        })
+        }))
     }
 
     /// One of the two access keys: that of the file, else that of the environment. LiteLLM combines

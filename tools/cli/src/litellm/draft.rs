@@ -45,13 +45,16 @@ impl Draft {
     /// the same when the file is reordered.
     pub(crate) fn derived_id(&self) -> String {
         let names = match &self.credentials {
-            CredentialSettings::Sigv4 {
-                access_key_id,
-                secret_access_key,
-                session_token,
-            } => {
-                let token = session_token.as_ref().map_or("", |token| token.0.as_str());
-                [access_key_id.0.as_str(), secret_access_key.0.as_str(), token]
+            CredentialSettings::Sigv4(keys) => {
+                let token = keys.session_token.as_ref().map_or("", |token| token.0.as_str());
+                [
+                    keys.access_key_id.0.as_str(),
+                    keys.secret_access_key.0.as_str(),
+                    token,
+                ]
+            }
+            CredentialSettings::Brokered { id, bearer, .. } => {
+                [id.as_str(), if *bearer { "bearer" } else { "sigv4" }, ""]
             }
             CredentialSettings::Bearer { api_key } => [api_key.0.as_str(), "", ""],
         };

@@ -157,6 +157,7 @@ impl<'d> Configuration<'d> {
             buffered_bodies_bytes: gateway.buffered_bodies_bytes?,
             parallel_requests: gateway.parallel_requests?,
             history_rows: HISTORY_DEFAULT_ROWS,
+            broker: None,
             sealed: Default::default(),
             reload: None,
             catalogue: price::wildcard_prices(&models, prices),
@@ -174,6 +175,7 @@ impl<'d> Configuration<'d> {
             request_timeout: gateway.request_timeout?,
             secrets: std::mem::take(&mut reader.secrets),
             missing: std::mem::take(&mut reader.missing),
+            brokered: Vec::new(),
             telemetry,
             notes: Vec::new(),
         })

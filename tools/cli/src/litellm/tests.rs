@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use envoy_bedrock::contract::settings::{CredentialSettings, DeploymentSettings, EnvName};
+use envoy_bedrock::contract::settings::{AccessKeyNames, CredentialSettings, DeploymentSettings, EnvName};
 
 use super::{Class, Problem, ReadError, Tolerance, grouped, note_lines, read, read_tolerant};
 use crate::blueprint::Blueprint;
@@ -60,11 +60,11 @@ fn not_set(name: &str) -> Problem {
 }
 
 fn sigv4(id: &str, secret: &str, token: Option<&str>) -> CredentialSettings {
-    CredentialSettings::Sigv4 {
+    CredentialSettings::Sigv4(AccessKeyNames {
         access_key_id: name(id),
         secret_access_key: name(secret),
         session_token: token.map(name),
-    }
+    })
 }
 
 fn with<'a>(more: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
@@ -95,11 +95,7 @@ fn the_sample_is_one_model_in_two_regions() {
         );
         assert_eq!(
             deployment.credentials,
-            CredentialSettings::Sigv4 {
-                access_key_id: name("AWS_ACCESS_KEY_ID"),
-                secret_access_key: name("AWS_SECRET_ACCESS_KEY"),
-                session_token: None,
-            }
+            sigv4("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", None)
         );
     }
     assert_eq!(blueprint.endpoints[0].cluster, "us-west-2");

@@ -65,11 +65,14 @@ pub(super) fn has_credentials(blueprint: &Blueprint) -> bool {
 
 fn keys(credentials: &CredentialSettings) -> Vec<&EnvName> {
     match credentials {
-        CredentialSettings::Sigv4 {
-            access_key_id,
-            secret_access_key,
+        CredentialSettings::Sigv4(keys)
+        | CredentialSettings::Brokered {
+            environment: Some(keys),
             ..
-        } => vec![access_key_id, secret_access_key],
+        } => vec![&keys.access_key_id, &keys.secret_access_key],
+        CredentialSettings::Brokered {
+            environment: None, ..
+        } => Vec::new(),
         CredentialSettings::Bearer { api_key } => vec![api_key],
     }
 }

@@ -198,18 +198,23 @@ impl DemoKeys {
                     let api_key = value(api_key, DEMO_API_KEY);
                     keys.api_keys.insert(api_key);
                 }
-                CredentialSettings::Sigv4 {
-                    access_key_id,
-                    secret_access_key,
-                    session_token,
+                CredentialSettings::Sigv4(names)
+                | CredentialSettings::Brokered {
+                    environment: Some(names),
+                    ..
                 } => {
+                    let (id, secret) = (&names.access_key_id, &names.secret_access_key);
+                    let token = names.session_token.as_ref();
                     let credential = KnownCredential {
-                        access_key_id: value(access_key_id, &demo_access_key_id(access_key_id)),
-                        secret_access_key: value(secret_access_key, DEMO_SECRET_ACCESS_KEY),
-                        session_token: session_token.as_ref().map(|name| value(name, DEMO_SESSION_TOKEN)),
+                        access_key_id: value(id, &demo_access_key_id(id)),
+                        secret_access_key: value(secret, DEMO_SECRET_ACCESS_KEY),
+                        session_token: token.map(|name| value(name, DEMO_SESSION_TOKEN)),
                     };
                     keys.insert(credential)?;
                 }
+                CredentialSettings::Brokered {
+                    environment: None, ..
+                } => {}
             }
         }
         Ok(keys)

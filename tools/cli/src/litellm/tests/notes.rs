@@ -169,8 +169,8 @@ fn only_temporary_keys_need_their_session_token() {
         read_text(text, &environment, mode)
     };
     let token = |blueprint: &Blueprint| match &blueprint.settings.models[0].deployments[0].credentials {
-        CredentialSettings::Sigv4 { session_token, .. } => session_token.clone(),
-        CredentialSettings::Bearer { .. } => panic!("a bearer token"),
+        CredentialSettings::Sigv4(keys) => keys.session_token.clone(),
+        other => panic!("{other:?}"),
     };
     let lasting = read("AKIAEXAMPLE", SecretPolicy::MustExist).unwrap();
     assert_eq!(token(&lasting), None);

@@ -1,0 +1,73 @@
+//! Where the broker gets a credential from, as config.yaml describes it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use envoy_bedrock::contract::settings::{AccessKeyNames, EnvName};
+
+/// A credential that the broker holds. All deployments with the same settings share it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BrokeredCredential {
+    /// A digest of the settings as written, so that every reader of the file has the same: 16
+    /// hexadecimal digits.
+    pub id: String,
+    /// Where it comes from.
+    pub source: CredentialSource,
+    /// The deployments that use it, as messages name them: model group and region. Never empty.
+    pub deployments: Vec<String>,
+    /// The region for STS if the environment names none: that of the first deployment.
+    pub region: String,
+    /// The regions for which short-term Bedrock API keys are made. Empty without `bearer`.
+    pub bearer_regions: BTreeSet<String>,
+}
+
+/// Where a credential comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CredentialSource {
+    /// What the AWS SDKs find by themselves: environment, shared files, web identity, container,
+    /// instance.
+    DefaultChain,
+    /// A profile of AWS's shared files (`aws_profile_name`).
+    Profile(String),
+    /// Access keys of the file or of its variables.
+    Keys(AccessKeyNames),
+    /// A role, assumed with another credential (`aws_role_name`).
+    Role {
+        /// The role.
+        role: AssumedRole,
+        /// The credential that may assume it.
+        base: Box<CredentialSource>,
+    },
+    /// A role, assumed with the token of an identity provider (`aws_web_identity_token`).
+    WebIdentity {
+        /// The role.
+        role: AssumedRole,
+        /// The token.
+        token: WebIdentityToken,
+    },
+}
+
+/// A role and how to assume it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AssumedRole {
+    /// The role's ARN.
+    pub arn: String,
+    /// `aws_session_name`: 2 to 64 letters, digits and `+=,.@_-`. The broker makes one up if it is
+    /// missing.
+    pub session_name: Option<String>,
+    /// `aws_external_id`.
+    pub external_id: Option<String>,
+    /// `aws_sts_endpoint`: the URL of STS.
+    pub sts_endpoint: Option<String>,
+    /// `aws_session_tags`.
+    pub session_tags: BTreeMap<String, String>,
+}
+
+/// Where the token of an identity provider is. It is read anew each time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum WebIdentityToken {
+    /// In a file.
+    File(PathBuf),
+    /// In a variable of the environment or of config.yaml.
+    Variable(EnvName),
+}
