@@ -10,6 +10,7 @@ import time
 
 import requests
 
+from identity import Identity
 from processes import end
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -47,13 +48,15 @@ class Emulator:
     """A running emulator. Use it in a `with`, or call `stop`.
 
     `regions` are names, or names with ports as on the command line (`us-west-2=9101:9102`). Further
-    arguments are passed to the command line.
+    arguments are passed to the command line. `identity` is the identity service.
     """
 
     def __init__(self, regions=("us-west-2", "us-east-1"), *arguments, env=None):
         self._folder = tempfile.TemporaryDirectory()
         self.ca_file = str(pathlib.Path(self._folder.name) / "ca.pem")
         command = [str(binary()), "--ca-out", self.ca_file, *arguments]
+        if "--identity-port" not in arguments:
+            command += ["--identity-port", "0"]
         for region in regions:
             command += ["--region", region]
         self.process = subprocess.Popen(
@@ -74,6 +77,7 @@ class Emulator:
         self.control = self.ready["control"]
         self._session = requests.Session()
         self._session.trust_env = False
+        self.identity = Identity(self._call)
 
     def __enter__(self):
         return self
@@ -162,10 +166,11 @@ class Emulator:
         return self._call("POST", "/mode", mode)
 
     def reset(self):
-        """Clears the faults, the pace, the hostile mode and the log."""
+        """Clears the faults, the pace, the hostile mode and the log, and resets the identities."""
         self.clear_faults()
         self.clear_pace()
         self.mode(hostile=False)
+        self.identity.reset()
         self.clear_log()
 
     # Log.

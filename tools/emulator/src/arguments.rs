@@ -11,7 +11,7 @@ use clap::Parser;
 
 const DETAILS: &str = "\
 Once all ports are open, the emulator prints one line of JSON with their addresses:
-  {\"control\":\"http://127.0.0.1:9000\",\"regions\":{\"us-west-2\":{\"http\":\"127.0.0.1:9001\",\"https\":\"127.0.0.1:9002\"}},\"ca_out\":null}
+  {\"control\":\"http://127.0.0.1:9000\",\"identity\":null,\"regions\":{\"us-west-2\":{\"http\":\"127.0.0.1:9001\",\"https\":\"127.0.0.1:9002\"}},\"ca_out\":null}
 
 Control API (JSON):
   GET    /health  /regions  /summary
@@ -27,6 +27,26 @@ Control API (JSON):
   POST   /mode    {\"hostile\":true} if requests are invalid on purpose, {\"strict\":false} to only log violations
   GET    /log[?since=N][&region=NAME][&format=lines], DELETE /log
 
+Control API of the identity service (--identity-port):
+  GET    /identity                     its URL and settings
+  POST   /identity/settings            {\"lifetime_seconds\":5}; null restores the lifetimes of AWS
+         instance_role (null: no role), task_role, pod_role, pod_tokens, region, only_registered_roles
+  POST   /identity/keys                {\"access_key_id\":\"AKIA…\",\"secret_access_key\":\"…\",\"account\":\"111122223333\",\"user\":\"u\"}
+  POST   /identity/roles               {\"arn\":\"…\",\"external_id\":\"…\",\"principals\":[…],\"subjects\":[…]}, all but arn optional
+  POST   /identity/web-identity-tokens {\"token\":\"…\",\"subject\":\"…\",\"roles\":[…],\"lifetime_seconds\":60}
+  POST   /identity/issue               {\"role_arn\":\"…\",\"session\":\"…\",\"lifetime_seconds\":60}: a credential, 0 for an expired one
+  POST   /identity/revoke              {\"access_key_id\":\"ASIA…\"}, or {} for all temporary credentials
+  POST   /identity/faults              {\"kind\":\"error\",\"code\":\"Throttling\",\"endpoint\":\"assume-role\",\"count\":2}
+         kind:     error hang garbage close
+         endpoint: sts (assume-role assume-role-with-web-identity get-caller-identity),
+                   imds (imds-token imds-role imds-credentials imds-document), ecs, eks; all if absent
+         role_arn, count, and for errors code, status, message
+  GET    /identity/faults, DELETE /identity/faults[?id=N]
+  GET    /identity/calls               the number of calls by endpoint, and the calls; DELETE /identity/calls
+  GET    /identity/credentials         access key id, account, ARN, expiry and state of every credential
+  GET    /identity/secrets             every secret that was ever issued or registered
+  DELETE /identity                     settings, roles, tokens, faults and calls as at the start
+
 SIGTERM and SIGINT stop the emulator with exit code 0.";
 
 #[derive(Parser)]
@@ -38,6 +58,9 @@ pub(crate) struct EmulatorArguments {
     /// Port of the control API; 0 for any free port
     #[arg(long, value_name = "PORT", default_value_t = 0)]
     control: u16,
+    /// Port of the identity service: STS, IMDSv2, ECS and EKS; 0 for any free port. Default: none
+    #[arg(long, value_name = "PORT")]
+    identity_port: Option<u16>,
     /// Address of all ports
     #[arg(long, value_name = "IP", default_value = "127.0.0.1")]
     bind: IpAddr,
@@ -93,6 +116,7 @@ impl EmulatorArguments {
         Ok(EmulatorConfig {
             bind: self.bind,
             control_port: self.control,
+            identity_port: self.identity_port,
             regions: self.regions,
             credentials: if self.credentials.is_empty() {
                 demo

@@ -4,6 +4,8 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
+use aws_credential_types::Credentials;
+use aws_smithy_runtime_api::client::identity::Identity;
 use serde::Serialize;
 
 /// The access key id that is known by default.
@@ -26,6 +28,8 @@ pub struct EmulatorConfig {
     pub bind: IpAddr,
     /// Port of the control API; 0 for any free port.
     pub control_port: u16,
+    /// Port of the identity service; 0 for any free port. If `None`, there is none.
+    pub identity_port: Option<u16>,
     /// The regions, each with its own name.
     pub regions: Vec<RegionConfig>,
     /// The credentials that requests may be signed with.
@@ -54,6 +58,7 @@ impl Default for EmulatorConfig {
         Self {
             bind: IpAddr::V4(Ipv4Addr::LOCALHOST),
             control_port: 0,
+            identity_port: None,
             regions: Vec::new(),
             credentials: vec![KnownCredential {
                 access_key_id: DEMO_ACCESS_KEY_ID.to_owned(),
@@ -102,6 +107,20 @@ pub struct KnownCredential {
     pub secret_access_key: String,
     /// Of temporary credentials. Every request must carry it, and sign it.
     pub session_token: Option<String>,
+}
+
+impl KnownCredential {
+    /// The form in which `aws-sigv4` takes it.
+    pub(crate) fn identity(&self) -> Identity {
+        Credentials::new(
+            &self.access_key_id,
+            &self.secret_access_key,
+            self.session_token.clone(),
+            None,
+            "emulator",
+        )
+        .into()
+    }
 }
 
 impl fmt::Debug for KnownCredential {

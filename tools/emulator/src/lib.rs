@@ -10,17 +10,20 @@
 //! - **Responses** (`response`) are functions of the request: the text repeats the last user text,
 //!   the usage varies with the body, and `x-emulator-body-sha256` is the digest of the body that
 //!   arrived.
+//! - **Identity** (`identity`). STS, IMDSv2, ECS and EKS on one port issue credentials with short
+//!   lives, which the regions accept until they expire or are revoked.
 //! - **Control** (`control`). Faults, paces and the log have a JSON API on a port of its own. A
 //!   request cannot influence them.
 //!
-//! The emulator does not run models, keep conversations, or emulate IAM policies, quotas or other
-//! services.
+//! The emulator does not run models, keep conversations, or emulate IAM policies beyond the trust of
+//! roles, quotas or other services.
 
 mod api_error;
 pub mod config;
 mod control;
 mod error;
 mod http;
+mod identity;
 mod judge;
 mod log;
 mod percent;

@@ -41,6 +41,7 @@ async fn run(arguments: EmulatorArguments) -> Result<(), EmulatorCommandError> {
     }
     let ready = json!({
         "control": format!("http://{}", emulator.control()),
+        "identity": emulator.identity().map(|address| format!("http://{address}")),
         "regions": emulator.addresses(),
         "ca_out": ca_out,
     });

@@ -21,9 +21,12 @@ use crate::control::fault_rule::FaultRule;
 use crate::control::faults::Faults;
 use crate::control::pace::PaceRules;
 use crate::error::EmulatorError;
+use crate::http::plain;
 use crate::http::port::RegionPort;
 use crate::http::tls::{self, TlsIdentity};
-use crate::judge::verify::Keyring;
+use crate::identity::service;
+use crate::identity::state::IdentityState;
+use crate::judge::keyring::Keyring;
 use crate::log::request_log::RequestLog;
 use crate::log::summary::RegionSummary;
 use crate::random::mix;
@@ -64,6 +67,13 @@ impl Emulator {
 
         let control_address = SocketAddr::new(config.bind, config.control_port);
         let (control_listener, control) = bind(control_address, "the control API".to_owned()).await?;
+        let identity = match config.identity_port {
+            None => None,
+            Some(port) => {
+                let address = SocketAddr::new(config.bind, port);
+                Some(bind(address, "the identity service".to_owned()).await?)
+            }
+        };
         let mut binder = PortBinder {
             config: &config,
             acceptor,
@@ -77,7 +87,18 @@ impl Emulator {
         for (port, listener) in binder.bound {
             tokio::spawn(port.serve(listener));
         }
-        let controller = Controller { emulator, regions };
+        let controller = Controller {
+            emulator: emulator.clone(),
+            regions,
+            identity: identity.as_ref().map(|(_, address)| *address),
+        };
+        if let Some((listener, _)) = identity {
+            let respond = move |request| {
+                let emulator = emulator.clone();
+                async move { service::handle(&emulator, request).await }
+            };
+            tokio::spawn(plain::serve(listener, shutdown.clone(), respond));
+        }
         tokio::spawn(api::serve(controller.clone(), control_listener, shutdown));
         let addresses = controller
             .regions
@@ -101,6 +122,11 @@ impl Emulator {
     /// Where the control API listens.
     pub fn control(&self) -> SocketAddr {
         self.control
+    }
+
+    /// Where the identity service listens, if there is one.
+    pub fn identity(&self) -> Option<SocketAddr> {
+        self.controller.identity
     }
 
     /// The certificate that clients of the TLS ports must trust, in PEM.
@@ -129,10 +155,7 @@ impl Emulator {
     /// Adds credentials, API keys, and model ids that exist from now on. Of two credentials with one
     /// access key id, the newer one counts.
     pub fn add_known(&self, credentials: Vec<KnownCredential>, api_keys: Vec<String>, models: Vec<String>) {
-        let keyring = Keyring {
-            credentials,
-            api_keys,
-        };
+        let keyring = Keyring::of(credentials, api_keys);
         self.controller.emulator.add(Known { keyring, models });
     }
 
@@ -173,10 +196,7 @@ fn initial_state(config: &EmulatorConfig, log: Arc<RequestLog>) -> EmulatorState
     let seed = now.as_secs() << 20 ^ u64::from(now.subsec_nanos()) ^ u64::from(std::process::id()) << 44;
     EmulatorState {
         known: RwLock::new(Known {
-            keyring: Keyring {
-                credentials: config.credentials.clone(),
-                api_keys: config.api_keys.clone(),
-            },
+            keyring: Keyring::of(config.credentials.clone(), config.api_keys.clone()),
             models: config.models.clone(),
         }),
         base_path: config.base_path.clone(),
@@ -184,6 +204,7 @@ fn initial_state(config: &EmulatorConfig, log: Arc<RequestLog>) -> EmulatorState
         faults: Faults::default(),
         paces: PaceRules::default(),
         log,
+        identity: IdentityState::default(),
         stopping: Arc::new(AtomicBool::new(false)),
         connections: AtomicU64::new(0),
         seed: mix(seed),

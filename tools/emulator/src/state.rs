@@ -8,13 +8,14 @@ use tokio::sync::watch;
 use crate::control::fault::PortMode;
 use crate::control::faults::Faults;
 use crate::control::pace::PaceRules;
-use crate::judge::verify::Keyring;
+use crate::identity::state::IdentityState;
+use crate::judge::keyring::Keyring;
 use crate::log::request_log::RequestLog;
 
 /// What all regions share.
 #[derive(Debug)]
 pub(crate) struct EmulatorState {
-    /// Changes with [`add`](Self::add).
+    /// Changes with [`add`](Self::add) and [`change_keyring`](Self::change_keyring).
     pub(crate) known: RwLock<Known>,
     pub(crate) base_path: String,
     /// Whether requests with violations are refused.
@@ -22,6 +23,8 @@ pub(crate) struct EmulatorState {
     pub(crate) faults: Faults,
     pub(crate) paces: PaceRules,
     pub(crate) log: Arc<RequestLog>,
+    /// Of the identity service, whose credentials the keyring has.
+    pub(crate) identity: IdentityState,
     /// Set when the emulator begins to stop.
     pub(crate) stopping: Arc<AtomicBool>,
     /// Number of connections so far.
@@ -48,18 +51,17 @@ impl EmulatorState {
     pub(crate) fn add(&self, more: Known) {
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
         let Known { keyring, models } = &mut *known;
-        // The first of two credentials with one id counts, so the new one goes first.
-        add_new(&mut keyring.credentials, more.keyring.credentials);
-        add_new(&mut keyring.api_keys, more.keyring.api_keys);
-        add_new(models, more.models);
+        keyring.extend(more.keyring);
+        models.extend(more.models);
+        models.sort();
+        models.dedup();
     }
-}
 
-/// Puts what is new before what is known.
-fn add_new<T: PartialEq>(known: &mut Vec<T>, mut more: Vec<T>) {
-    known.retain(|one| !more.contains(one));
-    more.append(known);
-    *known = more;
+    /// Changes what credentials exist.
+    pub(crate) fn change_keyring<T>(&self, change: impl FnOnce(&mut Keyring) -> T) -> T {
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        change(&mut known.keyring)
+    }
 }
 
 /// One region.

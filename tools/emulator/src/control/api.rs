@@ -14,6 +14,8 @@
 //! | `DELETE /log` | removes entries and counts |
 //! | `GET /summary` | counts by region ([`RegionSummary`]) |
 //!
+//! Paths that start with `/identity` are those of the identity service ([`identity`]).
+//!
 //! A change is in force when the response arrives: the ports are closed, or open again. A fault has
 //! a `kind` and optionally a `match` (`region`, `access_key_id`, `model`, `operation`) and a
 //! `count` or a `rate`:
@@ -29,32 +31,25 @@
 //! [`LogEntry`]: crate::log::entry::LogEntry
 //! [`RegionSummary`]: crate::log::summary::RegionSummary
 
-use std::collections::BTreeMap;
 use std::convert::Infallible;
-use std::fmt;
 use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
-use http_body_util::{BodyExt, Full, Limited};
+use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::header::{CONTENT_TYPE, HeaderValue};
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
-use hyper_util::rt::TokioIo;
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-use super::controller::{Controller, ControllerError, RegionPorts};
+use super::controller::{Controller, RegionPorts};
 use super::fault_rule::FaultRule;
+use super::identity;
 use super::pace::PaceRule;
-use crate::percent;
+use super::request::{ControlError, QueryParameters, number, parse_query, read};
+use crate::http::plain;
 use crate::shutdown::Shutdown;
-
-/// Largest body of a control request, in bytes.
-const BODY_LIMIT_BYTES: usize = 64 * 1024;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -63,37 +58,17 @@ struct ModeRequest {
     strict: Option<bool>,
 }
 
-type QueryParameters = BTreeMap<String, String>;
-
 enum ControlReply {
     Json(Value),
     Lines(String),
 }
 
 /// Serves until the emulator stops.
-pub(crate) async fn serve(controller: Controller, listener: TcpListener, mut shutdown: Shutdown) {
-    let connection_shutdown = shutdown.clone();
-    let accepting = async {
-        loop {
-            let Ok((stream, _)) = listener.accept().await else {
-                continue;
-            };
-            let (controller, mut shutdown) = (controller.clone(), connection_shutdown.clone());
-            tokio::spawn(async move {
-                let service = service_fn(|request| respond(controller.clone(), request));
-                let serving = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
-                tokio::select! {
-                    // An error means that the client is gone.
-                    _ = serving => {}
-                    () = shutdown.requested() => {}
-                }
-            });
-        }
-    };
-    tokio::select! {
-        () = accepting => {}
-        () = shutdown.requested() => {}
-    }
+pub(crate) async fn serve(controller: Controller, listener: TcpListener, shutdown: Shutdown) {
+    plain::serve(listener, shutdown, move |request| {
+        respond(controller.clone(), request)
+    })
+    .await;
 }
 
 async fn respond(
@@ -155,6 +130,9 @@ async fn run(controller: &Controller, request: Request<Incoming>) -> Result<Cont
             done
         }
         ("GET", "/summary") => json!(emulator.log.summary()),
+        (method, path) if path.starts_with("/identity") => {
+            identity::run(controller, method, path, &query, body).await?
+        }
         (method, path) => return Err(ControlError::UnknownPath(format!("{method} {path}"))),
     };
     Ok(ControlReply::Json(value))
@@ -179,82 +157,5 @@ fn log(controller: &Controller, query: &QueryParameters) -> Result<ControlReply,
             entries.iter().map(|entry| format!("{entry}\n")).collect(),
         )),
         Some(format) => Err(ControlError::Format(format.to_owned())),
-    }
-}
-
-async fn read<T: DeserializeOwned>(body: Incoming) -> Result<T, ControlError> {
-    let body = Limited::new(body, BODY_LIMIT_BYTES).collect().await;
-    let body = body.map_err(|error| ControlError::Body(error.to_string()))?;
-    serde_json::from_slice(&body.to_bytes()).map_err(ControlError::Json)
-}
-
-fn parse_query(query: &str) -> Result<QueryParameters, ControlError> {
-    let pairs = query.split('&').filter(|pair| !pair.is_empty());
-    pairs
-        .map(|pair| {
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            let value =
-                percent::decode(value).ok_or_else(|| ControlError::PercentCoding(value.to_owned()))?;
-            Ok((name.to_owned(), value))
-        })
-        .collect()
-}
-
-fn number(query: &QueryParameters, name: &'static str) -> Result<Option<u64>, ControlError> {
-    let parse = |text: &String| {
-        text.parse().map_err(|_| ControlError::Number {
-            name,
-            text: text.clone(),
-        })
-    };
-    query.get(name).map(parse).transpose()
-}
-
-/// Why a control request failed.
-enum ControlError {
-    UnknownPath(String),
-    /// The body is too long or did not arrive.
-    Body(String),
-    Json(serde_json::Error),
-    PercentCoding(String),
-    Number {
-        name: &'static str,
-        text: String,
-    },
-    Format(String),
-    Rejected(ControllerError),
-}
-
-impl ControlError {
-    fn status(&self) -> StatusCode {
-        match self {
-            Self::UnknownPath(_) => StatusCode::NOT_FOUND,
-            _ => StatusCode::BAD_REQUEST,
-        }
-    }
-}
-
-impl From<ControllerError> for ControlError {
-    fn from(error: ControllerError) -> Self {
-        Self::Rejected(error)
-    }
-}
-
-impl fmt::Display for ControlError {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::UnknownPath(path) => write!(out, "the control API has no {path}"),
-            Self::Body(error) => {
-                write!(
-                    out,
-                    "cannot read the body (at most {BODY_LIMIT_BYTES} bytes): {error}"
-                )
-            }
-            Self::Json(error) => error.fmt(out),
-            Self::PercentCoding(value) => write!(out, "invalid percent-encoding in the query: {value}"),
-            Self::Number { name, text } => write!(out, "expected {name} to be a number, but found {text}"),
-            Self::Format(format) => write!(out, "expected format to be json or lines, but found {format}"),
-            Self::Rejected(error) => error.fmt(out),
-        }
     }
 }

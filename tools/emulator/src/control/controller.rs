@@ -1,6 +1,7 @@
 //! Changes to a running emulator.
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -17,6 +18,8 @@ use crate::state::{EmulatorState, RegionState};
 pub(crate) struct Controller {
     pub(crate) emulator: Arc<EmulatorState>,
     pub(crate) regions: Vec<RegionPorts>,
+    /// Where the identity service listens.
+    pub(crate) identity: Option<SocketAddr>,
 }
 
 /// The ports of a region.

@@ -7,5 +7,7 @@ pub(crate) mod controller;
 pub(crate) mod fault;
 pub(crate) mod fault_rule;
 pub(crate) mod faults;
+mod identity;
 pub(crate) mod matcher;
 pub(crate) mod pace;
+mod request;

@@ -2,6 +2,7 @@
 
 mod arrival;
 mod pipeline;
+pub(crate) mod plain;
 pub(crate) mod port;
 mod request_body;
 mod reset;

@@ -20,7 +20,7 @@ use crate::api_error::ApiError;
 use crate::control::fault::{FaultKind, FaultStage, PortMode};
 use crate::control::matcher::Subject;
 use crate::control::pace::ResponsePace;
-use crate::judge::authorization::claimed_access_key_id;
+use crate::judge::authorization::{claimed_access_key_id, short_term_key};
 use crate::judge::raw_request::RawRequest;
 use crate::judge::route::{self, ModelRoute};
 use crate::judge::verify::{Proof, verify};
@@ -112,7 +112,11 @@ impl PendingRequest {
             .headers
             .get(AUTHORIZATION)
             .and_then(|value| value.to_str().ok());
-        self.access_key_id = authorization.and_then(claimed_access_key_id).map(str::to_owned);
+        self.access_key_id = authorization.and_then(claimed_access_key_id);
+        if let Some(key) = authorization.and_then(short_term_key) {
+            let secret = key.to_owned();
+            self.region.emulator.identity.note_secrets([secret]);
+        }
         let entry = &mut self.recording.entry;
         entry.access_key_id.clone_from(&self.access_key_id);
         entry.model = self.route.as_ref().map(|route| route.model.clone());
@@ -165,17 +169,21 @@ impl PendingRequest {
             authority: authority(&self.parts),
             body_sha256: &self.recording.entry.body_sha256,
         };
-        let verdict = verify(
-            &emulator.known().keyring,
-            &self.region.name,
-            SystemTime::now(),
-            &request,
-        );
+        let known = emulator.known();
+        let now = SystemTime::now();
+        let verdict = verify(&known.keyring, &self.region.name, now, &request);
         let entry = &mut self.recording.entry;
+        let claimed = self
+            .access_key_id
+            .as_deref()
+            .and_then(|id| known.keyring.find(id));
+        entry.account = claimed.map(|owned| owned.principal.account.clone());
+        entry.credential_expired = claimed.is_some_and(|owned| owned.is_expired(now));
         entry.verified = Some(verdict.is_ok());
         entry.reason = Some(match &verdict {
             Ok(Proof::Signature) => "signature",
             Ok(Proof::ApiKey) => "api key",
+            Ok(Proof::ShortTermApiKey) => "short-term api key",
             Err(failure) => failure.reason,
         });
         verdict.map_err(|failure| failure.error)?;

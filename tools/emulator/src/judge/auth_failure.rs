@@ -38,4 +38,12 @@ impl AuthFailure {
             "The security token included in the request is invalid.",
         )
     }
+
+    pub(super) fn expired_credential() -> Box<Self> {
+        Self::new(
+            "expired credential",
+            "ExpiredTokenException",
+            "The security token included in the request is expired",
+        )
+    }
 }

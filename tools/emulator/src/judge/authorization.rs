@@ -1,6 +1,7 @@
 //! The `Authorization` header: its parts, and its form for the log.
 
 use super::auth_failure::AuthFailure;
+use super::short_term_key::{PREFIX, ShortTermKey};
 
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 
@@ -72,10 +73,20 @@ impl<'a> Authorization<'a> {
     }
 }
 
-/// The access key id in a header, whether or not its signature is valid.
-pub(crate) fn claimed_access_key_id(value: &str) -> Option<&str> {
+/// The access key id in a header, whether or not its signature is valid. That of a short-term API
+/// key is the one that signed the key.
+pub(crate) fn claimed_access_key_id(value: &str) -> Option<String> {
     match Authorization::parse(value) {
-        Ok(Authorization::Signature(claim)) => Some(claim.access_key_id),
+        Ok(Authorization::Signature(claim)) => Some(claim.access_key_id.to_owned()),
+        Ok(Authorization::Bearer(key)) => ShortTermKey::parse(key).map(|key| key.access_key_id),
+        Err(_) => None,
+    }
+}
+
+/// The short-term API key in a header.
+pub(crate) fn short_term_key(value: &str) -> Option<&str> {
+    match Authorization::parse(value) {
+        Ok(Authorization::Bearer(key)) if key.starts_with(PREFIX) => Some(key),
         _ => None,
     }
 }

@@ -1,78 +1,70 @@
 //! The signature: what it must cover, and whether the secret produces it.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
-use aws_credential_types::Credentials;
 use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
 use aws_sigv4::sign::v4;
 use hyper::header::{HOST, HeaderValue};
-use time::PrimitiveDateTime;
-use time::macros::format_description;
 
 use super::auth_failure::AuthFailure;
 use super::authorization::SignatureClaim;
+use super::keyring::{Keyring, OwnedCredential};
 use super::raw_request::RawRequest;
-use crate::config::KnownCredential;
+use super::signing_time::{self, CLOCK_SKEW_LIMIT};
 
 const DATE: &str = "x-amz-date";
 const SECURITY_TOKEN: &str = "x-amz-security-token";
 /// Optional header with the digest of the body.
 const CONTENT_SHA256: &str = "x-amz-content-sha256";
-/// Largest difference between the signing time and now, in seconds.
-const CLOCK_SKEW_LIMIT_SECONDS: u64 = 5 * 60;
 
 const MISMATCH: &str = "The request signature we calculated does not match the signature you provided. Check your \
                         AWS Secret Access Key and signing method. Consult the service documentation for details.";
 
-pub(super) fn verify(
-    credentials: &[KnownCredential],
-    region: &str,
+/// What a signature must be made for.
+pub(super) struct SigningScope<'a> {
+    pub(super) region: &'a str,
+    pub(super) service: &'static str,
+}
+
+/// Checks the signature, and returns the credential that made it.
+pub(super) fn verify<'a>(
+    keyring: &'a Keyring,
+    scope: &SigningScope<'_>,
     now: SystemTime,
     request: &RawRequest<'_>,
     claim: &SignatureClaim<'_>,
-) -> Result<(), Box<AuthFailure>> {
-    if claim.region != region {
+) -> Result<&'a OwnedCredential, Box<AuthFailure>> {
+    if claim.region != scope.region {
         return Err(AuthFailure::signature(
             "wrong region",
             "Credential should be scoped to a valid region.",
         ));
     }
-    if claim.service != "bedrock" {
+    if claim.service != scope.service {
         return Err(AuthFailure::signature(
             "wrong service",
-            "Credential should be scoped to correct service: 'bedrock'.",
+            format!(
+                "Credential should be scoped to correct service: '{}'.",
+                scope.service
+            ),
         ));
     }
-    let credential = credentials
-        .iter()
-        .find(|known| known.access_key_id == claim.access_key_id);
-    let credential = credential.ok_or_else(|| AuthFailure::unrecognized("unknown access key id"))?;
-    if single(request, SECURITY_TOKEN)?.map(HeaderValue::as_bytes)
-        != credential.session_token.as_ref().map(|token| token.as_bytes())
-    {
-        return Err(AuthFailure::unrecognized("wrong security token"));
-    }
-    let signed_at = signing_time(request, claim, now)?;
+    let token = single(request, SECURITY_TOKEN)?.map(HeaderValue::as_bytes);
+    let owned = keyring.admit(claim.access_key_id, token, now)?;
+    let signed_at = claimed_time(request, claim, now)?;
     let headers = covered_headers(request, claim)?;
     if let Some(digest) = single(request, CONTENT_SHA256)?
         && digest.as_bytes() != request.body_sha256.as_bytes()
     {
         return Err(AuthFailure::signature("wrong content digest", MISMATCH));
     }
-    let identity = Credentials::new(
-        &credential.access_key_id,
-        &credential.secret_access_key,
-        credential.session_token.clone(),
-        None,
-        "emulator",
-    )
-    .into();
+    let identity = owned.credential.identity();
     let mut settings = SigningSettings::default();
     settings.excluded_headers = None;
     let params = v4::SigningParams::builder()
         .identity(&identity)
-        .region(region)
-        .name("bedrock")
+        .region(scope.region)
+        .name(scope.service)
         .time(signed_at)
         .settings(settings)
         .build()
@@ -84,7 +76,7 @@ pub(super) fn verify(
         .and_then(|request| sign(request, &params))
         .map_err(|_| AuthFailure::signature("unusable request", MISMATCH))?;
     if computed.signature() == claim.signature {
-        Ok(())
+        Ok(owned)
     } else {
         Err(AuthFailure::signature("wrong signature", MISMATCH))
     }
@@ -102,7 +94,8 @@ fn single<'a>(request: &RawRequest<'a>, name: &str) -> Result<Option<&'a HeaderV
     }
 }
 
-fn signing_time(
+/// The signing time that a request claims, if it is close enough to `now`.
+fn claimed_time(
     request: &RawRequest<'_>,
     claim: &SignatureClaim<'_>,
     now: SystemTime,
@@ -113,28 +106,13 @@ fn signing_time(
             "Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header.",
         )
     })?;
-    let format = format_description!("[year][month][day]T[hour][minute][second]Z");
-    let parsed = PrimitiveDateTime::parse(text, format).ok();
-    let parsed = parsed
-        .and_then(|at| u64::try_from(at.assume_utc().unix_timestamp()).ok())
-        .ok_or_else(|| AuthFailure::incomplete("Date must be in ISO-8601 'basic format'."))?;
-    if !text.starts_with(claim.date) || claim.date.len() != 8 {
-        return Err(AuthFailure::signature(
-            "wrong day",
-            format!("Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date: {text}"),
-        ));
-    }
-    let now = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-    if parsed + CLOCK_SKEW_LIMIT_SECONDS < now {
+    let signed_at = signing_time::parse(text, claim.date)?;
+    if signed_at + CLOCK_SKEW_LIMIT < now {
         let message = format!("Signature expired: {text} is now earlier than the server's time - 5 min.");
         return Err(AuthFailure::signature("expired", message));
     }
-    if parsed > now + CLOCK_SKEW_LIMIT_SECONDS {
-        let message =
-            format!("Signature not yet current: {text} is still later than the server's time + 5 min.");
-        return Err(AuthFailure::signature("not yet current", message));
-    }
-    Ok(UNIX_EPOCH + Duration::from_secs(parsed))
+    signing_time::check_not_in_the_future(text, signed_at, now)?;
+    Ok(signed_at)
 }
 
 /// The signed headers with their values. `host` and every `x-amz-*` header of the request must be

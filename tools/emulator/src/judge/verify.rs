@@ -1,8 +1,8 @@
 //! Authentication: a Signature Version 4, recomputed by `aws-sigv4` over the raw request, or a
 //! Bedrock API key.
 //!
-//! Specification: AWS "Create a signed API request". Query authentication (presigned URLs) is not
-//! supported, because Bedrock's SDKs never use it.
+//! Specification: AWS "Create a signed API request". Query authentication (presigned URLs) is only
+//! supported inside a short-term API key, because the SDKs of Bedrock and STS never use it.
 
 use std::time::SystemTime;
 
@@ -10,40 +10,70 @@ use hyper::header::AUTHORIZATION;
 
 use super::auth_failure::AuthFailure;
 use super::authorization::Authorization;
+use super::keyring::{Keyring, OwnedCredential};
 use super::raw_request::RawRequest;
-use super::signature;
-use crate::config::KnownCredential;
-
-/// The known credentials and API keys.
-#[derive(Debug)]
-pub(crate) struct Keyring {
-    /// If two have the same access key id, the first one counts.
-    pub(crate) credentials: Vec<KnownCredential>,
-    pub(crate) api_keys: Vec<String>,
-}
+use super::short_term_key::{self, ShortTermKey};
+use super::signature::{self, SigningScope};
 
 /// How a request is authenticated.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Proof {
     Signature,
     ApiKey,
+    /// A Bedrock API key that a temporary or long-term credential signed.
+    ShortTermApiKey,
 }
 
-/// Authenticates a request that reached the endpoint of `region` at `now`.
+/// Authenticates a request that reached Bedrock's endpoint in `region` at `now`.
 pub(crate) fn verify(
     keyring: &Keyring,
     region: &str,
     now: SystemTime,
     request: &RawRequest<'_>,
 ) -> Result<Proof, Box<AuthFailure>> {
+    match authorization(request)? {
+        Authorization::Bearer(key) => verify_bearer(keyring, region, now, key),
+        Authorization::Signature(claim) => {
+            let scope = SigningScope {
+                region,
+                service: "bedrock",
+            };
+            signature::verify(keyring, &scope, now, request, &claim)?;
+            Ok(Proof::Signature)
+        }
+    }
+}
+
+/// Authenticates a request that reached STS at `now`, and returns the caller's credential. The
+/// endpoint is that of every region.
+pub(crate) fn verify_sts<'a>(
+    keyring: &'a Keyring,
+    now: SystemTime,
+    request: &RawRequest<'_>,
+) -> Result<&'a OwnedCredential, Box<AuthFailure>> {
+    match authorization(request)? {
+        Authorization::Bearer(_) => Err(missing()),
+        Authorization::Signature(claim) => {
+            let scope = SigningScope {
+                region: claim.region,
+                service: "sts",
+            };
+            signature::verify(keyring, &scope, now, request, &claim)
+        }
+    }
+}
+
+fn missing() -> Box<AuthFailure> {
+    AuthFailure::new(
+        "no authorization",
+        "MissingAuthenticationTokenException",
+        "Missing Authentication Token",
+    )
+}
+
+fn authorization<'a>(request: &RawRequest<'a>) -> Result<Authorization<'a>, Box<AuthFailure>> {
     let mut values = request.headers.get_all(AUTHORIZATION).iter();
-    let Some(value) = values.next() else {
-        return Err(AuthFailure::new(
-            "no authorization",
-            "MissingAuthenticationTokenException",
-            "Missing Authentication Token",
-        ));
-    };
+    let value = values.next().ok_or_else(missing)?;
     if values.next().is_some() {
         return Err(AuthFailure::incomplete(
             "expected one Authorization header, but found several",
@@ -54,21 +84,23 @@ pub(crate) fn verify(
             "the Authorization header has bytes that are not ASCII",
         ));
     };
-    match Authorization::parse(value)? {
-        Authorization::Bearer(key) => verify_bearer(keyring, key),
-        Authorization::Signature(claim) => {
-            signature::verify(&keyring.credentials, region, now, request, &claim)?;
-            Ok(Proof::Signature)
-        }
-    }
+    Authorization::parse(value)
 }
 
-fn verify_bearer(keyring: &Keyring, key: &str) -> Result<Proof, Box<AuthFailure>> {
+fn verify_bearer(
+    keyring: &Keyring,
+    region: &str,
+    now: SystemTime,
+    key: &str,
+) -> Result<Proof, Box<AuthFailure>> {
     if keyring.api_keys.iter().any(|known| known == key) {
         return Ok(Proof::ApiKey);
     }
-    let message = if key.starts_with("ABSK") || key.starts_with("bedrock-api-key-") {
-        "Authentication failed: Please make sure your API Key is valid."
+    if let Some(parsed) = ShortTermKey::parse(key) {
+        return short_term_key::verify(keyring, region, now, &parsed).map(|()| Proof::ShortTermApiKey);
+    }
+    let message = if key.starts_with("ABSK") || key.starts_with(short_term_key::PREFIX) {
+        short_term_key::INVALID
     } else {
         "Invalid API Key format: Must start with pre-defined prefix"
     };

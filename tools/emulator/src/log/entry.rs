@@ -39,7 +39,7 @@ pub struct LogEntry {
     /// Whether the request is authenticated; `null` if that was never checked, because the
     /// connection broke or was reset early.
     pub verified: Option<bool>,
-    /// `signature`, `api key`, or why the request is not authenticated.
+    /// `signature`, `api key`, `short-term api key`, or why the request is not authenticated.
     pub reason: Option<&'static str>,
     /// Whether the test that sent the request meant it to be valid (`mode`).
     pub expected_to_verify: bool,
@@ -62,8 +62,12 @@ pub struct LogEntry {
     /// The guardrail that the request names, if AWS would accept it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub guardrail: Option<RequestGuardrail>,
-    /// The access key id in the signature.
+    /// The access key id in the signature, or in that of a short-term API key.
     pub access_key_id: Option<String>,
+    /// The account that this access key id belongs to, if it is known.
+    pub account: Option<String>,
+    /// Whether that credential had expired when the request was judged.
+    pub credential_expired: bool,
     /// When the request headers had arrived.
     pub received_unix_ms: u64,
     /// When the request body had arrived.

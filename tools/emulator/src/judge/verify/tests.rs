@@ -10,6 +10,7 @@ use proptest::prelude::*;
 use sha2::{Digest, Sha256};
 
 use super::*;
+use crate::config::KnownCredential;
 use crate::judge::authorization::redact;
 
 const NOW_SECONDS: u64 = 1_789_000_000;
@@ -21,10 +22,10 @@ fn keyring() -> Keyring {
         secret_access_key: "se/cret+".to_owned(),
         session_token: token.map(str::to_owned),
     };
-    Keyring {
-        credentials: vec![pair("AKIDPLAIN", None), pair("ASIATOKEN", Some("to/ken+=="))],
-        api_keys: vec!["ABSKknown".to_owned()],
-    }
+    Keyring::of(
+        vec![pair("AKIDPLAIN", None), pair("ASIATOKEN", Some("to/ken+=="))],
+        vec!["ABSKknown".to_owned()],
+    )
 }
 
 struct SignedRequest {
