@@ -1,6 +1,12 @@
 """The emulator's identity service: its control API, and the environments of its sources."""
 
+import datetime
+import hashlib
+import json
 import pathlib
+
+SSO_SESSION = "emulated"
+SSO_START_URL = "https://emulated.awsapps.com/start"
 
 
 class Identity:
@@ -32,6 +38,10 @@ class Identity:
     def register_token(self, token, **more):
         """Registers a web identity token. `more`: subject, roles, lifetime_seconds."""
         self._call("POST", "/identity/web-identity-tokens", {"token": token, **more})
+
+    def register_sso_token(self, token, **more):
+        """Registers a token of SSO. `more`: roles, lifetime_seconds."""
+        self._call("POST", "/identity/sso-tokens", {"token": token, **more})
 
     def issue(self, role_arn, lifetime_seconds=3600, **more) -> dict:
         """A credential as the container endpoints send it. 0 seconds: it has expired already."""
@@ -144,3 +154,33 @@ class Identity:
             AWS_CONTAINER_CREDENTIALS_FULL_URI=f"{self.url}/v1/credentials",
             AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE=str(file),
         )
+
+    def sso(self, folder, account, role, token="emulated-sso-token", lifetime_seconds=3600) -> dict:
+        """A profile of SSO after a login. `folder` is the home directory. The token is registered.
+
+        botocore looks for the home directory when it is imported, so this is for a new process.
+        """
+        self.register_sso_token(token, lifetime_seconds=lifetime_seconds)
+        now = datetime.datetime.now(datetime.UTC)
+        expires = now + datetime.timedelta(seconds=lifetime_seconds)
+        cached = {
+            "startUrl": SSO_START_URL,
+            "region": "us-east-1",
+            "accessToken": token,
+            "expiresAt": expires.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        }
+        cache = pathlib.Path(folder) / ".aws" / "sso" / "cache"
+        cache.mkdir(parents=True, exist_ok=True)
+        name = hashlib.sha1(SSO_SESSION.encode()).hexdigest()
+        (cache / f"{name}.json").write_text(json.dumps(cached), encoding="utf-8")
+        config = f"""[sso-session {SSO_SESSION}]
+sso_start_url = {SSO_START_URL}
+sso_region = us-east-1
+sso_registration_scopes = sso:account:access
+[profile sso]
+sso_session = {SSO_SESSION}
+sso_account_id = {account}
+sso_role_name = {role}
+"""
+        variables = self.profile(folder, config, "sso")
+        return {**variables, "AWS_ENDPOINT_URL_SSO": self.url, "HOME": str(folder)}

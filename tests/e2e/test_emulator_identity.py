@@ -4,6 +4,8 @@ import base64
 import datetime
 import json
 import os
+import subprocess
+import sys
 import threading
 import time
 
@@ -124,7 +126,8 @@ def test_every_source_issues_credentials_that_the_regions_accept(
     assert call["status"] == 200 and call["issued"].startswith("ASIA")
     assert entry["reason"] == "signature" and entry["access_key_id"] == call["issued"]
     assert entry["account"] == account and entry["credential_expired"] is False
-    caller = session.client("sts", config=ONCE).get_caller_identity()
+    caller = session.client("sts", config=ONCE, region_name=EAST).get_caller_identity()
+    assert identity.calls("get-caller-identity")[0]["signing_region"] == EAST
     assert caller["Account"] == account and f"{account}:assumed-role/" in caller["Arn"]
     secrets = identity.issued_secrets()
     credentials = session.get_credentials().get_frozen_credentials()
@@ -145,6 +148,58 @@ def test_two_accounts_are_told_apart(emulator, identity):
     direct.converse(emulator, **keys_of(identity.issue(ROLE)))
     accounts = [entry["account"] for entry in emulator.quiet_log()]
     assert accounts == ["123456789012", "444455556666", "111122223333"]
+
+
+PRINT_CREDENTIALS = """
+import boto3, json
+credentials = boto3.session.Session().get_credentials().get_frozen_credentials()
+print(json.dumps(credentials._asdict()))
+"""
+
+
+def test_a_profile_of_sso_gets_credentials_while_its_token_is_valid(emulator, identity, tmp_path):
+    def run(**login):
+        variables = identity.sso(tmp_path, "111122223333", "reader", **login)
+        return subprocess.run(
+            [sys.executable, "-c", PRINT_CREDENTIALS],
+            env={"PATH": os.environ["PATH"], **variables},
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+
+    got = json.loads(run().stdout)
+    direct.converse(
+        emulator,
+        aws_access_key_id=got["access_key"],
+        aws_secret_access_key=got["secret_key"],
+        aws_session_token=got["token"],
+    )
+    (entry,) = emulator.quiet_log()
+    (call,) = identity.calls("sso")
+    assert entry["account"] == "111122223333" and entry["access_key_id"] == call["issued"]
+    assert call["role_arn"] == "arn:aws:iam::111122223333:role/reader"
+    assert "emulated-sso-token" in identity.issued_secrets()
+    identity.reset()
+    identity.fault(code="UnauthorizedException", status=401, endpoint="sso")
+    assert "UnauthorizedSSOTokenError" in run().stderr
+    assert identity.calls("sso")[0]["status"] == 401
+
+
+def test_a_token_of_sso_must_be_registered_valid_and_good_for_the_role(identity):
+    def status(token, role="reader", account="111122223333"):
+        response = requests.get(
+            f"{identity.url}/federation/credentials",
+            {"role_name": role, "account_id": account},
+            headers={"x-amz-sso_bearer_token": token},
+            timeout=10,
+        )
+        return response.status_code
+
+    identity.register_sso_token("expired", lifetime_seconds=0)
+    identity.register_sso_token("good", roles=["arn:aws:iam::111122223333:role/reader"])
+    assert [status("other"), status("expired"), status("good", "admin")] == [401, 401, 403]
+    assert [status("good", account="1"), status("good")] == [400, 200]
 
 
 # What the regions refuse.
@@ -563,7 +618,7 @@ def test_credentials_rotate_while_requests_run(emulator, identity, using):
         ("settings", {"lifetime": 5}, "unknown field `lifetime`"),
         ("settings", {"task_role": "reader"}, "expected a role such as arn:aws:iam::"),
         ("keys", {"access_key_id": "A", "secret_access_key": "s", "account": "1"}, "12 digits"),
-        ("faults", {"kind": "hang", "endpoint": "sso"}, "expected endpoint to be sts, imds"),
+        ("faults", {"kind": "hang", "endpoint": "saml"}, "expected endpoint to be sts, imds"),
         ("faults", {"kind": "error", "status": 200}, "from 400 to 599, but found 200"),
     ],
 )

@@ -34,12 +34,13 @@ Control API of the identity service (--identity-port):
   POST   /identity/keys                {\"access_key_id\":\"AKIA…\",\"secret_access_key\":\"…\",\"account\":\"111122223333\",\"user\":\"u\"}
   POST   /identity/roles               {\"arn\":\"…\",\"external_id\":\"…\",\"principals\":[…],\"subjects\":[…]}, all but arn optional
   POST   /identity/web-identity-tokens {\"token\":\"…\",\"subject\":\"…\",\"roles\":[…],\"lifetime_seconds\":60}
+  POST   /identity/sso-tokens          the same; subject is not used
   POST   /identity/issue               {\"role_arn\":\"…\",\"session\":\"…\",\"lifetime_seconds\":60}: a credential, 0 for an expired one
   POST   /identity/revoke              {\"access_key_id\":\"ASIA…\"}, or {} for all temporary credentials
   POST   /identity/faults              {\"kind\":\"error\",\"code\":\"Throttling\",\"endpoint\":\"assume-role\",\"count\":2}
          kind:     error hang garbage close
          endpoint: sts (assume-role assume-role-with-web-identity get-caller-identity),
-                   imds (imds-token imds-role imds-credentials imds-document), ecs, eks; all if absent
+                   imds (imds-token imds-role imds-credentials imds-document), ecs, eks, sso; all if absent
          role_arn, count, and for errors code, status, message
   GET    /identity/faults, DELETE /identity/faults[?id=N]
   GET    /identity/calls               the number of calls by endpoint, and the calls; DELETE /identity/calls
@@ -58,7 +59,7 @@ pub(crate) struct EmulatorArguments {
     /// Port of the control API; 0 for any free port
     #[arg(long, value_name = "PORT", default_value_t = 0)]
     control: u16,
-    /// Port of the identity service: STS, IMDSv2, ECS and EKS; 0 for any free port. Default: none
+    /// Port of the identity service: STS, IMDSv2, ECS, EKS and SSO; 0 for any free port. Default: none
     #[arg(long, value_name = "PORT")]
     identity_port: Option<u16>,
     /// Address of all ports

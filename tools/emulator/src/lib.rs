@@ -10,8 +10,8 @@
 //! - **Responses** (`response`) are functions of the request: the text repeats the last user text,
 //!   the usage varies with the body, and `x-emulator-body-sha256` is the digest of the body that
 //!   arrived.
-//! - **Identity** (`identity`). STS, IMDSv2, ECS and EKS on one port issue credentials with short
-//!   lives, which the regions accept until they expire or are revoked.
+//! - **Identity** (`identity`). STS, IMDSv2, ECS, EKS and SSO on one port issue credentials with
+//!   short lives, which the regions accept until they expire or are revoked.
 //! - **Control** (`control`). Faults, paces and the log have a JSON API on a port of its own. A
 //!   request cannot influence them.
 //!

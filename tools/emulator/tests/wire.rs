@@ -9,6 +9,7 @@ use bedrock_emulator::{Ended, LogEntry};
 use client::{MODEL, SigningClient};
 use http_body_util::BodyExt;
 use hyper::StatusCode;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 const REGION: &str = "us-west-2";
@@ -25,6 +26,30 @@ async fn start() -> Emulator {
     })
     .await
     .unwrap()
+}
+
+#[tokio::test]
+async fn the_identity_service_has_a_port_if_it_is_asked_for() {
+    assert_eq!(start().await.identity(), None);
+    let region = RegionConfig {
+        name: REGION.to_owned(),
+        plain_port: Some(0),
+        tls_port: None,
+    };
+    let emulator = Emulator::start(EmulatorConfig {
+        regions: vec![region],
+        identity_port: Some(0),
+        ..EmulatorConfig::default()
+    })
+    .await
+    .unwrap();
+    let mut stream = TcpStream::connect(emulator.identity().unwrap()).await.unwrap();
+    let request = b"GET /latest/meta-data/placement/region HTTP/1.1\r\nhost: m\r\nconnection: close\r\n\r\n";
+    stream.write_all(request).await.unwrap();
+    let mut response = String::new();
+    stream.read_to_string(&mut response).await.unwrap();
+    assert!(response.starts_with("HTTP/1.1 401"), "{response}");
+    emulator.shutdown().await;
 }
 
 async fn fault(emulator: &Emulator, json: &str) {

@@ -8,6 +8,7 @@
 //! | `POST /identity/keys` | registers a long-term credential of an account ([`KeyRequest`]) |
 //! | `POST /identity/roles` | registers a role and its trust ([`TrustedRole`]), in place of one with the same ARN |
 //! | `POST /identity/web-identity-tokens` | registers a token ([`WebIdentityRequest`]) |
+//! | `POST /identity/sso-tokens` | registers a token of SSO, whose subject is not used ([`WebIdentityRequest`]) |
 //! | `POST /identity/issue` | issues a credential ([`IssueRequest`]), and responds with it |
 //! | `POST /identity/revoke` | `{"access_key_id": …}`, or `{}` for all temporary credentials; responds `{"revoked": n}` |
 //! | `POST /identity/faults` | adds a fault ([`IdentityFault`]); responds `{"id": n}` |
@@ -104,6 +105,11 @@ pub(super) async fn run(
         ("POST", "/identity/web-identity-tokens") => {
             let request: WebIdentityRequest = read(body).await?;
             identity.register_web_identity(request, SystemTime::now());
+            done
+        }
+        ("POST", "/identity/sso-tokens") => {
+            let request: WebIdentityRequest = read(body).await?;
+            identity.register_sso_token(request, SystemTime::now());
             done
         }
         ("POST", "/identity/issue") => {

@@ -22,10 +22,12 @@ pub(crate) struct IdentityCall {
     /// Code of the error.
     pub(crate) error: Option<String>,
     pub(crate) fault: Option<IdentityFaultKind>,
-    /// The role that STS was asked for.
+    /// The role that STS or SSO was asked for.
     pub(crate) role_arn: Option<String>,
     /// The access key id that the request was signed with.
     pub(crate) caller: Option<String>,
+    /// The region that the request was signed for.
+    pub(crate) signing_region: Option<String>,
     /// The access key id that was issued.
     pub(crate) issued: Option<String>,
 }

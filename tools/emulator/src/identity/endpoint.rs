@@ -17,12 +17,13 @@ pub(crate) enum IdentityEndpoint {
     ImdsDocument,
     Ecs,
     Eks,
+    Sso,
     /// A request that names no endpoint.
     Unknown,
 }
 
 impl IdentityEndpoint {
-    pub(crate) const ALL: [Self; 10] = [
+    pub(crate) const ALL: [Self; 11] = [
         Self::AssumeRole,
         Self::AssumeRoleWithWebIdentity,
         Self::GetCallerIdentity,
@@ -32,6 +33,7 @@ impl IdentityEndpoint {
         Self::ImdsDocument,
         Self::Ecs,
         Self::Eks,
+        Self::Sso,
         Self::Unknown,
     ];
 
@@ -47,6 +49,7 @@ impl IdentityEndpoint {
             Self::ImdsDocument => "imds-document",
             Self::Ecs => "ecs",
             Self::Eks => "eks",
+            Self::Sso => "sso",
             Self::Unknown => "unknown",
         }
     }
@@ -58,6 +61,7 @@ impl IdentityEndpoint {
             Self::ImdsToken | Self::ImdsRole | Self::ImdsCredentials | Self::ImdsDocument => "imds",
             Self::Ecs => "ecs",
             Self::Eks => "eks",
+            Self::Sso => "sso",
             Self::Unknown => "unknown",
         }
     }

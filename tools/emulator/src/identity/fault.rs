@@ -13,7 +13,7 @@ pub(crate) struct IdentityFault {
     pub(crate) kind: IdentityFaultKind,
     /// An endpoint or a service; all if absent.
     pub(crate) endpoint: Option<String>,
-    /// The role that STS is asked for; any if absent.
+    /// The role that STS or SSO is asked for; any if absent.
     pub(crate) role_arn: Option<String>,
     /// How many requests it hits; all if absent.
     pub(crate) count: Option<u64>,
@@ -150,7 +150,7 @@ mod tests {
     #[test]
     fn unknown_endpoints_and_statuses_are_rejected() {
         let check = |json: &str| parse(json).check();
-        assert!(check(r#"{"kind":"hang","endpoint":"sso"}"#).is_err());
+        assert!(check(r#"{"kind":"hang","endpoint":"saml"}"#).is_err());
         for (status, is_valid) in [(399, false), (400, true), (599, true), (600, false)] {
             let json = format!(r#"{{"kind":"error","status":{status}}}"#);
             assert_eq!(check(&json).is_ok(), is_valid, "{status}");

@@ -13,7 +13,7 @@ use super::xml;
 pub(super) enum ErrorFormat {
     /// STS.
     Xml,
-    /// ECS and EKS.
+    /// ECS, EKS and SSO.
     Json,
     /// IMDS, whose SDKs look at the status only.
     Page,

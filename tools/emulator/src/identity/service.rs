@@ -17,8 +17,8 @@ use super::error::IdentityError;
 use super::fault::{IdentityFault, IdentityFaultKind};
 use super::form::Form;
 use super::reply::{ErrorFormat, IdentityReply};
-use super::{container, imds, sts};
-use crate::judge::authorization::claimed_access_key_id;
+use super::{container, imds, sso, sts};
+use crate::judge::authorization::{claimed_access_key_id, claimed_region};
 use crate::judge::raw_request::RawRequest;
 use crate::log::entry::unix_ms;
 use crate::state::EmulatorState;
@@ -71,7 +71,7 @@ struct PendingCall {
     body: Bytes,
     unix_ms: u64,
     endpoint: IdentityEndpoint,
-    /// The body of an STS call, or why it names no action.
+    /// The body of an STS call or the query of SSO, or why the call names no action.
     form: Result<Form, IdentityError>,
     role_arn: Option<String>,
 }
@@ -86,6 +86,9 @@ impl PendingCall {
             IdentityEndpoint::Ecs
         } else if parts.method == Method::GET && path == container::EKS_PATH {
             IdentityEndpoint::Eks
+        } else if parts.method == Method::GET && path == sso::PATH {
+            form = Form::parse(parts.uri.query().unwrap_or_default().as_bytes());
+            IdentityEndpoint::Sso
         } else {
             form = Form::parse(&body);
             let action = form.as_ref().map_err(Clone::clone).and_then(sts::endpoint);
@@ -94,9 +97,12 @@ impl PendingCall {
                 IdentityEndpoint::Unknown
             })
         };
-        let role_arn = form.as_ref().ok().and_then(|form| form.find("RoleArn"));
+        let role_arn = form.as_ref().ok().and_then(|form| match endpoint {
+            IdentityEndpoint::Sso => sso::role(form).map(String::from),
+            _ => form.find("RoleArn").map(str::to_owned),
+        });
         Self {
-            role_arn: role_arn.map(str::to_owned),
+            role_arn,
             parts,
             body,
             unix_ms: unix_ms(),
@@ -134,6 +140,7 @@ impl PendingCall {
                 container::task(emulator, id.unwrap_or_default())
             }
             IdentityEndpoint::Eks => container::pod(emulator, headers),
+            IdentityEndpoint::Sso => sso::credentials(emulator, form, headers),
             IdentityEndpoint::Unknown => Err(IdentityError::new(StatusCode::NOT_FOUND, "NotFound", "")),
         }
     }
@@ -157,23 +164,22 @@ impl PendingCall {
     fn error_format(&self) -> ErrorFormat {
         match self.endpoint.service() {
             "imds" => ErrorFormat::Page,
-            "ecs" | "eks" => ErrorFormat::Json,
+            "ecs" | "eks" | "sso" => ErrorFormat::Json,
             _ => ErrorFormat::Xml,
         }
     }
 
     fn record(self, reply: Option<&IdentityReply>, fault: Option<IdentityFaultKind>) -> IdentityCall {
         let authorization = self.parts.headers.get(AUTHORIZATION);
-        let caller = authorization
-            .and_then(|value| value.to_str().ok())
-            .and_then(claimed_access_key_id);
+        let authorization = authorization.and_then(|value| value.to_str().ok());
         IdentityCall {
             endpoint: self.endpoint,
             unix_ms: self.unix_ms,
             status: reply.map(|reply| reply.status.as_u16()),
             error: reply.and_then(|reply| reply.error.clone()),
             fault,
-            caller,
+            caller: authorization.and_then(claimed_access_key_id),
+            signing_region: authorization.and_then(claimed_region),
             role_arn: self.role_arn,
             issued: reply.and_then(|reply| reply.issued.clone()),
         }

@@ -27,6 +27,7 @@ struct Directory {
     settings: IdentitySettings,
     roles: BTreeMap<String, TrustedRole>,
     web_identities: BTreeMap<String, WebIdentity>,
+    sso_tokens: BTreeMap<String, WebIdentity>,
     /// Tokens of IMDSv2, and when each expires.
     metadata_tokens: BTreeMap<String, SystemTime>,
 }
@@ -73,6 +74,17 @@ impl IdentityState {
 
     pub(crate) fn web_identity(&self, token: &str) -> Option<WebIdentity> {
         self.lock().web_identities.get(token).cloned()
+    }
+
+    pub(crate) fn register_sso_token(&self, request: WebIdentityRequest, now: SystemTime) {
+        let token = request.token.clone();
+        self.note_secrets([token.clone()]);
+        let identity = WebIdentity::registered(request, now);
+        self.lock().sso_tokens.insert(token, identity);
+    }
+
+    pub(crate) fn sso_token(&self, token: &str) -> Option<WebIdentity> {
+        self.lock().sso_tokens.get(token).cloned()
     }
 
     /// A new token of IMDSv2.

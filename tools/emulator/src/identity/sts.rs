@@ -84,16 +84,12 @@ pub(super) fn assume_role_with_web_identity(
             Some("Token expired"),
         ));
     }
-    let is_allowed = identity
-        .roles
-        .as_ref()
-        .is_none_or(|roles| roles.contains(&session.role));
     let is_trusted = match emulator.identity.trust(&session.role) {
         RoleTrust::Registered(role) => role.trusts_subject(&identity.subject),
         RoleTrust::Open => true,
         RoleTrust::Unknown => false,
     };
-    if !(is_allowed && is_trusted) {
+    if !(is_trusted && identity.may_assume(&session.role)) {
         return Err(IdentityError::denied(
             "Not authorized to perform sts:AssumeRoleWithWebIdentity",
         ));

@@ -1,4 +1,4 @@
-//! Web identity tokens that the control API registered.
+//! Tokens that the control API registered: of web identities, and of SSO.
 
 use std::time::{Duration, SystemTime};
 
@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::role::RoleArn;
 
-/// A token to register. STS knows no others.
+/// A token to register.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct WebIdentityRequest {
@@ -27,7 +27,7 @@ fn default_subject() -> String {
 #[derive(Clone, Debug)]
 pub(crate) struct WebIdentity {
     pub(crate) subject: String,
-    pub(crate) roles: Option<Vec<RoleArn>>,
+    roles: Option<Vec<RoleArn>>,
     expires: Option<SystemTime>,
 }
 
@@ -40,6 +40,11 @@ impl WebIdentity {
                 .lifetime_seconds
                 .map(|seconds| now + Duration::from_secs(seconds)),
         }
+    }
+
+    /// Whether the token is good for this role, whatever the role itself says.
+    pub(crate) fn may_assume(&self, role: &RoleArn) -> bool {
+        self.roles.as_ref().is_none_or(|roles| roles.contains(role))
     }
 
     pub(crate) fn is_expired(&self, now: SystemTime) -> bool {

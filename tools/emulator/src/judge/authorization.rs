@@ -83,6 +83,14 @@ pub(crate) fn claimed_access_key_id(value: &str) -> Option<String> {
     }
 }
 
+/// The region that a request is signed for, whether or not its signature is valid.
+pub(crate) fn claimed_region(value: &str) -> Option<String> {
+    match Authorization::parse(value) {
+        Ok(Authorization::Signature(claim)) => Some(claim.region.to_owned()),
+        _ => None,
+    }
+}
+
 /// The short-term API key in a header.
 pub(crate) fn short_term_key(value: &str) -> Option<&str> {
     match Authorization::parse(value) {
