@@ -54,7 +54,7 @@ class Identity:
         return self._call("POST", "/identity/revoke", request)["revoked"]
 
     def fault(self, kind="error", **fault) -> int:
-        """Sets a fault: error, hang, garbage or close. Returns its id.
+        """Sets a fault: error, hang, garbage, truncated or close. Returns its id.
 
         `fault`: endpoint ("sts", "assume-role", "imds", "ecs" and so on), role_arn, count, and for
         errors code, status and message.

@@ -11,7 +11,7 @@ import time
 
 import boto3
 import botocore.exceptions
-import botocore.session
+import botocore.parsers
 import pytest
 import requests
 from aws_bedrock_token_generator import BedrockTokenGenerator, provide_token
@@ -365,7 +365,7 @@ def test_an_error_of_sts_reaches_the_sdk_as_from_aws(identity, code, status):
     assert identity.counts()["assume-role"] == 2 and identity.faults()[0]["hits"] == 1
 
 
-def test_sts_may_hang_close_or_send_garbage_for_one_role(identity):
+def test_sts_may_hang_close_or_send_nonsense_for_one_role(identity):
     impatient = boto3.client(
         "sts",
         region_name=WEST,
@@ -378,6 +378,7 @@ def test_sts_may_hang_close_or_send_garbage_for_one_role(identity):
         ("hang", botocore.exceptions.ReadTimeoutError),
         ("close", botocore.exceptions.ConnectionClosedError),
         ("garbage", botocore.parsers.ResponseParserError),
+        ("truncated", botocore.parsers.ResponseParserError),
     ]:
         identity.fault(kind, role_arn=ROLE)
         with pytest.raises(error):

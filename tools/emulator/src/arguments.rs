@@ -38,7 +38,7 @@ Control API of the identity service (--identity-port):
   POST   /identity/issue               {\"role_arn\":\"…\",\"session\":\"…\",\"lifetime_seconds\":60}: a credential, 0 for an expired one
   POST   /identity/revoke              {\"access_key_id\":\"ASIA…\"}, or {} for all temporary credentials
   POST   /identity/faults              {\"kind\":\"error\",\"code\":\"Throttling\",\"endpoint\":\"assume-role\",\"count\":2}
-         kind:     error hang garbage close
+         kind:     error hang garbage truncated close
          endpoint: sts (assume-role assume-role-with-web-identity get-caller-identity),
                    imds (imds-token imds-role imds-credentials imds-document), ecs, eks, sso; all if absent
          role_arn, count, and for errors code, status, message

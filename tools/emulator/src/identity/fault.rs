@@ -35,6 +35,8 @@ pub(crate) enum IdentityFaultKind {
     Hang,
     /// A response with status 200 that cannot be parsed.
     Garbage,
+    /// The start of the usual response, with most of its secrets.
+    Truncated,
     /// The connection is closed without a response.
     Close,
 }

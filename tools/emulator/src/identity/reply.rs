@@ -73,6 +73,13 @@ impl IdentityReply {
         }
     }
 
+    /// The first three quarters of the body.
+    pub(super) fn truncated(mut self) -> Self {
+        let length = self.body.len() / 4 * 3;
+        self.body = self.body.chars().take(length).collect();
+        self
+    }
+
     /// What no SDK can parse.
     pub(super) fn garbage() -> Self {
         Self::ok("text/plain", "{<garbage\u{0}".to_owned())

@@ -52,7 +52,7 @@ pub(crate) async fn handle(
     let kind = fault.as_ref().map(|fault| fault.kind);
     let reply = match fault {
         None => Some(pending_call.reply(emulator)),
-        Some(fault) => pending_call.fail(&fault),
+        Some(fault) => pending_call.fail(emulator, &fault),
     };
     emulator
         .identity
@@ -146,10 +146,11 @@ impl PendingCall {
     }
 
     /// What a fault makes of the call; `None` if there is no response.
-    fn fail(&self, fault: &IdentityFault) -> Option<IdentityReply> {
+    fn fail(&self, emulator: &EmulatorState, fault: &IdentityFault) -> Option<IdentityReply> {
         match fault.kind {
             IdentityFaultKind::Hang | IdentityFaultKind::Close => None,
             IdentityFaultKind::Garbage => Some(IdentityReply::garbage()),
+            IdentityFaultKind::Truncated => Some(self.reply(emulator).truncated()),
             IdentityFaultKind::Error => {
                 let code = fault.code.as_deref().unwrap_or("ServiceUnavailable");
                 let mut error = IdentityError::of_code(code, fault.message.as_deref());
