@@ -23,7 +23,10 @@ class Identity:
         return self._call("POST", "/identity/settings", change)
 
     def set_lifetime(self, seconds):
-        """The lifetime of what is issued from now on; `None` for AWS's lifetimes."""
+        """The lifetime of what is issued from now on; `None` for AWS's lifetimes.
+
+        Credentials expire at a whole second, so up to a second earlier.
+        """
         self.settings(lifetime_seconds=seconds)
 
     def register_key(self, access_key_id, secret_access_key, account, **more):

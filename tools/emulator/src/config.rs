@@ -28,7 +28,7 @@ pub struct EmulatorConfig {
     pub bind: IpAddr,
     /// Port of the control API; 0 for any free port.
     pub control_port: u16,
-    /// Port of the identity service; 0 for any free port. If `None`, there is none.
+    /// Port of the identity service; 0 for any free port, `None` for no such service.
     pub identity_port: Option<u16>,
     /// The regions, each with its own name.
     pub regions: Vec<RegionConfig>,

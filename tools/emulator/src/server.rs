@@ -124,7 +124,7 @@ impl Emulator {
         self.control
     }
 
-    /// Where the identity service listens, if there is one.
+    /// Where the identity service listens; `None` if the configuration gives it no port.
     pub fn identity(&self) -> Option<SocketAddr> {
         self.controller.identity
     }

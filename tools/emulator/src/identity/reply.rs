@@ -80,7 +80,7 @@ impl IdentityReply {
         self
     }
 
-    /// What no SDK can parse.
+    /// A body that no SDK can parse.
     pub(super) fn garbage() -> Self {
         Self::ok("text/plain", "{<garbage\u{0}".to_owned())
     }

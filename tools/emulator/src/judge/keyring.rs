@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn a_revoked_credential_is_as_good_as_unknown() {
+    fn a_revoked_credential_is_refused_like_an_unknown_one() {
         let mut keyring = keyring();
         assert_eq!(keyring.revoke(Some("ASIAY")), 0);
         assert_eq!(keyring.revoke(None), 1);
