@@ -51,6 +51,9 @@ pub const METADATA_CLUSTER: &str = "cluster";
 /// [`METADATA_NAMESPACE`].
 pub const PROPERTY_CLUSTER: &str = "xds\0upstream_host_metadata\0filter_metadata\0envoy-bedrock\0cluster";
 
+/// The cluster that connects to the credential broker.
+pub const CLUSTER_BROKER: &str = "envoy_bedrock_credentials";
+
 /// Separator of region clusters in the name of a failover cluster (`us-west-2+us-east-1`).
 pub const FAILOVER_SEPARATOR: char = '+';
 

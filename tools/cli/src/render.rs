@@ -6,6 +6,7 @@
 
 mod access_log;
 mod bootstrap;
+mod broker;
 mod command;
 mod comments;
 mod common;
@@ -34,11 +35,12 @@ mod yaml;
 mod tests;
 
 pub use bootstrap::render;
+pub use broker::BrokerAddress;
 pub(crate) use command::{DYNAMIC_FILE_MODE, RenderSettings, directory_name, sealing_key};
 pub use command::{RenderArguments, run};
 pub(crate) use dynamic::{BOOTSTRAP_FILE, DynamicConfig, ResourceKind, Resources};
-pub use error::HostPortError;
 pub(crate) use error::RenderError;
+pub use error::{BrokerAddressError, HostPortError};
 pub use heap::HeapLimit;
 pub use options::{AccessLog, HostPort, Listeners, RenderOptions, SecretSource, Tls};
 pub(crate) use options::{Ports, Rendering};

@@ -257,7 +257,7 @@ fn a_configuration_that_cannot_be_served_as_written_is_refused_until_accepted() 
     assert!(!rendered);
     for part in [
         "general_settings.allowed_ips: this protection does not work here",
-        "aws_role_name is not supported yet",
+        "litellm_params.aws_role_name: expected the ARN of a role",
         "--accept-unprotected allowed_ips",
         "--leave-out-unsupported",
     ] {

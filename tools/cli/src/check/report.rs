@@ -178,6 +178,8 @@ pub(crate) enum CredentialReport {
     Brokered {
         /// The broker's name for them.
         id: String,
+        /// Where they come from.
+        source: String,
         /// Whether requests carry short-term Bedrock API keys instead of signatures.
         bearer: bool,
     },
@@ -265,7 +267,7 @@ impl Meaning {
             deployments: model
                 .deployments
                 .iter()
-                .map(|deployment| DeploymentReport::of(deployment, model, &blueprint.endpoints))
+                .map(|deployment| DeploymentReport::of(deployment, model, blueprint))
                 .collect(),
         };
         let endpoint = |endpoint: &Endpoint| EndpointReport {
@@ -300,8 +302,9 @@ impl Meaning {
 }
 
 impl DeploymentReport {
-    fn of(settings: &DeploymentSettings, model: &ModelSettings, endpoints: &[Endpoint]) -> Self {
-        let endpoint = endpoints
+    fn of(settings: &DeploymentSettings, model: &ModelSettings, blueprint: &Blueprint) -> Self {
+        let endpoint = blueprint
+            .endpoints
             .iter()
             .find(|endpoint| endpoint.cluster == settings.cluster);
         let scheme = if endpoint.is_none_or(|endpoint| endpoint.server_name.is_some()) {
@@ -319,7 +322,7 @@ impl DeploymentReport {
             weight: settings.weight,
             share_percent: share_percent(settings, model),
             price: PriceReport::of(settings),
-            credentials: CredentialReport::of(&settings.credentials),
+            credentials: CredentialReport::of(&settings.credentials, blueprint),
         }
     }
 }
@@ -351,7 +354,7 @@ fn share_percent(of: &DeploymentSettings, model: &ModelSettings) -> f64 {
 }
 
 impl CredentialReport {
-    fn of(settings: &CredentialSettings) -> Self {
+    fn of(settings: &CredentialSettings, blueprint: &Blueprint) -> Self {
         match settings {
             CredentialSettings::Sigv4(keys) => CredentialReport::Sigv4 {
                 access_key_id: keys.access_key_id.0.clone(),
@@ -360,6 +363,12 @@ impl CredentialReport {
             },
             CredentialSettings::Brokered { id, bearer, .. } => CredentialReport::Brokered {
                 id: id.clone(),
+                source: blueprint
+                    .brokered
+                    .iter()
+                    .find(|credential| credential.id == *id)
+                    .map(|credential| credential.source.to_string())
+                    .unwrap_or_default(),
                 bearer: *bearer,
             },
             CredentialSettings::Bearer { api_key } => CredentialReport::Bearer {

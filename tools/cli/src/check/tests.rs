@@ -249,7 +249,7 @@ fn the_suggested_options_are_sufficient() {
     let only_one = |parameters: &str| {
         format!(
             "model_list:\n  - {{model_name: a, litellm_params: {{model: bedrock/amazon.nova-pro-v1:0, {parameters}}}}}\n  \
-             - {{model_name: b, litellm_params: {{model: bedrock/amazon.nova-pro-v1:0, aws_profile_name: x}}}}\n"
+             - {{model_name: b, litellm_params: {{model: bedrock/amazon.nova-pro-v1:0, aws_role_name: x}}}}\n"
         )
     };
     let outcome = outcome_of(

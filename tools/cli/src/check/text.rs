@@ -235,7 +235,10 @@ fn price(price: &PriceReport) -> String {
 fn credentials(credentials: &CredentialReport) -> Vec<String> {
     match credentials {
         CredentialReport::Bearer { api_key } => vec![format!("API key in {api_key}")],
-        CredentialReport::Brokered { id, .. } => vec![format!("credential {id} of the broker")],
+        CredentialReport::Brokered { source, bearer, .. } => {
+            let bearer = bearer.then(|| "short-term API keys".to_owned());
+            std::iter::once(source.clone()).chain(bearer).collect()
+        }
         CredentialReport::Sigv4 {
             access_key_id,
             secret_access_key,

@@ -1,6 +1,14 @@
 //! Credentials for AWS that are obtained while the gateway runs: roles, profiles, web identities,
 //! and those of containers and instances.
 
+mod likely;
 mod source;
 
+pub(crate) use likely::is_likely;
 pub use source::{AssumedRole, BrokeredCredential, CredentialSource, WebIdentityToken};
+
+/// Where the broker listens unless it is told otherwise.
+pub const DEFAULT_SOCKET: &str = "/run/envoy-bedrock/credentials.sock";
+
+/// The variable with the token that a broker on a port requires.
+pub const TOKEN_VARIABLE: &str = "ENVOY_BEDROCK_CREDENTIALS_TOKEN";

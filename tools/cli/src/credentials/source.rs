@@ -1,6 +1,7 @@
 //! Where the broker gets a credential from, as config.yaml describes it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::path::PathBuf;
 
 use envoy_bedrock::contract::settings::{AccessKeyNames, EnvName};
@@ -19,6 +20,27 @@ pub struct BrokeredCredential {
     pub region: String,
     /// The regions for which short-term Bedrock API keys are made. Empty without `bearer`.
     pub bearer_regions: BTreeSet<String>,
+}
+
+impl BrokeredCredential {
+    /// The variables with its secrets.
+    pub fn secret_names(&self) -> impl Iterator<Item = &EnvName> {
+        self.source.secret_names().into_iter()
+    }
+}
+
+impl CredentialSource {
+    fn secret_names(&self) -> Vec<&EnvName> {
+        match self {
+            Self::Keys(keys) => keys.names().collect(),
+            Self::Role { base, .. } => base.secret_names(),
+            Self::WebIdentity {
+                token: WebIdentityToken::Variable(name),
+                ..
+            } => vec![name],
+            Self::WebIdentity { .. } | Self::DefaultChain | Self::Profile(_) => Vec::new(),
+        }
+    }
 }
 
 /// Where a credential comes from.
@@ -70,4 +92,26 @@ pub enum WebIdentityToken {
     File(PathBuf),
     /// In a variable of the environment or of config.yaml.
     Variable(EnvName),
+}
+
+/// The source in words, for messages. It contains no secret.
+impl fmt::Display for CredentialSource {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::DefaultChain => out.write_str("what the AWS SDKs find by themselves"),
+            Self::Profile(name) => write!(out, "profile {name}"),
+            Self::Keys(keys) => write!(out, "access keys in {}", keys.access_key_id.0),
+            Self::Role { role, base } => write!(out, "role {} with {base}", role.arn),
+            Self::WebIdentity { role, token } => write!(out, "role {} with {token}", role.arn),
+        }
+    }
+}
+
+impl fmt::Display for WebIdentityToken {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => write!(out, "the token in {}", path.display()),
+            Self::Variable(name) => write!(out, "the token in {}", name.0),
+        }
+    }
 }

@@ -1,242 +1,153 @@
 //! The credentials with which a deployment's requests are authenticated to AWS.
 //!
-//! A deployment's own `api_key` (a Bedrock API key) takes precedence over its own access keys, and
-//! both take precedence over the environment. There, `AWS_BEARER_TOKEN_BEDROCK` takes precedence
-//! over access keys, as in the AWS SDKs. In LiteLLM, that variable takes precedence over
-//! everything; here a deployment with keys of its own uses them.
+//! What a deployment says itself, or its entry of `credential_list`, takes precedence over the
+//! environment. Among its settings the order is `api_key`, then LiteLLM's: web identity, role,
+//! profile, access keys. In the environment it is `AWS_BEARER_TOKEN_BEDROCK`, as in the AWS SDKs,
+//! LiteLLM's own variables (`AWS_ROLE_NAME` …), access keys, and last what the AWS SDKs find by
+//! themselves. In LiteLLM, variables take precedence over some settings of the file.
 
 use envoy_bedrock::contract::settings::{AccessKeyNames, CredentialSettings, EnvName};
-use envoy_bedrock::sigv4::{AccessKeyId, InvalidAccessKeyId};
 
-use super::deciding::{INSTEAD, UNSUPPORTED};
+use super::access_keys::{ACCESS_KEY_ID, AccessKeys, SECRET_ACCESS_KEY, SESSION_TOKEN};
 use super::entry::ModelListEntry;
-use super::parameters::Parameters;
-use super::problem::Problem;
+use super::identity::{IDENTITIES, OF_ROLES};
+use crate::credentials::CredentialSource;
 use crate::document::field::YamlField;
 use crate::document::reader::Read;
-use crate::document::variables::{Origin, REFERENCE};
+use crate::document::variables::Origin;
 use crate::environment::SecretPolicy;
 
-/// A credential: its setting and its environment variable.
-type Names = (&'static str, &'static str);
-
-const ACCESS_KEY_ID: Names = ("aws_access_key_id", "AWS_ACCESS_KEY_ID");
-const SECRET_ACCESS_KEY: Names = ("aws_secret_access_key", "AWS_SECRET_ACCESS_KEY");
-const SESSION_TOKEN: Names = ("aws_session_token", "AWS_SESSION_TOKEN");
 const BEARER_TOKEN: &str = "AWS_BEARER_TOKEN_BEDROCK";
-/// How the ids of temporary access keys start. Those work only with their session token.
-const TEMPORARY_PREFIX: &str = "ASIA";
 
-/// The access keys of the file that a deployment uses.
-struct AccessKeys {
-    access_key_id: Option<YamlField>,
-    secret_access_key: Option<YamlField>,
-    session_token: Option<YamlField>,
+/// How a deployment is authenticated.
+pub(crate) struct DraftCredentials {
+    /// The filter's settings.
+    pub settings: CredentialSettings,
+    /// Where the broker gets the credentials from. With the emulator, the settings are made up, and
+    /// this is what AWS would require.
+    pub source: Option<CredentialSource>,
 }
 
-impl AccessKeys {
-    /// The deployment's own pair, else that of its credential. Half a pair of the one is completed
-    /// with half a pair of the other only if neither is whole: AWS refuses a mixed pair.
-    fn of(parameters: &Parameters) -> Self {
-        let own = |(name, _): Names| parameters.own().field(name);
-        let shared = |(name, _): Names| parameters.shared(name);
-        let (own_id, own_secret) = (own(ACCESS_KEY_ID), own(SECRET_ACCESS_KEY));
-        let (shared_id, shared_secret) = (shared(ACCESS_KEY_ID), shared(SECRET_ACCESS_KEY));
-        let (own_token, shared_token) = (own(SESSION_TOKEN), shared(SESSION_TOKEN));
-        let has_own = own_id.is_some() || own_secret.is_some();
-        let shares_pair = shared_id.is_some() && shared_secret.is_some();
-        let shares_any = shared_id.is_some() || shared_secret.is_some();
-        let (access_key_id, secret_access_key) = match (own_id, own_secret) {
-            (None, None) => (shared_id, shared_secret),
-            (Some(id), None) if !shares_pair => (Some(id), shared_secret),
-            (None, Some(secret)) if !shares_pair => (shared_id, Some(secret)),
-            own => own,
-        };
-        AccessKeys {
-            access_key_id,
-            secret_access_key,
-            session_token: own_token.or(shared_token.filter(|_| !(has_own && shares_any))),
+impl DraftCredentials {
+    fn in_environment(settings: CredentialSettings) -> Self {
+        Self {
+            settings,
+            source: None,
         }
-    }
-
-    fn has_pair_or_half(&self) -> bool {
-        self.access_key_id.is_some() || self.secret_access_key.is_some()
     }
 }
 
 impl ModelListEntry<'_, '_> {
     /// The credentials of the deployment.
-    pub(crate) fn credentials(&mut self) -> Read<CredentialSettings> {
-        self.refuse_unsupported_credentials()?;
+    pub(crate) fn credentials(&mut self) -> Read<DraftCredentials> {
         let keys = AccessKeys::of(&self.parameters);
         if let Some(api_key) = self.api_key() {
-            for (name, _) in [ACCESS_KEY_ID, SECRET_ACCESS_KEY, SESSION_TOKEN] {
+            let others = [ACCESS_KEY_ID.0, SECRET_ACCESS_KEY.0, SESSION_TOKEN.0];
+            for name in others.into_iter().chain(IDENTITIES).chain(OF_ROLES) {
                 if let Some(field) = self.parameters.field(name) {
                     self.reader
                         .note(&field.location, "not used: api_key takes precedence");
                 }
             }
             let api_key = self.reader.secret(&api_key)?;
-            return Ok(CredentialSettings::Bearer { api_key });
+            return Ok(DraftCredentials::in_environment(CredentialSettings::Bearer {
+                api_key,
+            }));
         }
-        if !keys.has_pair_or_half() {
-            if self.reader.variables.is_set(BEARER_TOKEN) {
-                let api_key = self.secret_variable(BEARER_TOKEN)?;
-                return Ok(CredentialSettings::Bearer { api_key });
-            }
-            self.check_environment_keys()?;
+        self.note_unused_role_settings();
+        if self.names_identity() {
+            let (source, id) = self.identity(keys)?;
+            return self.brokered(source, id);
         }
-        self.signing_keys(keys)
+        if keys.has_pair_or_half() {
+            let keys = self.access_keys(keys)?;
+            return Ok(DraftCredentials::in_environment(CredentialSettings::Sigv4(keys)));
+        }
+        if self.reader.variables.is_set(BEARER_TOKEN) {
+            let api_key = self.secret_variable(BEARER_TOKEN)?;
+            return Ok(DraftCredentials::in_environment(CredentialSettings::Bearer {
+                api_key,
+            }));
+        }
+        if self.environment_names_identity() {
+            let (source, id) = self.identity(keys)?;
+            return self.brokered(source, id);
+        }
+        self.default_chain(keys)
     }
 
-    fn refuse_unsupported_credentials(&mut self) -> Read<()> {
-        let mut sound = Ok(());
-        for name in UNSUPPORTED {
-            if let Some(field) = self.parameters.field(name) {
-                let problem = Problem::Unsupported {
-                    setting: name.to_owned(),
-                    instead: INSTEAD,
-                };
-                sound = Err(self.reader.error(&field.location, problem));
-            }
-        }
-        sound
-    }
-
-    /// The deployment's own API key, else that of its credential, unless the deployment has access
-    /// keys of its own.
+    /// The deployment's own API key, else that of its credential, unless the deployment has other
+    /// credentials of its own.
     fn api_key(&self) -> Option<YamlField> {
         let shared = self.parameters.shared("api_key");
         let own = self.parameters.own();
-        let has_keys = [ACCESS_KEY_ID, SECRET_ACCESS_KEY]
-            .iter()
-            .any(|(name, _)| own.field(name).is_some());
-        own.field("api_key").or(shared.filter(|_| !has_keys))
+        let has_others = [ACCESS_KEY_ID.0, SECRET_ACCESS_KEY.0]
+            .into_iter()
+            .chain(IDENTITIES)
+            .any(|name| own.field(name).is_some());
+        own.field("api_key").or(shared.filter(|_| !has_others))
     }
 
-    /// Checks that the environment has an access key, for a deployment without one in the file.
-    fn check_environment_keys(&mut self) -> Read<()> {
-        let has_any = [ACCESS_KEY_ID, SECRET_ACCESS_KEY]
-            .iter()
-            .any(|(_, variable)| self.reader.variables.is_set(variable));
+    /// The credentials of a deployment that names none: access keys of the environment, else what
+    /// the AWS SDKs find by themselves. `render` does not know the environment of the gateway, so it
+    /// permits both.
+    fn default_chain(&mut self, keys: AccessKeys) -> Read<DraftCredentials> {
+        let (source, id) = self.chain();
+        let variables = [ACCESS_KEY_ID.1, SECRET_ACCESS_KEY.1];
+        let has_keys = variables.iter().any(|name| self.reader.variables.is_set(name));
+        let is_in_file = |name: &&str| {
+            let origin = self.reader.variables.origin(name);
+            matches!(origin, Some(Origin::File { .. }))
+        };
         match self.reader.policy {
-            _ if has_any => {}
-            SecretPolicy::MustExist => {
-                let unusable = self.reader.unusable_credentials();
-                let problem = Problem::NoCredentials { unusable };
-                return Err(self.reader.error(&self.parameters.location, problem));
-            }
-            SecretPolicy::MayComeLater => {}
-            SecretPolicy::Demo => {
+            SecretPolicy::MayComeLater if !variables.iter().any(is_in_file) => Ok(DraftCredentials {
+                settings: CredentialSettings::Brokered {
+                    id,
+                    bearer: false,
+                    environment: Some(environment_keys()),
+                },
+                source: Some(source),
+            }),
+            SecretPolicy::MustExist if !has_keys => self.brokered(source, id),
+            SecretPolicy::Demo if !has_keys => {
                 let file = self.parameters.location.whole_file();
                 self.reader.note_unusable_credentials(&file);
+                self.brokered(source, id)
+            }
+            _ => {
+                let keys = self.access_keys(keys)?;
+                Ok(DraftCredentials::in_environment(CredentialSettings::Sigv4(keys)))
             }
         }
-        Ok(())
     }
 
-    fn signing_keys(&mut self, keys: AccessKeys) -> Read<CredentialSettings> {
-        let (id, secret) = (keys.access_key_id.as_ref(), keys.secret_access_key.as_ref());
-        let access_key_id = self
-            .half_of_pair(id, ACCESS_KEY_ID, secret, SECRET_ACCESS_KEY)
-            .and_then(|name| self.well_formed(name, id));
-        let secret_access_key = self.half_of_pair(secret, SECRET_ACCESS_KEY, id, ACCESS_KEY_ID);
-        let (access_key_id, secret_access_key) = (access_key_id?, secret_access_key?);
-        let session_token = match keys.session_token {
-            Some(field) => self.session_token_of_file(&field, &access_key_id)?,
-            None => self.session_token_of_environment(&access_key_id, &secret_access_key)?,
-        };
-        Ok(CredentialSettings::Sigv4(AccessKeyNames {
-            access_key_id,
-            secret_access_key,
-            session_token,
-        }))
-    }
-
-    /// One of the two access keys: that of the file, else that of the environment. LiteLLM combines
-    /// keys of both. Here a key of the environment completes one of the file only if the latter
-    /// refers to the environment's other key.
-    fn half_of_pair(
-        &mut self,
-        field: Option<&YamlField>,
-        (name, variable): Names,
-        other: Option<&YamlField>,
-        (_, other_variable): Names,
-    ) -> Read<EnvName> {
-        if let Some(field) = field {
-            return self.reader.secret(field);
-        }
-        let refers_to_environment = |field: &YamlField| {
-            field.text().and_then(|text| text.strip_prefix(REFERENCE)) == Some(other_variable)
-        };
-        match other {
-            Some(other) if !refers_to_environment(other) => {
-                let what = match name {
-                    "aws_access_key_id" => "aws_access_key_id, which this aws_secret_access_key needs",
-                    _ => "aws_secret_access_key, which this aws_access_key_id needs",
-                };
-                Err(self.reader.missing_field(&other.location, what))
+    /// The credentials of `source`, or made-up access keys for the emulator.
+    fn brokered(&mut self, source: CredentialSource, id: String) -> Read<DraftCredentials> {
+        let settings = match self.reader.policy {
+            SecretPolicy::Demo => {
+                let none = AccessKeys::default();
+                CredentialSettings::Sigv4(self.access_keys(none)?)
             }
-            _ => self.secret_variable(variable),
-        }
-    }
-
-    /// An access key id that the filter accepts. Its value is not quoted: another secret could be
-    /// in its place by mistake.
-    fn well_formed(&mut self, name: EnvName, field: Option<&YamlField>) -> Read<EnvName> {
-        let found = match self.reader.secret_value(&name).map(AccessKeyId::new) {
-            None | Some(Ok(_)) => return Ok(name),
-            Some(Err(InvalidAccessKeyId::TooLong { .. })) => "a longer string",
-            Some(Err(_)) => "another character",
+            SecretPolicy::MustExist | SecretPolicy::MayComeLater => CredentialSettings::Brokered {
+                id,
+                bearer: false,
+                environment: None,
+            },
         };
-        let location = field.map_or(&self.parameters.location, |field| &field.location);
-        let expected = "an access key id of up to 128 letters, digits, underscores and hyphens";
-        Err(self.reader.unexpected(location, expected, found))
+        Ok(DraftCredentials {
+            settings,
+            source: Some(source),
+        })
     }
+}
 
-    /// The session token that the file names. LiteLLM signs without one if its variable is not set,
-    /// which is right for keys that are not temporary.
-    fn session_token_of_file(&mut self, field: &YamlField, access_key_id: &EnvName) -> Read<Option<EnvName>> {
-        let unset = field
-            .text()
-            .and_then(|text| text.strip_prefix(REFERENCE))
-            .filter(|name| !name.is_empty() && !self.reader.variables.is_set(name));
-        let is_temporary = self
-            .reader
-            .secret_value(access_key_id)
-            .is_some_and(|id| id.starts_with(TEMPORARY_PREFIX));
-        match unset {
-            Some(name) if self.reader.policy == SecretPolicy::MustExist && !is_temporary => {
-                let text = format!("{name} is not set: requests are signed without a session token");
-                self.reader.note(&field.location, text);
-                Ok(None)
-            }
-            _ => self.reader.secret(field).map(Some),
-        }
-    }
-
-    /// The session token for keys in AWS's own variables, whether or not the file refers to those.
-    /// With other keys it would invalidate every signature. `render` does not know the environment
-    /// of the gateway, so it always names the variable: the filter accepts that it is not set.
-    fn session_token_of_environment(
-        &mut self,
-        access_key_id: &EnvName,
-        secret_access_key: &EnvName,
-    ) -> Read<Option<EnvName>> {
-        if access_key_id.0 != ACCESS_KEY_ID.1 || secret_access_key.0 != SECRET_ACCESS_KEY.1 {
-            return Ok(None);
-        }
-        let variables = &self.reader.variables;
-        let keys_in_file = matches!(variables.origin(ACCESS_KEY_ID.1), Some(Origin::File { .. }));
-        match variables.origin(SESSION_TOKEN.1) {
-            Some(Origin::Process { .. }) if keys_in_file => Ok(None),
-            None if keys_in_file || self.reader.policy != SecretPolicy::MayComeLater => Ok(None),
-            None => Ok(Some(EnvName(SESSION_TOKEN.1.to_owned()))),
-            Some(_) => self.secret_variable(SESSION_TOKEN.1).map(Some),
-        }
-    }
-
-    fn secret_variable(&mut self, name: &str) -> Read<EnvName> {
-        self.reader.secret_variable(&self.parameters.location, name)
+/// AWS's own variables for an access key.
+fn environment_keys() -> AccessKeyNames {
+    let [id, secret, token] = [ACCESS_KEY_ID, SECRET_ACCESS_KEY, SESSION_TOKEN];
+    let name = |(_, variable): (&str, &str)| EnvName(variable.to_owned());
+    AccessKeyNames {
+        access_key_id: name(id),
+        secret_access_key: name(secret),
+        session_token: Some(name(token)),
     }
 }

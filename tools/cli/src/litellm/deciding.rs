@@ -10,18 +10,6 @@ use super::similar::most_similar;
 /// Similarity (0 to 1) from which a name counts as a misspelling.
 const SIMILARITY_MIN: f64 = 0.94;
 
-/// Deciding settings that this gateway does not support yet.
-pub(crate) const UNSUPPORTED: [&str; 5] = [
-    "aws_role_name",
-    "aws_profile_name",
-    "aws_web_identity_token",
-    "aws_sts_endpoint",
-    "aws_external_id",
-];
-
-/// What to use instead of an unsupported one.
-pub(crate) const INSTEAD: &str = "aws_access_key_id and aws_secret_access_key, or api_key";
-
 /// The AWS settings among them. These names have a meaning in no other section.
 const OF_AWS: [&str; 12] = [
     "aws_region_name",

@@ -142,6 +142,7 @@ impl ModelListEntry<'_, '_> {
         });
         let address = self.address(region.as_deref().map_err(|reported| *reported));
         let credentials = self.credentials();
+        let bearer = self.bearer();
         let guardrail = self.guardrail();
         let share = stated_share(&self.parameters, self.reader);
         let order = self
@@ -180,6 +181,7 @@ impl ModelListEntry<'_, '_> {
             authority: address.authority(),
             base_path: address.base_path,
             credentials: credentials?,
+            bearer: bearer?,
             rates,
         })
     }

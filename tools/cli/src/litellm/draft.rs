@@ -4,6 +4,7 @@ use envoy_bedrock::contract::settings::{CredentialSettings, DeploymentSettings};
 use envoy_bedrock::pricing::Rates;
 use sha2::{Digest, Sha256};
 
+use super::credentials::DraftCredentials;
 use super::guardrail::PlacedGuardrail;
 use super::shares::StatedShare;
 use crate::document::location::Location;
@@ -34,8 +35,10 @@ pub(crate) struct Draft {
     pub authority: String,
     /// Path of its endpoint.
     pub base_path: String,
-    /// The variables with its credentials.
-    pub credentials: CredentialSettings,
+    /// Its credentials.
+    pub credentials: DraftCredentials,
+    /// Whether it uses short-term API keys: its `model_info.envoy_bedrock.bearer`.
+    pub bearer: Option<bool>,
     /// Its price, if it is known.
     pub rates: Option<Rates>,
 }
@@ -44,8 +47,13 @@ impl Draft {
     /// An id of 16 hexadecimal digits that depends only on what the deployment is, so that it stays
     /// the same when the file is reordered.
     pub(crate) fn derived_id(&self) -> String {
-        let names = match &self.credentials {
-            CredentialSettings::Sigv4(keys) => {
+        let names = match &self.credentials.settings {
+            CredentialSettings::Sigv4(keys)
+            | CredentialSettings::Brokered {
+                bearer: false,
+                environment: Some(keys),
+                ..
+            } => {
                 let token = keys.session_token.as_ref().map_or("", |token| token.0.as_str());
                 [
                     keys.access_key_id.0.as_str(),
@@ -82,7 +90,7 @@ impl Draft {
             cluster: self.cluster,
             authority: self.authority,
             base_path: self.base_path,
-            credentials: self.credentials,
+            credentials: self.credentials.settings,
             weight,
             order,
             base_model: self.base_model,

@@ -6,9 +6,11 @@
 //! for settings that are used, and a setting that would change whose rights are used is refused,
 //! never ignored.
 
+mod access_keys;
 mod aliases;
 mod aws_endpoint;
 mod aws_variables;
+mod broker;
 mod by_value;
 mod clusters;
 mod credential_list;
@@ -22,6 +24,7 @@ mod environment_variables;
 mod gateway_limits;
 mod geography;
 mod guardrail;
+mod identity;
 mod known;
 mod left_out;
 mod misplaced;

@@ -8,10 +8,6 @@ use crate::document::problem::FileProblem;
 /// Most errors about the same field of different list elements that are shown one by one.
 const SIMILAR_MAX: usize = 3;
 
-/// What to do about AWS credentials that come from a profile, a role or a container.
-pub(crate) const EXPORT_KEYS: &str = "credentials of this kind are not supported yet. Convert them to access keys with \
-                                      `eval \"$(aws configure export-credentials --format env)\"`";
-
 /// One reason why a configuration cannot be used. `Display` is one line: `file:line: field:
 /// problem`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,9 +28,7 @@ impl ReadError {
     pub fn is_missing_secret(&self) -> bool {
         matches!(
             self.problem,
-            Problem::File(FileProblem::VariableNotSet { .. })
-                | Problem::NoCredentials { .. }
-                | Problem::NoMasterKey
+            Problem::File(FileProblem::VariableNotSet { .. }) | Problem::NoMasterKey
         )
     }
 }
@@ -44,11 +38,6 @@ impl ReadError {
 pub enum Problem {
     /// The file or one of its values cannot be read.
     File(FileProblem),
-    /// A deployment has no AWS credentials.
-    NoCredentials {
-        /// Variables that are set and that this gateway cannot use.
-        unusable: Vec<&'static str>,
-    },
     /// A misspelled setting that LiteLLM would ignore.
     Slip {
         /// The name in the file, in quotes.
@@ -151,21 +140,6 @@ impl fmt::Display for Problem {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Problem::File(problem) => problem.fmt(out),
-            Problem::NoCredentials { unusable } => {
-                out.write_str(
-                    "no AWS credentials: set aws_access_key_id and aws_secret_access_key, or api_key, or the \
-                     environment variables AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or \
-                     AWS_BEARER_TOKEN_BEDROCK",
-                )?;
-                match unusable.as_slice() {
-                    [] => Ok(()),
-                    names => write!(
-                        out,
-                        ". The environment has only {}: {EXPORT_KEYS}",
-                        names.join(", ")
-                    ),
-                }
-            }
             Problem::Slip { found, meant } => write!(out, "{found} has no effect: use {meant}"),
             Problem::UnknownSetting { setting } => {
                 write!(out, "LiteLLM has no setting {setting}: correct or remove it")
@@ -262,25 +236,12 @@ mod tests {
     #[test]
     fn every_problem_says_what_is_wrong_and_what_to_do() {
         let text = |text: &str| text.to_owned();
-        let none = "no AWS credentials: set aws_access_key_id and aws_secret_access_key, or api_key, or the \
-                    environment variables AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_BEARER_TOKEN_BEDROCK";
-        let only_profile = format!(
-            "{none}. The environment has only AWS_PROFILE, AWS_CONFIG_FILE: credentials of this kind are not supported \
-             yet. Convert them to access keys with `eval \"$(aws configure export-credentials --format env)\"`"
-        );
         let guardrail_at = Location::file("config.yaml").field("model_list").on_line(3);
         let cases = [
             (
                 Problem::File(FileProblem::Missing { what: "model" }),
                 "missing model",
             ),
-            (
-                Problem::NoCredentials {
-                    unusable: vec!["AWS_PROFILE", "AWS_CONFIG_FILE"],
-                },
-                &only_profile,
-            ),
-            (Problem::NoCredentials { unusable: Vec::new() }, none),
             (
                 Problem::Slip {
                     found: text("\"aws_region\""),

@@ -1,14 +1,17 @@
 //! Reads a configuration into a [`Blueprint`].
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use envoy_bedrock::contract::settings::{EnvName, HISTORY_DEFAULT_ROWS, ModelSettings, Settings};
+use envoy_bedrock::contract::settings::{EnvName, HISTORY_DEFAULT_ROWS, Settings};
 
 use super::aliases;
+use super::broker;
 use super::clusters::Clusters;
 use super::credential_list::CredentialList;
 use super::deployment::{self, ListedModel};
+use super::draft::Draft;
 use super::known::{self, Fate};
 use super::left_out::LeftOut;
 use super::model_groups;
@@ -17,6 +20,7 @@ use super::problem::ReadError;
 use super::report::{ReadReport, Reader};
 use super::tolerance::Tolerance;
 use crate::blueprint::{Blueprint, Endpoint};
+use crate::credentials::BrokeredCredential;
 use crate::document::field::{Section, quoted};
 use crate::document::include::ConfigDocument;
 use crate::document::reader::Read;
@@ -110,6 +114,8 @@ struct GatewayWide {
     body_limit_bytes: Read<u64>,
     buffered_bodies_bytes: Read<Option<u64>>,
     parallel_requests: Read<Option<u64>>,
+    /// Whether all deployments use short-term API keys.
+    bearer: bool,
 }
 
 impl<'d> Configuration<'d> {
@@ -137,7 +143,10 @@ impl<'d> Configuration<'d> {
         let credentials = CredentialList::read(self.document, reader);
         let mut clusters = Clusters::default();
         let mut left_out = LeftOut::default();
-        let models = self.models(&credentials, prices, &mut clusters, &mut left_out, reader);
+        let drafts = self.drafts(&credentials, prices, &mut clusters, &mut left_out, reader);
+        let drafts = reader.authenticated(drafts, gateway.bearer);
+        let brokered = broker::brokered(&drafts);
+        let models = model_groups::read(drafts, &mut left_out, reader);
         if models.is_empty() && !reader.findings.has_errors() {
             return Err(left_out.nothing_to_serve(self.document, reader));
         }
@@ -157,7 +166,7 @@ impl<'d> Configuration<'d> {
             buffered_bodies_bytes: gateway.buffered_bodies_bytes?,
             parallel_requests: gateway.parallel_requests?,
             history_rows: HISTORY_DEFAULT_ROWS,
-            broker: None,
+            broker: broker::settings(&brokered),
             sealed: Default::default(),
             reload: None,
             catalogue: price::wildcard_prices(&models, prices),
@@ -166,7 +175,8 @@ impl<'d> Configuration<'d> {
             aliases,
         };
         // The secrets of deployments that were left out are not needed.
-        let names = settings.secret_names();
+        let of_broker = brokered.iter().flat_map(BrokeredCredential::secret_names);
+        let names: BTreeSet<&EnvName> = settings.secret_names().into_iter().chain(of_broker).collect();
         reader.secrets.retain(|name, _| names.contains(name));
         reader.missing.retain(|name| names.contains(name));
         Ok(Blueprint {
@@ -175,7 +185,7 @@ impl<'d> Configuration<'d> {
             request_timeout: gateway.request_timeout?,
             secrets: std::mem::take(&mut reader.secrets),
             missing: std::mem::take(&mut reader.missing),
-            brokered: Vec::new(),
+            brokered,
             telemetry,
             notes: Vec::new(),
         })
@@ -183,6 +193,7 @@ impl<'d> Configuration<'d> {
 
     fn gateway_wide(&self, reader: &mut Reader<'_>) -> GatewayWide {
         let body_limit_bytes = reader.body_limit(&self.general);
+        let bearer = reader.bearer_everywhere(&self.own);
         let buffered_bodies_bytes =
             reader.buffered_bodies(&self.own, *body_limit_bytes.as_ref().unwrap_or(&0));
         reader.refuse_unknown_own(&self.own);
@@ -193,6 +204,7 @@ impl<'d> Configuration<'d> {
             body_limit_bytes,
             buffered_bodies_bytes,
             parallel_requests: reader.parallel_requests(&self.general),
+            bearer,
         };
         reader.note_strategy(&self.router);
         gateway
@@ -210,14 +222,14 @@ impl<'d> Configuration<'d> {
         }
     }
 
-    fn models(
+    fn drafts(
         &self,
         credentials: &CredentialList,
         prices: &PriceList,
         clusters: &mut Clusters,
         left_out: &mut LeftOut,
         reader: &mut Reader<'_>,
-    ) -> Vec<ModelSettings> {
+    ) -> Vec<Draft> {
         let mut drafts = Vec::new();
         for element in self.document.list("model_list", reader) {
             let mark = reader.findings.mark();
@@ -235,7 +247,7 @@ impl<'d> Configuration<'d> {
             }
         }
         reader.refuse_misplaced_guardrails(credentials);
-        model_groups::read(drafts, left_out, reader)
+        drafts
     }
 
     /// Judges everything that has not been read.

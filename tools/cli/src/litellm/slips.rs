@@ -1,6 +1,6 @@
 //! Misspelled deciding settings.
 
-use super::deciding::{self, INSTEAD, Meant, UNSUPPORTED};
+use super::deciding::{self, Meant};
 use super::entry::ModelListEntry;
 use super::problem::Problem;
 use super::report::Reader;
@@ -33,7 +33,10 @@ impl ModelListEntry<'_, '_> {
                     if correct.is_some_and(|correct| correct.is_same_scalar(field)) {
                         continue;
                     }
-                    slip(name, meant)
+                    Problem::Slip {
+                        found: quoted(name),
+                        meant,
+                    }
                 }
             };
             sound = Err(self.reader.error(&field.location, problem));
@@ -69,15 +72,4 @@ impl Reader<'_> {
             self.error(&field.location, Problem::Slip { found, meant });
         }
     }
-}
-
-fn slip(name: &str, meant: &'static str) -> Problem {
-    let found = quoted(name);
-    if UNSUPPORTED.contains(&meant) {
-        return Problem::Unsupported {
-            setting: format!("{found} (in LiteLLM {meant})"),
-            instead: INSTEAD,
-        };
-    }
-    Problem::Slip { found, meant }
 }

@@ -42,7 +42,7 @@ impl Reader<'_> {
             Some(Fate::ByValue(_)) if name == "default_litellm_params" => self.judge_defaults(field),
             Some(Fate::ByValue(_)) => self.judge_elements(table, name, field),
             // In a credential that no deployment uses.
-            Some(Fate::Used(_) | Fate::Refused(_)) => self.note(location, "nothing reads it"),
+            Some(Fate::Used(_)) => self.note(location, "nothing reads it"),
         }
     }
 
@@ -57,7 +57,7 @@ impl Reader<'_> {
                 continue;
             }
             match known::LITELLM_PARAMS.fate(&name) {
-                Some(Fate::Used(_) | Fate::Refused(_)) => {
+                Some(Fate::Used(_)) => {
                     let problem = Problem::Unsupported {
                         setting: "default_litellm_params".to_owned(),
                         instead: "the litellm_params of each deployment",
@@ -103,7 +103,7 @@ impl Reader<'_> {
 fn assert_documented(section: &Section, table: &Table) {
     use crate::prices::{RateField, is_other_unit};
     for name in section.names_read() {
-        let is_known = matches!(table.fate(&name), Some(Fate::Used(_) | Fate::Refused(_)));
+        let is_known = matches!(table.fate(&name), Some(Fate::Used(_)));
         assert!(
             is_known || RateField::parse(&name).is_some() || is_other_unit(&name),
             "{}.{name} is read, but the table does not say so",

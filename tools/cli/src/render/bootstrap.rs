@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::common::socket_address;
 use super::duration::seconds;
 use super::options::RenderOptions;
-use super::{edge, failover, listeners, metrics, otlp, overload, region, stats, yaml};
+use super::{broker, edge, failover, listeners, metrics, otlp, overload, region, stats, yaml};
 use crate::blueprint::Blueprint;
 
 /// How often freed memory is returned to the system, and how much at once: more than accumulates.
@@ -14,7 +14,8 @@ const RELEASED_BYTES_MAX: u64 = 1 << 30;
 
 /// The Envoy configuration of `blueprint`, below `header` as comment lines.
 pub fn render(blueprint: &Blueprint, options: &RenderOptions, header: &str) -> String {
-    document(&bootstrap(blueprint, options), header)
+    let header = header.to_owned() + &broker::comment(blueprint);
+    document(&bootstrap(blueprint, options), &header)
 }
 
 /// A file with `value`, below `header` as comment lines.
@@ -36,6 +37,13 @@ pub(super) fn bootstrap(blueprint: &Blueprint, options: &RenderOptions) -> Value
         .chain(sequences)
         .chain(options.metrics_port.map(|_| metrics::cluster(options)))
         .chain(options.collector.iter().map(otlp::cluster))
+        .chain(
+            blueprint
+                .settings
+                .broker
+                .as_ref()
+                .map(|_| broker::cluster(&options.broker)),
+        )
         .collect();
     json!({
         "node": { "id": "envoy-bedrock", "cluster": "envoy-bedrock" },

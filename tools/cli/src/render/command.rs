@@ -10,10 +10,12 @@ use envoy_bedrock::routing::active_config::HISTORY_MAX_ROWS;
 use envoy_bedrock::sealing::{SEALING_KEY, SealingKey};
 
 use super::bootstrap;
+use super::broker::BrokerAddress;
 use super::dynamic::DynamicConfig;
 use super::error::{EmulatorArgumentError, RenderError};
 use super::heap::HeapLimit;
 use super::options::{AccessLog, HostPort, Listeners, RenderOptions, Rendering, SecretSource, Tls};
+use crate::credentials::{DEFAULT_SOCKET, TOKEN_VARIABLE};
 use crate::environment::{Environment, SecretPolicy};
 use crate::litellm::{self, Tolerance};
 use crate::otlp::{self, Collector};
@@ -99,6 +101,10 @@ pub(crate) struct RenderSettings {
     #[arg(long, value_name = "ROWS", default_value_t = HISTORY_DEFAULT_ROWS,
           value_parser = clap::value_parser!(u32).range(0..=i64::from(HISTORY_MAX_ROWS)))]
     spend_history: u32,
+    /// Where the credential broker listens: the path of its socket, or 127.0.0.1:PORT. A broker on a
+    /// port needs a token in ENVOY_BEDROCK_CREDENTIALS_TOKEN, also for Envoy.
+    #[arg(long, value_name = "ADDRESS", default_value = DEFAULT_SOCKET)]
+    credentials: BrokerAddress,
     /// Limit of Envoy's heap (512MiB, 2GiB, or bytes). Close to it, Envoy refuses requests and resets
     /// the largest streams. Set it to 80 % of the memory that Envoy has.
     #[arg(long, value_name = "SIZE", default_value_t = HeapLimit::DEFAULT)]
@@ -141,6 +147,11 @@ impl RenderSettings {
             litellm::read_or_explain(&self.config, environment, policy, &prices, &self.tolerance)
                 .map_err(RenderError::Configuration)?;
         blueprint.settings.history_rows = self.spend_history;
+        if let (Some(broker), BrokerAddress::Loopback(_)) =
+            (&mut blueprint.settings.broker, &self.credentials)
+        {
+            broker.authorization = Some(EnvName(TOKEN_VARIABLE.to_owned()));
+        }
         let ca = || Ok::<_, RenderError>(self.upstream_ca.clone());
         let collector = otlp::read(&self.collector, &blueprint.telemetry, ca)?;
         if let Some(key) = sealing {
@@ -179,6 +190,7 @@ impl RenderSettings {
                 Some(_) => SecretSource::Sealed,
                 None => SecretSource::Environment,
             },
+            broker: self.credentials.clone(),
             max_heap: self.max_heap,
         }
     }

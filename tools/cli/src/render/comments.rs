@@ -2,7 +2,7 @@
 
 /// A line without its indentation, or its key with the colon, and what is said about it. A line
 /// that occurs several times in a file has its comment once.
-pub(super) const COMMENTS: [(&str, &str); 32] = [
+pub(super) const COMMENTS: [(&str, &str); 33] = [
     (
         "max_heap_size_bytes:",
         "Limit of Envoy's heap (--max-heap). The actions and load shed points here keep it. The VMs of \
@@ -128,6 +128,10 @@ pub(super) const COMMENTS: [(&str, &str); 32] = [
     (
         "max_inbound_window_update_frames_per_data_frame_sent:",
         "WINDOW_UPDATE frames for each DATA frame that was sent. More closes the connection.",
+    ),
+    (
+        "- name: envoy_bedrock_credentials",
+        "The credential broker. No route leads there: only the filter asks it for credentials.",
     ),
     (
         "max_connections:",

@@ -52,6 +52,13 @@ impl RenderError {
 #[error("expected HOST:PORT, but found '{0}'")]
 pub struct HostPortError(pub(super) String);
 
+/// Text that is not an address of the credential broker.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error(
+    "expected the path of a socket or a port of the loopback address, such as 127.0.0.1:9100, but found '{0}'"
+)]
+pub struct BrokerAddressError(pub(super) String);
+
 /// Text that is not an argument of `--emulator`.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub(super) enum EmulatorArgumentError {

@@ -5,6 +5,7 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 use std::str::FromStr;
 
+use super::broker::BrokerAddress;
 use super::error::HostPortError;
 use super::heap::HeapLimit;
 use crate::blueprint::Blueprint;
@@ -40,6 +41,8 @@ pub struct RenderOptions {
     pub emulators: BTreeMap<String, HostPort>,
     /// Where the filter finds secrets.
     pub secrets: SecretSource,
+    /// Where the credential broker listens.
+    pub broker: BrokerAddress,
     /// The limit of Envoy's heap.
     pub max_heap: HeapLimit,
 }
@@ -122,6 +125,7 @@ impl Default for RenderOptions {
             collector: None,
             emulators: BTreeMap::new(),
             secrets: SecretSource::default(),
+            broker: BrokerAddress::default(),
             max_heap: HeapLimit::DEFAULT,
         }
     }

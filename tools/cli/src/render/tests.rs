@@ -81,7 +81,11 @@ fn the_same_blueprint_gives_the_same_text() {
         render(&blueprint, &RenderOptions::default(), "two\nlines")
     };
     assert_eq!(text(), text());
-    assert!(text().starts_with("# two\n# lines\nadmin:\n"));
+    let comment = "# two\n# lines\n\
+        # These deployments need the credential broker, `envoy-bedrock credentials`:\n\
+        #   m in us-west-2, m in us-east-1: what the AWS SDKs find by themselves, unless AWS_ACCESS_KEY_ID is set for \
+        Envoy\nadmin:\n";
+    assert!(text().starts_with(comment), "{}", text());
 }
 
 #[test]

@@ -7,6 +7,7 @@ use envoy_bedrock::contract::settings::{CredentialSettings, EnvName};
 use super::error::RunError;
 use super::options::Bedrock;
 use crate::blueprint::Blueprint;
+use crate::credentials;
 use crate::environment::{Environment, SecretPolicy};
 use crate::litellm::{self, Tolerance};
 use crate::prices::PriceList;
@@ -43,13 +44,16 @@ pub(super) fn choose(
     };
     match bedrock {
         Bedrock::Aws => Ok((read(SecretPolicy::MustExist)?, Backend::Aws)),
-        Bedrock::Emulator => Ok((read(SecretPolicy::Demo)?, Backend::Emulator(Reason::Asked))),
+        Bedrock::Emulator => {
+            let demo = read(SecretPolicy::Demo)?;
+            Ok((emulated(demo), Backend::Emulator(Reason::Asked)))
+        }
         Bedrock::Auto => {
             let demo = read(SecretPolicy::Demo)?;
-            if has_credentials(&demo) {
+            if has_credentials(&demo) || has_source(&demo, environment) {
                 return Ok((read(SecretPolicy::MustExist)?, Backend::Aws));
             }
-            Ok((demo, Backend::Emulator(Reason::NoCredentials)))
+            Ok((emulated(demo), Backend::Emulator(Reason::NoCredentials)))
         }
     }
 }
@@ -61,6 +65,23 @@ pub(super) fn has_credentials(blueprint: &Blueprint) -> bool {
         .deployments()
         .flat_map(|deployment| keys(&deployment.credentials))
         .any(|name| !blueprint.missing.contains(name))
+}
+
+/// Whether a credential that has to be fetched can probably be had.
+fn has_source(blueprint: &Blueprint, environment: &Environment) -> bool {
+    let is_set = |name: &str| {
+        let name = EnvName(name.to_owned());
+        blueprint.secrets.contains_key(&name) || environment.value(&name.0).is_some()
+    };
+    credentials::is_likely(&blueprint.brokered, environment, is_set)
+}
+
+/// `blueprint` for the emulator, which needs no broker.
+fn emulated(blueprint: Blueprint) -> Blueprint {
+    Blueprint {
+        brokered: Vec::new(),
+        ..blueprint
+    }
 }
 
 fn keys(credentials: &CredentialSettings) -> Vec<&EnvName> {

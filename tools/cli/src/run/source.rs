@@ -74,6 +74,7 @@ impl RunSource {
                 collector: prepared.collector.clone(),
                 emulators: Default::default(),
                 secrets: SecretSource::Sealed,
+                broker: Default::default(),
                 max_heap: arguments.max_heap.unwrap_or_else(memory::heap_limit),
             },
             arguments: arguments.clone(),

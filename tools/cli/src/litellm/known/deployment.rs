@@ -5,7 +5,7 @@ use super::phrases::{
     ATTEMPTS, BODIES, CLIENT_CREDENTIALS, CONCURRENCY, COOLDOWN, GUARDRAILS, HEADERS, NO_BUDGETS, NO_KEYS,
     OTHER_MODELS, TAGS, TIME_LIMIT, TLS,
 };
-use super::table::Fate::{NoEffect, NotNeeded, Protects, Refused, Used};
+use super::table::Fate::{NoEffect, NotNeeded, Protects, Used};
 use super::table::{Table, TableRow as Row};
 
 const OTHER_UNIT: &str = "this unit is not measured, so the cost is unknown unless the price is 0";
@@ -43,8 +43,13 @@ pub(crate) const LITELLM_PARAMS: Table = Table {
             Used(PRICE),
         ),
         Row(
-            "aws_role_name aws_profile_name aws_web_identity_token aws_sts_endpoint aws_external_id",
-            Refused("roles, profiles and web identity are not supported yet: use access keys or api_key"),
+            "aws_role_name aws_session_name aws_session_tags aws_external_id aws_sts_endpoint",
+            Used("a role to assume with the access keys, the profile or what the AWS SDKs find"),
+        ),
+        Row("aws_profile_name", Used("a profile of AWS's shared files")),
+        Row(
+            "aws_web_identity_token",
+            Used("the token of an identity provider, for aws_role_name: a file, oidc/file/, oidc/env/ or os.environ/"),
         ),
         Row(
             "guardrails",
@@ -105,7 +110,6 @@ pub(crate) const LITELLM_PARAMS: Table = Table {
             "aws_bedrock_project_id",
             NoEffect("requests belong to no Bedrock project"),
         ),
-        Row("aws_session_name aws_session_tags", NotNeeded("no role is assumed, so there is no session")),
         Row(
             "drop_params additional_drop_params modify_params allowed_openai_params
              merge_reasoning_content_in_choices use_chat_completions_api initial_prompt_value final_prompt_value roles
@@ -129,6 +133,10 @@ pub(crate) const MODEL_INFO: Table = Table {
         Row("id", Used("the id of the deployment in headers, metrics and the spend log")),
         Row("base_model", Used("the model whose price is used, and which CountTokens uses")),
         Row("blocked", Used("true: the deployment is skipped")),
+        Row(
+            "envoy_bedrock",
+            Used("{bearer: true}: short-term Bedrock API keys instead of signatures; LiteLLM ignores it"),
+        ),
         Row(
             "input_cost_per_token output_cost_per_token cache_read_input_token_cost cache_creation_input_token_cost",
             Used(PRICE),

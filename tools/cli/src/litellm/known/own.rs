@@ -5,11 +5,20 @@ use super::table::{Table, TableRow as Row};
 
 pub(crate) const ENVOY_BEDROCK: Table = Table {
     name: "envoy_bedrock",
-    rows: &[Row(
-        "max_buffered_body_mb",
-        Used(
-            "the most MiB of request bodies that the whole gateway holds at once (default 512, or max_request_size_mb if \
-             that is more); more get 503",
+    rows: &[
+        Row(
+            "bearer",
+            Used(
+                "true: short-term Bedrock API keys, made from the deployments' credentials, instead of signatures; also \
+                 in model_info.envoy_bedrock of a deployment",
+            ),
         ),
-    )],
+        Row(
+            "max_buffered_body_mb",
+            Used(
+                "the most MiB of request bodies that the whole gateway holds at once (default 512, or \
+                 max_request_size_mb if that is more); more get 503",
+            ),
+        ),
+    ],
 };

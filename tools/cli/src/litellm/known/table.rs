@@ -12,8 +12,6 @@ pub(crate) enum Fate {
     /// It protects and does not work: the file is refused unless the operator accepts that. What is
     /// lost.
     Protects(&'static str),
-    /// It decides whose rights are used and does not work: the file is refused.
-    Refused(&'static str),
     /// Its value decides, in [`crate::litellm::by_value`]; how.
     ByValue(&'static str),
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::path::PathBuf;
 
-use super::table::Fate::{ByValue, NoEffect, NotNeeded, Protects, Refused, Used};
+use super::table::Fate::{ByValue, NoEffect, NotNeeded, Protects, Used};
 use super::{TABLES, Table};
 use crate::environment::{Environment, SecretPolicy};
 use crate::litellm::read;
@@ -22,6 +22,13 @@ model_list:
       aws_access_key_id: AKIA
       aws_secret_access_key: s
       aws_session_token: s
+      aws_role_name: arn:aws:iam::123456789012:role/r
+      aws_session_name: session
+      aws_session_tags: [{Key: k, Value: v}]
+      aws_external_id: x
+      aws_sts_endpoint: https://sts
+      aws_profile_name: p
+      aws_web_identity_token: /token
       litellm_credential_name: c
       api_base: https://b
       aws_bedrock_runtime_endpoint: https://b
@@ -44,6 +51,7 @@ model_list:
       input_cost_per_query: 0
     model_info:
       id: one
+      envoy_bedrock: {bearer: true}
       base_model: amazon.nova-pro-v1:0
       blocked: false
       input_cost_per_token: 1e-6
@@ -69,7 +77,7 @@ general_settings:
   global_max_parallel_requests: 1
   pass_through_request_timeout: 1
   dangerously_permit_weak_or_unset_master_key: true
-envoy_bedrock: {max_buffered_body_mb: 1}
+envoy_bedrock: {max_buffered_body_mb: 1, bearer: false}
 litellm_settings: {num_retries: 1, request_timeout: 1}
 router_settings: {num_retries: 1, timeout: 1, model_group_alias: {}, routing_strategy: simple-shuffle}
 ";
@@ -148,7 +156,6 @@ the nearest known name.
                 NotNeeded(text) => ("not needed", text),
                 NoEffect(text) => ("no effect", text),
                 Protects(text) => ("protects", text),
-                Refused(text) => ("refused", text),
                 ByValue(text) => ("depends on its value", text),
             };
             let _ = writeln!(out, "| {} | **{class}**: {text} |", names.join(" "));
@@ -187,7 +194,6 @@ fn the_readme_agrees_with_the_tables() {
                         (Some(NotNeeded(_)), "not needed")
                             | (Some(NoEffect(_) | ByValue(_)), "no effect")
                             | (Some(Protects(_) | ByValue(_)), "protects")
-                            | (Some(Refused(_)), "refused")
                     )
                 };
                 assert!(TABLES.iter().any(fits), "README.md calls {name} {class}");

@@ -231,8 +231,8 @@ fn many_skipped_or_left_out_deployments_have_few_lines() {
         lines,
         [
             "litellm_params.aws_role_name of model_list[13] (line 15), model_list[14] (line 16), model_list[15] (line 17), \
-             model_list[16] (line 18): aws_role_name is not supported yet: use aws_access_key_id and \
-             aws_secret_access_key, or api_key",
+             model_list[16] (line 18): expected the ARN of a role, such as arn:aws:iam::123456789012:role/bedrock, but \
+             found \"x\"",
             "not for Bedrock's runtime: provider0:3…, provider1:4…, provider2:5…, provider3:6…, provider4:7…, provider5:8…",
             "model_group_alias.a (line 19), model_group_alias.b (line 19): left out: no deployment has this model_name: \
              \"nobody\"; \"noone\"",
