@@ -8,11 +8,12 @@
 //! 3. [`admission`]: who may pass: the proxy key, the path, probes, and every reason to refuse.
 //! 4. [`capacity`]: what all workers together may do at once.
 //! 5. [`routing`]: where a request goes: model groups, deployments, and the plan of its attempts.
-//! 6. [`guardrail`]: the guardrail that a model adds to its requests.
-//! 7. [`records`]: what remains of a request: its row in the spend log, the history, the metrics.
-//! 8. [`usage`] and [`pricing`]: the tokens that a response reports, and what they cost.
-//! 9. [`sigv4`], `eventstream` and [`bedrock`]: AWS's formats, independent of the gateway.
-//! 10. [`contract`]: what the rendered Envoy configuration and the filter agree on.
+//! 6. [`credentials`]: the temporary credentials that the credential broker holds.
+//! 7. [`guardrail`]: the guardrail that a model adds to its requests.
+//! 8. [`records`]: what remains of a request: its row in the spend log, the history, the metrics.
+//! 9. [`usage`] and [`pricing`]: the tokens that a response reports, and what they cost.
+//! 10. [`sigv4`], `eventstream` and [`bedrock`]: AWS's formats, independent of the gateway.
+//! 11. [`contract`]: what the rendered Envoy configuration and the filter agree on.
 //!
 //! The decisions to look for first:
 //!
@@ -34,6 +35,7 @@ pub mod capacity;
 #[path = "../fuzz/checks/mod.rs"]
 pub mod checks;
 pub mod contract;
+pub mod credentials;
 pub mod encoding;
 mod eventstream;
 mod excerpt;

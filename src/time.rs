@@ -4,7 +4,7 @@
 
 use std::fmt;
 
-use time::OffsetDateTime;
+use time::{Date, Month, OffsetDateTime, PrimitiveDateTime, Time};
 
 const NANOSECONDS_PER_SECOND: u64 = 1_000_000_000;
 
@@ -43,6 +43,31 @@ impl UnixTime {
     /// Nanoseconds since `earlier`, or 0 if that is later.
     pub const fn nanoseconds_since(self, earlier: Self) -> u64 {
         self.0.saturating_sub(earlier.0)
+    }
+
+    /// This time and so many milliseconds.
+    #[must_use]
+    pub const fn after_milliseconds(self, milliseconds: u64) -> Self {
+        Self(self.0.saturating_add(milliseconds.saturating_mul(1_000_000)))
+    }
+
+    /// Parses a time in the format of RFC 3339, in UTC. A fraction of a second is cut off. Returns
+    /// `None` if it is malformed, or before 1970.
+    pub fn parse_rfc3339(text: &str) -> Option<Self> {
+        let (date, clock) = text.strip_suffix('Z')?.split_once('T')?;
+        let (clock, fraction) = clock.split_once('.').unwrap_or((clock, "0"));
+        let [year, month, day] = numbers(date, '-', [4, 2, 2])?;
+        let [hour, minute, second] = numbers(clock, ':', [2, 2, 2])?;
+        if fraction.is_empty() || !fraction.bytes().all(|byte| byte.is_ascii_digit()) {
+            return None;
+        }
+        let month = Month::try_from(u8::try_from(month).ok()?).ok()?;
+        let day = u8::try_from(day).ok()?;
+        let date = Date::from_calendar_date(i32::from(year), month, day).ok()?;
+        let [hour, minute, second] = [hour, minute, second].map(|part| u8::try_from(part).unwrap_or(u8::MAX));
+        let clock = Time::from_hms(hour, minute, second).ok()?;
+        let seconds = PrimitiveDateTime::new(date, clock).assume_utc().unix_timestamp();
+        u64::try_from(seconds).ok().map(Self::from_seconds)
     }
 
     /// Formats the time according to RFC 3339, in UTC with milliseconds.
@@ -146,6 +171,20 @@ fn two_digits(number: u32) -> [u8; 2] {
     [number / 10, number].map(|n| char::from_digit(n % 10, 10).map_or(b'0', |digit| digit as u8))
 }
 
+/// Three numbers with exactly so many digits, with separators between them.
+fn numbers(text: &str, separator: char, digits: [usize; 3]) -> Option<[u16; 3]> {
+    let mut parts = text.split(separator);
+    let mut numbers = [0; 3];
+    for (number, digits) in numbers.iter_mut().zip(digits) {
+        let part = parts.next().filter(|part| part.len() == digits)?;
+        *number = part
+            .bytes()
+            .all(|byte| byte.is_ascii_digit())
+            .then(|| part.parse().ok())??;
+    }
+    parts.next().is_none().then_some(numbers)
+}
+
 /// Converts `bytes`, which are ASCII by construction.
 fn ascii(bytes: &[u8]) -> &str {
     std::str::from_utf8(bytes).unwrap_or_default()
@@ -187,6 +226,36 @@ mod tests {
             UnixTime::from_nanoseconds(midnight).amz_date().as_str(),
             "20261122T000000Z"
         );
+    }
+
+    #[test]
+    fn times_of_rfc3339_are_read_and_anything_else_is_not() {
+        for (text, seconds) in [
+            ("1970-01-01T00:00:00Z", 0),
+            ("2026-11-22T14:19:34Z", 1_795_357_174),
+            ("2026-11-22T14:19:34.999Z", 1_795_357_174),
+            ("2000-02-29T00:00:00.0Z", 951_782_400),
+        ] {
+            let expected = Some(UnixTime::from_seconds(seconds));
+            assert_eq!(UnixTime::parse_rfc3339(text), expected, "{text}");
+        }
+        for text in [
+            "",
+            "Z",
+            "2026-11-22T14:19:34",
+            "2026-11-22T14:19:34+00:00",
+            "2026-11-22T14:19:34.Z",
+            "2026-11-22T14:19Z",
+            "2026-11-22T14:19:34:00Z",
+            "2026-1-22T14:19:34Z",
+            "+026-11-22T14:19:34Z",
+            "2026-13-22T14:19:34Z",
+            "2025-02-29T00:00:00Z",
+            "2026-11-22T24:00:00Z",
+            "1969-12-31T23:59:59Z",
+        ] {
+            assert_eq!(UnixTime::parse_rfc3339(text), None, "{text}");
+        }
     }
 
     #[test]

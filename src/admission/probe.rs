@@ -1,11 +1,14 @@
 //! Health probes under LiteLLM's paths. They need no key and say nothing else.
 
-use serde_json::{Value, json};
+use std::rc::Rc;
+
+use serde_json::{Map, Value, json};
 
 use crate::admission::reject::Reply;
-use crate::contract::settings::ReloadStatus;
+use crate::credentials::CredentialSlot;
 use crate::routing::active_config::ActiveConfig;
-use crate::time::UnixTime;
+use crate::routing::brokered::users;
+use crate::time::{Rfc3339, UnixTime};
 
 /// A question about this Envoy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,28 +33,66 @@ impl Probe {
     }
 
     /// The reply, in LiteLLM's words.
-    pub(crate) fn reply(self, config: &ActiveConfig) -> Reply {
+    pub(crate) fn reply(self, config: &ActiveConfig, now: UnixTime) -> Reply {
         match self {
             Self::Liveness => Reply::json(200, &json!("I'm alive!")),
-            Self::Readiness => Reply::json(200, &readiness(config.reload.as_ref())),
+            Self::Readiness => readiness(config, now),
         }
     }
 }
 
+/// A gateway is ready once the broker has said for each credential whether there is one, and as
+/// long as any deployment has one.
+///
 /// A configuration that could not be loaded does not make the gateway unhealthy: the previous one
 /// serves.
-fn readiness(reload: Option<&ReloadStatus>) -> Value {
-    match reload.and_then(|reload| reload.failure.as_ref()) {
-        None => json!({ "status": "healthy" }),
-        Some(failure) => json!({
-            "status": "healthy",
-            "config_reload": {
-                "status": "failed",
-                "error": failure.error,
-                "since": UnixTime::from_seconds(failure.since).rfc3339().as_str(),
-            },
-        }),
+fn readiness(config: &ActiveConfig, now: UnixTime) -> Reply {
+    let reload = config.reload.as_ref();
+    let failure = reload.and_then(|reload| reload.failure.as_ref());
+    let slots = config.brokered.as_ref().map(|brokered| &brokered.slots[..]);
+    let slots = slots.unwrap_or_default();
+    let mut deployments = config.models.all().flat_map(|model| &model.deployments);
+    let is_ready = slots.is_empty()
+        || !slots.iter().any(|slot| slot.is_waiting())
+            && deployments.any(|deployment| deployment.has_credentials(|| now));
+    let missing = slots.iter().filter_map(|slot| missing(config, slot, now));
+    let missing: Vec<Value> = missing.collect();
+    let mut body = Map::new();
+    let (status, word) = if is_ready {
+        (200, "healthy")
+    } else {
+        (503, "unhealthy")
+    };
+    body.insert("status".into(), word.into());
+    if let Some(failure) = failure {
+        let since = UnixTime::from_seconds(failure.since).rfc3339();
+        let told = json!({ "status": "failed", "error": failure.error, "since": since.as_str() });
+        body.insert("config_reload".into(), told);
     }
+    if !missing.is_empty() {
+        body.insert("credentials".into(), missing.into());
+    }
+    Reply::json(status, &body.into())
+}
+
+/// What is wrong with the credential of a slot, if anything is: which deployments it is for, what
+/// the broker said last, and when the credential that the gateway still has expires.
+fn missing(config: &ActiveConfig, slot: &Rc<CredentialSlot>, now: UnixTime) -> Option<Value> {
+    let failure = slot.failure();
+    let held = slot.current(now);
+    if failure.is_none() && held.is_some() {
+        return None;
+    }
+    let status = if slot.is_waiting() { "waiting" } else { "failed" };
+    let error = failure.map(|failure| format!("{}: {}", failure.code, failure.message));
+    let expires = held.and_then(|held| held.expires);
+    let expires = expires.map(UnixTime::rfc3339);
+    Some(json!({
+        "status": status,
+        "deployments": users(&config.models, slot),
+        "error": error,
+        "expires": expires.as_ref().map(Rfc3339::as_str),
+    }))
 }
 
 #[cfg(test)]
@@ -68,14 +109,17 @@ mod tests {
     }
 
     fn readiness(more: Value) -> (u16, Value) {
-        let reply = Probe::Readiness.reply(&config(more));
+        let reply = Probe::Readiness.reply(&config(more), UnixTime::default());
         (reply.status, serde_json::from_slice(&reply.body).unwrap())
     }
 
     #[test]
     fn only_a_get_of_a_probe_path_is_a_probe() {
         let alive = Probe::of(b"GET", b"/health/liveliness").unwrap();
-        assert_eq!(alive.reply(&config(json!({}))).body, b"\"I'm alive!\"");
+        assert_eq!(
+            alive.reply(&config(json!({})), UnixTime::default()).body,
+            b"\"I'm alive!\""
+        );
         assert_eq!(Probe::of(b"GET", b"/health/readiness"), Some(Probe::Readiness));
         assert_eq!(Probe::of(b"POST", b"/health/liveliness"), None);
         assert_eq!(Probe::of(b"GET", b"/health"), None);

@@ -10,6 +10,7 @@ use serde_json::json;
 
 use crate::admission::path::{ALIAS_MAX_BYTES, PathError};
 use crate::admission::proxy_key::NoKey;
+use crate::contract::names::HEADER_RETRY;
 use crate::excerpt::excerpt;
 use crate::guardrail::BodyFault;
 use crate::headers::HeaderPair;
@@ -44,6 +45,11 @@ pub enum Reject {
     /// The request cannot be signed: its plan is missing, or Envoy chose an endpoint that was not
     /// planned.
     Unsignable,
+    /// No deployment that may be used has AWS credentials at the moment.
+    NoCredentials {
+        /// Whether another attempt may find some.
+        should_retry: bool,
+    },
     /// The upstream's response has a status that no response can have.
     BadResponse,
     /// A host call failed.
@@ -95,7 +101,7 @@ pub const CONTENT_TYPE: &str = "application/json";
 /// Header with the AWS error type.
 pub const HEADER_ERROR_TYPE: &str = "x-amzn-errortype";
 
-/// Both limits are about what is in progress, so there may be room again at any time.
+/// What is missing may be there again at any time.
 const RETRY_AFTER: (&str, &str) = ("retry-after", "1");
 
 /// Longest excerpt of an unknown model name that is returned to the client.
@@ -120,6 +126,10 @@ impl Reject {
                 .headers
                 .extend([RETRY_AFTER, ("rate_limit_type", "max_parallel_requests")]),
             Self::BufferedBodies => reply.headers.push(RETRY_AFTER),
+            Self::NoCredentials { should_retry } => {
+                reply.headers.push(RETRY_AFTER);
+                reply.headers.extend(should_retry.then_some((HEADER_RETRY, "1")));
+            }
             _ => {}
         }
         reply
@@ -142,6 +152,7 @@ impl Reject {
             Self::ParallelRequests(_) => "parallel_requests",
             Self::BufferedBodies => "buffered_bodies",
             Self::Unsignable => "unsignable",
+            Self::NoCredentials { .. } => "no_credentials",
             Self::BadResponse => "bad_response",
             Self::Host => "host",
         }
@@ -162,7 +173,7 @@ impl Reject {
             Self::BodyTooLarge(_) => (413, "ValidationException", "invalid_request_error"),
             Self::BadResponse => (502, "ServiceUnavailableException", "service_unavailable_error"),
             Self::ParallelRequests(_) => (429, "ThrottlingException", "throttling_error"),
-            Self::BufferedBodies | Self::Unsignable | Self::Host => {
+            Self::BufferedBodies | Self::Unsignable | Self::NoCredentials { .. } | Self::Host => {
                 (503, "ServiceUnavailableException", "service_unavailable_error")
             }
         }
@@ -218,6 +229,9 @@ impl Reject {
                 "The gateway holds too many request bodies at the moment. Please try again.".into()
             }
             Self::Unsignable => "The request could not be signed for the upstream. Please try again.".into(),
+            Self::NoCredentials { .. } => {
+                "The gateway has no valid AWS credentials for this model at the moment. Please try again.".into()
+            }
             // As in the rendered `local_reply_config`.
             Self::BadResponse => "Bedrock's response could not be read.".into(),
             Self::Host => "The gateway could not process the request. Please try again.".into(),
@@ -270,6 +284,7 @@ mod tests {
             Reject::ParallelRequests(7),
             Reject::BufferedBodies,
             Reject::Unsignable,
+            Reject::NoCredentials { should_retry: true },
             Reject::BadResponse,
             Reject::Host,
         ];
@@ -348,7 +363,10 @@ mod tests {
     #[test]
     fn a_reply_about_a_full_gateway_says_when_to_come_back() {
         for reject in every_reject() {
-            let is_full = matches!(reject, Reject::ParallelRequests(_) | Reject::BufferedBodies);
+            let is_full = matches!(
+                reject,
+                Reject::ParallelRequests(_) | Reject::BufferedBodies | Reject::NoCredentials { .. }
+            );
             let has_hint = reject.reply().headers.contains(&("retry-after", "1"));
             assert_eq!(has_hint, is_full, "{reject:?}");
         }

@@ -37,6 +37,12 @@ impl<'a> Headers<'a> {
         }
     }
 
+    /// The status of a response, if it has a valid one.
+    pub fn status(self) -> Option<u16> {
+        let status = self.all(":status").next()?;
+        std::str::from_utf8(status).ok()?.parse().ok()
+    }
+
     /// The declared length of the body, if any. It only serves to refuse a request early: the bytes
     /// that arrive are counted.
     pub fn content_length(self) -> Option<u64> {

@@ -8,13 +8,15 @@ use crate::admission::proxy_key;
 use crate::admission::proxy_key::KeyHash;
 use crate::admission::reject::Reject;
 use crate::contract::settings::{
-    AccessKeyNames, BUFFERED_BODIES_DEFAULT_BYTES, CredentialSettings, EnvName, ModelSettings, ReloadStatus,
-    Settings,
+    AccessKeyNames, BUFFERED_BODIES_DEFAULT_BYTES, BrokerSettings, CredentialSettings, DeploymentSettings,
+    EnvName, ModelSettings, ReloadStatus, Settings,
 };
+use crate::credentials::{CredentialSlot, CredentialStore};
 use crate::guardrail::Guardrail;
 use crate::headers::Headers;
 use crate::pricing::Rates;
 use crate::routing::balance::Balance;
+use crate::routing::brokered::BrokeredCredentials;
 use crate::routing::deployment::{Credentials, Deployment};
 use crate::routing::model::{ModelGroup, ModelGroups};
 use crate::routing::settings_error::SettingsError;
@@ -54,15 +56,29 @@ pub struct ActiveConfig {
     pub(crate) signing_keys: RefCell<SigningKeys>,
     /// What became of changes to the configuration.
     pub(crate) reload: Option<ReloadStatus>,
+    /// The credentials that come from the credential broker; `None` if no deployment needs it.
+    pub(crate) brokered: Option<BrokeredCredentials>,
 }
 
 impl ActiveConfig {
-    /// Parses the plugin configuration and resolves its secrets. `variable` reads an environment
-    /// variable.
+    /// Like [`Self::with_store`], with a store of its own.
     ///
     /// # Errors
     /// [`SettingsError`], which never contains a secret.
     pub fn new(json: &[u8], variable: impl Fn(&str) -> Option<String>) -> Result<Self, SettingsError> {
+        Self::with_store(json, variable, &CredentialStore::default())
+    }
+
+    /// Parses the plugin configuration and resolves its secrets. `variable` reads an environment
+    /// variable. The broker's credentials are in `store`, which outlives configurations.
+    ///
+    /// # Errors
+    /// [`SettingsError`], which never contains a secret.
+    pub fn with_store(
+        json: &[u8],
+        variable: impl Fn(&str) -> Option<String>,
+        store: &CredentialStore,
+    ) -> Result<Self, SettingsError> {
         let settings: Settings =
             serde_json::from_slice(json).map_err(|error| SettingsError::Malformed(error.to_string()))?;
         if !(1..=ATTEMPTS_MAX).contains(&settings.attempts) {
@@ -83,10 +99,15 @@ impl ActiveConfig {
             sealed: unseal(&settings.sealed, &variable)?,
             variable,
             ids: HashMap::new(),
+            has_broker: settings.broker.is_some(),
+            store,
+            slots: Vec::new(),
         };
         let master_key = KeyHash::of(secrets.resolve("master_key", &settings.master_key)?.as_bytes());
         let models = (0..).zip(&settings.models);
         let models = models.map(|(index, model)| secrets.model(index, model, settings.attempts));
+        let models = models.collect::<Result<_, _>>()?;
+        let brokered = settings.broker.as_ref().map(|broker| secrets.brokered(broker));
         Ok(Self {
             master_key_hex: master_key.hexadecimal(),
             master_key,
@@ -96,14 +117,11 @@ impl ActiveConfig {
                 .unwrap_or(BUFFERED_BODIES_DEFAULT_BYTES),
             parallel_requests: settings.parallel_requests,
             history_rows: settings.history_rows,
-            models: ModelGroups::new(
-                models.collect::<Result<_, _>>()?,
-                settings.aliases,
-                &settings.withheld,
-            ),
+            models: ModelGroups::new(models, settings.aliases, &settings.withheld),
             catalogue: settings.catalogue,
             signing_keys: RefCell::default(),
             reload: settings.reload,
+            brokered: brokered.transpose()?.flatten(),
         })
     }
 
@@ -141,14 +159,18 @@ fn unseal(
 
 /// Resolves secrets and assigns ids to credentials. Deployments with the same credentials share
 /// their signing keys.
-struct SecretResolver<V> {
+struct SecretResolver<'a, V> {
     /// The opened values of [`Settings::sealed`].
     sealed: BTreeMap<EnvName, Secret>,
     variable: V,
     ids: HashMap<(EnvName, EnvName), u32>,
+    has_broker: bool,
+    store: &'a CredentialStore,
+    /// The slots that deployments use, without duplicates.
+    slots: Vec<Rc<CredentialSlot>>,
 }
 
-impl<V: Fn(&str) -> Option<String>> SecretResolver<V> {
+impl<V: Fn(&str) -> Option<String>> SecretResolver<'_, V> {
     fn model(
         &mut self,
         index: u32,
@@ -166,7 +188,7 @@ impl<V: Fn(&str) -> Option<String>> SecretResolver<V> {
         let deployments = (0..).zip(settings.deployments.iter().enumerate());
         let deployments = deployments.map(|(index, (position, deployment))| {
             let field = format!("{field}.deployments[{index}].credentials");
-            let credentials = self.credentials(&field, &deployment.credentials)?;
+            let credentials = self.credentials(&field, deployment)?;
             let twin = settings.twin(position);
             Ok(Rc::new(Deployment::new(index, twin, deployment, credentials)))
         });
@@ -184,36 +206,65 @@ impl<V: Fn(&str) -> Option<String>> SecretResolver<V> {
     fn credentials(
         &mut self,
         field: &str,
-        settings: &CredentialSettings,
+        deployment: &DeploymentSettings,
     ) -> Result<Credentials, SettingsError> {
-        Ok(match settings {
+        Ok(match &deployment.credentials {
             CredentialSettings::Bearer { api_key } => {
                 let api_key = self.resolve(&format!("{field}.bearer.api_key"), api_key)?;
                 Credentials::Bearer(Secret::new(format!("Bearer {api_key}")))
             }
-            CredentialSettings::Sigv4(keys) => self.access_keys(field, keys)?,
+            CredentialSettings::Sigv4(keys) => self.access_keys(&format!("{field}.sigv4"), keys)?,
             CredentialSettings::Brokered {
                 environment: Some(keys),
                 ..
-            } => self.access_keys(field, keys)?,
-            CredentialSettings::Brokered { .. } => {
+            } if self.are_set(keys) => self.access_keys(&format!("{field}.brokered.environment"), keys)?,
+            CredentialSettings::Brokered { .. } if !self.has_broker => {
                 return Err(SettingsError::OutOfBounds {
-                    field: field.into(),
-                    expected: "credentials of Envoy's environment",
-                    found: "those of a broker".into(),
+                    field: "broker".into(),
+                    expected: "the credential broker that a deployment needs",
+                    found: "none".into(),
                 });
             }
+            CredentialSettings::Brokered { id, bearer, .. } => {
+                let slot = if *bearer {
+                    self.store.bearer(id, &deployment.region)
+                } else {
+                    self.store.keys(id)
+                };
+                if !self.slots.iter().any(|known| Rc::ptr_eq(known, &slot)) {
+                    self.slots.push(Rc::clone(&slot));
+                }
+                Credentials::Brokered(slot)
+            }
         })
+    }
+
+    /// Whether the environment has an access key, or a part of one.
+    fn are_set(&self, keys: &AccessKeyNames) -> bool {
+        let mut names = [&keys.access_key_id, &keys.secret_access_key].into_iter();
+        names.any(|name| self.value(name).is_some())
+    }
+
+    /// What the broker has for the deployments, if any of them needs it.
+    fn brokered(&self, broker: &BrokerSettings) -> Result<Option<BrokeredCredentials>, SettingsError> {
+        if self.slots.is_empty() {
+            return Ok(None);
+        }
+        let authorization = broker.authorization.as_ref();
+        let authorization = authorization.map(|name| self.resolve("broker.authorization", name));
+        Ok(Some(BrokeredCredentials {
+            cluster: broker.cluster.clone(),
+            authorization: authorization.transpose()?.map(Secret::new),
+            slots: self.slots.clone(),
+        }))
     }
 
     fn access_keys(&mut self, field: &str, keys: &AccessKeyNames) -> Result<Credentials, SettingsError> {
         let (id, secret) = (&keys.access_key_id, &keys.secret_access_key);
         Ok(Credentials::Sigv4 {
             id: self.credential_id(id, secret),
-            access_key_id: self.access_key_id(&format!("{field}.sigv4.access_key_id"), id)?,
-            secret_access_key: Secret::new(
-                self.resolve(&format!("{field}.sigv4.secret_access_key"), secret)?,
-            ),
+            access_key_id: self.access_key_id(&format!("{field}.access_key_id"), id)?,
+            secret_access_key: Secret::new(self.resolve(&format!("{field}.secret_access_key"), secret)?),
             session_token: keys
                 .session_token
                 .as_ref()

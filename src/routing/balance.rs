@@ -79,11 +79,16 @@ impl Balance {
         &self.sequences
     }
 
-    /// Draws the deployments for one request: one index into the model group per attempt.
-    pub fn draw(&self, random: &mut Random) -> Vec<usize> {
+    /// Draws the deployments for one request: one index into the model group per attempt. Where more
+    /// than one may be drawn, those that are not `usable` are passed over. In a rotation, the order
+    /// of the others would have no cluster.
+    pub fn draw(&self, random: &mut Random, usable: impl Fn(usize) -> bool) -> Vec<usize> {
         let mut chosen = Vec::with_capacity(self.attempts);
         for _ in 0..self.picks() {
-            let candidates = self.candidates(&chosen);
+            let mut candidates = self.candidates(&chosen);
+            if self.order == Order::Drawn && candidates.iter().any(|&index| usable(index)) {
+                candidates.retain(|&index| usable(index));
+            }
             match self.pick(&candidates, random) {
                 Some(next) => chosen.push(next),
                 None => break,

@@ -1,15 +1,18 @@
 //! A model id in one region with one set of credentials.
 
 use std::borrow::Cow;
+use std::rc::Rc;
 
 use crate::bedrock::model_id::count_tokens_id;
 use crate::contract::operation::Operation;
 use crate::contract::settings::DeploymentSettings;
+use crate::credentials::CredentialSlot;
 use crate::encoding::percent::encode_segment;
 use crate::pricing::Rates;
 use crate::routing::wildcard::substitute;
 use crate::secret::Secret;
 use crate::sigv4::{AccessKeyId, CredentialId};
+use crate::time::UnixTime;
 
 /// A deployment with its secrets resolved.
 #[derive(Debug)]
@@ -58,6 +61,8 @@ pub enum Credentials {
     },
     /// With a Bedrock API key. Holds the whole value of `authorization`.
     Bearer(Secret),
+    /// With what the credential broker has issued.
+    Brokered(Rc<CredentialSlot>),
 }
 
 impl Deployment {
@@ -78,6 +83,15 @@ impl Deployment {
             model: settings.model.clone(),
             base_model: settings.base_model.clone(),
             segment: (!settings.model.contains('*')).then(|| encode_segment(&settings.model)),
+        }
+    }
+
+    /// Whether there are credentials that have not expired. Only those of the broker can be missing,
+    /// so `now` is not called for others.
+    pub fn has_credentials(&self, now: impl FnOnce() -> UnixTime) -> bool {
+        match &self.credentials {
+            Credentials::Sigv4 { .. } | Credentials::Bearer(_) => true,
+            Credentials::Brokered(slot) => slot.current(now()).is_some(),
         }
     }
 

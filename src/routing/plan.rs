@@ -8,6 +8,7 @@ use std::rc::Rc;
 
 use crate::admission::reject::Reject;
 use crate::contract::operation::Operation;
+use crate::credentials::{IssuedCredential, IssuedSecret};
 use crate::headers::HeaderPair;
 use crate::pricing::{Rates, lookup_rates};
 use crate::routing::active_config::ActiveConfig;
@@ -17,7 +18,7 @@ use crate::routing::model::ModelGroup;
 use crate::routing::verdict::Verdict;
 use crate::secret::Secret;
 use crate::sigv4;
-use crate::sigv4::{BEDROCK, CanonicalRequest, PayloadHash, Scope, SignedHeaders};
+use crate::sigv4::{AccessKeyId, BEDROCK, CanonicalRequest, PayloadHash, Scope, SignedHeaders, SigningKey};
 use crate::time::{AmzDate, UnixTime};
 
 /// The deployments of a request's attempts, in order, and everything needed to sign them.
@@ -51,20 +52,59 @@ impl Plan {
     ///
     /// # Errors
     /// [`Reject::Unsignable`] if Envoy chose another endpoint than planned. A request must never be
-    /// sent with a signature for another host or region.
+    /// sent with a signature for another host or region. [`Reject::NoCredentials`] if no deployment
+    /// in this cluster has credentials.
     pub fn request(&self, number: u64, cluster: &[u8], now: UnixTime) -> Result<UpstreamRequest<'_>, Reject> {
-        let index = self.plan_index(number).ok_or(Reject::Unsignable)?;
+        let index = self.plan_index(number, &|| now).ok_or(Reject::Unsignable)?;
         let deployment = self.deployments.get(index).ok_or(Reject::Unsignable)?;
         if deployment.cluster.as_bytes() != cluster {
             return Err(Reject::Unsignable);
         }
         let date = now.amz_date();
         let path = deployment.path(self.operation, &self.captures);
+        let no_credentials = || Reject::NoCredentials {
+            should_retry: self.can_follow(number, &|| now),
+        };
+        let mut issued = None;
         let (authorization, signed) = match &deployment.credentials {
             Credentials::Bearer(value) => (Cow::from(value.expose()), None),
-            Credentials::Sigv4 { session_token, .. } => {
-                let authorization = self.sign(deployment, &path, date).ok_or(Reject::Unsignable)?;
-                (Cow::from(authorization), Some((date, session_token.as_ref())))
+            Credentials::Sigv4 {
+                id,
+                access_key_id,
+                secret_access_key,
+                session_token,
+            } => {
+                let scope = scope(deployment, date);
+                let mut keys = self.config.signing_keys.borrow_mut();
+                let key = keys.key(*id, secret_access_key, &scope);
+                let authorization = self.sign(
+                    deployment,
+                    &path,
+                    &scope,
+                    &key,
+                    access_key_id,
+                    session_token.as_ref(),
+                );
+                let token = session_token.as_ref().map(Cow::Borrowed);
+                (Cow::from(authorization), Some((date, token)))
+            }
+            Credentials::Brokered(slot) => {
+                let issued = issued.insert(slot.current(now).ok_or_else(no_credentials)?);
+                match &issued.secret {
+                    IssuedSecret::Bearer(value) => (Cow::from(value.expose().to_owned()), None),
+                    IssuedSecret::Keys {
+                        access_key_id,
+                        secret_access_key,
+                        session_token,
+                    } => {
+                        let scope = scope(deployment, date);
+                        let key = issued.signing_key(secret_access_key, &scope);
+                        let token = session_token.as_ref();
+                        let authorization = self.sign(deployment, &path, &scope, &key, access_key_id, token);
+                        let token = token.cloned().map(Cow::Owned);
+                        (Cow::from(authorization), Some((date, token)))
+                    }
+                }
             }
         };
         self.log.begin(number, index);
@@ -74,6 +114,7 @@ impl Plan {
             path,
             authorization,
             signed,
+            issued,
         })
     }
 
@@ -84,12 +125,23 @@ impl Plan {
     }
 
     /// Whether to retry after attempt `number`: its verdict is not final, and a remaining attempt
-    /// can go to a deployment that is not known to be unusable.
-    pub fn should_retry(&self, number: u64) -> bool {
+    /// can go to a deployment that is not known to be unusable. `now` is called only if the broker
+    /// has the credentials of one.
+    pub fn should_retry(&self, number: u64, now: &impl Fn() -> UnixTime) -> bool {
         let verdict = self.log.attempt(number).map(|attempt| attempt.verdict);
         let is_final = verdict.is_none_or(|verdict| verdict == Verdict::Final);
+        !is_final && self.can_follow(number, now)
+    }
+
+    /// Whether an attempt after `number` can go to a deployment that is not known to be unusable.
+    fn can_follow(&self, number: u64, now: &impl Fn() -> UnixTime) -> bool {
         let next = usize::try_from(number).unwrap_or(usize::MAX);
-        !is_final && (next..self.deployments.len()).any(|index| self.usable_index(index).is_some())
+        (next..self.deployments.len()).any(|index| self.usable_index(index, now).is_some())
+    }
+
+    /// Whether any attempt can be made at all, as far as credentials are concerned.
+    pub(crate) fn has_credentials(&self, now: UnixTime) -> bool {
+        self.can_follow(0, &|| now)
     }
 
     /// Attempts made so far.
@@ -154,54 +206,46 @@ impl Plan {
 
     /// The index in the plan of the deployment for attempt `number`: the planned one or a
     /// replacement.
-    fn plan_index(&self, number: u64) -> Option<usize> {
+    fn plan_index(&self, number: u64, now: &impl Fn() -> UnixTime) -> Option<usize> {
         let planned = usize::try_from(number.checked_sub(1)?).ok()?;
-        Some(self.usable_index(planned).unwrap_or(planned))
+        Some(self.usable_index(planned, now).unwrap_or(planned))
     }
 
-    /// Returns the index `planned` or, if an attempt has found its deployment unusable, that of
-    /// another deployment in the same cluster, because Envoy has already chosen the cluster. Those
-    /// planned for later attempts are preferred.
-    fn usable_index(&self, planned: usize) -> Option<usize> {
+    /// Returns the index `planned` or, if its deployment is unusable, that of another deployment in
+    /// the same cluster, because Envoy has already chosen the cluster. Those planned for later
+    /// attempts are preferred.
+    fn usable_index(&self, planned: usize, now: &impl Fn() -> UnixTime) -> Option<usize> {
         let cluster = &self.deployments.get(planned)?.cluster;
         let mut indices = (planned..self.deployments.len()).chain(0..planned);
         indices.find(|&index| {
             let deployment = self.deployments.get(index);
-            deployment
-                .is_some_and(|deployment| deployment.cluster == *cluster && !self.is_unusable(deployment))
+            deployment.is_some_and(|deployment| {
+                deployment.cluster == *cluster && !self.is_unusable(deployment, now)
+            })
         })
     }
 
-    /// Whether an attempt has found this deployment or its twin unusable.
-    fn is_unusable(&self, deployment: &Deployment) -> bool {
+    /// Whether an attempt has found this deployment or its twin unusable, or there are no
+    /// credentials for it.
+    fn is_unusable(&self, deployment: &Deployment, now: &impl Fn() -> UnixTime) -> bool {
         let mut attempts = self.attempts_made();
         attempts.any(|(tried, _, verdict)| verdict == Verdict::Unusable && tried.twin == deployment.twin)
+            || !deployment.has_credentials(now)
     }
 
-    /// The value of `authorization`, or `None` if the deployment uses an API key.
-    fn sign(&self, deployment: &Deployment, path: &str, date: AmzDate) -> Option<String> {
-        let Credentials::Sigv4 {
-            id,
-            access_key_id,
-            secret_access_key,
-            session_token,
-        } = &deployment.credentials
-        else {
-            return None;
-        };
-        let scope = Scope {
-            date,
-            region: &deployment.region,
-            service: BEDROCK,
-        };
-        let key = self
-            .config
-            .signing_keys
-            .borrow_mut()
-            .key(*id, secret_access_key, &scope);
+    /// The value of `authorization`.
+    fn sign(
+        &self,
+        deployment: &Deployment,
+        path: &str,
+        scope: &Scope<'_>,
+        key: &SigningKey,
+        access_key_id: &AccessKeyId,
+        session_token: Option<&Secret>,
+    ) -> String {
         let host = sigv4::SignedHeader::new("host", deployment.authority.as_bytes());
-        let date = sigv4::SignedHeader::new("x-amz-date", date.as_bytes());
-        let token = session_token.as_ref().map(|token| token.expose().as_bytes());
+        let date = sigv4::SignedHeader::new("x-amz-date", scope.date.as_bytes());
+        let token = session_token.map(|token| token.expose().as_bytes());
         let token = token.map(|token| sigv4::SignedHeader::new("x-amz-security-token", token));
         let headers: &mut [sigv4::SignedHeader<'_>] = match token {
             Some(token) => &mut [host, date, token],
@@ -215,7 +259,15 @@ impl Plan {
             payload: &self.payload,
             options: sigv4::SigningOptions::BEDROCK,
         };
-        Some(sigv4::authorize(&key, access_key_id, &scope, &request))
+        sigv4::authorize(key, access_key_id, scope, &request)
+    }
+}
+
+fn scope(deployment: &Deployment, date: AmzDate) -> Scope<'_> {
+    Scope {
+        date,
+        region: &deployment.region,
+        service: BEDROCK,
     }
 }
 
@@ -229,10 +281,17 @@ pub struct UpstreamRequest<'a> {
     path: String,
     authorization: Cow<'a, str>,
     /// The date and the session token, if the request is signed.
-    signed: Option<(AmzDate, Option<&'a Secret>)>,
+    signed: Option<(AmzDate, Option<Cow<'a, Secret>>)>,
+    /// What the broker has issued for the request.
+    issued: Option<Rc<IssuedCredential>>,
 }
 
 impl UpstreamRequest<'_> {
+    /// What the broker has issued for the request.
+    pub fn issued(&self) -> Option<Rc<IssuedCredential>> {
+        self.issued.clone()
+    }
+
     /// The complete headers. They must replace all headers that Envoy has for the request.
     pub fn headers(&self) -> Vec<HeaderPair<'_>> {
         let mut headers: Vec<HeaderPair<'_>> = Vec::with_capacity(self.plan.headers.len().saturating_add(8));
@@ -244,8 +303,8 @@ impl UpstreamRequest<'_> {
         headers.push((b"authorization", self.authorization.as_bytes()));
         if let Some((date, session_token)) = &self.signed {
             headers.push((b"x-amz-date", date.as_bytes()));
-            headers
-                .extend(session_token.map(|token| (&b"x-amz-security-token"[..], token.expose().as_bytes())));
+            let token = session_token.as_ref();
+            headers.extend(token.map(|token| (&b"x-amz-security-token"[..], token.expose().as_bytes())));
         }
         headers.extend(
             self.plan

@@ -75,6 +75,27 @@ const UNUSABLE: [&str; 19] = [
     "UnrecognizedClientException",
 ];
 
+/// Error types that say that AWS no longer accepts a credential.
+const REFUSED_CREDENTIAL: [&str; 7] = [
+    "ExpiredToken",
+    "ExpiredTokenException",
+    "InvalidAccessKeyId",
+    "InvalidClientTokenId",
+    "InvalidSignatureException",
+    "SignatureDoesNotMatch",
+    "UnrecognizedClientException",
+];
+
+/// Whether a response says that AWS no longer accepts the credential of the request. For a Bedrock
+/// API key, AWS says only that access is denied.
+pub(crate) fn refuses_credential(status: u16, error_type: Option<&[u8]>, is_api_key: bool) -> bool {
+    let name = error_type.map(error_name).unwrap_or_default();
+    let mut names = REFUSED_CREDENTIAL.iter();
+    let is_refused = names.any(|known| known.as_bytes().eq_ignore_ascii_case(name));
+    let is_denied = is_api_key && name.eq_ignore_ascii_case(b"AccessDeniedException");
+    matches!(status, 400 | 401 | 403) && (is_refused || is_denied)
+}
+
 impl Verdict {
     /// Judges a response by its status and its `x-amzn-errortype`.
     pub fn of(status: u16, error_type: Option<&[u8]>) -> Self {
@@ -212,6 +233,27 @@ mod tests {
             ("RequestTimeoutException", Verdict::Transient),
         ] {
             assert_eq!(verdict(400, error_type), expected, "{error_type}");
+        }
+    }
+
+    #[test]
+    fn a_refused_credential_is_told_from_one_without_permission() {
+        for (status, error_type, is_api_key, expected) in [
+            (403, "ExpiredTokenException", false, true),
+            (
+                403,
+                "UnrecognizedClientException:http://internal.amazon.com/",
+                true,
+                true,
+            ),
+            (400, "InvalidSignatureException", false, true),
+            (403, "AccessDeniedException", false, false),
+            (403, "AccessDeniedException", true, true),
+            (403, "", true, false),
+            (500, "ExpiredTokenException", false, false),
+        ] {
+            let found = refuses_credential(status, Some(error_type.as_bytes()), is_api_key);
+            assert_eq!(found, expected, "{status} {error_type} {is_api_key}");
         }
     }
 

@@ -13,9 +13,12 @@
 )]
 
 use std::ptr::null_mut;
+use std::time::Duration;
 
+use proxy_wasm::hostcalls;
 use proxy_wasm::types::{BufferType, LogLevel, MapType, MetricType, Status};
 
+use crate::routing::brokered::CALL_TIMEOUT_MILLISECONDS;
 use crate::time::UnixTime;
 
 /// Why a host call failed: the status that the host returned.
@@ -197,6 +200,18 @@ pub(super) fn shared_data(key: &str) -> Result<Option<(Vec<u8>, u32)>, HostError
 pub(super) fn set_shared_data(key: &str, value: &[u8], number: u32) -> Result<(), HostError> {
     // SAFETY: the slices outlive the call.
     checked(unsafe { proxy_set_shared_data(key.as_ptr(), key.len(), value.as_ptr(), value.len(), number) })
+}
+
+/// Begins an HTTP call from the current context to `cluster`, and returns its token.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the crate's dispatcher panics on the answer to a call that it does not know; Envoy returns no other \
+              status than those that the wrapper expects"
+)]
+pub(super) fn call(cluster: &str, headers: &[(&str, &str)]) -> Result<u32, HostError> {
+    let timeout = Duration::from_millis(u64::from(CALL_TIMEOUT_MILLISECONDS));
+    let token = hostcalls::dispatch_http_call(cluster, headers.to_vec(), None, Vec::new(), timeout);
+    token.map_err(|status| HostError(status as u32))
 }
 
 /// Ends the stream with a local reply. `headers` are serialized.

@@ -8,10 +8,12 @@ use std::hash::{BuildHasher, RandomState};
 use std::rc::Rc;
 
 use crate::capacity::Capacity;
+use crate::credentials::CredentialStore;
 use crate::records::carried::Carried;
 use crate::routing::plan_table::PlanTable;
 
 mod body;
+mod broker;
 mod envoy;
 mod gateway;
 mod host;
@@ -28,4 +30,6 @@ thread_local! {
         Rc::new(Capacity::new(RandomState::new().hash_one(()), Box::new(envoy::Envoy)));
     /// What outlives a configuration.
     static CARRIED: Carried = Carried::default();
+    /// The credentials of the broker, which outlive a configuration too.
+    static CREDENTIALS: CredentialStore = CredentialStore::default();
 }

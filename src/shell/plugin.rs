@@ -6,22 +6,26 @@ use std::rc::Rc;
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::{BufferType, ContextType};
 
+use super::broker::BrokerCalls;
 use super::envoy::Envoy;
 use super::gateway::GatewayContext;
 use super::signer::SignerContext;
-use super::{CAPACITY, CARRIED, host, logger, ticker};
+use super::{CAPACITY, CARRIED, CREDENTIALS, host, logger, ticker};
 use crate::contract::names::{ROOT_GATEWAY, ROOT_SIGNER};
 use crate::routing::active_config::ActiveConfig;
 use crate::stream::service::Service;
 
 proxy_wasm::main! {{
     logger::install();
-    proxy_wasm::set_root_context(|context_id| Box::new(Plugin { context_id, role: Role::Gateway(None) }));
+    proxy_wasm::set_root_context(|context_id| {
+        Box::new(Plugin { context_id, role: Role::Gateway(None), calls: BrokerCalls::default() })
+    });
 }}
 
 struct Plugin {
     context_id: u32,
     role: Role,
+    calls: BrokerCalls,
 }
 
 enum Role {
@@ -47,7 +51,8 @@ impl Role {
             ));
         }
         let json = host::buffer(BufferType::PluginConfiguration, 0, size).map_err(unreadable)?;
-        let config = ActiveConfig::new(&json, |name| std::env::var(name).ok());
+        let variable = |name: &str| std::env::var(name).ok();
+        let config = CREDENTIALS.with(|store| ActiveConfig::with_store(&json, variable, store));
         let config = config.map_err(|error| error.to_string())?;
         let seed = RandomState::new().hash_one(size);
         Ok(Self::Gateway(Some(Rc::new(Service::open(
@@ -60,7 +65,23 @@ impl Role {
     }
 }
 
-impl Context for Plugin {}
+impl Plugin {
+    /// The service, if its configuration has credentials of the broker.
+    fn brokered(&self) -> Option<Rc<Service>> {
+        let Role::Gateway(Some(service)) = &self.role else {
+            return None;
+        };
+        service.config().brokered.is_some().then(|| Rc::clone(service))
+    }
+}
+
+impl Context for Plugin {
+    fn on_http_call_response(&mut self, token: u32, _: usize, body_size: usize, _: usize) {
+        if let Role::Gateway(Some(service)) = &self.role {
+            self.calls.finish(service, token, body_size);
+        }
+    }
+}
 
 impl RootContext for Plugin {
     /// Accepts a configuration. If it is invalid, keeps the previous one and returns false.
@@ -69,11 +90,22 @@ impl RootContext for Plugin {
         if let Err(error) = &role {
             log::error!("configuration: {error}");
         }
-        role.map(|role| self.role = role).is_ok()
+        let is_valid = role.map(|role| self.role = role).is_ok();
+        if self.brokered().is_some()
+            && let Err(error) = ticker::run(self.context_id)
+        {
+            log::error!("the timer for credentials could not be started: {error:?}");
+            return false;
+        }
+        is_valid
     }
 
     fn on_tick(&mut self) {
-        ticker::tick(self.context_id);
+        let brokered = self.brokered();
+        if let Some(service) = &brokered {
+            self.calls.begin(service);
+        }
+        ticker::tick(self.context_id, brokered.is_some());
     }
 
     fn create_http_context(&self, context_id: u32) -> Option<Box<dyn HttpContext>> {

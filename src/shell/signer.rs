@@ -109,7 +109,7 @@ impl SignerContext {
 
 fn judge(attempt: &SignedAttempt) -> Result<(), HostError> {
     let headers = host::headers(MapType::HttpResponseHeaders)?;
-    let changed = attempt.judge(&headers);
+    let changed = attempt.judge(&headers, host::now);
     changed.map_or(Ok(()), |headers| {
         host::set_headers(MapType::HttpResponseHeaders, &headers)
     })

@@ -1,5 +1,5 @@
-//! The timer of a plugin. It runs only while uploads are being drained, because a stalled upload
-//! causes no callbacks.
+//! The timer of a plugin. It runs while uploads are being drained, because a stalled upload causes
+//! no callbacks, and as long as the configuration has credentials of the broker.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -7,6 +7,7 @@ use std::rc::Rc;
 use super::CAPACITY;
 use super::envoy::Envoy;
 use super::host::{self, HostError};
+use crate::routing::brokered::CALL_TICK_MILLISECONDS;
 use crate::stream::drain::TICK_MILLISECONDS;
 use crate::stream::watch::{Draining, Watch};
 
@@ -24,6 +25,14 @@ pub(super) fn start(plugin_id: u32) -> Result<(), HostError> {
     Ok(())
 }
 
+/// Starts the timer of a plugin for as long as it has this configuration. Must be called in one of
+/// its own callbacks.
+pub(super) fn run(plugin_id: u32) -> Result<(), HostError> {
+    host::set_tick_period(CALL_TICK_MILLISECONDS)?;
+    WATCH.with_borrow_mut(|watch| watch.started(plugin_id));
+    Ok(())
+}
+
 /// Records that the timer of a plugin no longer runs.
 pub(super) fn forget(plugin_id: u32) {
     WATCH.with_borrow_mut(|watch| watch.stopped(plugin_id));
@@ -35,11 +44,11 @@ pub(super) fn watch<S: Draining + 'static>(context_id: u32, stream: &Rc<RefCell<
 }
 
 /// Handles a tick of a plugin's timer: checks all draining streams, or stops the timer if there are
-/// none. If it cannot be stopped, the next tick tries again.
-pub(super) fn tick(plugin_id: u32) {
+/// none and it is not `permanent`. If it cannot be stopped, the next tick tries again.
+pub(super) fn tick(plugin_id: u32, permanent: bool) {
     let draining = WATCH.with_borrow_mut(Watch::draining);
     let is_counting = CAPACITY.with(|capacity| capacity.tick(host::now(), &Envoy));
-    if draining.is_empty() && !is_counting {
+    if draining.is_empty() && !is_counting && !permanent {
         match host::set_tick_period(0) {
             Ok(()) => forget(plugin_id),
             Err(error) => log::error!("a timer could not be stopped: {error:?}"),

@@ -4,8 +4,10 @@ use std::rc::Rc;
 
 use crate::admission::reject::{HEADER_ERROR_TYPE, Reject};
 use crate::contract::names::HEADER_RETRY;
+use crate::credentials::{IssuedCredential, IssuedSecret};
 use crate::headers::{Headers, is_reserved, pairs};
 use crate::routing::plan::Plan;
+use crate::routing::verdict::refuses_credential;
 use crate::time::UnixTime;
 
 /// A signed attempt.
@@ -13,6 +15,8 @@ use crate::time::UnixTime;
 pub struct SignedAttempt {
     plan: Rc<Plan>,
     number: u64,
+    /// What the broker has issued for it.
+    issued: Option<Rc<IssuedCredential>>,
 }
 
 impl SignedAttempt {
@@ -25,8 +29,8 @@ impl SignedAttempt {
     /// another region, the cluster does not match, and the number is read only then.
     ///
     /// # Errors
-    /// [`Reject::Unsignable`] if Envoy chose another endpoint than planned, or the error of
-    /// `number`.
+    /// [`Reject::Unsignable`] if Envoy chose another endpoint than planned,
+    /// [`Reject::NoCredentials`] if there are no credentials for it, or the error of `number`.
     pub fn sign(
         plan: Rc<Plan>,
         is_first: bool,
@@ -40,10 +44,13 @@ impl SignedAttempt {
             attempt = number()?;
             request = plan.request(attempt, cluster, now);
         }
-        let headers = pairs::serialize(request?.headers().into_iter());
+        let request = request?;
+        let headers = pairs::serialize(request.headers().into_iter());
+        let issued = request.issued();
         let signed = Self {
             plan,
             number: attempt,
+            issued,
         };
         Ok((signed, headers))
     }
@@ -55,10 +62,10 @@ impl SignedAttempt {
 
     /// Judges a response by its serialized `headers`. Returns headers to replace them with, if
     /// necessary: without those that an upstream must not send, and with [`HEADER_RETRY`] if Envoy
-    /// should make another attempt.
-    pub fn judge(&self, headers: &[u8]) -> Option<Vec<u8>> {
+    /// should make another attempt. `now` is called only if the broker has credentials of the plan.
+    pub fn judge(&self, headers: &[u8], now: impl Fn() -> UnixTime) -> Option<Vec<u8>> {
         let received = pairs::parse(headers)?;
-        let should_retry = self.should_retry(Headers(&received));
+        let should_retry = self.should_retry(Headers(&received), now);
         let is_clean = !received.iter().any(|(name, _)| is_reserved(name));
         if is_clean && !should_retry {
             return None;
@@ -69,14 +76,21 @@ impl SignedAttempt {
     }
 
     /// Records the response. A response without a valid status is final.
-    fn should_retry(&self, headers: Headers<'_>) -> bool {
-        let status = headers.all(":status").next();
-        let status = status.and_then(|status| std::str::from_utf8(status).ok());
-        let Some(status) = status.and_then(|status| status.parse().ok()) else {
+    fn should_retry(&self, headers: Headers<'_>, now: impl Fn() -> UnixTime) -> bool {
+        let Some(status) = headers.status() else {
             return false;
         };
         let error_type = headers.all(HEADER_ERROR_TYPE).next();
+        if let Some(issued) = &self.issued
+            && refuses_credential(
+                status,
+                error_type,
+                matches!(issued.secret, IssuedSecret::Bearer(_)),
+            )
+        {
+            issued.reject();
+        }
         self.plan.record_response(self.number, status, error_type);
-        self.plan.should_retry(self.number)
+        self.plan.should_retry(self.number, &now)
     }
 }

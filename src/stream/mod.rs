@@ -140,7 +140,7 @@ impl Stream {
         };
         let client = Client::read(Headers(&pairs), self.random.uuid());
         self.account = Some(Account::new(client, now));
-        let admitted = Admitted::of(&config, Headers(&pairs));
+        let admitted = Admitted::of(&config, Headers(&pairs), now);
         let admitted = admitted.and_then(|admitted| match (&admitted, &self.capacity) {
             (Admitted::Request(_), Some(capacity)) => {
                 self.hold = Hold::take(capacity, &config, Headers(&pairs).content_length())?;
@@ -420,7 +420,7 @@ impl Stream {
             ..
         } = *receiving;
         let call_id = self.call_id().unwrap_or_default().to_owned();
-        let dispatch = match request.dispatch(call_id, &mut self.random) {
+        let dispatch = match request.dispatch(call_id, &mut self.random, now) {
             Ok(dispatch) => dispatch,
             Err(reject) => return self.refuse_upload(&reject, None, read_bytes, now),
         };

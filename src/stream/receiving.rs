@@ -26,10 +26,10 @@ impl Admitted {
     ///
     /// # Errors
     /// The [`Reject`] that ends the request.
-    pub(super) fn of(config: &Rc<ActiveConfig>, headers: Headers<'_>) -> Result<Self, Reject> {
+    pub(super) fn of(config: &Rc<ActiveConfig>, headers: Headers<'_>, now: UnixTime) -> Result<Self, Reject> {
         Ok(match Target::of(config, headers)? {
             Target::Model(path) => Self::Request(Request::begin(Rc::clone(config), path, headers)?),
-            Target::Probe(probe) => Self::Reply(probe.reply(config)),
+            Target::Probe(probe) => Self::Reply(probe.reply(config, now)),
             Target::Lookup(id) => Self::Lookup(id),
         })
     }

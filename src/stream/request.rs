@@ -14,6 +14,7 @@ use crate::routing::attempt_log::AttemptLog;
 use crate::routing::model::ModelMatch;
 use crate::routing::plan::Plan;
 use crate::sigv4::PayloadHasher;
+use crate::time::UnixTime;
 
 /// A model request whose body is arriving.
 #[derive(Debug)]
@@ -114,8 +115,13 @@ impl Request {
     /// for the log.
     ///
     /// # Errors
-    /// [`Reject::Body`] if the model's guardrail cannot be added.
-    pub(crate) fn dispatch(self, call_id: String, random: &mut Random) -> Result<Dispatch, Reject> {
+    /// [`Reject::Body`] if the model's guardrail cannot be added, and [`Reject::NoCredentials`].
+    pub(crate) fn dispatch(
+        self,
+        call_id: String,
+        random: &mut Random,
+        now: UnixTime,
+    ) -> Result<Dispatch, Reject> {
         let (payload, bytes, edit) = match self.payload {
             Payload::AsSent(hasher) => (hasher.finish(), self.received_bytes, None),
             Payload::Guarded(editor) => {
@@ -124,31 +130,41 @@ impl Request {
             }
         };
         let model = &self.matched.model;
-        let drawn = model.balance.draw(random);
+        let usable = |index: usize| {
+            let deployment = model.deployments.get(index);
+            deployment.is_some_and(|deployment| deployment.has_credentials(|| now))
+        };
+        let drawn = model.balance.draw(random, usable);
         let deployments = drawn
             .iter()
             .filter_map(|&index| model.deployments.get(index))
             .cloned()
             .collect();
+        let cluster = model.balance.cluster(&drawn);
+        let plan = Plan {
+            call_id,
+            config: self.config,
+            deployments,
+            model: self.matched.model,
+            captures: self.matched.captures,
+            log: AttemptLog::default(),
+            operation: self.operation,
+            headers: self.headers,
+            payload,
+            content_length: bytes.to_string(),
+        };
+        if !plan.has_credentials(now) {
+            return Err(Reject::NoCredentials { should_retry: false });
+        }
+        let route = if plan.operation.is_stream() {
+            ROUTE_STREAM
+        } else {
+            ROUTE_UNARY
+        };
         Ok(Dispatch {
-            cluster: model.balance.cluster(&drawn),
-            route: if self.operation.is_stream() {
-                ROUTE_STREAM
-            } else {
-                ROUTE_UNARY
-            },
-            plan: Plan {
-                call_id,
-                config: self.config,
-                deployments,
-                model: Rc::clone(&self.matched.model),
-                captures: self.matched.captures,
-                log: AttemptLog::default(),
-                operation: self.operation,
-                headers: self.headers,
-                payload,
-                content_length: bytes.to_string(),
-            },
+            plan,
+            cluster,
+            route,
             edit,
         })
     }

@@ -3,7 +3,10 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
+use log::Level;
+
 use crate::capacity::Capacity;
+use crate::credentials::{BrokerFailure, BrokerNews, CredentialSlot};
 use crate::random::Random;
 use crate::records::carried::Carried;
 use crate::records::history::SharedMemory;
@@ -11,6 +14,8 @@ use crate::records::metrics::Registry;
 use crate::records::recorder::Recorder;
 use crate::records::row::Row;
 use crate::routing::active_config::ActiveConfig;
+use crate::routing::brokered;
+use crate::time::UnixTime;
 
 /// The active configuration of a plugin, its randomness and its records.
 #[derive(Debug)]
@@ -43,6 +48,36 @@ impl Service {
     /// The configuration.
     pub fn config(&self) -> Rc<ActiveConfig> {
         Rc::clone(&self.config)
+    }
+
+    /// The answer to a call to the credential broker: its `status`, which is 0 if there was none,
+    /// and its body. Returns a message for the log, with its level.
+    pub fn take_answer(
+        &self,
+        slot: &Rc<CredentialSlot>,
+        status: u16,
+        body: &[u8],
+        now: UnixTime,
+    ) -> Option<(Level, String)> {
+        let news = slot.finish_call(status, body, now);
+        let users = || brokered::users(&self.config.models, slot).join(", ");
+        match news {
+            BrokerNews::Nothing => None,
+            BrokerNews::Recovered => Some((
+                Level::Info,
+                format!("there are AWS credentials again for {}", users()),
+            )),
+            BrokerNews::Failed(BrokerFailure { code, message }) => {
+                let held = match slot.current(now).map(|held| held.expires) {
+                    None => "there are none".to_owned(),
+                    Some(None) => "the old ones never expire".to_owned(),
+                    Some(Some(expires)) => format!("the old ones expire at {}", expires.rfc3339().as_str()),
+                };
+                let users = users();
+                let message = format!("no new AWS credentials for {users}: {code}: {message}; {held}");
+                Some((Level::Warn, message))
+            }
+        }
     }
 
     /// What all workers together may do at once.

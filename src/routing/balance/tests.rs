@@ -55,7 +55,7 @@ fn first_attempts(balance: &Balance, deployments: usize, requests: u64) -> Vec<u
     let mut random = Random::new(42);
     let mut first = vec![0; deployments];
     for _ in 0..requests {
-        let drawn = balance.draw(&mut random);
+        let drawn = balance.draw(&mut random, |_| true);
         assert_eq!(drawn.len(), balance.attempts);
         assert!(
             listed.contains(&balance.cluster(&drawn)),
@@ -89,7 +89,7 @@ fn every_deployment_is_tried_before_any_is_repeated() {
     let balance = balance(&[("a", 5, 0), ("a", 1, 0), ("b", 0, 0), ("c", 1, 1)], 6);
     let mut random = Random::new(3);
     for _ in 0..200 {
-        let drawn = balance.draw(&mut random);
+        let drawn = balance.draw(&mut random, |_| true);
         let mut once = drawn[..4].to_vec();
         once.sort_unstable();
         assert_eq!(once, [0, 1, 2, 3]);
@@ -122,7 +122,7 @@ fn every_distinct_deployment_is_tried_first_within_a_region_too() {
     let mut random = Random::new(5);
     for _ in 0..200 {
         let kinds: Vec<usize> = spread
-            .draw(&mut random)
+            .draw(&mut random, |_| true)
             .iter()
             .map(|&i| spread.shares[i].twin)
             .collect();

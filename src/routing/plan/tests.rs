@@ -25,7 +25,7 @@ fn plan(attempts: u32, deployments: &[(&str, &str, &str)]) -> Plan {
     let path = path::parse(b"/model/m/converse").unwrap();
     let request = Request::begin(Rc::new(config), path, Headers(&[])).unwrap();
     request
-        .dispatch("call-1".to_owned(), &mut Random::new(1))
+        .dispatch("call-1".to_owned(), &mut Random::new(1), NOW)
         .unwrap()
         .plan
 }
@@ -41,7 +41,7 @@ fn run(plan: &Plan, respond: impl Fn(&str) -> (u16, Option<&'static [u8]>)) -> (
         let (status, error_type) = respond(&id);
         tried.push(id);
         plan.record_response(number, status, error_type);
-        if !plan.should_retry(number) {
+        if !plan.should_retry(number, &|| NOW) {
             break;
         }
     }
@@ -154,6 +154,6 @@ fn an_attempt_without_a_response_is_not_retried_by_the_plan() {
     let plan = plan(3, &[WEST, EAST]);
     plan.request(1, b"west", NOW).unwrap();
     for number in [0, 1, 3, 12, u64::MAX] {
-        assert!(!plan.should_retry(number), "{number}");
+        assert!(!plan.should_retry(number, &|| NOW), "{number}");
     }
 }

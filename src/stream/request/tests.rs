@@ -59,7 +59,7 @@ fn begin(path: &str, more: &[(&str, &str)]) -> Result<Request, Result<u16, Rejec
     let (config, headers) = (config(), headers(path, more));
     match Target::of(&config, Headers(&headers)).map_err(Err)? {
         Target::Model(target) => Request::begin(Rc::clone(&config), target, Headers(&headers)).map_err(Err),
-        Target::Probe(probe) => Err(Ok(probe.reply(&config).status)),
+        Target::Probe(probe) => Err(Ok(probe.reply(&config, UnixTime::from_nanoseconds(NOW)).status)),
         Target::Lookup(_) => panic!("not a lookup"),
     }
 }
@@ -107,7 +107,11 @@ fn dispatched(path: &str, more: &[(&str, &str)], body: &[u8]) -> Dispatch {
         request.receive(chunk).unwrap();
     }
     request
-        .dispatch("call-1".to_owned(), &mut Random::new(1))
+        .dispatch(
+            "call-1".to_owned(),
+            &mut Random::new(1),
+            UnixTime::from_nanoseconds(NOW),
+        )
         .unwrap()
 }
 

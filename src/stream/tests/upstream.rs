@@ -59,7 +59,7 @@ fn the_router_never_sees_reserved_headers_of_an_upstream() {
         let mut headers = vec![(":status", status), ("a", "1"), ("a", "2")];
         let kept = headers.clone();
         headers.extend(RESERVED);
-        let judged = text(&attempt.judge(&serialized(&headers)).unwrap());
+        let judged = text(&attempt.judge(&serialized(&headers), UnixTime::default).unwrap());
         let mark = is_retried.then_some((HEADER_RETRY, "1"));
         let expected: Vec<_> = kept.into_iter().chain(mark).collect();
         let judged: Vec<_> = judged
@@ -79,9 +79,13 @@ fn clean_headers_are_not_replaced() {
         &[("a", "1")],
         &[],
     ] {
-        assert_eq!(attempt.judge(&serialized(headers)), None, "{headers:?}");
+        assert_eq!(
+            attempt.judge(&serialized(headers), UnixTime::default),
+            None,
+            "{headers:?}"
+        );
     }
-    assert_eq!(attempt.judge(b"not a header map"), None);
+    assert_eq!(attempt.judge(b"not a header map", UnixTime::default), None);
 }
 
 #[test]

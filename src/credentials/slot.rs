@@ -1,0 +1,193 @@
+//! One credential: what the broker last answered, and when to ask it next.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use crate::credentials::answer::{self, BrokerFailure};
+use crate::credentials::issued::IssuedCredential;
+use crate::time::UnixTime;
+
+/// How long before its expiry a credential is asked for again, in milliseconds, unless that is more
+/// than half of its life.
+const EARLY_MILLISECONDS: u64 = 10 * 60 * 1000;
+/// How often a credential that never expires is asked for, in case its source has changed.
+const ENDLESS_MILLISECONDS: u64 = 10 * 60 * 1000;
+/// Shortest and longest time until the broker is asked again after it has answered with the same
+/// credential as before, in milliseconds.
+const SAME_MILLISECONDS: (u64, u64) = (250, 60_000);
+/// Time until the broker is asked again while its first fetch is under way, in milliseconds.
+const PENDING_MILLISECONDS: u64 = 250;
+/// Shortest and longest time between calls that fail, in milliseconds.
+const FAILED_MILLISECONDS: (u64, u64) = (1000, 10_000);
+/// Shortest time between two calls because AWS has refused a credential, in milliseconds.
+const REJECTED_MILLISECONDS: u64 = 10_000;
+/// How long a call counts as under way, in milliseconds: more than its timeout. The answer to a
+/// call is lost if its plugin is destroyed.
+const CALL_MILLISECONDS: u64 = 6000;
+/// How many inconclusive answers count as an answer, so that a broker that never starts does not
+/// keep a gateway with other credentials from being ready.
+const INCONCLUSIVE_MAX: u32 = 5;
+
+/// A credential in one VM.
+#[derive(Debug)]
+pub struct CredentialSlot {
+    path: String,
+    is_bearer: bool,
+    state: RefCell<SlotState>,
+}
+
+#[derive(Debug, Default)]
+struct SlotState {
+    issued: Option<Rc<IssuedCredential>>,
+    /// Why the last call failed; `None` if it succeeded.
+    failure: Option<BrokerFailure>,
+    /// How many calls have failed since the last success.
+    failures: u32,
+    /// When to ask next.
+    ask_at: UnixTime,
+    /// When the call that is under way began.
+    asking: Option<UnixTime>,
+    /// When the broker was last asked because AWS had refused a credential.
+    asked_anew: Option<UnixTime>,
+}
+
+/// What an answer has changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BrokerNews {
+    /// Nothing that is worth a message.
+    Nothing,
+    /// The call failed, and it is not known yet why.
+    Failed(BrokerFailure),
+    /// There is a credential after calls that failed.
+    Recovered,
+}
+
+impl CredentialSlot {
+    pub(super) fn new(path: String, is_bearer: bool) -> Self {
+        Self {
+            path,
+            is_bearer,
+            state: RefCell::default(),
+        }
+    }
+
+    /// The credential, if there is one that has not expired.
+    pub(crate) fn current(&self, now: UnixTime) -> Option<Rc<IssuedCredential>> {
+        let state = self.state.borrow();
+        state
+            .issued
+            .as_ref()
+            .filter(|issued| issued.is_valid(now))
+            .cloned()
+    }
+
+    /// Why the last call failed; `None` if it succeeded.
+    pub(crate) fn failure(&self) -> Option<BrokerFailure> {
+        self.state.borrow().failure.clone()
+    }
+
+    /// Whether the broker has not said yet whether there is a credential.
+    pub(crate) fn is_waiting(&self) -> bool {
+        let state = self.state.borrow();
+        let is_inconclusive = state.failure.as_ref().is_none_or(BrokerFailure::is_inconclusive);
+        state.issued.is_none() && is_inconclusive && state.failures < INCONCLUSIVE_MAX
+    }
+
+    /// The path to ask the broker for now, if a call is due. It counts as under way then.
+    pub(crate) fn begin_call(&self, now: UnixTime) -> Option<String> {
+        let state = &mut *self.state.borrow_mut();
+        if state
+            .asking
+            .is_some_and(|since| is_within(since, now, CALL_MILLISECONDS))
+        {
+            return None;
+        }
+        let may_reject = !state
+            .asked_anew
+            .is_some_and(|last| is_within(last, now, REJECTED_MILLISECONDS));
+        let rejected = state.issued.as_ref().filter(|issued| issued.is_rejected());
+        let path = match rejected {
+            Some(issued) if may_reject => {
+                issued.reported();
+                state.asked_anew = Some(now);
+                format!("{}?rejected={}", self.path, issued.name)
+            }
+            _ if now >= state.ask_at => self.path.clone(),
+            _ => return None,
+        };
+        state.asking = Some(now);
+        Some(path)
+    }
+
+    /// The answer to a call will never arrive.
+    pub fn abandon_call(&self) {
+        self.state.borrow_mut().asking = None;
+    }
+
+    /// The answer to a call: its `status`, which is 0 if there was none, and its body.
+    pub(crate) fn finish_call(&self, status: u16, body: &[u8], now: UnixTime) -> BrokerNews {
+        let answer = answer::read(self.is_bearer, status, body);
+        let answer = answer.and_then(|issued| match issued.is_valid(now) {
+            true => Ok(issued),
+            false => Err(BrokerFailure::expired()),
+        });
+        let state = &mut *self.state.borrow_mut();
+        state.asking = None;
+        match answer {
+            Ok(issued) => state.succeed(issued, now),
+            Err(failure) => state.fail(failure, now),
+        }
+    }
+}
+
+impl SlotState {
+    fn succeed(&mut self, issued: IssuedCredential, now: UnixTime) -> BrokerNews {
+        let left = issued.expires.map(|expires| expires.milliseconds_since(now));
+        let same = self.issued.as_ref().filter(|held| held.is_same_as(&issued));
+        let wait = match (left, same) {
+            (None, _) => ENDLESS_MILLISECONDS,
+            // The broker is late.
+            (Some(left), Some(_)) => (left / 4).clamp(SAME_MILLISECONDS.0, SAME_MILLISECONDS.1),
+            (Some(left), None) => left.saturating_sub(EARLY_MILLISECONDS.min(left / 2)),
+        };
+        self.ask_at = now.after_milliseconds(wait);
+        if same.is_none() {
+            self.issued = Some(Rc::new(issued));
+        }
+        self.failures = 0;
+        match self.failure.take() {
+            Some(failure) if !failure.is_pending() => BrokerNews::Recovered,
+            _ => BrokerNews::Nothing,
+        }
+    }
+
+    fn fail(&mut self, failure: BrokerFailure, now: UnixTime) -> BrokerNews {
+        let wait = if failure.is_pending() {
+            PENDING_MILLISECONDS
+        } else {
+            let doubled = FAILED_MILLISECONDS
+                .0
+                .checked_shl(self.failures)
+                .unwrap_or(u64::MAX);
+            doubled.clamp(FAILED_MILLISECONDS.0, FAILED_MILLISECONDS.1)
+        };
+        self.ask_at = now.after_milliseconds(wait);
+        self.failures = self.failures.saturating_add(1);
+        let is_news = !failure.is_pending() && self.failure.as_ref() != Some(&failure);
+        self.failure = Some(failure.clone());
+        if is_news {
+            BrokerNews::Failed(failure)
+        } else {
+            BrokerNews::Nothing
+        }
+    }
+}
+
+/// Whether `now` is less than this many milliseconds after `since`. A clock that was set back is no
+/// reason to wait.
+fn is_within(since: UnixTime, now: UnixTime, milliseconds: u64) -> bool {
+    now >= since && now.milliseconds_since(since) < milliseconds
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,80 @@
+//! The credentials of a configuration that come from the credential broker.
+
+use std::rc::Rc;
+
+use crate::credentials::CredentialSlot;
+use crate::routing::deployment::{Credentials, Deployment};
+use crate::routing::model::ModelGroups;
+use crate::secret::Secret;
+use crate::time::UnixTime;
+
+/// How long a call to the broker may take, in milliseconds.
+pub const CALL_TIMEOUT_MILLISECONDS: u32 = 5000;
+/// Interval at which [`BrokeredCredentials::begin_calls`] must be called, in milliseconds.
+pub const CALL_TICK_MILLISECONDS: u32 = 250;
+
+/// The slots of a configuration, and how to reach the broker.
+#[derive(Debug)]
+pub struct BrokeredCredentials {
+    /// The Envoy cluster of the broker.
+    pub cluster: String,
+    /// The whole value of `authorization`, if the broker wants one.
+    pub(crate) authorization: Option<Secret>,
+    /// Without duplicates, in the order of the configuration.
+    pub(crate) slots: Vec<Rc<CredentialSlot>>,
+}
+
+/// A call to the broker that is due.
+#[derive(Debug)]
+pub struct BrokerCall {
+    /// The slot that is waiting for the answer.
+    pub slot: Rc<CredentialSlot>,
+    path: String,
+    authorization: Option<Secret>,
+}
+
+impl BrokerCall {
+    /// The request's headers.
+    pub fn headers(&self) -> Vec<(&str, &str)> {
+        let authorization = self.authorization.as_ref();
+        let authorization = authorization.map(|value| ("authorization", value.expose()));
+        let fixed = [
+            (":method", "GET"),
+            (":path", self.path.as_str()),
+            (":authority", "localhost"),
+        ];
+        fixed.into_iter().chain(authorization).collect()
+    }
+}
+
+impl BrokeredCredentials {
+    /// The calls that are due. They count as under way.
+    pub fn begin_calls(&self, now: UnixTime) -> Vec<BrokerCall> {
+        let begin = |slot: &Rc<CredentialSlot>| {
+            let path = slot.begin_call(now)?;
+            Some(BrokerCall {
+                slot: Rc::clone(slot),
+                path,
+                authorization: self.authorization.clone(),
+            })
+        };
+        self.slots.iter().filter_map(begin).collect()
+    }
+}
+
+/// The deployments that use a slot, as a message names them.
+pub(crate) fn users(models: &ModelGroups, slot: &Rc<CredentialSlot>) -> Vec<String> {
+    let uses = |deployment: &Deployment| match &deployment.credentials {
+        Credentials::Brokered(used) => Rc::ptr_eq(used, slot),
+        Credentials::Sigv4 { .. } | Credentials::Bearer(_) => false,
+    };
+    let mut users = Vec::new();
+    for model in models.all() {
+        let deployments = model.deployments.iter().filter(|deployment| uses(deployment));
+        users.extend(deployments.map(|deployment| {
+            let (name, id, region) = (&model.name, &deployment.id, &deployment.region);
+            format!("{name} in {region} (deployment {id})")
+        }));
+    }
+    users
+}
