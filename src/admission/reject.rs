@@ -10,7 +10,6 @@ use serde_json::json;
 
 use crate::admission::path::{ALIAS_MAX_BYTES, PathError};
 use crate::admission::proxy_key::NoKey;
-use crate::contract::names::HEADER_RETRY;
 use crate::excerpt::excerpt;
 use crate::guardrail::BodyFault;
 use crate::headers::HeaderPair;
@@ -46,10 +45,7 @@ pub enum Reject {
     /// planned.
     Unsignable,
     /// No deployment that may be used has AWS credentials at the moment.
-    NoCredentials {
-        /// Whether another attempt may find some.
-        should_retry: bool,
-    },
+    NoCredentials,
     /// The upstream's response has a status that no response can have.
     BadResponse,
     /// A host call failed.
@@ -125,11 +121,7 @@ impl Reject {
             Self::ParallelRequests(_) => reply
                 .headers
                 .extend([RETRY_AFTER, ("rate_limit_type", "max_parallel_requests")]),
-            Self::BufferedBodies => reply.headers.push(RETRY_AFTER),
-            Self::NoCredentials { should_retry } => {
-                reply.headers.push(RETRY_AFTER);
-                reply.headers.extend(should_retry.then_some((HEADER_RETRY, "1")));
-            }
+            Self::BufferedBodies | Self::NoCredentials => reply.headers.push(RETRY_AFTER),
             _ => {}
         }
         reply
@@ -152,7 +144,7 @@ impl Reject {
             Self::ParallelRequests(_) => "parallel_requests",
             Self::BufferedBodies => "buffered_bodies",
             Self::Unsignable => "unsignable",
-            Self::NoCredentials { .. } => "no_credentials",
+            Self::NoCredentials => "no_credentials",
             Self::BadResponse => "bad_response",
             Self::Host => "host",
         }
@@ -173,7 +165,7 @@ impl Reject {
             Self::BodyTooLarge(_) => (413, "ValidationException", "invalid_request_error"),
             Self::BadResponse => (502, "ServiceUnavailableException", "service_unavailable_error"),
             Self::ParallelRequests(_) => (429, "ThrottlingException", "throttling_error"),
-            Self::BufferedBodies | Self::Unsignable | Self::NoCredentials { .. } | Self::Host => {
+            Self::BufferedBodies | Self::Unsignable | Self::NoCredentials | Self::Host => {
                 (503, "ServiceUnavailableException", "service_unavailable_error")
             }
         }
@@ -229,7 +221,7 @@ impl Reject {
                 "The gateway holds too many request bodies at the moment. Please try again.".into()
             }
             Self::Unsignable => "The request could not be signed for the upstream. Please try again.".into(),
-            Self::NoCredentials { .. } => {
+            Self::NoCredentials => {
                 "The gateway has no valid AWS credentials for this model at the moment. Please try again.".into()
             }
             // As in the rendered `local_reply_config`.
@@ -284,7 +276,7 @@ mod tests {
             Reject::ParallelRequests(7),
             Reject::BufferedBodies,
             Reject::Unsignable,
-            Reject::NoCredentials { should_retry: true },
+            Reject::NoCredentials,
             Reject::BadResponse,
             Reject::Host,
         ];
@@ -365,7 +357,7 @@ mod tests {
         for reject in every_reject() {
             let is_full = matches!(
                 reject,
-                Reject::ParallelRequests(_) | Reject::BufferedBodies | Reject::NoCredentials { .. }
+                Reject::ParallelRequests(_) | Reject::BufferedBodies | Reject::NoCredentials
             );
             let has_hint = reject.reply().headers.contains(&("retry-after", "1"));
             assert_eq!(has_hint, is_full, "{reject:?}");

@@ -91,7 +91,7 @@ impl BrokerFailure {
     }
 
     /// Whether the broker has not tried yet.
-    pub(super) fn is_pending(&self) -> bool {
+    pub(crate) fn is_pending(&self) -> bool {
         self.code == PENDING
     }
 

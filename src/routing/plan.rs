@@ -62,9 +62,6 @@ impl Plan {
         }
         let date = now.amz_date();
         let path = deployment.path(self.operation, &self.captures);
-        let no_credentials = || Reject::NoCredentials {
-            should_retry: self.can_follow(number, &|| now),
-        };
         let mut issued = None;
         let (authorization, signed) = match &deployment.credentials {
             Credentials::Bearer(value) => (Cow::from(value.expose()), None),
@@ -89,7 +86,7 @@ impl Plan {
                 (Cow::from(authorization), Some((date, token)))
             }
             Credentials::Brokered(slot) => {
-                let issued = issued.insert(slot.current(now).ok_or_else(no_credentials)?);
+                let issued = issued.insert(slot.current(now).ok_or(Reject::NoCredentials)?);
                 match &issued.secret {
                     IssuedSecret::Bearer(value) => (Cow::from(value.expose().to_owned()), None),
                     IssuedSecret::Keys {
@@ -124,24 +121,24 @@ impl Plan {
             .record_response(number, status, Verdict::of(status, error_type));
     }
 
-    /// Whether to retry after attempt `number`: its verdict is not final, and a remaining attempt
-    /// can go to a deployment that is not known to be unusable. `now` is called only if the broker
-    /// has the credentials of one.
+    /// Whether to retry after attempt `number`: its verdict is not final, a remaining attempt can go
+    /// to a deployment that is not known to be unusable, and there are credentials for the next
+    /// one. Envoy does not retry after a local reply, so an attempt that cannot be signed would hide
+    /// Bedrock's response from the client.
+    ///
+    /// `now` is called only if the broker has the credentials of a deployment.
     pub fn should_retry(&self, number: u64, now: &impl Fn() -> UnixTime) -> bool {
         let verdict = self.log.attempt(number).map(|attempt| attempt.verdict);
         let is_final = verdict.is_none_or(|verdict| verdict == Verdict::Final);
-        !is_final && self.can_follow(number, now)
-    }
-
-    /// Whether an attempt after `number` can go to a deployment that is not known to be unusable.
-    fn can_follow(&self, number: u64, now: &impl Fn() -> UnixTime) -> bool {
         let next = usize::try_from(number).unwrap_or(usize::MAX);
-        (next..self.deployments.len()).any(|index| self.usable_index(index, now).is_some())
+        !is_final
+            && (next..self.deployments.len()).any(|index| self.usable_index(index, now).is_some())
+            && self.has_credentials(next, now)
     }
 
-    /// Whether any attempt can be made at all, as far as credentials are concerned.
-    pub(crate) fn has_credentials(&self, now: UnixTime) -> bool {
-        self.can_follow(0, &|| now)
+    /// Whether there are credentials for the attempt at this index of the plan.
+    pub(crate) fn has_credentials(&self, planned: usize, now: &impl Fn() -> UnixTime) -> bool {
+        self.signable_index(planned, now).is_some()
     }
 
     /// Attempts made so far.
@@ -208,20 +205,29 @@ impl Plan {
     /// replacement.
     fn plan_index(&self, number: u64, now: &impl Fn() -> UnixTime) -> Option<usize> {
         let planned = usize::try_from(number.checked_sub(1)?).ok()?;
-        Some(self.usable_index(planned, now).unwrap_or(planned))
+        let usable = self.usable_index(planned, now);
+        let signable = || self.signable_index(planned, now);
+        Some(usable.or_else(signable).unwrap_or(planned))
     }
 
     /// Returns the index `planned` or, if its deployment is unusable, that of another deployment in
     /// the same cluster, because Envoy has already chosen the cluster. Those planned for later
     /// attempts are preferred.
     fn usable_index(&self, planned: usize, now: &impl Fn() -> UnixTime) -> Option<usize> {
+        self.index_of(planned, |deployment| !self.is_unusable(deployment, now))
+    }
+
+    /// The same for a deployment that has credentials, even if an attempt has found it unusable.
+    fn signable_index(&self, planned: usize, now: &impl Fn() -> UnixTime) -> Option<usize> {
+        self.index_of(planned, |deployment| deployment.has_credentials(now))
+    }
+
+    fn index_of(&self, planned: usize, is_wanted: impl Fn(&Deployment) -> bool) -> Option<usize> {
         let cluster = &self.deployments.get(planned)?.cluster;
         let mut indices = (planned..self.deployments.len()).chain(0..planned);
         indices.find(|&index| {
             let deployment = self.deployments.get(index);
-            deployment.is_some_and(|deployment| {
-                deployment.cluster == *cluster && !self.is_unusable(deployment, now)
-            })
+            deployment.is_some_and(|deployment| deployment.cluster == *cluster && is_wanted(deployment))
         })
     }
 

@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use proxy_wasm::types::{BufferType, MapType};
 
+use super::envoy::Envoy;
 use super::host;
 use crate::credentials::CredentialSlot;
 use crate::headers::{Headers, pairs};
@@ -48,7 +49,7 @@ impl Drop for BrokerCalls {
 }
 
 fn finish(service: &Service, slot: &Rc<CredentialSlot>, status: u16, body: &[u8]) {
-    if let Some((level, message)) = service.take_answer(slot, status, body, host::now()) {
+    if let Some((level, message)) = service.take_answer(slot, status, body, host::now(), &Envoy) {
         log::log!(level, "{message}");
     }
 }

@@ -153,8 +153,8 @@ impl Request {
             payload,
             content_length: bytes.to_string(),
         };
-        if !plan.has_credentials(now) {
-            return Err(Reject::NoCredentials { should_retry: false });
+        if !plan.has_credentials(0, &|| now) {
+            return Err(Reject::NoCredentials);
         }
         let route = if plan.operation.is_stream() {
             ROUTE_STREAM

@@ -10,7 +10,7 @@ use crate::credentials::{BrokerFailure, BrokerNews, CredentialSlot};
 use crate::random::Random;
 use crate::records::carried::Carried;
 use crate::records::history::SharedMemory;
-use crate::records::metrics::Registry;
+use crate::records::metrics::{Registry, count_refresh_failure};
 use crate::records::recorder::Recorder;
 use crate::records::row::Row;
 use crate::routing::active_config::ActiveConfig;
@@ -58,8 +58,12 @@ impl Service {
         status: u16,
         body: &[u8],
         now: UnixTime,
+        registry: &impl Registry,
     ) -> Option<(Level, String)> {
         let news = slot.finish_call(status, body, now);
+        if let Some(failure) = slot.failure().filter(|failure| !failure.is_pending()) {
+            count_refresh_failure(failure.reason(), registry);
+        }
         let users = || brokered::users(&self.config.models, slot).join(", ");
         match news {
             BrokerNews::Nothing => None,

@@ -161,6 +161,12 @@ fn report_reload(reload: &ReloadStatus, registry: &impl Registry) {
     set_gauge(reloads("failure").as_str(), reload.failed, registry);
 }
 
+/// Counts a call to the credential broker that brought no credential.
+pub(crate) fn count_refresh_failure(reason: &str, registry: &impl Registry) {
+    let name = SeriesName::new(names::REFRESH_FAILURES).with("reason", reason);
+    count_one(&name, registry);
+}
+
 fn set_gauge(name: &str, value: u64, registry: &impl Registry) {
     if let Some(id) = registry.define(MetricKind::Gauge, name) {
         registry.record(id, value);

@@ -1,0 +1,158 @@
+"""The filter gets temporary credentials from a credential broker, here a fake one."""
+
+import concurrent.futures
+import time
+
+import pytest
+import requests
+
+from clients import post, question
+from deployments import EAST, WEST, Parameters
+from emulator import Emulator
+from fake_broker import ROLE, FakeBroker
+from gateway import CREDENTIALS, Gateway, config
+
+DEADLINE_SECONDS = 60
+WORKERS = 2
+# A role of the west, and static keys in the east.
+ROLE_PARAMETERS = {"aws_role_name": ROLE, "aws_session_name": "gateway"}
+
+
+@pytest.fixture(scope="module")
+def issuing_emulator():
+    """An emulator of its own: refused credentials would count as wrong requests in the journal."""
+    with Emulator((WEST, EAST), *CREDENTIALS) as running:
+        yield running
+
+
+@pytest.fixture
+def bedrock(issuing_emulator):
+    issuing_emulator.quiet_log()
+    issuing_emulator.reset()
+    return issuing_emulator
+
+
+@pytest.fixture
+def broker(bedrock):
+    with FakeBroker(bedrock.identity) as running:
+        yield running
+
+
+def start(bedrock, broker, deployments, **options) -> Gateway:
+    text = config(deployments(Parameters(bedrock)), **options.pop("sections", {}))
+    arguments = ("--credentials", broker.socket)
+    return Gateway(text, workers=WORKERS, arguments=arguments, **options)
+
+
+def only_role(at):
+    return [("role", at(WEST, **ROLE_PARAMETERS))]
+
+
+def role_or_keys(at):
+    return [
+        ("either", at(WEST, **ROLE_PARAMETERS, weight=1)),
+        ("either", at(EAST, weight=1)),
+        ("role", at(WEST, **ROLE_PARAMETERS)),
+        ("role-first", at(WEST, **ROLE_PARAMETERS, order=1)),
+        ("role-first", at(EAST, order=2)),
+    ]
+
+
+def eventually(condition):
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    while not (result := condition()):
+        assert time.monotonic() < deadline, "timed out"
+        time.sleep(0.05)
+    return result
+
+
+def ask(gateway, model="role", operation="converse"):
+    return post(gateway, model, operation, question("who am I"))
+
+
+def readiness(gateway):
+    return requests.get(f"{gateway.url}/health/readiness", timeout=10)
+
+
+def no_secret(gateway, broker):
+    """Nothing that the broker has issued may be in a log, a stat or the configuration dump."""
+    dump = requests.get(f"{gateway.admin}/config_dump", timeout=10).text
+    stats = requests.get(f"{gateway.admin}/stats", timeout=10).text
+    written = gateway.log() + gateway.access_log() + gateway.rendered() + dump + stats
+    for issued in broker.issued.values():
+        assert issued["SecretAccessKey"] not in written
+        assert issued["Token"] not in written
+
+
+def test_a_rotation_under_load_costs_no_request(bedrock, broker):
+    broker.lifetime_seconds = 5
+    seconds, rate = 15, 20
+    with start(bedrock, broker, only_role) as gateway:
+        bedrock.clear_log()
+        broker.calls.clear()
+        operations = ["converse", "converse-stream"] * (seconds * rate // 2)
+        with concurrent.futures.ThreadPoolExecutor(16) as pool:
+            answers = []
+            begun = time.monotonic()
+            for number, operation in enumerate(operations):
+                time.sleep(max(0, begun + number / rate - time.monotonic()))
+                answers.append(pool.submit(ask, gateway, "role", operation))
+            statuses = {answer.result().status for answer in answers}
+        assert statuses == {200}, gateway.log_tail()
+        calls = len(broker.calls)
+        entries = bedrock.quiet_log()
+        used = {entry["access_key_id"] for entry in entries}
+        assert len(entries) == len(operations), "a request was retried"
+        assert not [entry for entry in entries if entry["credential_expired"]]
+        assert used <= set(broker.issued) and len(used) >= 4
+        # Both workers and the main thread ask for each renewal, and again while it is not there.
+        assert calls <= (WORKERS + 1) * 4 * (len(broker.issued) + 1), broker.calls
+        no_secret(gateway, broker)
+
+
+def test_a_refused_credential_is_replaced_and_the_request_goes_elsewhere(bedrock, broker):
+    with start(bedrock, broker, role_or_keys) as gateway:
+        assert ask(gateway, "role").status == 200
+        bedrock.identity.revoke()
+        broker.calls.clear()
+        assert ask(gateway, "role-first").status == 200
+        refused, served = bedrock.quiet_log()[-2:]
+        assert (refused["region"], served["region"]) == (WEST, EAST)
+        eventually(lambda: [call for call in broker.calls if "?rejected=ASIA" in call])
+        eventually(lambda: all(ask(gateway, "role").status == 200 for _ in range(10)))
+        no_secret(gateway, broker)
+
+
+def test_a_deployment_without_credentials_is_passed_over(bedrock, broker):
+    broker.failures[""] = (502, "AccessDenied")
+    with start(bedrock, broker, role_or_keys) as gateway:
+        body = readiness(gateway).json()
+        assert body["status"] == "healthy"
+        (missing,) = body["credentials"]
+        assert missing["status"] == "failed" and "AccessDenied" in missing["error"]
+        assert "role in us-west-2" in str(missing["deployments"])
+        assert {ask(gateway, "either").status for _ in range(20)} == {200}, gateway.log_tail()
+        assert {entry["region"] for entry in bedrock.quiet_log()} == {EAST}
+        refused = ask(gateway, "role")
+        assert refused.status == 503 and refused.headers["retry-after"] == "1"
+        assert refused.headers["x-amzn-errortype"] == "ServiceUnavailableException"
+        assert "ask the administrator" in gateway.log()
+        broker.failures.clear()
+        eventually(lambda: ask(gateway, "role").status == 200)
+        eventually(lambda: "credentials" not in readiness(gateway).json())
+        assert all(entry["reason"] == "signature" for entry in bedrock.quiet_log())
+
+
+def test_credentials_serve_until_they_expire_when_the_broker_is_gone(bedrock, broker):
+    broker.lifetime_seconds = 8
+    with start(bedrock, broker, only_role) as gateway:
+        assert ask(gateway).status == 200
+        broker.stop()
+        eventually(lambda: "Unreachable" in readiness(gateway).text)
+        eventually(lambda: readiness(gateway).status_code == 503)
+        refused = ask(gateway)
+        assert refused.status == 503 and b"credentials" in refused.body
+        broker.start()
+        eventually(lambda: ask(gateway).status == 200)
+        eventually(lambda: readiness(gateway).status_code == 200)
+        assert not [entry for entry in bedrock.quiet_log() if entry["credential_expired"]]
