@@ -1,5 +1,6 @@
 //! `envoy-bedrock check`: says whether a configuration is valid and what it means.
 
+mod credentials;
 mod report;
 mod text;
 
@@ -10,13 +11,17 @@ use std::process::ExitCode;
 use crate::environment::{Environment, SecretPolicy};
 use crate::litellm::{self, ReadError, Tolerance};
 use crate::prices::PriceList;
+use credentials::ReportForm;
 use report::CheckReport;
 
 /// Validate a LiteLLM config.yaml and print what it means.
 #[derive(Debug, clap::Args)]
-#[command(
-    after_help = "Exit codes: 0 the configuration is valid, 1 it is not valid or a file cannot be read, 2 wrong usage."
-)]
+#[command(after_help = "\
+Examples:
+  envoy-bedrock check config.yaml
+  envoy-bedrock check config.yaml --credentials
+
+Exit codes: 0 the configuration is valid, 1 it is not valid, a file cannot be read or (with --credentials) a\ncredential cannot be had, 2 wrong usage.")]
 pub struct CheckArguments {
     /// The configuration. Files that it includes are read as well.
     #[arg(value_name = "CONFIG")]
@@ -24,6 +29,9 @@ pub struct CheckArguments {
     /// Print one JSON object instead of text. Later versions only add keys to it.
     #[arg(long)]
     json: bool,
+    /// Get every credential once, and list whose it is, when it expires, or why it cannot be had.
+    #[arg(long, conflicts_with = "secrets_later")]
+    credentials: bool,
     /// List variables of secrets that are not set, instead of reporting errors.
     #[arg(long)]
     secrets_later: bool,
@@ -78,6 +86,23 @@ pub fn run(arguments: &CheckArguments, environment: &Environment) -> ExitCode {
             return ExitCode::from(1);
         }
     };
+    if arguments.credentials
+        && let Ok(blueprint) = litellm::read_tolerant(
+            &arguments.config,
+            environment,
+            mode,
+            &prices,
+            &arguments.tolerance,
+        )
+    {
+        let form = match format {
+            Format::Json => ReportForm::Json,
+            Format::Text { columns } => ReportForm::Table { columns },
+        };
+        let (report, all_work) = credentials::report(&blueprint, environment, form);
+        let _ = anstream::stdout().write_all(report.as_bytes());
+        return ExitCode::from(u8::from(!all_work));
+    }
     let outcome = outcome_tolerant(
         &arguments.config,
         environment,

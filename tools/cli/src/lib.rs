@@ -3,6 +3,7 @@
 mod address;
 mod admin;
 pub mod blueprint;
+pub mod broker;
 mod certificates;
 pub mod check;
 pub mod credentials;
@@ -13,6 +14,7 @@ pub mod litellm;
 mod log;
 pub mod otlp;
 pub mod prices;
+mod private_socket;
 mod region;
 mod reload;
 pub mod render;

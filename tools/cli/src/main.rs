@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use envoy_bedrock_cli::environment::Environment;
-use envoy_bedrock_cli::{check, prices, render, run, spend, watch};
+use envoy_bedrock_cli::{broker, check, prices, render, run, spend, watch};
 
 /// An Amazon Bedrock gateway on Envoy, configured by LiteLLM's config.yaml.
 #[derive(Debug, Parser)]
@@ -18,6 +18,7 @@ struct CommandLine {
 enum Command {
     Run(run::RunArguments),
     Check(check::CheckArguments),
+    Credentials(broker::CredentialsArguments),
     Prices(prices::PricesArguments),
     Render(render::RenderArguments),
     Spend(spend::SpendArguments),
@@ -31,6 +32,7 @@ fn main() -> ExitCode {
     match CommandLine::parse().command {
         Command::Run(arguments) => run::run(&arguments, &environment),
         Command::Check(arguments) => check::run(&arguments, &environment),
+        Command::Credentials(arguments) => broker::run(&arguments, &environment),
         Command::Prices(arguments) => prices::run(&arguments),
         Command::Render(arguments) => render::run(&arguments, &environment),
         Command::Spend(arguments) => spend::run(&arguments),

@@ -17,3 +17,4 @@ pub(crate) use engine::{ConfigSource, Engine, ReloadOutcome};
 pub(crate) use error::ReloadError;
 pub(crate) use publisher::Publisher;
 pub(crate) use task::{ReloadHandle, ReloadTask};
+pub(crate) use watcher::FileWatcher;

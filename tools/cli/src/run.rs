@@ -24,6 +24,7 @@ mod ports;
 mod prepare;
 mod process;
 mod restarts;
+mod run_broker;
 mod signals;
 mod source;
 mod spend_log_watch;

@@ -1,5 +1,5 @@
-//! Credentials for AWS that are obtained while the gateway runs: roles, profiles, web identities,
-//! and those of containers and instances.
+//! Where credentials for AWS come from that are obtained while the gateway runs: roles, profiles, web
+//! identities, containers and instances.
 
 mod likely;
 mod source;

@@ -23,6 +23,11 @@ pub struct BrokeredCredential {
 }
 
 impl BrokeredCredential {
+    /// The deployments that use it, for messages.
+    pub(crate) fn whom(&self) -> String {
+        self.deployments.join(", ")
+    }
+
     /// The variables with its secrets.
     pub fn secret_names(&self) -> impl Iterator<Item = &EnvName> {
         self.source.secret_names().into_iter()

@@ -2,7 +2,6 @@
 
 use std::convert::Infallible;
 use std::io;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use http::{Method, Request, Response, StatusCode};
@@ -16,6 +15,7 @@ use tokio::net::UnixListener;
 
 use super::engine::ReloadOutcome;
 use super::task::ReloadHandle;
+use crate::private_socket;
 
 /// A Unix domain socket that only this user can connect to.
 pub(crate) struct ControlSocket {
@@ -29,18 +29,9 @@ impl ControlSocket {
     /// # Errors
     /// Those of the operating system. The path may have about 100 bytes.
     pub(crate) fn bind(path: &Path) -> io::Result<Self> {
-        if std::os::unix::net::UnixStream::connect(path).is_ok() {
-            return Err(io::ErrorKind::AddrInUse.into());
-        }
-        match std::fs::remove_file(path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
-        let listener = UnixListener::bind(path)?;
-        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
         Ok(Self {
             path: path.to_owned(),
-            listener,
+            listener: private_socket::bind(path)?,
         })
     }
 

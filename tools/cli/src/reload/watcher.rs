@@ -19,7 +19,7 @@ const DELAY_MAX: Duration = Duration::from_millis(1000);
 const POLL: Duration = Duration::from_millis(1000);
 
 /// Watches files. It watches their directories, because editors and Kubernetes replace files.
-pub(super) struct FileWatcher {
+pub(crate) struct FileWatcher {
     files: Vec<PathBuf>,
     seen: Fingerprint,
     /// `None` if the kernel refuses: then the files are only checked regularly.
@@ -32,7 +32,7 @@ pub(super) struct FileWatcher {
 
 impl FileWatcher {
     /// Starts to watch `files`. Changes from now on are noticed.
-    pub(super) fn start(files: Vec<PathBuf>) -> Self {
+    pub(crate) fn start(files: Vec<PathBuf>) -> Self {
         let (sender, receiver) = mpsc::channel(1);
         let news = sender.clone();
         let events = notify::recommended_watcher(move |_| {
@@ -52,7 +52,7 @@ impl FileWatcher {
     }
 
     /// Watches other files from now on.
-    pub(super) fn watch(&mut self, files: Vec<PathBuf>) {
+    pub(crate) fn watch(&mut self, files: Vec<PathBuf>) {
         let directories: BTreeSet<PathBuf> = files.iter().flat_map(|file| directories(file)).collect();
         if let Some(events) = &mut self.events {
             for gone in self.watched.difference(&directories) {
@@ -67,12 +67,12 @@ impl FileWatcher {
     }
 
     /// Takes the present state of the files as known. Call it before they are read.
-    pub(super) fn mark(&mut self) {
+    pub(crate) fn mark(&mut self) {
         self.seen = Fingerprint::of(&self.files);
     }
 
     /// Returns once a file has changed and is quiet.
-    pub(super) async fn changed(&mut self) {
+    pub(crate) async fn changed(&mut self) {
         loop {
             let _ = timeout(POLL, self.receiver.recv()).await;
             if Fingerprint::of(&self.files) != self.seen {

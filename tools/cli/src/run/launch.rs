@@ -12,6 +12,7 @@ use super::envoy_directory::EnvoyDirectory;
 use super::error::RunError;
 use super::options::RunArguments;
 use super::prepare::{self, Prepared};
+use super::run_broker::RunBroker;
 use super::source::{RunSource, SharedDemo};
 use crate::admin::Admin;
 use crate::log;
@@ -42,6 +43,8 @@ pub(super) struct Launch<'a> {
     /// The addresses of the first Envoy, which later ones get too: clients know them, even if the
     /// kernel chose the ports.
     pub(super) addresses: Option<Addresses>,
+    /// Gets the credentials of the configuration, if requests go to AWS.
+    pub(super) broker: Option<RunBroker>,
     /// Keeps the configuration up to date.
     pub(super) reload: ReloadHandle,
     directory: EnvoyDirectory,
@@ -60,7 +63,11 @@ impl<'a> Launch<'a> {
         let key = SealingKey::parse(&sealing_key).ok_or(RunError::NoSealingKey)?;
         let directory = EnvoyDirectory::create(&prepared.state)?;
         let filter = prepare::text(&directory.keep_filter(&prepared.filter)?)?;
-        let source = RunSource::new(arguments, &prepared, filter, demo.clone(), key)?;
+        let broker = match prepared.backend {
+            Backend::Aws => Some(RunBroker::start(directory.path(), &prepared.environment)?),
+            Backend::Emulator(_) => None,
+        };
+        let source = RunSource::new(arguments, &prepared, filter, demo.clone(), key, broker.clone())?;
         let rendering = source.rendering(prepared.blueprint.clone()).await?;
         let publisher = Publisher::new(directory.path(), 0o600);
         let name = prepare::text(directory.path())?;
@@ -73,6 +80,7 @@ impl<'a> Launch<'a> {
             prepared,
             demo,
             addresses: None,
+            broker,
             reload,
             directory,
             sealing_key,

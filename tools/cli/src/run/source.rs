@@ -12,12 +12,13 @@ use super::error::RunError;
 use super::memory;
 use super::options::{Bedrock, RunArguments};
 use super::prepare::{self, Prepared};
+use super::run_broker::RunBroker;
 use crate::blueprint::Blueprint;
 use crate::environment::Environment;
 use crate::litellm;
 use crate::prices::PriceList;
 use crate::reload::{ConfigSource, ReloadError};
-use crate::render::{Listeners, RenderOptions, Rendering, SecretSource};
+use crate::render::{BrokerAddress, Listeners, RenderOptions, Rendering, SecretSource};
 use crate::sealing;
 
 /// The running emulators.
@@ -35,6 +36,8 @@ pub(super) struct RunSource {
     sealing_key: SealingKey,
     /// OpenTelemetry's variables when Envoy was started.
     telemetry: Environment,
+    /// Gets the credentials of the configuration, if requests go to AWS.
+    broker: Option<RunBroker>,
     /// What does not depend on the file.
     options: RenderOptions,
 }
@@ -47,6 +50,7 @@ impl RunSource {
         filter: String,
         demo: Option<SharedDemo>,
         sealing_key: SealingKey,
+        broker: Option<RunBroker>,
     ) -> Result<Self, RunError> {
         let demo_ca = prepared.state.path("emulator-ca.pem");
         let upstream_ca = match demo {
@@ -74,9 +78,13 @@ impl RunSource {
                 collector: prepared.collector.clone(),
                 emulators: Default::default(),
                 secrets: SecretSource::Sealed,
-                broker: Default::default(),
+                broker: match &broker {
+                    Some(broker) => BrokerAddress::Socket(prepare::text(broker.socket())?),
+                    None => BrokerAddress::default(),
+                },
                 max_heap: arguments.max_heap.unwrap_or_else(memory::heap_limit),
             },
+            broker,
             arguments: arguments.clone(),
         })
     }
@@ -91,6 +99,9 @@ impl RunSource {
             crate::state::write_private(&self.demo_ca, &demo.ca_pem())?;
             options.emulators = demo.addresses.clone();
             environment.extend(&demo.variables);
+        }
+        if let Some(broker) = &self.broker {
+            broker.set(&blueprint);
         }
         sealing::seal(&mut blueprint, &self.sealing_key, &environment);
         Ok(Rendering { blueprint, options })

@@ -42,13 +42,24 @@ async fn watch(envoy: &mut KeptEnvoy<'_>, signals: &mut Signals) -> Result<ExitC
         _ = signals.stop() => return Ok(ExitCode::SUCCESS),
     };
     envoy.tell_reload().await;
-    announce(&envoy.launch, addresses).await;
+    let broker = envoy.launch.broker.clone();
+    let credentials = async {
+        if let Some(broker) = broker {
+            broker.first_credentials().await;
+        }
+    };
+    tokio::pin!(credentials);
+    let mut is_announced = false;
     // Later Envoys have the same address.
     let spend_log = spend_log_watch::watch(Admin::at(addresses.admin), envoy.launch.spend_log());
     tokio::pin!(spend_log);
     loop {
         tokio::select! {
             never = &mut spend_log => match never {},
+            () = &mut credentials, if !is_announced => {
+                announce(&envoy.launch, addresses).await;
+                is_announced = true;
+            }
             change = envoy.next() => match change {
                 EnvoyChange::Serving => {
                     envoy.tell_reload().await;

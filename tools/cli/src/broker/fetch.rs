@@ -1,0 +1,316 @@
+//! Gets credentials with AWS's own crates.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::pin::Pin;
+
+use aws_config::default_provider::credentials::DefaultCredentialsChain;
+use aws_config::profile::ProfileFileCredentialsProvider;
+use aws_config::provider_config::ProviderConfig;
+use aws_config::{BehaviorVersion, Region};
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::ProvideCredentials;
+use aws_credential_types::provider::error::CredentialsError;
+use aws_sdk_sts::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_sts::types::Tag;
+use aws_smithy_async::rt::sleep::TokioSleep;
+use aws_smithy_http_client::tls::Provider;
+use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use envoy_bedrock::contract::settings::EnvName;
+use envoy_bedrock::secret::Secret;
+
+use super::failure::{Failure, FailureCode};
+use crate::credentials::{AssumedRole, BrokeredCredential, CredentialSource, WebIdentityToken};
+use crate::environment::Environment;
+
+/// The name of sessions whose configuration names none.
+const SESSION_NAME: &str = "envoy-bedrock";
+/// How a reference that could not be resolved is written.
+const REFERENCE: &str = "os.environ/";
+
+/// Gets credentials from their sources.
+#[derive(Clone, Debug)]
+pub(crate) struct Fetcher {
+    http: SharedHttpClient,
+    environment: Environment,
+    secrets: BTreeMap<EnvName, Secret>,
+}
+
+/// Who a credential belongs to.
+#[derive(Clone, Debug)]
+pub(crate) struct Caller {
+    pub(crate) account: String,
+    pub(crate) arn: String,
+}
+
+impl Fetcher {
+    /// `secrets` are those of the configuration; the others are in `environment`.
+    pub(crate) fn new(environment: &Environment, secrets: &BTreeMap<EnvName, Secret>) -> Self {
+        let http = aws_smithy_http_client::Builder::new()
+            .tls_provider(Provider::Rustls(CryptoMode::Ring))
+            .build_https();
+        Self {
+            http,
+            environment: environment.clone(),
+            secrets: secrets.clone(),
+        }
+    }
+
+    /// Gets a credential anew: files and variables are read again.
+    pub(crate) async fn fetch(&self, credential: &BrokeredCredential) -> Result<Credentials, Failure> {
+        self.load(&credential.source, &credential.region).await
+    }
+
+    /// Who the credential belongs to, by GetCallerIdentity.
+    pub(crate) async fn caller(&self, keys: Credentials, region: &str) -> Result<Caller, Failure> {
+        let identity = self
+            .sts(Some(keys), region, None)
+            .get_caller_identity()
+            .send()
+            .await;
+        let identity = identity.map_err(|error| refused(&error))?;
+        Ok(Caller {
+            account: identity.account().unwrap_or_default().to_owned(),
+            arn: identity.arn().unwrap_or_default().to_owned(),
+        })
+    }
+
+    fn load<'a>(
+        &'a self,
+        source: &'a CredentialSource,
+        region: &'a str,
+    ) -> Pin<Box<dyn Future<Output = Result<Credentials, Failure>> + Send + 'a>> {
+        Box::pin(async move {
+            match source {
+                CredentialSource::Keys(names) => {
+                    let token = names.session_token.as_ref();
+                    let token = token.and_then(|name| self.value(name).ok());
+                    let (id, secret) = (
+                        self.value(&names.access_key_id)?,
+                        self.value(&names.secret_access_key)?,
+                    );
+                    Ok(Credentials::new(id, secret, token, None, "config.yaml"))
+                }
+                CredentialSource::DefaultChain => {
+                    let chain = DefaultCredentialsChain::builder()
+                        .configure(self.provider_config(region))
+                        .region(self.region(region));
+                    provided(chain.build().await.provide_credentials().await)
+                }
+                CredentialSource::Profile(name) => {
+                    let name = resolved(name)?;
+                    let profile = ProfileFileCredentialsProvider::builder()
+                        .configure(&self.provider_config(region))
+                        .profile_name(name);
+                    provided(profile.build().provide_credentials().await)
+                }
+                CredentialSource::Role { role, base } => {
+                    let keys = self.load(base, region).await?;
+                    let is_ambient = **base == CredentialSource::DefaultChain;
+                    if is_ambient && self.is_role(&keys, role, region).await {
+                        return Ok(keys);
+                    }
+                    self.assume(keys, role, region).await
+                }
+                CredentialSource::WebIdentity { role, token } => {
+                    self.assume_with_token(&self.token(token)?, role, region).await
+                }
+            }
+        })
+    }
+
+    /// Whether the credentials are already those of the role.
+    async fn is_role(&self, keys: &Credentials, role: &AssumedRole, region: &str) -> bool {
+        if keys.session_token().is_none() {
+            return false;
+        }
+        let caller = self.caller(keys.clone(), region).await;
+        caller.is_ok_and(|caller| is_session_of(&caller.arn, &role.arn))
+    }
+
+    async fn assume(
+        &self,
+        keys: Credentials,
+        role: &AssumedRole,
+        region: &str,
+    ) -> Result<Credentials, Failure> {
+        let endpoint = role.sts_endpoint.as_deref().map(resolved).transpose()?;
+        let mut request = self
+            .sts(Some(keys), region, endpoint)
+            .assume_role()
+            .role_arn(resolved(&role.arn)?)
+            .role_session_name(session_name(role)?)
+            .set_external_id(
+                role.external_id
+                    .as_deref()
+                    .map(resolved)
+                    .transpose()?
+                    .map(str::to_owned),
+            );
+        for (key, value) in &role.session_tags {
+            let tag = Tag::builder().key(resolved(key)?).value(resolved(value)?).build();
+            request = request.tags(tag.map_err(|error| Failure::of(&error))?);
+        }
+        let response = request.send().await.map_err(|error| refused(&error))?;
+        issued(response.credentials())
+    }
+
+    async fn assume_with_token(
+        &self,
+        token: &str,
+        role: &AssumedRole,
+        region: &str,
+    ) -> Result<Credentials, Failure> {
+        let endpoint = role.sts_endpoint.as_deref().map(resolved).transpose()?;
+        let request = self
+            .sts(None, region, endpoint)
+            .assume_role_with_web_identity()
+            .role_arn(resolved(&role.arn)?)
+            .role_session_name(session_name(role)?)
+            .web_identity_token(token);
+        let response = request.send().await.map_err(|error| refused(&error))?;
+        issued(response.credentials())
+    }
+
+    fn sts(&self, keys: Option<Credentials>, region: &str, endpoint: Option<&str>) -> aws_sdk_sts::Client {
+        let endpoint = endpoint.or_else(|| self.environment.value("AWS_ENDPOINT_URL_STS"));
+        let mut config = aws_sdk_sts::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .http_client(self.http.clone())
+            .sleep_impl(TokioSleep::new())
+            .region(self.region(region));
+        config.set_endpoint_url(endpoint.map(str::to_owned));
+        // Without credentials, only calls that need no signature work.
+        if let Some(keys) = keys {
+            config = config.credentials_provider(keys);
+        }
+        aws_sdk_sts::Client::from_conf(config.build())
+    }
+
+    fn provider_config(&self, region: &str) -> ProviderConfig {
+        ProviderConfig::empty()
+            .with_http_client(self.http.clone())
+            .with_sleep_impl(TokioSleep::new())
+            .with_behavior_version(Some(BehaviorVersion::latest()))
+            .with_region(Some(self.region(region)))
+    }
+
+    /// The region of STS: that of the environment, else `region`.
+    fn region(&self, region: &str) -> Region {
+        let named = ["AWS_REGION", "AWS_DEFAULT_REGION"];
+        let named = named.iter().find_map(|name| self.environment.value(name));
+        Region::new(named.unwrap_or(region).to_owned())
+    }
+
+    fn token(&self, token: &WebIdentityToken) -> Result<String, Failure> {
+        match token {
+            WebIdentityToken::Variable(name) => self.value(name),
+            WebIdentityToken::File(path) => {
+                let name = path.to_string_lossy();
+                resolved(&name)?;
+                let unreadable = |error| {
+                    let reason = format!("the web identity token {name} cannot be read: {error}");
+                    Failure::new(FailureCode::InvalidConfiguration, reason)
+                };
+                let token = std::fs::read_to_string(path).map_err(unreadable)?;
+                Ok(token.trim().to_owned())
+            }
+        }
+    }
+
+    fn value(&self, name: &EnvName) -> Result<String, Failure> {
+        let secret = self.secrets.get(name).map(|secret| secret.expose());
+        let value = secret.or_else(|| self.environment.value(&name.0));
+        value.map(str::to_owned).ok_or_else(|| not_set(&name.0))
+    }
+}
+
+/// A value of the configuration, unless it refers to a variable that is not set.
+fn resolved(value: &str) -> Result<&str, Failure> {
+    match value.strip_prefix(REFERENCE) {
+        Some(name) => Err(not_set(name)),
+        None => Ok(value),
+    }
+}
+
+fn not_set(name: &str) -> Failure {
+    let reason = format!("the environment variable {name} is not set");
+    Failure::new(FailureCode::InvalidConfiguration, reason)
+}
+
+fn session_name(role: &AssumedRole) -> Result<&str, Failure> {
+    role.session_name.as_deref().map_or(Ok(SESSION_NAME), resolved)
+}
+
+/// Whether `caller` is a session of the role: both name its account and its name, and only the
+/// role's ARN has its path.
+fn is_session_of(caller: &str, role: &str) -> bool {
+    let parts = |arn: &str| -> Option<(String, String)> {
+        let mut fields = arn.splitn(6, ':').skip(4);
+        Some((fields.next()?.to_owned(), fields.next()?.to_owned()))
+    };
+    let (Some((account, session)), Some((role_account, role))) = (parts(caller), parts(role)) else {
+        return false;
+    };
+    let session_role = session
+        .strip_prefix("assumed-role/")
+        .and_then(|rest| rest.split('/').next());
+    account == role_account && session_role.is_some() && session_role == role.rsplit('/').next()
+}
+
+fn provided(result: Result<Credentials, CredentialsError>) -> Result<Credentials, Failure> {
+    result.map_err(|error| Failure::of(&error))
+}
+
+/// The failure of a call to STS.
+fn refused<E>(error: &SdkError<E>) -> Failure
+where
+    E: ProvideErrorMetadata + std::error::Error + 'static,
+{
+    let Some(answer) = error.as_service_error() else {
+        return Failure::of(error);
+    };
+    let (code, message) = (
+        answer.code().unwrap_or("no code"),
+        answer.message().unwrap_or("no message"),
+    );
+    Failure::of(&std::io::Error::other(format!("STS: {code}: {message}")))
+}
+
+fn issued(credentials: Option<&aws_sdk_sts::types::Credentials>) -> Result<Credentials, Failure> {
+    let empty = || Failure::new(FailureCode::ProviderError, "STS: the response has no credentials");
+    let credentials = credentials.ok_or_else(empty)?;
+    let expiry = (*credentials.expiration()).try_into();
+    let expiry =
+        expiry.map_err(|_| Failure::new(FailureCode::ProviderError, "STS: the expiration is not a time"))?;
+    Ok(Credentials::new(
+        credentials.access_key_id(),
+        credentials.secret_access_key(),
+        Some(credentials.session_token().to_owned()),
+        Some(expiry),
+        "sts",
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_session_is_recognised_by_account_and_role_name() {
+        let role = "arn:aws:iam::123456789012:role/path/bedrock";
+        assert!(is_session_of(
+            "arn:aws:sts::123456789012:assumed-role/bedrock/session",
+            role
+        ));
+        for other in [
+            "arn:aws:sts::123456789012:assumed-role/other/session",
+            "arn:aws:sts::210987654321:assumed-role/bedrock/session",
+            "arn:aws:iam::123456789012:user/bedrock",
+            "",
+        ] {
+            assert!(!is_session_of(other, role), "{other}");
+        }
+    }
+}

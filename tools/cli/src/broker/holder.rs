@@ -1,0 +1,282 @@
+//! Holds credentials and renews them: one task for each.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use aws_credential_types::Credentials;
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep, timeout};
+
+use super::failure::{Failure, FailureCode};
+use super::fetch::Fetcher;
+use super::remedy::remedy;
+use super::schedule;
+use crate::credentials::BrokeredCredential;
+
+/// Time limit of an attempt: a source that starts a program may take a while.
+pub(crate) const FETCH_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a request waits for the first attempt, or for one that it caused.
+const WAIT_MAX: Duration = Duration::from_millis(1500);
+/// At least so much is between two attempts that AWS's refusals cause.
+const REJECTED_PAUSE: Duration = Duration::from_secs(10);
+
+/// The credentials of a configuration. Clones share them.
+#[derive(Clone)]
+pub(crate) struct Broker {
+    held: Arc<Mutex<HashMap<String, HeldCredential>>>,
+}
+
+/// What is known about a credential.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct CredentialState {
+    /// The newest credential, perhaps expired.
+    pub(crate) issued: Option<Credentials>,
+    /// Why the newest attempt failed; `None` if it succeeded.
+    pub(crate) failure: Option<Failure>,
+    /// When the newest attempt ended.
+    attempted: Option<Instant>,
+}
+
+impl CredentialState {
+    /// Whether the first attempt has not ended.
+    pub(crate) fn is_pending(&self) -> bool {
+        self.attempted.is_none()
+    }
+
+    /// Whether there are credentials that have not expired.
+    pub(crate) fn is_usable(&self) -> bool {
+        self.issued.as_ref().is_some_and(is_current)
+    }
+}
+
+/// A credential and the task that renews it.
+struct HeldCredential {
+    shared: Arc<Shared>,
+    task: JoinHandle<()>,
+}
+
+/// What the task and the requests share.
+struct Shared {
+    credential: BrokeredCredential,
+    state: watch::Sender<CredentialState>,
+    /// Ends the pause before the next attempt.
+    wake: Notify,
+}
+
+impl Drop for HeldCredential {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl Broker {
+    /// A broker without credentials.
+    pub(crate) fn new() -> Self {
+        Self { held: Arc::default() }
+    }
+
+    /// Replaces the credentials. Those that stay the same are kept; the others are fetched or
+    /// forgotten.
+    pub(crate) fn set(&self, credentials: &[BrokeredCredential], fetcher: &Fetcher) {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = HashMap::new();
+        for credential in credentials {
+            let same = held
+                .remove(&credential.id)
+                .filter(|known| known.shared.credential == *credential);
+            let known = same.unwrap_or_else(|| HeldCredential::start(credential.clone(), fetcher.clone()));
+            kept.insert(credential.id.clone(), known);
+        }
+        *held = kept;
+    }
+
+    /// The credential `id`: a usable one, or why there is none. With `rejected`, AWS refused the one
+    /// that `rejected` recognises, and another is fetched unless that was just done.
+    pub(crate) async fn credential(
+        &self,
+        id: &str,
+        rejected: impl Fn(&Credentials) -> bool,
+    ) -> Result<Credentials, Failure> {
+        let shared = {
+            let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+            held.get(id).map(|held| Arc::clone(&held.shared))
+        };
+        let Some(held) = shared else {
+            let reason = format!("the broker's configuration has no credential {id}");
+            return Err(Failure::new(FailureCode::NotFound, reason));
+        };
+        held.wait_for_first().await;
+        let is_rejected = held.state.borrow().issued.as_ref().is_some_and(&rejected);
+        if is_rejected {
+            held.fetch_again().await;
+        }
+        let state = held.state.borrow().clone();
+        match state.issued {
+            Some(keys) if is_current(&keys) => Ok(keys),
+            _ => Err(state.failure.unwrap_or_else(|| {
+                Failure::new(
+                    FailureCode::Pending,
+                    "the credential is being fetched for the first time",
+                )
+            })),
+        }
+    }
+
+    /// What is known about each credential, in no particular order.
+    pub(crate) fn states(&self) -> Vec<(BrokeredCredential, CredentialState)> {
+        let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let state =
+            |held: &HeldCredential| (held.shared.credential.clone(), held.shared.state.borrow().clone());
+        held.values().map(state).collect()
+    }
+}
+
+impl HeldCredential {
+    fn start(credential: BrokeredCredential, fetcher: Fetcher) -> Self {
+        let shared = Arc::new(Shared {
+            credential,
+            state: watch::Sender::default(),
+            wake: Notify::new(),
+        });
+        let renewed = Arc::clone(&shared);
+        let task = tokio::spawn(async move {
+            let mut renewals = Renewals::default();
+            loop {
+                let pause = renewals.renew(&renewed, &fetcher).await;
+                tokio::select! {
+                    () = sleep(pause) => {}
+                    () = renewed.wake.notified() => {}
+                }
+            }
+        });
+        Self { shared, task }
+    }
+}
+
+impl Shared {
+    async fn wait_for_first(&self) {
+        let mut state = self.state.subscribe();
+        let first = state.wait_for(|state| state.attempted.is_some());
+        let _late = timeout(WAIT_MAX, first).await;
+    }
+
+    /// Fetches the credential again, unless that was just done.
+    async fn fetch_again(&self) {
+        let attempted = self.state.borrow().attempted;
+        if attempted.is_some_and(|attempted| attempted.elapsed() < REJECTED_PAUSE) {
+            return;
+        }
+        let mut state = self.state.subscribe();
+        self.wake.notify_one();
+        let next = state.wait_for(|state| state.attempted != attempted);
+        let _late = timeout(WAIT_MAX, next).await;
+    }
+}
+
+/// The attempts to get one credential.
+#[derive(Default)]
+struct Renewals {
+    /// How many have failed in a row.
+    failures: u32,
+}
+
+impl Renewals {
+    /// Makes an attempt and returns the pause until the next.
+    async fn renew(&mut self, held: &Shared, fetcher: &Fetcher) -> Duration {
+        let fetched = timeout(FETCH_TIMEOUT, fetcher.fetch(&held.credential)).await;
+        let fetched = fetched.unwrap_or_else(|_| {
+            let reason = format!("no answer within {} seconds", FETCH_TIMEOUT.as_secs());
+            Err(Failure::new(FailureCode::Timeout, reason))
+        });
+        let fetched = fetched.and_then(|keys| match is_current(&keys) {
+            true => Ok(keys),
+            false => Err(Failure::new(
+                FailureCode::ExpiredToken,
+                "the source gave expired credentials",
+            )),
+        });
+        let chance = chance();
+        let previous = held.state.borrow().clone();
+        match fetched {
+            Ok(keys) => {
+                log_success(&held.credential, &previous, &keys);
+                self.failures = 0;
+                let life = life_left(&keys);
+                held.state.send_modify(|state| {
+                    *state = CredentialState {
+                        issued: Some(keys),
+                        failure: None,
+                        attempted: Some(Instant::now()),
+                    };
+                });
+                schedule::renewal(life, chance)
+            }
+            Err(failure) => {
+                log_failure(&held.credential, &previous, &failure);
+                self.failures = self.failures.saturating_add(1);
+                let left = previous.issued.as_ref().and_then(life_left);
+                held.state.send_modify(|state| {
+                    state.failure = Some(failure);
+                    state.attempted = Some(Instant::now());
+                });
+                schedule::retry(self.failures, left, left, chance)
+            }
+        }
+    }
+}
+
+/// A random number from 0 to 1.
+fn chance() -> f64 {
+    f64::from(RandomState::new().hash_one(()) as u32) / f64::from(u32::MAX)
+}
+
+/// Whether the credentials have not expired.
+fn is_current(keys: &Credentials) -> bool {
+    keys.expiry().is_none_or(|expiry| expiry > SystemTime::now())
+}
+
+/// What is left of the life of the credentials; `None` if they do not expire.
+fn life_left(keys: &Credentials) -> Option<Duration> {
+    let expiry = keys.expiry()?;
+    Some(expiry.duration_since(SystemTime::now()).unwrap_or_default())
+}
+
+fn log_success(credential: &BrokeredCredential, previous: &CredentialState, keys: &Credentials) {
+    let until = match keys.expiry() {
+        Some(expiry) => format!("valid until {}", super::wire::rfc3339(expiry)),
+        None => "without an expiry".to_owned(),
+    };
+    let whom = credential.whom();
+    if previous.failure.is_some() {
+        tracing::info!("the credentials of {whom} are available again, {until}");
+    } else if previous.issued.is_none() {
+        tracing::info!(
+            "the credentials of {whom} were obtained from {}, {until}",
+            credential.source
+        );
+    } else {
+        tracing::debug!("the credentials of {whom} were renewed, {until}");
+    }
+}
+
+/// Logs the first failure, and each one of another kind.
+fn log_failure(credential: &BrokeredCredential, previous: &CredentialState, failure: &Failure) {
+    if previous
+        .failure
+        .as_ref()
+        .is_some_and(|before| before.code == failure.code)
+    {
+        return;
+    }
+    let what = match previous.issued.as_ref().map(is_current) {
+        Some(true) => "cannot be renewed; the old ones are used until they expire",
+        Some(false) => "cannot be renewed and have expired",
+        None => "cannot be obtained",
+    };
+    let (whom, source) = (credential.whom(), &credential.source);
+    let remedy = remedy(&credential.source, failure);
+    tracing::error!("the credentials of {whom} {what}: {source}: {failure}. {remedy}");
+}
