@@ -109,7 +109,14 @@ fn admit(gateway: &Rc<ActiveConfig>, key: &str) {
             let taken = request.receive(b"{\"messages\": []}");
             assert_eq!(taken.is_ok(), gateway.body_limit_bytes >= 16);
             if taken.is_ok() {
-                attempt(&request.dispatch(String::new(), &mut Random::new(7), NOW).unwrap());
+                attempt(
+                    &request
+                        .complete()
+                        .unwrap()
+                        .0
+                        .dispatch(String::new(), &mut Random::new(7), NOW)
+                        .unwrap(),
+                );
             }
         }
     }

@@ -44,8 +44,9 @@ pub enum Reject {
     /// The request cannot be signed: its plan is missing, or Envoy chose an endpoint that was not
     /// planned.
     Unsignable,
-    /// No deployment that may be used has AWS credentials at the moment.
-    NoCredentials,
+    /// No deployment that may be used has AWS credentials at the moment, with the causes for the
+    /// log.
+    NoCredentials(String),
     /// The upstream's response has a status that no response can have.
     BadResponse,
     /// A host call failed.
@@ -121,10 +122,18 @@ impl Reject {
             Self::ParallelRequests(_) => reply
                 .headers
                 .extend([RETRY_AFTER, ("rate_limit_type", "max_parallel_requests")]),
-            Self::BufferedBodies | Self::NoCredentials => reply.headers.push(RETRY_AFTER),
+            Self::BufferedBodies | Self::NoCredentials(_) => reply.headers.push(RETRY_AFTER),
             _ => {}
         }
         reply
+    }
+
+    /// What the log says about it, if that is more than the client learns.
+    pub fn warning(&self) -> Option<&str> {
+        match self {
+            Self::NoCredentials(causes) => Some(causes),
+            _ => None,
+        }
     }
 
     /// A short name for counters.
@@ -144,7 +153,7 @@ impl Reject {
             Self::ParallelRequests(_) => "parallel_requests",
             Self::BufferedBodies => "buffered_bodies",
             Self::Unsignable => "unsignable",
-            Self::NoCredentials => "no_credentials",
+            Self::NoCredentials(_) => "no_credentials",
             Self::BadResponse => "bad_response",
             Self::Host => "host",
         }
@@ -165,7 +174,7 @@ impl Reject {
             Self::BodyTooLarge(_) => (413, "ValidationException", "invalid_request_error"),
             Self::BadResponse => (502, "ServiceUnavailableException", "service_unavailable_error"),
             Self::ParallelRequests(_) => (429, "ThrottlingException", "throttling_error"),
-            Self::BufferedBodies | Self::Unsignable | Self::NoCredentials | Self::Host => {
+            Self::BufferedBodies | Self::Unsignable | Self::NoCredentials(_) | Self::Host => {
                 (503, "ServiceUnavailableException", "service_unavailable_error")
             }
         }
@@ -221,7 +230,7 @@ impl Reject {
                 "The gateway holds too many request bodies at the moment. Please try again.".into()
             }
             Self::Unsignable => "The request could not be signed for the upstream. Please try again.".into(),
-            Self::NoCredentials => {
+            Self::NoCredentials(_) => {
                 "The gateway has no valid AWS credentials for this model at the moment. Please try again.".into()
             }
             // As in the rendered `local_reply_config`.
@@ -276,7 +285,7 @@ mod tests {
             Reject::ParallelRequests(7),
             Reject::BufferedBodies,
             Reject::Unsignable,
-            Reject::NoCredentials,
+            Reject::NoCredentials("secret role".into()),
             Reject::BadResponse,
             Reject::Host,
         ];
@@ -301,6 +310,7 @@ mod tests {
             let body: serde_json::Value = serde_json::from_slice(&reply.body).unwrap();
             let message = body["message"].as_str().unwrap();
             assert!(message.ends_with('.') && !message.contains("  "), "{message:?}");
+            assert!(!message.contains("secret role"));
             assert_eq!(body["error"]["message"], message);
             assert_eq!(body["error"]["code"], reply.status.to_string());
             assert!(body["error"]["param"].is_null());
@@ -357,7 +367,7 @@ mod tests {
         for reject in every_reject() {
             let is_full = matches!(
                 reject,
-                Reject::ParallelRequests(_) | Reject::BufferedBodies | Reject::NoCredentials
+                Reject::ParallelRequests(_) | Reject::BufferedBodies | Reject::NoCredentials(_)
             );
             let has_hint = reject.reply().headers.contains(&("retry-after", "1"));
             assert_eq!(has_hint, is_full, "{reject:?}");

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use crate::credentials::CredentialSlot;
 use crate::routing::deployment::{Credentials, Deployment};
-use crate::routing::model::ModelGroups;
+use crate::routing::model::{ModelGroup, ModelGroups};
 use crate::secret::Secret;
 use crate::time::UnixTime;
 
@@ -62,19 +62,46 @@ impl BrokeredCredentials {
     }
 }
 
+/// Whether the broker has not said yet whether a deployment of `model` has credentials.
+pub(crate) fn is_waiting(model: &ModelGroup) -> bool {
+    let mut slots = slots(model);
+    slots.any(|(_, slot)| slot.is_waiting())
+}
+
+/// Which deployments of `model` have no credentials and why, as a message.
+pub(crate) fn missing(model: &ModelGroup, now: UnixTime) -> String {
+    let mut causes = Vec::new();
+    for (deployment, slot) in slots(model).filter(|(_, slot)| slot.current(now).is_none()) {
+        let cause = match slot.failure() {
+            Some(failure) => format!("{}: {}", failure.code, failure.message),
+            None => "the credential broker has not answered".to_owned(),
+        };
+        causes.push(format!("{}: {cause}", name(model, deployment)));
+    }
+    format!("no valid AWS credentials for {}", causes.join("; "))
+}
+
+/// The slots of a model group, with the deployments that use them.
+fn slots(model: &ModelGroup) -> impl Iterator<Item = (&Deployment, &Rc<CredentialSlot>)> {
+    let deployments = model.deployments.iter();
+    deployments.filter_map(|deployment| match &deployment.credentials {
+        Credentials::Brokered(slot) => Some((&**deployment, slot)),
+        Credentials::Sigv4 { .. } | Credentials::Bearer(_) => None,
+    })
+}
+
 /// The deployments that use a slot, as a message names them.
 pub(crate) fn users(models: &ModelGroups, slot: &Rc<CredentialSlot>) -> Vec<String> {
-    let uses = |deployment: &Deployment| match &deployment.credentials {
-        Credentials::Brokered(used) => Rc::ptr_eq(used, slot),
-        Credentials::Sigv4 { .. } | Credentials::Bearer(_) => false,
-    };
     let mut users = Vec::new();
     for model in models.all() {
-        let deployments = model.deployments.iter().filter(|deployment| uses(deployment));
-        users.extend(deployments.map(|deployment| {
-            let (name, id, region) = (&model.name, &deployment.id, &deployment.region);
-            format!("{name} in {region} (deployment {id})")
-        }));
+        let used = slots(model).filter(|(_, used)| Rc::ptr_eq(used, slot));
+        users.extend(used.map(|(deployment, _)| name(model, deployment)));
     }
     users
+}
+
+/// A deployment, as a message names it.
+fn name(model: &ModelGroup, deployment: &Deployment) -> String {
+    let (name, id, region) = (&model.name, &deployment.id, &deployment.region);
+    format!("{name} in {region} (deployment {id})")
 }

@@ -13,6 +13,7 @@ use crate::headers::HeaderPair;
 use crate::pricing::{Rates, lookup_rates};
 use crate::routing::active_config::ActiveConfig;
 use crate::routing::attempt_log::AttemptLog;
+use crate::routing::brokered::missing;
 use crate::routing::deployment::{Credentials, Deployment};
 use crate::routing::model::ModelGroup;
 use crate::routing::verdict::Verdict;
@@ -86,7 +87,7 @@ impl Plan {
                 (Cow::from(authorization), Some((date, token)))
             }
             Credentials::Brokered(slot) => {
-                let issued = issued.insert(slot.current(now).ok_or(Reject::NoCredentials)?);
+                let issued = issued.insert(slot.current(now).ok_or_else(|| self.no_credentials(now))?);
                 match &issued.secret {
                     IssuedSecret::Bearer(value) => (Cow::from(value.expose().to_owned()), None),
                     IssuedSecret::Keys {
@@ -134,6 +135,11 @@ impl Plan {
         !is_final
             && (next..self.deployments.len()).any(|index| self.usable_index(index, now).is_some())
             && self.has_credentials(next, now)
+    }
+
+    /// The refusal of an attempt without credentials.
+    pub(crate) fn no_credentials(&self, now: UnixTime) -> Reject {
+        Reject::NoCredentials(missing(&self.model, now))
     }
 
     /// Whether there are credentials for the attempt at this index of the plan.

@@ -119,12 +119,17 @@ impl HttpContext for GatewayContext {
 
 impl Draining for GatewayStream {
     fn is_draining(&self) -> bool {
-        self.core.is_draining()
+        self.core.needs_ticks()
     }
 
     fn tick(&mut self, now: UnixTime) {
         let step = self.core.tick(now);
-        self.apply(step);
+        if self.apply(step) == Action::Continue
+            && let Err(error) = host::continue_request()
+        {
+            let message = format_args!("a request that had credentials could not continue: {error:?}");
+            logger::error(self.core.call_id(), message);
+        }
     }
 }
 
@@ -166,6 +171,10 @@ impl GatewayStream {
                 edit.apply_to(size, &mut EnvoyBody::new(BufferType::HttpRequestBody, size))
             }
             Edit::DiscardRequestBody(size) => host::set_request_body(0, size, &[]),
+            Edit::Warn(message) => {
+                logger::warn(self.core.call_id(), format_args!("{message}"));
+                Ok(())
+            }
             Edit::StartTimer => ticker::start(self.plugin_id),
         }
     }

@@ -16,7 +16,7 @@ use std::ptr::null_mut;
 use std::time::Duration;
 
 use proxy_wasm::hostcalls;
-use proxy_wasm::types::{BufferType, LogLevel, MapType, MetricType, Status};
+use proxy_wasm::types::{BufferType, LogLevel, MapType, MetricType, Status, StreamType};
 
 use crate::routing::brokered::CALL_TIMEOUT_MILLISECONDS;
 use crate::time::UnixTime;
@@ -48,6 +48,7 @@ unsafe extern "C" {
     fn proxy_get_buffer_bytes(buffer: BufferType, start: usize, max: usize, data: Out, size: Size) -> u32;
     fn proxy_set_buffer_bytes(buffer: BufferType, start: usize, size: usize, data: In, len: usize) -> u32;
     fn proxy_set_tick_period_milliseconds(period: u32) -> u32;
+    fn proxy_continue_stream(stream: StreamType) -> u32;
     fn proxy_set_effective_context(context_id: u32) -> u32;
     fn proxy_define_metric(kind: MetricType, name: In, size: usize, id: *mut u32) -> u32;
     fn proxy_increment_metric(id: u32, offset: i64) -> u32;
@@ -146,6 +147,12 @@ pub(super) fn set_request_body(start: usize, size: usize, bytes: &[u8]) -> Resul
 pub(super) fn set_tick_period(milliseconds: u32) -> Result<(), HostError> {
     // SAFETY: no pointers.
     checked(unsafe { proxy_set_tick_period_milliseconds(milliseconds) })
+}
+
+/// Passes a request that was paused on to the next filter.
+pub(super) fn continue_request() -> Result<(), HostError> {
+    // SAFETY: no pointers.
+    checked(unsafe { proxy_continue_stream(StreamType::HttpRequest) })
 }
 
 /// Directs the remaining host calls of this callback to the context `context_id`.

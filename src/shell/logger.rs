@@ -32,9 +32,18 @@ impl Log for EnvoyLog {
 
 /// Logs an error about the request with this call id.
 pub(super) fn error(call_id: Option<&str>, message: Arguments<'_>) {
+    about(Level::Error, call_id, message);
+}
+
+/// Logs a warning about the request with this call id.
+pub(super) fn warn(call_id: Option<&str>, message: Arguments<'_>) {
+    about(Level::Warn, call_id, message);
+}
+
+fn about(level: Level, call_id: Option<&str>, message: Arguments<'_>) {
     match call_id {
-        Some(id) => log::error!("{message}{LOG_REQUEST_ID}{id}"),
-        None => log::error!("{message}"),
+        Some(id) => log::log!(level, "{message}{LOG_REQUEST_ID}{id}"),
+        None => log::log!(level, "{message}"),
     }
 }
 

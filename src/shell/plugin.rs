@@ -79,6 +79,7 @@ impl Context for Plugin {
     fn on_http_call_response(&mut self, token: u32, _: usize, body_size: usize, _: usize) {
         if let Role::Gateway(Some(service)) = &self.role {
             self.calls.finish(service, token, body_size);
+            ticker::check_all();
         }
     }
 }

@@ -54,10 +54,19 @@ pub(super) fn tick(plugin_id: u32, permanent: bool) {
             Err(error) => log::error!("a timer could not be stopped: {error:?}"),
         }
     }
-    for (context_id, stream) in draining {
+    check(draining);
+}
+
+/// Checks all streams that are being watched: the broker has answered.
+pub(super) fn check_all() {
+    check(WATCH.with_borrow_mut(Watch::draining));
+}
+
+fn check(watched: Vec<(u32, Rc<RefCell<dyn Draining>>)>) {
+    for (context_id, stream) in watched {
         match host::set_effective_context(context_id) {
             Ok(()) => stream.borrow_mut().tick(host::now()),
-            Err(error) => log::error!("a stalled upload could not be checked: {error:?}"),
+            Err(error) => log::error!("a stream that waits could not be checked: {error:?}"),
         }
     }
 }

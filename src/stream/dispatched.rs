@@ -22,6 +22,15 @@ pub(super) struct Dispatched {
     settled: Option<Settlement>,
 }
 
+/// A response whose headers wait for its end, because they will contain its cost.
+#[derive(Debug)]
+pub(super) struct Held {
+    /// The headers, serialized.
+    pub(super) headers: Vec<u8>,
+    /// Bytes of the body that have been read.
+    pub(super) read_bytes: usize,
+}
+
 /// Usage and cost of a response, if known.
 #[derive(Clone, Copy, Debug, Default)]
 struct Settlement {

@@ -1,6 +1,7 @@
 //! The response headers that the gateway adds, under LiteLLM's names.
 
 use crate::encoding::decimal::{push_decimal, push_thousandths};
+use crate::headers::{is_reserved, pairs};
 use crate::pricing::{Cost, PicoUsd};
 use crate::stream::account::Account;
 use crate::stream::dispatched::Dispatched;
@@ -39,6 +40,32 @@ pub(super) fn gateway_headers(
     // Names come from the configuration and may contain bytes that are not allowed in a header.
     headers.retain(|(_, value)| value.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic()));
     headers
+}
+
+/// Adds headers to those `received`, serialized, and removes those that an upstream must not send.
+/// Returns `None` if there is no status, because the result replaces all headers and Envoy cannot
+/// send a response without one.
+pub(super) fn merge(received: &[u8], added: &[(&str, String)]) -> Option<Vec<u8>> {
+    let received = pairs::parse(received)?;
+    if !received.iter().any(|(name, _)| *name == b":status") {
+        return None;
+    }
+    let kept = received.into_iter().filter(|(name, _)| !is_reserved(name));
+    let added = added
+        .iter()
+        .map(|(name, value)| (name.as_bytes(), value.as_bytes()));
+    Some(pairs::serialize(kept.chain(added)))
+}
+
+/// The serialized `trailers` without those that an upstream must not send; `None` if it has not
+/// sent any of them.
+pub(super) fn cleaned(trailers: &[u8]) -> Option<Vec<u8>> {
+    let received = pairs::parse(trailers).unwrap_or_default();
+    if !received.iter().any(|(name, _)| is_reserved(name)) {
+        return None;
+    }
+    let kept = received.iter().copied().filter(|(name, _)| !is_reserved(name));
+    Some(pairs::serialize(kept))
 }
 
 fn cost_headers(cost: &Cost) -> [(&'static str, String); 5] {

@@ -10,6 +10,9 @@
 //!                         └─ body complete ──────▶ Dispatched   observes the response
 //! ```
 //!
+//! A complete request is `Waiting` before its dispatch as long as the credential broker has not
+//! said whether there are credentials for it.
+//!
 //! A failed host call before the response also leads to `LocalReply`.
 
 mod account;
@@ -24,6 +27,7 @@ pub(crate) mod request;
 mod response;
 pub mod service;
 mod step;
+mod waiting;
 pub mod watch;
 
 use std::rc::Rc;
@@ -32,19 +36,20 @@ pub use step::{Buffer, Edit, Step, Then};
 
 use crate::admission::reject::{Reject, Reply};
 use crate::capacity::Capacity;
-use crate::headers::{HeaderPair, Headers, is_reserved, pairs};
+use crate::headers::{Headers, pairs};
 use crate::random::Random;
 use crate::records::client::Client;
 use crate::records::lookup;
 use crate::records::row::{Outcome, Row};
 use crate::routing::active_config::ActiveConfig;
 use crate::stream::account::Account;
-use crate::stream::dispatched::Dispatched;
+use crate::stream::dispatched::{Dispatched, Held};
 use crate::stream::drain::{Drain, Uploader};
 use crate::stream::hold::Hold;
 use crate::stream::local_reply::{OutgoingReply, ReplySummary};
 use crate::stream::receiving::{Admitted, Receiving, begin_drain};
 use crate::stream::service::Service;
+use crate::stream::waiting::Waiting;
 use crate::time::UnixTime;
 
 /// Longest body for which response headers are held, in bytes. A longer response is passed on as
@@ -73,6 +78,8 @@ enum Phase {
     Lookup(Upload),
     /// The request's body is arriving.
     Receiving(Box<Receiving>),
+    /// The request is complete and waits for credentials.
+    Waiting(Box<Waiting>),
     /// The request has gone upstream.
     Dispatched {
         dispatched: Box<Dispatched>,
@@ -87,15 +94,6 @@ enum Phase {
 
 /// The drain of a request that is still arriving; `None` if it has ended.
 type Upload = Option<Drain>;
-
-/// A response whose headers wait for its end, because they will contain its cost.
-#[derive(Debug)]
-struct Held {
-    /// The headers, serialized.
-    headers: Vec<u8>,
-    /// Bytes of the body that have been read.
-    read_bytes: usize,
-}
 
 impl Stream {
     /// Opens a stream. `service` is `None` if the plugin has no valid configuration.
@@ -207,7 +205,7 @@ impl Stream {
             }
             Phase::LocalReply { reply, .. } => reply.body(body.size(), end_stream, now),
             Phase::Dispatched { .. } => Step::CONTINUE,
-            Phase::New | Phase::Lookup(_) => Step::WAIT,
+            Phase::New | Phase::Lookup(_) | Phase::Waiting(_) => Step::WAIT,
         }
     }
 
@@ -221,7 +219,7 @@ impl Stream {
             }
             Phase::LocalReply { reply, .. } => reply.end(),
             Phase::Dispatched { .. } => Step::CONTINUE,
-            Phase::New | Phase::Lookup(_) => Step::WAIT,
+            Phase::New | Phase::Lookup(_) | Phase::Waiting(_) => Step::WAIT,
         }
     }
 
@@ -289,18 +287,16 @@ impl Stream {
         }
         self.hold.end_response();
         let mut step = self.release(now);
-        let received = pairs::parse(trailers).unwrap_or_default();
-        if received.iter().any(|(name, _)| is_reserved(name)) {
-            let kept = received.iter().copied().filter(|(name, _)| !is_reserved(name));
-            step.edits.push(Edit::ResponseTrailers(pairs::serialize(kept)));
-        }
+        let cleaned = headers::cleaned(trailers);
+        step.edits.extend(cleaned.map(Edit::ResponseTrailers));
         step
     }
 
-    /// The timer has fired while an upload is being drained.
+    /// The timer has fired, or the broker has answered, while this [needs ticks](Self::needs_ticks).
     pub fn tick(&mut self, now: UnixTime) -> Step {
         match &mut self.phase {
             Phase::LocalReply { reply, .. } => reply.tick(now),
+            Phase::Waiting(_) => self.dispatch_if_possible(now),
             _ => Step::WAIT,
         }
     }
@@ -318,9 +314,14 @@ impl Stream {
         }
     }
 
-    /// Whether an upload is being drained, so that [`Stream::tick`] must be called.
-    pub const fn is_draining(&self) -> bool {
-        matches!(&self.phase, Phase::LocalReply { reply, .. } if reply.is_draining())
+    /// Whether an upload is being drained or the request waits for credentials, so that
+    /// [`Stream::tick`] must be called.
+    pub const fn needs_ticks(&self) -> bool {
+        match &self.phase {
+            Phase::LocalReply { reply, .. } => reply.is_draining(),
+            Phase::Waiting(_) => true,
+            _ => false,
+        }
     }
 
     /// Adds to the time that the gateway role has spent on the request.
@@ -337,7 +338,7 @@ impl Stream {
     pub fn close(&self, now: UnixTime, client_status: impl FnOnce() -> Option<u16>) -> Option<Row<'_>> {
         let account = self.account.as_ref()?;
         let outcome = match &self.phase {
-            Phase::New | Phase::Lookup(_) | Phase::Receiving(_) => Outcome::Incomplete,
+            Phase::New | Phase::Lookup(_) | Phase::Receiving(_) | Phase::Waiting(_) => Outcome::Incomplete,
             Phase::Dispatched { dispatched, held } => {
                 // A held response has not reached the client, whose status is then Envoy's.
                 let status = if held.is_some() {
@@ -391,7 +392,10 @@ impl Stream {
     ) -> Step {
         let limit = self.config.as_ref().map_or(0, |config| config.body_limit_bytes);
         let drain = started.map(|started| Drain::begin(Uploader::Known, limit, None, started, now));
-        self.reply(reject.reply(), drain, buffered, now)
+        let mut step = self.reply(reject.reply(), drain, buffered, now);
+        let warning = reject.warning().map(str::to_owned);
+        step.edits.extend(warning.map(Edit::Warn));
+        step
     }
 
     fn reply(&mut self, reply: Reply, drain: Upload, buffered: usize, now: UnixTime) -> Step {
@@ -406,38 +410,45 @@ impl Stream {
         step
     }
 
-    /// Plans the attempts of a complete request and hands it to Envoy's router.
+    /// The body is complete.
     fn end_request(&mut self, now: UnixTime) -> Step {
         let phase = std::mem::replace(&mut self.phase, Phase::New);
         let Phase::Receiving(receiving) = phase else {
             self.phase = phase;
             return Step::WAIT;
         };
-        let Receiving {
-            request,
-            headers,
-            read_bytes,
-            ..
-        } = *receiving;
+        match Waiting::begin(*receiving, now) {
+            Ok((waiting, edit)) => {
+                self.phase = Phase::Waiting(Box::new(waiting));
+                let mut step = self.dispatch_if_possible(now);
+                let edit = edit.filter(|_| !matches!(step.then, Then::Reply(_)));
+                step.edits.splice(0..0, edit);
+                step
+            }
+            Err(reject) => self.refuse_upload(&reject, None, 0, now),
+        }
+    }
+
+    /// Plans the attempts of a waiting request and hands it to Envoy's router, or refuses it if
+    /// there is nothing to wait for.
+    fn dispatch_if_possible(&mut self, now: UnixTime) -> Step {
+        let waiting = match std::mem::replace(&mut self.phase, Phase::New) {
+            Phase::Waiting(waiting) if waiting.is_over(now) => waiting,
+            phase => {
+                self.phase = phase;
+                return Step::WAIT;
+            }
+        };
         let call_id = self.call_id().unwrap_or_default().to_owned();
-        let dispatch = match request.dispatch(call_id, &mut self.random, now) {
-            Ok(dispatch) => dispatch,
-            Err(reject) => return self.refuse_upload(&reject, None, read_bytes, now),
-        };
-        let request_headers = dispatch.headers(&pairs::parse(&headers).unwrap_or_default());
-        let plan = Rc::new(dispatch.plan);
-        let mut edits = Vec::with_capacity(3);
-        edits.extend(dispatch.edit.map(|edit| Edit::RequestBody {
-            edit,
-            size: read_bytes,
-        }));
-        edits.push(Edit::Plan(Rc::clone(&plan)));
-        edits.push(Edit::RequestHeaders(request_headers));
-        self.phase = Phase::Dispatched {
-            dispatched: Box::new(Dispatched::new(plan)),
-            held: None,
-        };
-        Step::continue_with(edits)
+        match waiting.dispatch(call_id, &mut self.random, now) {
+            Ok((plan, edits)) => {
+                let dispatched = Box::new(Dispatched::new(plan));
+                let held = None;
+                self.phase = Phase::Dispatched { dispatched, held };
+                Step::continue_with(edits)
+            }
+            Err(reject) => self.refuse_upload(&reject, None, 0, now),
+        }
     }
 
     /// Releases held response headers.
@@ -462,17 +473,10 @@ impl Stream {
             _ => None,
         };
         let added = headers::gateway_headers(account, dispatched, self.overhead_us(account), now);
-        // The edit replaces all headers, and Envoy cannot send a response without a status.
-        let has_status =
-            |received: &Vec<HeaderPair<'_>>| received.iter().any(|(name, _)| *name == b":status");
-        let Some(received) = pairs::parse(received).filter(has_status) else {
-            return Step::CONTINUE;
-        };
-        let kept = received.into_iter().filter(|(name, _)| !is_reserved(name));
-        let added = added
-            .iter()
-            .map(|(name, value)| (name.as_bytes(), value.as_bytes()));
-        Step::continue_with(vec![Edit::ResponseHeaders(pairs::serialize(kept.chain(added)))])
+        match headers::merge(received, &added) {
+            Some(headers) => Step::continue_with(vec![Edit::ResponseHeaders(headers)]),
+            None => Step::CONTINUE,
+        }
     }
 
     /// The time that both roles have spent on the request, in microseconds.

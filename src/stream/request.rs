@@ -11,9 +11,9 @@ use crate::headers::{HeaderPair, Headers, is_forwarded, pairs};
 use crate::random::Random;
 use crate::routing::active_config::ActiveConfig;
 use crate::routing::attempt_log::AttemptLog;
-use crate::routing::model::ModelMatch;
+use crate::routing::model::{ModelGroup, ModelMatch};
 use crate::routing::plan::Plan;
-use crate::sigv4::PayloadHasher;
+use crate::sigv4::{PayloadHash, PayloadHasher};
 use crate::time::UnixTime;
 
 /// A model request whose body is arriving.
@@ -36,6 +36,18 @@ enum Payload {
     Guarded(Box<Editor>),
 }
 
+/// A model request whose body is complete.
+#[derive(Debug)]
+pub(crate) struct CompleteRequest {
+    config: Rc<ActiveConfig>,
+    matched: ModelMatch,
+    operation: Operation,
+    headers: Forwarded,
+    payload: PayloadHash,
+    /// Length of the body to send, in decimal.
+    content_length: String,
+}
+
 /// A planned request, ready for Envoy's router.
 #[derive(Debug)]
 pub(crate) struct Dispatch {
@@ -45,8 +57,6 @@ pub(crate) struct Dispatch {
     pub(crate) cluster: String,
     /// The route, which determines the timeouts.
     pub(crate) route: &'static str,
-    /// The change to the body, if any.
-    pub(crate) edit: Option<BodyEdit>,
 }
 
 impl Request {
@@ -111,17 +121,11 @@ impl Request {
         Ok(())
     }
 
-    /// Plans the request, whose body is complete: draws a deployment for each attempt. `call_id` is
-    /// for the log.
+    /// Ends the body. Returns the request, and the change to the buffered body, if any.
     ///
     /// # Errors
-    /// [`Reject::Body`] if the model's guardrail cannot be added, and [`Reject::NoCredentials`].
-    pub(crate) fn dispatch(
-        self,
-        call_id: String,
-        random: &mut Random,
-        now: UnixTime,
-    ) -> Result<Dispatch, Reject> {
+    /// [`Reject::Body`] if the model's guardrail cannot be added.
+    pub(crate) fn complete(self) -> Result<(CompleteRequest, Option<BodyEdit>), Reject> {
         let (payload, bytes, edit) = match self.payload {
             Payload::AsSent(hasher) => (hasher.finish(), self.received_bytes, None),
             Payload::Guarded(editor) => {
@@ -129,6 +133,34 @@ impl Request {
                 (edited.payload, edited.bytes, Some(edited.edit))
             }
         };
+        let complete = CompleteRequest {
+            config: self.config,
+            matched: self.matched,
+            operation: self.operation,
+            headers: self.headers,
+            payload,
+            content_length: bytes.to_string(),
+        };
+        Ok((complete, edit))
+    }
+}
+
+impl CompleteRequest {
+    /// The model group that the client selected.
+    pub(crate) fn model(&self) -> &ModelGroup {
+        &self.matched.model
+    }
+
+    /// Plans the request: draws a deployment for each attempt. `call_id` is for the log.
+    ///
+    /// # Errors
+    /// [`Reject::NoCredentials`] if the first attempt cannot be signed.
+    pub(crate) fn dispatch(
+        self,
+        call_id: String,
+        random: &mut Random,
+        now: UnixTime,
+    ) -> Result<Dispatch, Reject> {
         let model = &self.matched.model;
         let usable = |index: usize| {
             let deployment = model.deployments.get(index);
@@ -150,23 +182,18 @@ impl Request {
             log: AttemptLog::default(),
             operation: self.operation,
             headers: self.headers,
-            payload,
-            content_length: bytes.to_string(),
+            payload: self.payload,
+            content_length: self.content_length,
         };
         if !plan.has_credentials(0, &|| now) {
-            return Err(Reject::NoCredentials);
+            return Err(plan.no_credentials(now));
         }
         let route = if plan.operation.is_stream() {
             ROUTE_STREAM
         } else {
             ROUTE_UNARY
         };
-        Ok(Dispatch {
-            plan,
-            cluster,
-            route,
-            edit,
-        })
+        Ok(Dispatch { plan, cluster, route })
     }
 }
 

@@ -53,6 +53,8 @@ pub enum Edit {
     DiscardRequestBody(usize),
     /// Starts the timer that calls [`Stream::tick`](super::Stream::tick).
     StartTimer,
+    /// Logs a warning about the request.
+    Warn(String),
     /// Replaces all response headers with these, serialized.
     ResponseHeaders(Vec<u8>),
     /// Replaces all response trailers with these, serialized.

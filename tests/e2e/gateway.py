@@ -103,6 +103,7 @@ class Gateway:
     - `access_log`: another file for the spend log.
     - `wrapper`: a command that runs Envoy, and finds its admin port in `ADMIN_PORT`.
     - `arguments`: further arguments for `render`.
+    - `waits`: whether to wait until the gateway is ready.
     """
 
     def __init__(
@@ -120,6 +121,7 @@ class Gateway:
         access_log=None,
         wrapper=(),
         arguments=(),
+        waits=True,
     ):
         self.literals = literals or {}
         self.workers = workers
@@ -141,7 +143,8 @@ class Gateway:
             self.metrics_port = ports.get("metrics")
             self.url = f"http://127.0.0.1:{self.port}"
             self.tls_url = f"https://localhost:{self.tls_port}" if self.tls_port else None
-            self.wait(self.is_ready)
+            if waits:
+                self.wait(self.is_ready)
         except BaseException:
             self.process.kill()
             self.process.wait()

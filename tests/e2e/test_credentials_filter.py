@@ -156,3 +156,27 @@ def test_credentials_serve_until_they_expire_when_the_broker_is_gone(bedrock, br
         eventually(lambda: ask(gateway).status == 200)
         eventually(lambda: readiness(gateway).status_code == 200)
         assert not [entry for entry in bedrock.quiet_log() if entry["credential_expired"]]
+
+
+def test_a_request_waits_for_the_first_answer_of_the_broker(bedrock, broker):
+    with start(bedrock, broker, role_or_keys) as gateway:
+        assert ask(gateway).status == 200
+    broker.answering.clear()
+    broker.calls.clear()
+    with (
+        concurrent.futures.ThreadPoolExecutor(4) as pool,
+        start(bedrock, broker, role_or_keys, waits=False) as gateway,
+    ):
+        eventually(lambda: len(broker.calls) > WORKERS)
+        assert readiness(gateway).status_code == 503
+        assert "waiting" in readiness(gateway).text
+        assert ask(gateway, "either").status == 200, "it has other credentials"
+        late = ask(gateway)
+        assert late.status == 503 and late.headers["retry-after"] == "1"
+        assert "no valid AWS credentials for role in us-west-2" in gateway.log()
+        operations = ["converse", "converse-stream"] * 2
+        waiting = [pool.submit(ask, gateway, "role", operation) for operation in operations]
+        time.sleep(0.5)
+        broker.answering.set()
+        assert [each.result().status for each in waiting] == [200] * 4, gateway.log_tail()
+        eventually(lambda: readiness(gateway).status_code == 200)

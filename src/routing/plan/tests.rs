@@ -25,6 +25,9 @@ fn plan(attempts: u32, deployments: &[(&str, &str, &str)]) -> Plan {
     let path = path::parse(b"/model/m/converse").unwrap();
     let request = Request::begin(Rc::new(config), path, Headers(&[])).unwrap();
     request
+        .complete()
+        .unwrap()
+        .0
         .dispatch("call-1".to_owned(), &mut Random::new(1), NOW)
         .unwrap()
         .plan

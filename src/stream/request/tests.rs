@@ -107,6 +107,9 @@ fn dispatched(path: &str, more: &[(&str, &str)], body: &[u8]) -> Dispatch {
         request.receive(chunk).unwrap();
     }
     request
+        .complete()
+        .unwrap()
+        .0
         .dispatch(
             "call-1".to_owned(),
             &mut Random::new(1),

@@ -165,14 +165,14 @@ fn a_refused_upload_is_drained_before_the_reply() {
     let step = stream.request_headers(post("/model/m/converse", wrong), false, at(0));
     assert!(matches!(&step.edits[..], [Edit::StartTimer]));
     assert_eq!(step.then, Then::Wait);
-    assert!(stream.is_draining());
+    assert!(stream.needs_ticks());
     let step = stream.request_body(&&[0; 50][..], false, at(1));
     assert!(matches!(&step.edits[..], [Edit::DiscardRequestBody(50)]));
     assert_eq!(step.then, Then::Wait);
     let step = stream.request_body(&&[0; 7][..], true, at(2));
     assert!(matches!(&step.edits[..], [Edit::DiscardRequestBody(7)]));
     assert_eq!(status(&step), Some(401));
-    assert!(!stream.is_draining());
+    assert!(!stream.needs_ticks());
 }
 
 #[test]
