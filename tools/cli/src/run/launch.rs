@@ -23,6 +23,18 @@ use crate::sealing;
 /// The comment of the rendered file.
 const HEADER: &str = "Rendered by `envoy-bedrock run`. Do not edit: it replaces this file.";
 
+/// The variables that Envoy gets from the environment of this process, if they are set.
+const ENVIRONMENT: [&str; 8] = [
+    "PATH",
+    "HOME",
+    "TMPDIR",
+    "TZ",
+    "LANG",
+    "LC_ALL",
+    "LD_LIBRARY_PATH",
+    "RES_OPTIONS",
+];
+
 /// How often Envoy writes the spend log. A crash loses the rows of this time.
 const FLUSH_MILLISECONDS: &str = "1000";
 
@@ -144,10 +156,15 @@ impl<'a> Launch<'a> {
         if let Some(concurrency) = self.arguments.concurrency {
             command.args(["--concurrency", &concurrency.to_string()]);
         }
-        // The configuration contains its secrets, sealed, so Envoy needs only the key.
-        for name in prepared.blueprint.settings.secret_names() {
-            command.env_remove(&name.0);
-        }
+        // The configuration contains its secrets, sealed, so Envoy needs only the key. Everything else
+        // stays out of its environment: the credentials of this process, and secrets of later
+        // configurations.
+        command.env_clear();
+        command.envs(
+            ENVIRONMENT
+                .iter()
+                .filter_map(|name| Some((name, std::env::var_os(name)?))),
+        );
         command.env(SEALING_KEY, &self.sealing_key);
         let headers = prepared.collector.iter().flat_map(|collector| &collector.headers);
         command.envs(headers.map(|header| (&header.variable.0, header.value.expose())));
