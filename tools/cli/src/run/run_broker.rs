@@ -21,7 +21,8 @@ const SOCKET: &str = "credentials.sock";
 const SOCKET_PATH_MAX_BYTES: usize = 95;
 /// How often the first credentials are looked for.
 const POLL: Duration = Duration::from_millis(50);
-/// How often the log says what is missing.
+/// When the log first says what is missing, and how often it repeats that.
+const FIRST_REMINDER: Duration = Duration::from_secs(1);
 const REMINDER: Duration = Duration::from_secs(5);
 
 /// The broker of this process. Clones share it.
@@ -84,7 +85,7 @@ impl RunBroker {
 
     /// Returns when the gateway can serve: every credential was asked for, and a deployment has one.
     pub(super) async fn first_credentials(&self) {
-        let mut reminder = Instant::now() + REMINDER;
+        let mut reminder = Instant::now() + FIRST_REMINDER;
         while !self.can_serve() {
             if Instant::now() >= reminder {
                 self.remind();
