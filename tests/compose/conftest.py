@@ -34,7 +34,7 @@ def scratch() -> pathlib.Path:
 
 @pytest.fixture(scope="session")
 def engine(scratch):
-    emulator = pathlib.Path(os.environ["COMPOSE_TEST_TARGET"]) / "debug/bedrock-emulator"
+    built = pathlib.Path(os.environ["COMPOSE_TEST_TARGET"]) / "debug"
     with Engine(scratch) as engine:
         images.build(
             engine,
@@ -44,14 +44,13 @@ def engine(scratch):
             ["/docker-entrypoint.sh"],
             scratch,
         )
-        images.build(
-            engine,
-            "envoy-bedrock/emulator",
-            emulator,
-            "/usr/local/bin/bedrock-emulator",
-            ["bedrock-emulator"],
-            scratch,
-        )
+        for image, program in (
+            ("envoy-bedrock/emulator", "bedrock-emulator"),
+            ("envoy-bedrock/command", "envoy-bedrock"),
+        ):
+            images.build(
+                engine, image, built / program, f"/usr/local/bin/{program}", [program], scratch
+            )
         for name, program in images.observability().items():
             images.build(
                 engine,

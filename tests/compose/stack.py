@@ -38,8 +38,8 @@ class Stack:
         return self
 
     def __exit__(self, *_):
-        command = "--profile emulator --profile observability down --volumes --timeout 5"
-        self.compose(*command.split())
+        profiles = "--profile emulator --profile credentials --profile observability"
+        self.compose(*f"{profiles} down --volumes --timeout 5".split())
 
     def compose(self, *arguments) -> str:
         """Runs compose and returns what it printed to standard output."""
