@@ -9,7 +9,7 @@ import time
 
 import requests
 
-from emulator import Emulator
+from emulator import EmulatorControl
 from gateway import command_line, envoy, filter_module
 from installed import HERE
 from processes import end
@@ -26,15 +26,6 @@ QUIET = {
     "LITELLM_LOCAL_MODEL_COST_MAP": "True",
     "MEM0_TELEMETRY": "False",
 }
-
-
-class Control(Emulator):
-    """The emulator inside `envoy-bedrock run`."""
-
-    def __init__(self, url: str):
-        self.control = url
-        self._session = requests.Session()
-        self._session.trust_env = False
 
 
 class Running:
@@ -79,7 +70,7 @@ class Running:
                 int,
                 self._wait(r"RUNNING on http://[^:]+:(\d+) \(and https://[^:]+:(\d+)\)").groups(),
             )
-            self.emulator = Control(self._wait(r"Emulator's control: (\S+)\s").group(1))
+            self.emulator = EmulatorControl(self._wait(r"Emulator's control: (\S+)\s").group(1))
         except BaseException:
             self.stop()
             raise

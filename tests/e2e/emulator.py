@@ -44,64 +44,17 @@ def is_wrong(entry: dict) -> bool:
     return entry["expected_to_verify"] and (entry["verified"] is False or bool(entry["violations"]))
 
 
-class Emulator:
-    """A running emulator. Use it in a `with`, or call `stop`.
+class EmulatorControl:
+    """The control API, at `url`, of an emulator that something else runs.
 
-    `regions` are names, or names with ports as on the command line (`us-west-2=9101:9102`). Further
-    arguments are passed to the command line. `identity` is the identity service.
+    `identity` is the identity service.
     """
 
-    def __init__(self, regions=("us-west-2", "us-east-1"), *arguments, env=None):
-        self._folder = tempfile.TemporaryDirectory()
-        self.ca_file = str(pathlib.Path(self._folder.name) / "ca.pem")
-        command = [str(binary()), "--ca-out", self.ca_file, *arguments]
-        if "--identity-port" not in arguments:
-            command += ["--identity-port", "0"]
-        for region in regions:
-            command += ["--region", region]
-        self.process = subprocess.Popen(
-            command,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env={**os.environ, **(env or {})},
-        )
-        ready, _, _ = select.select([self.process.stdout], [], [], START_SECONDS)
-        line = self.process.stdout.readline() if ready else ""
-        if not line:
-            self.process.kill()
-            raise RuntimeError(
-                f"the emulator did not start: {self.process.communicate()[1].strip()}"
-            )
-        self.ready = json.loads(line)
-        self.control = self.ready["control"]
+    def __init__(self, url: str):
+        self.control = url
         self._session = requests.Session()
         self._session.trust_env = False
         self.identity = Identity(self._call)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.stop()
-
-    def stop(self) -> int:
-        """Stops the emulator and returns its exit code."""
-        end(self.process, seconds=10)
-        self._folder.cleanup()
-        return self.process.returncode
-
-    # Addresses.
-
-    def address(self, region: str, tls: bool = False) -> str:
-        """The `ip:port` of a region."""
-        return self.ready["regions"][region]["https" if tls else "http"]
-
-    def port(self, region: str, tls: bool = False) -> int:
-        return int(self.address(region, tls).rsplit(":", 1)[1])
-
-    def url(self, region: str, tls: bool = False) -> str:
-        return f"{'https' if tls else 'http'}://{self.address(region, tls)}"
 
     # Behaviour.
 
@@ -202,3 +155,58 @@ class Emulator:
         if response.status_code != 200:
             raise RuntimeError(f"{method} {path}: {response.text}")
         return response.json()
+
+
+class Emulator(EmulatorControl):
+    """A running emulator. Use it in a `with`, or call `stop`.
+
+    `regions` are names, or names with ports as on the command line (`us-west-2=9101:9102`). Further
+    arguments are passed to the command line.
+    """
+
+    def __init__(self, regions=("us-west-2", "us-east-1"), *arguments, env=None):
+        self._folder = tempfile.TemporaryDirectory()
+        self.ca_file = str(pathlib.Path(self._folder.name) / "ca.pem")
+        command = [str(binary()), "--ca-out", self.ca_file, *arguments]
+        if "--identity-port" not in arguments:
+            command += ["--identity-port", "0"]
+        for region in regions:
+            command += ["--region", region]
+        self.process = subprocess.Popen(
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, **(env or {})},
+        )
+        ready, _, _ = select.select([self.process.stdout], [], [], START_SECONDS)
+        line = self.process.stdout.readline() if ready else ""
+        if not line:
+            self.process.kill()
+            raise RuntimeError(
+                f"the emulator did not start: {self.process.communicate()[1].strip()}"
+            )
+        self.ready = json.loads(line)
+        super().__init__(self.ready["control"])
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+
+    def stop(self) -> int:
+        """Stops the emulator and returns its exit code."""
+        end(self.process, seconds=10)
+        self._folder.cleanup()
+        return self.process.returncode
+
+    def address(self, region: str, tls: bool = False) -> str:
+        """The `ip:port` of a region."""
+        return self.ready["regions"][region]["https" if tls else "http"]
+
+    def port(self, region: str, tls: bool = False) -> int:
+        return int(self.address(region, tls).rsplit(":", 1)[1])
+
+    def url(self, region: str, tls: bool = False) -> str:
+        return f"{'https' if tls else 'http'}://{self.address(region, tls)}"
