@@ -17,6 +17,7 @@ ENVOY = Path(sys.executable).parent / "envoy"
 VARIABLES = {
     "AWS_ACCESS_KEY_ID": "AKIABENCH00000000001",
     "AWS_SECRET_ACCESS_KEY": "bench/worthless/secret",
+    "BEDROCK_API_KEY": "ABSKbench",
     "LITELLM_MASTER_KEY": "sk-bench",
 }
 FILTERS = "type.googleapis.com/envoy.extensions.filters"
@@ -29,13 +30,27 @@ def free_port():
         return probe.getsockname()[1]
 
 
-def render(command, module, folder, unary_port, streams_port):
-    """The gateway as `envoy-bedrock render` writes it, and the port of its listener."""
+def gateway_config(unary_port, streams_port):
     config = (ROOT / "bench/config.yaml").read_text()
-    source = folder / "config.yaml"
-    source.write_text(
+    return yaml.safe_load(
         config.replace("UNARY", str(unary_port)).replace("STREAMS", str(streams_port))
     )
+
+
+def with_api_key(config):
+    """The configuration with a Bedrock API key instead of access keys."""
+    config = copy.deepcopy(config)
+    for deployment in config["model_list"]:
+        parameters = deployment["litellm_params"]
+        del parameters["aws_access_key_id"], parameters["aws_secret_access_key"]
+        parameters["api_key"] = "os.environ/BEDROCK_API_KEY"
+    return config
+
+
+def render(command, module, folder, config):
+    """The gateway as `envoy-bedrock render` writes it, and the port of its listener."""
+    source = folder / "config.yaml"
+    source.write_text(yaml.safe_dump(config))
     port = free_port()
     arguments = [
         "--bind",

@@ -186,9 +186,12 @@ def main():
         folder = Path(folder)
         unary, stream = envoys.free_port(), envoys.free_port()
         streams.serve(stream)
-        gateway, port = envoys.render(
-            chosen.command, chosen.filter.resolve(), folder, unary, stream
-        )
+        config = envoys.gateway_config(unary, stream)
+        rendered = [
+            envoys.render(chosen.command, chosen.filter.resolve(), folder, source)
+            for source in (config, envoys.with_api_key(config))
+        ]
+        gateway = rendered[0][0]
         baseline = {}
         if chosen.baseline:
             baseline["baseline"] = envoys.baseline(gateway, chosen.baseline.resolve())
@@ -198,7 +201,8 @@ def main():
             "bare": envoys.bare(gateway, unary, stream),
             "native": envoys.native(gateway, unary, stream),
             **baseline,
-            "gateway": (gateway, port),
+            report.BEARER: rendered[1],
+            report.GATEWAY: rendered[0],
         }.items():
             envoy = envoys.Envoy(name, config, at, folder)
             running.callback(envoy.stop)

@@ -17,20 +17,27 @@ def percentile(values, percent):
     return values[min(len(values) - 1, len(values) * percent // 100)]
 
 
-# The last variant, which is compared with the others.
+# The gateway as most people run it, which is compared with the others.
 GATEWAY = "gateway"
+BARE = "bare"
+# The gateway with an API key, which is compared with the bare Envoy.
+BEARER = "bearer"
 
 
-def others(names):
-    return [name for name in names if name != GATEWAY]
+def compared(names):
+    """The pairs of variants whose ratio is shown."""
+    others = [name for name in names if name not in (GATEWAY, BEARER)]
+    return [(GATEWAY, name) for name in others] + [(BEARER, BARE)]
 
 
 def tables(raw):
     names = raw["variants"]
-    ratios = " | ".join(f"{GATEWAY} / {name}" for name in others(names))
+    ratios = compared(names)
     lines = [
-        "| request body | | " + " | ".join(names) + f" | {ratios} |",
-        "| --- | --- |" + " ---: |" * (len(names) + len(others(names))),
+        "| request body | | "
+        + " | ".join(names + [f"{first} / {second}" for first, second in ratios])
+        + " |",
+        "| --- | --- |" + " ---: |" * (len(names) + len(ratios)),
     ]
     for size, by_name in raw["unary"].items():
         rows = {
@@ -44,30 +51,34 @@ def tables(raw):
                 max(sample["resident_kib"] for sample in by_name[name]) / 1024 for name in names
             ],
         }
-        lines += [row(size, title, values) for title, values in rows.items()]
+        lines += [row(size, title, names, values) for title, values in rows.items()]
     events = raw["stream_events"]
     streams = {name: raw["streams"][name] for name in names}
     lines += [
         row(
             f"stream of {events} events",
             "CPU µs per stream",
+            names,
             [best(streams[name], "cpu_us") for name in names],
         )
     ]
     for title, percent in (("p50", 50), ("p99", 99)):
         values = [percentile(raw["first_byte_us"][name], percent) / 1000 for name in names]
-        lines.append(row("stream", f"first event {title} ms", values))
+        lines.append(row("stream", f"first event {title} ms", names, values))
         lines.append(
             f"| stream | added to bare, {title} ms | "
             + " | ".join(f"{value - values[0]:+.3f}" for value in values)
-            + " |" * len(values)
+            + " |" * (len(ratios) + 1)
         )
     return "\n".join(lines)
 
 
-def row(size, title, values):
+def row(size, title, names, values):
     figures = " | ".join(f"{value:,.2f}" if value < 10 else f"{value:,.0f}" for value in values)
-    ratios = " | ".join(f"{values[-1] / value:.2f}" for value in values[:-1])
+    by_name = dict(zip(names, values, strict=True))
+    ratios = " | ".join(
+        f"{by_name[first] / by_name[second]:.2f}" for first, second in compared(names)
+    )
     return f"| {size} | {title} | {figures} | {ratios} |"
 
 
@@ -82,7 +93,8 @@ Made by `make bench` on {raw["date"]}: {raw["machine"]},
 
 - `bare`: the rendered Envoy without the filter: same listener, limits, retry policy and log.
 - `native`: the same with Envoy's own `aws_request_signing`.
-- `gateway`: the configuration that `envoy-bedrock render` writes.
+- `bearer`: the gateway with a Bedrock API key, so that it neither signs nor reads request bodies.
+- `gateway`: the configuration that `envoy-bedrock render` writes for access keys.
 {baseline}
 Each has one worker thread, plain HTTP on both sides and one local upstream. CPU and p50 are the
 lowest of all rounds, p99 is their median, requests/s and memory are the highest. Memory is the

@@ -71,6 +71,11 @@ impl CredentialSlot {
         }
     }
 
+    /// Whether it is a Bedrock API key, not an access key.
+    pub(crate) const fn is_bearer(&self) -> bool {
+        self.is_bearer
+    }
+
     /// The credential, if there is one that has not expired.
     pub(crate) fn current(&self, now: UnixTime) -> Option<Rc<IssuedCredential>> {
         let state = self.state.borrow();

@@ -65,6 +65,17 @@ pub enum Credentials {
     Brokered(Rc<CredentialSlot>),
 }
 
+impl Credentials {
+    /// Whether these are access keys, which sign requests. The alternative is a Bedrock API key.
+    pub(crate) fn are_keys(&self) -> bool {
+        match self {
+            Self::Sigv4 { .. } => true,
+            Self::Bearer(_) => false,
+            Self::Brokered(slot) => !slot.is_bearer(),
+        }
+    }
+}
+
 impl Deployment {
     /// Creates the deployment at `index` of its model group. `twin` is the index of the first
     /// identical one.

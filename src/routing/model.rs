@@ -23,6 +23,15 @@ pub(crate) struct ModelGroup {
     pub guardrail: Option<Guardrail>,
 }
 
+impl ModelGroup {
+    /// Whether a request may have to be signed, for which its body must be complete. The others are
+    /// sent with a Bedrock API key.
+    pub(crate) fn needs_signatures(&self) -> bool {
+        let mut deployments = self.deployments.iter();
+        deployments.any(|deployment| deployment.credentials.are_keys())
+    }
+}
+
 /// All model groups of a configuration.
 #[derive(Debug, Default)]
 pub(crate) struct ModelGroups {

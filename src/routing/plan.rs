@@ -39,8 +39,8 @@ pub struct Plan {
     pub(crate) operation: Operation,
     /// The client's headers that are forwarded to Bedrock.
     pub(crate) headers: Vec<(Vec<u8>, Vec<u8>)>,
-    /// SHA-256 of the body.
-    pub(crate) payload: PayloadHash,
+    /// SHA-256 of the body; `None` if no deployment needs it.
+    pub(crate) payload: Option<PayloadHash>,
     /// Length of the body, in decimal.
     pub(crate) content_length: String,
     /// The attempts made so far.
@@ -82,7 +82,7 @@ impl Plan {
                     &key,
                     access_key_id,
                     session_token.as_ref(),
-                );
+                )?;
                 let token = session_token.as_ref().map(Cow::Borrowed);
                 (Cow::from(authorization), Some((date, token)))
             }
@@ -98,7 +98,8 @@ impl Plan {
                         let scope = scope(deployment, date);
                         let key = issued.signing_key(secret_access_key, &scope);
                         let token = session_token.as_ref();
-                        let authorization = self.sign(deployment, &path, &scope, &key, access_key_id, token);
+                        let authorization =
+                            self.sign(deployment, &path, &scope, &key, access_key_id, token)?;
                         let token = token.cloned().map(Cow::Owned);
                         (Cow::from(authorization), Some((date, token)))
                     }
@@ -246,6 +247,9 @@ impl Plan {
     }
 
     /// The value of `authorization`.
+    ///
+    /// # Errors
+    /// [`Reject::Unsignable`] without the hash of the body.
     fn sign(
         &self,
         deployment: &Deployment,
@@ -254,7 +258,8 @@ impl Plan {
         key: &SigningKey,
         access_key_id: &AccessKeyId,
         session_token: Option<&Secret>,
-    ) -> String {
+    ) -> Result<String, Reject> {
+        let payload = self.payload.as_ref().ok_or(Reject::Unsignable)?;
         let host = sigv4::SignedHeader::new("host", deployment.authority.as_bytes());
         let date = sigv4::SignedHeader::new("x-amz-date", scope.date.as_bytes());
         let token = session_token.map(|token| token.expose().as_bytes());
@@ -268,10 +273,10 @@ impl Plan {
             path: path.as_bytes(),
             query: b"",
             headers: SignedHeaders::sort(headers),
-            payload: &self.payload,
+            payload,
             options: sigv4::SigningOptions::BEDROCK,
         };
-        sigv4::authorize(key, access_key_id, scope, &request)
+        Ok(sigv4::authorize(key, access_key_id, scope, &request))
     }
 }
 

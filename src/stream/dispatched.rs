@@ -17,6 +17,8 @@ use crate::usage::Observation;
 #[derive(Debug)]
 pub(super) struct Dispatched {
     pub(super) plan: Rc<Plan>,
+    /// Whether the request's body is still arriving.
+    pub(super) is_arriving: bool,
     response: Option<Response>,
     /// Usage and cost, once the response is complete.
     settled: Option<Settlement>,
@@ -39,9 +41,10 @@ struct Settlement {
 }
 
 impl Dispatched {
-    pub(super) const fn new(plan: Rc<Plan>) -> Self {
+    pub(super) const fn new(plan: Rc<Plan>, is_arriving: bool) -> Self {
         Self {
             plan,
+            is_arriving,
             response: None,
             settled: None,
         }
@@ -66,6 +69,11 @@ impl Dispatched {
         let headers: Vec<_> = reply.header_pairs().chain([status]).collect();
         self.response_headers(Headers(&headers));
         self.end();
+    }
+
+    /// Whether the client left before it had sent the whole request.
+    pub(super) const fn is_incomplete(&self) -> bool {
+        self.is_arriving && self.response.is_none()
     }
 
     pub(super) const fn has_response(&self) -> bool {

@@ -10,8 +10,8 @@
 //!                         └─ body complete ──────▶ Dispatched   observes the response
 //! ```
 //!
-//! A complete request is `Waiting` before its dispatch as long as the credential broker has not
-//! said whether there are credentials for it.
+//! A request whose body need not be read skips `Receiving`. Before its dispatch, a request is
+//! `Waiting` as long as the credential broker has not said whether there are credentials for it.
 //!
 //! A failed host call before the response also leads to `LocalReply`.
 
@@ -22,6 +22,7 @@ pub mod drain;
 mod headers;
 mod hold;
 mod local_reply;
+mod phase;
 mod receiving;
 pub(crate) mod request;
 mod response;
@@ -40,13 +41,14 @@ use crate::headers::{Headers, pairs};
 use crate::random::Random;
 use crate::records::client::Client;
 use crate::records::lookup;
-use crate::records::row::{Outcome, Row};
+use crate::records::row::Row;
 use crate::routing::active_config::ActiveConfig;
 use crate::stream::account::Account;
 use crate::stream::dispatched::{Dispatched, Held};
 use crate::stream::drain::{Drain, Uploader};
 use crate::stream::hold::Hold;
 use crate::stream::local_reply::{OutgoingReply, ReplySummary};
+use crate::stream::phase::{Phase, Upload};
 use crate::stream::receiving::{Admitted, Receiving, begin_drain};
 use crate::stream::service::Service;
 use crate::stream::waiting::Waiting;
@@ -69,31 +71,6 @@ pub struct Stream {
     hold: Hold,
     phase: Phase,
 }
-
-#[derive(Debug)]
-enum Phase {
-    /// The request's headers have not arrived.
-    New,
-    /// The shell is looking up a row.
-    Lookup(Upload),
-    /// The request's body is arriving.
-    Receiving(Box<Receiving>),
-    /// The request is complete and waits for credentials.
-    Waiting(Box<Waiting>),
-    /// The request has gone upstream.
-    Dispatched {
-        dispatched: Box<Dispatched>,
-        held: Option<Held>,
-    },
-    /// The gateway sends a local reply.
-    LocalReply {
-        reply: OutgoingReply,
-        summary: ReplySummary,
-    },
-}
-
-/// The drain of a request that is still arriving; `None` if it has ended.
-type Upload = Option<Drain>;
 
 impl Stream {
     /// Opens a stream. `service` is `None` if the plugin has no valid configuration.
@@ -153,14 +130,15 @@ impl Stream {
         };
         match admitted {
             Ok(Admitted::Request(request)) => {
+                let is_streamed = request.is_streamed();
                 self.phase = Phase::Receiving(Box::new(Receiving {
                     request,
                     started: now,
                     headers: headers.unwrap_or_default(),
                     read_bytes: 0,
                 }));
-                let mut step = if end_stream {
-                    self.end_request(now)
+                let mut step = if end_stream || is_streamed {
+                    self.request_read(end_stream, now)
                 } else {
                     Step::WAIT
                 };
@@ -196,7 +174,7 @@ impl Stream {
                 let started = receiving.started;
                 let bytes = u64::try_from(body.size()).unwrap_or(u64::MAX);
                 match receiving.read(body).and_then(|()| self.hold.grow_to(bytes)) {
-                    Ok(()) if end_stream => self.end_request(now),
+                    Ok(()) if end_stream => self.request_read(true, now),
                     Ok(()) => Step::WAIT,
                     Err(reject) => {
                         self.refuse_upload(&reject, (!end_stream).then_some(started), body.size(), now)
@@ -204,8 +182,15 @@ impl Stream {
                 }
             }
             Phase::LocalReply { reply, .. } => reply.body(body.size(), end_stream, now),
-            Phase::Dispatched { .. } => Step::CONTINUE,
-            Phase::New | Phase::Lookup(_) | Phase::Waiting(_) => Step::WAIT,
+            Phase::Waiting(waiting) => {
+                waiting.body(body.size(), end_stream);
+                Step::WAIT
+            }
+            Phase::Dispatched { dispatched, .. } => {
+                dispatched.is_arriving &= !end_stream;
+                Step::CONTINUE
+            }
+            Phase::New | Phase::Lookup(_) => Step::WAIT,
         }
     }
 
@@ -213,13 +198,23 @@ impl Stream {
     pub fn request_trailers(&mut self, now: UnixTime) -> Step {
         match &mut self.phase {
             Phase::Receiving(_) => {
-                let mut step = self.end_request(now);
+                let mut step = self.request_read(true, now);
                 step.edits.insert(0, Edit::ClearRequestTrailers);
                 step
             }
             Phase::LocalReply { reply, .. } => reply.end(),
-            Phase::Dispatched { .. } => Step::CONTINUE,
-            Phase::New | Phase::Lookup(_) | Phase::Waiting(_) => Step::WAIT,
+            Phase::Waiting(waiting) => {
+                waiting.arriving = None;
+                Step {
+                    edits: vec![Edit::ClearRequestTrailers],
+                    then: Then::Wait,
+                }
+            }
+            Phase::Dispatched { dispatched, .. } => {
+                dispatched.is_arriving = false;
+                Step::continue_with(vec![Edit::ClearRequestTrailers])
+            }
+            Phase::New | Phase::Lookup(_) => Step::WAIT,
         }
     }
 
@@ -317,11 +312,7 @@ impl Stream {
     /// Whether an upload is being drained or the request waits for credentials, so that
     /// [`Stream::tick`] must be called.
     pub const fn needs_ticks(&self) -> bool {
-        match &self.phase {
-            Phase::LocalReply { reply, .. } => reply.is_draining(),
-            Phase::Waiting(_) => true,
-            _ => false,
-        }
+        self.phase.needs_ticks()
     }
 
     /// Adds to the time that the gateway role has spent on the request.
@@ -337,35 +328,8 @@ impl Stream {
     /// that may differ from the status seen here.
     pub fn close(&self, now: UnixTime, client_status: impl FnOnce() -> Option<u16>) -> Option<Row<'_>> {
         let account = self.account.as_ref()?;
-        let outcome = match &self.phase {
-            Phase::New | Phase::Lookup(_) | Phase::Receiving(_) | Phase::Waiting(_) => Outcome::Incomplete,
-            Phase::Dispatched { dispatched, held } => {
-                // A held response has not reached the client, whose status is then Envoy's.
-                let status = if held.is_some() {
-                    client_status()
-                } else {
-                    dispatched.status()
-                };
-                let overhead = self.overhead_us(account);
-                Outcome::Served(dispatched.served(status, account.first_content, overhead))
-            }
-            Phase::LocalReply { reply, summary } => {
-                let status = if reply.is_draining() {
-                    client_status()
-                } else {
-                    Some(summary.status)
-                };
-                match (summary.reason, status) {
-                    (Some(reason), status) => Outcome::Refused {
-                        status,
-                        error_type: summary.error_type,
-                        reason,
-                    },
-                    (None, Some(status)) => Outcome::Internal { status },
-                    (None, None) => Outcome::Incomplete,
-                }
-            }
-        };
+        let overhead = self.overhead_us(account);
+        let outcome = self.phase.outcome(account.first_content, overhead, client_status);
         Some(Row {
             client: &account.client,
             started: account.started,
@@ -410,14 +374,15 @@ impl Stream {
         step
     }
 
-    /// The body is complete.
-    fn end_request(&mut self, now: UnixTime) -> Step {
+    /// What must be read of the request has been read. Unless `has_ended`, its body is still
+    /// arriving.
+    fn request_read(&mut self, has_ended: bool, now: UnixTime) -> Step {
         let phase = std::mem::replace(&mut self.phase, Phase::New);
         let Phase::Receiving(receiving) = phase else {
             self.phase = phase;
             return Step::WAIT;
         };
-        match Waiting::begin(*receiving, now) {
+        match Waiting::begin(*receiving, has_ended, now) {
             Ok((waiting, edit)) => {
                 self.phase = Phase::Waiting(Box::new(waiting));
                 let mut step = self.dispatch_if_possible(now);
@@ -440,14 +405,19 @@ impl Stream {
             }
         };
         let call_id = self.call_id().unwrap_or_default().to_owned();
+        let arriving = waiting.arriving;
         match waiting.dispatch(call_id, &mut self.random, now) {
             Ok((plan, edits)) => {
-                let dispatched = Box::new(Dispatched::new(plan));
+                let dispatched = Box::new(Dispatched::new(plan, arriving.is_some()));
                 let held = None;
                 self.phase = Phase::Dispatched { dispatched, held };
                 Step::continue_with(edits)
             }
-            Err(reject) => self.refuse_upload(&reject, None, 0, now),
+            Err(reject) => {
+                let started = arriving.map(|body| body.started);
+                let buffered = arriving.map_or(0, |body| body.buffered);
+                self.refuse_upload(&reject, started, buffered, now)
+            }
         }
     }
 
@@ -468,11 +438,8 @@ impl Stream {
         let Some(account) = &self.account else {
             return Step::CONTINUE;
         };
-        let dispatched = match &self.phase {
-            Phase::Dispatched { dispatched, .. } => Some(&**dispatched),
-            _ => None,
-        };
-        let added = headers::gateway_headers(account, dispatched, self.overhead_us(account), now);
+        let (dispatched, overhead) = (self.phase.dispatched(), self.overhead_us(account));
+        let added = headers::gateway_headers(account, dispatched, overhead, now);
         match headers::merge(received, &added) {
             Some(headers) => Step::continue_with(vec![Edit::ResponseHeaders(headers)]),
             None => Step::CONTINUE,
@@ -481,10 +448,10 @@ impl Stream {
 
     /// The time that both roles have spent on the request, in microseconds.
     fn overhead_us(&self, account: &Account) -> u64 {
-        let signing = match &self.phase {
-            Phase::Dispatched { dispatched, .. } => dispatched.plan.signing_nanoseconds(),
-            _ => 0,
-        };
+        let signing = self
+            .phase
+            .dispatched()
+            .map_or(0, |dispatched| dispatched.plan.signing_nanoseconds());
         account.gateway_nanoseconds.saturating_add(signing) / 1000
     }
 }

@@ -1,4 +1,5 @@
-//! A model request: checked by its headers, hashed while its body arrives, then dispatched.
+//! A model request: checked by its headers, hashed while its body arrives, then dispatched. A body
+//! that need not be hashed is streamed: the request is dispatched before its body arrives.
 
 use std::rc::Rc;
 
@@ -34,16 +35,20 @@ enum Payload {
     AsSent(PayloadHasher),
     /// With a guardrail added.
     Guarded(Box<Editor>),
+    /// Not needed: every deployment takes a Bedrock API key. The client has declared this many
+    /// bytes, and Envoy resets a request that sends more or fewer.
+    Streamed(u64),
 }
 
-/// A model request whose body is complete.
+/// A model request that can be dispatched: its body is complete or [streamed](Request::is_streamed).
 #[derive(Debug)]
 pub(crate) struct CompleteRequest {
     config: Rc<ActiveConfig>,
     matched: ModelMatch,
     operation: Operation,
     headers: Forwarded,
-    payload: PayloadHash,
+    /// `None` if no deployment needs it.
+    payload: Option<PayloadHash>,
     /// Length of the body to send, in decimal.
     content_length: String,
 }
@@ -79,10 +84,8 @@ impl Request {
         {
             return Err(Reject::Uncountable(deployment.id.clone()));
         }
-        if headers
-            .content_length()
-            .is_some_and(|bytes| bytes > config.body_limit_bytes)
-        {
+        let declared = headers.content_length();
+        if declared.is_some_and(|bytes| bytes > config.body_limit_bytes) {
             return Err(Reject::BodyTooLarge(config.body_limit_bytes));
         }
         let forwarded = headers.0.iter().filter(|(name, _)| is_forwarded(name));
@@ -91,17 +94,25 @@ impl Request {
             .collect();
         let guardrail = matched.model.guardrail.as_ref();
         let editor = guardrail.and_then(|guardrail| guardrail.guard(target.operation, &mut headers));
+        let payload = match (editor, declared) {
+            (Some(editor), _) => Payload::Guarded(Box::new(editor)),
+            // Bedrock must be told the length, so a body of unknown length is held.
+            (None, Some(bytes)) if !matched.model.needs_signatures() => Payload::Streamed(bytes),
+            (None, _) => Payload::AsSent(PayloadHasher::default()),
+        };
         Ok(Self {
             config,
             matched,
             operation: target.operation,
             headers,
-            payload: match editor {
-                Some(editor) => Payload::Guarded(Box::new(editor)),
-                None => Payload::AsSent(PayloadHasher::default()),
-            },
+            payload,
             received_bytes: 0,
         })
+    }
+
+    /// Whether the request can be dispatched before its body has arrived.
+    pub(crate) const fn is_streamed(&self) -> bool {
+        matches!(self.payload, Payload::Streamed(_))
     }
 
     /// Hashes the next bytes of the body.
@@ -117,21 +128,24 @@ impl Request {
         match &mut self.payload {
             Payload::AsSent(hasher) => hasher.update(chunk),
             Payload::Guarded(editor) => editor.push(chunk).map_err(Reject::Body)?,
+            Payload::Streamed(_) => {}
         }
         Ok(())
     }
 
-    /// Ends the body. Returns the request, and the change to the buffered body, if any.
+    /// Ends the body, or what must be read of it. Returns the request, and the change to the
+    /// buffered body, if any.
     ///
     /// # Errors
     /// [`Reject::Body`] if the model's guardrail cannot be added.
     pub(crate) fn complete(self) -> Result<(CompleteRequest, Option<BodyEdit>), Reject> {
         let (payload, bytes, edit) = match self.payload {
-            Payload::AsSent(hasher) => (hasher.finish(), self.received_bytes, None),
+            Payload::AsSent(hasher) => (Some(hasher.finish()), self.received_bytes, None),
             Payload::Guarded(editor) => {
                 let edited = editor.finish().map_err(Reject::Body)?;
-                (edited.payload, edited.bytes, Some(edited.edit))
+                (Some(edited.payload), edited.bytes, Some(edited.edit))
             }
+            Payload::Streamed(bytes) => (None, bytes, None),
         };
         let complete = CompleteRequest {
             config: self.config,

@@ -1,4 +1,4 @@
-//! A complete request until its dispatch, which is at once if there are credentials for it.
+//! A request that could be dispatched, until there are credentials for it.
 
 use std::rc::Rc;
 
@@ -15,29 +15,48 @@ use crate::time::UnixTime;
 /// How long a request waits for its first credentials, in milliseconds.
 const WAIT_MILLISECONDS: u64 = 5000;
 
-/// A complete request without credentials.
+/// A request without credentials.
 #[derive(Debug)]
 pub(super) struct Waiting {
     request: CompleteRequest,
     /// The headers, serialized.
     headers: Vec<u8>,
-    /// When the request was complete.
+    /// Since when it waits.
     since: UnixTime,
+    /// `None` if the request has ended.
+    pub(super) arriving: Option<ArrivingBody>,
+}
+
+/// The body of a streamed request, as long as it arrives.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ArrivingBody {
+    /// When the request's headers arrived.
+    pub(super) started: UnixTime,
+    /// The size of Envoy's buffer, in bytes.
+    pub(super) buffered: usize,
 }
 
 impl Waiting {
-    /// Ends the body of a request. Returns also the edit of the body, which must be made while the
-    /// body is arriving, so before the wait.
+    /// Ends what must be read of a request. Unless `has_ended`, its body is still arriving. Returns
+    /// also the edit of the body, which must be made while the body is arriving, so before the wait.
     ///
     /// # Errors
     /// The [`Reject`] that ends the request.
-    pub(super) fn begin(receiving: Receiving, now: UnixTime) -> Result<(Self, Option<Edit>), Reject> {
+    pub(super) fn begin(
+        receiving: Receiving,
+        has_ended: bool,
+        now: UnixTime,
+    ) -> Result<(Self, Option<Edit>), Reject> {
         let size = receiving.read_bytes;
         let (request, edit) = receiving.request.complete()?;
         let waiting = Self {
             request,
             headers: receiving.headers,
             since: now,
+            arriving: (!has_ended).then_some(ArrivingBody {
+                started: receiving.started,
+                buffered: size,
+            }),
         };
         Ok((waiting, edit.map(|edit| Edit::RequestBody { edit, size })))
     }
@@ -51,6 +70,15 @@ impl Waiting {
         };
         let is_late = || now.milliseconds_since(self.since) >= WAIT_MILLISECONDS;
         has_credentials() || !brokered::is_waiting(model) || is_late()
+    }
+
+    /// The body has grown to `size` bytes. With `end_stream`, it is complete.
+    pub(super) fn body(&mut self, size: usize, end_stream: bool) {
+        match &mut self.arriving {
+            Some(_) if end_stream => self.arriving = None,
+            Some(arriving) => arriving.buffered = size,
+            None => {}
+        }
     }
 
     /// Plans the attempts. Returns the edits that hand the request to Envoy's router.

@@ -7,8 +7,6 @@ import shlex
 import subprocess
 import time
 
-import requests
-
 from emulator import EmulatorControl
 from gateway import command_line, envoy, filter_module
 from installed import HERE

@@ -133,10 +133,14 @@ class EmulatorControl:
         params = {"since": since, **({"region": region} if region else {})}
         return self._call("GET", "/log", params=params)["entries"]
 
+    def in_flight(self) -> int:
+        """How many requests have reached a region and are not finished."""
+        return self._call("GET", "/health")["in_flight"]
+
     def quiet_log(self, seconds: float = 10, **query) -> list:
         """The log, once no request is in flight. Fails if that takes longer than `seconds`."""
         deadline = time.monotonic() + seconds
-        while self._call("GET", "/health")["in_flight"]:
+        while self.in_flight():
             if time.monotonic() > deadline:
                 raise TimeoutError(f"requests are still in flight after {seconds} s")
             time.sleep(0.01)

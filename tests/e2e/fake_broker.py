@@ -10,11 +10,15 @@ import tempfile
 import threading
 import time
 
+from emulator import DEMO_API_KEY
+
 ROLE = "arn:aws:iam::111122223333:role/team/reader"
 
 
 class FakeBroker:
     """Issues credentials that live `lifetime_seconds`, and renews them at half of their life.
+
+    Its Bedrock API key is the emulator's long-term one.
 
     `failures` maps a path, or "" for every other path, to a status and a body. No answer is sent
     while `answering` is cleared. `calls` are the paths with queries that were asked for, and
@@ -93,6 +97,8 @@ class FakeBroker:
             if failure:
                 status, code = failure
                 return status, {"code": code, "message": f"{ROLE}: {code}: ask the administrator"}
+            if path.startswith("/bearer/"):
+                return 200, {"Token": DEMO_API_KEY, "Expiration": "2100-01-01T00:00:00Z"}
             held, renew_at = self._held.get(path, (None, 0))
             is_rejected = held and query == f"rejected={held['AccessKeyId']}"
             if held is None or time.time() >= renew_at or is_rejected:

@@ -180,3 +180,22 @@ def test_a_request_waits_for_the_first_answer_of_the_broker(bedrock, broker):
         broker.answering.set()
         assert [each.result().status for each in waiting] == [200] * 4, gateway.log_tail()
         eventually(lambda: readiness(gateway).status_code == 200)
+
+
+def test_an_upload_waits_for_an_api_key(bedrock, broker):
+    """The request is held meanwhile, not read. In vain, its upload is drained before the reply."""
+    broker.answering.clear()
+    body = question("x" * (20 << 20))
+    sections = {"envoy_bedrock": {"bearer": True}}
+    with (
+        concurrent.futures.ThreadPoolExecutor(1) as pool,
+        start(bedrock, broker, only_role, sections=sections, waits=False) as gateway,
+    ):
+        eventually(lambda: len(broker.calls) > WORKERS)
+        late = post(gateway, "role", body=body)
+        assert (late.status, late.error_type) == (503, "ServiceUnavailableException")
+        waiting = pool.submit(post, gateway, "role", body=body)
+        time.sleep(0.5)
+        broker.answering.set()
+        assert waiting.result().status == 200, gateway.log_tail()
+        assert [entry["body_bytes"] for entry in bedrock.quiet_log()] == [len(body)]

@@ -276,5 +276,5 @@ fn a_deployment_with_an_api_key_sends_it_instead_of_a_signature() {
 #[test]
 fn the_body_is_hashed_in_chunks() {
     let dispatch = dispatched("/model/us.x/invoke", &[], b"0123456789");
-    assert_eq!(dispatch.plan.payload, PayloadHash::of(b"0123456789"));
+    assert_eq!(dispatch.plan.payload, Some(PayloadHash::of(b"0123456789")));
 }

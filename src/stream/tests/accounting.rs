@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::headers::LITELLM_PREFIX;
+use crate::records::row::Outcome;
 use crate::stream::tests::driver::Driver;
 use crate::stream::*;
 

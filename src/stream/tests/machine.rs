@@ -4,6 +4,7 @@ use std::cell::Cell;
 
 use super::driver::serialized;
 use crate::guardrail::EditableBody;
+use crate::records::row::Outcome;
 use crate::routing::plan::METHOD;
 use crate::stream::*;
 

@@ -2,3 +2,4 @@ mod accounting;
 pub(crate) mod driver;
 mod machine;
 mod upstream;
+mod waiting;
