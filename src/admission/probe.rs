@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use crate::admission::reject::Reply;
 use crate::credentials::CredentialSlot;
 use crate::routing::active_config::ActiveConfig;
-use crate::routing::brokered::users;
+use crate::routing::brokered::names_of_users;
 use crate::time::{Rfc3339, UnixTime};
 
 /// A question about this Envoy.
@@ -53,7 +53,7 @@ fn readiness(config: &ActiveConfig, now: UnixTime) -> Reply {
     let slots = slots.unwrap_or_default();
     let mut deployments = config.models.all().flat_map(|model| &model.deployments);
     let is_ready = slots.is_empty()
-        || !slots.iter().any(|slot| slot.is_waiting())
+        || !slots.iter().any(|slot| slot.is_waiting(now))
             && deployments.any(|deployment| deployment.has_credentials(|| now));
     let missing = slots.iter().filter_map(|slot| missing(config, slot, now));
     let missing: Vec<Value> = missing.collect();
@@ -83,13 +83,13 @@ fn missing(config: &ActiveConfig, slot: &Rc<CredentialSlot>, now: UnixTime) -> O
     if failure.is_none() && held.is_some() {
         return None;
     }
-    let status = if slot.is_waiting() { "waiting" } else { "failed" };
+    let status = if slot.is_waiting(now) { "waiting" } else { "failed" };
     let error = failure.map(|failure| format!("{}: {}", failure.code, failure.message));
     let expires = held.and_then(|held| held.expires);
     let expires = expires.map(UnixTime::rfc3339);
     Some(json!({
         "status": status,
-        "deployments": users(&config.models, slot),
+        "deployments": names_of_users(&config.models, slot),
         "error": error,
         "expires": expires.as_ref().map(Rfc3339::as_str),
     }))

@@ -47,8 +47,12 @@ pub const RELOAD_SUCCESSFUL: &str = "envoy_bedrock_config_last_reload_successful
 pub const RELOAD_TIME: &str = "envoy_bedrock_config_last_reload_success_timestamp_seconds";
 /// Changes of the configuration, by result, since the program started.
 pub const RELOADS: &str = "envoy_bedrock_config_reloads";
-/// Calls to the credential broker that brought no credential, by reason.
+/// Calls to the credential broker that brought no credential, by reason. A worker repeats such a
+/// call about once a second.
 pub const REFRESH_FAILURES: &str = "envoy_bedrock_credential_refresh_failures_total";
+/// When the credentials of a deployment expire, in seconds since 1970. 0 if there are none, if they
+/// never expire, or if the deployment no longer gets them from the credential broker.
+pub const CREDENTIALS_EXPIRE: &str = "envoy_bedrock_credentials_expire_seconds";
 /// A configured deployment. The value is 1, or 0 once the deployment is no longer configured.
 pub const DEPLOYMENT: &str = "envoy_bedrock_deployment_info";
 

@@ -8,7 +8,7 @@ use crate::credentials::issued::IssuedCredential;
 use crate::time::UnixTime;
 
 /// How long before its expiry a credential is asked for again, in milliseconds, unless that is more
-/// than half of its life.
+/// than two fifths of its life: the broker renews a short-lived one after half of its life.
 const EARLY_MILLISECONDS: u64 = 10 * 60 * 1000;
 /// How often a credential that never expires is asked for, in case its source has changed.
 const ENDLESS_MILLISECONDS: u64 = 10 * 60 * 1000;
@@ -17,16 +17,17 @@ const ENDLESS_MILLISECONDS: u64 = 10 * 60 * 1000;
 const SAME_MILLISECONDS: (u64, u64) = (250, 60_000);
 /// Time until the broker is asked again while its first fetch is under way, in milliseconds.
 const PENDING_MILLISECONDS: u64 = 250;
-/// Shortest and longest time between calls that fail, in milliseconds.
-const FAILED_MILLISECONDS: (u64, u64) = (1000, 10_000);
+/// Time between calls that fail, in milliseconds. The broker answers from memory and has a backoff of
+/// its own, so a call costs AWS nothing.
+const FAILED_MILLISECONDS: u64 = 1000;
 /// Shortest time between two calls because AWS has refused a credential, in milliseconds.
 const REJECTED_MILLISECONDS: u64 = 10_000;
 /// How long a call counts as under way, in milliseconds: more than its timeout. The answer to a
 /// call is lost if its plugin is destroyed.
 const CALL_MILLISECONDS: u64 = 6000;
-/// How many inconclusive answers count as an answer, so that a broker that never starts does not
-/// keep a gateway with other credentials from being ready.
-const INCONCLUSIVE_MAX: u32 = 5;
+/// How long the broker may take for a conclusive answer, in milliseconds, so that a broker that never
+/// starts does not keep a gateway with other credentials from being ready.
+const WAITING_MILLISECONDS: u64 = 15_000;
 
 /// A credential in one VM.
 #[derive(Debug)]
@@ -41,8 +42,8 @@ struct SlotState {
     issued: Option<Rc<IssuedCredential>>,
     /// Why the last call failed; `None` if it succeeded.
     failure: Option<BrokerFailure>,
-    /// How many calls have failed since the last success.
-    failures: u32,
+    /// When the broker was first asked.
+    first_asked: Option<UnixTime>,
     /// When to ask next.
     ask_at: UnixTime,
     /// When the call that is under way began.
@@ -86,16 +87,24 @@ impl CredentialSlot {
             .cloned()
     }
 
+    /// When the credential expires, in seconds since 1970; 0 if there is none or it never does.
+    pub(crate) fn expires_seconds(&self) -> u64 {
+        let state = self.state.borrow();
+        let expires = state.issued.as_ref().and_then(|issued| issued.expires);
+        expires.map_or(0, UnixTime::seconds)
+    }
+
     /// Why the last call failed; `None` if it succeeded.
     pub(crate) fn failure(&self) -> Option<BrokerFailure> {
         self.state.borrow().failure.clone()
     }
 
     /// Whether the broker has not said yet whether there is a credential.
-    pub(crate) fn is_waiting(&self) -> bool {
+    pub(crate) fn is_waiting(&self, now: UnixTime) -> bool {
         let state = self.state.borrow();
         let is_inconclusive = state.failure.as_ref().is_none_or(BrokerFailure::is_inconclusive);
-        state.issued.is_none() && is_inconclusive && state.failures < INCONCLUSIVE_MAX
+        let is_early = |first| is_within(first, now, WAITING_MILLISECONDS);
+        state.issued.is_none() && is_inconclusive && state.first_asked.is_none_or(is_early)
     }
 
     /// The path to ask the broker for now, if a call is due. It counts as under way then.
@@ -121,6 +130,7 @@ impl CredentialSlot {
             _ => return None,
         };
         state.asking = Some(now);
+        state.first_asked.get_or_insert(now);
         Some(path)
     }
 
@@ -153,13 +163,12 @@ impl SlotState {
             (None, _) => ENDLESS_MILLISECONDS,
             // The broker is late.
             (Some(left), Some(_)) => (left / 4).clamp(SAME_MILLISECONDS.0, SAME_MILLISECONDS.1),
-            (Some(left), None) => left.saturating_sub(EARLY_MILLISECONDS.min(left / 2)),
+            (Some(left), None) => left.saturating_sub(EARLY_MILLISECONDS.min(left.saturating_mul(2) / 5)),
         };
         self.ask_at = now.after_milliseconds(wait);
         if same.is_none() {
             self.issued = Some(Rc::new(issued));
         }
-        self.failures = 0;
         match self.failure.take() {
             Some(failure) if !failure.is_pending() => BrokerNews::Recovered,
             _ => BrokerNews::Nothing,
@@ -170,14 +179,9 @@ impl SlotState {
         let wait = if failure.is_pending() {
             PENDING_MILLISECONDS
         } else {
-            let doubled = FAILED_MILLISECONDS
-                .0
-                .checked_shl(self.failures)
-                .unwrap_or(u64::MAX);
-            doubled.clamp(FAILED_MILLISECONDS.0, FAILED_MILLISECONDS.1)
+            FAILED_MILLISECONDS
         };
         self.ask_at = now.after_milliseconds(wait);
-        self.failures = self.failures.saturating_add(1);
         let is_news = !failure.is_pending() && self.failure.as_ref() != Some(&failure);
         self.failure = Some(failure.clone());
         if is_news {

@@ -3,7 +3,7 @@
 //! As in LiteLLM's simple-shuffle, the first attempt is drawn by weight among the deployments of
 //! the lowest `order`. Each retry goes to a deployment that has not been tried; once all have been,
 //! the sequence repeats. Entries with the same endpoint, model id and credentials count as one
-//! deployment.
+//! deployment. An `order` whose deployments all lack credentials at the moment is left out.
 //!
 //! Envoy's composite cluster sends attempt *n* to its *n*-th sub-cluster, so every sequence of
 //! region clusters that can be drawn must exist as a cluster. [`Balance::sequences`] lists them for
@@ -14,7 +14,7 @@
 use std::collections::BTreeSet;
 
 use crate::contract::names::FAILOVER_SEPARATOR;
-use crate::contract::settings::ModelSettings;
+use crate::contract::settings::{CredentialSettings, ModelSettings};
 use crate::random::Random;
 
 /// Maximum number of sequences of a model group, beyond which its order becomes a rotation: enough
@@ -26,12 +26,17 @@ pub const SEQUENCES_MAX: usize = 24;
 /// sequences but many draws.
 const DRAWS_EXAMINED_MAX: usize = 20_000;
 
+/// Maximum number of tiers that can be left out, because each combination has its own sequences.
+const OPTIONAL_TIERS_MAX: usize = 3;
+
 /// Distributes the requests of a model group.
 #[derive(Clone, Debug)]
 pub struct Balance {
     shares: Vec<Share>,
     attempts: usize,
     order: Order,
+    /// The tiers that can be left out, lowest first.
+    optional: Vec<i64>,
     sequences: Vec<Vec<String>>,
 }
 
@@ -42,6 +47,8 @@ struct Share {
     tier: i64,
     /// Index of the first share with the same deployment.
     twin: usize,
+    /// Whether its credentials come from the broker, which may have none.
+    is_brokered: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -59,14 +66,17 @@ impl Balance {
             weight: deployment.weight,
             tier: deployment.order,
             twin: model.twin(index),
+            is_brokered: matches!(deployment.credentials, CredentialSettings::Brokered { .. }),
         });
         let attempts = usize::try_from(attempts).unwrap_or(usize::MAX).max(1);
         let mut balance = Self {
             shares: shares.collect(),
             attempts,
             order: Order::Drawn,
+            optional: Vec::new(),
             sequences: Vec::new(),
         };
+        balance.optional = balance.optional_tiers();
         balance.sequences = balance.list().unwrap_or_else(|| {
             balance.order = Order::Rotation;
             balance.list().unwrap_or_default()
@@ -79,13 +89,14 @@ impl Balance {
         &self.sequences
     }
 
-    /// Draws the deployments for one request: one index into the model group per attempt. Where more
-    /// than one may be drawn, those that are not `usable` are passed over. In a rotation, the order
-    /// of the others would have no cluster.
+    /// Draws the deployments for one request: one index into the model group per attempt. Those that
+    /// are not `usable` are passed over if they can be, and so is a tier in which none is. In a
+    /// rotation, only tiers are, because another order of the rest would have no cluster.
     pub fn draw(&self, random: &mut Random, usable: impl Fn(usize) -> bool) -> Vec<usize> {
+        let without = self.unusable_tiers(&usable);
         let mut chosen = Vec::with_capacity(self.attempts);
-        for _ in 0..self.picks() {
-            let mut candidates = self.candidates(&chosen);
+        for _ in 0..self.picks(&without) {
+            let mut candidates = self.candidates(&chosen, &without);
             if self.order == Order::Drawn && candidates.iter().any(|&index| usable(index)) {
                 candidates.retain(|&index| usable(index));
             }
@@ -102,11 +113,44 @@ impl Balance {
         failover_cluster(self.shares_of(deployments).map(|share| share.cluster.as_str()))
     }
 
-    /// Number of attempts before the sequence repeats: at most one per distinct deployment.
-    fn picks(&self) -> usize {
-        let first = |(index, share): &(usize, &Share)| share.twin == *index;
-        self.attempts
-            .min(self.shares.iter().enumerate().filter(first).count())
+    /// The tiers that can be left out.
+    fn optional_tiers(&self) -> Vec<i64> {
+        let tiers: BTreeSet<i64> = self.shares.iter().map(|share| share.tier).collect();
+        if tiers.len() == 1 {
+            return Vec::new();
+        }
+        let is_optional = |tier: &i64| self.tier(*tier).all(|(_, share)| share.is_brokered);
+        tiers
+            .into_iter()
+            .filter(is_optional)
+            .take(OPTIONAL_TIERS_MAX)
+            .collect()
+    }
+
+    /// The optional tiers without a `usable` deployment; none if nothing would be left.
+    fn unusable_tiers(&self, usable: impl Fn(usize) -> bool) -> Vec<i64> {
+        let is_unusable = |tier: &i64| !self.tier(*tier).any(|(index, _)| usable(index));
+        let tiers: Vec<i64> = self.optional.iter().copied().filter(is_unusable).collect();
+        if self.picks(&tiers) == 0 {
+            Vec::new()
+        } else {
+            tiers
+        }
+    }
+
+    fn tier(&self, tier: i64) -> impl Iterator<Item = (usize, &Share)> {
+        self.shares
+            .iter()
+            .enumerate()
+            .filter(move |(_, share)| share.tier == tier)
+    }
+
+    /// Number of attempts before the sequence repeats: at most one per distinct deployment that is
+    /// not in the tiers `without`.
+    fn picks(&self, without: &[i64]) -> usize {
+        let shares = self.shares.iter().filter(|share| !without.contains(&share.tier));
+        let distinct: BTreeSet<usize> = shares.map(|share| share.twin).collect();
+        self.attempts.min(distinct.len())
     }
 
     fn repeat(&self, chosen: Vec<usize>) -> Vec<usize> {
@@ -130,16 +174,16 @@ impl Balance {
         candidates.last().copied()
     }
 
-    /// The deployments that may follow `chosen`: among the untried ones, those of the lowest order;
-    /// among these, preferably those with a weight; among these, preferably those in an untried
-    /// region. Never empty while a deployment is untried.
-    fn candidates(&self, chosen: &[usize]) -> Vec<usize> {
+    /// The deployments that may follow `chosen`: among the untried ones that are not in the tiers
+    /// `without`, those of the lowest order; among these, preferably those with a weight; among
+    /// these, preferably those in an untried region. Never empty while such a deployment is untried.
+    fn candidates(&self, chosen: &[usize], without: &[i64]) -> Vec<usize> {
         let tried: BTreeSet<usize> = self.shares_of(chosen).map(|share| share.twin).collect();
         let shares = || {
             self.shares
                 .iter()
                 .enumerate()
-                .filter(|(_, share)| !tried.contains(&share.twin))
+                .filter(|(_, share)| !tried.contains(&share.twin) && !without.contains(&share.tier))
         };
         let Some(tier) = shares().map(|(_, share)| share.tier).min() else {
             return Vec::new();
@@ -179,14 +223,16 @@ impl Balance {
     fn list(&self) -> Option<Vec<Vec<String>>> {
         let mut sequences = Vec::new();
         let mut examined = 0usize;
-        let mut open: Vec<Vec<usize>> = vec![Vec::new()];
-        while let Some(chosen) = open.pop() {
+        let absences = self.absences();
+        let begin = |without| (Vec::new(), without);
+        let mut open: Vec<(Vec<usize>, &[i64])> = absences.iter().map(Vec::as_slice).map(begin).collect();
+        while let Some((chosen, without)) = open.pop() {
             examined = examined.saturating_add(1);
-            if chosen.len() < self.picks() {
-                for next in self.candidates(&chosen).into_iter().rev() {
+            if chosen.len() < self.picks(without) {
+                for next in self.candidates(&chosen, without).into_iter().rev() {
                     let mut longer = chosen.clone();
                     longer.push(next);
-                    open.push(longer);
+                    open.push((longer, without));
                 }
             } else {
                 let sequence = self.clusters(&self.repeat(chosen));
@@ -200,6 +246,20 @@ impl Balance {
             }
         }
         Some(sequences)
+    }
+
+    /// The sets of tiers that a request may leave out. The empty set is last, so that its sequences
+    /// are listed first.
+    fn absences(&self) -> Vec<Vec<i64>> {
+        let mut sets = vec![Vec::new()];
+        for &tier in &self.optional {
+            let with_tier = |set: &Vec<i64>| set.iter().copied().chain([tier]).collect();
+            let more: Vec<Vec<i64>> = sets.iter().map(with_tier).collect();
+            sets.extend(more);
+        }
+        sets.retain(|set| self.picks(set) > 0 || set.is_empty());
+        sets.reverse();
+        sets
     }
 
     fn clusters(&self, deployments: &[usize]) -> Vec<String> {

@@ -63,9 +63,9 @@ impl BrokeredCredentials {
 }
 
 /// Whether the broker has not said yet whether a deployment of `model` has credentials.
-pub(crate) fn is_waiting(model: &ModelGroup) -> bool {
+pub(crate) fn is_waiting(model: &ModelGroup, now: UnixTime) -> bool {
     let mut slots = slots(model);
-    slots.any(|(_, slot)| slot.is_waiting())
+    slots.any(|(_, slot)| slot.is_waiting(now))
 }
 
 /// Which deployments of `model` have no credentials and why, as a message.
@@ -82,7 +82,7 @@ pub(crate) fn missing(model: &ModelGroup, now: UnixTime) -> String {
 }
 
 /// The slots of a model group, with the deployments that use them.
-fn slots(model: &ModelGroup) -> impl Iterator<Item = (&Deployment, &Rc<CredentialSlot>)> {
+pub(crate) fn slots(model: &ModelGroup) -> impl Iterator<Item = (&Deployment, &Rc<CredentialSlot>)> {
     let deployments = model.deployments.iter();
     deployments.filter_map(|deployment| match &deployment.credentials {
         Credentials::Brokered(slot) => Some((&**deployment, slot)),
@@ -90,14 +90,22 @@ fn slots(model: &ModelGroup) -> impl Iterator<Item = (&Deployment, &Rc<Credentia
     })
 }
 
-/// The deployments that use a slot, as a message names them.
-pub(crate) fn users(models: &ModelGroups, slot: &Rc<CredentialSlot>) -> Vec<String> {
-    let mut users = Vec::new();
-    for model in models.all() {
+/// The deployments that use a slot, each with its model group.
+pub(crate) fn users<'a>(
+    models: &'a ModelGroups,
+    slot: &'a Rc<CredentialSlot>,
+) -> impl Iterator<Item = (&'a ModelGroup, &'a Deployment)> {
+    models.all().flat_map(move |model| {
         let used = slots(model).filter(|(_, used)| Rc::ptr_eq(used, slot));
-        users.extend(used.map(|(deployment, _)| name(model, deployment)));
-    }
-    users
+        used.map(move |(deployment, _)| (model, deployment))
+    })
+}
+
+/// The deployments that use a slot, as a message names them.
+pub(crate) fn names_of_users(models: &ModelGroups, slot: &Rc<CredentialSlot>) -> Vec<String> {
+    users(models, slot)
+        .map(|(model, deployment)| name(model, deployment))
+        .collect()
 }
 
 /// A deployment, as a message names it.

@@ -10,7 +10,7 @@ use crate::credentials::{BrokerFailure, BrokerNews, CredentialSlot};
 use crate::random::Random;
 use crate::records::carried::Carried;
 use crate::records::history::SharedMemory;
-use crate::records::metrics::{Registry, count_refresh_failure};
+use crate::records::metrics::{Registry, count_refresh_failure, report_expiry};
 use crate::records::recorder::Recorder;
 use crate::records::row::Row;
 use crate::routing::active_config::ActiveConfig;
@@ -64,7 +64,8 @@ impl Service {
         if let Some(failure) = slot.failure().filter(|failure| !failure.is_pending()) {
             count_refresh_failure(failure.reason(), registry);
         }
-        let users = || brokered::users(&self.config.models, slot).join(", ");
+        report_expiry(&self.config.models, slot, registry);
+        let users = || brokered::names_of_users(&self.config.models, slot).join(", ");
         match news {
             BrokerNews::Nothing => None,
             BrokerNews::Recovered => Some((

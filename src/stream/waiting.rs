@@ -69,7 +69,7 @@ impl Waiting {
             deployments.any(|deployment| deployment.has_credentials(|| now))
         };
         let is_late = || now.milliseconds_since(self.since) >= WAIT_MILLISECONDS;
-        has_credentials() || !brokered::is_waiting(model) || is_late()
+        has_credentials() || !brokered::is_waiting(model, now) || is_late()
     }
 
     /// The body has grown to `size` bytes. With `end_stream`, it is complete.

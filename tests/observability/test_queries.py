@@ -13,8 +13,14 @@ RULES = "\n".join(
 )
 RECORDS = re.findall(r"- record: (\S+)", RULES)
 ALERTS = re.findall(r"- alert: (\S+)", RULES)
-# Nothing here restarts an Envoy or reloads a configuration, so only the unit tests cover them.
-WITHOUT_FAULT = {"EnvoyRestarting", "ConfigReloadFailed"}
+# Nothing here restarts an Envoy, reloads a configuration or has a credential broker, so only the unit
+# tests cover them.
+WITHOUT_FAULT = {
+    "EnvoyRestarting",
+    "ConfigReloadFailed",
+    "CredentialsExpiring",
+    "CredentialRefreshFailing",
+}
 
 
 def test_two_targets_are_up_and_another_is_down(prometheus):

@@ -10,6 +10,7 @@ mod request;
 mod series;
 
 use std::collections::{BTreeSet, HashMap};
+use std::rc::Rc;
 
 pub use registry::{MetricIds, MetricKind, Registry};
 
@@ -20,11 +21,13 @@ use series::SeriesName;
 use crate::contract::metrics as names;
 use crate::contract::operation::Operation;
 use crate::contract::settings::ReloadStatus;
+use crate::credentials::CredentialSlot;
 use crate::records::carried::Carried;
 use crate::records::row::{Outcome, Row, Served};
 use crate::routing::active_config::ActiveConfig;
+use crate::routing::brokered;
 use crate::routing::deployment::Deployment;
-use crate::routing::model::ModelGroup;
+use crate::routing::model::{ModelGroup, ModelGroups};
 use crate::routing::plan::Plan;
 
 /// The metrics of a worker, with their ids in the host.
@@ -50,8 +53,8 @@ impl Meters {
     /// successful requests at zero: Prometheus ignores the first increase of a counter that it has
     /// not seen before.
     ///
-    /// Also sets the gauges about reloads. The info metric of a deployment that is no longer
-    /// configured becomes 0, because Envoy keeps it.
+    /// Also sets the gauges about credentials and reloads. The gauges of a deployment that is no
+    /// longer configured become 0, because Envoy keeps them.
     pub(crate) fn open(config: &ActiveConfig, carried: &Carried, registry: &impl Registry) -> Self {
         let mut meters = Self::default();
         let mut deployments = BTreeSet::new();
@@ -64,6 +67,11 @@ impl Meters {
                     .with("region", &deployment.region)
                     .with("model", deployment.configured_model());
                 set_gauge(name.as_str(), 1, registry);
+                deployments.insert(name.as_str().to_owned());
+            }
+            for (deployment, slot) in brokered::slots(model) {
+                let name = expiry(model, deployment);
+                set_gauge(name.as_str(), slot.expires_seconds(), registry);
                 deployments.insert(name.as_str().to_owned());
             }
         }
@@ -159,6 +167,21 @@ fn report_reload(reload: &ReloadStatus, registry: &impl Registry) {
     let reloads = |result| SeriesName::new(names::RELOADS).with("result", result);
     set_gauge(reloads("success").as_str(), reload.succeeded, registry);
     set_gauge(reloads("failure").as_str(), reload.failed, registry);
+}
+
+/// Sets the expiry of the credentials in `slot`, for every deployment that uses it.
+pub(crate) fn report_expiry(models: &ModelGroups, slot: &Rc<CredentialSlot>, registry: &impl Registry) {
+    for (model, deployment) in brokered::users(models, slot) {
+        let name = expiry(model, deployment);
+        set_gauge(name.as_str(), slot.expires_seconds(), registry);
+    }
+}
+
+fn expiry(model: &ModelGroup, deployment: &Deployment) -> SeriesName {
+    SeriesName::new(names::CREDENTIALS_EXPIRE)
+        .with("model_group", &model.name)
+        .with("deployment", &deployment.id)
+        .with("region", &deployment.region)
 }
 
 /// Counts a call to the credential broker that brought no credential.

@@ -343,3 +343,48 @@ fn every_label_in_a_name_is_extracted_by_the_rendered_configuration() {
         }
     }
 }
+
+#[test]
+fn the_expiry_of_credentials_is_known_for_each_deployment_until_a_reload_removes_it() {
+    let deployment = |id: &str, credential: &str| {
+        format!(
+            r#"{{"id": "{id}", "model": "a:0", "region": "west", "cluster": "west", "authority": "west.test",
+                "weight": 1, "credentials": {credential}}}"#
+        )
+    };
+    let brokered = r#"{"brokered": {"id": "1"}}"#;
+    let config = |deployments: &[String]| {
+        let deployments = deployments.join(",");
+        let json = format!(
+            r#"{{"master_key": "MASTER", "attempts": 1, "body_limit_bytes": 1, "broker": {{"cluster": "b"}},
+                "models": [{{"name": "m", "deployments": [{deployments}]}}]}}"#
+        );
+        ActiveConfig::new(json.as_bytes(), |name| Some(name.to_owned())).unwrap()
+    };
+    let (fake, carried) = (Fake::default(), Carried::default());
+    let expires = || fake.of(names::CREDENTIALS_EXPIRE);
+    let series = |id: &str| format!(";model_group=m;deployment={id};region=west");
+
+    let api_key = r#"{"bearer": {"api_key": "K"}}"#;
+    let both = config(&[
+        deployment("d", brokered),
+        deployment("e", brokered),
+        deployment("f", api_key),
+    ]);
+    Meters::open(&both, &carried, &fake);
+    assert_eq!(expires(), [(series("d"), 0), (series("e"), 0)]);
+
+    let slot = &both.brokered.as_ref().unwrap().slots[0];
+    let answer = br#"{"AccessKeyId": "AKIA0000000000000001", "SecretAccessKey": "s",
+        "Expiration": "2030-01-01T00:00:00Z"}"#;
+    let _news = slot.finish_call(200, answer, UnixTime::from_seconds(1_795_357_174));
+    report_expiry(&both.models, slot, &fake);
+    assert_eq!(
+        expires(),
+        [(series("d"), 1_893_456_000), (series("e"), 1_893_456_000)]
+    );
+
+    let one = config(&[deployment("d", api_key), deployment("e", brokered)]);
+    Meters::open(&one, &carried, &fake);
+    assert_eq!(expires(), [(series("d"), 0), (series("e"), 0)], "its slot is new");
+}

@@ -192,3 +192,75 @@ fn listing_many_accounts_in_few_regions_takes_bounded_time() {
     let spread = balance(&deployments, 11);
     first_attempts(&spread, 40, 200);
 }
+
+/// Deployments whose credentials come from the broker, each in a cluster and a tier.
+fn brokered(deployments: &[(&str, i64)], attempts: u32) -> Balance {
+    let deployments = deployments.iter().enumerate();
+    let deployments = deployments.map(|(index, &(cluster, order))| DeploymentSettings {
+        credentials: CredentialSettings::Brokered {
+            id: index.to_string(),
+            bearer: false,
+            environment: None,
+        },
+        ..deployment(cluster, 1, order)
+    });
+    balance_of(deployments, attempts)
+}
+
+#[test]
+fn a_tier_without_credentials_is_left_out() {
+    let tiers = brokered(&[("west", 1), ("east", 2), ("north", 3)], 3);
+    let draw = |usable: &[usize]| {
+        let drawn = tiers.draw(&mut Random::new(1), |index| usable.contains(&index));
+        assert!(names(&tiers).contains(&tiers.cluster(&drawn)), "{drawn:?}");
+        drawn
+    };
+    assert_eq!(draw(&[0, 1, 2]), [0, 1, 2]);
+    assert_eq!(draw(&[1, 2]), [1, 2, 1]);
+    assert_eq!(draw(&[0, 2]), [0, 2, 0]);
+    assert_eq!(draw(&[2]), [2, 2, 2]);
+    assert_eq!(draw(&[]), [0, 1, 2], "nothing would be left");
+    assert_eq!(names(&tiers)[0], "west+east+north");
+    assert_eq!(tiers.sequences().len(), 7);
+}
+
+#[test]
+fn a_tier_with_one_usable_deployment_is_drawn_from() {
+    let tiers = brokered(&[("west", 1), ("west", 1), ("east", 2)], 2);
+    for seed in 0..20 {
+        let drawn = tiers.draw(&mut Random::new(seed), |index| index != 0);
+        assert_eq!(drawn[0], 1);
+    }
+}
+
+#[test]
+fn a_tier_with_static_credentials_is_never_left_out() {
+    let static_first = balance(&[("west", 1, 1), ("east", 1, 2)], 2);
+    assert_eq!(names(&static_first), ["west+east"]);
+    let one_tier = brokered(&[("west", 0), ("east", 0)], 2);
+    assert_eq!(names(&one_tier), ["west+east", "east+west"]);
+}
+
+#[test]
+fn many_tiers_and_a_rotation_stay_within_the_listed_sequences() {
+    let regions = ["a", "b", "c", "d", "e", "f", "g", "h"];
+    let first_tier = regions.map(|region| (region, 1));
+    let deployments: Vec<_> = first_tier
+        .into_iter()
+        .chain([("i", 2), ("j", 3), ("k", 4), ("l", 5)])
+        .collect();
+    let tiers = brokered(&deployments, 4);
+    assert_eq!(tiers.order, Order::Rotation);
+    let listed = names(&tiers);
+    let mut random = Random::new(7);
+    for mask in 0u64..1 << 12 {
+        let drawn = tiers.draw(&mut random, |index| mask >> index & 1 == 1);
+        assert!(listed.contains(&tiers.cluster(&drawn)), "{mask:b}: {drawn:?}");
+        let first_is_usable = mask >> drawn[0] & 1 == 1;
+        let in_first_tier = mask & 0xff != 0;
+        assert!(
+            first_is_usable || in_first_tier || mask & 0x3ff == 0,
+            "{mask:b}: {drawn:?}"
+        );
+    }
+}

@@ -18,8 +18,9 @@ pub struct Location {
 }
 
 impl Location {
-    /// A whole file.
+    /// A whole file. Control characters in its name are replaced, because a message has one line.
     pub fn file(name: &str) -> Self {
+        let name = name.replace(char::is_control, "\u{fffd}");
         Location {
             file: Arc::from(name),
             file_index: 0,

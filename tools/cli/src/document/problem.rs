@@ -90,6 +90,7 @@ impl fmt::Display for FileProblem {
 impl fmt::Display for UnreadableConfig {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Io(io::ErrorKind::NotFound) => out.write_str("no such file"),
             Self::Io(kind) => kind.fmt(out),
             Self::TooLarge(limit) => write!(out, "it is larger than {limit} bytes"),
             Self::Utf16 => out.write_str("it is UTF-16: save it as UTF-8"),
