@@ -29,8 +29,10 @@ pub(crate) enum MapKind {
     RequestTrailers,
     Response,
     ResponseTrailers,
-    /// Headers, trailers and metadata of outgoing calls, which the filter does not make.
-    Callout,
+    /// The headers of the answer to a call.
+    Answer,
+    /// Metadata of gRPC calls, and the trailers of an answer, which the filter does not read.
+    Other,
 }
 
 impl MapKind {
@@ -40,7 +42,8 @@ impl MapKind {
             1 => MapKind::RequestTrailers,
             2 => MapKind::Response,
             3 => MapKind::ResponseTrailers,
-            4..=7 => MapKind::Callout,
+            6 => MapKind::Answer,
+            4 | 5 | 7 => MapKind::Other,
             _ => return Err(Status::BadArgument),
         })
     }

@@ -133,13 +133,16 @@ pub fn faults(function: &str, reach: Reach) -> Vec<HostFault> {
         "proxy_set_shared_data" => (&[CasMismatch], &[]),
         "proxy_record_metric" => (&[NotFound], &[]),
         "proxy_increment_metric" => (&[NotFound, BadArgument], &[]),
+        "proxy_http_call" => (&[BadArgument, InternalFailure], &[]),
         _ => (&[], &[]),
     };
     let own = statuses.iter().map(|status| HostFault::Status(*status));
     let mut faults: Vec<HostFault> = own
         .chain(bytes.iter().map(|bytes| HostFault::Bytes(bytes.to_vec())))
         .collect();
-    let beyond = reach == Reach::Hostile && function.starts_with("proxy_") && function != "proxy_log";
+    // The `proxy-wasm` crate panics on any other status of a call.
+    let is_fixed = ["proxy_log", "proxy_http_call"].contains(&function);
+    let beyond = reach == Reach::Hostile && function.starts_with("proxy_") && !is_fixed;
     for status in [
         NotFound,
         BadArgument,

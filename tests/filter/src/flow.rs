@@ -122,6 +122,14 @@ impl Flow {
         self.vm.host_mut().stream_of(self.context).local.clone()
     }
 
+    /// Lets a request go on that the module continued outside the callbacks of its stream.
+    pub(crate) fn resume(&mut self) {
+        let resumed = std::mem::take(&mut self.vm.host_mut().stream_of(self.context).resumed);
+        if resumed {
+            self.release(Request);
+        }
+    }
+
     /// `proxy_on_log`, during which every map is readable.
     pub(crate) fn log(&self) -> Result<(), Trap> {
         self.vm.host_mut().stream_of(self.context).logging = true;

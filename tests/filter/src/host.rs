@@ -55,6 +55,21 @@ pub struct HostMetric {
     pub samples: Vec<u64>,
 }
 
+/// An HTTP call of a plugin that has no answer yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostCallout {
+    /// The module's name for it.
+    pub token: u32,
+    /// The root context that made it.
+    pub(crate) root: u32,
+    /// The cluster.
+    pub cluster: String,
+    /// Its headers.
+    pub headers: HeaderMap,
+    /// How long the answer may take.
+    pub timeout_milliseconds: u32,
+}
+
 /// A response that the module sent itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LocalResponse {
@@ -97,6 +112,8 @@ pub(crate) struct HttpContext {
     pub properties: Properties,
     pub filter_state: FilterState,
     pub local: Option<LocalResponse>,
+    /// The module has called `proxy_continue_stream`, which takes effect after the callback.
+    pub resumed: bool,
     /// The access log is being written: maps can be read but not written.
     pub logging: bool,
 }
@@ -123,6 +140,8 @@ pub struct Host {
     pub metrics: BTreeMap<u32, HostMetric>,
     /// Tick periods in milliseconds by root context; 0 is off.
     pub ticks: BTreeMap<u32, u32>,
+    /// The calls that have no answer yet, in order.
+    pub callouts: Vec<HostCallout>,
 
     pub(crate) environment: Vec<(String, String)>,
     pub(crate) contexts: BTreeMap<u32, Context>,
@@ -133,6 +152,9 @@ pub struct Host {
     pub(crate) plan: FaultPlan,
     pub(crate) random: u64,
     pub(crate) next_cas: u32,
+    pub(crate) next_token: u32,
+    /// Headers and body of the answer in whose callback the module is.
+    pub(crate) answer: Option<(HeaderMap, Vec<u8>)>,
     pub(crate) limits: wasmtime::StoreLimits,
 }
 
@@ -147,6 +169,7 @@ impl Host {
             shared: BTreeMap::new(),
             metrics: BTreeMap::new(),
             ticks: BTreeMap::new(),
+            callouts: Vec::new(),
             environment,
             contexts: BTreeMap::new(),
             current: 0,
@@ -156,6 +179,8 @@ impl Host {
             plan,
             random,
             next_cas: 0,
+            next_token: 0,
+            answer: None,
             limits: wasmtime::StoreLimits::default(),
         }
     }

@@ -69,8 +69,9 @@ impl HttpExchange {
     }
 
     /// Delivers a local reply that the module sent outside this stream's callbacks, such as in a
-    /// timer.
+    /// timer, or lets the request go on.
     pub fn poll(&mut self) -> Result<(), Trap> {
+        self.gateway.resume();
         match self.gateway.local() {
             Some(response) if self.local.is_none() => self.reply(response),
             _ => Ok(()),

@@ -26,7 +26,7 @@ mod vm;
 pub use abi::{Pairs, Status, decode_pairs, encode_pairs};
 pub use fault::{FaultPlan, HostFault, Reach, faults, sweep};
 pub use header_map::HeaderMap;
-pub use host::{Host, HostCall, HostMetric, HostMetricKind, LocalResponse, LogLine};
+pub use host::{Host, HostCall, HostCallout, HostMetric, HostMetricKind, LocalResponse, LogLine};
 pub use http_exchange::HttpExchange;
 pub use imports::{host_functions, unserved_functions, wasi_functions};
 pub use message::{ClientResponse, HttpMessage, RequestOutcome, UpstreamResponse};

@@ -7,6 +7,7 @@ use std::rc::Rc;
 use wasmtime::{Instance, Module, Store, Val};
 
 use crate::fault::FaultPlan;
+use crate::header_map::HeaderMap;
 use crate::host::{Context, Host, LogLine};
 use crate::imports::{ALLOWED_AT_START, linker};
 use crate::module::{ENGINE, filter};
@@ -186,6 +187,23 @@ impl Vm {
         self.call(root, "proxy_on_tick", &[root]).map(drop)
     }
 
+    /// Answers the call `token` of a plugin. Without headers, Envoy could not reach the cluster, or
+    /// the answer came too late.
+    pub fn answer(&self, token: u32, headers: HeaderMap, body: &[u8]) -> Result<(), Trap> {
+        let root = {
+            let mut host = self.host_mut();
+            let index = host.callouts.iter().position(|callout| callout.token == token);
+            let callout = host.callouts.remove(index.expect("a call without an answer"));
+            host.answer = Some((headers.clone(), body.to_vec()));
+            callout.root
+        };
+        let sizes = [headers.pairs().len() as u32, body.len() as u32, 0];
+        let arguments = [&[root, token][..], &sizes].concat();
+        let done = self.call(root, "proxy_on_http_call_response", &arguments);
+        self.host_mut().answer = None;
+        done.map(drop)
+    }
+
     /// The state of the host.
     pub fn host(&self) -> Ref<'_, Host> {
         Ref::map(self.0.borrow(), |inner| inner.store.data())
@@ -240,7 +258,10 @@ impl Vm {
             });
         }
         self.call(context, "proxy_on_delete", &[context])?;
-        self.host_mut().contexts.remove(&context);
+        let mut host = self.host_mut();
+        host.contexts.remove(&context);
+        // As in Envoy, the calls of a plugin end with it.
+        host.callouts.retain(|callout| callout.root != context);
         Ok(())
     }
 

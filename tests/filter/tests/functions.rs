@@ -71,6 +71,9 @@ const HISTOGRAM: (&str, &[Arg]) = ("proxy_define_metric", &[N(2), T(b"h"), Out])
 const COUNTER_ID: u32 = 4;
 const GAUGE_ID: u32 = 5;
 const HISTOGRAM_ID: u32 = 6;
+/// `:method: GET`, `:path: /`, `:authority: a`.
+const CALL_HEADERS: &[u8] =
+    b"\x03\0\0\0\x07\0\0\0\x03\0\0\0\x05\0\0\0\x01\0\0\0\x0a\0\0\0\x01\0\0\0:method\0GET\0:path\0/\0:authority\0a\0";
 const SHARED: (&str, &[Arg]) = ("proxy_set_shared_data", &[T(b"k"), T(b"v"), N(0)]);
 
 const CASES: &[HostCallCase] = &[
@@ -201,6 +204,34 @@ const CASES: &[HostCallCase] = &[
         case("proxy_set_shared_data", &[T(b"k"), T(b"w"), N(2)], CasMismatch),
     ),
     case("proxy_set_shared_data", &[T(b"new"), T(b"w"), N(2)], Ok),
+    case("proxy_continue_stream", &[N(0)], Ok),
+    case("proxy_continue_stream", &[N(1)], BadArgument),
+    after(
+        &[("proxy_set_effective_context", &[N(1)])],
+        case("proxy_continue_stream", &[N(0)], BadArgument),
+    ),
+    after(
+        &[("proxy_set_effective_context", &[N(1)])],
+        number(
+            "proxy_http_call",
+            &[T(b"broker"), T(CALL_HEADERS), T(b""), T(b""), N(5000), Number],
+            1,
+        ),
+    ),
+    after(
+        &[("proxy_set_effective_context", &[N(1)])],
+        case(
+            "proxy_http_call",
+            &[T(b"broker"), T(b""), T(b""), T(b""), N(5000), Out],
+            BadArgument,
+        ),
+    ),
+    case(
+        "proxy_get_buffer_bytes",
+        &[N(4), N(0), N(100), Out, Out],
+        NotFound,
+    ),
+    text("proxy_get_header_map_pairs", &[N(6), Bytes], ""),
     text("proxy_get_buffer_bytes", &[N(0), N(0), N(100), Bytes], ""),
     case(
         "proxy_get_buffer_bytes",

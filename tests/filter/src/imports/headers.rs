@@ -71,6 +71,9 @@ pub(super) fn check(call: &mut Invocation<'_, '_>, name: &[u8], value: &[u8]) {
 }
 
 fn readable(host: &mut Host, kind: MapKind) -> Option<&HeaderMap> {
+    if kind == MapKind::Answer {
+        return host.answer.as_ref().map(|(headers, _)| headers);
+    }
     let stream = host.stream()?;
     let logging = stream.logging;
     let (map, open) = match kind {
@@ -81,7 +84,7 @@ fn readable(host: &mut Host, kind: MapKind) -> Option<&HeaderMap> {
             &stream.response.trailers,
             stream.response.trailers_open || logging,
         ),
-        MapKind::Callout => return None,
+        MapKind::Answer | MapKind::Other => return None,
     };
     open.then_some(map)
 }
@@ -96,7 +99,7 @@ fn writable(host: &mut Host, kind: MapKind) -> Result<&mut HeaderMap, Status> {
         MapKind::RequestTrailers => (&mut stream.request.trailers, stream.request.trailers_open),
         MapKind::Response => (&mut stream.response.headers, stream.response.headers_open),
         MapKind::ResponseTrailers => (&mut stream.response.trailers, stream.response.trailers_open),
-        MapKind::Callout => return Err(Status::BadArgument),
+        MapKind::Answer | MapKind::Other => return Err(Status::BadArgument),
     };
     if open { Ok(map) } else { Err(Status::BadArgument) }
 }

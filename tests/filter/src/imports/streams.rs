@@ -14,6 +14,7 @@ pub(super) const TABLE: &[Import] = &[
 
 const REQUEST_BODY: u32 = 0;
 const RESPONSE_BODY: u32 = 1;
+const ANSWER: u32 = 4;
 const PLUGIN_CONFIGURATION: u32 = 7;
 
 fn get_buffer(call: &mut Invocation<'_, '_>) -> HostResult {
@@ -39,6 +40,10 @@ fn buffer<'a>(call: &'a mut Invocation<'_, '_>, kind: u32) -> Result<&'a [u8], S
                 .map(|stream| body_side(stream, kind))
                 .filter(|side| side.body_open);
             Ok(side.map_or(&[], |side| side.body.as_slice()))
+        }
+        ANSWER => {
+            let answer = host.answer.as_ref();
+            answer.map(|(_, body)| body.as_slice()).ok_or(Status::NotFound)
         }
         PLUGIN_CONFIGURATION => host.configuration.as_deref().ok_or(Status::NotFound),
         _ => Err(Status::NotFound),

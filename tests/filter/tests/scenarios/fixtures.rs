@@ -37,6 +37,10 @@ pub(crate) enum TestCredentials {
     Plain,
     Temporary,
     ApiKey,
+    /// [`TestCredentials::Temporary`], from the credential broker.
+    Brokered,
+    /// [`TestCredentials::ApiKey`], from the credential broker.
+    BrokeredApiKey,
 }
 
 /// A deployment of the test configuration, and the expected upstream request.
@@ -122,6 +126,8 @@ impl TestDeployment {
                 "session_token": "TEMPORARY_TOKEN",
             }}),
             TestCredentials::ApiKey => json!({"bearer": {"api_key": "API_KEY"}}),
+            TestCredentials::Brokered => json!({"brokered": {"id": "1"}}),
+            TestCredentials::BrokeredApiKey => json!({"brokered": {"id": "1", "bearer": true}}),
         };
         let mut settings = json!({
             "id": format!("{}-{index}", self.cluster), "model": self.model, "region": self.region,

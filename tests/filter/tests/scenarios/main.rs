@@ -8,6 +8,7 @@ mod balance;
 mod bodies;
 mod capacity;
 mod configuration;
+mod credentials;
 mod failover;
 mod fixtures;
 mod guardrails;

@@ -62,12 +62,12 @@ fn credentials(
 ) -> [(&'static str, Option<String>); 3] {
     let (id, secret, token) = match deployment.credentials {
         TestCredentials::Plain => (ACCESS_KEY_ID, SECRET_ACCESS_KEY, None),
-        TestCredentials::Temporary => (
+        TestCredentials::Temporary | TestCredentials::Brokered => (
             TEMPORARY_ACCESS_KEY_ID,
             TEMPORARY_SECRET_ACCESS_KEY,
             Some(SESSION_TOKEN.to_owned()),
         ),
-        TestCredentials::ApiKey => {
+        TestCredentials::ApiKey | TestCredentials::BrokeredApiKey => {
             return [
                 ("authorization", Some(format!("Bearer {API_KEY}"))),
                 ("x-amz-date", None),
