@@ -122,15 +122,20 @@ class Supervised:
 
     # Envoy.
 
+    def envoys(self) -> list[int]:
+        """The process ids of the Envoy that serves and of its standby: the older one serves."""
+        path = f"/proc/{self.process.pid}/task/{self.process.pid}/children"
+        return [int(child) for child in pathlib.Path(path).read_text(encoding="ascii").split()]
+
     def envoy(self) -> int:
-        """The process id of the running Envoy."""
+        """The process id of the Envoy that serves."""
+        return eventually(self.envoys, "an Envoy process")[0]
 
-        def child():
-            path = f"/proc/{self.process.pid}/task/{self.process.pid}/children"
-            children = pathlib.Path(path).read_text(encoding="ascii").split()
-            return int(children[0]) if children else None
-
-        return eventually(child, "an Envoy process")
+    def standby(self, count: int = 1) -> int:
+        """The process id of the standby, once the `count`-th one is ready."""
+        self.wait_for("a standby Envoy is ready", count=count)
+        _, standby = self.envoys()
+        return standby
 
     def kill_envoy(self, number=signal.SIGKILL):
         os.kill(self.envoy(), number)

@@ -340,6 +340,16 @@ def test_a_restarted_envoy_has_the_newest_configuration_and_follows_changes(runn
     assert running.serves("third") and running.failure()
 
 
+def test_a_standby_follows_changes(running):
+    standby = running.standby()
+    running.path.write_text(text("second"))
+    assert running.command()[0] == 200
+    running.kill_envoy()
+    running.wait_for("Envoy serves again")
+    assert running.envoy() == standby
+    assert running.serves("second") and running.ask("first").status_code == 400
+
+
 def test_what_needs_a_restart_is_named(path):
     with Reloadable(path, text("first"), env={"OTEL_SDK_DISABLED": "true"}) as running:
         variables = {"environment_variables": {"OTEL_SDK_DISABLED": "false"}}

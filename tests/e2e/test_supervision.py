@@ -1,7 +1,7 @@
 """What `envoy-bedrock run` does when Envoy ends.
 
 A crash is reported and Envoy is started again on the same ports, until it happens too often. What
-was asked for ends the command.
+was asked for ends the command. test_standby.py has what a standby changes.
 """
 
 import re
@@ -14,7 +14,7 @@ from supervised import Supervised, eventually
 
 
 def test_a_killed_envoy_is_reported_and_started_again_on_the_same_ports():
-    with Supervised() as running:
+    with Supervised("--no-standby") as running:
         assert running.is_served()
         admin, control = running.admin, running.control
         running.kill_envoy()
@@ -29,7 +29,7 @@ def test_a_killed_envoy_is_reported_and_started_again_on_the_same_ports():
 
 
 def test_a_crash_is_reported_with_its_signal_and_the_last_lines_of_the_log():
-    with Supervised() as running:
+    with Supervised("--no-standby") as running:
         running.kill_envoy(signal.SIGSEGV)
         report = r"Envoy was killed by SIGSEGV.*; the last lines of its log:\n(    .*\n)*"
         found = running.wait_for(report).group(0)
@@ -51,10 +51,11 @@ def test_without_restarts_the_first_crash_ends_the_command():
     with Supervised("--max-restarts", 0) as running:
         running.kill_envoy()
         assert running.exit_code() == 137
+        assert "standby" not in running.log()
 
 
 def test_a_restart_that_fails_counts_as_a_crash():
-    with Supervised("--max-restarts", 2) as running:
+    with Supervised("--max-restarts", 2, "--no-standby") as running:
         (running.folder / "tls" / "certificate.pem").write_text("no certificate", encoding="utf-8")
         running.kill_envoy()
         assert running.exit_code() == 1
@@ -71,7 +72,7 @@ def test_an_envoy_that_was_asked_to_end_ends_the_command_with_0():
 
 
 def test_stopping_while_envoy_is_down_ends_the_command_with_0():
-    with Supervised() as running:
+    with Supervised("--no-standby") as running:
         for count in (1, 2, 3):
             running.kill_envoy()
             running.wait_for("restarting it", count=count)

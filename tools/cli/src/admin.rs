@@ -46,15 +46,6 @@ impl Admin {
         rejected.lines().any(|line| !line.ends_with(": 0"))
     }
 
-    /// The address of the listener `name`.
-    pub(crate) async fn listener(self, name: &str) -> Option<SocketAddr> {
-        let listeners = self.send(Method::GET, "/listeners").await?;
-        listeners.lines().find_map(|line| {
-            let (found, address) = line.split_once("::")?;
-            (found == name).then(|| address.parse().ok()).flatten()
-        })
-    }
-
     /// Makes every response close its connection (`connection: close`, or GOAWAY), and readiness
     /// false. Returns whether Envoy did so.
     pub(crate) async fn fail_health_checks(self) -> bool {
@@ -144,12 +135,11 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_listener_is_found_in_a_chunked_body() {
+    async fn a_value_is_found_in_a_chunked_body() {
         let head = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
-        let chunks = "9\r\nplain::12\r\nd\r\n7.0.0.1:4000\n\r\n15\r\ntls::127.0.0.1:4443\n\n\r\n0\r\n\r\n";
+        let chunks = "9\r\nserver.co\r\nd\r\nncurrency: 1\n\r\n0\r\n\r\n";
         let found = Admin::at(admin(format!("{head}{chunks}")).await);
-        let found = found.listener("tls").await;
-        assert_eq!(found, Some("127.0.0.1:4443".parse().unwrap()));
+        assert_eq!(found.value("server.concurrency").await, Some(1));
     }
 
     #[tokio::test]

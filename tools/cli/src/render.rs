@@ -42,6 +42,6 @@ pub(crate) use dynamic::{BOOTSTRAP_FILE, DynamicConfig, ResourceKind, Resources}
 pub(crate) use error::RenderError;
 pub use error::{BrokerAddressError, HostPortError};
 pub use heap::HeapLimit;
+pub(crate) use options::Rendering;
 pub use options::{AccessLog, HostPort, Listeners, RenderOptions, SecretSource, Tls};
-pub(crate) use options::{Ports, Rendering};
 pub(crate) use readiness::RESPONSE_FLAG as READINESS_FLAG;

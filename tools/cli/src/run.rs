@@ -5,6 +5,7 @@
 //! connects to it instead of AWS. Everything else is as in production: names, certificates,
 //! signatures and what Envoy does.
 
+mod admin_forwarder;
 mod backend;
 mod banner;
 mod child;
@@ -16,7 +17,6 @@ mod error;
 mod exit;
 mod kept_envoy;
 mod launch;
-
 mod memory;
 mod oom_kills;
 mod options;
@@ -24,10 +24,14 @@ mod ports;
 mod prepare;
 mod process;
 mod restarts;
+#[cfg(target_os = "linux")]
+mod reuse_port;
 mod run_broker;
+mod shared_port;
 mod signals;
 mod source;
 mod spend_log_watch;
+mod standby;
 mod supervisor;
 
 pub use child::EnvoyChild;

@@ -123,9 +123,8 @@ fn serve(arguments: &WatchArguments, engine: Engine<WatchSource>) -> std::io::Re
         .enable_all()
         .build()?;
     runtime.block_on(async {
-        let header = arguments.settings.header("watch");
         let admin = SocketAddr::from((Ipv4Addr::LOCALHOST, arguments.settings.admin_port));
-        let (task, reload) = ReloadTask::new(engine, Some(Admin::at(admin)), header);
+        let (task, reload) = ReloadTask::new(engine, vec![Admin::at(admin)]);
         if let Some(path) = &arguments.control {
             tokio::spawn(ControlSocket::bind(path)?.serve(reload.clone()));
         }

@@ -9,7 +9,7 @@ use envoy_bedrock::contract::settings::{ReloadFailure, ReloadStatus};
 use super::error::ReloadError;
 use super::publisher::Publisher;
 use crate::admin::Admin;
-use crate::render::{DynamicConfig, Ports, Rendering};
+use crate::render::{DynamicConfig, Rendering};
 
 /// Where the configuration comes from.
 pub(crate) trait ConfigSource: Send + 'static {
@@ -39,8 +39,6 @@ pub(crate) struct Engine<S> {
     active: Rendering,
     published: DynamicConfig,
     status: ReloadStatus,
-    /// Ports that replace those of the options.
-    ports: Option<Ports>,
 }
 
 impl<S: ConfigSource> Engine<S> {
@@ -57,10 +55,9 @@ impl<S: ConfigSource> Engine<S> {
             loaded_at: now(),
             ..ReloadStatus::default()
         };
-        let published = render(&rendering, &directory, &status, None);
+        let published = render(&rendering, &directory, &status);
         publisher.write_all(&published, header)?;
         Ok(Self {
-            ports: None,
             source,
             publisher,
             directory,
@@ -75,24 +72,17 @@ impl<S: ConfigSource> Engine<S> {
         self.source.files()
     }
 
-    /// Reads the configuration and makes it active if it can be used. `admin` is the address of the
-    /// running Envoy's admin interface.
-    pub(crate) async fn reload(&mut self, admin: Option<Admin>) -> ReloadOutcome {
-        match self.try_reload(admin).await {
+    /// Reads the configuration and makes it active if it can be used. `envoys` are the admin
+    /// interfaces of the Envoys that are running.
+    pub(crate) async fn reload(&mut self, envoys: &[Admin]) -> ReloadOutcome {
+        match self.try_reload(envoys).await {
             Ok(true) => ReloadOutcome::Reloaded,
             Ok(false) => ReloadOutcome::Unchanged,
             Err(error) => {
-                self.report(&error, admin).await;
+                self.report(&error, envoys).await;
                 ReloadOutcome::Failed(error)
             }
         }
-    }
-
-    /// Writes the active configuration for an Envoy that is about to start again, with these ports.
-    pub(crate) fn relaunch(&mut self, ports: Ports, header: &str) -> Result<(), ReloadError> {
-        self.ports = Some(ports);
-        self.published = self.render(&self.active, &self.status);
-        self.publisher.write_all(&self.published, header)
     }
 
     /// The publisher, for its clean-up.
@@ -100,7 +90,7 @@ impl<S: ConfigSource> Engine<S> {
         &mut self.publisher
     }
 
-    async fn try_reload(&mut self, admin: Option<Admin>) -> Result<bool, ReloadError> {
+    async fn try_reload(&mut self, envoys: &[Admin]) -> Result<bool, ReloadError> {
         let rendering = self.source.read().await?;
         if self.status.failure.is_none() && self.render(&rendering, &self.status) == self.published {
             return Ok(false);
@@ -114,13 +104,13 @@ impl<S: ConfigSource> Engine<S> {
         let config = self.render(&rendering, &status);
         self.refuse_what_needs_a_restart(&config)?;
         let linger = self.active.blueprint.request_timeout;
-        self.publisher.update(&config, admin, linger).await?;
+        self.publisher.update(&config, envoys, linger).await?;
         (self.published, self.active, self.status) = (config, rendering, status);
         Ok(true)
     }
 
     /// Publishes that the newest configuration cannot be used.
-    async fn report(&mut self, error: &ReloadError, admin: Option<Admin>) {
+    async fn report(&mut self, error: &ReloadError, envoys: &[Admin]) {
         let since = self
             .status
             .failure
@@ -131,21 +121,21 @@ impl<S: ConfigSource> Engine<S> {
             error: error.to_string(),
             since,
         });
-        if let Err(error) = self.publish_status(admin).await {
+        if let Err(error) = self.publish_status(envoys).await {
             tracing::error!("the failed reload cannot be shown by probes and metrics: {error}");
         }
     }
 
-    async fn publish_status(&mut self, admin: Option<Admin>) -> Result<(), ReloadError> {
+    async fn publish_status(&mut self, envoys: &[Admin]) -> Result<(), ReloadError> {
         let config = self.render(&self.active, &self.status);
         let linger = self.active.blueprint.request_timeout;
-        self.publisher.update(&config, admin, linger).await?;
+        self.publisher.update(&config, envoys, linger).await?;
         self.published = config;
         Ok(())
     }
 
     fn render(&self, rendering: &Rendering, status: &ReloadStatus) -> DynamicConfig {
-        render(rendering, &self.directory, status, self.ports)
+        render(rendering, &self.directory, status)
     }
 
     fn refuse_what_needs_a_restart(&self, config: &DynamicConfig) -> Result<(), ReloadError> {
@@ -171,21 +161,10 @@ impl<S: ConfigSource> Engine<S> {
     }
 }
 
-fn render(
-    rendering: &Rendering,
-    directory: &str,
-    status: &ReloadStatus,
-    ports: Option<Ports>,
-) -> DynamicConfig {
-    let Rendering {
-        mut blueprint,
-        mut options,
-    } = rendering.clone();
+fn render(rendering: &Rendering, directory: &str, status: &ReloadStatus) -> DynamicConfig {
+    let mut blueprint = rendering.blueprint.clone();
     blueprint.settings.reload = Some(status.clone());
-    if let Some(ports) = ports {
-        options.set_ports(ports);
-    }
-    DynamicConfig::of(&blueprint, &options, directory)
+    DynamicConfig::of(&blueprint, &rendering.options, directory)
 }
 
 /// Seconds since 1970.

@@ -20,7 +20,4 @@ pub(crate) enum ReloadError {
     /// A rendered file cannot be written.
     #[error("cannot write {}: {error}", path.display())]
     Unwritable { path: PathBuf, error: io::Error },
-    /// Something else has failed. The message says what.
-    #[error("{0}")]
-    Other(String),
 }

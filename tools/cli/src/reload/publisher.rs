@@ -59,15 +59,15 @@ impl Publisher {
         Ok(())
     }
 
-    /// Replaces the files that differ. With the address of Envoy's admin interface, returns once
-    /// Envoy uses them. `linger` is how long clusters remain that are no longer configured.
+    /// Replaces the files that differ. Returns once the Envoys with these admin interfaces use them.
+    /// `linger` is how long clusters remain that are no longer configured.
     ///
     /// # Errors
-    /// If Envoy refuses a file, the previous files are back.
+    /// If one refuses a file, the previous files are back.
     pub(crate) async fn update(
         &mut self,
         config: &DynamicConfig,
-        admin: Option<Admin>,
+        envoys: &[Admin],
         linger: Duration,
     ) -> Result<(), ReloadError> {
         let previous = (
@@ -76,7 +76,7 @@ impl Publisher {
             self.lingering.clone(),
         );
         self.retire(&config.of_kind(ResourceKind::Clusters).resources, linger);
-        let outcome = self.apply(config, admin).await;
+        let outcome = self.apply(config, envoys).await;
         if outcome.is_err() {
             let written;
             (written, self.clusters, self.lingering) = previous;
@@ -117,7 +117,7 @@ impl Publisher {
         }
     }
 
-    async fn apply(&mut self, config: &DynamicConfig, admin: Option<Admin>) -> Result<(), ReloadError> {
+    async fn apply(&mut self, config: &DynamicConfig, envoys: &[Admin]) -> Result<(), ReloadError> {
         for resources in &config.resources {
             let kind = resources.kind;
             let (text, version) = match kind {
@@ -127,15 +127,16 @@ impl Publisher {
             if self.written.get(&kind) == Some(&text) {
                 continue;
             }
-            let before = match admin {
-                Some(admin) => Update::of(kind, admin).await,
-                None => None,
-            };
+            let mut before = Vec::new();
+            for &envoy in envoys {
+                before.extend(Update::of(kind, envoy).await.map(|update| (envoy, update)));
+            }
             self.write(kind, text)?;
-            match (admin, before) {
-                (Some(admin), Some(before)) => confirm(kind, &version, admin, before).await?,
-                _ if kind == ResourceKind::Clusters => sleep(UNCONFIRMED_WAIT).await,
-                _ => {}
+            if before.is_empty() && kind == ResourceKind::Clusters {
+                sleep(UNCONFIRMED_WAIT).await;
+            }
+            for (envoy, before) in before {
+                confirm(kind, &version, envoy, before).await?;
             }
         }
         Ok(())
@@ -256,7 +257,7 @@ mod tests {
         publisher.write_all(&config(&["a", "b"], "one"), "").unwrap();
         let linger = Duration::from_secs(60);
         publisher
-            .update(&config(&["b", "c"], "two"), None, linger)
+            .update(&config(&["b", "c"], "two"), &[], linger)
             .await
             .unwrap();
         assert_eq!(clusters(directory), ["b", "c", "a"]);
@@ -281,11 +282,11 @@ mod tests {
         publisher.write_all(&config(&["a", "b"], "one"), "").unwrap();
         let linger = Duration::from_secs(60);
         publisher
-            .update(&config(&["b"], "one"), None, linger)
+            .update(&config(&["b"], "one"), &[], linger)
             .await
             .unwrap();
         publisher
-            .update(&config(&["a", "b"], "one"), None, linger)
+            .update(&config(&["a", "b"], "one"), &[], linger)
             .await
             .unwrap();
         publisher.remove_lingering(Instant::now() + linger * 2).unwrap();

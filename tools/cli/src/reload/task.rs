@@ -4,19 +4,15 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 
 use super::engine::{ConfigSource, Engine, ReloadOutcome};
-use super::error::ReloadError;
 use super::watcher::FileWatcher;
 use crate::admin::Admin;
-use crate::render::Ports;
 
 /// What the task is asked to do.
 enum ReloadCommand {
     /// Read the configuration now. Responds with what became of it.
     Reload(oneshot::Sender<ReloadOutcome>),
-    /// Write all files for an Envoy that is about to start again. Responds once they are written.
-    Relaunch(Ports, oneshot::Sender<Result<(), ReloadError>>),
-    /// Envoy's admin interface is at another address, or nowhere while Envoy is not running.
-    Envoy(Option<Admin>),
+    /// Other Envoys are running: their admin interfaces.
+    Envoys(Vec<Admin>),
 }
 
 /// Sends commands to the task.
@@ -33,21 +29,9 @@ impl ReloadHandle {
         receiver.await.ok()
     }
 
-    /// Writes all files for an Envoy that is about to start again with these ports.
-    ///
-    /// # Errors
-    /// The file that cannot be written.
-    pub(crate) async fn relaunch(&self, ports: Ports) -> Result<(), ReloadError> {
-        let (sender, receiver) = oneshot::channel();
-        let stopped = || ReloadError::Other("the task that writes the files has ended".to_owned());
-        let command = ReloadCommand::Relaunch(ports, sender);
-        self.commands.send(command).await.map_err(|_| stopped())?;
-        receiver.await.map_err(|_| stopped())?
-    }
-
-    /// Tells the address of the admin interface of a running Envoy.
-    pub(crate) async fn envoy(&self, admin: Option<Admin>) {
-        let _ = self.commands.send(ReloadCommand::Envoy(admin)).await;
+    /// Tells the admin interfaces of the Envoys that are running.
+    pub(crate) async fn envoys(&self, envoys: Vec<Admin>) {
+        let _ = self.commands.send(ReloadCommand::Envoys(envoys)).await;
     }
 }
 
@@ -55,21 +39,19 @@ impl ReloadHandle {
 pub(crate) struct ReloadTask<S> {
     engine: Engine<S>,
     watcher: FileWatcher,
-    admin: Option<Admin>,
-    /// The comment of the bootstrap file.
-    header: String,
+    /// The admin interfaces of the running Envoys.
+    envoys: Vec<Admin>,
     commands: mpsc::Receiver<ReloadCommand>,
 }
 
 impl<S: ConfigSource> ReloadTask<S> {
     /// A task for `engine`. It begins when [`run`](Self::run) is called.
-    pub(crate) fn new(engine: Engine<S>, admin: Option<Admin>, header: String) -> (Self, ReloadHandle) {
+    pub(crate) fn new(engine: Engine<S>, envoys: Vec<Admin>) -> (Self, ReloadHandle) {
         let (sender, receiver) = mpsc::channel(16);
         let task = Self {
             watcher: FileWatcher::start(engine.files()),
             engine,
-            admin,
-            header,
+            envoys,
             commands: receiver,
         };
         (task, ReloadHandle { commands: sender })
@@ -103,10 +85,7 @@ impl<S: ConfigSource> ReloadTask<S> {
                 let outcome = self.reload().await;
                 let _ = reply.send(outcome);
             }
-            ReloadCommand::Relaunch(ports, reply) => {
-                let _ = reply.send(self.engine.relaunch(ports, &self.header));
-            }
-            ReloadCommand::Envoy(admin) => self.admin = admin,
+            ReloadCommand::Envoys(envoys) => self.envoys = envoys,
         }
     }
 
@@ -122,7 +101,7 @@ impl<S: ConfigSource> ReloadTask<S> {
     /// Reloads, and logs the outcome if it makes a difference.
     async fn reload_unless_unchanged(&mut self) -> ReloadOutcome {
         self.watcher.mark();
-        let outcome = self.engine.reload(self.admin).await;
+        let outcome = self.engine.reload(&self.envoys).await;
         // The configuration may include other files now.
         self.watcher.watch(self.engine.files());
         match &outcome {

@@ -88,26 +88,6 @@ pub enum AccessLog {
     File(String),
 }
 
-/// The ports of an Envoy.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Ports {
-    pub(crate) plain: u16,
-    /// Of the TLS listener, if any.
-    pub(crate) tls: u16,
-    pub(crate) admin: u16,
-}
-
-impl RenderOptions {
-    /// Replaces the ports.
-    pub(crate) fn set_ports(&mut self, ports: Ports) {
-        self.listeners.port = ports.plain;
-        if let Some(tls) = &mut self.listeners.tls {
-            tls.port = ports.tls;
-        }
-        self.admin_port = ports.admin;
-    }
-}
-
 impl Default for RenderOptions {
     /// The defaults of `render`: the layout of the repository and Debian's CA certificates.
     fn default() -> Self {

@@ -62,8 +62,6 @@ pub(super) enum RunError {
     /// Envoy ended while it started for the first time: the errors in its log, and how it ended.
     #[error("Envoy failed to start: it {exit}")]
     EnvoyFailed { log: Vec<String>, exit: EnvoyExit },
-    #[error("Envoy's admin interface does not list the gateway's listeners")]
-    NoListeners,
 }
 
 /// Why a binary cannot be used as Envoy.
@@ -85,15 +83,13 @@ pub(super) enum EnvoyError {
 
 /// A port that cannot be used.
 #[derive(Debug, Error)]
-#[error("port {port} of {bind} {problem}: choose another with {variable}=… or {option} …")]
+#[error("port {port} of {bind} {problem}: choose another with {choose}")]
 pub(super) struct PortError {
     pub(super) bind: IpAddr,
     pub(super) port: u16,
     pub(super) problem: PortProblem,
-    /// The variable that chooses another port.
-    pub(super) variable: &'static str,
-    /// The option that chooses another port.
-    pub(super) option: &'static str,
+    /// The ways to choose another port.
+    pub(super) choose: &'static str,
 }
 
 /// What is wrong with a port.

@@ -1,5 +1,6 @@
 //! What every start of Envoy needs: its configuration, and how to run it.
 
+use std::cell::Cell;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -7,6 +8,7 @@ use std::process::Stdio;
 use envoy_bedrock::sealing::{SEALING_KEY, SealingKey};
 use tokio::process::Command;
 
+use super::admin_forwarder::AdminForwarder;
 use super::backend::Backend;
 use super::envoy_directory::EnvoyDirectory;
 use super::error::RunError;
@@ -14,10 +16,9 @@ use super::options::RunArguments;
 use super::prepare::{self, Prepared};
 use super::run_broker::RunBroker;
 use super::source::{RunSource, SharedDemo};
-use crate::admin::Admin;
 use crate::log;
 use crate::reload::{ControlSocket, Engine, Publisher, ReloadHandle, ReloadTask};
-use crate::render::{AccessLog, BOOTSTRAP_FILE, Ports};
+use crate::render::{AccessLog, BOOTSTRAP_FILE};
 use crate::sealing;
 
 /// The comment of the rendered file.
@@ -38,7 +39,7 @@ const ENVIRONMENT: [&str; 8] = [
 /// How often Envoy writes the spend log. A crash loses the rows of this time.
 const FLUSH_MILLISECONDS: &str = "1000";
 
-/// The addresses of a running Envoy.
+/// Where the gateway listens, whichever Envoy serves.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Addresses {
     pub(super) admin: SocketAddr,
@@ -52,9 +53,8 @@ pub(super) struct Launch<'a> {
     pub(super) prepared: Prepared,
     /// The emulators, which outlive Envoy.
     pub(super) demo: Option<SharedDemo>,
-    /// The addresses of the first Envoy, which later ones get too: clients know them, even if the
-    /// kernel chose the ports.
-    pub(super) addresses: Option<Addresses>,
+    /// The admin interface of the Envoy that serves.
+    pub(super) admin: AdminForwarder,
     /// Gets the credentials of the configuration, if requests go to AWS.
     pub(super) broker: Option<RunBroker>,
     /// Keeps the configuration up to date.
@@ -62,6 +62,8 @@ pub(super) struct Launch<'a> {
     directory: EnvoyDirectory,
     /// Envoy's variable for the secrets of the configuration.
     sealing_key: String,
+    /// How often an Envoy was started.
+    starts: Cell<u32>,
 }
 
 impl<'a> Launch<'a> {
@@ -84,32 +86,22 @@ impl<'a> Launch<'a> {
         let publisher = Publisher::new(directory.path(), 0o600);
         let name = prepare::text(directory.path())?;
         let engine = Engine::start(source, rendering, publisher, name, HEADER)?;
-        let (task, reload) = ReloadTask::new(engine, None, HEADER.to_owned());
+        let (task, reload) = ReloadTask::new(engine, Vec::new());
         tokio::spawn(task.run());
         serve_commands(arguments, &prepared, reload.clone());
+        let admin = prepared.admin.try_clone().and_then(AdminForwarder::start);
+        let admin = admin.map_err(|error| RunError::System("listen for the admin interface", error))?;
         Ok(Self {
             arguments,
             prepared,
             demo,
-            addresses: None,
+            admin,
             broker,
             reload,
             directory,
             sealing_key,
+            starts: Cell::new(0),
         })
-    }
-
-    /// Writes the files again for an Envoy that ended, with the ports that it had.
-    pub(super) async fn renew(&self) -> Result<(), RunError> {
-        let Some(addresses) = self.addresses else {
-            return Ok(());
-        };
-        let ports = Ports {
-            plain: addresses.plain.port(),
-            tls: addresses.tls.port(),
-            admin: addresses.admin.port(),
-        };
-        Ok(self.reload.relaunch(ports).await?)
     }
 
     /// Where the spend log is, for messages.
@@ -120,14 +112,22 @@ impl<'a> Launch<'a> {
         }
     }
 
-    /// Remembers the addresses of the first Envoy.
-    pub(super) async fn learn_addresses(&mut self, admin: Admin) -> Result<Addresses, RunError> {
-        let (plain, tls) = (admin.listener("plain").await, admin.listener("tls").await);
-        let (Some(plain), Some(tls)) = (plain, tls) else {
-            return Err(RunError::NoListeners);
-        };
-        let admin = admin.address();
-        Ok(*self.addresses.insert(Addresses { admin, plain, tls }))
+    /// Where the gateway listens.
+    pub(super) fn addresses(&self) -> Addresses {
+        let ports = &self.prepared.ports;
+        Addresses {
+            admin: self.admin.address(),
+            plain: ports.plain.address(),
+            tls: ports.tls.address(),
+        }
+    }
+
+    /// A file for the address of the admin interface of the next Envoy.
+    pub(super) fn next_admin_address(&self) -> PathBuf {
+        let start = self.starts.get().wrapping_add(1);
+        self.starts.set(start);
+        let name = format!("admin-address.{}.{start}", std::process::id());
+        self.prepared.state.path(&name)
     }
 
     /// The file that Envoy is started with.

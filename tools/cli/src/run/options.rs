@@ -96,10 +96,15 @@ pub struct RunArguments {
         default_value = "text"
     )]
     pub(super) log_format: LogFormat,
-    /// How often Envoy is restarted within a minute, with growing pauses, if it crashes. One more
-    /// crash ends the command.
+    /// How often Envoy is restarted, or replaced by its standby, within a minute if it crashes. One
+    /// more crash ends the command. Crashes in quick succession have growing pauses.
     #[arg(long, value_name = "NUMBER", default_value_t = 5, value_parser = clap::value_parser!(u32).range(..=10))]
     pub(super) max_restarts: u32,
+    /// Start no standby. A standby is a second Envoy that takes over at once if the first one crashes.
+    /// It takes 60 MiB of memory. Without it, connections are refused for the second that a restart
+    /// takes.
+    #[arg(long)]
+    pub(super) no_standby: bool,
     /// After SIGTERM or Ctrl-C: how long requests in progress may take before they are cut.
     #[arg(long, env = "DRAIN_SECONDS", value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(..=86_400))]
     pub(super) drain_seconds: u64,
@@ -108,12 +113,20 @@ pub struct RunArguments {
     #[arg(long, env = "SHUTDOWN_DELAY_SECONDS", value_name = "SECONDS", default_value_t = 0, value_parser = clap::value_parser!(u64).range(..=3_600))]
     pub(super) shutdown_delay_seconds: u64,
     /// Limit of Envoy's heap (512MiB, 2GiB, or bytes). Close to it, Envoy refuses requests and resets
-    /// the largest streams. The default is 80 % of the memory of the cgroup or machine.
+    /// the largest streams. The default is 80 % of the memory of the cgroup or machine, without that of the
+    /// standby.
     #[arg(long, env = "MAX_HEAP", value_name = "SIZE")]
     pub(super) max_heap: Option<HeapLimit>,
     /// Worker threads of Envoy. The default is the number of processors.
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=1024))]
     pub(super) concurrency: Option<u32>,
+}
+
+impl RunArguments {
+    /// Whether there is a standby. Without restarts, nothing may take over.
+    pub(super) fn wants_standby(&self) -> bool {
+        !self.no_standby && self.max_restarts > 0
+    }
 }
 
 /// Where requests go.

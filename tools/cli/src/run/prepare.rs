@@ -1,12 +1,13 @@
 //! Everything that can be checked before anything is started.
 
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 
 use super::backend::{self, Backend};
 use super::envoy;
 use super::error::RunError;
 use super::options::RunArguments;
-use super::ports;
+use super::ports::{self, HeldPorts};
 use crate::blueprint::Blueprint;
 use crate::certificates;
 use crate::environment::Environment;
@@ -34,6 +35,9 @@ pub(super) struct Prepared {
     pub(super) envoy: PathBuf,
     pub(super) filter: String,
     pub(super) state: StateDirectory,
+    pub(super) ports: HeldPorts,
+    /// For requests to Envoy's admin interface.
+    pub(super) admin: TcpListener,
     pub(super) tls: Tls,
     /// Where Envoy writes the spend log.
     pub(super) spend_log: AccessLog,
@@ -57,13 +61,10 @@ pub(super) fn prepare(arguments: &RunArguments, environment: &Environment) -> Re
     let collector = otlp::read(&arguments.collector, &blueprint.telemetry, system_ca)?;
     let envoy = envoy::find(arguments.envoy.as_deref(), environment)?;
     let filter = filter(&arguments.filter)?;
-    ports::check_free(arguments.bind, arguments.port, "PORT", "--port")?;
-    ports::check_free(arguments.bind, arguments.tls_port, "TLS_PORT", "--tls-port")?;
-    if arguments.port == arguments.tls_port && arguments.port != 0 {
-        return Err(RunError::SamePort(arguments.port));
-    }
+    let ports = held_ports(arguments)?;
+    let admin = ports::listen_for_admin(arguments.admin_port)?;
     let state = StateDirectory::open(&arguments.state)?;
-    let (tls, client_ca) = tls(arguments, &state)?;
+    let (tls, client_ca) = tls(arguments, ports.tls.address().port(), &state)?;
     let spend_log = spend_log(arguments, &state)?;
     Ok(Prepared {
         blueprint,
@@ -72,6 +73,8 @@ pub(super) fn prepare(arguments: &RunArguments, environment: &Environment) -> Re
         envoy,
         filter,
         state,
+        ports,
+        admin,
         tls,
         spend_log,
         collector,
@@ -99,6 +102,16 @@ fn filter(path: &Path) -> Result<String, RunError> {
     text(&absolute)
 }
 
+fn held_ports(arguments: &RunArguments) -> Result<HeldPorts, RunError> {
+    if arguments.port == arguments.tls_port && arguments.port != 0 {
+        return Err(RunError::SamePort(arguments.port));
+    }
+    Ok(HeldPorts {
+        plain: ports::hold(arguments.bind, arguments.port, "PORT=… or --port …")?,
+        tls: ports::hold(arguments.bind, arguments.tls_port, "TLS_PORT=… or --tls-port …")?,
+    })
+}
+
 fn spend_log(arguments: &RunArguments, state: &StateDirectory) -> Result<AccessLog, RunError> {
     let path = match &arguments.access_log {
         Some(path) => path.clone(),
@@ -107,7 +120,11 @@ fn spend_log(arguments: &RunArguments, state: &StateDirectory) -> Result<AccessL
     Ok(AccessLog::of_argument(&path))
 }
 
-fn tls(arguments: &RunArguments, state: &StateDirectory) -> Result<(Tls, Option<PathBuf>), RunError> {
+fn tls(
+    arguments: &RunArguments,
+    port: u16,
+    state: &StateDirectory,
+) -> Result<(Tls, Option<PathBuf>), RunError> {
     let (certificate, key, client_ca) = match arguments.tls_cert.clone().zip(arguments.tls_key.clone()) {
         Some((certificate, key)) => (certificate, key, None),
         None => {
@@ -116,7 +133,7 @@ fn tls(arguments: &RunArguments, state: &StateDirectory) -> Result<(Tls, Option<
         }
     };
     let tls = Tls {
-        port: arguments.tls_port,
+        port,
         certificate: existing(&certificate)?,
         key: existing(&key)?,
     };

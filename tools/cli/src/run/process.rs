@@ -34,17 +34,18 @@ pub(super) struct EnvoyProcess {
 impl EnvoyProcess {
     /// Must be called on the thread that lives as long as this process: the kernel ends Envoy when
     /// the thread that started it ends.
-    pub(super) fn start(launch: &Launch<'_>) -> Result<Self, RunError> {
+    ///
+    /// With `withholds_errors`, the errors in its log are kept until [`Relay::started`] is called.
+    pub(super) fn start(launch: &Launch<'_>, withholds_errors: bool) -> Result<Self, RunError> {
         let failed = |error| RunError::System("start Envoy", error);
         let configuration = launch.configuration();
-        let state = &launch.prepared.state;
-        let admin_address = state.path(&format!("admin-address.{}", std::process::id()));
+        let admin_address = launch.next_admin_address();
         let _ = std::fs::remove_file(&admin_address);
         let oom_kills = OomKills::of_this_cgroup();
         let oom_kills_before = oom_kills.count();
         let mut command = launch.command(&configuration, &admin_address).map_err(failed)?;
         let mut child = command.spawn().map_err(failed)?;
-        let log = Relay::start(child.stderr.take(), launch.addresses.is_none());
+        let log = Relay::start(child.stderr.take(), withholds_errors);
         Ok(Self {
             child,
             admin_address,
@@ -66,6 +67,11 @@ impl EnvoyProcess {
             Ok(status) => self.exit(status),
             Err(error) => EnvoyExit::NotStarted(error.to_string()),
         }
+    }
+
+    /// Whether the process has not ended yet.
+    pub(super) fn is_running(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(None))
     }
 
     fn exit(&self, status: ExitStatus) -> EnvoyExit {
@@ -106,6 +112,18 @@ impl EnvoyProcess {
         if let Some(process) = id.and_then(Pid::from_raw) {
             let _ = rustix::process::kill_process(process, signal);
         }
+    }
+
+    /// From now on the process serves. What happened in the cgroup before did not end it.
+    pub(super) fn takes_over(&mut self) {
+        self.oom_kills_before = self.oom_kills.count();
+        self.log.started();
+    }
+
+    /// Ends an Envoy that has not served anybody.
+    pub(super) async fn kill(mut self) {
+        let _ = self.child.kill().await;
+        self.log.finish().await;
     }
 
     /// Ends Envoy with SIGTERM, upon which it writes its access logs, closes all connections and

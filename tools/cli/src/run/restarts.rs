@@ -9,6 +9,8 @@ use tokio::time::Instant;
 const WINDOW: Duration = Duration::from_secs(60);
 /// The wait before the second restart of a period. It doubles with each further one.
 const BACKOFF_BASE: Duration = Duration::from_millis(250);
+/// An Envoy that served as long as this is not in a loop of crashes.
+const STABLE: Duration = Duration::from_secs(10);
 /// The longest wait.
 const BACKOFF_MAX: Duration = Duration::from_secs(10);
 
@@ -37,10 +39,12 @@ impl Restarts {
         }
     }
 
-    /// The next restart, for an Envoy that ended at `now`; `None` if there were too many.
+    /// The next restart, for an Envoy that ended at `now` and had `served` so long; `None` if there
+    /// were too many.
     ///
-    /// The first restart of a minute is immediate, because most crashes are not repeated.
-    pub(super) fn next(&mut self, now: Instant) -> Option<Restart> {
+    /// The first restart of a minute is immediate, because most crashes are not repeated. So is that
+    /// of an Envoy that was stable.
+    pub(super) fn next(&mut self, now: Instant, served: Duration) -> Option<Restart> {
         self.recent
             .retain(|restart| now.saturating_duration_since(*restart) < WINDOW);
         let before = u32::try_from(self.recent.len()).unwrap_or(u32::MAX);
@@ -49,6 +53,7 @@ impl Restarts {
         }
         self.recent.push_back(now);
         let delay = match before.checked_sub(1) {
+            _ if served >= STABLE => Duration::ZERO,
             None => Duration::ZERO,
             Some(doublings) => BACKOFF_BASE
                 .saturating_mul(2_u32.saturating_pow(doublings))
@@ -66,7 +71,11 @@ mod tests {
     use super::*;
 
     fn delays(restarts: &mut Restarts, at: Instant, count: usize) -> Vec<Option<u128>> {
-        let delay = |_| restarts.next(at).map(|restart| restart.delay.as_millis());
+        let delay = |_| {
+            restarts
+                .next(at, Duration::ZERO)
+                .map(|restart| restart.delay.as_millis())
+        };
         (0..count).map(delay).collect()
     }
 
@@ -83,16 +92,28 @@ mod tests {
         let mut restarts = Restarts::up_to(2);
         assert_eq!(delays(&mut restarts, now, 3), [Some(0), Some(250), None]);
         let almost = now + WINDOW - Duration::from_millis(1);
-        assert_eq!(restarts.next(almost), None);
+        assert_eq!(restarts.next(almost, STABLE), None);
         let expected = Restart {
             delay: Duration::ZERO,
             number: 1,
         };
-        assert_eq!(restarts.next(now + WINDOW), Some(expected));
+        assert_eq!(restarts.next(now + WINDOW, Duration::ZERO), Some(expected));
+    }
+
+    #[test]
+    fn an_envoy_that_was_stable_is_restarted_without_a_wait() {
+        let (mut restarts, now) = (Restarts::up_to(5), Instant::now());
+        let almost = STABLE - Duration::from_millis(1);
+        let delays = [Duration::ZERO, STABLE, almost].map(|served| {
+            restarts
+                .next(now, served)
+                .map(|restart| restart.delay.as_millis())
+        });
+        assert_eq!(delays, [Some(0), Some(0), Some(500)]);
     }
 
     #[test]
     fn a_limit_of_zero_refuses_every_restart() {
-        assert_eq!(Restarts::up_to(0).next(Instant::now()), None);
+        assert_eq!(Restarts::up_to(0).next(Instant::now(), STABLE), None);
     }
 }

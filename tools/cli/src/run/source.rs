@@ -68,10 +68,11 @@ impl RunSource {
                 filter,
                 listeners: Listeners {
                     bind: arguments.bind,
-                    port: arguments.port,
+                    port: prepared.ports.plain.address().port(),
                     tls: Some(prepared.tls.clone()),
                 },
-                admin_port: arguments.admin_port,
+                // Each Envoy has another one.
+                admin_port: 0,
                 metrics_port: None,
                 upstream_ca,
                 access_log: prepared.spend_log.clone(),
@@ -82,7 +83,9 @@ impl RunSource {
                     Some(broker) => BrokerAddress::Socket(prepare::text(broker.socket())?),
                     None => BrokerAddress::default(),
                 },
-                max_heap: arguments.max_heap.unwrap_or_else(memory::heap_limit),
+                max_heap: arguments
+                    .max_heap
+                    .unwrap_or_else(|| memory::heap_limit(arguments.wants_standby())),
             },
             broker,
             arguments: arguments.clone(),

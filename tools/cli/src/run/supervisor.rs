@@ -4,14 +4,13 @@ use std::io::Write;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use rustix::process::Signal;
 use tokio::time::timeout;
 
 use super::banner::Banner;
 use super::drain::{self, DrainTimes};
 use super::error::RunError;
-use super::kept_envoy::{Death, EnvoyChange, KeptEnvoy};
-use super::launch::{Addresses, Launch};
+use super::kept_envoy::{Death, EnvoyChange, KeptEnvoy, Recovery};
+use super::launch::Launch;
 use super::options::RunArguments;
 use super::prepare::Prepared;
 use super::signals::{Asked, Signals};
@@ -37,11 +36,11 @@ pub(super) async fn serve(arguments: &RunArguments, prepared: Prepared) -> Resul
 }
 
 async fn watch(envoy: &mut KeptEnvoy<'_>, signals: &mut Signals) -> Result<ExitCode, RunError> {
-    let addresses = tokio::select! {
-        addresses = envoy.first_start() => addresses?,
+    tokio::select! {
+        started = envoy.first_start() => started?,
         _ = signals.stop() => return Ok(ExitCode::SUCCESS),
-    };
-    envoy.tell_reload().await;
+    }
+    envoy.tell_admins().await;
     let broker = envoy.launch.broker.clone();
     let credentials = async {
         if let Some(broker) = broker {
@@ -50,24 +49,25 @@ async fn watch(envoy: &mut KeptEnvoy<'_>, signals: &mut Signals) -> Result<ExitC
     };
     tokio::pin!(credentials);
     let mut is_announced = false;
-    // Later Envoys have the same address.
-    let spend_log = spend_log_watch::watch(Admin::at(addresses.admin), envoy.launch.spend_log());
+    let admin = Admin::at(envoy.launch.addresses().admin);
+    let spend_log = spend_log_watch::watch(admin, envoy.launch.spend_log());
     tokio::pin!(spend_log);
     loop {
         tokio::select! {
             never = &mut spend_log => match never {},
             () = &mut credentials, if !is_announced => {
-                announce(&envoy.launch, addresses).await;
+                announce(&envoy.launch).await;
                 is_announced = true;
             }
             change = envoy.next() => match change {
                 EnvoyChange::Serving => {
-                    envoy.tell_reload().await;
+                    envoy.tell_admins().await;
                     tracing::info!("Envoy serves again");
                 }
-                EnvoyChange::Restarting(death, delay) => {
-                    envoy.tell_reload().await;
-                    report_restart(&death, delay);
+                EnvoyChange::Standby => envoy.tell_admins().await,
+                EnvoyChange::Ended(death, recovery) => {
+                    envoy.tell_admins().await;
+                    report_restart(&death, &recovery);
                 }
                 EnvoyChange::Gone(death) => {
                     report_end(&death);
@@ -80,15 +80,17 @@ async fn watch(envoy: &mut KeptEnvoy<'_>, signals: &mut Signals) -> Result<ExitC
                     let reload = envoy.launch.reload.clone();
                     tokio::spawn(async move { reload.reload().await });
                 }
-                Asked::Reopen => reopen(envoy),
+                Asked::Reopen => if envoy.reopen_logs().await {
+                    tracing::info!("SIGUSR1: Envoy opens the spend log again");
+                },
             },
         }
     }
 }
 
 /// Tells the user where the gateway is.
-async fn announce(launch: &Launch<'_>, addresses: Addresses) {
-    let prepared = &launch.prepared;
+async fn announce(launch: &Launch<'_>) {
+    let (prepared, addresses) = (&launch.prepared, launch.addresses());
     let controls = match &launch.demo {
         Some(demo) => demo.lock().await.controls(),
         None => Vec::new(),
@@ -116,15 +118,6 @@ async fn announce(launch: &Launch<'_>, addresses: Addresses) {
     }
 }
 
-/// Lets Envoy open its log files again, after they were renamed.
-fn reopen(envoy: &mut KeptEnvoy<'_>) {
-    // A new Envoy opens new files anyway, and a starting one would be killed by the signal.
-    if let Some((process, _)) = envoy.running() {
-        process.signal(Signal::USR1);
-        tracing::info!("SIGUSR1: Envoy opens the spend log again");
-    }
-}
-
 /// Drains Envoy, unless it is down or another signal arrives.
 async fn stop(envoy: &mut KeptEnvoy<'_>, signals: &mut Signals, signal: &str) -> ExitCode {
     let arguments = envoy.launch.arguments;
@@ -132,6 +125,7 @@ async fn stop(envoy: &mut KeptEnvoy<'_>, signals: &mut Signals, signal: &str) ->
         delay: Duration::from_secs(arguments.shutdown_delay_seconds),
         limit: Duration::from_secs(arguments.drain_seconds),
     };
+    envoy.end_standby().await;
     let Some((process, admin)) = envoy.running() else {
         tracing::info!("{signal}: ending while Envoy is down");
         return ExitCode::SUCCESS;
@@ -150,19 +144,22 @@ async fn stop(envoy: &mut KeptEnvoy<'_>, signals: &mut Signals, signal: &str) ->
     }
 }
 
-fn report_restart(death: &Death, delay: Duration) {
+fn report_restart(death: &Death, recovery: &Recovery) {
     let Death { exit, restarts, .. } = death;
-    let when = if delay.is_zero() {
-        "at once".to_owned()
-    } else {
-        format!("in {} s", delay.as_secs_f32())
+    let what = match recovery {
+        Recovery::Standby => "its standby takes over".to_owned(),
+        Recovery::Restart(Duration::ZERO) => "restarting it at once".to_owned(),
+        Recovery::Restart(delay) => format!("restarting it in {} s", delay.as_secs_f32()),
     };
     let (in_minute, in_total) = restarts;
     tracing::error!(
         restarts = in_total,
-        "Envoy {exit}; restarting it {when} (restart {in_minute} within a minute, {in_total} in total){}",
+        "Envoy {exit}; {what} (restart {in_minute} within a minute, {in_total} in total){}",
         last_lines(death)
     );
+    if matches!(recovery, Recovery::Standby) {
+        tracing::info!("Envoy serves again");
+    }
 }
 
 fn report_end(death: &Death) {
