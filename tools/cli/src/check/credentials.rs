@@ -1,9 +1,11 @@
 //! `check --credentials`: gets every credential once, and says whose it is.
 
 use std::fmt::Write;
+use std::io::IsTerminal;
 
 use comfy_table::{ContentArrangement, Table, presets};
 use envoy_bedrock::contract::settings::{CredentialSettings, DeploymentSettings};
+use futures_util::stream::{self, StreamExt};
 use serde::Serialize;
 use tokio::time::timeout;
 
@@ -11,6 +13,9 @@ use crate::blueprint::Blueprint;
 use crate::broker::{FETCH_TIMEOUT, Failure, FailureCode, Fetcher, remedy, rfc3339};
 use crate::credentials::{BrokeredCredential, CredentialSource};
 use crate::environment::Environment;
+
+/// How many credentials are tried at the same time.
+const TRIALS_AT_ONCE: usize = 8;
 
 /// What became of a credential.
 #[derive(Debug, Serialize)]
@@ -47,6 +52,12 @@ pub(super) enum ReportForm {
 
 /// Tries the credentials of `blueprint`. Returns the report, and whether all of them work.
 pub(super) fn report(blueprint: &Blueprint, environment: &Environment, form: ReportForm) -> (String, bool) {
+    if std::io::stderr().is_terminal() {
+        anstream::eprintln!(
+            "trying the credentials (up to {} seconds each)",
+            FETCH_TIMEOUT.as_secs()
+        );
+    }
     let trials = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime.block_on(all(blueprint, environment)),
         Err(error) => return (format!("cannot try the credentials: {error}\n"), false),
@@ -66,22 +77,10 @@ pub(super) fn report(blueprint: &Blueprint, environment: &Environment, form: Rep
 
 async fn all(blueprint: &Blueprint, environment: &Environment) -> Vec<Trial> {
     let fetcher = Fetcher::new(environment, &blueprint.secrets);
-    let mut trials = Vec::new();
-    for credential in sources(blueprint) {
-        let outcome = timeout(FETCH_TIMEOUT, attempt(&credential, &fetcher)).await;
-        let outcome = outcome.unwrap_or_else(|_| {
-            let reason = format!("no answer within {} seconds", FETCH_TIMEOUT.as_secs());
-            Err(Failure::new(FailureCode::Timeout, reason))
-        });
-        trials.push(Trial {
-            outcome: outcome.unwrap_or_else(|failure| TrialOutcome::Fails {
-                remedy: remedy(&credential.source, &failure),
-                reason: failure.reason,
-            }),
-            source: credential.source.to_string(),
-            deployments: credential.deployments,
-        });
-    }
+    let trials = sources(blueprint)
+        .into_iter()
+        .map(|credential| attempt(credential, &fetcher));
+    let mut trials: Vec<_> = stream::iter(trials).buffered(TRIALS_AT_ONCE).collect().await;
     for deployment in named(blueprint) {
         if let CredentialSettings::Bearer { api_key } = &deployment.1.credentials {
             trials.push(Trial {
@@ -94,7 +93,23 @@ async fn all(blueprint: &Blueprint, environment: &Environment) -> Vec<Trial> {
     trials
 }
 
-async fn attempt(credential: &BrokeredCredential, fetcher: &Fetcher) -> Result<TrialOutcome, Failure> {
+async fn attempt(credential: BrokeredCredential, fetcher: &Fetcher) -> Trial {
+    let outcome = timeout(FETCH_TIMEOUT, identify(&credential, fetcher)).await;
+    let outcome = outcome.unwrap_or_else(|_| {
+        let reason = format!("no answer within {} seconds", FETCH_TIMEOUT.as_secs());
+        Err(Failure::new(FailureCode::Timeout, reason))
+    });
+    Trial {
+        outcome: outcome.unwrap_or_else(|failure| TrialOutcome::Fails {
+            remedy: remedy(&credential.source, &failure),
+            reason: failure.reason,
+        }),
+        source: credential.source.to_string(),
+        deployments: credential.deployments,
+    }
+}
+
+async fn identify(credential: &BrokeredCredential, fetcher: &Fetcher) -> Result<TrialOutcome, Failure> {
     let keys = fetcher.fetch(credential).await?;
     let expires = keys.expiry().map(rfc3339);
     let caller = fetcher.caller(keys, &credential.region).await?;

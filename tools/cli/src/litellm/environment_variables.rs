@@ -1,5 +1,6 @@
 //! `environment_variables`, which LiteLLM exports before it reads the other sections.
 
+use super::identity::OF_SDKS;
 use super::known::{self, Fate};
 use super::note::Class;
 use super::report::Reader;
@@ -66,6 +67,10 @@ impl Reader<'_> {
         for (name, location) in unused {
             match known::ENVIRONMENT_VARIABLES.fate(&name) {
                 Some(Fate::NoEffect(lost)) => self.note_of(Class::NoEffect, &location, lost),
+                _ if OF_SDKS.iter().any(|start| name.starts_with(start)) => {
+                    let text = "AWS's SDK reads it from the environment only: set it there";
+                    self.note_of(Class::NoEffect, &location, text);
+                }
                 _ if name.starts_with("AWS_") => {
                     let text = "no deployment uses it: they have other credentials or settings, or the variable has no \
                                 effect here";

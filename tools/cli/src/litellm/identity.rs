@@ -16,7 +16,7 @@ use crate::credentials::{AssumedRole, CredentialSource, WebIdentityToken};
 use crate::document::field::{YamlField, quoted};
 use crate::document::location::Location;
 use crate::document::reader::Read;
-use crate::document::variables::REFERENCE;
+use crate::document::variables::{Origin, REFERENCE};
 use crate::document::yaml::{YamlNode, YamlValue};
 use crate::environment::SecretPolicy;
 
@@ -32,6 +32,23 @@ const STS_ENDPOINT: &str = "aws_sts_endpoint";
 pub(super) const IDENTITIES: [&str; 3] = [TOKEN, ROLE, PROFILE];
 /// The settings that say how a role is assumed.
 pub(super) const OF_ROLES: [&str; 4] = [SESSION_NAME, SESSION_TAGS, EXTERNAL_ID, STS_ENDPOINT];
+
+/// Variables of the AWS SDKs for a profile, and for a role with its token and session name.
+const CHAIN_PROFILE: &str = "AWS_PROFILE";
+const CHAIN_WEB_IDENTITY: [&str; 3] = [
+    "AWS_ROLE_ARN",
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+    "AWS_ROLE_SESSION_NAME",
+];
+/// Beginnings of the variables that only the AWS SDKs read, for credentials.
+pub(super) const OF_SDKS: [&str; 6] = [
+    "AWS_SHARED_CREDENTIALS_FILE",
+    "AWS_CONFIG_FILE",
+    "AWS_CONTAINER_",
+    "AWS_EC2_METADATA_",
+    "AWS_ENDPOINT_URL",
+    "AWS_CA_BUNDLE",
+];
 
 /// Length of a session name, from STS.
 const SESSION_NAME_CHARACTERS: std::ops::RangeInclusive<usize> = 2..=64;
@@ -51,9 +68,35 @@ impl ModelListEntry<'_, '_> {
             .any(|name| self.reader.variables.is_set(&name.to_ascii_uppercase()))
     }
 
-    /// What the AWS SDKs find by themselves, and the broker's name for it.
+    /// What the AWS SDKs find by themselves, and the broker's name for it. LiteLLM exports variables
+    /// that the file assigns, but AWS's crates read the process's environment only. So the chain's
+    /// own variables are followed here, in its order.
     pub(super) fn chain(&self) -> (CredentialSource, String) {
-        (CredentialSource::DefaultChain, credential_id(&[]))
+        let assigned = |name| match self.reader.variables.origin(name) {
+            Some(Origin::File { value, .. }) => Some((name, value.to_owned())),
+            _ => None,
+        };
+        if let Some(profile) = assigned(CHAIN_PROFILE) {
+            let id = credential_id(std::slice::from_ref(&profile));
+            return (CredentialSource::Profile(profile.1), id);
+        }
+        let [role, token, session] = CHAIN_WEB_IDENTITY.map(assigned);
+        let (Some(role), Some(token)) = (role, token) else {
+            return (CredentialSource::DefaultChain, credential_id(&[]));
+        };
+        let written = [&role, &token].into_iter().chain(&session).cloned();
+        let id = credential_id(&written.collect::<Vec<_>>());
+        let source = CredentialSource::WebIdentity {
+            role: AssumedRole {
+                arn: role.1,
+                session_name: session.map(|(_, name)| name),
+                external_id: None,
+                sts_endpoint: None,
+                session_tags: BTreeMap::new(),
+            },
+            token: WebIdentityToken::File(PathBuf::from(token.1)),
+        };
+        (source, id)
     }
 
     /// The credential of a deployment that names an identity, and the broker's name for it. `keys`
@@ -82,11 +125,11 @@ impl ModelListEntry<'_, '_> {
                 let base = base.or(profile.map(CredentialSource::Profile));
                 CredentialSource::Role {
                     role,
-                    base: Box::new(base.unwrap_or(CredentialSource::DefaultChain)),
+                    base: Box::new(base.unwrap_or_else(|| self.chain().0)),
                 }
             }
             (None, None, Some(profile)) => CredentialSource::Profile(profile),
-            (None, None, None) => base.unwrap_or(CredentialSource::DefaultChain),
+            (None, None, None) => base.unwrap_or_else(|| self.chain().0),
         };
         Ok((source, id))
     }

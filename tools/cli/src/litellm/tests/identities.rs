@@ -305,3 +305,48 @@ fn literal_keys_of_a_role_stay_secret_and_reach_the_broker() {
     );
     assert_eq!(names.len(), 2);
 }
+
+#[test]
+fn variables_of_the_sdks_that_the_file_assigns_are_followed() {
+    let source = |variables: &str| {
+        let text = config("") + &format!("environment_variables: {{{variables}}}\n");
+        let rendered = read(&text, &[], SecretPolicy::MayComeLater);
+        let run = credential(&text, &[]);
+        assert_eq!(rendered.brokered[0].id, run.id, "`render` and the broker agree");
+        (run.source, run.id)
+    };
+    let (profile, profile_id) = source("AWS_PROFILE: team");
+    assert_eq!(profile, CredentialSource::Profile("team".to_owned()));
+    let (identity, identity_id) = source(&format!(
+        "AWS_ROLE_ARN: '{ROLE}', AWS_WEB_IDENTITY_TOKEN_FILE: /token, AWS_ROLE_SESSION_NAME: apps"
+    ));
+    let expected = CredentialSource::WebIdentity {
+        role: AssumedRole {
+            session_name: Some("apps".to_owned()),
+            ..role()
+        },
+        token: WebIdentityToken::File(PathBuf::from("/token")),
+    };
+    assert_eq!(identity, expected);
+    let (chain, chain_id) = source("AWS_WEB_IDENTITY_TOKEN_FILE: /token");
+    assert_eq!(chain, CredentialSource::DefaultChain);
+    assert_eq!(
+        std::collections::BTreeSet::from([profile_id, identity_id, chain_id]).len(),
+        3
+    );
+    let with_role = config(&format!("aws_role_name: '{ROLE}'"));
+    let text = with_role + "environment_variables: {AWS_PROFILE: team}\n";
+    let profile = CredentialSource::Profile("team".to_owned());
+    assert_eq!(credential(&text, &[]).source, assumed_with(profile));
+}
+
+#[test]
+fn a_variable_that_only_the_sdk_reads_belongs_into_the_environment() {
+    let text = config("") + "environment_variables: {AWS_CONFIG_FILE: /aws/config}\n";
+    let notes = read(&text, &[], SecretPolicy::MustExist).notes;
+    let notes: Vec<_> = notes.iter().map(ToString::to_string).collect();
+    assert!(
+        notes.iter().any(|note| note.contains("environment only")),
+        "{notes:?}"
+    );
+}
