@@ -103,9 +103,9 @@ fn admit(gateway: &Rc<ActiveConfig>, key: &str) {
             let path = format!("/model/{name}/{operation}");
             let refused = begin(gateway, &path, "wrong");
             assert_eq!(refused.err(), Some(401), "{path}");
-            let begun = begin(gateway, &path, key);
-            assert_eq!(begun.is_ok(), is_known && exists, "{path}");
-            let Ok(mut request) = begun else { continue };
+            let started = begin(gateway, &path, key);
+            assert_eq!(started.is_ok(), is_known && exists, "{path}");
+            let Ok(mut request) = started else { continue };
             let taken = request.receive(b"{\"messages\": []}");
             assert_eq!(taken.is_ok(), gateway.body_limit_bytes >= 16);
             if taken.is_ok() {

@@ -66,8 +66,8 @@ fn readiness(config: &ActiveConfig, now: UnixTime) -> Reply {
     body.insert("status".into(), word.into());
     if let Some(failure) = failure {
         let since = UnixTime::from_seconds(failure.since).rfc3339();
-        let told = json!({ "status": "failed", "error": failure.error, "since": since.as_str() });
-        body.insert("config_reload".into(), told);
+        let reported = json!({ "status": "failed", "error": failure.error, "since": since.as_str() });
+        body.insert("config_reload".into(), reported);
     }
     if !missing.is_empty() {
         body.insert("credentials".into(), missing.into());
@@ -134,13 +134,13 @@ mod tests {
     }
 
     #[test]
-    fn a_configuration_that_cannot_be_used_is_told_with_its_error_and_since_when() {
+    fn a_failed_reload_is_reported_with_its_error_and_time() {
         let failure = json!({ "error": "config.yaml:3: …", "since": 1_795_357_174 });
         let reload = json!({ "loaded_at": 1, "succeeded": 0, "failed": 1, "failure": failure });
-        let told = json!({
+        let expected = json!({
             "status": "failed", "error": "config.yaml:3: …", "since": "2026-11-22T14:19:34.000Z",
         });
-        let expected = json!({ "status": "healthy", "config_reload": told });
+        let expected = json!({ "status": "healthy", "config_reload": expected });
         assert_eq!(readiness(json!({ "reload": reload })), (200, expected));
     }
 }

@@ -105,8 +105,8 @@ impl BrokerFailure {
 pub(super) fn read(is_bearer: bool, status: u16, body: &[u8]) -> Result<IssuedCredential, BrokerFailure> {
     if status != 200 {
         // Envoy's own replies have another format.
-        let told = serde_json::from_slice(body).map_err(|_| BrokerFailure::unreachable(status));
-        return Err(told.map_or_else(
+        let failure = serde_json::from_slice(body).map_err(|_| BrokerFailure::unreachable(status));
+        return Err(failure.map_or_else(
             |failure| failure,
             |BrokerFailure { code, message }| BrokerFailure {
                 code: excerpt(code.as_bytes(), MESSAGE_MAX_BYTES),

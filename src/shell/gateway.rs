@@ -54,11 +54,13 @@ impl GatewayContext {
 
     /// Runs a request callback and adds its duration to the gateway's overhead.
     fn on_request(&self, callback: impl FnOnce(&mut Stream, UnixTime) -> Step) -> Action {
-        let begun = host::now();
+        let started = host::now();
         let mut stream = self.stream.borrow_mut();
-        let step = callback(&mut stream.core, begun);
+        let step = callback(&mut stream.core, started);
         let action = stream.apply(step);
-        stream.core.add_gateway_time(host::now().nanoseconds_since(begun));
+        stream
+            .core
+            .add_gateway_time(host::now().nanoseconds_since(started));
         if stream.is_draining() {
             ticker::watch(self.context_id, &self.stream);
         }

@@ -68,11 +68,11 @@ impl StreamObserver {
             .decode_error
             .map(UnreadableReason::Frame)
             .or(tally.unreadable);
-        // A stream that has begun and ends cleanly without reporting its usage was cut upstream.
-        let begun = tally.messages > 0 || !self.decoder.at_boundary();
+        // A stream that has started and ends cleanly without reporting its usage was cut upstream.
+        let has_started = tally.messages > 0 || !self.decoder.at_boundary();
         let cut = match tally.exception {
             Some(_) => tally.metadata.characters > 0,
-            None => ending == Ending::Cut || begun,
+            None => ending == Ending::Cut || has_started,
         };
         let reported = tally.reported();
         let numbers = if reported.is_some() {

@@ -229,11 +229,11 @@ def test_rotation_under_load_costs_no_request(bedrock, tmp_path):
     seconds, rate = 20, 20
     with running(config, bedrock.identity.environment(**BASE)) as gateway:
         operations = ["converse", "converse-stream"] * (seconds * rate // 2)
-        begun = time.monotonic()
+        started = time.monotonic()
         answers = []
         with concurrent.futures.ThreadPoolExecutor(16) as pool:
             for number, operation in enumerate(operations):
-                time.sleep(max(0, begun + number / rate - time.monotonic()))
+                time.sleep(max(0, started + number / rate - time.monotonic()))
                 answers.append(pool.submit(gateway.post, operation))
         assert {answer.result().status_code for answer in answers} == {200}, gateway.log()
         entries = bedrock.quiet_log()

@@ -94,9 +94,9 @@ def test_a_rotation_under_load_costs_no_request(bedrock, broker):
         operations = ["converse", "converse-stream"] * (seconds * rate // 2)
         with concurrent.futures.ThreadPoolExecutor(16) as pool:
             answers = []
-            begun = time.monotonic()
+            started = time.monotonic()
             for number, operation in enumerate(operations):
-                time.sleep(max(0, begun + number / rate - time.monotonic()))
+                time.sleep(max(0, started + number / rate - time.monotonic()))
                 answers.append(pool.submit(ask, gateway, "role", operation))
             statuses = {answer.result().status for answer in answers}
         assert statuses == {200}, gateway.log_tail()

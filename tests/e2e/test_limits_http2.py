@@ -70,7 +70,7 @@ def test_the_size_of_headers_is_limited(over_http, excess):
 
 @AROUND
 def test_the_streams_of_a_connection_are_limited(over_http, excess):
-    """One stream more is not begun, even for a client that ignores the announced limit."""
+    """One stream more is not opened, even for a client that ignores the announced limit."""
     with Http2(over_http) as client:
         assert client.streams_max == STREAMS_MAX
         for _ in range(STREAMS_MAX + excess):

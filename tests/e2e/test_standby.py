@@ -73,7 +73,7 @@ def test_a_kill_under_load_loses_only_the_requests_in_flight(running):
     first, workers, killed = running.envoy(), 8, None
 
     def ask_for(seconds: float) -> list[tuple[float, bool]]:
-        """When each request was begun, and whether it succeeded."""
+        """When each request was started, and whether it succeeded."""
         until, asked = time.monotonic() + seconds, []
         while (now := time.monotonic()) < until:
             asked.append((now, running.is_served()))
@@ -86,7 +86,7 @@ def test_a_kill_under_load_loses_only_the_requests_in_flight(running):
         wait_until_gone(first)
         killed = time.monotonic()
         asked = [each for future in futures for each in future.result()]
-    after = [succeeded for begun, succeeded in asked if begun > killed]
+    after = [succeeded for started, succeeded in asked if started > killed]
     assert after and all(after)
 
 

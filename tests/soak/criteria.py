@@ -138,11 +138,11 @@ def upstream_requests_are_signed(attempts: dict) -> Criterion:
 
 def counters_agree(exchanges, causes, rows, counters, windows) -> Criterion:
     """Since the last kill, Envoy counts from zero."""
-    since = max((window.begun for window in windows if window.cause == KILL), default=0.0)
+    since = max((window.started for window in windows if window.cause == KILL), default=0.0)
     recent = {
         each.id
         for each in exchanges
-        if each.begun > since and spend.reached(each) and causes.get(each.id) != KILL
+        if each.started > since and spend.reached(each) and causes.get(each.id) != KILL
     }
     admitted = sum(
         row.get("call_type") not in (None, "internal")
@@ -173,7 +173,7 @@ def recoveries_are_fast(exchanges, causes, soak) -> Criterion:
         for each in exchanges
         if each.problem
         and causes[each.id] is None
-        and any(0 < each.begun - kill.begun < KILL_SECONDS for kill in kills)
+        and any(0 < each.started - kill.started < KILL_SECONDS for kill in kills)
     ]
     return Criterion(
         "a second after Envoy was killed, every new request is served",
@@ -228,7 +228,7 @@ def idle_memory(finished: list, is_judged: bool) -> list:
 
 def second_half(soak) -> list:
     """The samples of the second half of a soak, after the last warm-up."""
-    middle = (soak.begun + soak.ended) / 2
+    middle = (soak.started + soak.ended) / 2
     warm = max(done.idle_until for done in soak.finished if done.phase.is_reference)
     samples = [
         sample for sample in soak.sampler.samples if max(middle, warm) <= sample.at <= soak.ended

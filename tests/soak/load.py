@@ -39,7 +39,7 @@ class Exchange:
     kind: str
     protocol: str
     phase: str
-    begun: float
+    started: float
     ended: float = 0.0
     # `None` if no response began.
     status: int | None = None
@@ -55,7 +55,7 @@ class Exchange:
 
     @property
     def milliseconds(self) -> float:
-        return (self.ended - self.begun) * 1000
+        return (self.ended - self.started) * 1000
 
 
 class Load:

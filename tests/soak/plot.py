@@ -77,14 +77,14 @@ def draw_errors(axes, raw: dict):
 def shade(axes, phases: list):
     for phase in phases:
         if phase["is_storm"]:
-            axes.axvspan(phase["begun"] / 60, phase["ended"] / 60, color=SHADE, linewidth=0)
+            axes.axvspan(phase["started"] / 60, phase["ended"] / 60, color=SHADE, linewidth=0)
 
 
 def name_phases(axes, phases: list):
     for phase in phases:
         axes.annotate(
             phase["name"],
-            ((phase["begun"] + phase["ended"]) / 120, 1),
+            ((phase["started"] + phase["ended"]) / 120, 1),
             xycoords=("data", "axes fraction"),
             xytext=(0, 3),
             textcoords="offset points",

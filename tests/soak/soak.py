@@ -26,7 +26,7 @@ class Finished:
 
     phase: Phase
     name: str
-    begun: float
+    started: float
     ended: float
     level_before: float
     level_after: float
@@ -52,16 +52,16 @@ class Soak:
         self.applied: list[float] = []
 
     def run(self, phases: list):
-        begun = time.time()
+        started = time.time()
         for phase in phases:
             self.run_phase(phase)
-        self.begun, self.ended = begun, time.time()
+        self.started, self.ended = started, time.time()
 
     def run_phase(self, phase: Phase):
         seconds = phase.length(self.minutes)
         count = sum(each.phase.name == phase.name for each in self.finished)
         name = f"{phase.name} ({count + 1})" if count else phase.name
-        level, begun, first = self.level(), time.time(), len(self.load.exchanges)
+        level, started, first = self.level(), time.time(), len(self.load.exchanges)
         self.load.phase = name
         stream_seconds = max(2.0, min(STREAM_SECONDS, seconds))
         with self.load.running(phase.rate, phase.streams, stream_seconds):
@@ -75,7 +75,7 @@ class Soak:
             Finished(
                 phase,
                 name,
-                begun,
+                started,
                 ended,
                 level,
                 self.level(),
@@ -133,7 +133,7 @@ class Soak:
 def progress_of(done: Finished, exchanges: list[Exchange]) -> str:
     problems = sum(exchange.problem is not None for exchange in exchanges)
     return (
-        f"{done.name:<28} {done.ended - done.begun:6.0f} s {len(exchanges):7,} requests "
+        f"{done.name:<28} {done.ended - done.started:6.0f} s {len(exchanges):7,} requests "
         f"{problems:5,} with a problem   idle {done.level_before:.0f} → {done.level_after:.0f} MiB"
     )
 

@@ -29,7 +29,7 @@ class Comparison:
 def compare(exchanges: list, rows: list, windows: list) -> Comparison:
     sent = {exchange.id: exchange for exchange in exchanges}
     counts = collections.Counter(row.get("request_id") for row in rows)
-    kills = [window.begun for window in windows if window.cause == KILL]
+    kills = [window.started for window in windows if window.cause == KILL]
     missing, lost, oldest = [], collections.Counter(), 0.0
     for exchange in exchanges:
         if counts[exchange.id] or not reached(exchange):
@@ -68,7 +68,7 @@ def reached(exchange: Exchange) -> bool:
 def killed_with(exchange: Exchange, kills: list) -> float | None:
     """The kill that may have taken the row of this request with it."""
     for kill in kills:
-        if exchange.begun <= kill + 1 and exchange.ended >= kill - FLUSH_SECONDS - 1:
+        if exchange.started <= kill + 1 and exchange.ended >= kill - FLUSH_SECONDS - 1:
             return kill
     return None
 

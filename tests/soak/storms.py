@@ -146,10 +146,10 @@ def kills(soak, seconds: float):
     while time.monotonic() < until:
         envoy_id = soak.gateway.envoy_id()
         with soak.provoked(KILL) as window:
-            window.begun = time.time()
+            window.started = time.time()
             os.kill(envoy_id, signal.SIGKILL)
             wait_for(soak, "Envoy was not restarted", lambda: is_served(soak), 60)
-        soak.recoveries.append(window.ended - window.begun)
+        soak.recoveries.append(window.ended - window.started)
         time.sleep(min(KILL_SECONDS, seconds))
 
 

@@ -13,27 +13,27 @@ SERVED, REFUSED, LEFT = "served", "refused as expected", "left by the client"
 
 def raw(soak, judged) -> dict:
     """Everything that the table and the plot show. Times are seconds since the start."""
-    begun = soak.begun
+    started = soak.started
     return {
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
         "machine": machine(),
-        "minutes": round((soak.ended - begun) / 60, 1),
+        "minutes": round((soak.ended - started) / 60, 1),
         "requests": len(soak.load.exchanges),
-        "phases": [phase_of(done, soak, judged, begun) for done in soak.finished],
-        "memory": [sample_of(sample, begun) for sample in soak.sampler.samples],
-        "per_second": per_second(soak.load.exchanges, judged.causes, begun),
+        "phases": [phase_of(done, soak, judged, started) for done in soak.finished],
+        "memory": [sample_of(sample, started) for sample in soak.sampler.samples],
+        "per_second": per_second(soak.load.exchanges, judged.causes, started),
         "criteria": [dataclasses.asdict(criterion) for criterion in judged.criteria],
         "kinds": dict(collections.Counter(each.kind for each in soak.load.exchanges)),
         "protocols": dict(collections.Counter(each.protocol for each in soak.load.exchanges)),
     }
 
 
-def sample_of(sample, begun: float) -> list:
+def sample_of(sample, started: float) -> list:
     sizes = (sample.resident, sample.private, sample.command)
-    return [round(sample.at - begun, 1), *(round(size, 1) for size in sizes)]
+    return [round(sample.at - started, 1), *(round(size, 1) for size in sizes)]
 
 
-def phase_of(done, soak, judged, begun: float) -> dict:
+def phase_of(done, soak, judged, started: float) -> dict:
     exchanges = [each for each in soak.load.exchanges if each.phase == done.name]
     times = sorted(
         each.milliseconds
@@ -41,12 +41,12 @@ def phase_of(done, soak, judged, begun: float) -> dict:
         if each.kind == "converse" and each.status == 200 and not each.problem
     )
     outcomes = collections.Counter(outcome(each, judged.causes) for each in exchanges)
-    peaks = [each.resident for each in soak.sampler.samples if done.begun <= each.at <= done.ended]
+    peaks = [each.resident for each in soak.sampler.samples if done.started <= each.at <= done.ended]
     return {
         "name": done.name,
         "is_storm": done.phase.storm is not None,
-        "begun": done.begun - begun,
-        "ended": done.ended - begun,
+        "started": done.started - started,
+        "ended": done.ended - started,
         "requests": len(exchanges),
         "outcomes": dict(outcomes),
         "p50_ms": percentile(times, 50),
@@ -67,11 +67,11 @@ def outcome(exchange, causes: dict) -> str:
     return SERVED if exchange.status == 200 else REFUSED
 
 
-def per_second(exchanges: list, causes: dict, begun: float) -> list:
+def per_second(exchanges: list, causes: dict, started: float) -> list:
     """Second, requests that ended in it, explained problems, unexplained problems."""
     counts: dict = collections.defaultdict(lambda: [0, 0, 0])
     for each in exchanges:
-        counted = counts[int(each.ended - begun)]
+        counted = counts[int(each.ended - started)]
         counted[0] += 1
         if each.problem:
             counted[1 if causes[each.id] else 2] += 1
@@ -115,7 +115,7 @@ def phases_table(phases: list) -> str:
         "| --- |" + " ---: |" * 12,
     ]
     for each in phases:
-        outcomes, seconds = each["outcomes"], each["ended"] - each["begun"]
+        outcomes, seconds = each["outcomes"], each["ended"] - each["started"]
         errors = each["requests"] - sum(outcomes.get(name, 0) for name in (SERVED, REFUSED, LEFT))
         figures = [
             f"{seconds:.0f}",

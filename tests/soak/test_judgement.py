@@ -20,9 +20,9 @@ SERVED = Attempt("us-west-2", 200, None, "complete", False)
 
 
 def exchange(number: int, **changes) -> Exchange:
-    begun = START + number
-    facts = {"ended": begun + 0.1, "status": 200, "region": "us-west-2", **changes}
-    return Exchange(f"soak-{number}", "converse", "h1", "steady load", begun, **facts)
+    started = START + number
+    facts = {"ended": started + 0.1, "status": 200, "region": "us-west-2", **changes}
+    return Exchange(f"soak-{number}", "converse", "h1", "steady load", started, **facts)
 
 
 def row(each: Exchange) -> dict:
@@ -62,11 +62,11 @@ def test_throttling_explains_nothing_because_the_gateway_hides_it():
     assert verdict.explanation(refused, [throttled], []) is None
 
 
-@pytest.mark.parametrize("begun, explained", [(-5, True), (0.9, True), (1.1, False)])
-def test_a_kill_explains_what_began_up_to_a_second_later(begun, explained):
+@pytest.mark.parametrize("started, explained", [(-5, True), (0.9, True), (1.1, False)])
+def test_a_kill_explains_what_began_up_to_a_second_later(started, explained):
     kill = Window(verdict.KILL, START, START + 5)
     failed = exchange(0, problem="ConnectionRefusedError", status=None, ended=START + 2)
-    failed.begun = START + begun
+    failed.started = START + started
     assert (verdict.explanation(failed, [], [kill]) is not None) == explained
 
 
@@ -143,7 +143,7 @@ def test_rows_lost_in_a_kill_are_counted_and_older_ones_are_missed(exchanges, ro
     del rows[17], rows[2]
     compared = spend.compare(exchanges, rows, [kill])
     assert compared.missing == ["soak-2"]
-    assert compared.lost == {kill.begun: 1}
+    assert compared.lost == {kill.started: 1}
     assert compared.oldest_lost == pytest.approx(2.4)
 
 

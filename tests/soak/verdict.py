@@ -12,7 +12,7 @@ from load import Exchange
 KILL, RESTART, ROTATION, UPLOADS = "kill", "restart of a region", "new key", "uploads"
 # Everything that begins later than this after Envoy was killed must be served.
 RECOVERY_SECONDS = 1.0
-# Faults that break off a response that has begun. No gateway can hide these.
+# Faults that break off a response that has started. No gateway can hide these.
 BREAKING_FAULTS = ("cut", "exception", "corrupt_frame")
 RETRY_LATER = (429, 503)
 
@@ -22,12 +22,12 @@ class Window:
     """A time in which something was provoked."""
 
     cause: str
-    begun: float
+    started: float
     ended: float = float("inf")
     region: str | None = None
 
     def overlaps(self, exchange: Exchange) -> bool:
-        return exchange.begun <= self.ended and exchange.ended >= self.begun
+        return exchange.started <= self.ended and exchange.ended >= self.started
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -72,9 +72,9 @@ def explanation(exchange: Exchange, attempts: list, windows: list) -> str | None
 def explains(window: Window, exchange: Exchange, last: Attempt | None) -> bool:
     match window.cause:
         case "kill":
-            return exchange.begun <= window.begun + RECOVERY_SECONDS
+            return exchange.started <= window.started + RECOVERY_SECONDS
         case "restart of a region":
-            # Only a response that had begun. Its region may have been read from the headers, or
+            # Only a response that had started. Its region may have been read from the headers, or
             # the gateway was still holding the response.
             began = last is not None and last.status == 200 and last.ended != "complete"
             return began and last.region == window.region

@@ -205,8 +205,8 @@ fn an_event_that_is_not_json_makes_the_stream_unparsed_only_if_it_was_needed() {
 #[test]
 fn exceptions_are_recorded_by_their_type() {
     for known in StreamException::ALL {
-        let begun = [converse()[2].clone(), exception(known.as_str())];
-        let observation = observe(StreamKind::Converse, &begun, Ending::Whole);
+        let started = [converse()[2].clone(), exception(known.as_str())];
+        let observation = observe(StreamKind::Converse, &started, Ending::Whole);
         assert_eq!(observation.exception, Some(*known));
         assert_eq!(
             observation.source,

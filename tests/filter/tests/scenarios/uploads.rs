@@ -72,15 +72,15 @@ fn a_refusal_waits_for_the_end_of_the_upload_and_stores_none_of_it() {
 #[test]
 fn an_upload_can_end_with_an_empty_piece_or_trailers() {
     let scene = Scene::new();
-    for begun in [0, 1] {
+    for started in [0, 1] {
         let mut exchange = keyless(&scene);
-        upload(&mut exchange, begun);
+        upload(&mut exchange, started);
         exchange.request_chunk(b"", true).unwrap();
         assert_eq!(refusal(&exchange).status, 401);
         exchange.finish().unwrap();
 
         let mut exchange = keyless(&scene);
-        upload(&mut exchange, begun);
+        upload(&mut exchange, started);
         exchange
             .request_trailers(HeaderMap::new([("x-checksum", "1")]))
             .unwrap();

@@ -6,7 +6,7 @@ use crate::credentials::{CredentialSource, WebIdentityToken};
 /// What to do about `failure` of `source`, as a sentence.
 pub(crate) fn remedy(source: &CredentialSource, failure: &Failure) -> String {
     match (failure.code, source) {
-        (FailureCode::Throttling, _) => "AWS limits such requests: it is tried again by itself".to_owned(),
+        (FailureCode::Throttling, _) => "AWS throttles these requests; the gateway retries by itself".to_owned(),
         (_, CredentialSource::Profile(name)) if is_about_sso(&failure.reason) => {
             format!("Log in again: aws sso login --profile {name}")
         }
@@ -26,8 +26,8 @@ pub(crate) fn remedy(source: &CredentialSource, failure: &Failure) -> String {
             WebIdentityToken::Variable(name) => format!("Set {}", name.0),
         },
         (FailureCode::Timeout, CredentialSource::DefaultChain) => {
-            "Check that the instance or container metadata service can be reached: in a container it takes a hop limit \
-             of 2"
+            "Check that the instance or container metadata service can be reached; from a container, IMDS needs a \
+             hop limit of 2"
                 .to_owned()
         }
         (_, CredentialSource::DefaultChain) => {

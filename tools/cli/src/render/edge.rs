@@ -32,7 +32,7 @@ const WINDOW_UPDATES_PER_DATA_FRAME_MAX: u32 = 10;
 const PREMATURE_SECONDS: u32 = 1;
 /// A connection with so many streams, half of them premature, is closed.
 const PREMATURE_STREAMS_MAX: u32 = 500;
-/// Requests of one connection that are begun before other connections have their turn.
+/// Requests of one connection that are started before other connections have their turn.
 const REQUESTS_PER_CYCLE_MAX: u32 = 10;
 /// When a client that no longer responds is noticed: after a minute and a half without data.
 const KEEPALIVE_SECONDS: u32 = 60;
