@@ -252,7 +252,7 @@ FAILURES = {
     "throttled": (
         {"endpoint": "sts", "code": "Throttling", "status": 400, "message": "Rate exceeded"},
         "Throttling",
-        "it is tried again by itself",
+        "the gateway retries by itself",
     ),
     "denied": (
         {"endpoint": "assume-role", "code": "AccessDenied", "status": 403, "message": "not you"},
