@@ -61,7 +61,7 @@ class Sidecar:
 
     def watch(self, environment) -> subprocess.Popen:
         process = self.start(self.command("watch"), environment, "watch.log")
-        eventually((self.dynamic / "envoy.yaml").is_file, "the files")
+        eventually(lambda: "watching" in self.log("watch.log"), "the files")
         return process
 
     def envoy(self, environment) -> subprocess.Popen:
@@ -92,6 +92,15 @@ class Sidecar:
             timeout=30,
         )
         return response.status_code
+
+    def done(self, command: str, environment) -> subprocess.CompletedProcess:
+        """What a command that ends by itself has done."""
+        return subprocess.run(
+            self.command(command), env=environment, capture_output=True, text=True, timeout=60
+        )
+
+    def files(self) -> dict:
+        return {path.stem: path.read_text() for path in self.dynamic.iterdir()}
 
     def log(self, name: str) -> str:
         return (self.folder / name).read_text(encoding="utf-8", errors="replace")
@@ -131,7 +140,7 @@ def test_changes_reach_an_envoy_that_knows_only_the_sealing_key(sidecar, text):
     sidecar.replace(text("second", general_settings={"master_key": "sk-second"}))
     eventually(lambda: sidecar.status("second", "sk-second") == 200, "the change")
     assert sidecar.status("second") == 401
-    files = {path.stem: path.read_text() for path in sidecar.dynamic.iterdir()}
+    files = sidecar.files()
     assert set(files) == FILES
     files |= {name: sidecar.log(name) for name in ("watch.log", "envoy.log")}
     for secret in [*SECRETS, "sk-second", for_envoy[SEALING_KEY]]:
@@ -167,9 +176,7 @@ def test_without_a_sealing_key_new_variables_need_a_restart_and_other_changes_do
 
 def test_render_writes_the_files_once_and_again(sidecar, text):
     def render():
-        done = subprocess.run(
-            sidecar.command("render"), env=ENVIRONMENT, capture_output=True, text=True, timeout=60
-        )
+        done = sidecar.done("render", ENVIRONMENT)
         assert done.returncode == 0, done.stderr
 
     sidecar.replace(text("first"))
@@ -184,17 +191,51 @@ def test_render_writes_the_files_once_and_again(sidecar, text):
     eventually(lambda: sidecar.status("second") == 200, "the change")
 
 
+@pytest.mark.parametrize("other", ["no key", "another key", "a variable more"])
+def test_files_that_a_running_envoy_could_not_use_are_refused(sidecar, text, other):
+    """Its filter would move to another VM, or could not open the secrets."""
+    for_watch, for_envoy = sealed()
+    if other == "a variable more":
+        for_watch, for_envoy = ENVIRONMENT, ENVIRONMENT
+    sidecar.replace(text("first"))
+    end(sidecar.watch(for_watch))
+    sidecar.envoy(for_envoy)
+    before = sidecar.files()
+    environment = sealed()[0] if other == "another key" else ENVIRONMENT
+    if other == "a variable more":
+        parameters = {"api_key": "os.environ/BEDROCK_API_KEY"}
+        sidecar.replace(text("second", parameters=parameters.items()))
+    for command in ("watch", "render"):
+        done = sidecar.done(command, environment)
+        assert done.returncode == 1, done.stderr
+        assert "filters.yaml" in done.stderr and SEALING_KEY in done.stderr, done.stderr
+        expected = {
+            "no key": f"reads {SEALING_KEY} from its environment",
+            "another key": "sealed with another key",
+            "a variable more": "needs BEDROCK_API_KEY, LITELLM_MASTER_KEY:",
+        }
+        assert [secret for secret in SECRETS if secret in done.stderr] == []
+        assert expected[other] in done.stderr, done.stderr
+        assert sidecar.files() == before and sidecar.status("first") == 200
+    sidecar.replace(text("third"))
+    sidecar.watch(for_watch)
+    eventually(lambda: sidecar.status("third") == 200, "a change")
+
+
+def test_files_that_no_envoy_uses_can_have_other_variables(sidecar, text):
+    for_watch, _ = sealed()
+    sidecar.replace(text("first"))
+    end(sidecar.watch(for_watch))
+    end(sidecar.watch(ENVIRONMENT))
+    sidecar.envoy(ENVIRONMENT)
+    assert sidecar.status("first") == 200
+
+
 @pytest.mark.parametrize("key", ["0" * 63, "g" * 64])
 def test_a_malformed_sealing_key_is_refused(sidecar, text, key):
     sidecar.replace(text("first"))
     for command in ("render", "watch"):
-        done = subprocess.run(
-            sidecar.command(command),
-            env={**ENVIRONMENT, SEALING_KEY: key},
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
+        done = sidecar.done(command, {**ENVIRONMENT, SEALING_KEY: key})
         assert done.returncode == 1 and SEALING_KEY in done.stderr
         assert key not in done.stderr and not sidecar.dynamic.exists()
 

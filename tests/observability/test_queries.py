@@ -13,8 +13,8 @@ RULES = "\n".join(
 )
 RECORDS = re.findall(r"- record: (\S+)", RULES)
 ALERTS = re.findall(r"- alert: (\S+)", RULES)
-# Nothing here restarts an Envoy, reloads a configuration or has a credential broker, so only the unit
-# tests cover them.
+# Nothing here restarts an Envoy, reloads a configuration or has a credential broker, so only the
+# unit tests cover them.
 WITHOUT_FAULT = {
     "EnvoyRestarting",
     "ConfigReloadFailed",

@@ -15,7 +15,10 @@ use crate::log::{self, LogFormat};
 use crate::reload::{
     ConfigSource, ControlSocket, Engine, Publisher, ReloadError, ReloadHandle, ReloadOutcome, ReloadTask,
 };
-use crate::render::{DYNAMIC_FILE_MODE, RenderError, RenderSettings, Rendering, directory_name, sealing_key};
+use crate::render::{
+    DYNAMIC_FILE_MODE, DynamicConfig, RenderError, RenderSettings, Rendering, directory_name,
+    refuse_other_secrets, sealing_key,
+};
 
 /// Keep a directory of `render --dynamic` up to date while Envoy runs.
 ///
@@ -35,7 +38,9 @@ use before the next.
 The environment of Envoy is fixed when it starts. So that secrets can change too, set the variable
 ENVOY_BEDROCK_SEALING_KEY to the same 64 hexadecimal digits (`openssl rand -hex 32`) for both: the
 files then contain the secrets, sealed with this key. Without it, a configuration that needs other
-variables is refused until Envoy and this command are restarted.
+variables is refused until Envoy and this command are restarted. A start of this command with another
+key or other variables is refused as long as Envoy runs with the old ones and its admin interface can
+be reached.
 
 SIGHUP reads the files again, SIGTERM and Ctrl-C end the command; Envoy goes on with what it has.
 
@@ -112,6 +117,9 @@ fn prepare(
         tracing::warn!("{note}");
     }
     let directory = directory_name(&arguments.dynamic)?;
+    let config = DynamicConfig::of(&rendering.blueprint, &rendering.options, &directory);
+    let (sealing, admin_port) = (source.sealing.as_ref(), source.settings.admin_port);
+    refuse_other_secrets(&arguments.dynamic, &config, sealing, admin_port)?;
     let publisher = Publisher::new(&arguments.dynamic, DYNAMIC_FILE_MODE);
     let header = arguments.settings.header("watch");
     Engine::start(source, rendering, publisher, directory, &header)

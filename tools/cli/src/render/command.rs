@@ -15,6 +15,7 @@ use super::dynamic::DynamicConfig;
 use super::error::{EmulatorArgumentError, RenderError};
 use super::heap::HeapLimit;
 use super::options::{AccessLog, HostPort, Listeners, RenderOptions, Rendering, SecretSource, Tls};
+use super::published::refuse_other_secrets;
 use crate::credentials::{DEFAULT_SOCKET, TOKEN_VARIABLE};
 use crate::environment::{Environment, SecretPolicy};
 use crate::litellm::{self, Tolerance};
@@ -265,10 +266,12 @@ fn rendered(arguments: &RenderArguments, environment: &Environment) -> Result<()
         let text = bootstrap::render(&rendering.blueprint, &rendering.options, &header);
         return write(arguments.output.as_deref(), &text);
     };
-    let rendering = settings.read(environment, sealing_key(environment)?.as_ref())?;
+    let sealing = sealing_key(environment)?;
+    let rendering = settings.read(environment, sealing.as_ref())?;
     print_notes(&rendering);
     let path = directory_name(directory)?;
     let config = DynamicConfig::of(&rendering.blueprint, &rendering.options, &path);
+    refuse_other_secrets(directory, &config, sealing.as_ref(), settings.admin_port)?;
     let written = config.write(directory, DYNAMIC_FILE_MODE, &settings.header("render"));
     written.map_err(|(path, error)| RenderError::Unwritable { path, error })
 }

@@ -33,6 +33,28 @@ pub(crate) enum RenderError {
         "the variable {SEALING_KEY} is not a key: expected 64 hexadecimal digits (`openssl rand -hex 32`)"
     )]
     BadSealingKey,
+    /// A running Envoy could not use the files.
+    #[error(
+        "{}: the Envoy with the admin interface 127.0.0.1:{admin_port} uses this file, and its filter reads {before} \
+         from its environment, but the new file needs {after}: set the same {SEALING_KEY} as for Envoy or, without \
+         one, use a configuration with the same variables; otherwise stop that Envoy, and start it after this command",
+        path.display()
+    )]
+    OtherVariables {
+        path: PathBuf,
+        admin_port: u16,
+        before: String,
+        after: String,
+    },
+    /// A running Envoy could not open the secrets.
+    #[error(
+        "{}: the Envoy with the admin interface 127.0.0.1:{admin_port} uses this file, whose secrets are sealed with \
+         another key: set the same {SEALING_KEY} as for Envoy, or stop that Envoy, and start it after this command",
+        path.display()
+    )]
+    OtherSealingKey { path: PathBuf, admin_port: u16 },
+    #[error("cannot ask Envoy: {0}")]
+    Runtime(io::Error),
     #[error("cannot write to standard output: {0}")]
     StandardOutput(io::Error),
 }
