@@ -3,7 +3,8 @@
 //! As in LiteLLM's simple-shuffle, the first attempt is drawn by weight among the deployments of
 //! the lowest `order`. Each retry goes to a deployment that has not been tried; once all have been,
 //! the sequence repeats. Entries with the same endpoint, model id and credentials count as one
-//! deployment. An `order` whose deployments all lack credentials at the moment is left out.
+//! deployment. Deployments that lack credentials at the moment are left out, as if they were not
+//! configured: see [`Pool`].
 //!
 //! Envoy's composite cluster sends attempt *n* to its *n*-th sub-cluster, so every sequence of
 //! region clusters that can be drawn must exist as a cluster. [`Balance::sequences`] lists them for
@@ -11,7 +12,7 @@
 //! [`Balance::candidates`]. If there are too many sequences, only the first attempt is drawn
 //! and the others follow in the order of the configuration.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::contract::names::FAILOVER_SEPARATOR;
 use crate::contract::settings::{CredentialSettings, ModelSettings};
@@ -26,18 +27,25 @@ pub const SEQUENCES_MAX: usize = 24;
 /// sequences but many draws.
 const DRAWS_EXAMINED_MAX: usize = 20_000;
 
-/// Maximum number of tiers that can be left out, because each combination has its own sequences.
-const OPTIONAL_TIERS_MAX: usize = 3;
+/// Maximum number of sets of credentials whose combinations have sequences of their own.
+const ABSENCES_MAX: usize = 3;
 
 /// Distributes the requests of a model group.
 #[derive(Clone, Debug)]
 pub struct Balance {
     shares: Vec<Share>,
     attempts: usize,
-    order: Order,
-    /// The tiers that can be left out, lowest first.
-    optional: Vec<i64>,
+    /// The first has all deployments.
+    pools: Vec<Pool>,
     sequences: Vec<Vec<String>>,
+}
+
+/// The deployments that remain while some credentials of the broker are missing.
+#[derive(Clone, Debug)]
+struct Pool {
+    /// The missing credentials.
+    without: BTreeSet<String>,
+    order: Order,
 }
 
 #[derive(Clone, Debug)]
@@ -47,8 +55,8 @@ struct Share {
     tier: i64,
     /// Index of the first share with the same deployment.
     twin: usize,
-    /// Whether its credentials come from the broker, which may have none.
-    is_brokered: bool,
+    /// The id of its credentials, if they come from the broker, which may have none.
+    credential: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -66,21 +74,30 @@ impl Balance {
             weight: deployment.weight,
             tier: deployment.order,
             twin: model.twin(index),
-            is_brokered: matches!(deployment.credentials, CredentialSettings::Brokered { .. }),
+            credential: match &deployment.credentials {
+                CredentialSettings::Brokered { id, .. } => Some(id.clone()),
+                CredentialSettings::Sigv4(_) | CredentialSettings::Bearer { .. } => None,
+            },
         });
         let attempts = usize::try_from(attempts).unwrap_or(usize::MAX).max(1);
         let mut balance = Self {
             shares: shares.collect(),
             attempts,
-            order: Order::Drawn,
-            optional: Vec::new(),
+            pools: Vec::new(),
             sequences: Vec::new(),
         };
-        balance.optional = balance.optional_tiers();
-        balance.sequences = balance.list().unwrap_or_else(|| {
-            balance.order = Order::Rotation;
-            balance.list().unwrap_or_default()
-        });
+        let mut examined = 0;
+        for without in balance.absences() {
+            let mut pool = Pool {
+                without,
+                order: Order::Drawn,
+            };
+            balance.sequences = balance.list(&pool, &mut examined).unwrap_or_else(|| {
+                pool.order = Order::Rotation;
+                balance.list(&pool, &mut examined).unwrap_or_default()
+            });
+            balance.pools.push(pool);
+        }
         balance
     }
 
@@ -90,14 +107,18 @@ impl Balance {
     }
 
     /// Draws the deployments for one request: one index into the model group per attempt. Those that
-    /// are not `usable` are passed over if they can be, and so is a tier in which none is. In a
-    /// rotation, only tiers are, because another order of the rest would have no cluster.
+    /// are not `usable`, because they lack credentials, are left out, if a [`Pool`] without them
+    /// exists. Otherwise they are passed over where another one may be drawn.
     pub fn draw(&self, random: &mut Random, usable: impl Fn(usize) -> bool) -> Vec<usize> {
-        let without = self.unusable_tiers(&usable);
+        let Some(pool) = self.pool(&usable) else {
+            return Vec::new();
+        };
         let mut chosen = Vec::with_capacity(self.attempts);
-        for _ in 0..self.picks(&without) {
-            let mut candidates = self.candidates(&chosen, &without);
-            if self.order == Order::Drawn && candidates.iter().any(|&index| usable(index)) {
+        for _ in 0..self.picks(pool) {
+            let mut candidates = self.candidates(&chosen, pool);
+            // Another order of a rotation would have no cluster.
+            let is_free = pool.order == Order::Drawn || chosen.is_empty();
+            if is_free && candidates.iter().any(|&index| usable(index)) {
                 candidates.retain(|&index| usable(index));
             }
             match self.pick(&candidates, random) {
@@ -113,42 +134,62 @@ impl Balance {
         failover_cluster(self.shares_of(deployments).map(|share| share.cluster.as_str()))
     }
 
-    /// The tiers that can be left out.
-    fn optional_tiers(&self) -> Vec<i64> {
-        let tiers: BTreeSet<i64> = self.shares.iter().map(|share| share.tier).collect();
-        if tiers.len() == 1 {
-            return Vec::new();
+    /// Of the pools that have every `usable` deployment, the one with the fewest others.
+    fn pool(&self, usable: impl Fn(usize) -> bool) -> Option<&Pool> {
+        let (mut held, mut missing) = (BTreeSet::new(), BTreeSet::new());
+        for (index, share) in self.shares.iter().enumerate() {
+            let set = if usable(index) { &mut held } else { &mut missing };
+            set.extend(&share.credential);
         }
-        let is_optional = |tier: &i64| self.tier(*tier).all(|(_, share)| share.is_brokered);
-        tiers
-            .into_iter()
-            .filter(is_optional)
-            .take(OPTIONAL_TIERS_MAX)
-            .collect()
+        let fits = |pool: &&Pool| {
+            let mut without = pool.without.iter();
+            without.all(|id| missing.contains(id) && !held.contains(id))
+        };
+        let pools = self.pools.iter().filter(fits);
+        pools.max_by_key(|pool| pool.without.len())
     }
 
-    /// The optional tiers without a `usable` deployment; none if nothing would be left.
-    fn unusable_tiers(&self, usable: impl Fn(usize) -> bool) -> Vec<i64> {
-        let is_unusable = |tier: &i64| !self.tier(*tier).any(|(index, _)| usable(index));
-        let tiers: Vec<i64> = self.optional.iter().copied().filter(is_unusable).collect();
-        if self.picks(&tiers) == 0 {
-            Vec::new()
-        } else {
-            tiers
+    /// The sets of missing credentials that have a [`Pool`]: none, combinations of those of a whole
+    /// level and of single ones, and those of all levels up to each, so that a first attempt always has
+    /// credentials. A level is what a first attempt is drawn from: the deployments of a tier that have
+    /// a weight, then those that have none.
+    fn absences(&self) -> Vec<BTreeSet<String>> {
+        let mut levels: BTreeMap<(i64, bool), BTreeSet<String>> = BTreeMap::new();
+        for share in &self.shares {
+            let level = levels.entry((share.tier, share.weight == 0)).or_default();
+            level.extend(share.credential.clone());
         }
+        let mut up_to = BTreeSet::new();
+        let mut all_up_to = Vec::new();
+        for level in levels.values() {
+            up_to.extend(level.iter().cloned());
+            all_up_to.push(up_to.clone());
+        }
+        let single = up_to.into_iter().map(|id| BTreeSet::from([id]));
+        let mut parts: Vec<BTreeSet<String>> = Vec::new();
+        for part in levels.into_values().chain(single) {
+            if parts.len() < ABSENCES_MAX && !parts.contains(&part) && !part.is_empty() {
+                parts.push(part);
+            }
+        }
+        let mut sets = vec![BTreeSet::new()];
+        for part in &parts {
+            let more: Vec<BTreeSet<String>> = sets.iter().map(|set| set | part).collect();
+            sets.extend(more);
+        }
+        let mut absences = Vec::new();
+        for without in sets.into_iter().chain(all_up_to) {
+            let leaves_one = without.is_empty() || self.shares.iter().any(|share| share.is_left(&without));
+            if leaves_one && !absences.contains(&without) {
+                absences.push(without);
+            }
+        }
+        absences
     }
 
-    fn tier(&self, tier: i64) -> impl Iterator<Item = (usize, &Share)> {
-        self.shares
-            .iter()
-            .enumerate()
-            .filter(move |(_, share)| share.tier == tier)
-    }
-
-    /// Number of attempts before the sequence repeats: at most one per distinct deployment that is
-    /// not in the tiers `without`.
-    fn picks(&self, without: &[i64]) -> usize {
-        let shares = self.shares.iter().filter(|share| !without.contains(&share.tier));
+    /// Number of attempts before the sequence repeats: at most one per distinct deployment.
+    fn picks(&self, pool: &Pool) -> usize {
+        let shares = self.shares.iter().filter(|share| share.is_left(&pool.without));
         let distinct: BTreeSet<usize> = shares.map(|share| share.twin).collect();
         self.attempts.min(distinct.len())
     }
@@ -174,16 +215,16 @@ impl Balance {
         candidates.last().copied()
     }
 
-    /// The deployments that may follow `chosen`: among the untried ones that are not in the tiers
-    /// `without`, those of the lowest order; among these, preferably those with a weight; among
-    /// these, preferably those in an untried region. Never empty while such a deployment is untried.
-    fn candidates(&self, chosen: &[usize], without: &[i64]) -> Vec<usize> {
+    /// The deployments that may follow `chosen`: among the untried ones in `pool`, those of the lowest
+    /// order; among these, preferably those with a weight; among these, preferably those in an
+    /// untried region. Never empty while such a deployment is untried.
+    fn candidates(&self, chosen: &[usize], pool: &Pool) -> Vec<usize> {
         let tried: BTreeSet<usize> = self.shares_of(chosen).map(|share| share.twin).collect();
         let shares = || {
             self.shares
                 .iter()
                 .enumerate()
-                .filter(|(_, share)| !tried.contains(&share.twin) && !without.contains(&share.tier))
+                .filter(|(_, share)| !tried.contains(&share.twin) && share.is_left(&pool.without))
         };
         let Some(tier) = shares().map(|(_, share)| share.tier).min() else {
             return Vec::new();
@@ -198,7 +239,7 @@ impl Balance {
             .map(|share| share.cluster.as_str())
             .collect();
         self.prefer(&mut candidates, |share| !tried.contains(share.cluster.as_str()));
-        if self.order == Order::Rotation
+        if pool.order == Order::Rotation
             && let Some(&last) = chosen.last()
         {
             let next = candidates
@@ -219,20 +260,18 @@ impl Balance {
         }
     }
 
-    /// Lists every sequence that can be drawn, or returns `None` if there are too many.
-    fn list(&self) -> Option<Vec<Vec<String>>> {
-        let mut sequences = Vec::new();
-        let mut examined = 0usize;
-        let absences = self.absences();
-        let begin = |without| (Vec::new(), without);
-        let mut open: Vec<(Vec<usize>, &[i64])> = absences.iter().map(Vec::as_slice).map(begin).collect();
-        while let Some((chosen, without)) = open.pop() {
-            examined = examined.saturating_add(1);
-            if chosen.len() < self.picks(without) {
-                for next in self.candidates(&chosen, without).into_iter().rev() {
+    /// Adds every sequence that can be drawn from `pool` to the known ones. Returns `None` if there
+    /// are too many.
+    fn list(&self, pool: &Pool, examined: &mut usize) -> Option<Vec<Vec<String>>> {
+        let mut sequences = self.sequences.clone();
+        let mut open: Vec<Vec<usize>> = vec![Vec::new()];
+        while let Some(chosen) = open.pop() {
+            *examined = examined.saturating_add(1);
+            if chosen.len() < self.picks(pool) {
+                for next in self.candidates(&chosen, pool).into_iter().rev() {
                     let mut longer = chosen.clone();
                     longer.push(next);
-                    open.push((longer, without));
+                    open.push(longer);
                 }
             } else {
                 let sequence = self.clusters(&self.repeat(chosen));
@@ -240,26 +279,12 @@ impl Balance {
                     sequences.push(sequence);
                 }
             }
-            let too_many = sequences.len() > SEQUENCES_MAX || examined > DRAWS_EXAMINED_MAX;
-            if too_many && self.order == Order::Drawn {
+            let too_many = sequences.len() > SEQUENCES_MAX || *examined > DRAWS_EXAMINED_MAX;
+            if too_many && pool.order == Order::Drawn {
                 return None;
             }
         }
         Some(sequences)
-    }
-
-    /// The sets of tiers that a request may leave out. The empty set is last, so that its sequences
-    /// are listed first.
-    fn absences(&self) -> Vec<Vec<i64>> {
-        let mut sets = vec![Vec::new()];
-        for &tier in &self.optional {
-            let with_tier = |set: &Vec<i64>| set.iter().copied().chain([tier]).collect();
-            let more: Vec<Vec<i64>> = sets.iter().map(with_tier).collect();
-            sets.extend(more);
-        }
-        sets.retain(|set| self.picks(set) > 0 || set.is_empty());
-        sets.reverse();
-        sets
     }
 
     fn clusters(&self, deployments: &[usize]) -> Vec<String> {
@@ -270,6 +295,13 @@ impl Balance {
 
     fn shares_of(&self, deployments: &[usize]) -> impl Iterator<Item = &Share> {
         deployments.iter().filter_map(|&index| self.shares.get(index))
+    }
+}
+
+impl Share {
+    /// Whether it is left `without` some credentials.
+    fn is_left(&self, without: &BTreeSet<String>) -> bool {
+        self.credential.as_ref().is_none_or(|id| !without.contains(id))
     }
 }
 

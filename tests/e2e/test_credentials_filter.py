@@ -59,6 +59,15 @@ def role_or_keys(at):
     ]
 
 
+def mixed(at):
+    """The first order has a role and access keys, the second an API key."""
+    return [
+        ("mixed", at(WEST, **ROLE_PARAMETERS, order=1)),
+        ("mixed", at(EAST, order=1)),
+        ("mixed", at(EAST, api_key="os.environ/BEDROCK_API_KEY", order=2)),
+    ]
+
+
 def eventually(condition):
     deadline = time.monotonic() + DEADLINE_SECONDS
     while not (result := condition()):
@@ -143,6 +152,19 @@ def test_a_deployment_without_credentials_is_passed_over(bedrock, broker):
         eventually(lambda: ask(gateway, "role").status == 200)
         eventually(lambda: "credentials" not in readiness(gateway).json())
         assert all(entry["reason"] == "signature" for entry in bedrock.quiet_log())
+
+
+def test_a_retry_passes_over_a_deployment_without_credentials(bedrock, broker):
+    broker.failures[""] = (502, "AccessDenied")
+    with start(bedrock, broker, mixed) as gateway:
+        for _ in range(5):
+            bedrock.fault("status", status=429, region=EAST, count=1)
+            assert ask(gateway, "mixed").status == 200, gateway.log_tail()
+        entries = bedrock.quiet_log()
+        assert [(entry["region"], entry["reason"]) for entry in entries] == [
+            (EAST, "signature"),
+            (EAST, "api key"),
+        ] * 5
 
 
 def test_credentials_serve_until_they_expire_when_the_broker_is_gone(bedrock, broker):

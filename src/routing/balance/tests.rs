@@ -193,74 +193,148 @@ fn listing_many_accounts_in_few_regions_takes_bounded_time() {
     first_attempts(&spread, 40, 200);
 }
 
-/// Deployments whose credentials come from the broker, each in a cluster and a tier.
-fn brokered(deployments: &[(&str, i64)], attempts: u32) -> Balance {
-    let deployments = deployments.iter().enumerate();
-    let deployments = deployments.map(|(index, &(cluster, order))| DeploymentSettings {
-        credentials: CredentialSettings::Brokered {
-            id: index.to_string(),
-            bearer: false,
-            environment: None,
-        },
-        ..deployment(cluster, 1, order)
+/// Deployments in a cluster and a tier, with a credential of the broker or, without a name, with an
+/// API key.
+fn brokered(deployments: &[(&str, i64, &str)], attempts: u32) -> Balance {
+    let deployments = deployments.iter().map(|&(cluster, order, id)| {
+        let credentials = match id {
+            "" => CredentialSettings::Bearer {
+                api_key: EnvName("KEY".into()),
+            },
+            id => CredentialSettings::Brokered {
+                id: id.into(),
+                bearer: false,
+                environment: None,
+            },
+        };
+        DeploymentSettings {
+            credentials,
+            ..deployment(cluster, 1, order)
+        }
     });
     balance_of(deployments, attempts)
 }
 
-#[test]
-fn a_tier_without_credentials_is_left_out() {
-    let tiers = brokered(&[("west", 1), ("east", 2), ("north", 3)], 3);
-    let draw = |usable: &[usize]| {
-        let drawn = tiers.draw(&mut Random::new(1), |index| usable.contains(&index));
-        assert!(names(&tiers).contains(&tiers.cluster(&drawn)), "{drawn:?}");
-        drawn
+/// The sequences that are drawn while these credentials are missing. Asserts that each is listed.
+fn drawn_without(balance: &Balance, missing: &[&str]) -> BTreeSet<String> {
+    let usable = |index: usize| {
+        let id = balance.shares[index].credential.as_deref();
+        id.is_none_or(|id| !missing.contains(&id))
     };
-    assert_eq!(draw(&[0, 1, 2]), [0, 1, 2]);
-    assert_eq!(draw(&[1, 2]), [1, 2, 1]);
-    assert_eq!(draw(&[0, 2]), [0, 2, 0]);
-    assert_eq!(draw(&[2]), [2, 2, 2]);
-    assert_eq!(draw(&[]), [0, 1, 2], "nothing would be left");
+    let listed = names(balance);
+    let draw = |seed| balance.cluster(&balance.draw(&mut Random::new(seed), usable));
+    let drawn: BTreeSet<String> = (0..100).map(draw).collect();
+    for name in &drawn {
+        assert!(listed.contains(name), "{name} is not among {listed:?}");
+    }
+    drawn
+}
+
+fn set<const N: usize>(names: [&str; N]) -> BTreeSet<String> {
+    names.map(str::to_owned).into()
+}
+
+#[test]
+fn an_order_without_credentials_is_left_out() {
+    let tiers = brokered(&[("west", 1, "a"), ("east", 2, "b"), ("north", 3, "c")], 3);
+    for (missing, expected) in [
+        (&[][..], "west+east+north"),
+        (&["a"], "east+north+east"),
+        (&["b"], "west+north+west"),
+        (&["a", "b"], "north+north+north"),
+    ] {
+        assert_eq!(drawn_without(&tiers, missing), set([expected]), "{missing:?}");
+    }
+    drawn_without(&tiers, &["a", "b", "c"]);
     assert_eq!(names(&tiers)[0], "west+east+north");
     assert_eq!(tiers.sequences().len(), 7);
 }
 
 #[test]
-fn a_tier_with_one_usable_deployment_is_drawn_from() {
-    let tiers = brokered(&[("west", 1), ("west", 1), ("east", 2)], 2);
+fn a_retry_never_waits_for_credentials_of_its_order() {
+    let mixed = [("west", 1, "a"), ("east", 1, ""), ("north", 2, "")];
+    let mixed = brokered(&mixed, 2);
+    assert_eq!(drawn_without(&mixed, &["a"]), set(["east+north"]));
+    let accounts = [("west", 1, "a"), ("east", 1, "b"), ("north", 2, "")];
+    let accounts = brokered(&accounts, 3);
+    assert_eq!(drawn_without(&accounts, &["a"]), set(["east+north+east"]));
+    assert_eq!(drawn_without(&accounts, &["b"]), set(["west+north+west"]));
+    assert_eq!(drawn_without(&accounts, &["a", "b"]), set(["north+north+north"]));
+    assert_eq!(
+        drawn_without(&accounts, &[]),
+        set(["west+east+north", "east+west+north"])
+    );
+}
+
+#[test]
+fn attempts_that_are_left_repeat_the_deployments_with_credentials() {
+    let accounts = brokered(&[("west", 0, "a"), ("east", 0, "b")], 3);
+    assert_eq!(drawn_without(&accounts, &["a"]), set(["east+east+east"]));
+    let shared = brokered(&[("west", 0, "a"), ("east", 0, "a"), ("north", 0, "b")], 3);
+    assert_eq!(drawn_without(&shared, &["a"]), set(["north+north+north"]));
+    assert_eq!(
+        drawn_without(&shared, &["b"]),
+        set(["west+east+west", "east+west+east"])
+    );
+}
+
+#[test]
+fn a_shared_credential_or_one_that_cannot_be_missing_adds_no_sequences() {
+    let shared = brokered(&[("west", 0, "a"), ("east", 0, "a")], 2);
+    assert_eq!(names(&shared), ["west+east", "east+west"]);
+    let api_keys = brokered(&[("west", 1, ""), ("east", 2, "")], 2);
+    assert_eq!(names(&api_keys), ["west+east"]);
+}
+
+#[test]
+fn a_credential_that_only_some_regions_lack_is_not_left_out() {
+    let shared = brokered(&[("west", 1, "a"), ("west", 1, "b"), ("east", 1, "a")], 2);
+    let mut first = BTreeSet::new();
     for seed in 0..20 {
-        let drawn = tiers.draw(&mut Random::new(seed), |index| index != 0);
-        assert_eq!(drawn[0], 1);
+        let drawn = shared.draw(&mut Random::new(seed), |index| index != 0);
+        assert!(names(&shared).contains(&shared.cluster(&drawn)));
+        first.insert(drawn[0]);
     }
+    assert_eq!(first, BTreeSet::from([1, 2]));
 }
 
 #[test]
-fn a_tier_with_static_credentials_is_never_left_out() {
-    let static_first = balance(&[("west", 1, 1), ("east", 1, 2)], 2);
-    assert_eq!(names(&static_first), ["west+east"]);
-    let one_tier = brokered(&[("west", 0), ("east", 0)], 2);
-    assert_eq!(names(&one_tier), ["west+east", "east+west"]);
+fn whatever_is_missing_the_first_attempt_has_credentials_and_a_cluster() {
+    let ids = ["a", "b", "c", "d", "e", "f", "g", "h"];
+    let one_order = |count: usize| ids.iter().take(count).map(|id| (*id, 1, *id));
+    let static_last = [("i", 2, "i"), ("j", 3, "")];
+    let rising = (1..).zip(ids).map(|(order, id)| (id, order, id));
+    for (deployments, order) in [
+        (one_order(4).collect::<Vec<_>>(), Order::Drawn),
+        (one_order(4).chain(static_last).collect(), Order::Drawn),
+        (one_order(8).collect(), Order::Rotation),
+        (one_order(8).chain(static_last).collect(), Order::Rotation),
+        (rising.collect(), Order::Drawn),
+    ] {
+        let balance = brokered(&deployments, 3);
+        assert_eq!(balance.pools[0].order, order);
+        first_attempts_are_usable(&balance);
+    }
+    let standbys = (0..).zip(ids).map(|(index, id)| DeploymentSettings {
+        credentials: CredentialSettings::Brokered {
+            id: id.into(),
+            bearer: false,
+            environment: None,
+        },
+        ..deployment(id, u64::from(index < 6), 0)
+    });
+    first_attempts_are_usable(&balance_of(standbys, 3));
 }
 
-#[test]
-fn many_tiers_and_a_rotation_stay_within_the_listed_sequences() {
-    let regions = ["a", "b", "c", "d", "e", "f", "g", "h"];
-    let first_tier = regions.map(|region| (region, 1));
-    let deployments: Vec<_> = first_tier
-        .into_iter()
-        .chain([("i", 2), ("j", 3), ("k", 4), ("l", 5)])
-        .collect();
-    let tiers = brokered(&deployments, 4);
-    assert_eq!(tiers.order, Order::Rotation);
-    let listed = names(&tiers);
-    let mut random = Random::new(7);
-    for mask in 0u64..1 << 12 {
-        let drawn = tiers.draw(&mut random, |index| mask >> index & 1 == 1);
-        assert!(listed.contains(&tiers.cluster(&drawn)), "{mask:b}: {drawn:?}");
-        let first_is_usable = mask >> drawn[0] & 1 == 1;
-        let in_first_tier = mask & 0xff != 0;
-        assert!(
-            first_is_usable || in_first_tier || mask & 0x3ff == 0,
-            "{mask:b}: {drawn:?}"
-        );
+/// Draws with every subset of the deployments, whose credentials differ.
+fn first_attempts_are_usable(balance: &Balance) {
+    let listed = names(balance);
+    assert!(listed.len() <= 2 * SEQUENCES_MAX, "{}", listed.len());
+    for mask in 0u64..1 << balance.shares.len() {
+        let usable = |index: usize| balance.shares[index].credential.is_none() || mask >> index & 1 == 1;
+        let drawn = balance.draw(&mut Random::new(mask), usable);
+        assert!(listed.contains(&balance.cluster(&drawn)), "{mask:b}: {drawn:?}");
+        let is_any_usable = (0..balance.shares.len()).any(usable);
+        assert_eq!(usable(drawn[0]), is_any_usable, "{mask:b}: {drawn:?}");
     }
 }
