@@ -21,6 +21,7 @@ use crate::time::UnixTime;
 #[derive(Debug)]
 pub struct Service {
     config: Rc<ActiveConfig>,
+    carried: Carried,
     capacity: Rc<Capacity>,
     random: RefCell<Random>,
     recorder: RefCell<Recorder>,
@@ -37,10 +38,13 @@ impl Service {
         host: &(impl SharedMemory + Registry),
     ) -> Self {
         capacity.open();
+        let config = Rc::new(config);
+        carried.set_config(&config);
         Self {
             capacity,
-            recorder: RefCell::new(Recorder::open(&config, carried, host)),
-            config: Rc::new(config),
+            recorder: RefCell::new(Recorder::open(&config, carried.clone(), host)),
+            carried,
+            config,
             random: RefCell::new(Random::new(seed)),
         }
     }
@@ -52,6 +56,9 @@ impl Service {
 
     /// The answer to a call to the credential broker: its `status`, which is 0 if there was none,
     /// and its body. Returns a message for the log, with its level.
+    ///
+    /// Only what the newest configuration needs is reported: an earlier one goes on asking until its
+    /// last stream has ended, perhaps for a credential that was removed.
     pub fn take_answer(
         &self,
         slot: &Rc<CredentialSlot>,
@@ -61,16 +68,21 @@ impl Service {
         registry: &impl Registry,
     ) -> Option<(Level, String)> {
         let news = slot.finish_call(status, body, now);
+        let config = self.carried.config()?;
+        let users = brokered::names_of_users(&config.models, slot);
+        if users.is_empty() {
+            return None;
+        }
         if let Some(failure) = slot.failure().filter(|failure| !failure.is_pending()) {
             count_refresh_failure(failure.reason(), registry);
         }
-        report_expiry(&self.config.models, slot, registry);
-        let users = || brokered::names_of_users(&self.config.models, slot).join(", ");
+        report_expiry(&config.models, slot, registry);
+        let users = users.join(", ");
         match news {
             BrokerNews::Nothing => None,
             BrokerNews::Recovered => Some((
                 Level::Info,
-                format!("there are AWS credentials again for {}", users()),
+                format!("there are AWS credentials again for {users}"),
             )),
             BrokerNews::Failed(BrokerFailure { code, message }) => {
                 let held = match slot.current(now).map(|held| held.expires) {
@@ -78,7 +90,6 @@ impl Service {
                     Some(None) => "the old ones never expire".to_owned(),
                     Some(Some(expires)) => format!("the old ones expire at {}", expires.rfc3339().as_str()),
                 };
-                let users = users();
                 let message = format!("no new AWS credentials for {users}: {code}: {message}; {held}");
                 Some((Level::Warn, message))
             }
@@ -104,5 +115,125 @@ impl Service {
     /// Looks up the row of a completed request: JSON members without braces.
     pub fn find(&self, id: &str, memory: &impl SharedMemory) -> Option<String> {
         self.recorder.borrow().find(id, memory)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::capacity::{LedgerStore, StoreError};
+    use crate::contract::metrics::{CREDENTIALS_EXPIRE, REFRESH_FAILURES};
+    use crate::credentials::CredentialStore;
+    use crate::records::metrics::MetricKind;
+
+    const NOW: UnixTime = UnixTime::from_seconds(1_795_357_174);
+
+    /// A host that keeps metrics only.
+    #[derive(Default)]
+    struct Host(RefCell<Vec<(String, u64)>>);
+
+    impl Host {
+        /// The values of the metrics whose names begin with `prefix`, by the rest of the name.
+        fn of(&self, prefix: &str) -> BTreeMap<String, u64> {
+            let metrics = self.0.borrow();
+            let found = metrics
+                .iter()
+                .filter_map(|(name, value)| Some((name.strip_prefix(prefix)?.to_owned(), *value)));
+            found.collect()
+        }
+    }
+
+    impl Registry for Host {
+        fn define(&self, _: MetricKind, name: &str) -> Option<u32> {
+            let mut metrics = self.0.borrow_mut();
+            let known = metrics.iter().position(|(known, _)| known == name);
+            let index = known.unwrap_or_else(|| {
+                metrics.push((name.to_owned(), 0));
+                metrics.len() - 1
+            });
+            u32::try_from(index).ok()
+        }
+
+        fn add(&self, id: u32, amount: u64) {
+            self.0.borrow_mut()[id as usize].1 += amount;
+        }
+
+        fn record(&self, id: u32, value: u64) {
+            self.0.borrow_mut()[id as usize].1 = value;
+        }
+    }
+
+    impl SharedMemory for Host {
+        fn get(&self, _: &str) -> Option<(Vec<u8>, u32)> {
+            None
+        }
+
+        fn set(&self, _: &str, _: &[u8], _: u32) -> bool {
+            true
+        }
+    }
+
+    struct NoLedger;
+
+    impl LedgerStore for NoLedger {
+        fn read(&self) -> Result<Option<(Vec<u8>, u32)>, StoreError> {
+            Err(StoreError)
+        }
+
+        fn write(&self, _: &[u8], _: u32) -> bool {
+            false
+        }
+    }
+
+    #[test]
+    fn a_credential_that_a_reload_has_removed_is_no_longer_reported() {
+        let (host, carried, store) = (Host::default(), Carried::default(), CredentialStore::default());
+        let open = |deployments: &[(&str, &str)]| {
+            let deployments = deployments.iter().map(|(id, credential)| {
+                format!(
+                    r#"{{"id": "{id}", "model": "a:0", "region": "w", "cluster": "w", "authority": "w",
+                        "weight": 1, "credentials": {{"brokered": {{"id": "{credential}"}}}}}}"#
+                )
+            });
+            let deployments: Vec<_> = deployments.collect();
+            let json = format!(
+                r#"{{"master_key": "K", "attempts": 1, "body_limit_bytes": 1, "broker": {{"cluster": "b"}},
+                    "models": [{{"name": "m", "deployments": [{}]}}]}}"#,
+                deployments.join(",")
+            );
+            let variable = |name: &str| Some(name.to_owned());
+            let config = ActiveConfig::with_store(json.as_bytes(), variable, &store).unwrap();
+            let capacity = Rc::new(Capacity::new(1, Box::new(NoLedger)));
+            Service::open(config, 1, carried.clone(), capacity, &host)
+        };
+        let keys = |expires: &str| {
+            format!(r#"{{"AccessKeyId": "A", "SecretAccessKey": "s", "Expiration": "{expires}"}}"#)
+        };
+        let expires =
+            |id: &str| host.of(CREDENTIALS_EXPIRE)[&format!(";model_group=m;deployment={id};region=w")];
+
+        let old = open(&[("kept", "1"), ("changed", "2"), ("removed", "3")]);
+        let slots = old.config().brokered.as_ref().unwrap().slots.clone();
+        let new = open(&[("kept", "1"), ("changed", "4")]);
+        for slot in &slots {
+            // The streams of the old configuration have not ended.
+            let news = old.take_answer(slot, 200, keys("2030-01-01T00:00:00Z").as_bytes(), NOW, &host);
+            assert_eq!(news, None);
+        }
+        assert_eq!(expires("kept"), 1_893_456_000, "both need it");
+        assert_eq!((expires("changed"), expires("removed")), (0, 0));
+
+        let failure = br#"{"code": "NotFound", "message": "m"}"#;
+        assert_eq!(old.take_answer(&slots[2], 404, failure, NOW, &host), None);
+        assert!(host.of(REFRESH_FAILURES).is_empty());
+        let (level, message) = old.take_answer(&slots[0], 404, failure, NOW, &host).unwrap();
+        assert!(
+            level == Level::Warn && message.contains("m in w (deployment kept)"),
+            "{message}"
+        );
+        assert_eq!(host.of(REFRESH_FAILURES).values().sum::<u64>(), 1);
+        drop(new);
     }
 }
