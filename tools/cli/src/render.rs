@@ -43,6 +43,7 @@ pub(crate) use dynamic::{BOOTSTRAP_FILE, DynamicConfig, ResourceKind, Resources}
 pub(crate) use error::RenderError;
 pub use error::{BrokerAddressError, HostPortError};
 pub use heap::HeapLimit;
+pub(crate) use listeners::tls_listener_only;
 pub(crate) use options::Rendering;
 pub use options::{AccessLog, HostPort, Listeners, RenderOptions, SecretSource, Tls};
 pub(crate) use published::refuse_other_secrets;

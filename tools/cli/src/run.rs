@@ -33,6 +33,7 @@ mod source;
 mod spend_log_watch;
 mod standby;
 mod supervisor;
+mod tls_pair;
 
 pub use child::EnvoyChild;
 pub use options::RunArguments;

@@ -34,6 +34,19 @@ pub(super) fn listeners(
         .collect()
 }
 
+/// A configuration with nothing but a listener for this certificate, with which Envoy can check it.
+pub(crate) fn tls_listener_only(tls: &Tls) -> Value {
+    json!({
+        "static_resources": {
+            "listeners": [{
+                "name": "tls",
+                "address": socket_address("127.0.0.1", 0),
+                "filter_chains": [{ "transport_socket": transport_socket(tls) }],
+            }],
+        },
+    })
+}
+
 fn transport_socket(tls: &Tls) -> Value {
     json!({
         "name": "envoy.transport_sockets.tls",

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use thiserror::Error;
 
 use super::exit::EnvoyExit;
+use super::tls_pair::TlsPairError;
 use crate::certificates::CertificateError;
 use crate::otlp::CollectorError;
 use crate::prices::PriceListError;
@@ -34,6 +35,8 @@ pub(super) enum RunError {
     State(#[from] StateError),
     #[error(transparent)]
     Certificate(#[from] CertificateError),
+    #[error(transparent)]
+    TlsPair(#[from] TlsPairError),
     #[error("{0}: {HOW_TO_GET_ENVOY}")]
     Envoy(#[from] EnvoyError),
     #[error("cannot read the compiled filter {}: {error}: {HOW_TO_BUILD_FILTER}", path.display())]

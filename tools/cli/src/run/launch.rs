@@ -16,6 +16,7 @@ use super::options::RunArguments;
 use super::prepare::{self, Prepared};
 use super::run_broker::RunBroker;
 use super::source::{RunSource, SharedDemo};
+use super::tls_pair::TlsPair;
 use crate::log;
 use crate::reload::{ControlSocket, Engine, Publisher, ReloadHandle, ReloadTask};
 use crate::render::{AccessLog, BOOTSTRAP_FILE};
@@ -81,7 +82,16 @@ impl<'a> Launch<'a> {
             Backend::Aws => Some(RunBroker::start(directory.path(), &prepared.environment)?),
             Backend::Emulator(_) => None,
         };
-        let source = RunSource::new(arguments, &prepared, filter, demo.clone(), key, broker.clone())?;
+        let tls = TlsPair::new(&prepared.tls, &prepared.envoy, directory.path());
+        let mut source = RunSource::new(
+            arguments,
+            &prepared,
+            filter,
+            demo.clone(),
+            key,
+            broker.clone(),
+            tls,
+        )?;
         let rendering = source.rendering(prepared.blueprint.clone()).await?;
         let publisher = Publisher::new(directory.path(), 0o600);
         let name = prepare::text(directory.path())?;

@@ -17,8 +17,8 @@ Examples:
   envoy-bedrock run my-config.yaml --port 8080 --bedrock aws
   BEDROCK=emulator envoy-bedrock run
 
-The configuration, the files that it includes and the price list are read again when they change, without a restart. If
-they cannot be used, the errors are logged, counted and shown by GET /health/readiness, and the previous ones stay in use.
+The configuration, the files that it includes, the price list and the TLS certificate are read again when they change,
+without a restart. If they cannot be used, the errors are logged, counted and shown by GET /health/readiness, and the previous ones stay in use.
 
 Signals:
   SIGHUP           read the configuration again now
@@ -48,7 +48,8 @@ pub struct RunArguments {
     /// Port of Envoy's admin interface on 127.0.0.1; 0 picks a free one.
     #[arg(long, default_value_t = 0)]
     pub(super) admin_port: u16,
-    /// Certificate of the TLS listener, in PEM, instead of a generated one.
+    /// Certificate of the TLS listener and intermediates, in PEM, instead of a generated one. A renewed
+    /// pair is checked, then used without a restart.
     #[arg(long, value_name = "FILE", requires = "tls_key")]
     pub(super) tls_cert: Option<PathBuf>,
     /// Private key of the TLS listener, in PEM.

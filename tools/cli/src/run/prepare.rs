@@ -38,6 +38,7 @@ pub(super) struct Prepared {
     pub(super) ports: HeldPorts,
     /// For requests to Envoy's admin interface.
     pub(super) admin: TcpListener,
+    /// The TLS listener, with the files that the user named or this command made.
     pub(super) tls: Tls,
     /// Where Envoy writes the spend log.
     pub(super) spend_log: AccessLog,
@@ -134,8 +135,8 @@ fn tls(
     };
     let tls = Tls {
         port,
-        certificate: existing(&certificate)?,
-        key: existing(&key)?,
+        certificate: absolute(&certificate)?,
+        key: absolute(&key)?,
     };
     Ok((tls, client_ca))
 }
@@ -158,6 +159,15 @@ fn system_ca(environment: &Environment) -> Result<String, RunError> {
 /// The absolute path of an existing file.
 fn existing(path: &Path) -> Result<String, RunError> {
     let absolute = path.canonicalize().map_err(|error| RunError::Unreadable {
+        path: path.to_owned(),
+        error,
+    })?;
+    text(&absolute)
+}
+
+/// The absolute path of a file, with symbolic links: a renewal may change where they lead.
+fn absolute(path: &Path) -> Result<String, RunError> {
+    let absolute = std::path::absolute(path).map_err(|error| RunError::Unreadable {
         path: path.to_owned(),
         error,
     })?;

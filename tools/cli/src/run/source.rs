@@ -13,6 +13,7 @@ use super::memory;
 use super::options::{Bedrock, RunArguments};
 use super::prepare::{self, Prepared};
 use super::run_broker::RunBroker;
+use super::tls_pair::TlsPair;
 use crate::blueprint::Blueprint;
 use crate::environment::Environment;
 use crate::litellm;
@@ -38,6 +39,8 @@ pub(super) struct RunSource {
     telemetry: Environment,
     /// Gets the credentials of the configuration, if requests go to AWS.
     broker: Option<RunBroker>,
+    /// The certificate of the TLS listener.
+    tls: TlsPair,
     /// What does not depend on the file.
     options: RenderOptions,
 }
@@ -51,6 +54,7 @@ impl RunSource {
         demo: Option<SharedDemo>,
         sealing_key: SealingKey,
         broker: Option<RunBroker>,
+        tls: TlsPair,
     ) -> Result<Self, RunError> {
         let demo_ca = prepared.state.path("emulator-ca.pem");
         let upstream_ca = match demo {
@@ -69,7 +73,7 @@ impl RunSource {
                 listeners: Listeners {
                     bind: arguments.bind,
                     port: prepared.ports.plain.address().port(),
-                    tls: Some(prepared.tls.clone()),
+                    tls: None,
                 },
                 // Each Envoy has another one.
                 admin_port: 0,
@@ -88,13 +92,15 @@ impl RunSource {
                     .unwrap_or_else(|| memory::heap_limit(arguments.wants_standby())),
             },
             broker,
+            tls,
             arguments: arguments.clone(),
         })
     }
 
     /// What to render for a configuration that was read.
-    pub(super) async fn rendering(&self, mut blueprint: Blueprint) -> Result<Rendering, RunError> {
+    pub(super) async fn rendering(&mut self, mut blueprint: Blueprint) -> Result<Rendering, RunError> {
         let mut options = self.options.clone();
+        options.listeners.tls = Some(self.tls.copies().await?);
         let mut environment = self.environment.clone();
         if let Some(demo) = &self.demo {
             let mut demo = demo.lock().await;
@@ -139,6 +145,7 @@ impl ConfigSource for RunSource {
     fn files(&self) -> Vec<PathBuf> {
         let mut files = litellm::files(&self.arguments.config);
         files.extend(self.arguments.prices.clone());
+        files.extend(self.tls.files());
         files
     }
 
