@@ -137,6 +137,11 @@ class Supervised:
         _, standby = self.envoys()
         return standby
 
+    def certificate_copy(self) -> pathlib.Path:
+        """The file of the certificate that Envoy reads."""
+        (path,) = self.folder.glob("envoy.*/tls.*/certificate.pem")
+        return path
+
     def kill_envoy(self, number=signal.SIGKILL):
         os.kill(self.envoy(), number)
 

@@ -179,7 +179,7 @@ def test_the_standby_counts_towards_the_limit_of_restarts():
 
 def test_a_standby_that_cannot_start_is_reported_and_does_no_harm(running):
     running.standby()
-    certificate = running.folder / "tls" / "certificate.pem"
+    certificate = running.certificate_copy()
     good = certificate.read_text(encoding="utf-8")
     certificate.write_text("no certificate", encoding="utf-8")
     running.kill_envoy()

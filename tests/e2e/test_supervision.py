@@ -56,7 +56,7 @@ def test_without_restarts_the_first_crash_ends_the_command():
 
 def test_a_restart_that_fails_counts_as_a_crash():
     with Supervised("--max-restarts", 2, "--no-standby") as running:
-        (running.folder / "tls" / "certificate.pem").write_text("no certificate", encoding="utf-8")
+        running.certificate_copy().write_text("no certificate", encoding="utf-8")
         running.kill_envoy()
         assert running.exit_code() == 1
         refused = "Envoy refused the rendered configuration; restarting"
