@@ -223,6 +223,21 @@ def test_a_restarted_envoy_has_credentials_before_it_serves(bedrock, tmp_path):
         assert gateway.post().status_code == 200, gateway.log()
 
 
+def test_a_standby_that_has_waited_for_long_has_fresh_credentials(bedrock, tmp_path):
+    bedrock.identity.set_lifetime(5)
+    config = written(tmp_path, bedrock, (WEST, {**KEYS, "aws_role_name": ROLE}))
+    with running(config, bedrock.identity.environment(**BASE)) as gateway:
+        standby = gateway.standby()
+        issued = len(bedrock.identity.calls())
+        renewed = issued + 3
+        eventually(lambda: len(bedrock.identity.calls()) >= renewed, "renewed credentials")
+        gateway.kill_envoy()
+        gateway.wait_for("Envoy serves again")
+        assert gateway.post().status_code == 200, gateway.log()
+        assert gateway.envoy() == standby
+        assert not bedrock.quiet_log()[-1]["credential_expired"]
+
+
 def test_rotation_under_load_costs_no_request(bedrock, tmp_path):
     bedrock.identity.set_lifetime(5)
     config = written(tmp_path, bedrock, (WEST, {**KEYS, "aws_role_name": ROLE}))
