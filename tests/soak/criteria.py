@@ -137,7 +137,10 @@ def upstream_requests_are_signed(attempts: dict) -> Criterion:
 
 
 def counters_agree(exchanges, causes, rows, counters, windows) -> Criterion:
-    """Since the last kill, Envoy counts from zero."""
+    """Since the last kill, Envoy counts from zero.
+
+    A request that was open at the kill and was served may have reached the new Envoy.
+    """
     since = max((window.started for window in windows if window.cause == KILL), default=0.0)
     recent = {
         each.id
@@ -150,11 +153,13 @@ def counters_agree(exchanges, causes, rows, counters, windows) -> Criterion:
         if row.get("request_id") in recent
     )
     expected = {"received": len(recent), "admitted": admitted}
+    unclear = sum(each.started <= since < each.ended and not each.problem for each in exchanges)
     return Criterion(
         "Envoy's counters are those of the clients and of the rows",
-        counters == expected,
+        all(0 <= counters[name] - expected[name] <= unclear for name in expected),
         f"received {counters['received']:,}, sent {expected['received']:,}; "
-        f"admitted {counters['admitted']:,}, rows {expected['admitted']:,}",
+        f"admitted {counters['admitted']:,}, rows {expected['admitted']:,}; "
+        f"{unclear:,} served requests were open at the last kill",
     )
 
 

@@ -41,7 +41,9 @@ def phase_of(done, soak, judged, started: float) -> dict:
         if each.kind == "converse" and each.status == 200 and not each.problem
     )
     outcomes = collections.Counter(outcome(each, judged.causes) for each in exchanges)
-    peaks = [each.resident for each in soak.sampler.samples if done.started <= each.at <= done.ended]
+    peaks = [
+        each.resident for each in soak.sampler.samples if done.started <= each.at <= done.ended
+    ]
     return {
         "name": done.name,
         "is_storm": done.phase.storm is not None,

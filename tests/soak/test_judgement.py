@@ -164,6 +164,23 @@ def test_a_counter_that_differs_fails(exchanges, rows):
         assert not criteria.counters_agree(exchanges, {}, rows, wrong, []).holds
 
 
+@pytest.mark.parametrize(
+    "changes, counted, holds",
+    [
+        ({"ended": START + 1}, 0, True),
+        ({"ended": START + 1}, 1, True),
+        ({"ended": START + 1}, 2, False),
+        ({"ended": START - 0.5}, 1, False),
+        ({"ended": START + 1, "problem": "ConnectionResetError"}, 1, False),
+    ],
+)
+def test_a_served_request_that_was_open_at_the_last_kill_may_be_counted(changes, counted, holds):
+    kill = Window(verdict.KILL, START, START + 1)
+    open_at_kill = exchange(-1, **changes)
+    counters = {"received": counted, "admitted": 0}
+    assert criteria.counters_agree([open_at_kill], {}, [], counters, [kill]).holds == holds
+
+
 def test_a_wrong_signature_fails():
     wrong = Attempt("us-west-2", 403, None, "complete", True)
     assert criteria.upstream_requests_are_signed({"a": [SERVED]}).holds
