@@ -98,19 +98,19 @@ impl Standby {
 
     /// Ends the standby. There will be no other.
     pub(super) async fn end(&mut self) {
-        self.become_state(StandbyState::Off).await;
+        self.change_to(StandbyState::Off).await;
     }
 
     /// Replaces the standby by another one, which opens its files anew. A standby has nothing to
     /// write, and until Envoy writes, it keeps its files open, even those that were deleted.
     pub(super) async fn replace(&mut self) {
         if !matches!(self.state, StandbyState::Off) {
-            self.become_state(StandbyState::Due(Instant::now())).await;
+            self.change_to(StandbyState::Due(Instant::now())).await;
         }
     }
 
     /// Changes the state, and ends the standby of the previous one.
-    async fn become_state(&mut self, state: StandbyState) {
+    async fn change_to(&mut self, state: StandbyState) {
         match std::mem::replace(&mut self.state, state) {
             StandbyState::Starting(process) | StandbyState::Ready(process, _) => process.kill().await,
             StandbyState::Off | StandbyState::Due(_) => {}
