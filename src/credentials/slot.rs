@@ -14,7 +14,7 @@ const EARLY_MILLISECONDS: u64 = 10 * 60 * 1000;
 const ENDLESS_MILLISECONDS: u64 = 10 * 60 * 1000;
 /// Shortest and longest time until the broker is asked again after it has answered with the same
 /// credential as before, in milliseconds.
-const SAME_MILLISECONDS: (u64, u64) = (250, 60_000);
+const SAME_MILLISECONDS: (u64, u64) = (250, 10_000);
 /// Time until the broker is asked again while its first fetch is under way, in milliseconds.
 const PENDING_MILLISECONDS: u64 = 250;
 /// Time between calls that fail, in milliseconds. The broker answers from memory and has a backoff of

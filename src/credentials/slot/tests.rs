@@ -76,7 +76,7 @@ fn a_broker_that_still_has_the_same_credential_is_asked_again_soon_until_it_has_
         asked.push(time);
         slot.finish_call(200, &key("A", 3600), at(time));
     }
-    assert_eq!(asked, [3_000_000, 3_060_000, 3_120_000]);
+    assert_eq!(asked, [3_000_000, 3_010_000, 3_020_000]);
     let short = super::tests::slot();
     short.begin_call(at(0));
     short.finish_call(200, &key("A", 5), at(0));

@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep, timeout};
 use super::failure::{Failure, FailureCode};
 use super::fetch::Fetcher;
 use super::remedy::remedy;
-use super::schedule;
+use super::schedule::Renewals;
 use crate::credentials::BrokeredCredential;
 
 /// Time limit of an attempt: a source that starts a program may take a while.
@@ -145,7 +145,7 @@ impl HeldCredential {
         let task = tokio::spawn(async move {
             let mut renewals = Renewals::default();
             loop {
-                let pause = renewals.renew(&renewed, &fetcher).await;
+                let pause = renewed.renew(&mut renewals, &fetcher).await;
                 tokio::select! {
                     () = sleep(pause) => {}
                     () = renewed.wake.notified() => {}
@@ -174,19 +174,10 @@ impl Shared {
         let next = state.wait_for(|state| state.attempted != attempted);
         let _late = timeout(WAIT_MAX, next).await;
     }
-}
 
-/// The attempts to get one credential.
-#[derive(Default)]
-struct Renewals {
-    /// How many have failed in a row.
-    failures: u32,
-}
-
-impl Renewals {
     /// Makes an attempt and returns the pause until the next.
-    async fn renew(&mut self, held: &Shared, fetcher: &Fetcher) -> Duration {
-        let fetched = timeout(FETCH_TIMEOUT, fetcher.fetch(&held.credential)).await;
+    async fn renew(&self, renewals: &mut Renewals, fetcher: &Fetcher) -> Duration {
+        let fetched = timeout(FETCH_TIMEOUT, fetcher.fetch(&self.credential)).await;
         let fetched = fetched.unwrap_or_else(|_| {
             let reason = format!("no answer within {} seconds", FETCH_TIMEOUT.as_secs());
             Err(Failure::new(FailureCode::Timeout, reason))
@@ -199,30 +190,29 @@ impl Renewals {
             )),
         });
         let chance = chance();
-        let previous = held.state.borrow().clone();
+        let previous = self.state.borrow().clone();
         match fetched {
             Ok(keys) => {
-                log_success(&held.credential, &previous, &keys);
-                self.failures = 0;
-                let life = life_left(&keys);
-                held.state.send_modify(|state| {
+                log_success(&self.credential, &previous, &keys);
+                let left = life_left(&keys);
+                let is_same = previous.issued.as_ref().is_some_and(|held| is_same(held, &keys));
+                self.state.send_modify(|state| {
                     *state = CredentialState {
                         issued: Some(keys),
                         failure: None,
                         attempted: Some(Instant::now()),
                     };
                 });
-                schedule::renewal(life, chance)
+                renewals.succeeded(left, is_same, chance)
             }
             Err(failure) => {
-                log_failure(&held.credential, &previous, &failure);
-                self.failures = self.failures.saturating_add(1);
+                log_failure(&self.credential, &previous, &failure);
                 let left = previous.issued.as_ref().and_then(life_left);
-                held.state.send_modify(|state| {
+                self.state.send_modify(|state| {
                     state.failure = Some(failure);
                     state.attempted = Some(Instant::now());
                 });
-                schedule::retry(self.failures, left, left, chance)
+                renewals.failed(left, chance)
             }
         }
     }
@@ -236,6 +226,11 @@ fn chance() -> f64 {
 /// Whether the credentials have not expired.
 fn is_current(keys: &Credentials) -> bool {
     keys.expiry().is_none_or(|expiry| expiry > SystemTime::now())
+}
+
+/// Whether the source has given the credentials that are `held` again.
+fn is_same(held: &Credentials, given: &Credentials) -> bool {
+    held.access_key_id() == given.access_key_id() && held.expiry() == given.expiry()
 }
 
 /// What is left of the life of the credentials; `None` if they do not expire.
