@@ -80,7 +80,7 @@ pub struct Settings {
     pub reload: Option<ReloadStatus>,
 }
 
-/// What became of changes to the configuration since its program started.
+/// What became of changes to the configuration, and of Envoy, since their program started.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ReloadStatus {
@@ -90,6 +90,10 @@ pub struct ReloadStatus {
     pub succeeded: u64,
     /// How many changes could not be used.
     pub failed: u64,
+    /// How often Envoy was restarted, or replaced by its standby. `None` if the program does not run
+    /// it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restarts: Option<u64>,
     /// Why the newest change could not be used. `None` if it is active.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<ReloadFailure>,

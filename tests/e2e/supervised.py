@@ -149,6 +149,10 @@ class Supervised:
         page = requests.get(f"{self.admin}/stats", params={"filter": f"^{name}$"}, timeout=5).text
         return int(page.rsplit(": ")[-1]) if page.strip() else None
 
+    def restarts(self) -> int | None:
+        """The restarts that the metrics tell."""
+        return self.stat("wasmcustom.envoy_bedrock_envoy_restarts")
+
     # Requests.
 
     def post(self, operation="converse", timeout=30, **options) -> requests.Response:

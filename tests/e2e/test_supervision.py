@@ -10,6 +10,7 @@ import signal
 import pytest
 import requests
 
+from emulator import ROOT
 from supervised import Supervised, eventually
 
 
@@ -26,6 +27,24 @@ def test_a_killed_envoy_is_reported_and_started_again_on_the_same_ports():
         assert requests.get(f"{admin}/ready", timeout=5).text.strip() == "LIVE"
         assert requests.get(f"{control}/health", timeout=5).status_code == 200
         assert running.output().count("RUNNING on") == 1
+
+
+@pytest.mark.parametrize("arguments", [("--no-standby",), ()], ids=["restarts", "standby"])
+def test_the_restarts_are_a_metric(tmp_path, arguments):
+    path = tmp_path / "config.yaml"
+    path.write_bytes((ROOT / "config.yaml").read_bytes())
+    with Supervised(*arguments, config=path) as running:
+        assert running.restarts() == 0
+        for count in (1, 2):
+            if not arguments:
+                running.standby(count)
+            running.kill_envoy()
+            running.wait_for("Envoy serves again", count=count)
+            eventually(lambda count=count: running.restarts() == count, f"{count} restarts")
+        # A reload keeps the number.
+        path.write_bytes(path.read_bytes() + b"litellm_settings: {num_retries: 5}\n")
+        running.wait_for("the configuration was reloaded")
+        assert running.restarts() == 2 and running.is_served()
 
 
 def test_a_crash_is_reported_with_its_signal_and_the_last_lines_of_the_log():

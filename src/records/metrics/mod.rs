@@ -167,6 +167,9 @@ fn report_reload(reload: &ReloadStatus, registry: &impl Registry) {
     let reloads = |result| SeriesName::new(names::RELOADS).with("result", result);
     set_gauge(reloads("success").as_str(), reload.succeeded, registry);
     set_gauge(reloads("failure").as_str(), reload.failed, registry);
+    if let Some(restarts) = reload.restarts {
+        set_gauge(names::RESTARTS, restarts, registry);
+    }
 }
 
 /// Sets the expiry of the credentials in `slot`, for every deployment that uses it.

@@ -279,7 +279,7 @@ fn reloads_are_reported_whenever_a_program_makes_them() {
         loaded_at: 50,
         succeeded: 3,
         failed: 2,
-        failure: None,
+        ..ReloadStatus::default()
     };
     assert_eq!(report(Some(status.clone())), [50, 1, 2, 3]);
     let failure = ReloadFailure {
@@ -292,6 +292,25 @@ fn reloads_are_reported_whenever_a_program_makes_them() {
         ..status
     };
     assert_eq!(report(Some(status)), [50, 0, 3, 3]);
+}
+
+#[test]
+fn restarts_are_reported_if_a_program_runs_envoy() {
+    let report = |restarts| {
+        let fake = Fake::default();
+        let config = ActiveConfig::new(SETTINGS.as_bytes(), |name| Some(name.to_owned())).unwrap();
+        let reload = ReloadStatus {
+            restarts,
+            ..ReloadStatus::default()
+        };
+        let reload = Some(reload);
+        Meters::open(&ActiveConfig { reload, ..config }, &Carried::default(), &fake);
+        let reported = fake.of("envoy_bedrock_envoy_restarts");
+        reported.into_iter().map(|(_, value)| value).collect::<Vec<_>>()
+    };
+    assert_eq!(report(None), [0; 0]);
+    assert_eq!(report(Some(0)), [0]);
+    assert_eq!(report(Some(2)), [2]);
 }
 
 #[test]

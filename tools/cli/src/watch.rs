@@ -122,7 +122,7 @@ fn prepare(
     refuse_other_secrets(&arguments.dynamic, &config, sealing, admin_port)?;
     let publisher = Publisher::new(&arguments.dynamic, DYNAMIC_FILE_MODE);
     let header = arguments.settings.header("watch");
-    Engine::start(source, rendering, publisher, directory, &header)
+    Engine::start(source, rendering, publisher, directory, &header, None)
         .map_err(|error| RenderError::Configuration(vec![error.to_string()]))
 }
 

@@ -43,16 +43,18 @@ pub(crate) struct Engine<S> {
 
 impl<S: ConfigSource> Engine<S> {
     /// Writes the first configuration, for an Envoy that is not running yet. `header` is the comment
-    /// of the bootstrap file.
+    /// of the bootstrap file, and `restarts` how often Envoy was restarted, if this program runs it.
     pub(crate) fn start(
         source: S,
         rendering: Rendering,
         mut publisher: Publisher,
         directory: String,
         header: &str,
+        restarts: Option<u64>,
     ) -> Result<Self, ReloadError> {
         let status = ReloadStatus {
             loaded_at: now(),
+            restarts,
             ..ReloadStatus::default()
         };
         let published = render(&rendering, &directory, &status);
@@ -85,6 +87,17 @@ impl<S: ConfigSource> Engine<S> {
         }
     }
 
+    /// Publishes how often Envoy was restarted, if that is news.
+    pub(crate) async fn restarted(&mut self, restarts: u64, envoys: &[Admin]) {
+        if self.status.restarts == Some(restarts) {
+            return;
+        }
+        self.status.restarts = Some(restarts);
+        if let Err(error) = self.publish_status(envoys).await {
+            tracing::error!("the restart of Envoy cannot be shown by metrics: {error}");
+        }
+    }
+
     /// The publisher, for its clean-up.
     pub(crate) fn publisher(&mut self) -> &mut Publisher {
         &mut self.publisher
@@ -98,8 +111,8 @@ impl<S: ConfigSource> Engine<S> {
         let status = ReloadStatus {
             loaded_at: now(),
             succeeded: self.status.succeeded + 1,
-            failed: self.status.failed,
             failure: None,
+            ..self.status
         };
         let config = self.render(&rendering, &status);
         self.refuse_what_needs_a_restart(&config)?;

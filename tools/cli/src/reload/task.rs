@@ -11,8 +11,8 @@ use crate::admin::Admin;
 enum ReloadCommand {
     /// Read the configuration now. Responds with what became of it.
     Reload(oneshot::Sender<ReloadOutcome>),
-    /// Other Envoys are running: their admin interfaces.
-    Envoys(Vec<Admin>),
+    /// Other Envoys are running: their admin interfaces, and the number of restarts.
+    Envoys(Vec<Admin>, u64),
 }
 
 /// Sends commands to the task.
@@ -29,9 +29,10 @@ impl ReloadHandle {
         receiver.await.ok()
     }
 
-    /// Tells the admin interfaces of the Envoys that are running.
-    pub(crate) async fn envoys(&self, envoys: Vec<Admin>) {
-        let _ = self.commands.send(ReloadCommand::Envoys(envoys)).await;
+    /// Tells the admin interfaces of the Envoys that are running, and how often one was restarted.
+    pub(crate) async fn envoys(&self, envoys: Vec<Admin>, restarts: u64) {
+        let command = ReloadCommand::Envoys(envoys, restarts);
+        let _ = self.commands.send(command).await;
     }
 }
 
@@ -85,7 +86,10 @@ impl<S: ConfigSource> ReloadTask<S> {
                 let outcome = self.reload().await;
                 let _ = reply.send(outcome);
             }
-            ReloadCommand::Envoys(envoys) => self.envoys = envoys,
+            ReloadCommand::Envoys(envoys, restarts) => {
+                self.envoys = envoys;
+                self.engine.restarted(restarts, &self.envoys).await;
+            }
         }
     }
 

@@ -107,12 +107,13 @@ impl<'a> KeptEnvoy<'a> {
         }
     }
 
-    /// Tells the others in this process where the admin interfaces of the running Envoys are.
+    /// Tells the others in this process where the admin interfaces of the running Envoys are, and how
+    /// often Envoy was restarted.
     pub(super) async fn tell_admins(&mut self) {
         let active = self.running().map(|(_, admin)| admin);
         self.launch.admin.forward_to(active);
         let envoys = active.into_iter().chain(self.standby.admin());
-        self.launch.reload.envoys(envoys.collect()).await;
+        self.launch.reload.envoys(envoys.collect(), self.count).await;
     }
 
     /// Lets Envoy open its log files again, after they were renamed. Returns false if it is down or

@@ -95,7 +95,7 @@ impl<'a> Launch<'a> {
         let rendering = source.rendering(prepared.blueprint.clone()).await?;
         let publisher = Publisher::new(directory.path(), 0o600);
         let name = prepare::text(directory.path())?;
-        let engine = Engine::start(source, rendering, publisher, name, HEADER)?;
+        let engine = Engine::start(source, rendering, publisher, name, HEADER, Some(0))?;
         let (task, reload) = ReloadTask::new(engine, Vec::new());
         tokio::spawn(task.run());
         serve_commands(arguments, &prepared, reload.clone());
