@@ -10,6 +10,7 @@ import sys
 import pytest
 import trustme
 
+from credential_broker import BASE
 from deployments import EAST, WEST, Parameters, deployments
 from emulator import Emulator, judge
 from gateway import CREDENTIALS, Gateway, config
@@ -91,6 +92,13 @@ def emulator(direct_emulator):
     yield direct_emulator
     direct_emulator.reset()
     direct_emulator.mode(strict=False)
+
+
+@pytest.fixture
+def identity(emulator):
+    """The identity service, with a long-term key."""
+    emulator.identity.register_key(BASE["ID"], BASE["SECRET"], "123456789012")
+    return emulator.identity
 
 
 @pytest.fixture(scope="session")

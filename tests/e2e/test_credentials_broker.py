@@ -1,11 +1,7 @@
-"""`envoy-bedrock credentials`: each source of credentials, and each of their failures."""
+"""`envoy-bedrock credentials` with each source of credentials, and `check --credentials`."""
 
-import http.client
 import json
 import os
-import pathlib
-import re
-import socket
 import stat
 import subprocess
 import time
@@ -13,79 +9,8 @@ import time
 import boto3
 import pytest
 
+from credential_broker import BASE, KEYS, OTHER, PROFILE, ROLE, Broker, config_of
 from gateway import command_line
-
-ROLE = "arn:aws:iam::123456789012:role/bedrock"
-OTHER = "arn:aws:iam::210987654321:role/other"
-MODEL = "bedrock/us.anthropic.claude-3-5-sonnet-20240620-v1:0"
-SECONDS = 30
-
-
-class Broker:
-    """A running broker. Use it in a `with`."""
-
-    def __init__(self, folder: pathlib.Path, parameters: str, environment: dict, arguments=()):
-        self.socket = folder / "b.sock"
-        self._log = folder / "broker.log"
-        config = folder / "config.yaml"
-        config.write_text(config_of(parameters))
-        clean = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-        with open(self._log, "wb") as log:
-            self._process = subprocess.Popen(
-                [command_line(), "credentials", config, "--socket", self.socket, *arguments],
-                env={**clean, **environment},
-                stderr=log,
-            )
-        rendered = subprocess.run(
-            [command_line(), "render", config], capture_output=True, text=True, check=True
-        )
-        self.id = re.search(r'"brokered": {\s*"id": "([0-9a-f]{16})"', rendered.stdout)[1]
-
-    def __enter__(self):
-        self.wait(self.socket.exists, "listen")
-        return self
-
-    def __exit__(self, *_):
-        self._process.terminate()
-        assert self._process.wait(SECONDS) == 0
-
-    def wait(self, condition, what: str):
-        deadline = time.monotonic() + SECONDS
-        while not condition():
-            assert self._process.poll() is None, self.log()
-            assert time.monotonic() < deadline, f"the broker does not {what}:\n{self.log()}"
-            time.sleep(0.05)
-
-    def log(self) -> str:
-        return self._log.read_text()
-
-    def get(self, path: str):
-        """Status and body of a response."""
-        connection = http.client.HTTPConnection("localhost", timeout=SECONDS)
-        connection.sock = socket.socket(socket.AF_UNIX)
-        connection.sock.connect(str(self.socket))
-        connection.request("GET", path)
-        response = connection.getresponse()
-        return response.status, json.loads(response.read())
-
-    def credential(self, more="") -> dict:
-        """The credential, once it is there."""
-        answers = []
-
-        def is_there():
-            answers.append(self.get(f"/credentials/{self.id}{more}"))
-            return answers[-1][0] == 200
-
-        self.wait(is_there, "have the credential")
-        return answers[-1][1]
-
-
-def config_of(parameters: str) -> str:
-    return f"""
-model_list:
-  - model_name: m
-    litellm_params: {{model: {MODEL}, aws_region_name: us-west-2, {parameters}}}
-"""
 
 
 def caller(identity, credential: dict) -> str:
@@ -99,25 +24,6 @@ def caller(identity, credential: dict) -> str:
         aws_session_token=credential["Token"],
     )
     return client.get_caller_identity()["Arn"]
-
-
-@pytest.fixture
-def identity(emulator):
-    """The identity service, with a long-term key."""
-    identity = emulator.identity
-    identity.register_key("AKIABASE000000000001", "base+secret/of/broker/test", "123456789012")
-    return identity
-
-
-BASE = {"ID": "AKIABASE000000000001", "SECRET": "base+secret/of/broker/test"}
-KEYS = "aws_access_key_id: os.environ/ID, aws_secret_access_key: os.environ/SECRET"
-PROFILE = f"""[profile team]
-role_arn = {ROLE}
-source_profile = base
-[profile base]
-aws_access_key_id = {BASE["ID"]}
-aws_secret_access_key = {BASE["SECRET"]}
-"""
 
 
 def test_a_role_is_assumed_with_keys(identity, tmp_path):
@@ -246,79 +152,6 @@ def test_an_api_key_is_made_for_each_region(identity, emulator, tmp_path):
         status, key = broker.get(f"/bearer/{broker.id}/us-west-2")
         assert status == 200 and key["Token"].startswith("bedrock-api-key-")
         assert key["Expiration"].endswith("Z")
-
-
-FAILURES = {
-    "throttled": (
-        {"endpoint": "sts", "code": "Throttling", "status": 400, "message": "Rate exceeded"},
-        "Throttling",
-        "the gateway retries by itself",
-    ),
-    "denied": (
-        {"endpoint": "assume-role", "code": "AccessDenied", "status": 403, "message": "not you"},
-        "AccessDenied",
-        f"Permit sts:AssumeRole for {ROLE}",
-    ),
-    "garbage": ({"kind": "garbage", "endpoint": "sts"}, "ProviderError", "Check ID and SECRET"),
-    "truncated": ({"kind": "truncated", "endpoint": "sts"}, "ExpiredToken", "Check ID and SECRET"),
-}
-
-
-@pytest.mark.parametrize("name", FAILURES)
-def test_a_failure_has_one_line_with_deployment_source_and_remedy(identity, tmp_path, name):
-    fault, code, remedy = FAILURES[name]
-    identity.fault(**{"kind": "error", **fault})
-    with Broker(
-        tmp_path, f"{KEYS}, aws_role_name: '{ROLE}'", identity.environment(**BASE)
-    ) as broker:
-        line = "the credentials of m in us-west-2 cannot be obtained"
-        broker.wait(lambda: line in broker.log(), "log the failure")
-        lines = [found for found in broker.log().splitlines() if line in found]
-        assert len(lines) == 1 and ROLE in lines[0] and remedy in lines[0], broker.log()
-        status, error = broker.get(f"/credentials/{broker.id}")
-        assert status >= 400 and error["code"] == code, error
-        identity.clear_faults()
-        broker.credential()
-        broker.wait(lambda: "are available again" in broker.log(), "log the recovery")
-        secrets = [secret for secret in identity.issued_secrets() if secret in broker.log()]
-        assert secrets == []
-
-
-def test_old_credentials_are_served_until_they_expire(identity, tmp_path):
-    identity.set_lifetime(6)
-    with Broker(
-        tmp_path, f"{KEYS}, aws_role_name: '{ROLE}'", identity.environment(**BASE)
-    ) as broker:
-        first = broker.credential()
-        identity.fault(endpoint="sts", code="AccessDenied", status=403, message="no")
-        broker.wait(lambda: "are used until they expire" in broker.log(), "log the failure")
-        assert broker.get(f"/credentials/{broker.id}") == (200, first)
-        path = f"/credentials/{broker.id}"
-        broker.wait(lambda: broker.get(path)[0] == 403, "stop serving the expired credential")
-
-
-CONFIGURATIONS = {
-    "token": (f"aws_role_name: '{ROLE}', aws_web_identity_token: /nowhere/token", "/nowhere/token"),
-    "profile": ("aws_profile_name: nobody", "aws sts get-caller-identity --profile nobody"),
-    "chain": ("weight: 1", "give the instance, task or service account a role"),
-    "variable": (f"aws_role_name: os.environ/NO_ROLE, {KEYS}", "variable NO_ROLE is not set"),
-}
-
-
-@pytest.mark.parametrize("name", CONFIGURATIONS)
-def test_what_is_missing_is_named(identity, tmp_path, name):
-    parameters, expected = CONFIGURATIONS[name]
-    with Broker(tmp_path, parameters, identity.environment(**BASE)) as broker:
-        broker.wait(lambda: "cannot be obtained" in broker.log(), "log the failure")
-        assert expected in broker.log()
-
-
-def test_a_process_that_prints_nonsense_is_named(identity, tmp_path):
-    config = "[profile team]\ncredential_process = echo tops3cret\n"
-    environment = identity.profile(tmp_path, config)
-    with Broker(tmp_path, "aws_profile_name: team", environment) as broker:
-        broker.wait(lambda: "cannot be obtained" in broker.log(), "log the failure")
-        assert "profile team" in broker.log() and "tops3cret" not in broker.log()
 
 
 def test_an_unknown_credential_is_not_found(identity, tmp_path):

@@ -34,7 +34,7 @@ pub(super) fn make(
             "the credential has expired",
         ));
     }
-    let failed = |error: &dyn std::error::Error| Failure::of(error);
+    let failed = |error: &(dyn std::error::Error + 'static)| Failure::of(error);
     let mut settings = SigningSettings::default();
     settings.signature_location = SignatureLocation::QueryParams;
     settings.expires_in = Some(life);

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use envoy_bedrock::secret::Secret;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::fetch::Fetcher;
 use super::holder::Broker;
@@ -97,6 +97,8 @@ fn serve(arguments: &CredentialsArguments, environment: &Environment) -> Result<
         .build()
         .map_err(failed)?;
     runtime.block_on(async {
+        // Whoever sees the socket may send signals.
+        let signals = BrokerSignals::receive().map_err(failed)?;
         let server = listen(arguments, environment).await?;
         if blueprint.brokered.is_empty() {
             tracing::info!("no deployment of {} needs the broker", arguments.config.display());
@@ -107,10 +109,26 @@ fn serve(arguments: &CredentialsArguments, environment: &Environment) -> Result<
             &Fetcher::new(environment, &blueprint.secrets),
         );
         tokio::spawn(server.serve(broker.clone()));
-        keep_up_to_date(arguments, environment, &broker)
-            .await
-            .map_err(failed)
+        keep_up_to_date(arguments, environment, &broker, signals).await;
+        Ok(())
     })
+}
+
+/// The signals that the command understands.
+struct BrokerSignals {
+    hangup: Signal,
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl BrokerSignals {
+    fn receive() -> std::io::Result<Self> {
+        Ok(Self {
+            hangup: signal(SignalKind::hangup())?,
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
 }
 
 async fn listen(
@@ -153,17 +171,15 @@ async fn keep_up_to_date(
     arguments: &CredentialsArguments,
     environment: &Environment,
     broker: &Broker,
-) -> std::io::Result<()> {
+    mut signals: BrokerSignals,
+) {
     let mut watcher = FileWatcher::start(litellm::files(&arguments.config));
-    let mut hangup = signal(SignalKind::hangup())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
     loop {
         tokio::select! {
             () = watcher.changed() => {}
-            _ = hangup.recv() => {}
-            _ = terminate.recv() => return Ok(()),
-            _ = interrupt.recv() => return Ok(()),
+            _ = signals.hangup.recv() => {}
+            _ = signals.terminate.recv() => return,
+            _ = signals.interrupt.recv() => return,
         }
         watcher.mark();
         watcher.watch(litellm::files(&arguments.config));

@@ -3,8 +3,22 @@
 use std::error::Error;
 use std::fmt;
 
+use aws_sdk_sts::error::ErrorMetadata;
+
 /// Longest reason that is passed on, in characters.
 const REASON_CHARACTERS: usize = 300;
+/// How errors of AWS's crates start that say nothing as long as their cause is known.
+const WRAPPERS: [&str; 9] = [
+    "ProfileFile provider could not be built",
+    "an error occurred while loading",
+    "dispatch failure",
+    "io error",
+    "service error",
+    "the credential provider was not enabled",
+    "the credentials provider was not properly configured",
+    "unexpected credentials error",
+    "unhandled error",
+];
 
 /// The kind of a failure, as the broker's responses and the metrics name it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,6 +113,8 @@ pub(crate) struct Failure {
     pub(crate) code: FailureCode,
     /// What happened, on one line.
     pub(crate) reason: String,
+    /// What the operator can do about it, as a sentence without its full stop.
+    remedy: Option<String>,
 }
 
 impl Failure {
@@ -107,31 +123,76 @@ impl Failure {
         Self {
             code,
             reason: reason.into(),
+            remedy: None,
         }
     }
 
     /// The failure that AWS's crates report. Only their messages are used: the `Debug` output of
     /// some errors contains the response, and so perhaps secrets.
-    pub(crate) fn of(error: &dyn Error) -> Self {
-        let mut reason = String::new();
-        let mut next: Option<&dyn Error> = Some(error);
+    pub(crate) fn of(error: &(dyn Error + 'static)) -> Self {
+        let mut texts = Vec::new();
+        let mut next = Some(error);
         while let Some(error) = next {
-            let text = error.to_string();
-            if !reason.contains(&text) {
-                if !reason.is_empty() {
-                    reason.push_str(": ");
-                }
-                reason.push_str(&text);
-            }
+            texts.push(text(error));
             next = error.source();
         }
-        let line = |c: char| if c.is_control() { ' ' } else { c };
-        let reason: String = reason.chars().map(line).take(REASON_CHARACTERS).collect();
+        let code = FailureCode::of_reason(&texts.join(": "));
+        let outermost = texts.first().cloned().unwrap_or_default();
+        let mut reason = String::new();
+        for text in texts {
+            let is_wrapper = WRAPPERS.iter().any(|start| text.starts_with(start));
+            if is_wrapper || reason.contains(&text) {
+                continue;
+            }
+            if !reason.is_empty() {
+                reason.push_str(": ");
+            }
+            reason.push_str(&text);
+        }
+        let reason = if reason.is_empty() { outermost } else { reason };
+        Self::new(code, on_one_line(&reason))
+    }
+
+    /// The failure with another reason.
+    pub(super) fn explained(self, reason: impl FnOnce(&str) -> String) -> Self {
         Self {
-            code: FailureCode::of_reason(&reason),
-            reason,
+            reason: reason(&self.reason),
+            ..self
         }
     }
+
+    /// The failure with a remedy, unless it has one.
+    pub(super) fn or_remedy(self, remedy: impl FnOnce(&Self) -> String) -> Self {
+        let remedy = self.remedy.clone().unwrap_or_else(|| remedy(&self));
+        Self {
+            remedy: Some(remedy),
+            ..self
+        }
+    }
+
+    /// What the operator can do about it; empty if nothing is known.
+    pub(crate) fn remedy(&self) -> &str {
+        self.remedy.as_deref().unwrap_or_default()
+    }
+}
+
+/// The message of an error alone, without its cause.
+fn text(error: &(dyn Error + 'static)) -> String {
+    let Some(answer) = error.downcast_ref::<ErrorMetadata>() else {
+        return error.to_string();
+    };
+    match (answer.code(), answer.message()) {
+        (Some(code), Some(message)) => format!("{code}: {message}"),
+        (Some(text), None) | (None, Some(text)) => text.to_owned(),
+        (None, None) => "an error without a message".to_owned(),
+    }
+}
+
+/// `text` without control characters, not too long, and without its full stop.
+fn on_one_line(text: &str) -> String {
+    let line = |c: char| if c.is_control() { ' ' } else { c };
+    let line: String = text.chars().map(line).take(REASON_CHARACTERS).collect();
+    line.trim().trim_end_matches('.').to_owned()
 }
 
 impl fmt::Display for Failure {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
+use std::time::{Duration, SystemTime};
 
 use aws_config::default_provider::credentials::DefaultCredentialsChain;
 use aws_config::profile::ProfileFileCredentialsProvider;
@@ -10,8 +11,7 @@ use aws_config::provider_config::ProviderConfig;
 use aws_config::{BehaviorVersion, Region};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::ProvideCredentials;
-use aws_credential_types::provider::error::CredentialsError;
-use aws_sdk_sts::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_sts::config::timeout::TimeoutConfig;
 use aws_sdk_sts::types::Tag;
 use aws_smithy_async::rt::sleep::TokioSleep;
 use aws_smithy_http_client::tls::Provider;
@@ -19,11 +19,18 @@ use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use envoy_bedrock::contract::settings::EnvName;
 use envoy_bedrock::secret::Secret;
+use tokio::time::timeout;
 
 use super::failure::{Failure, FailureCode};
-use crate::credentials::{AssumedRole, BrokeredCredential, CredentialSource, WebIdentityToken};
+use super::remedy::remedy;
+use super::{aws_error, sts_region};
+use crate::credentials::{AssumedRole, BrokeredCredential, ChainSource, CredentialSource, WebIdentityToken};
 use crate::environment::Environment;
 
+/// Time limit of an attempt: a source that starts a program may take a while.
+pub(crate) const FETCH_TIMEOUT: Duration = Duration::from_secs(30);
+/// Time limit of one request to STS. The SDK makes up to three.
+const STS_TIMEOUT: Duration = Duration::from_secs(5);
 /// The name of sessions whose configuration names none.
 const SESSION_NAME: &str = "envoy-bedrock";
 /// How a reference that could not be resolved is written.
@@ -57,19 +64,59 @@ impl Fetcher {
         }
     }
 
-    /// Gets a credential anew: files and variables are read again.
+    /// Gets a credential anew: files and variables are read again. It has not expired.
     pub(crate) async fn fetch(&self, credential: &BrokeredCredential) -> Result<Credentials, Failure> {
-        self.load(&credential.source, &credential.region).await
+        let BrokeredCredential { source, region, .. } = credential;
+        let keys = self.in_time(source, self.load(source, region)).await?;
+        if keys.expiry().is_some_and(|expiry| expiry <= SystemTime::now()) {
+            let failure = Failure::new(
+                FailureCode::ExpiredToken,
+                "the source gave credentials that have expired",
+            );
+            return Err(failure.or_remedy(|failure| match source {
+                CredentialSource::Role { .. } | CredentialSource::WebIdentity { .. } => {
+                    "Check that the clock of this machine is right".to_owned()
+                }
+                _ => self.remedy(source, failure),
+            }));
+        }
+        Ok(keys)
     }
 
     /// Who the credential belongs to, by GetCallerIdentity.
-    pub(crate) async fn caller(&self, keys: Credentials, region: &str) -> Result<Caller, Failure> {
+    pub(crate) async fn caller(
+        &self,
+        keys: Credentials,
+        credential: &BrokeredCredential,
+    ) -> Result<Caller, Failure> {
+        let BrokeredCredential { source, region, .. } = credential;
+        let caller = self.in_time(source, self.identity(keys, region)).await;
+        caller.map_err(|failure| failure.or_remedy(|failure| self.remedy(source, failure)))
+    }
+
+    async fn in_time<T>(
+        &self,
+        source: &CredentialSource,
+        attempt: impl Future<Output = Result<T, Failure>>,
+    ) -> Result<T, Failure> {
+        timeout(FETCH_TIMEOUT, attempt).await.unwrap_or_else(|_| {
+            let reason = format!("no response within {} seconds", FETCH_TIMEOUT.as_secs());
+            let failure = Failure::new(FailureCode::Timeout, reason);
+            Err(failure.or_remedy(|failure| self.remedy(source, failure)))
+        })
+    }
+
+    fn remedy(&self, source: &CredentialSource, failure: &Failure) -> String {
+        remedy(source, &ChainSource::of(&self.environment), failure)
+    }
+
+    async fn identity(&self, keys: Credentials, region: &str) -> Result<Caller, Failure> {
         let identity = self
             .sts(Some(keys), region, None)
             .get_caller_identity()
             .send()
             .await;
-        let identity = identity.map_err(|error| refused(&error))?;
+        let identity = identity.map_err(|error| aws_error::of_sts(&error))?;
         Ok(Caller {
             account: identity.account().unwrap_or_default().to_owned(),
             arn: identity.arn().unwrap_or_default().to_owned(),
@@ -81,43 +128,50 @@ impl Fetcher {
         source: &'a CredentialSource,
         region: &'a str,
     ) -> Pin<Box<dyn Future<Output = Result<Credentials, Failure>> + Send + 'a>> {
+        // A base has said already what can be done about its own failure.
         Box::pin(async move {
-            match source {
-                CredentialSource::Keys(names) => {
-                    let token = names.session_token.as_ref();
-                    let token = token.and_then(|name| self.value(name).ok());
-                    let (id, secret) = (
-                        self.value(&names.access_key_id)?,
-                        self.value(&names.secret_access_key)?,
-                    );
-                    Ok(Credentials::new(id, secret, token, None, "config.yaml"))
-                }
-                CredentialSource::DefaultChain => {
-                    let chain = DefaultCredentialsChain::builder()
-                        .configure(self.provider_config(region))
-                        .region(self.region(region));
-                    provided(chain.build().await.provide_credentials().await)
-                }
-                CredentialSource::Profile(name) => {
-                    let name = resolved(name)?;
-                    let profile = ProfileFileCredentialsProvider::builder()
-                        .configure(&self.provider_config(region))
-                        .profile_name(name);
-                    provided(profile.build().provide_credentials().await)
-                }
-                CredentialSource::Role { role, base } => {
-                    let keys = self.load(base, region).await?;
-                    let is_ambient = **base == CredentialSource::DefaultChain;
-                    if is_ambient && self.is_role(&keys, role, region).await {
-                        return Ok(keys);
-                    }
-                    self.assume(keys, role, region).await
-                }
-                CredentialSource::WebIdentity { role, token } => {
-                    self.assume_with_token(&self.token(token)?, role, region).await
-                }
-            }
+            let loaded = self.load_part(source, region).await;
+            loaded.map_err(|failure| failure.or_remedy(|failure| self.remedy(source, failure)))
         })
+    }
+
+    async fn load_part(&self, source: &CredentialSource, region: &str) -> Result<Credentials, Failure> {
+        match source {
+            CredentialSource::Keys(names) => {
+                let token = names.session_token.as_ref();
+                let token = token.and_then(|name| self.value(name).ok());
+                let (id, secret) = (
+                    self.value(&names.access_key_id)?,
+                    self.value(&names.secret_access_key)?,
+                );
+                Ok(Credentials::new(id, secret, token, None, "config.yaml"))
+            }
+            CredentialSource::DefaultChain => {
+                let chain = DefaultCredentialsChain::builder()
+                    .configure(self.provider_config(region))
+                    .region(self.region(region));
+                let provided = chain.build().await.provide_credentials().await;
+                provided.map_err(|error| aws_error::of_chain(&error, &ChainSource::of(&self.environment)))
+            }
+            CredentialSource::Profile(name) => {
+                let name = resolved(name)?;
+                let profile = ProfileFileCredentialsProvider::builder()
+                    .configure(&self.provider_config(region))
+                    .profile_name(name);
+                let provided = profile.build().provide_credentials().await;
+                provided.map_err(|error| aws_error::of_profile(&error, name))
+            }
+            CredentialSource::Role { role, base } => {
+                let keys = self.load(base, region).await?;
+                if self.is_role(&keys, role, region).await {
+                    return Ok(keys);
+                }
+                self.assume(keys, role, region).await
+            }
+            CredentialSource::WebIdentity { role, token } => {
+                self.assume_with_token(&self.token(token)?, role, region).await
+            }
+        }
     }
 
     /// Whether the credentials are already those of the role.
@@ -125,7 +179,7 @@ impl Fetcher {
         if keys.session_token().is_none() {
             return false;
         }
-        let caller = self.caller(keys.clone(), region).await;
+        let caller = self.identity(keys.clone(), region).await;
         caller.is_ok_and(|caller| is_session_of(&caller.arn, &role.arn))
     }
 
@@ -152,7 +206,7 @@ impl Fetcher {
             let tag = Tag::builder().key(resolved(key)?).value(resolved(value)?).build();
             request = request.tags(tag.map_err(|error| Failure::of(&error))?);
         }
-        let response = request.send().await.map_err(|error| refused(&error))?;
+        let response = request.send().await.map_err(|error| aws_error::of_sts(&error))?;
         issued(response.credentials())
     }
 
@@ -169,7 +223,7 @@ impl Fetcher {
             .role_arn(resolved(&role.arn)?)
             .role_session_name(session_name(role)?)
             .web_identity_token(token);
-        let response = request.send().await.map_err(|error| refused(&error))?;
+        let response = request.send().await.map_err(|error| aws_error::of_sts(&error))?;
         issued(response.credentials())
     }
 
@@ -179,7 +233,16 @@ impl Fetcher {
             .behavior_version(BehaviorVersion::latest())
             .http_client(self.http.clone())
             .sleep_impl(TokioSleep::new())
-            .region(self.region(region));
+            .timeout_config(
+                TimeoutConfig::builder()
+                    .operation_attempt_timeout(STS_TIMEOUT)
+                    .build(),
+            )
+            .region(
+                endpoint
+                    .and_then(sts_region::of_endpoint)
+                    .map_or_else(|| self.region(region), Region::new),
+            );
         config.set_endpoint_url(endpoint.map(str::to_owned));
         // Without credentials, only calls that need no signature work.
         if let Some(keys) = keys {
@@ -214,7 +277,13 @@ impl Fetcher {
                     Failure::new(FailureCode::InvalidConfiguration, reason)
                 };
                 let token = std::fs::read_to_string(path).map_err(unreadable)?;
-                Ok(token.trim().to_owned())
+                match token.trim() {
+                    "" => Err(Failure::new(
+                        FailureCode::InvalidConfiguration,
+                        format!("the web identity token {name} is empty"),
+                    )),
+                    token => Ok(token.to_owned()),
+                }
             }
         }
     }
@@ -236,7 +305,7 @@ fn resolved(value: &str) -> Result<&str, Failure> {
 
 fn not_set(name: &str) -> Failure {
     let reason = format!("the environment variable {name} is not set");
-    Failure::new(FailureCode::InvalidConfiguration, reason)
+    Failure::new(FailureCode::InvalidConfiguration, reason).or_remedy(|_| format!("Set {name}"))
 }
 
 fn session_name(role: &AssumedRole) -> Result<&str, Failure> {
@@ -257,25 +326,6 @@ fn is_session_of(caller: &str, role: &str) -> bool {
         .strip_prefix("assumed-role/")
         .and_then(|rest| rest.split('/').next());
     account == role_account && session_role.is_some() && session_role == role.rsplit('/').next()
-}
-
-fn provided(result: Result<Credentials, CredentialsError>) -> Result<Credentials, Failure> {
-    result.map_err(|error| Failure::of(&error))
-}
-
-/// The failure of a call to STS.
-fn refused<E>(error: &SdkError<E>) -> Failure
-where
-    E: ProvideErrorMetadata + std::error::Error + 'static,
-{
-    let Some(answer) = error.as_service_error() else {
-        return Failure::of(error);
-    };
-    let (code, message) = (
-        answer.code().unwrap_or("no code"),
-        answer.message().unwrap_or("no message"),
-    );
-    Failure::of(&std::io::Error::other(format!("STS: {code}: {message}")))
 }
 
 fn issued(credentials: Option<&aws_sdk_sts::types::Credentials>) -> Result<Credentials, Failure> {

@@ -12,12 +12,10 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::failure::{Failure, FailureCode};
 use super::fetch::Fetcher;
-use super::remedy::remedy;
+use super::renewal_log::{Outage, RenewalLog};
 use super::schedule::Renewals;
 use crate::credentials::BrokeredCredential;
 
-/// Time limit of an attempt: a source that starts a program may take a while.
-pub(crate) const FETCH_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long a request waits for the first attempt, or for one that it caused.
 const WAIT_MAX: Duration = Duration::from_millis(1500);
 /// At least so much is between two attempts that AWS's refusals cause.
@@ -143,9 +141,9 @@ impl HeldCredential {
         });
         let renewed = Arc::clone(&shared);
         let task = tokio::spawn(async move {
-            let mut renewals = Renewals::default();
+            let (mut renewals, mut log) = (Renewals::default(), RenewalLog::default());
             loop {
-                let pause = renewed.renew(&mut renewals, &fetcher).await;
+                let pause = renewed.renew(&mut renewals, &mut log, &fetcher).await;
                 tokio::select! {
                     () = sleep(pause) => {}
                     () = renewed.wake.notified() => {}
@@ -176,24 +174,13 @@ impl Shared {
     }
 
     /// Makes an attempt and returns the pause until the next.
-    async fn renew(&self, renewals: &mut Renewals, fetcher: &Fetcher) -> Duration {
-        let fetched = timeout(FETCH_TIMEOUT, fetcher.fetch(&self.credential)).await;
-        let fetched = fetched.unwrap_or_else(|_| {
-            let reason = format!("no answer within {} seconds", FETCH_TIMEOUT.as_secs());
-            Err(Failure::new(FailureCode::Timeout, reason))
-        });
-        let fetched = fetched.and_then(|keys| match is_current(&keys) {
-            true => Ok(keys),
-            false => Err(Failure::new(
-                FailureCode::ExpiredToken,
-                "the source gave expired credentials",
-            )),
-        });
+    async fn renew(&self, renewals: &mut Renewals, log: &mut RenewalLog, fetcher: &Fetcher) -> Duration {
+        let fetched = fetcher.fetch(&self.credential).await;
         let chance = chance();
         let previous = self.state.borrow().clone();
         match fetched {
             Ok(keys) => {
-                log_success(&self.credential, &previous, &keys);
+                log.success(&self.credential, &keys);
                 let left = life_left(&keys);
                 let is_same = previous.issued.as_ref().is_some_and(|held| is_same(held, &keys));
                 self.state.send_modify(|state| {
@@ -206,7 +193,12 @@ impl Shared {
                 renewals.succeeded(left, is_same, chance)
             }
             Err(failure) => {
-                log_failure(&self.credential, &previous, &failure);
+                let outage = match previous.issued.as_ref().map(is_current) {
+                    Some(true) => Outage::OldCredential,
+                    Some(false) => Outage::Expired,
+                    None => Outage::NoCredential,
+                };
+                log.failure(&self.credential, outage, &failure);
                 let left = previous.issued.as_ref().and_then(life_left);
                 self.state.send_modify(|state| {
                     state.failure = Some(failure);
@@ -237,41 +229,4 @@ fn is_same(held: &Credentials, given: &Credentials) -> bool {
 fn life_left(keys: &Credentials) -> Option<Duration> {
     let expiry = keys.expiry()?;
     Some(expiry.duration_since(SystemTime::now()).unwrap_or_default())
-}
-
-fn log_success(credential: &BrokeredCredential, previous: &CredentialState, keys: &Credentials) {
-    let until = match keys.expiry() {
-        Some(expiry) => format!("valid until {}", super::wire::rfc3339(expiry)),
-        None => "without an expiry".to_owned(),
-    };
-    let whom = credential.whom();
-    if previous.failure.is_some() {
-        tracing::info!("the credentials of {whom} are available again, {until}");
-    } else if previous.issued.is_none() {
-        tracing::info!(
-            "the credentials of {whom} were obtained from {}, {until}",
-            credential.source
-        );
-    } else {
-        tracing::debug!("the credentials of {whom} were renewed, {until}");
-    }
-}
-
-/// Logs the first failure, and each one of another kind.
-fn log_failure(credential: &BrokeredCredential, previous: &CredentialState, failure: &Failure) {
-    if previous
-        .failure
-        .as_ref()
-        .is_some_and(|before| before.code == failure.code)
-    {
-        return;
-    }
-    let what = match previous.issued.as_ref().map(is_current) {
-        Some(true) => "cannot be renewed; the old ones are used until they expire",
-        Some(false) => "cannot be renewed and have expired",
-        None => "cannot be obtained",
-    };
-    let (whom, source) = (credential.whom(), &credential.source);
-    let remedy = remedy(&credential.source, failure);
-    tracing::error!("the credentials of {whom} {what}: {source}: {failure}. {remedy}");
 }

@@ -2,19 +2,21 @@
 //! them to the filter.
 
 mod api_key;
+mod aws_error;
 mod command;
 mod failure;
 mod fetch;
 mod holder;
 mod remedy;
+mod renewal_log;
 mod schedule;
 mod server;
+mod sts_region;
 mod wire;
 
 pub use command::{CredentialsArguments, run};
-pub(crate) use failure::{Failure, FailureCode};
-pub(crate) use fetch::Fetcher;
-pub(crate) use holder::{Broker, FETCH_TIMEOUT};
-pub(crate) use remedy::remedy;
+pub(crate) use failure::Failure;
+pub(crate) use fetch::{FETCH_TIMEOUT, Fetcher};
+pub(crate) use holder::Broker;
 pub(crate) use server::BrokerServer;
 pub(crate) use wire::rfc3339;

@@ -7,10 +7,9 @@ use comfy_table::{ContentArrangement, Table, presets};
 use envoy_bedrock::contract::settings::{CredentialSettings, DeploymentSettings};
 use futures_util::stream::{self, StreamExt};
 use serde::Serialize;
-use tokio::time::timeout;
 
 use crate::blueprint::Blueprint;
-use crate::broker::{FETCH_TIMEOUT, Failure, FailureCode, Fetcher, remedy, rfc3339};
+use crate::broker::{FETCH_TIMEOUT, Failure, Fetcher, rfc3339};
 use crate::credentials::{BrokeredCredential, CredentialSource};
 use crate::environment::Environment;
 
@@ -94,14 +93,10 @@ async fn all(blueprint: &Blueprint, environment: &Environment) -> Vec<Trial> {
 }
 
 async fn attempt(credential: BrokeredCredential, fetcher: &Fetcher) -> Trial {
-    let outcome = timeout(FETCH_TIMEOUT, identify(&credential, fetcher)).await;
-    let outcome = outcome.unwrap_or_else(|_| {
-        let reason = format!("no answer within {} seconds", FETCH_TIMEOUT.as_secs());
-        Err(Failure::new(FailureCode::Timeout, reason))
-    });
+    let outcome = identify(&credential, fetcher).await;
     Trial {
         outcome: outcome.unwrap_or_else(|failure| TrialOutcome::Fails {
-            remedy: remedy(&credential.source, &failure),
+            remedy: failure.remedy().to_owned(),
             reason: failure.reason,
         }),
         source: credential.source.to_string(),
@@ -112,7 +107,7 @@ async fn attempt(credential: BrokeredCredential, fetcher: &Fetcher) -> Trial {
 async fn identify(credential: &BrokeredCredential, fetcher: &Fetcher) -> Result<TrialOutcome, Failure> {
     let keys = fetcher.fetch(credential).await?;
     let expires = keys.expiry().map(rfc3339);
-    let caller = fetcher.caller(keys, &credential.region).await?;
+    let caller = fetcher.caller(keys, credential).await?;
     Ok(TrialOutcome::Works {
         account: caller.account,
         arn: caller.arn,

@@ -3,25 +3,18 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpStream, ToSocketAddrs};
-use std::path::PathBuf;
 use std::time::Duration;
 
 use http::Uri;
 
+use super::chain::ChainSource;
+use super::shared_files;
 use super::source::{BrokeredCredential, CredentialSource, WebIdentityToken};
 use crate::environment::Environment;
 
 /// Time limit for the instance metadata service. It is on the same host, if there is one.
 const METADATA_TIMEOUT: Duration = Duration::from_secs(1);
 const METADATA_ENDPOINT: &str = "http://169.254.169.254";
-
-/// Variables with which containers and web identities get credentials.
-const CONTAINER_VARIABLES: [&str; 3] = [
-    "AWS_WEB_IDENTITY_TOKEN_FILE",
-    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
-    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
-];
-const KEY_VARIABLES: [&str; 2] = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"];
 
 /// Whether any of `credentials` can probably be obtained. `is_set` tells whether a secret of the
 /// configuration is there.
@@ -44,46 +37,21 @@ fn can_be_had(
     has_metadata: &mut impl FnMut() -> bool,
 ) -> bool {
     match source {
-        CredentialSource::Keys(keys) => keys.names().all(|name| is_set(&name.0)),
-        CredentialSource::Profile(name) => has_profile(name, environment),
+        // If only one is set, the other is a mistake to report.
+        CredentialSource::Keys(keys) => [&keys.access_key_id, &keys.secret_access_key]
+            .iter()
+            .any(|name| is_set(&name.0)),
+        CredentialSource::Profile(name) => shared_files::has_credentials(name, environment),
         CredentialSource::Role { base, .. } => can_be_had(base, environment, is_set, has_metadata),
         CredentialSource::WebIdentity { token, .. } => match token {
             WebIdentityToken::File(path) => path.exists(),
             WebIdentityToken::Variable(name) => is_set(&name.0),
         },
-        CredentialSource::DefaultChain => {
-            let set = |name: &&str| environment.value(name).is_some();
-            let profile = environment.value("AWS_PROFILE").unwrap_or("default");
-            KEY_VARIABLES.iter().all(set)
-                || CONTAINER_VARIABLES.iter().any(set)
-                || has_profile(profile, environment)
-                || has_metadata()
-        }
+        CredentialSource::DefaultChain => match ChainSource::of(environment) {
+            ChainSource::Instance { .. } => has_metadata(),
+            _ => true,
+        },
     }
-}
-
-/// Whether AWS's shared files have the profile `name`.
-fn has_profile(name: &str, environment: &Environment) -> bool {
-    let home = environment.value("HOME").map(PathBuf::from);
-    let shared = |variable: &str, file: &str| {
-        let named = environment.value(variable).map(PathBuf::from);
-        named.or_else(|| Some(home.as_ref()?.join(".aws").join(file)))
-    };
-    let files = [
-        shared("AWS_CONFIG_FILE", "config"),
-        shared("AWS_SHARED_CREDENTIALS_FILE", "credentials"),
-    ];
-    let texts = files
-        .into_iter()
-        .flatten()
-        .filter_map(|path| std::fs::read_to_string(path).ok());
-    texts.into_iter().any(|text| {
-        let sections = text
-            .lines()
-            .filter_map(|line| line.trim().strip_prefix('[')?.split(']').next());
-        let mut names = sections.map(|section| section.trim().trim_start_matches("profile "));
-        names.any(|section| section.trim() == name)
-    })
 }
 
 /// Whether the metadata service of an EC2 instance answers. Other clouds have a service at the same
@@ -135,32 +103,13 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_environment_has_no_credentials() {
+    fn without_a_source_in_the_environment_only_the_metadata_service_is_left() {
         assert!(!chain_is_likely(&[NOWHERE]));
         assert!(!chain_is_likely(&[NOWHERE, ("AWS_ACCESS_KEY_ID", "AKIA")]));
-    }
-
-    #[test]
-    fn containers_and_web_identities_are_found_by_their_variables() {
-        for name in CONTAINER_VARIABLES {
-            assert!(chain_is_likely(&[NOWHERE, (name, "/x")]), "{name}");
-        }
-    }
-
-    #[test]
-    fn a_profile_is_found_in_either_file() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
-        std::fs::write(path("config"), "[profile team]\nregion = x\n").unwrap();
-        std::fs::write(path("credentials"), "[ default ]\naws_access_key_id = x\n").unwrap();
-        let (config, credentials) = (path("config"), path("credentials"));
-        let with_config = ("AWS_CONFIG_FILE", &*config);
-        let with_credentials = ("AWS_SHARED_CREDENTIALS_FILE", &*credentials);
-        let team = ("AWS_PROFILE", "team");
-        assert!(chain_is_likely(&[NOWHERE, with_config, team]));
-        assert!(!chain_is_likely(&[NOWHERE, with_config]));
-        assert!(chain_is_likely(&[NOWHERE, with_credentials]));
-        assert!(!chain_is_likely(&[NOWHERE, with_credentials, team]));
+        assert!(chain_is_likely(&[
+            NOWHERE,
+            ("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://x")
+        ]));
     }
 
     #[test]

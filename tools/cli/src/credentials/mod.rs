@@ -1,9 +1,12 @@
 //! Where credentials for AWS come from that are obtained while the gateway runs: roles, profiles, web
 //! identities, containers and instances.
 
+mod chain;
 mod likely;
+mod shared_files;
 mod source;
 
+pub(crate) use chain::ChainSource;
 pub(crate) use likely::is_likely;
 pub use source::{AssumedRole, BrokeredCredential, CredentialSource, WebIdentityToken};
 

@@ -51,8 +51,8 @@ impl CredentialSource {
 /// Where a credential comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CredentialSource {
-    /// What the AWS SDKs find by themselves: environment, shared files, web identity, container,
-    /// instance.
+    /// The default credential chain of the AWS SDKs: environment, shared files, web identity,
+    /// container, instance.
     DefaultChain,
     /// A profile of AWS's shared files (`aws_profile_name`).
     Profile(String),
@@ -103,7 +103,7 @@ pub enum WebIdentityToken {
 impl fmt::Display for CredentialSource {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::DefaultChain => out.write_str("what the AWS SDKs find by themselves"),
+            Self::DefaultChain => out.write_str("the default credential chain"),
             Self::Profile(name) => write!(out, "profile {name}"),
             Self::Keys(keys) => write!(out, "access keys in {}", keys.access_key_id.0),
             Self::Role { role, base } => write!(out, "role {} with {base}", role.arn),

@@ -68,7 +68,7 @@ impl ModelListEntry<'_, '_> {
             .any(|name| self.reader.variables.is_set(&name.to_ascii_uppercase()))
     }
 
-    /// What the AWS SDKs find by themselves, and the broker's name for it. LiteLLM exports variables
+    /// The default credential chain, and the broker's name for it. LiteLLM exports variables
     /// that the file assigns, but AWS's crates read the process's environment only. So the chain's
     /// own variables are followed here, in its order.
     pub(super) fn chain(&self) -> (CredentialSource, String) {

@@ -83,7 +83,7 @@ fn the_same_blueprint_gives_the_same_text() {
     assert_eq!(text(), text());
     let comment = "# two\n# lines\n\
         # These deployments need the credential broker, `envoy-bedrock credentials`:\n\
-        #   m in us-west-2, m in us-east-1: what the AWS SDKs find by themselves, unless AWS_ACCESS_KEY_ID is set for \
+        #   m in us-west-2, m in us-east-1: the default credential chain, unless AWS_ACCESS_KEY_ID is set for \
         Envoy\nadmin:\n";
     assert!(text().starts_with(comment), "{}", text());
 }
