@@ -257,13 +257,31 @@ def test_rotation_under_load_costs_no_request(bedrock, tmp_path):
         assert len({entry["access_key_id"] for entry in entries}) >= 4
 
 
-def test_without_credentials_anywhere_auto_starts_the_emulator(tmp_path):
-    parameters = {"aws_profile_name": "nobody", "aws_role_name": ROLE}
-    config = written(tmp_path, None, (WEST, parameters))
+def test_without_credentials_anywhere_auto_starts_the_emulator_and_names_them(tmp_path):
+    """A profile with only a region has no credentials, and a wrong name no profile."""
+    deployments = [
+        (WEST, {"aws_profile_name": "nobody", "aws_role_name": ROLE}),
+        (EAST, {"aws_role_name": ROLE, **KEYS}),
+        (EAST, {"aws_role_name": OTHER}),
+        (WEST, {"aws_role_name": ROLE, "aws_web_identity_token": "/nowhere/token"}),
+        (EAST, {"aws_access_key_id": "os.environ/A", "aws_secret_access_key": "os.environ/B"}),
+    ]
+    config = written(tmp_path, None, *deployments)
+    (tmp_path / ".aws").mkdir()
+    (tmp_path / ".aws" / "config").write_text("[default]\nregion = us-west-2\n")
     environment = {"AWS_EC2_METADATA_DISABLED": "true", "HOME": str(tmp_path)}
     with Supervised(config=config, bedrock="auto", env=environment) as gateway:
         assert gateway.is_served()
-        assert "no AWS credentials are set" in gateway.output()
+        output = gateway.output()
+        assert "BEDROCK IS EMULATED: no AWS credentials were found." in output
+        for line in (
+            f"{MODEL} in us-west-2: role {ROLE} with profile nobody",
+            f"{MODEL} in us-east-1: role {ROLE} with access keys in ID",
+            f"{MODEL} in us-east-1: role {OTHER} with the default credential chain",
+            f"{MODEL} in us-west-2: role {ROLE} with the token in /nowhere/token",
+            "The default chain takes AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, a profile",
+        ):
+            assert line in output, output
 
 
 def test_with_a_profile_auto_uses_aws(bedrock, tmp_path):

@@ -34,6 +34,7 @@ mod spend_log_watch;
 mod standby;
 mod supervisor;
 mod tls_pair;
+mod wanted;
 
 pub use child::EnvoyChild;
 pub use options::RunArguments;

@@ -14,7 +14,7 @@ pub(super) fn of_profile(error: &CredentialsError, name: &str) -> Failure {
         (CredentialsError::CredentialsNotLoaded(_), None) => Failure::new(
             FailureCode::InvalidConfiguration,
             format!(
-                "{name} does not exist, or has no access keys, role_arn, credential_process or SSO settings"
+                "the profile {name} does not exist, or has no access keys, role_arn, credential_process or SSO settings"
             ),
         ),
         _ => Failure::of(error),

@@ -35,6 +35,15 @@ impl BrokeredCredential {
 }
 
 impl CredentialSource {
+    /// Whether it is the default chain or a role that is assumed with that.
+    pub(crate) fn uses_chain(&self) -> bool {
+        match self {
+            Self::DefaultChain => true,
+            Self::Role { base, .. } => base.uses_chain(),
+            Self::Keys(_) | Self::Profile(_) | Self::WebIdentity { .. } => false,
+        }
+    }
+
     fn secret_names(&self) -> Vec<&EnvName> {
         match self {
             Self::Keys(keys) => keys.names().collect(),

@@ -63,7 +63,8 @@ pub(super) fn cluster(address: &BrokerAddress) -> Value {
 /// Which deployments need the broker, as lines for the top of the rendered file.
 pub(super) fn comment(blueprint: &Blueprint) -> String {
     let mut lines = String::new();
-    for credential in &blueprint.brokered {
+    let needed = blueprint.settings.broker.is_some().then_some(&blueprint.brokered);
+    for credential in needed.into_iter().flatten() {
         let deployments = credential.deployments.join(", ");
         let unless = match credential.source {
             CredentialSource::DefaultChain => ", unless AWS_ACCESS_KEY_ID is set for Envoy",

@@ -24,7 +24,7 @@ pub(super) enum Backend {
 /// Why the emulator is used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Reason {
-    /// No credentials are set.
+    /// No credentials were found.
     NoCredentials,
     /// The user asked for it.
     Asked,
@@ -46,14 +46,14 @@ pub(super) fn choose(
         Bedrock::Aws => Ok((read(SecretPolicy::MustExist)?, Backend::Aws)),
         Bedrock::Emulator => {
             let demo = read(SecretPolicy::Demo)?;
-            Ok((emulated(demo), Backend::Emulator(Reason::Asked)))
+            Ok((demo, Backend::Emulator(Reason::Asked)))
         }
         Bedrock::Auto => {
             let demo = read(SecretPolicy::Demo)?;
             if has_credentials(&demo) || has_source(&demo, environment) {
                 return Ok((read(SecretPolicy::MustExist)?, Backend::Aws));
             }
-            Ok((emulated(demo), Backend::Emulator(Reason::NoCredentials)))
+            Ok((demo, Backend::Emulator(Reason::NoCredentials)))
         }
     }
 }
@@ -74,14 +74,6 @@ fn has_source(blueprint: &Blueprint, environment: &Environment) -> bool {
         blueprint.secrets.contains_key(&name) || environment.value(&name.0).is_some()
     };
     credentials::is_likely(&blueprint.brokered, environment, is_set)
-}
-
-/// `blueprint` for the emulator, which needs no broker.
-fn emulated(blueprint: Blueprint) -> Blueprint {
-    Blueprint {
-        brokered: Vec::new(),
-        ..blueprint
-    }
 }
 
 fn keys(credentials: &CredentialSettings) -> Vec<&EnvName> {

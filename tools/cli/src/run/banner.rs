@@ -9,6 +9,7 @@ use envoy_bedrock::contract::settings::Settings;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::backend::{Backend, Reason};
+use super::wanted;
 use crate::blueprint::Blueprint;
 use crate::environment::Environment;
 use crate::otlp::Collector;
@@ -105,15 +106,17 @@ impl Banner<'_> {
 
     fn emulated(&self, reason: Reason, out: &mut String) {
         let why = match reason {
-            Reason::NoCredentials => "no AWS credentials are set",
+            Reason::NoCredentials => "no AWS credentials were found",
             Reason::Asked => "BEDROCK=emulator is set",
         };
-        let lines = [
+        let mut lines = vec![
             format!("BEDROCK IS EMULATED: {why}."),
             "Responses are made up. Nothing leaves this machine, and nothing costs money.".to_owned(),
-            "To use AWS, set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or the variables".to_owned(),
-            "that the configuration names. With BEDROCK=aws, missing variables are errors.".to_owned(),
         ];
+        match reason {
+            Reason::NoCredentials => lines.extend(wanted::lines(self.blueprint)),
+            Reason::Asked => lines.push("To use AWS, set BEDROCK=aws.".to_owned()),
+        }
         let bar = "*".repeat(82);
         let _ = writeln!(out, "{LOUD}{bar}");
         for line in lines {
