@@ -107,6 +107,14 @@ def test_without_settings_the_sdks_chain_is_used(identity, tmp_path, source):
         assert "assumed-role/" in caller(identity, broker.credential())
 
 
+def test_a_role_that_the_profile_assumes_is_not_assumed_again(identity, tmp_path):
+    environment = identity.profile(tmp_path, PROFILE)
+    parameters = f"aws_profile_name: team, aws_role_name: '{ROLE}'"
+    with Broker(tmp_path, parameters, environment) as broker:
+        assert "assumed-role/bedrock/" in caller(identity, broker.credential())
+    assert len(identity.calls("assume-role")) == 1
+
+
 def test_a_role_that_one_already_has_is_not_assumed_again(identity, tmp_path):
     identity.settings(instance_role=ROLE)
     with Broker(tmp_path, f"aws_role_name: '{ROLE}'", identity.instance()) as broker:

@@ -4,9 +4,9 @@
 //! deployment without any credentials also takes the identity itself from there (`AWS_ROLE_NAME`).
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
-use envoy_bedrock::contract::settings::EnvName;
 use http::Uri;
 use sha2::{Digest, Sha256};
 
@@ -51,7 +51,9 @@ pub(super) const OF_SDKS: [&str; 6] = [
 ];
 
 /// Length of a session name, from STS.
-const SESSION_NAME_CHARACTERS: std::ops::RangeInclusive<usize> = 2..=64;
+const SESSION_NAME_CHARACTERS: RangeInclusive<usize> = 2..=64;
+/// Length of an external id, from STS.
+const EXTERNAL_ID_CHARACTERS: RangeInclusive<usize> = 2..=1224;
 
 impl ModelListEntry<'_, '_> {
     /// Whether the deployment or its credential names an identity.
@@ -154,11 +156,11 @@ impl ModelListEntry<'_, '_> {
         let session_name = self.session_name();
         let sts_endpoint = self.sts_endpoint();
         let session_tags = self.session_tags();
-        let external_id = self.identity_text(EXTERNAL_ID);
+        let external_id = self.external_id();
         Ok(Some(AssumedRole {
             arn,
             session_name: session_name?,
-            external_id: external_id?.map(|(id, _)| id),
+            external_id: external_id?,
             sts_endpoint: sts_endpoint?,
             session_tags: session_tags?,
         }))
@@ -175,6 +177,19 @@ impl ModelListEntry<'_, '_> {
         }
         let expected = "2 to 64 letters, digits and characters of +=,.@_-";
         Err(self.reader.unexpected(&location, expected, quoted(&name)))
+    }
+
+    fn external_id(&mut self) -> Read<Option<String>> {
+        let Some((id, location)) = self.identity_text(EXTERNAL_ID)? else {
+            return Ok(None);
+        };
+        let is_permitted = |c: char| c.is_ascii_alphanumeric() || "_+=,.@:/-".contains(c);
+        let is_valid = EXTERNAL_ID_CHARACTERS.contains(&id.len()) && id.chars().all(is_permitted);
+        if is_valid || id.starts_with(REFERENCE) {
+            return Ok(Some(id));
+        }
+        let expected = "2 to 1224 letters, digits and characters of _+=,.@:/-";
+        Err(self.reader.unexpected(&location, expected, quoted(&id)))
     }
 
     fn sts_endpoint(&mut self) -> Read<Option<String>> {
@@ -241,8 +256,8 @@ impl ModelListEntry<'_, '_> {
         };
         let token = if let Some(path) = text.strip_prefix("oidc/file/") {
             WebIdentityToken::File(PathBuf::from(path))
-        } else if let Some(name) = text.strip_prefix("oidc/env/") {
-            WebIdentityToken::Variable(EnvName(name.to_owned()))
+        } else if let Some(name) = text.strip_prefix("oidc/env/").filter(|name| !name.is_empty()) {
+            WebIdentityToken::Variable(self.reader.secret_variable(&location, name)?)
         } else if let Some(name) = text.strip_prefix("oidc/env_path/") {
             let path = self.reader.variables.value(name);
             let path = path.map_or_else(|| format!("{REFERENCE}{name}"), str::to_owned);
@@ -251,18 +266,21 @@ impl ModelListEntry<'_, '_> {
             let expected = "the path of a file with a token, oidc/file/PATH, oidc/env/NAME, oidc/env_path/NAME or \
                             os.environ/NAME";
             let provider = text.split('/').nth(1).unwrap_or_default();
-            let found = format!("the provider {}, which is not supported", quoted(provider));
+            let found = match provider {
+                "env" => "no name".to_owned(),
+                _ => format!("the provider {}, which is not supported", quoted(provider)),
+            };
             return Err(self.reader.unexpected(&location, expected, found));
         } else if text.starts_with(['/', '~', '.']) {
             WebIdentityToken::File(PathBuf::from(text))
         } else if let Some(name) = name {
-            WebIdentityToken::Variable(EnvName(name))
+            WebIdentityToken::Variable(self.reader.secret_variable(&location, &name)?)
         } else {
             // A token in the file itself, or the name of a variable, which LiteLLM also accepts.
             let field = self.parameters.field(TOKEN);
             match field.filter(|field| !self.reader.variables.is_set(field.text().unwrap_or_default())) {
                 Some(field) => WebIdentityToken::Variable(self.reader.secret(&field)?),
-                None => WebIdentityToken::Variable(EnvName(text)),
+                None => WebIdentityToken::Variable(self.reader.secret_variable(&location, &text)?),
             }
         };
         Ok(Some((token, location)))
@@ -292,12 +310,20 @@ impl ModelListEntry<'_, '_> {
 
     /// Notes settings that have no effect without a role.
     pub(super) fn note_unused_role_settings(&mut self) {
-        if self.parameters.peek(ROLE).is_some() || self.reader.variables.is_set("AWS_ROLE_NAME") {
-            return;
-        }
-        for name in OF_ROLES {
+        let has = |name: &str| {
+            self.parameters.peek(name).is_some_and(|field| !field.is_null())
+                || self.reader.variables.is_set(&name.to_ascii_uppercase())
+        };
+        let (names, text): (&[&str], _) = match (has(ROLE), has(TOKEN)) {
+            (false, _) => (&OF_ROLES, "not used: there is no aws_role_name"),
+            (true, true) => (
+                &[EXTERNAL_ID, SESSION_TAGS],
+                "not used: a role for a web identity token takes none",
+            ),
+            (true, false) => (&[], ""),
+        };
+        for name in names {
             if let Some(field) = self.parameters.field(name) {
-                let text = "not used: there is no aws_role_name";
                 self.reader.note(&field.location, text);
             }
         }

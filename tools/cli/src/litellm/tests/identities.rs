@@ -114,7 +114,7 @@ fn a_web_identity_token_is_in_a_file_or_a_variable() {
     for (written, value, expected) in [
         ("/run/token", "", file("/run/token")),
         ("oidc/file//run/token", "", file("/run/token")),
-        ("oidc/env/JWT", "", variable("JWT")),
+        ("oidc/env/JWT", "ey.token", variable("JWT")),
         ("oidc/env_path/JWT", "/run/token", file("/run/token")),
         ("os.environ/JWT", "/run/token", file("/run/token")),
         ("os.environ/JWT", "oidc/file//run/token", file("/run/token")),
@@ -134,6 +134,54 @@ fn a_web_identity_token_is_in_a_file_or_a_variable() {
             "{written}"
         );
     }
+}
+
+#[test]
+fn a_token_in_a_variable_must_be_set_here_or_in_the_file() {
+    for written in ["oidc/env/JWT", "os.environ/JWT"] {
+        let text = config(&format!(
+            "aws_role_name: '{ROLE}', aws_web_identity_token: {written}"
+        ));
+        let errors = read_text(&text, &[KEY], SecretPolicy::MustExist).unwrap_err();
+        let message = errors.iter().map(ToString::to_string).collect::<String>();
+        assert!(message.contains("JWT is unset"), "{message}");
+        let text = text + "environment_variables: {JWT: ey.token}\n";
+        let blueprint = read(&text, &[], SecretPolicy::MustExist);
+        assert!(blueprint.secrets.contains_key(&EnvName("JWT".to_owned())));
+    }
+}
+
+#[test]
+fn what_sts_would_refuse_is_refused_here() {
+    for (setting, expected) in [
+        ("aws_session_name: x", "2 to 64 letters"),
+        ("aws_session_name: 'my apps'", "2 to 64 letters"),
+        ("aws_external_id: ''", "2 to 1224 letters"),
+        ("aws_external_id: x", "2 to 1224 letters"),
+        ("aws_external_id: 'my id'", "2 to 1224 letters"),
+        ("aws_sts_endpoint: sts.us-west-2.amazonaws.com", "the URL of STS"),
+        ("aws_web_identity_token: oidc/env/", "oidc/env/NAME"),
+        ("aws_web_identity_token: oidc/google/x", "which is not supported"),
+    ] {
+        let text = config(&format!("aws_role_name: '{ROLE}', {setting}"));
+        let errors = read_text(&text, &[KEY], SecretPolicy::MustExist).unwrap_err();
+        let [error] = &errors[..] else {
+            panic!("{setting}: {errors:?}")
+        };
+        assert!(error.to_string().contains(expected), "{setting}: {error}");
+    }
+}
+
+#[test]
+fn settings_that_a_web_identity_does_not_take_are_noted() {
+    let text = config(&format!(
+        "aws_role_name: '{ROLE}', aws_web_identity_token: /t, aws_external_id: x-1"
+    ));
+    let notes = read(&text, &[], SecretPolicy::MustExist).notes;
+    assert!(
+        notes.iter().any(|note| note.to_string().contains("takes none")),
+        "{notes:?}"
+    );
 }
 
 #[test]
@@ -216,7 +264,7 @@ fn deployments_with_equal_settings_share_a_credential_whatever_their_region() {
 fn render_and_the_broker_agree_on_the_name_of_a_credential() {
     let text = config("aws_role_name: os.environ/ROLE, aws_external_id: os.environ/EXTERNAL");
     let rendered = read(&text, &[], SecretPolicy::MayComeLater);
-    let variables = [("ROLE", ROLE), ("EXTERNAL", "x")];
+    let variables = [("ROLE", ROLE), ("EXTERNAL", "x-1")];
     let run = credential(&("# moved by a line\n".to_owned() + &text), &variables);
     assert_eq!(rendered.brokered[0].id, run.id);
 }
