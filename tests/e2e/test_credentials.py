@@ -199,6 +199,21 @@ def test_run_waits_for_the_first_credentials_and_says_for_what(bedrock, tmp_path
             eventually(gateway.is_served, "a response")
 
 
+def test_a_source_that_hangs_does_not_keep_the_others_from_serving(bedrock, tmp_path):
+    hanging = "[profile hanging]\ncredential_process = sleep 600\n"
+    environment = {**bedrock.identity.profile(tmp_path, hanging), **BASE}
+    config = written(
+        tmp_path,
+        bedrock,
+        (WEST, {"aws_profile_name": "hanging"}),
+        (EAST, {**KEYS, "aws_role_name": ROLE}),
+    )
+    with running(config, environment) as gateway:
+        assert "cannot be obtained" not in gateway.log(), "its time limit is not over"
+        assert "waiting for the credentials of my-bedrock-model in us-west-2" in gateway.log()
+        assert all(gateway.post().status_code == 200 for _ in range(10)), gateway.log()
+
+
 def test_a_role_that_changes_in_config_yaml_is_used_without_a_restart(bedrock, tmp_path):
     config = written(tmp_path, bedrock, (WEST, {**KEYS, "aws_role_name": ROLE}))
     with running(config, bedrock.identity.environment(**BASE)) as gateway:

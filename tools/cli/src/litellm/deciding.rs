@@ -37,7 +37,7 @@ const OTHERS: [&str; 6] = [
 ];
 
 /// Names that people use by mistake, often those of other programs.
-const MISTAKES: [(&str, &[&str]); 12] = [
+const MISTAKES: [(&str, &[&str]); 15] = [
     (
         "aws_region_name",
         &[
@@ -92,7 +92,20 @@ const MISTAKES: [(&str, &[&str]); 12] = [
         "aws_session_name",
         &["aws_role_session_name", "role_session_name"],
     ),
-    ("aws_profile_name", &["aws_profile"]),
+    ("aws_external_id", &["external_id", "aws_role_external_id"]),
+    (
+        "aws_web_identity_token",
+        &[
+            "aws_web_identity_token_file",
+            "web_identity_token",
+            "web_identity_token_file",
+        ],
+    ),
+    (
+        "aws_sts_endpoint",
+        &["aws_sts_endpoint_url", "aws_endpoint_url_sts", "sts_endpoint"],
+    ),
+    ("aws_profile_name", &["aws_profile", "profile_name"]),
     (
         "aws_bedrock_runtime_endpoint",
         &[

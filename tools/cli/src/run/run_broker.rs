@@ -21,6 +21,8 @@ const SOCKET: &str = "credentials.sock";
 const SOCKET_PATH_MAX_BYTES: usize = 95;
 /// How often the first credentials are looked for.
 const POLL: Duration = Duration::from_millis(50);
+/// How long a source that does not respond delays a gateway whose other credentials are there.
+const PATIENCE: Duration = Duration::from_secs(5);
 /// When the log first says what is missing, and how often it repeats that.
 const FIRST_REMINDER: Duration = Duration::from_secs(1);
 const REMINDER: Duration = Duration::from_secs(5);
@@ -83,10 +85,12 @@ impl RunBroker {
         self.has_others.store(has_others, Ordering::Relaxed);
     }
 
-    /// Returns when the gateway can serve: every credential was asked for, and a deployment has one.
+    /// Returns when the gateway can serve: a deployment has its credential, and each of the others has
+    /// one or has failed, or takes too long.
     pub(super) async fn first_credentials(&self) {
+        let patient_until = Instant::now() + PATIENCE;
         let mut reminder = Instant::now() + FIRST_REMINDER;
-        while !self.can_serve() {
+        while !self.can_serve(Instant::now() < patient_until) {
             if Instant::now() >= reminder {
                 self.remind();
                 reminder += REMINDER;
@@ -95,9 +99,9 @@ impl RunBroker {
         }
     }
 
-    fn can_serve(&self) -> bool {
+    fn can_serve(&self, is_patient: bool) -> bool {
         let states = self.broker.states();
-        let is_settled = states.iter().all(|(_, state)| !state.is_pending());
+        let is_settled = !is_patient || states.iter().all(|(_, state)| !state.is_pending());
         let has_any = states.iter().any(|(_, state)| state.is_usable());
         is_settled && (has_any || states.is_empty() || self.has_others.load(Ordering::Relaxed))
     }
