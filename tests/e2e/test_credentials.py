@@ -200,7 +200,7 @@ def test_run_waits_for_the_first_credentials_and_says_for_what(bedrock, tmp_path
 
 
 def test_a_source_that_hangs_does_not_keep_the_others_from_serving(bedrock, tmp_path):
-    hanging = "[profile hanging]\ncredential_process = sleep 600\n"
+    hanging = "[profile hanging]\ncredential_process = sleep 60\n"
     environment = {**bedrock.identity.profile(tmp_path, hanging), **BASE}
     config = written(
         tmp_path,

@@ -7,6 +7,9 @@ use aws_sdk_sts::error::ErrorMetadata;
 
 /// Longest reason that is passed on, in characters.
 const REASON_CHARACTERS: usize = 300;
+/// What precedes the output of a program in an error. A shell that traces its commands may print
+/// secrets.
+const PROGRAM_OUTPUT: &str = ". Stderr:";
 /// How errors of AWS's crates start that say nothing as long as their cause is known.
 const WRAPPERS: [&str; 9] = [
     "ProfileFile provider could not be built",
@@ -179,7 +182,9 @@ impl Failure {
 /// The message of an error alone, without its cause.
 fn text(error: &(dyn Error + 'static)) -> String {
     let Some(answer) = error.downcast_ref::<ErrorMetadata>() else {
-        return error.to_string();
+        let text = error.to_string();
+        let said = text.split(PROGRAM_OUTPUT).next();
+        return said.unwrap_or_default().to_owned();
     };
     match (answer.code(), answer.message()) {
         (Some(code), Some(message)) => format!("{code}: {message}"),
