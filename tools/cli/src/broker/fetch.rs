@@ -11,26 +11,20 @@ use aws_config::provider_config::ProviderConfig;
 use aws_config::{BehaviorVersion, Region};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::ProvideCredentials;
-use aws_sdk_sts::config::timeout::TimeoutConfig;
 use aws_sdk_sts::types::Tag;
 use aws_smithy_async::rt::sleep::TokioSleep;
-use aws_smithy_http_client::tls::Provider;
-use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use envoy_bedrock::contract::settings::EnvName;
 use envoy_bedrock::secret::Secret;
-use tokio::time::timeout;
 
 use super::failure::{Failure, FailureCode};
 use super::remedy::remedy;
-use super::{aws_error, sts_region};
+use super::{aws_error, http_client, sts_region};
 use crate::credentials::{AssumedRole, BrokeredCredential, ChainSource, CredentialSource, WebIdentityToken};
 use crate::environment::Environment;
 
-/// Time limit of an attempt: a source that starts a program may take a while.
+/// How long an attempt is waited for: a source that starts a program may take a while.
 pub(crate) const FETCH_TIMEOUT: Duration = Duration::from_secs(30);
-/// Time limit of one request to STS. The SDK makes up to three.
-const STS_TIMEOUT: Duration = Duration::from_secs(5);
 /// The name of sessions whose configuration names none.
 const SESSION_NAME: &str = "envoy-bedrock";
 /// How a reference that could not be resolved is written.
@@ -54,20 +48,18 @@ pub(crate) struct Caller {
 impl Fetcher {
     /// `secrets` are those of the configuration; the others are in `environment`.
     pub(crate) fn new(environment: &Environment, secrets: &BTreeMap<EnvName, Secret>) -> Self {
-        let http = aws_smithy_http_client::Builder::new()
-            .tls_provider(Provider::Rustls(CryptoMode::Ring))
-            .build_https();
         Self {
-            http,
+            http: http_client::shared(),
             environment: environment.clone(),
             secrets: secrets.clone(),
         }
     }
 
-    /// Gets a credential anew: files and variables are read again. It has not expired.
+    /// Gets a credential anew: files and variables are read again. It has not expired. There is no time
+    /// limit for programs that profiles name.
     pub(crate) async fn fetch(&self, credential: &BrokeredCredential) -> Result<Credentials, Failure> {
         let BrokeredCredential { source, region, .. } = credential;
-        let keys = self.in_time(source, self.load(source, region)).await?;
+        let keys = self.load(source, region).await?;
         if keys.expiry().is_some_and(|expiry| expiry <= SystemTime::now()) {
             let failure = Failure::new(
                 FailureCode::ExpiredToken,
@@ -90,20 +82,15 @@ impl Fetcher {
         credential: &BrokeredCredential,
     ) -> Result<Caller, Failure> {
         let BrokeredCredential { source, region, .. } = credential;
-        let caller = self.in_time(source, self.identity(keys, region)).await;
+        let caller = self.identity(keys, region).await;
         caller.map_err(|failure| failure.or_remedy(|failure| self.remedy(source, failure)))
     }
 
-    async fn in_time<T>(
-        &self,
-        source: &CredentialSource,
-        attempt: impl Future<Output = Result<T, Failure>>,
-    ) -> Result<T, Failure> {
-        timeout(FETCH_TIMEOUT, attempt).await.unwrap_or_else(|_| {
-            let reason = format!("no response within {} seconds", FETCH_TIMEOUT.as_secs());
-            let failure = Failure::new(FailureCode::Timeout, reason);
-            Err(failure.or_remedy(|failure| self.remedy(source, failure)))
-        })
+    /// The failure of a source that took longer than the time limit.
+    pub(crate) fn no_response(&self, source: &CredentialSource) -> Failure {
+        let reason = format!("no response within {} seconds", FETCH_TIMEOUT.as_secs());
+        let failure = Failure::new(FailureCode::Timeout, reason);
+        failure.or_remedy(|failure| self.remedy(source, failure))
     }
 
     fn remedy(&self, source: &CredentialSource, failure: &Failure) -> String {
@@ -233,11 +220,6 @@ impl Fetcher {
             .behavior_version(BehaviorVersion::latest())
             .http_client(self.http.clone())
             .sleep_impl(TokioSleep::new())
-            .timeout_config(
-                TimeoutConfig::builder()
-                    .operation_attempt_timeout(STS_TIMEOUT)
-                    .build(),
-            )
             .region(
                 endpoint
                     .and_then(sts_region::of_endpoint)

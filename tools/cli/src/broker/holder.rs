@@ -10,6 +10,7 @@ use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
 
+use super::attempt::Attempts;
 use super::failure::{Failure, FailureCode};
 use super::fetch::Fetcher;
 use super::renewal_log::{Outage, RenewalLog};
@@ -142,8 +143,9 @@ impl HeldCredential {
         let renewed = Arc::clone(&shared);
         let task = tokio::spawn(async move {
             let (mut renewals, mut log) = (Renewals::default(), RenewalLog::default());
+            let mut attempts = Attempts::with(fetcher);
             loop {
-                let pause = renewed.renew(&mut renewals, &mut log, &fetcher).await;
+                let pause = renewed.renew(&mut attempts, &mut renewals, &mut log).await;
                 tokio::select! {
                     () = sleep(pause) => {}
                     () = renewed.wake.notified() => {}
@@ -174,8 +176,13 @@ impl Shared {
     }
 
     /// Makes an attempt and returns the pause until the next.
-    async fn renew(&self, renewals: &mut Renewals, log: &mut RenewalLog, fetcher: &Fetcher) -> Duration {
-        let fetched = fetcher.fetch(&self.credential).await;
+    async fn renew(
+        &self,
+        attempts: &mut Attempts,
+        renewals: &mut Renewals,
+        log: &mut RenewalLog,
+    ) -> Duration {
+        let fetched = attempts.next(&self.credential).await;
         let chance = chance();
         let previous = self.state.borrow().clone();
         match fetched {

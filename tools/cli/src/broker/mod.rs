@@ -2,11 +2,13 @@
 //! them to the filter.
 
 mod api_key;
+mod attempt;
 mod aws_error;
 mod command;
 mod failure;
 mod fetch;
 mod holder;
+mod http_client;
 mod remedy;
 mod renewal_log;
 mod schedule;

@@ -7,6 +7,7 @@ use comfy_table::{ContentArrangement, Table, presets};
 use envoy_bedrock::contract::settings::{CredentialSettings, DeploymentSettings};
 use futures_util::stream::{self, StreamExt};
 use serde::Serialize;
+use tokio::time::timeout;
 
 use crate::blueprint::Blueprint;
 use crate::broker::{FETCH_TIMEOUT, Failure, Fetcher, rfc3339};
@@ -93,7 +94,8 @@ async fn all(blueprint: &Blueprint, environment: &Environment) -> Vec<Trial> {
 }
 
 async fn attempt(credential: BrokeredCredential, fetcher: &Fetcher) -> Trial {
-    let outcome = identify(&credential, fetcher).await;
+    let outcome = timeout(FETCH_TIMEOUT, identify(&credential, fetcher)).await;
+    let outcome = outcome.unwrap_or_else(|_| Err(fetcher.no_response(&credential.source)));
     Trial {
         outcome: outcome.unwrap_or_else(|failure| TrialOutcome::Fails {
             remedy: failure.remedy().to_owned(),
