@@ -57,9 +57,9 @@ def written(folder: pathlib.Path, bedrock, *deployments, **sections) -> pathlib.
     return path
 
 
-def running(config, environment, *arguments, **options) -> Supervised:
+def running(config, environment, *arguments, bedrock="aws", **options) -> Supervised:
     env = {**environment, **options.pop("env", {})}
-    return Supervised(*arguments, config=config, bedrock="aws", env=env, **options)
+    return Supervised(*arguments, config=config, bedrock=bedrock, env=env, **options)
 
 
 def without(environment: dict, *names) -> dict:
@@ -125,7 +125,7 @@ def everything_written(gateway: Supervised) -> str:
 def test_each_source_signs_requests_and_leaves_no_secret(bedrock, tmp_path, source):
     parameters, environment = SOURCES[source](bedrock.identity, tmp_path)
     config = written(tmp_path, bedrock, (WEST, parameters))
-    with running(config, environment) as gateway:
+    with running(config, environment, bedrock="auto") as gateway:
         for operation in ("converse", "converse-stream"):
             response = gateway.post(operation)
             assert response.status_code == 200, response.text + gateway.log()
@@ -297,11 +297,3 @@ def test_without_credentials_anywhere_auto_starts_the_emulator_and_names_them(tm
             "The default chain takes AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, a profile",
         ):
             assert line in output, output
-
-
-def test_with_a_profile_auto_uses_aws(bedrock, tmp_path):
-    config = written(tmp_path, bedrock, (WEST, {"aws_profile_name": "team"}))
-    environment = bedrock.identity.profile(tmp_path, PROFILE)
-    with Supervised(config=config, bedrock="auto", env=environment) as gateway:
-        assert gateway.is_served()
-        assert bedrock.quiet_log()[-1]["access_key_id"].startswith("ASIA")

@@ -221,6 +221,20 @@ FAILURES = {
         "profile team",
         ["or has no access keys, role_arn, credential_process or SSO settings. Check the profile"],
     ),
+    "the profile is incomplete": (
+        "aws_profile_name: team",
+        profile("[profile team]\naws_access_key_id = AKIA\n"),
+        None,
+        "profile team: invalid credential source in `team`: profile missing aws_secret_access_key.",
+        ["Check the profile: aws sts get-caller-identity --profile team"],
+    ),
+    "the profile uses aws login": (
+        "aws_profile_name: team",
+        profile("[profile team]\nlogin_session = arn:aws:iam::123456789012:user/admin\n"),
+        None,
+        "profile team",
+        ["`aws login`, which is not supported. Name a profile with `credential_process = aws"],
+    ),
     "there is no token": (
         f"aws_role_name: '{ROLE}', aws_web_identity_token: /nowhere/token",
         environment,

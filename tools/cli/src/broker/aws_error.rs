@@ -8,6 +8,11 @@ use aws_sdk_sts::error::{ProvideErrorMetadata, SdkError};
 use super::failure::{Failure, FailureCode};
 use crate::credentials::ChainSource;
 
+/// How AWS's crates say that a profile uses `aws login`, for which they need a feature.
+const LOGIN_FEATURE: &str = "credentials-login";
+/// How we say it.
+pub(super) const LOGIN: &str = "the profile has a session of `aws login`, which is not supported";
+
 /// The failure of a profile.
 pub(super) fn of_profile(error: &CredentialsError, name: &str) -> Failure {
     match (error, error.source()) {
@@ -17,14 +22,14 @@ pub(super) fn of_profile(error: &CredentialsError, name: &str) -> Failure {
                 "the profile {name} does not exist, or has no access keys, role_arn, credential_process or SSO settings"
             ),
         ),
-        _ => Failure::of(error),
+        _ => of_source(error),
     }
 }
 
 /// The failure of the default chain, which is `chain` in this environment.
 pub(super) fn of_chain(error: &CredentialsError, chain: &ChainSource) -> Failure {
     let CredentialsError::CredentialsNotLoaded(_) = error else {
-        return Failure::of(error).explained(|reason| format!("{chain}: {reason}"));
+        return of_source(error).explained(|reason| format!("{chain}: {reason}"));
     };
     let attempts = error.source().map(ToString::to_string).unwrap_or_default();
     let instance = if attempts.contains("could not communicate with IMDS") {
@@ -42,6 +47,13 @@ pub(super) fn of_chain(error: &CredentialsError, chain: &ChainSource) -> Failure
         reason += &format!("; the profile {name} of AWS_PROFILE does not exist or has no credentials");
     }
     Failure::new(FailureCode::InvalidConfiguration, reason)
+}
+
+fn of_source(error: &CredentialsError) -> Failure {
+    Failure::of(error).explained(|reason| match reason.contains(LOGIN_FEATURE) {
+        true => LOGIN.to_owned(),
+        false => reason.to_owned(),
+    })
 }
 
 /// The failure of a call to STS.

@@ -142,15 +142,14 @@ impl Failure {
         let code = FailureCode::of_reason(&texts.join(": "));
         let outermost = texts.first().cloned().unwrap_or_default();
         let mut reason = String::new();
-        for text in texts {
-            let is_wrapper = WRAPPERS.iter().any(|start| text.starts_with(start));
-            if is_wrapper || reason.contains(&text) {
+        for text in texts.iter().filter_map(|text| without_wrapper(text)) {
+            if reason.contains(text) {
                 continue;
             }
             if !reason.is_empty() {
                 reason.push_str(": ");
             }
-            reason.push_str(&text);
+            reason.push_str(text);
         }
         let reason = if reason.is_empty() { outermost } else { reason };
         Self::new(code, on_one_line(&reason))
@@ -190,6 +189,14 @@ fn text(error: &(dyn Error + 'static)) -> String {
         (Some(code), Some(message)) => format!("{code}: {message}"),
         (Some(text), None) | (None, Some(text)) => text.to_owned(),
         (None, None) => "an error without a message".to_owned(),
+    }
+}
+
+/// What `text` says besides the fact that something failed.
+fn without_wrapper(text: &str) -> Option<&str> {
+    match WRAPPERS.iter().find_map(|wrapper| text.strip_prefix(wrapper)) {
+        Some(rest) => rest.strip_prefix(": "),
+        None => Some(text),
     }
 }
 

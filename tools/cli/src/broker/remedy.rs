@@ -1,5 +1,6 @@
 //! What the operator can do about a failure.
 
+use super::aws_error::LOGIN;
 use super::failure::{Failure, FailureCode};
 use crate::credentials::{ChainSource, CredentialSource, WebIdentityToken};
 
@@ -70,6 +71,12 @@ fn of_profile(name: &str, failure: &Failure) -> String {
     if failure.reason.contains(MISSING_PROFILE) {
         return "Add the profile to ~/.aws/config, or correct its name; `aws configure list-profiles` lists them"
             .to_owned();
+    }
+    if failure.reason.contains(LOGIN) {
+        return format!(
+            "Name a profile with `credential_process = aws configure export-credentials \
+             --profile {name} --format process`"
+        );
     }
     if failure.reason.contains(PROCESS) {
         return format!(
