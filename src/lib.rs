@@ -8,7 +8,7 @@
 //! 3. [`admission`]: who may pass: the proxy key, the path, probes, and every reason to refuse.
 //! 4. [`capacity`]: what all workers together may do at once.
 //! 5. [`routing`]: where a request goes: model groups, deployments, and the plan of its attempts.
-//! 6. [`credentials`]: the temporary credentials that the credential broker holds.
+//! 6. [`credentials`]: the temporary credentials that the credential broker issues.
 //! 7. [`guardrail`]: the guardrail that a model adds to its requests.
 //! 8. [`records`]: what remains of a request: its row in the spend log, the history, the metrics.
 //! 9. [`usage`] and [`pricing`]: the tokens that a response reports, and what they cost.
@@ -17,13 +17,14 @@
 //!
 //! The decisions to look for first:
 //!
-//! - `admission::target` checks the proxy key, with `ActiveConfig::admit`.
+//! - `admission::target` reads the path, and `ActiveConfig::admit` checks the proxy key.
 //! - `routing::balance` draws the deployment, and thus the region, of each attempt.
 //! - `routing::plan` builds the upstream request of an attempt and signs it with [`sigv4`].
+//! - `credentials::slot` says when the credential broker is asked, and which credential is valid.
 //! - `stream::dispatched` settles the cost of a response, and `records::row` writes it.
 //!
-//! All but `shell` is the core: it also builds natively, takes values and the time, and returns
-//! values. It has no host calls, no clock and no entropy. DESIGN.md explains why.
+//! Everything but `shell` is the core: it takes values and the time, returns values, and also builds
+//! natively. It makes no host calls and has no clock and no entropy. DESIGN.md explains why.
 
 // An overflow in a test should fail the test.
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects))]
