@@ -315,7 +315,7 @@ fn whatever_is_missing_the_first_attempt_has_credentials_and_a_cluster() {
         assert_eq!(balance.pools[0].order, order);
         first_attempts_are_usable(&balance);
     }
-    let standbys = (0..).zip(ids).map(|(index, id)| DeploymentSettings {
+    let backups = (0..).zip(ids).map(|(index, id)| DeploymentSettings {
         credentials: CredentialSettings::Brokered {
             id: id.into(),
             bearer: false,
@@ -323,7 +323,7 @@ fn whatever_is_missing_the_first_attempt_has_credentials_and_a_cluster() {
         },
         ..deployment(id, u64::from(index < 6), 0)
     });
-    first_attempts_are_usable(&balance_of(standbys, 3));
+    first_attempts_are_usable(&balance_of(backups, 3));
 }
 
 /// Draws with every subset of the deployments, whose credentials differ.

@@ -213,7 +213,7 @@ fn guardrails(meaning: &Meaning) -> Vec<(String, Vec<&str>)> {
 
 fn share(deployment: &DeploymentReport) -> String {
     match deployment.weight {
-        0 => "standby".to_owned(),
+        0 => "backup".to_owned(),
         _ => format!("{} %", deployment.share_percent),
     }
 }

@@ -159,7 +159,7 @@ impl Reader<'_> {
                     let text = format!("left out: its {metric} is 0, unlike that of a sibling");
                     self.note_of(Class::Skipped, location, text);
                 }
-                Some(AssignedShare::Standby(metric)) => {
+                Some(AssignedShare::Backup(metric)) => {
                     let text = format!("used only for retries: it has no {metric}, unlike a sibling");
                     self.note(location, text);
                     kept.push((member, 0));

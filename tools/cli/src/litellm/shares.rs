@@ -27,7 +27,7 @@ pub(crate) enum AssignedShare {
     /// This positive weight among its siblings.
     Weighted(u64),
     /// Only attempts after another deployment has failed: a sibling has a `.0`, this one has none.
-    Standby(&'static str),
+    Backup(&'static str),
     /// Nothing: its `.0` is 0, and that of a sibling is positive.
     Drained(&'static str),
 }
@@ -51,7 +51,7 @@ pub(crate) fn shares(siblings: &[StatedShare]) -> Vec<AssignedShare> {
     let is_fractional = siblings.iter().filter_map(of).any(|rate| rate.fract() != 0.0);
     let scale = if is_fractional { SCALE } else { 1.0 };
     let share = |stated: &StatedShare| match of(stated) {
-        None => AssignedShare::Standby(name),
+        None => AssignedShare::Backup(name),
         Some(rate) if rate > 0.0 => AssignedShare::Weighted(((rate * scale).round() as u64).max(1)),
         Some(_) => AssignedShare::Drained(name),
     };
@@ -59,7 +59,7 @@ pub(crate) fn shares(siblings: &[StatedShare]) -> Vec<AssignedShare> {
 }
 
 /// The shares of `siblings` beside `others`, which take part in the decision but cannot be served.
-/// A drained deployment stays drained. If no sibling has a weight, those on standby share the
+/// A drained deployment stays drained. If no sibling has a weight, the backups share the
 /// requests.
 pub(crate) fn shares_beside(
     siblings: &[StatedShare],
@@ -74,16 +74,16 @@ pub(crate) fn shares_beside(
     {
         return decided;
     }
-    let is_standby = |share: &AssignedShare| matches!(share, AssignedShare::Standby(_));
-    let standbys: Vec<StatedShare> = siblings
+    let is_backup = |share: &AssignedShare| matches!(share, AssignedShare::Backup(_));
+    let backups: Vec<StatedShare> = siblings
         .iter()
         .zip(&decided)
-        .filter(|(_, share)| is_standby(share))
+        .filter(|(_, share)| is_backup(share))
         .map(|(stated, _)| *stated)
         .collect();
-    let mut among_standbys = shares(&standbys).into_iter();
-    for share in decided.iter_mut().filter(|share| is_standby(share)) {
-        if let Some(assigned) = among_standbys.next() {
+    let mut among_backups = shares(&backups).into_iter();
+    for share in decided.iter_mut().filter(|share| is_backup(share)) {
+        if let Some(assigned) = among_backups.next() {
             *share = assigned;
         }
     }
@@ -92,7 +92,7 @@ pub(crate) fn shares_beside(
 
 #[cfg(test)]
 mod tests {
-    use super::AssignedShare::{Drained, Standby, Weighted};
+    use super::AssignedShare::{Backup, Drained, Weighted};
     use super::*;
 
     fn weights(weights: &[Option<f64>]) -> Vec<AssignedShare> {
@@ -115,7 +115,7 @@ mod tests {
             tpm: Some(4.0),
             ..StatedShare::default()
         };
-        assert_eq!(shares(&[all, bare]), [Weighted(9), Standby("weight")]);
+        assert_eq!(shares(&[all, bare]), [Weighted(9), Backup("weight")]);
         assert_eq!(shares(&[bare, bare]), [Weighted(3), Weighted(3)]);
         let tokens = StatedShare {
             tpm: Some(4.0),
@@ -123,7 +123,7 @@ mod tests {
         };
         assert_eq!(
             shares(&[tokens, StatedShare::default()]),
-            [Weighted(4), Standby("tpm")]
+            [Weighted(4), Backup("tpm")]
         );
     }
 
@@ -131,7 +131,7 @@ mod tests {
     fn a_weight_of_zero_drains_and_a_missing_one_means_standby() {
         assert_eq!(
             weights(&[Some(2.0), Some(0.0), None]),
-            [Weighted(2), Drained("weight"), Standby("weight")]
+            [Weighted(2), Drained("weight"), Backup("weight")]
         );
     }
 

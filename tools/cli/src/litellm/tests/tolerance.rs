@@ -331,16 +331,16 @@ fn siblings_of_a_left_out_deployment_keep_the_shares_that_the_file_gives_them() 
         deployments.iter().map(|one| one.weight).collect::<Vec<_>>()
     };
     let broken = "aws_role_name: r";
-    // A drained deployment stays drained, and one on standby takes over.
+    // A drained deployment stays drained, and a backup takes over.
     assert_eq!(
-        weights(&["weight: 1, aws_role_name: r", "weight: 0", "api_key: standby"]),
+        weights(&["weight: 1, aws_role_name: r", "weight: 0", "api_key: backup"]),
         [1]
     );
     assert_eq!(
         weights(&["weight: 1, aws_role_name: r", "weight: 2", "weight: 0"]),
         [2]
     );
-    assert_eq!(weights(&["weight: heavy", "weight: 0", "api_key: standby"]), [1]);
+    assert_eq!(weights(&["weight: heavy", "weight: 0", "api_key: backup"]), [1]);
     assert_eq!(weights(&[broken, "weight: 0", "weight: 3"]), [3]);
     assert_eq!(
         weights(&[
