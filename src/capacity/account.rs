@@ -80,7 +80,7 @@ impl Capacity {
     ///
     /// # Errors
     /// [`CapacityError`]; nothing is counted then.
-    pub(super) fn take_slot(&self, limit: u64) -> Result<(), CapacityError> {
+    pub(super) fn take_permit(&self, limit: u64) -> Result<(), CapacityError> {
         let account = &mut *self.account.borrow_mut();
         let requests = account.held.requests.saturating_add(1);
         let taken = Amounts {
@@ -124,7 +124,7 @@ impl Capacity {
         }
     }
 
-    pub(super) fn return_slot(&self) {
+    pub(super) fn return_permit(&self) {
         let account = &mut *self.account.borrow_mut();
         account.held.requests = account.held.requests.saturating_sub(1);
         self.rewrite(account);

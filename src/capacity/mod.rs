@@ -25,4 +25,4 @@ mod tests;
 
 pub use account::{BLOCK_BYTES, Capacity, CapacityError, STALE_TICKS};
 pub use ledger::{Amounts, LedgerStore, StoreError};
-pub use permit::{Reservation, Slot};
+pub use permit::{Permit, Reservation};

@@ -6,22 +6,22 @@ use crate::capacity::account::{Capacity, CapacityError};
 
 /// One of the parallel requests.
 #[derive(Debug)]
-pub struct Slot(Rc<Capacity>);
+pub struct Permit(Rc<Capacity>);
 
-impl Slot {
+impl Permit {
     /// Counts a request, up to `limit` at once.
     ///
     /// # Errors
     /// [`CapacityError`]; nothing is counted then.
     pub fn take(capacity: &Rc<Capacity>, limit: u64) -> Result<Self, CapacityError> {
-        capacity.take_slot(limit)?;
+        capacity.take_permit(limit)?;
         Ok(Self(Rc::clone(capacity)))
     }
 }
 
-impl Drop for Slot {
+impl Drop for Permit {
     fn drop(&mut self) {
-        self.0.return_slot();
+        self.0.return_permit();
     }
 }
 

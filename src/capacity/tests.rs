@@ -89,18 +89,21 @@ fn exactly_the_limit_of_requests_is_admitted_over_all_vms() {
         let store = Store::default();
         let vms = [vm(1, &store), vm(2, &store), vm(3, &store)];
         let turns = || vms.iter().cycle();
-        let mut slots: Vec<_> = turns()
+        let mut permits: Vec<_> = turns()
             .take(usize::try_from(limit).unwrap())
-            .map(|vm| Slot::take(vm, limit).unwrap())
+            .map(|vm| Permit::take(vm, limit).unwrap())
             .collect();
         for vm in &vms {
-            assert_eq!(Slot::take(vm, limit).unwrap_err(), CapacityError::Exhausted);
+            assert_eq!(Permit::take(vm, limit).unwrap_err(), CapacityError::Exhausted);
         }
-        slots.pop();
-        slots.push(Slot::take(&vms[0], limit).unwrap());
-        assert_eq!(Slot::take(&vms[1], limit).unwrap_err(), CapacityError::Exhausted);
+        permits.pop();
+        permits.push(Permit::take(&vms[0], limit).unwrap());
+        assert_eq!(
+            Permit::take(&vms[1], limit).unwrap_err(),
+            CapacityError::Exhausted
+        );
         assert_eq!(store.total().requests, limit);
-        drop(slots);
+        drop(permits);
         assert_eq!(store.total(), NONE);
     }
 }
@@ -160,15 +163,15 @@ fn small_bodies_do_not_touch_the_ledger() {
 fn what_a_trapped_vm_held_is_free_after_some_ticks_of_another() {
     let (store, limit) = (Store::default(), 10 * BLOCK_BYTES);
     let (dead, alive) = (vm(1, &store), vm(2, &store));
-    std::mem::forget(Slot::take(&dead, 2).unwrap());
+    std::mem::forget(Permit::take(&dead, 2).unwrap());
     std::mem::forget(reserve(&dead, limit, limit).unwrap());
-    let _slot = Slot::take(&alive, 2).unwrap();
+    let _permit = Permit::take(&alive, 2).unwrap();
     for second in 0..u64::from(STALE_TICKS) {
         assert!(alive.tick(at(second), &NoStats));
-        assert_eq!(Slot::take(&alive, 2).unwrap_err(), CapacityError::Exhausted);
+        assert_eq!(Permit::take(&alive, 2).unwrap_err(), CapacityError::Exhausted);
     }
     assert!(alive.tick(at(u64::from(STALE_TICKS)), &NoStats));
-    assert!(Slot::take(&alive, 2).is_ok());
+    assert!(Permit::take(&alive, 2).is_ok());
     assert!(reserve(&alive, limit, limit).is_ok());
 }
 
@@ -176,7 +179,7 @@ fn what_a_trapped_vm_held_is_free_after_some_ticks_of_another() {
 fn a_vm_that_renews_its_entry_keeps_it() {
     let store = Store::default();
     let (one, other) = (vm(1, &store), vm(2, &store));
-    let _slots = [Slot::take(&one, 2).unwrap(), Slot::take(&other, 2).unwrap()];
+    let _permits = [Permit::take(&one, 2).unwrap(), Permit::take(&other, 2).unwrap()];
     for second in 0..1000 {
         assert!(one.tick(at(second), &NoStats) && other.tick(at(second), &NoStats));
         assert_eq!(store.total().requests, 2);
@@ -187,14 +190,14 @@ fn a_vm_that_renews_its_entry_keeps_it() {
 fn a_clock_that_jumps_neither_frees_nor_blocks_anything() {
     let store = Store::default();
     let (one, other) = (vm(1, &store), vm(2, &store));
-    let slots = [Slot::take(&one, 2).unwrap(), Slot::take(&other, 2).unwrap()];
+    let permits = [Permit::take(&one, 2).unwrap(), Permit::take(&other, 2).unwrap()];
     for (second, jump) in
         (0..).zip([0, 1_000_000_000, 5, u64::MAX / 2_000_000_000, 0, 0, 1_000_000].repeat(20))
     {
         assert!(one.tick(at(second + jump), &NoStats) && other.tick(at(second), &NoStats));
         assert_eq!(store.total().requests, 2);
     }
-    drop(slots);
+    drop(permits);
     assert_eq!(store.total().requests, 0);
     assert!(!one.tick(at(3), &NoStats));
 }
@@ -203,7 +206,7 @@ fn a_clock_that_jumps_neither_frees_nor_blocks_anything() {
 fn frequent_ticks_do_not_age_others_faster() {
     let store = Store::default();
     let (one, other) = (vm(1, &store), vm(2, &store));
-    let _slots = [Slot::take(&one, 2).unwrap(), Slot::take(&other, 2).unwrap()];
+    let _permits = [Permit::take(&one, 2).unwrap(), Permit::take(&other, 2).unwrap()];
     for tenth in 0..100 {
         assert!(one.tick(UnixTime::from_nanoseconds(tenth * 90_000_000), &NoStats));
     }
@@ -214,15 +217,15 @@ fn frequent_ticks_do_not_age_others_faster() {
 fn an_entry_that_was_dropped_by_mistake_is_written_again() {
     let store = Store::default();
     let (blocked, alive) = (vm(1, &store), vm(2, &store));
-    let slot = Slot::take(&blocked, 1).unwrap();
+    let permit = Permit::take(&blocked, 1).unwrap();
     for second in 0..=u64::from(STALE_TICKS) {
         alive.tick(at(second), &NoStats);
     }
     assert_eq!(store.total().requests, 0);
     assert!(blocked.tick(at(20), &NoStats));
-    assert_eq!(Slot::take(&alive, 1).unwrap_err(), CapacityError::Exhausted);
-    drop(slot);
-    assert!(Slot::take(&alive, 1).is_ok());
+    assert_eq!(Permit::take(&alive, 1).unwrap_err(), CapacityError::Exhausted);
+    drop(permit);
+    assert!(Permit::take(&alive, 1).is_ok());
 }
 
 #[test]
@@ -237,7 +240,7 @@ fn nothing_is_admitted_that_cannot_be_counted() {
             &store.fails_writes
         };
         fails.set(true);
-        assert_eq!(Slot::take(&vm, 9).unwrap_err(), CapacityError::Uncountable);
+        assert_eq!(Permit::take(&vm, 9).unwrap_err(), CapacityError::Uncountable);
         let more = reserve(&vm, 8 * BLOCK_BYTES, BLOCK_BYTES);
         assert_eq!(more.unwrap_err(), CapacityError::Uncountable);
         assert!(reserve(&vm, 8 * BLOCK_BYTES, 1).is_ok(), "leased before");
@@ -253,15 +256,15 @@ fn nothing_is_admitted_that_cannot_be_counted() {
 fn a_return_that_fails_is_made_up_for() {
     let store = Store::default();
     let vm = vm(1, &store);
-    let slots = [Slot::take(&vm, 2).unwrap(), Slot::take(&vm, 2).unwrap()];
+    let permits = [Permit::take(&vm, 2).unwrap(), Permit::take(&vm, 2).unwrap()];
     store.fails_writes.set(true);
-    drop(slots);
+    drop(permits);
     store.fails_writes.set(false);
     assert_eq!(store.total().requests, 2);
-    let slot = Slot::take(&vm, 2).unwrap();
+    let permit = Permit::take(&vm, 2).unwrap();
     assert_eq!(store.total().requests, 1);
     store.fails_reads.set(true);
-    drop(slot);
+    drop(permit);
     store.fails_reads.set(false);
     assert!(!vm.tick(at(1), &NoStats));
     assert_eq!(store.total(), NONE);
@@ -274,7 +277,7 @@ fn a_malformed_ledger_admits_nothing() {
         let vm = vm(1, &store);
         *store.value.lock().unwrap() = Some((value.to_vec(), 7));
         assert_eq!(
-            Slot::take(&vm, 1).unwrap_err(),
+            Permit::take(&vm, 1).unwrap_err(),
             CapacityError::Uncountable,
             "{value:?}"
         );
@@ -284,7 +287,7 @@ fn a_malformed_ledger_admits_nothing() {
 /// What one VM of a random sequence holds.
 struct Worker {
     vm: Rc<Capacity>,
-    slots: Vec<Slot>,
+    permits: Vec<Permit>,
     bodies: Vec<(Reservation, u64)>,
 }
 
@@ -297,17 +300,17 @@ fn no_sequence_of_requests_and_traps_leaks_or_admits_too_much() {
         let mut ids = 10..;
         let mut worker = || Worker {
             vm: vm(ids.next().unwrap(), &store),
-            slots: Vec::new(),
+            permits: Vec::new(),
             bodies: Vec::new(),
         };
         let mut workers = [worker(), worker(), worker()];
         let mut seconds = 0;
         for _ in 0..300 {
             let chosen = usize::try_from(random.below(3)).unwrap();
-            let Worker { vm, slots, bodies } = &mut workers[chosen];
+            let Worker { vm, permits, bodies } = &mut workers[chosen];
             match random.below(12) {
-                0..=2 => slots.extend(Slot::take(vm, REQUESTS)),
-                3..=4 => drop(slots.pop()),
+                0..=2 => permits.extend(Permit::take(vm, REQUESTS)),
+                3..=4 => drop(permits.pop()),
                 5..=6 => {
                     let bytes = random.below(4 * BLOCK_BYTES);
                     bodies.extend(reserve(vm, BYTES, bytes).map(|body| (body, bytes)));
@@ -332,7 +335,7 @@ fn no_sequence_of_requests_and_traps_leaks_or_admits_too_much() {
                     }
                 }
             }
-            let requests: usize = workers.iter().map(|worker| worker.slots.len()).sum();
+            let requests: usize = workers.iter().map(|worker| worker.permits.len()).sum();
             let bodies = workers.iter().flat_map(|worker| &worker.bodies);
             let bytes: u64 = bodies.map(|(_, bytes)| bytes).sum();
             let requests = u64::try_from(requests).unwrap();
@@ -382,15 +385,15 @@ fn threads_never_exceed_the_limit_and_reach_it() {
                 );
                 for _ in 0..50 {
                     // Eight at a time for twenty places.
-                    let slots: Vec<_> = (0..8).filter_map(|_| Slot::take(&vm, LIMIT).ok()).collect();
-                    let count = u64::try_from(slots.len()).unwrap();
+                    let permits: Vec<_> = (0..8).filter_map(|_| Permit::take(&vm, LIMIT).ok()).collect();
+                    let count = u64::try_from(permits.len()).unwrap();
                     let now = inside.fetch_add(count, Ordering::SeqCst) + count;
                     most.fetch_max(now, Ordering::SeqCst);
                     barrier.wait();
                     assert_eq!(inside.load(Ordering::SeqCst), LIMIT);
                     barrier.wait();
                     inside.fetch_sub(count, Ordering::SeqCst);
-                    drop(slots);
+                    drop(permits);
                     barrier.wait();
                 }
             });

@@ -3,14 +3,14 @@
 use std::rc::Rc;
 
 use crate::admission::reject::Reject;
-use crate::capacity::{Capacity, CapacityError, Reservation, Slot};
+use crate::capacity::{Capacity, CapacityError, Permit, Reservation};
 use crate::routing::active_config::ActiveConfig;
 
 /// What a request holds.
 #[derive(Debug, Default)]
 pub(super) struct Hold {
     /// Until the response has ended; `None` if parallel requests are not limited.
-    slot: Option<Slot>,
+    permit: Option<Permit>,
     /// Until the stream is destroyed, which is how long Envoy keeps the body.
     body: Option<Reservation>,
 }
@@ -25,16 +25,16 @@ impl Hold {
         config: &ActiveConfig,
         declared: Option<u64>,
     ) -> Result<Self, Reject> {
-        let slot = match config.parallel_requests {
+        let permit = match config.parallel_requests {
             Some(limit) => Some(
-                Slot::take(capacity, limit)
+                Permit::take(capacity, limit)
                     .map_err(|error| reject(error, Reject::ParallelRequests(limit)))?,
             ),
             None => None,
         };
         let body = Reservation::new(Rc::clone(capacity), config.buffered_bodies_bytes);
         let mut hold = Self {
-            slot,
+            permit,
             body: Some(body),
         };
         hold.grow_to(declared.unwrap_or(0))?;
@@ -54,7 +54,7 @@ impl Hold {
 
     /// The request is over for the client.
     pub(super) fn end_response(&mut self) {
-        self.slot = None;
+        self.permit = None;
     }
 }
 
