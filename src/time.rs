@@ -45,7 +45,7 @@ impl UnixTime {
         self.0.saturating_sub(earlier.0)
     }
 
-    /// This time and so many milliseconds.
+    /// This time plus this many milliseconds.
     #[must_use]
     pub const fn after_milliseconds(self, milliseconds: u64) -> Self {
         Self(self.0.saturating_add(milliseconds.saturating_mul(1_000_000)))
@@ -171,7 +171,7 @@ fn two_digits(number: u32) -> [u8; 2] {
     [number / 10, number].map(|n| char::from_digit(n % 10, 10).map_or(b'0', |digit| digit as u8))
 }
 
-/// Three numbers with exactly so many digits, with separators between them.
+/// Three numbers with exactly these many digits, with separators between them.
 fn numbers(text: &str, separator: char, digits: [usize; 3]) -> Option<[u16; 3]> {
     let mut parts = text.split(separator);
     let mut numbers = [0; 3];

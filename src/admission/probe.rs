@@ -75,7 +75,7 @@ fn readiness(config: &ActiveConfig, now: UnixTime) -> Reply {
     Reply::json(status, &body.into())
 }
 
-/// What is wrong with the credential of a slot, if anything is: which deployments it is for, what
+/// The problem with the credential of a slot, if there is one: which deployments it is for, what
 /// the broker said last, and when the credential that the gateway still has expires.
 fn missing(config: &ActiveConfig, slot: &Rc<CredentialSlot>, now: UnixTime) -> Option<Value> {
     let failure = slot.failure();

@@ -98,7 +98,7 @@ pub const CONTENT_TYPE: &str = "application/json";
 /// Header with the AWS error type.
 pub const HEADER_ERROR_TYPE: &str = "x-amzn-errortype";
 
-/// What is missing may be there again at any time.
+/// The shortage may be over at any time.
 const RETRY_AFTER: (&str, &str) = ("retry-after", "1");
 
 /// Longest excerpt of an unknown model name that is returned to the client.
@@ -128,7 +128,7 @@ impl Reject {
         reply
     }
 
-    /// What the log says about it, if that is more than the client learns.
+    /// A warning for the log, if it says more than the client is told.
     pub fn warning(&self) -> Option<&str> {
         match self {
             Self::NoCredentials(causes) => Some(causes),

@@ -49,7 +49,7 @@ pub const RELOAD_TIME: &str = "envoy_bedrock_config_last_reload_success_timestam
 pub const RELOADS: &str = "envoy_bedrock_config_reloads";
 /// How often Envoy was restarted, or replaced by its standby, since the program that runs it started.
 pub const RESTARTS: &str = "envoy_bedrock_envoy_restarts";
-/// Calls to the credential broker that brought no credential, by reason. A worker repeats such a
+/// Calls to the credential broker that returned no credential, by reason. A worker repeats such a
 /// call about once a second.
 pub const REFRESH_FAILURES: &str = "envoy_bedrock_credential_refresh_failures_total";
 /// When the credentials of a deployment expire, in seconds since 1970. 0 if there are none, if they

@@ -80,7 +80,7 @@ impl BrokerFailure {
     pub(super) fn expired() -> Self {
         Self {
             code: "ExpiredToken".to_owned(),
-            message: "the credential broker has only a credential that has expired".to_owned(),
+            message: "the credential broker has only an expired credential".to_owned(),
         }
     }
 

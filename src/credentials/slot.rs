@@ -17,8 +17,8 @@ const ENDLESS_MILLISECONDS: u64 = 10 * 60 * 1000;
 const SAME_MILLISECONDS: (u64, u64) = (250, 10_000);
 /// Time until the broker is asked again while its first fetch is under way, in milliseconds.
 const PENDING_MILLISECONDS: u64 = 250;
-/// Time between calls that fail, in milliseconds. The broker answers from memory and has a backoff of
-/// its own, so a call costs AWS nothing.
+/// Time between calls that fail, in milliseconds. The broker answers from memory and backs off by
+/// itself, so a call costs AWS nothing.
 const FAILED_MILLISECONDS: u64 = 1000;
 /// Shortest time between two calls because AWS has refused a credential, in milliseconds.
 const REJECTED_MILLISECONDS: u64 = 10_000;
@@ -49,15 +49,15 @@ struct SlotState {
     /// When the call that is under way began.
     asking: Option<UnixTime>,
     /// When the broker was last asked because AWS had refused a credential.
-    asked_anew: Option<UnixTime>,
+    asked_after_rejection: Option<UnixTime>,
 }
 
 /// What an answer has changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BrokerNews {
-    /// Nothing that is worth a message.
+    /// Nothing worth a message.
     Nothing,
-    /// The call failed, and it is not known yet why.
+    /// The call failed, unlike the previous one or for another reason.
     Failed(BrokerFailure),
     /// There is a credential after calls that failed.
     Recovered,
@@ -99,7 +99,7 @@ impl CredentialSlot {
         self.state.borrow().failure.clone()
     }
 
-    /// Whether the broker has not said yet whether there is a credential.
+    /// Whether the broker has yet to say if there is a credential.
     pub(crate) fn is_waiting(&self, now: UnixTime) -> bool {
         let state = self.state.borrow();
         let is_inconclusive = state.failure.as_ref().is_none_or(BrokerFailure::is_inconclusive);
@@ -117,13 +117,13 @@ impl CredentialSlot {
             return None;
         }
         let may_reject = !state
-            .asked_anew
+            .asked_after_rejection
             .is_some_and(|last| is_within(last, now, REJECTED_MILLISECONDS));
         let rejected = state.issued.as_ref().filter(|issued| issued.is_rejected());
         let path = match rejected {
             Some(issued) if may_reject => {
                 issued.reported();
-                state.asked_anew = Some(now);
+                state.asked_after_rejection = Some(now);
                 format!("{}?rejected={}", self.path, issued.name)
             }
             _ if now >= state.ask_at => self.path.clone(),

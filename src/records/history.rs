@@ -12,7 +12,7 @@ use crate::records::fields::quote;
 /// Maximum number of rings. There is one per worker, and one more for each VM that replaces a
 /// trapped one. Beyond the limit, existing rings are reused in turn.
 const RINGS_MAX: u32 = 64;
-/// Beginning of all keys. The version is that of a slot's format.
+/// Prefix of all keys. The version is that of a slot's format.
 const PREFIX: &str = "envoy_bedrock.v1";
 /// Maximum attempts to claim a ring when several workers do so at once.
 const OPENING_ATTEMPTS: u32 = 1000;

@@ -61,7 +61,7 @@ pub struct ActiveConfig {
 }
 
 impl ActiveConfig {
-    /// Like [`Self::with_store`], with a store of its own.
+    /// Like [`Self::with_store`], with a new store.
     ///
     /// # Errors
     /// [`SettingsError`], which never contains a secret.

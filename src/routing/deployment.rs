@@ -61,7 +61,7 @@ pub enum Credentials {
     },
     /// With a Bedrock API key. Holds the whole value of `authorization`.
     Bearer(Secret),
-    /// With what the credential broker has issued.
+    /// With a credential that the broker has issued.
     Brokered(Rc<CredentialSlot>),
 }
 

@@ -129,7 +129,8 @@ impl Draining for GatewayStream {
         if self.apply(step) == Action::Continue
             && let Err(error) = host::continue_request()
         {
-            let message = format_args!("a request that had credentials could not continue: {error:?}");
+            let message =
+                format_args!("a request could not continue after its credentials had arrived: {error:?}");
             logger::error(self.core.call_id(), message);
         }
     }

@@ -66,7 +66,7 @@ fn check(watched: Vec<(u32, Rc<RefCell<dyn Draining>>)>) {
     for (context_id, stream) in watched {
         match host::set_effective_context(context_id) {
             Ok(()) => stream.borrow_mut().tick(host::now()),
-            Err(error) => log::error!("a stream that waits could not be checked: {error:?}"),
+            Err(error) => log::error!("a waiting stream could not be checked: {error:?}"),
         }
     }
 }

@@ -57,7 +57,7 @@ impl Service {
     /// The answer to a call to the credential broker: its `status`, which is 0 if there was none,
     /// and its body. Returns a message for the log, with its level.
     ///
-    /// Only what the newest configuration needs is reported: an earlier one goes on asking until its
+    /// Reports only what the newest configuration needs: an earlier one keeps asking until its
     /// last stream has ended, perhaps for a credential that was removed.
     pub fn take_answer(
         &self,
@@ -82,11 +82,11 @@ impl Service {
             BrokerNews::Nothing => None,
             BrokerNews::Recovered => Some((
                 Level::Info,
-                format!("there are AWS credentials again for {users}"),
+                format!("AWS credentials for {users} are available again"),
             )),
             BrokerNews::Failed(BrokerFailure { code, message }) => {
                 let held = match slot.current(now).map(|held| held.expires) {
-                    None => "there are none".to_owned(),
+                    None => "no old ones are valid".to_owned(),
                     Some(None) => "the old ones never expire".to_owned(),
                     Some(Some(expires)) => format!("the old ones expire at {}", expires.rfc3339().as_str()),
                 };

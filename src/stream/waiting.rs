@@ -27,7 +27,7 @@ pub(super) struct Waiting {
     pub(super) arriving: Option<ArrivingBody>,
 }
 
-/// The body of a streamed request, as long as it arrives.
+/// The body of a streamed request, while it arrives.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ArrivingBody {
     /// When the request's headers arrived.
@@ -37,8 +37,9 @@ pub(super) struct ArrivingBody {
 }
 
 impl Waiting {
-    /// Ends what must be read of a request. Unless `has_ended`, its body is still arriving. Returns
-    /// also the edit of the body, which must be made while the body is arriving, so before the wait.
+    /// Ends what must be read of a request. Unless `has_ended`, its body is still arriving. Also
+    /// returns the edit of the body, which must be made while the body is arriving, so before the
+    /// wait.
     ///
     /// # Errors
     /// The [`Reject`] that ends the request.

@@ -8,7 +8,7 @@ use crate::usage::scan::ScanNode;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum UsageField {
-    /// A container without a meaning of its own.
+    /// A container that means nothing by itself.
     Group,
     /// An object that holds token counts.
     Counts(Style),

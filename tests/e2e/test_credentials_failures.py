@@ -104,7 +104,7 @@ FAILURES = {
         environment,
         {"kind": "truncated", "endpoint": "sts"},
         ROLE_WITH_KEYS,
-        ["the source gave credentials that have expired. Check that the clock"],
+        ["the source returned expired credentials. Check that the clock"],
     ),
     "sts cannot be reached": (
         WITH_KEYS,

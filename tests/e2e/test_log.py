@@ -22,7 +22,7 @@ def log_format(request):
 
 @pytest.fixture
 def running(log_format, bedrock, tmp_path):
-    """A gateway with a model whose credentials cannot be had."""
+    """A gateway with a model whose credentials cannot be obtained."""
     at = Parameters(bedrock)
     path = tmp_path / "config.yaml"
     path.write_text(config([("both", at(WEST)), ("unusable", at(EAST, **UNUSABLE))]))

@@ -321,7 +321,7 @@ def test_the_control_socket_reloads_and_says_what_became_of_it(running):
 
 def test_sighup_reloads(running):
     running.signal(signal.SIGHUP)
-    running.wait_for("the configuration means the same as before")
+    running.wait_for("the configuration is equivalent to the previous one")
     assert running.process.poll() is None and running.serves("first")
 
 

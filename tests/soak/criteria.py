@@ -210,7 +210,7 @@ def no_vm_leaks(finished: list) -> Criterion:
 
 
 def idle_memory(finished: list, is_judged: bool) -> list:
-    """Compared with the last warm-up. Kills are not judged: they start from anew.
+    """Compared with the last warm-up. Kills are not judged: Envoy starts again.
 
     Uploads are not judged either, but the phase after them is: the allocator takes its time.
     """

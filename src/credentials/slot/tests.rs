@@ -11,7 +11,7 @@ fn slot() -> CredentialSlot {
     CredentialSlot::new("/credentials/1".into(), false)
 }
 
-/// The broker's answer with a key that expires so many seconds after the start.
+/// The broker's answer with a key that expires this many seconds after the start.
 fn key(name: &str, expires: u64) -> Vec<u8> {
     let expires = UnixTime::from_seconds(START + expires).rfc3339();
     let (secret, expires) = ("s3cr3t", expires.as_str());

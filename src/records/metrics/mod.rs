@@ -187,7 +187,7 @@ fn expiry(model: &ModelGroup, deployment: &Deployment) -> SeriesName {
         .with("region", &deployment.region)
 }
 
-/// Counts a call to the credential broker that brought no credential.
+/// Counts a call to the credential broker that returned no credential.
 pub(crate) fn count_refresh_failure(reason: &str, registry: &impl Registry) {
     let name = SeriesName::new(names::REFRESH_FAILURES).with("reason", reason);
     count_one(&name, registry);

@@ -1,4 +1,4 @@
-//! Envoy's admin interface: when its start is over, what is open, and how to drain it.
+//! Envoy's admin interface: whether Envoy has started, what is open, and how to drain it.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -31,7 +31,7 @@ impl Admin {
         self.0
     }
 
-    /// Whether Envoy serves: its start is over and every worker thread has its VM.
+    /// Whether Envoy serves: it has started, and every worker thread has its VM.
     pub(crate) async fn is_ready(self) -> bool {
         let is_live = self
             .send(Method::GET, "/ready")
@@ -52,7 +52,7 @@ impl Admin {
         self.send(Method::POST, "/healthcheck/fail").await.is_some()
     }
 
-    /// Closes the listeners; what is connected stays so. Returns whether Envoy did so.
+    /// Closes the listeners. Connections stay open. Returns whether Envoy did so.
     pub(crate) async fn close_listeners(self) -> bool {
         self.send(Method::POST, "/drain_listeners").await.is_some()
     }
@@ -89,7 +89,7 @@ impl Admin {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Open {
     pub(crate) requests: u64,
-    /// Bytes of complete responses that clients have not taken yet, among others.
+    /// Bytes of complete responses that clients have not read yet, among others.
     pub(crate) bytes: u64,
 }
 

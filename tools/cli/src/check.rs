@@ -21,7 +21,7 @@ Examples:
   envoy-bedrock check config.yaml
   envoy-bedrock check config.yaml --credentials
 
-Exit codes: 0 the configuration is valid, 1 it is not valid, a file cannot be read or (with --credentials) a\ncredential cannot be had, 2 wrong usage.")]
+Exit codes: 0 the configuration is valid, 1 it is not valid, a file cannot be read or (with --credentials) a\ncredential cannot be obtained, 2 wrong usage.")]
 pub struct CheckArguments {
     /// The configuration. Files that it includes are read as well.
     #[arg(value_name = "CONFIG")]
@@ -29,7 +29,7 @@ pub struct CheckArguments {
     /// Print one JSON object instead of text. Later versions only add keys to it.
     #[arg(long)]
     json: bool,
-    /// Get every credential once, and list whose it is, when it expires, or why it cannot be had.
+    /// Get every credential once, and list whose it is, when it expires, or why it cannot be obtained.
     #[arg(long, conflicts_with = "secrets_later")]
     credentials: bool,
     /// List variables of secrets that are not set, instead of reporting errors.

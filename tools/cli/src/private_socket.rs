@@ -7,7 +7,7 @@ use std::path::Path;
 
 use tokio::net::UnixListener;
 
-/// Listens at `path`. A socket that nobody serves any more is replaced.
+/// Listens at `path`. A stale socket is replaced.
 ///
 /// # Errors
 /// Those of the operating system. The path may have about 100 bytes.
@@ -19,7 +19,7 @@ pub(crate) fn bind(path: &Path) -> io::Result<UnixListener> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
-    // It gets its name when nobody else can connect any more.
+    // It gets its name only once nobody else can connect.
     let mut hidden = path.as_os_str().to_owned();
     hidden.push(".new");
     let _stale = std::fs::remove_file(&hidden);

@@ -2,7 +2,7 @@
 //!
 //! A change of a file is read like the first configuration. If it can be used, it is rendered into
 //! the directory that Envoy watches. If it cannot, nothing changes but the status: readiness and
-//! metrics tell the error, and the previous configuration serves on.
+//! metrics show the error, and the previous configuration stays in use.
 
 mod control;
 mod engine;

@@ -42,7 +42,7 @@ variables is refused until Envoy and this command are restarted. A start of this
 key or other variables is refused as long as Envoy runs with the old ones and its admin interface can
 be reached.
 
-SIGHUP reads the files again, SIGTERM and Ctrl-C end the command; Envoy goes on with what it has.
+SIGHUP reads the files again, SIGTERM and Ctrl-C end the command; Envoy keeps what it has.
 
 Exit codes: 0 ended by a signal, 1 the first configuration cannot be used, 2 wrong usage.")]
 pub struct WatchArguments {

@@ -1,4 +1,4 @@
-//! `envoy-bedrock credentials`: the credential broker as a process of its own.
+//! `envoy-bedrock credentials`: the credential broker as a separate process.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -18,12 +18,12 @@ use crate::log::{self, LogFormat};
 use crate::prices::PriceList;
 use crate::reload::FileWatcher;
 
-/// Get and renew the AWS credentials that the gateway's deployments need, next to an Envoy of one's
-/// own. `run` does this by itself.
+/// Get and renew the AWS credentials that the gateway's deployments need, next to an Envoy that you
+/// run yourself. `run` does this by itself.
 ///
-/// Roles, profiles, web identities and the credentials of containers and instances are obtained with
-/// AWS's SDK and renewed before they expire. The filter asks for them at a Unix socket that only this
-/// user can connect to.
+/// Roles, profiles, web identities and the credentials of containers and instances are obtained
+/// with AWS's SDK and renewed before they expire. The filter asks for them through a Unix socket
+/// that only this user can connect to.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -36,7 +36,7 @@ socket under the path that `render --credentials` names. GET /credentials/ID res
 credentials endpoints of ECS and EKS.
 
 A changed configuration is used at once. SIGHUP reads it again. SIGTERM and Ctrl-C end the command;
-Envoy goes on with the credentials that it has.
+Envoy keeps the credentials that it has.
 
 Exit codes: 0 ended by a signal, 1 the first configuration cannot be used or the socket cannot be
 opened, 2 wrong usage.")]
@@ -97,7 +97,7 @@ fn serve(arguments: &CredentialsArguments, environment: &Environment) -> Result<
         .build()
         .map_err(failed)?;
     runtime.block_on(async {
-        // Whoever sees the socket may send signals.
+        // Signals may arrive as soon as the socket exists.
         let signals = BrokerSignals::receive().map_err(failed)?;
         let server = listen(arguments, environment).await?;
         if blueprint.brokered.is_empty() {
@@ -193,7 +193,9 @@ async fn keep_up_to_date(
             }
             Err(errors) => {
                 for error in errors {
-                    tracing::error!("the configuration cannot be used, and the previous one stays: {error}");
+                    tracing::error!(
+                        "the configuration cannot be used, and the previous one stays in use: {error}"
+                    );
                 }
             }
         }

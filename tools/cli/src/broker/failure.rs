@@ -1,4 +1,4 @@
-//! Why a credential cannot be had.
+//! Why a credential cannot be obtained.
 
 use std::error::Error;
 use std::fmt;
@@ -10,7 +10,7 @@ const REASON_CHARACTERS: usize = 300;
 /// What precedes the output of a program in an error. A shell that traces its commands may print
 /// secrets.
 const PROGRAM_OUTPUT: &str = ". Stderr:";
-/// How errors of AWS's crates start that say nothing as long as their cause is known.
+/// How errors of AWS's crates start that add nothing to their cause.
 const WRAPPERS: [&str; 9] = [
     "ProfileFile provider could not be built",
     "an error occurred while loading",
@@ -28,7 +28,7 @@ const WRAPPERS: [&str; 9] = [
 pub(crate) enum FailureCode {
     /// The first attempt is under way.
     Pending,
-    /// The identity may not have the credential.
+    /// The identity is not allowed to have the credential.
     AccessDenied,
     /// The service limits how often it is asked.
     Throttling,
@@ -121,7 +121,7 @@ pub(crate) struct Failure {
 }
 
 impl Failure {
-    /// A failure with a reason that we wrote.
+    /// A failure with our own reason.
     pub(crate) fn new(code: FailureCode, reason: impl Into<String>) -> Self {
         Self {
             code,

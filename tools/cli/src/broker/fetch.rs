@@ -23,9 +23,9 @@ use super::{aws_error, http_client, sts_region};
 use crate::credentials::{AssumedRole, BrokeredCredential, ChainSource, CredentialSource, WebIdentityToken};
 use crate::environment::Environment;
 
-/// How long an attempt is waited for: a source that starts a program may take a while.
+/// How long to wait for an attempt: a source that starts a program may take a while.
 pub(crate) const FETCH_TIMEOUT: Duration = Duration::from_secs(30);
-/// The name of sessions whose configuration names none.
+/// The name of a session whose configuration has none.
 const SESSION_NAME: &str = "envoy-bedrock";
 /// How a reference that could not be resolved is written.
 const REFERENCE: &str = "os.environ/";
@@ -55,7 +55,7 @@ impl Fetcher {
         }
     }
 
-    /// Gets a credential anew: files and variables are read again. It has not expired. There is no time
+    /// Gets a new credential, reading files and variables again. It has not expired. There is no time
     /// limit for programs that profiles name.
     pub(crate) async fn fetch(&self, credential: &BrokeredCredential) -> Result<Credentials, Failure> {
         let BrokeredCredential { source, region, .. } = credential;
@@ -63,7 +63,7 @@ impl Fetcher {
         if keys.expiry().is_some_and(|expiry| expiry <= SystemTime::now()) {
             let failure = Failure::new(
                 FailureCode::ExpiredToken,
-                "the source gave credentials that have expired",
+                "the source returned expired credentials",
             );
             return Err(failure.or_remedy(|failure| match source {
                 CredentialSource::Role { .. } | CredentialSource::WebIdentity { .. } => {
@@ -115,7 +115,7 @@ impl Fetcher {
         source: &'a CredentialSource,
         region: &'a str,
     ) -> Pin<Box<dyn Future<Output = Result<Credentials, Failure>> + Send + 'a>> {
-        // A base has said already what can be done about its own failure.
+        // The failure of a base already says what can be done about it.
         Box::pin(async move {
             let loaded = self.load_part(source, region).await;
             loaded.map_err(|failure| failure.or_remedy(|failure| self.remedy(source, failure)))
@@ -241,7 +241,7 @@ impl Fetcher {
             .with_region(Some(self.region(region)))
     }
 
-    /// The region of STS: that of the environment, else `region`.
+    /// The region of STS: that of the environment or, without one, `region`.
     fn region(&self, region: &str) -> Region {
         let named = ["AWS_REGION", "AWS_DEFAULT_REGION"];
         let named = named.iter().find_map(|name| self.environment.value(name));

@@ -19,7 +19,7 @@ use crate::credentials::BrokeredCredential;
 
 /// How long a request waits for the first attempt, or for one that it caused.
 const WAIT_MAX: Duration = Duration::from_millis(1500);
-/// At least so much is between two attempts that AWS's refusals cause.
+/// Shortest time between two attempts that are caused by refusals of AWS.
 const REJECTED_PAUSE: Duration = Duration::from_secs(10);
 
 /// The credentials of a configuration. Clones share them.
@@ -227,12 +227,12 @@ fn is_current(keys: &Credentials) -> bool {
     keys.expiry().is_none_or(|expiry| expiry > SystemTime::now())
 }
 
-/// Whether the source has given the credentials that are `held` again.
+/// Whether the source has returned the `held` credentials again.
 fn is_same(held: &Credentials, given: &Credentials) -> bool {
     held.access_key_id() == given.access_key_id() && held.expiry() == given.expiry()
 }
 
-/// What is left of the life of the credentials; `None` if they do not expire.
+/// The remaining life of the credentials; `None` if they do not expire.
 fn life_left(keys: &Credentials) -> Option<Duration> {
     let expiry = keys.expiry()?;
     Some(expiry.duration_since(SystemTime::now()).unwrap_or_default())

@@ -29,8 +29,9 @@ pub(super) struct Renewals {
 }
 
 impl Renewals {
-    /// How long to wait after an attempt that gave a credential with so much life `left`; `None` if it
-    /// never expires. With `is_same`, the source has no newer one. `chance` is from 0 to 1.
+    /// How long to wait after an attempt that returned a credential with this much life `left`;
+    /// `None` if it never expires. With `is_same`, the source has no newer one. `chance` is from 0
+    /// to 1.
     pub(super) fn succeeded(&mut self, left: Option<Duration>, is_same: bool, chance: f64) -> Duration {
         self.failures = 0;
         let pause = renewal(left, chance);
@@ -41,8 +42,8 @@ impl Renewals {
         pause
     }
 
-    /// How long to wait after an attempt that failed. `left` is what is left of the credential that is
-    /// still in use.
+    /// How long to wait after an attempt that failed. `left` is the remaining life of the
+    /// credential that is still in use.
     pub(super) fn failed(&mut self, left: Option<Duration>, chance: f64) -> Duration {
         let doubled = RETRY_MIN.saturating_mul(1 << self.failures.min(10));
         self.failures = self.failures.saturating_add(1);

@@ -40,7 +40,7 @@ enum TrialOutcome {
     },
     /// An API key, which only Bedrock can check.
     NotTried,
-    /// It cannot be had, or STS refuses it.
+    /// It cannot be obtained, or STS refuses it.
     Fails { reason: String, remedy: String },
 }
 
@@ -169,7 +169,7 @@ fn table(trials: &[Trial], columns: Option<u16>) -> String {
             }
             TrialOutcome::NotTried => [
                 "-".to_owned(),
-                "not tried: only Bedrock knows it".to_owned(),
+                "not tried: only Bedrock can verify an API key".to_owned(),
                 "-".to_owned(),
             ],
             TrialOutcome::Fails { reason, remedy } => {

@@ -17,7 +17,7 @@ const METADATA_TIMEOUT: Duration = Duration::from_secs(1);
 const METADATA_ENDPOINT: &str = "http://169.254.169.254";
 
 /// Whether any of `credentials` can probably be obtained. `is_set` tells whether a secret of the
-/// configuration is there.
+/// configuration exists.
 pub(crate) fn is_likely(
     credentials: &[BrokeredCredential],
     environment: &Environment,

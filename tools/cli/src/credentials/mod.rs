@@ -10,7 +10,7 @@ pub(crate) use chain::ChainSource;
 pub(crate) use likely::is_likely;
 pub use source::{AssumedRole, BrokeredCredential, CredentialSource, WebIdentityToken};
 
-/// Where the broker listens unless it is told otherwise.
+/// Where the broker listens by default.
 pub const DEFAULT_SOCKET: &str = "/run/envoy-bedrock/credentials.sock";
 
 /// The variable with the token that a broker on a port requires.

@@ -99,7 +99,7 @@ pub struct AssumedRole {
     pub session_tags: BTreeMap<String, String>,
 }
 
-/// Where the token of an identity provider is. It is read anew each time.
+/// Where the token of an identity provider is. It is read again each time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum WebIdentityToken {
     /// In a file.

@@ -14,7 +14,7 @@ use crate::document::field::{Section, quoted};
 use crate::document::reader::Read;
 use crate::environment::SecretPolicy;
 
-/// The setting that replaces signatures by short-term Bedrock API keys.
+/// The setting that replaces signatures with short-term Bedrock API keys.
 const BEARER: &str = "bearer";
 
 /// The broker's credentials, in the order of the deployments that use them.
@@ -53,7 +53,7 @@ pub(super) fn brokered(drafts: &[Draft]) -> Vec<BrokeredCredential> {
     credentials
 }
 
-/// Where the filter finds the broker, if there is anything to ask for.
+/// Where the filter finds the broker, if it needs it.
 pub(super) fn settings(brokered: &[BrokeredCredential]) -> Option<BrokerSettings> {
     let is_needed = brokered.iter().any(|credential| !credential.id.is_empty());
     is_needed.then(|| BrokerSettings {

@@ -13,7 +13,7 @@ use crate::document::reader::{Read, Reported};
 pub(crate) const NAME_MAX_BYTES: usize = 2048;
 
 /// An entry of `model_list` and the reader of its settings. Each group of settings has its methods
-/// in a file of its own.
+/// in its own file.
 pub(crate) struct ModelListEntry<'e, 'a> {
     /// Where the entry is.
     pub location: &'e Location,
@@ -121,7 +121,7 @@ fn without_parameters(entry: &Section, reader: &mut Reader<'_>) -> Reported {
         return reader.missing_field(&entry.location, "litellm_params");
     };
     let found = format!(
-        "{} beside model_name: indent it under litellm_params",
+        "{} next to model_name: indent it under litellm_params",
         quoted(name)
     );
     let expected = "litellm_params with the settings of the deployment";

@@ -25,7 +25,7 @@ const BODY_LIMIT_MAX_MEGABYTES: f64 = 1024.0;
 
 /// Largest limit of all request bodies together: a tebibyte.
 const BUFFERED_BODIES_MAX_MEGABYTES: f64 = 1_048_576.0;
-/// Largest limit of parallel requests. No Envoy has so many.
+/// Largest limit of parallel requests. No Envoy handles that many.
 const PARALLEL_REQUESTS_MAX: f64 = 1_000_000.0;
 
 impl Reader<'_> {

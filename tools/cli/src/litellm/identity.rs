@@ -318,7 +318,7 @@ impl ModelListEntry<'_, '_> {
             (false, _) => (&OF_ROLES, "not used: there is no aws_role_name"),
             (true, true) => (
                 &[EXTERNAL_ID, SESSION_TAGS],
-                "not used: a role for a web identity token takes none",
+                "not used: AWS does not accept it together with aws_web_identity_token",
             ),
             (true, false) => (&[], ""),
         };

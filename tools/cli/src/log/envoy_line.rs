@@ -56,8 +56,8 @@ impl EnvoyLine {
         })
     }
 
-    /// What Envoy, its libraries and the kernel's loader write without Envoy's logger. They do so
-    /// only before they give up.
+    /// What Envoy, its libraries and the kernel's loader write without Envoy's logger. They only do
+    /// so before they abort.
     pub(super) fn unformatted(line: &str) -> Self {
         Self {
             level: Level::ERROR,

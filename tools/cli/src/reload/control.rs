@@ -24,7 +24,7 @@ pub(crate) struct ControlSocket {
 }
 
 impl ControlSocket {
-    /// Listens at `path`. A socket that nobody serves any more is replaced.
+    /// Listens at `path`. A stale socket is replaced.
     ///
     /// # Errors
     /// Those of the operating system. The path may have about 100 bytes.

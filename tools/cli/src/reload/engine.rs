@@ -24,9 +24,9 @@ pub(crate) trait ConfigSource: Send + 'static {
 pub(crate) enum ReloadOutcome {
     /// The configuration is active.
     Reloaded,
-    /// It means the same as the active one.
+    /// It is equivalent to the active one.
     Unchanged,
-    /// It cannot be used. The previous one serves on.
+    /// It cannot be used. The previous one stays in use.
     Failed(ReloadError),
 }
 
@@ -87,14 +87,14 @@ impl<S: ConfigSource> Engine<S> {
         }
     }
 
-    /// Publishes how often Envoy was restarted, if that is news.
+    /// Publishes how often Envoy was restarted, if that has changed.
     pub(crate) async fn restarted(&mut self, restarts: u64, envoys: &[Admin]) {
         if self.status.restarts == Some(restarts) {
             return;
         }
         self.status.restarts = Some(restarts);
         if let Err(error) = self.publish_status(envoys).await {
-            tracing::error!("the restart of Envoy cannot be shown by metrics: {error}");
+            tracing::error!("the metrics cannot show the restart of Envoy: {error}");
         }
     }
 
@@ -135,7 +135,7 @@ impl<S: ConfigSource> Engine<S> {
             since,
         });
         if let Err(error) = self.publish_status(envoys).await {
-            tracing::error!("the failed reload cannot be shown by probes and metrics: {error}");
+            tracing::error!("readiness and metrics cannot show the failed reload: {error}");
         }
     }
 
@@ -157,7 +157,7 @@ impl<S: ConfigSource> Engine<S> {
         if before != after {
             let changed: Vec<&str> = before.symmetric_difference(&after).map(String::as_str).collect();
             let changed = changed.join(", ");
-            let problem = format!("Envoy's filter would read other environment variables ({changed})");
+            let problem = format!("Envoy's filter needs other environment variables ({changed})");
             return Err(ReloadError::NeedsRestart(problem));
         }
         let members = |config: &DynamicConfig| config.bootstrap.as_object().cloned().unwrap_or_default();

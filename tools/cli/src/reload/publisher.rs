@@ -157,7 +157,7 @@ impl Publisher {
     }
 }
 
-/// What Envoy tells about its updates of one kind.
+/// What Envoy reports about its updates of one kind.
 #[derive(Debug, PartialEq, Eq)]
 struct Update {
     version: String,

@@ -46,7 +46,7 @@ pub(crate) struct ReloadTask<S> {
 }
 
 impl<S: ConfigSource> ReloadTask<S> {
-    /// A task for `engine`. It begins when [`run`](Self::run) is called.
+    /// A task for `engine`. It starts when [`run`](Self::run) is called.
     pub(crate) fn new(engine: Engine<S>, envoys: Vec<Admin>) -> (Self, ReloadHandle) {
         let (sender, receiver) = mpsc::channel(16);
         let task = Self {
@@ -73,7 +73,7 @@ impl<S: ConfigSource> ReloadTask<S> {
                 () = self.watcher.changed() => drop(self.reload().await),
                 () = sleep_until(removal_time), if removal.is_some() => {
                     if let Err(error) = self.engine.publisher().remove_lingering(Instant::now()) {
-                        tracing::warn!("clusters that are no longer used remain: {error}");
+                        tracing::warn!("unused clusters could not be removed: {error}");
                     }
                 }
             }
@@ -97,7 +97,7 @@ impl<S: ConfigSource> ReloadTask<S> {
     async fn reload(&mut self) -> ReloadOutcome {
         let outcome = self.reload_unless_unchanged().await;
         if matches!(outcome, ReloadOutcome::Unchanged) {
-            tracing::info!("the configuration means the same as before");
+            tracing::info!("the configuration is equivalent to the previous one");
         }
         outcome
     }
@@ -112,7 +112,7 @@ impl<S: ConfigSource> ReloadTask<S> {
             ReloadOutcome::Reloaded => tracing::info!("the configuration was reloaded"),
             ReloadOutcome::Unchanged => {}
             ReloadOutcome::Failed(error) => tracing::error!(
-                "the changed configuration cannot be used, and the previous one serves on: {error}"
+                "the changed configuration cannot be used, and the previous one stays in use: {error}"
             ),
         }
         outcome

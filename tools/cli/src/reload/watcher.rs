@@ -36,7 +36,7 @@ impl FileWatcher {
         let (sender, receiver) = mpsc::channel(1);
         let news = sender.clone();
         let events = notify::recommended_watcher(move |_| {
-            // A full channel already holds the news.
+            // A full channel already has an event.
             let _ = news.try_send(());
         });
         let mut watcher = Self {

@@ -42,8 +42,8 @@ pub(super) const COMMENTS: [(&str, &str); 33] = [
     ),
     (
         "overload.premature_reset_total_stream_count:",
-        "Rapid reset: a connection with so many streams, of which the client reset half prematurely, is \
-         closed.",
+        "Rapid reset: a connection is closed after this many streams if the client reset half of them \
+         prematurely.",
     ),
     (
         "overload.premature_reset_min_stream_lifetime_seconds:",

@@ -25,7 +25,7 @@ const CERTIFICATE: &str = "tls";
 /// Digits of a version.
 const VERSION_DIGITS: usize = 12;
 
-/// A kind of resources, each in a file of its own.
+/// A kind of resources, each in its own file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum ResourceKind {
     /// Certificates of listeners.

@@ -30,7 +30,7 @@ const PRIORITY_FRAMES_PER_STREAM_MAX: u32 = 100;
 const WINDOW_UPDATES_PER_DATA_FRAME_MAX: u32 = 10;
 /// A stream that is reset within this time is premature.
 const PREMATURE_SECONDS: u32 = 1;
-/// A connection with so many streams, half of them premature, is closed.
+/// A connection is closed after this many streams if half of them were premature.
 const PREMATURE_STREAMS_MAX: u32 = 500;
 /// Requests of one connection that are started before other connections have their turn.
 const REQUESTS_PER_CYCLE_MAX: u32 = 10;
@@ -47,7 +47,7 @@ pub(super) fn http_options() -> Value {
     })
 }
 
-/// The `common_http_protocol_options` of a cluster whose idle connections are kept so long.
+/// The `common_http_protocol_options` of a cluster whose idle connections are kept this long.
 pub(super) fn response_options(idle_seconds: u64) -> Value {
     json!({
         "idle_timeout": seconds(idle_seconds),

@@ -17,7 +17,7 @@ pub(super) struct AdminForwarder {
 }
 
 impl AdminForwarder {
-    /// Begins to accept connections, within a runtime.
+    /// Starts to accept connections, within a runtime.
     pub(super) fn start(listener: std::net::TcpListener) -> io::Result<Self> {
         let listener = TcpListener::from_std(listener)?;
         let address = listener.local_addr()?;

@@ -67,7 +67,7 @@ pub(super) fn has_credentials(blueprint: &Blueprint) -> bool {
         .any(|name| !blueprint.missing.contains(name))
 }
 
-/// Whether a credential that has to be fetched can probably be had.
+/// Whether a credential that has to be fetched can probably be obtained.
 fn has_source(blueprint: &Blueprint, environment: &Environment) -> bool {
     let is_set = |name: &str| {
         let name = EnvName(name.to_owned());

@@ -5,8 +5,8 @@ use std::process::ExitCode;
 
 /// The process that becomes Envoy.
 ///
-/// It asks the kernel to be killed together with its parent and then executes Envoy. A process of
-/// its own avoids code between fork and exec.
+/// It asks the kernel to be killed together with its parent and then executes Envoy. A separate
+/// process avoids code between fork and exec.
 #[derive(Debug, clap::Args)]
 pub struct EnvoyChild {
     /// Id of the parent process.

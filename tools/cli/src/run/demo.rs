@@ -35,7 +35,7 @@ struct DemoPart<'a> {
 
 impl Demo {
     /// Starts emulators for the endpoints of `blueprint` that have none yet. All emulators accept
-    /// its credentials and models from now on, and go on accepting earlier ones.
+    /// its credentials and models from now on, and keep accepting earlier ones.
     pub(super) async fn cover(
         &mut self,
         blueprint: &Blueprint,

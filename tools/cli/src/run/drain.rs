@@ -1,4 +1,4 @@
-//! The end of a gateway whose clients do not notice.
+//! A shutdown that clients do not notice.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ const POLL: Duration = Duration::from_millis(100);
 /// How often the log says what is being waited for.
 const REPORT: Duration = Duration::from_secs(10);
 
-/// The time that is given to load balancers and clients.
+/// How long load balancers and clients get.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct DrainTimes {
     /// How long new connections are accepted although readiness is false.
@@ -58,7 +58,7 @@ async fn announce_draining(admin: Admin) {
     }
 }
 
-/// Returns when no request is open and every response was taken by its client.
+/// Returns when no request is open and clients have read every response.
 async fn all_closed(admin: Admin, limit: Duration) {
     let began = Instant::now();
     let mut next_report = began;
@@ -82,7 +82,7 @@ async fn all_closed(admin: Admin, limit: Duration) {
 
 fn describe(open: Open) -> String {
     match open {
-        Open { requests: 0, bytes } => format!("{bytes} bytes that clients have not taken yet"),
+        Open { requests: 0, bytes } => format!("{bytes} bytes that clients have not read yet"),
         Open { requests: 1, .. } => "1 open request".to_owned(),
         Open { requests, .. } => format!("{requests} open requests"),
     }
@@ -97,6 +97,6 @@ mod tests {
         let text = |requests, bytes| describe(Open { requests, bytes });
         assert_eq!(text(1, 5), "1 open request");
         assert_eq!(text(2, 0), "2 open requests");
-        assert_eq!(text(0, 7), "7 bytes that clients have not taken yet");
+        assert_eq!(text(0, 7), "7 bytes that clients have not read yet");
     }
 }

@@ -57,7 +57,7 @@ pub(super) enum RunError {
     Demo(#[from] DemoError),
     #[error(transparent)]
     Reload(#[from] ReloadError),
-    #[error("a new sealing key is not a key")]
+    #[error("internal error: the generated sealing key is invalid")]
     NoSealingKey,
     /// The operating system refuses threads, signal handlers or processes: what, and why.
     #[error("cannot {0}: {1}")]

@@ -42,11 +42,11 @@ struct Serving {
 pub(super) enum EnvoyChange {
     /// It serves again.
     Serving,
-    /// A standby is ready, or no longer.
+    /// A standby is ready, or has ended.
     Standby,
     /// It ended, and this follows.
     Ended(Death, Recovery),
-    /// It ended, and that was once too often, or intended.
+    /// It ended, intentionally or once too often.
     Gone(Death),
 }
 

@@ -1,8 +1,8 @@
 //! The ports of the gateway, which this process holds as long as it runs.
 //!
-//! Envoy's sockets share their port (`SO_REUSEPORT`), so a second gateway on the same port would start
-//! and take half of the connections. Thus a port must be free at the start, and nobody else gets it
-//! while Envoy is being restarted.
+//! Envoy's sockets share their port (`SO_REUSEPORT`), so a second gateway on the same port would
+//! start and take half of the connections. So a port must be free at the start, and nobody else
+//! gets it while Envoy is being restarted.
 
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};

@@ -126,8 +126,8 @@ impl EnvoyProcess {
         self.log.finish().await;
     }
 
-    /// Ends Envoy with SIGTERM, upon which it writes its access logs, closes all connections and
-    /// exits. After the time limit it is killed.
+    /// Ends Envoy with SIGTERM: it writes its access logs, closes all connections and exits. After
+    /// the time limit it is killed.
     pub(super) async fn stop(mut self) {
         self.signal(Signal::TERM);
         let _ = timeout(STOP_MAX, self.child.wait()).await;

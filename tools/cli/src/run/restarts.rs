@@ -1,4 +1,4 @@
-//! When Envoy is restarted, and when no longer.
+//! When Envoy is restarted, and when it is given up.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -39,8 +39,8 @@ impl Restarts {
         }
     }
 
-    /// The next restart, for an Envoy that ended at `now` and had `served` so long; `None` if there
-    /// were too many.
+    /// The next restart, for an Envoy that ended at `now` and had `served` this long; `None` if
+    /// there were too many.
     ///
     /// The first restart of a minute is immediate, because most crashes are not repeated. So is that
     /// of an Envoy that was stable.

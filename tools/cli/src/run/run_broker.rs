@@ -16,12 +16,12 @@ use crate::broker::{Broker, BrokerServer, Fetcher};
 use crate::environment::Environment;
 
 const SOCKET: &str = "credentials.sock";
-/// Longest path of a Unix socket that every system takes, in bytes, without the few that the name is
-/// longer while the socket is made.
+/// Longest path of a Unix socket that every system accepts, in bytes, less the suffix of its
+/// temporary name.
 const SOCKET_PATH_MAX_BYTES: usize = 95;
 /// How often the first credentials are looked for.
 const POLL: Duration = Duration::from_millis(50);
-/// How long a source that does not respond delays a gateway whose other credentials are there.
+/// How long a source that does not respond delays a gateway whose other credentials are available.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// When the log first says what is missing, and how often it repeats that.
 const FIRST_REMINDER: Duration = Duration::from_secs(1);
@@ -40,7 +40,7 @@ pub(super) struct RunBroker {
 /// Where the broker listens.
 struct SocketPath {
     path: PathBuf,
-    /// A directory of its own, if Envoy's has too long a path.
+    /// A separate directory, if the path of Envoy's is too long.
     short: Option<PathBuf>,
 }
 
@@ -138,14 +138,14 @@ impl SocketPath {
     }
 }
 
-/// Serves, and begins again if that ends for any reason.
+/// Serves, and starts again if that ends for any reason.
 async fn keep_serving(server: BrokerServer, path: PathBuf, broker: Broker) {
     let mut server = Some(server);
     loop {
         match server.take().map_or_else(|| BrokerServer::on_socket(&path), Ok) {
             Ok(server) => {
                 let served = tokio::spawn(server.serve(broker.clone())).await;
-                tracing::error!("the credential broker ended and is started again: {served:?}");
+                tracing::error!("the credential broker ended and will be restarted: {served:?}");
             }
             Err(error) => tracing::error!(
                 "the credential broker cannot listen at {}: {error}",

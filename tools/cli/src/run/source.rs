@@ -120,7 +120,7 @@ impl RunSource {
         let refused = |error: RunError| ReloadError::Configuration(error.messages());
         let prices = PriceList::of_file(self.arguments.prices.as_deref());
         let prices = prices.map_err(|error| refused(error.into()))?;
-        // Requests go on to where they went at the start.
+        // Requests keep going where they went at the start.
         let bedrock = match self.backend {
             Backend::Aws => Bedrock::Aws,
             Backend::Emulator(_) => Bedrock::Emulator,
@@ -135,7 +135,7 @@ impl RunSource {
             return Err(ReloadError::NeedsRestart(problem.to_owned()));
         }
         if self.backend == Backend::Emulator(Reason::NoCredentials) && backend::has_credentials(&blueprint) {
-            tracing::warn!("there are AWS credentials now: restart to send requests to AWS");
+            tracing::warn!("AWS credentials are available now: restart to send requests to AWS");
         }
         Ok(blueprint)
     }

@@ -1,5 +1,5 @@
 //! Notices that Envoy cannot write the spend log, as on a full disk. Envoy itself only counts that:
-//! it drops the rows and serves on.
+//! it drops the rows and keeps serving.
 
 use std::convert::Infallible;
 use std::time::Duration;

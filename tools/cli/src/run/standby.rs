@@ -26,7 +26,7 @@ pub(super) struct Standby {
 }
 
 enum StandbyState {
-    /// There is none and will be none.
+    /// There is none, and none will be started.
     Off,
     /// There is none until then.
     Due(Instant),
@@ -101,7 +101,7 @@ impl Standby {
         self.change_to(StandbyState::Off).await;
     }
 
-    /// Replaces the standby by another one, which opens its files anew. A standby has nothing to
+    /// Replaces the standby by another one, which opens its files again. A standby has nothing to
     /// write, and until Envoy writes, it keeps its files open, even those that were deleted.
     pub(super) async fn replace(&mut self) {
         if !matches!(self.state, StandbyState::Off) {
@@ -128,7 +128,9 @@ impl Standby {
         let sockets = u32::try_from(sockets).unwrap_or(u32::MAX);
         for port in [&ports.plain, &ports.tls] {
             if let Err(error) = port.prefer_first(sockets) {
-                tracing::warn!("no standby Envoy: the system cannot order sockets of one port: {error}");
+                tracing::warn!(
+                    "no standby Envoy: the kernel does not allow ordering the sockets of a port: {error}"
+                );
                 self.state = StandbyState::Off;
                 return;
             }

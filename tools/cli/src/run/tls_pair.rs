@@ -106,7 +106,7 @@ impl TlsPair {
             return Ok(copies);
         }
         match check_validity(&certificate) {
-            // Without a better pair, an expired one serves those who do not mind, and the plain
+            // Without a better pair, an expired one serves clients that accept it, and the plain
             // listener serves the others.
             Err(problem @ TlsPairProblem::NotValidNow { .. }) if self.good.is_none() => {
                 tracing::warn!("the TLS certificate {}: {problem}", self.files.certificate);

@@ -1,4 +1,4 @@
-//! The kinds of faults: failures that the emulator is told to produce.
+//! The kinds of faults: failures that the emulator produces on request.
 
 use std::fmt;
 

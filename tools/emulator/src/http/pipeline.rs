@@ -219,7 +219,7 @@ impl PendingRequest {
         })
     }
 
-    /// Lets the request fail. `response` is there for faults that change a response.
+    /// Makes the request fail. `response` is for faults that change a response.
     async fn fail(
         mut self,
         fault: FaultKind,

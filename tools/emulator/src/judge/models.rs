@@ -197,7 +197,7 @@ mod tests {
         assert_eq!(find(&extra[0], "us-west-2", &extra), Some(ModelKind::Embedding));
     }
 
-    /// The filter has a list of its own, so a geography that only one of them knows is noticed.
+    /// The filter has its own list, so a geography that only one of them knows is noticed.
     #[test]
     fn the_filter_knows_the_same_geographies_and_foundation_models() {
         assert_eq!(GEOGRAPHIES, model_id::GEOGRAPHIES);

@@ -142,7 +142,7 @@ fn unindented_settings_of_a_section_are_recognised() {
     assert!(
         errors[0].to_string().ends_with(
             ":4: model_list[0].model: expected litellm_params with the settings of the deployment, but found \"model\" \
-             beside model_name: indent it under litellm_params"
+             next to model_name: indent it under litellm_params"
         ),
         "{}",
         errors[0]

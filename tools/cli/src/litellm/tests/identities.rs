@@ -179,7 +179,9 @@ fn settings_that_a_web_identity_does_not_take_are_noted() {
     ));
     let notes = read(&text, &[], SecretPolicy::MustExist).notes;
     assert!(
-        notes.iter().any(|note| note.to_string().contains("takes none")),
+        notes
+            .iter()
+            .any(|note| note.to_string().contains("together with aws_web_identity_token")),
         "{notes:?}"
     );
 }
