@@ -13,7 +13,7 @@
 //! - **Identity** (`identity`). STS, IMDSv2, ECS, EKS and SSO on one port issue credentials with
 //!   short lives, which the regions accept until they expire or are revoked.
 //! - **Control** (`control`). Faults, paces and the log have a JSON API on a separate port. A
-//! request cannot influence them.
+//!   request cannot influence them.
 //!
 //! The emulator does not run models, keep conversations, or emulate IAM policies beyond the trust of
 //! roles, quotas or other services.
