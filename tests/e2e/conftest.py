@@ -80,6 +80,13 @@ def bedrock(shared_emulator):
     shared_emulator.reset()
 
 
+@pytest.fixture(scope="module")
+def issuing_emulator():
+    """An emulator without a journal, in which refused credentials would count as wrong requests."""
+    with Emulator((WEST, EAST), *CREDENTIALS) as running:
+        yield running
+
+
 @pytest.fixture(scope="session")
 def direct_emulator():
     with Emulator((WEST, EAST), "--lenient", *CREDENTIALS) as running:

@@ -9,8 +9,6 @@ import pytest
 import requests
 
 from deployments import EAST, WEST, Parameters
-from emulator import Emulator
-from gateway import CREDENTIALS
 from supervised import Supervised, eventually
 
 ROLE = "arn:aws:iam::123456789012:role/bedrock"
@@ -28,13 +26,6 @@ source_profile = base
 aws_access_key_id = {BASE["ID"]}
 aws_secret_access_key = {BASE["SECRET"]}
 """
-
-
-@pytest.fixture(scope="module")
-def issuing_emulator():
-    """An emulator of its own: refused credentials would count as wrong requests in the journal."""
-    with Emulator((WEST, EAST), *CREDENTIALS) as running:
-        yield running
 
 
 @pytest.fixture

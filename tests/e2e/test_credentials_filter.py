@@ -9,21 +9,13 @@ import requests
 
 from clients import post, question
 from deployments import EAST, WEST, Parameters
-from emulator import Emulator
 from fake_broker import ROLE, FakeBroker
-from gateway import CREDENTIALS, Gateway, config
+from gateway import Gateway, config
 
 DEADLINE_SECONDS = 60
 WORKERS = 2
 # A role of the west, and static keys in the east.
 ROLE_PARAMETERS = {"aws_role_name": ROLE, "aws_session_name": "gateway"}
-
-
-@pytest.fixture(scope="module")
-def issuing_emulator():
-    """An emulator of its own: refused credentials would count as wrong requests in the journal."""
-    with Emulator((WEST, EAST), *CREDENTIALS) as running:
-        yield running
 
 
 @pytest.fixture
