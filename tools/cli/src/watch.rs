@@ -11,7 +11,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::admin::Admin;
 use crate::environment::Environment;
 use crate::litellm;
-use crate::log::{self, LogFormat};
+use crate::log::{self, LogOptions};
 use crate::reload::{
     ConfigSource, ControlSocket, Engine, Publisher, ReloadError, ReloadHandle, ReloadOutcome, ReloadTask,
 };
@@ -55,15 +55,8 @@ pub struct WatchArguments {
     /// reads the files again and responds with the result.
     #[arg(long, value_name = "PATH")]
     control: Option<PathBuf>,
-    /// Format of the log on standard error.
-    #[arg(
-        long,
-        env = "LOG_FORMAT",
-        value_enum,
-        value_name = "FORMAT",
-        default_value = "text"
-    )]
-    log_format: LogFormat,
+    #[command(flatten)]
+    log: LogOptions,
 }
 
 /// The configuration of `watch`.
@@ -88,7 +81,7 @@ impl ConfigSource for WatchSource {
 
 /// Runs the command until a signal ends it. Its help documents the exit codes.
 pub fn run(arguments: &WatchArguments, environment: &Environment) -> ExitCode {
-    log::install("watch", arguments.log_format);
+    log::install("watch", arguments.log.format);
     let errors = match prepare(arguments, environment) {
         Ok(engine) => match serve(arguments, engine) {
             Ok(()) => return ExitCode::SUCCESS,

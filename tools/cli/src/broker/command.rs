@@ -14,7 +14,7 @@ use crate::blueprint::Blueprint;
 use crate::credentials::{DEFAULT_SOCKET, TOKEN_VARIABLE};
 use crate::environment::{Environment, SecretPolicy};
 use crate::litellm::{self, Tolerance};
-use crate::log::{self, LogFormat};
+use crate::log::{self, LogOptions};
 use crate::prices::PriceList;
 use crate::reload::FileWatcher;
 
@@ -53,15 +53,8 @@ pub struct CredentialsArguments {
     listen: Option<SocketAddr>,
     #[command(flatten)]
     tolerance: Tolerance,
-    /// Format of the log on standard error.
-    #[arg(
-        long,
-        env = "LOG_FORMAT",
-        value_enum,
-        value_name = "FORMAT",
-        default_value = "text"
-    )]
-    log_format: LogFormat,
+    #[command(flatten)]
+    log: LogOptions,
 }
 
 fn loopback(text: &str) -> Result<SocketAddr, String> {
@@ -76,7 +69,7 @@ fn loopback(text: &str) -> Result<SocketAddr, String> {
 
 /// Runs the command until a signal ends it. Its help documents the exit codes.
 pub fn run(arguments: &CredentialsArguments, environment: &Environment) -> ExitCode {
-    log::install("credentials", arguments.log_format);
+    log::install("credentials", arguments.log.format);
     match serve(arguments, environment) {
         Ok(()) => ExitCode::SUCCESS,
         Err(errors) => {

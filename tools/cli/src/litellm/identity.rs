@@ -50,11 +50,6 @@ pub(super) const OF_SDKS: [&str; 6] = [
     "AWS_CA_BUNDLE",
 ];
 
-/// Length of a session name, from STS.
-const SESSION_NAME_CHARACTERS: RangeInclusive<usize> = 2..=64;
-/// Length of an external id, from STS.
-const EXTERNAL_ID_CHARACTERS: RangeInclusive<usize> = 2..=1224;
-
 impl ModelListEntry<'_, '_> {
     /// Whether the deployment or its credential names an identity.
     pub(super) fn names_identity(&self) -> bool {
@@ -167,29 +162,31 @@ impl ModelListEntry<'_, '_> {
     }
 
     fn session_name(&mut self) -> Read<Option<String>> {
-        let Some((name, location)) = self.identity_text(SESSION_NAME)? else {
-            return Ok(None);
-        };
-        let is_permitted = |c: char| c.is_ascii_alphanumeric() || "+=,.@_-".contains(c);
-        let is_valid = SESSION_NAME_CHARACTERS.contains(&name.len()) && name.chars().all(is_permitted);
-        if is_valid || name.starts_with(REFERENCE) {
-            return Ok(Some(name));
-        }
-        let expected = "2 to 64 letters, digits and characters of +=,.@_-";
-        Err(self.reader.unexpected(&location, expected, quoted(&name)))
+        self.role_text(SESSION_NAME, 2..=64, "+=,.@_-")
     }
 
     fn external_id(&mut self) -> Read<Option<String>> {
-        let Some((id, location)) = self.identity_text(EXTERNAL_ID)? else {
+        self.role_text(EXTERNAL_ID, 2..=1224, "_+=,.@:/-")
+    }
+
+    /// A text that STS accepts only with this many characters: letters, digits and `punctuation`.
+    fn role_text(
+        &mut self,
+        name: &str,
+        length: RangeInclusive<usize>,
+        punctuation: &str,
+    ) -> Read<Option<String>> {
+        let Some((text, location)) = self.identity_text(name)? else {
             return Ok(None);
         };
-        let is_permitted = |c: char| c.is_ascii_alphanumeric() || "_+=,.@:/-".contains(c);
-        let is_valid = EXTERNAL_ID_CHARACTERS.contains(&id.len()) && id.chars().all(is_permitted);
-        if is_valid || id.starts_with(REFERENCE) {
-            return Ok(Some(id));
+        let is_permitted = |c: char| c.is_ascii_alphanumeric() || punctuation.contains(c);
+        let is_valid = length.contains(&text.len()) && text.chars().all(is_permitted);
+        if is_valid || text.starts_with(REFERENCE) {
+            return Ok(Some(text));
         }
-        let expected = "2 to 1224 letters, digits and characters of _+=,.@:/-";
-        Err(self.reader.unexpected(&location, expected, quoted(&id)))
+        let (least, most) = length.into_inner();
+        let expected = format!("{least} to {most} letters, digits and characters of {punctuation}");
+        Err(self.reader.unexpected(&location, expected, quoted(&text)))
     }
 
     fn sts_endpoint(&mut self) -> Read<Option<String>> {

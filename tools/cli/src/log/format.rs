@@ -18,6 +18,20 @@ pub(crate) enum LogFormat {
     Json,
 }
 
+/// The option of commands whose standard error is only the log.
+#[derive(clap::Args)]
+pub(crate) struct LogOptions {
+    /// Format of the log on standard error.
+    #[arg(
+        long = "log-format",
+        env = "LOG_FORMAT",
+        value_enum,
+        value_name = "FORMAT",
+        default_value = "text"
+    )]
+    pub(crate) format: LogFormat,
+}
+
 /// A message and what is known about it.
 pub(super) struct LogMessage {
     pub(super) time: UnixTime,

@@ -6,6 +6,6 @@ mod lines;
 mod relay;
 
 pub(crate) use envoy_line::ENVOY_ARGUMENTS;
-pub(crate) use format::LogFormat;
+pub(crate) use format::{LogFormat, LogOptions};
 pub(crate) use lines::install;
 pub(crate) use relay::Relay;
