@@ -35,8 +35,8 @@ def again(phase: Phase, seconds: float) -> Phase:
     return dataclasses.replace(phase, seconds=seconds, is_repeated=True)
 
 
-# With as many clients as any later phase: Envoy and the allocator keep what the peak has needed. Only
-# after that must memory not grow.
+# With as many clients as any later phase: Envoy and the allocator keep what the peak has needed,
+# and memory must not grow after that.
 WARM_UP = Phase("warm-up", 60, 4, rate=50, streams=200, is_reference=True)
 UPLOADS = Phase("uploads of 30 MB", 40, 1, rate=20, storm=storms.uploads)
 # The allocator returns what the uploads needed after five minutes.
