@@ -19,7 +19,7 @@ pub(crate) enum LogFormat {
 }
 
 /// The option of commands whose standard error is only the log.
-#[derive(clap::Args)]
+#[derive(Debug, clap::Args)]
 pub(crate) struct LogOptions {
     /// Format of the log on standard error.
     #[arg(
