@@ -1,7 +1,7 @@
 //! The ports of the gateway, which this process holds as long as it runs.
 //!
 //! Envoy's sockets share their port (`SO_REUSEPORT`), so a second gateway on the same port would
-//! start and take half of the connections. So a port must be free at the start, and nobody else
+//! start and take half of the connections. So a port must be free at startup, and nobody else
 //! gets it while Envoy is being restarted.
 
 use std::io::{self, ErrorKind};

@@ -120,7 +120,7 @@ impl RunSource {
         let refused = |error: RunError| ReloadError::Configuration(error.messages());
         let prices = PriceList::of_file(self.arguments.prices.as_deref());
         let prices = prices.map_err(|error| refused(error.into()))?;
-        // Requests keep going where they went at the start.
+        // Requests keep going where they went at startup.
         let bedrock = match self.backend {
             Backend::Aws => Bedrock::Aws,
             Backend::Emulator(_) => Bedrock::Emulator,
