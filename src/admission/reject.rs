@@ -363,7 +363,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reply_about_a_full_gateway_says_when_to_come_back() {
+    fn a_reply_about_a_full_gateway_says_when_to_retry() {
         for reject in every_reject() {
             let is_full = matches!(
                 reject,

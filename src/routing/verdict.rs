@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refused_credential_is_told_from_one_without_permission() {
+    fn a_refused_credential_differs_from_one_without_permission() {
         for (status, error_type, is_api_key, expected) in [
             (403, "ExpiredTokenException", false, true),
             (

@@ -96,7 +96,7 @@ def test_the_socket_is_for_the_user_of_envoy_only(stack):
     assert mode == ("101:101", "101:101")
 
 
-def test_envoy_serves_on_while_the_broker_restarts(stack):
+def test_envoy_keeps_serving_while_the_broker_restarts(stack):
     stack.compose("--profile", "emulator", "--profile", "credentials", "stop", "credentials")
     assert converse("by-role").status_code == 200
     stack.compose("--profile", "emulator", "--profile", "credentials", "start", "credentials")

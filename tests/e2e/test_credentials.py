@@ -159,7 +159,7 @@ def test_short_term_api_keys_replace_signatures(bedrock, tmp_path):
         assert [secret for secret in bedrock.identity.issued_secrets() if secret in shown] == []
 
 
-def test_a_deployment_whose_credentials_cannot_be_had_costs_nothing(bedrock, tmp_path):
+def test_a_deployment_whose_credentials_cannot_be_obtained_costs_nothing(bedrock, tmp_path):
     bedrock.identity.fault(endpoint="assume-role", role_arn=OTHER, code="AccessDenied", status=403)
     config = written(
         tmp_path,

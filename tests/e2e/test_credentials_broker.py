@@ -80,7 +80,7 @@ def test_sso_uses_the_token_of_the_last_login(identity, tmp_path):
         assert "assumed-role/" in caller(identity, broker.credential())
 
 
-def test_a_web_identity_token_is_read_anew_each_time(identity, tmp_path):
+def test_a_web_identity_token_is_read_again_each_time(identity, tmp_path):
     token = tmp_path / "token"
     token.write_text("first-token")
     identity.register_token("first-token")
@@ -139,7 +139,7 @@ def test_credentials_are_renewed_before_they_expire(identity, tmp_path):
         broker.wait(has_seen_three, "renew the credential twice")
 
 
-def test_a_rejected_credential_is_fetched_anew_once(identity, tmp_path):
+def test_a_rejected_credential_is_fetched_again_once(identity, tmp_path):
     with Broker(
         tmp_path, f"{KEYS}, aws_role_name: '{ROLE}'", identity.environment(**BASE)
     ) as broker:
@@ -203,7 +203,7 @@ def test_check_lists_whose_credentials_a_deployment_has(identity, tmp_path):
     assert secrets == []
 
 
-def test_check_says_why_credentials_cannot_be_had(identity, tmp_path):
+def test_check_says_why_credentials_cannot_be_obtained(identity, tmp_path):
     identity.fault(endpoint="assume-role", code="AccessDenied", status=403, message="not you")
     environment = identity.environment(**BASE)
     result = check(tmp_path, f"{KEYS}, aws_role_name: '{ROLE}'", environment, "--json")

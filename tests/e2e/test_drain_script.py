@@ -91,7 +91,7 @@ def test_a_request_is_cut_when_the_time_is_up_or_by_a_second_signal(wrapped, bed
         assert ("requests are cut" in gateway.log()) is (signals == 1)
 
 
-def test_without_a_command_it_drains_an_envoy_that_goes_on(wrapped):
+def test_without_a_command_it_drains_an_envoy_that_keeps_running(wrapped):
     with wrapped() as gateway:
         ready = f"{gateway.url}/health/readiness"
         env = {"PATH": os.environ["PATH"], "ADMIN_PORT": str(gateway.admin_port)}

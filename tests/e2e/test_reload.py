@@ -205,7 +205,7 @@ def test_includes_and_the_price_list_are_watched(path, tmp_path):
         ),
     ],
 )
-def test_a_broken_edit_changes_nothing_and_is_told(running, broken, place, problem):
+def test_a_broken_edit_changes_nothing_and_is_reported(running, broken, place, problem):
     running.replace(broken)
     failure = eventually(running.failure, "the failure in readiness")
     assert failure["status"] == "failed" and failure["since"].endswith("Z")

@@ -122,7 +122,7 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("broken", BROKEN)
-def test_a_broken_renewal_changes_nothing_and_is_told(pair, broken):
+def test_a_broken_renewal_changes_nothing_and_is_reported(pair, broken):
     make, problem = BROKEN[broken]
     with Supervised(*pair.arguments) as gateway:
         before = served(gateway)
@@ -165,7 +165,7 @@ def test_the_certificate_of_a_kubernetes_secret_is_renewed(tmp_path):
         eventually(lambda: is_served(gateway, pair), "the renewed certificate")
 
 
-def test_a_broken_pair_stops_the_start_and_an_expired_one_is_a_warning(pair):
+def test_a_broken_pair_prevents_startup_and_an_expired_one_is_a_warning(pair):
     pair.write(pair.issue()[0], pair.issue()[1])
     state = pair.folder / "state"
     command = [command_line(), "run", "config.yaml", "--bedrock", "emulator", "--state", state]

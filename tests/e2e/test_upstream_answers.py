@@ -119,7 +119,7 @@ def test_a_status_that_no_answer_can_have_becomes_a_typed_502(exposed, upstream,
 
 @pytest.mark.parametrize("status", [b"100 Continue", b"102 Processing", b"103 Early Hints"])
 @pytest.mark.parametrize("count", [1, 1000])
-def test_interim_answers_are_swallowed(exposed, upstream, operation, status, count):
+def test_interim_answers_are_discarded(exposed, upstream, operation, status, count):
     interim = b"HTTP/1.1 " + status + b"\r\nx-eb-retry: 1\r\nlink: a\r\n\r\n"
     upstream.set(interim * count, OK)
     response = post(exposed, "m", operation)

@@ -150,7 +150,7 @@ def test_changes_reach_an_envoy_that_knows_only_the_sealing_key(sidecar, text):
     assert sidecar.status("second", "sk-second") == 200
 
 
-def test_a_broken_edit_is_told_by_readiness_and_the_log(sidecar, text):
+def test_readiness_and_the_log_show_a_broken_edit(sidecar, text):
     for_watch, for_envoy = sealed()
     sidecar.replace(text("first"))
     sidecar.watch(for_watch)

@@ -92,7 +92,7 @@ def test_a_new_key_explains_401_only():
     assert not verdict.explanation(exchange(1, status=503, problem="status 503"), [], [rotation])
 
 
-def test_a_storm_of_uploads_explains_a_refusal_that_says_when_to_come_back():
+def test_a_storm_of_uploads_explains_a_refusal_that_says_when_to_retry():
     uploads = Window(verdict.UPLOADS, START, START + 2)
     told = exchange(1, status=503, problem="status 503", retry_after="1")
     untold = exchange(1, status=503, problem="status 503")

@@ -104,7 +104,7 @@ fn a_credential_is_never_used_at_or_after_its_expiry() {
 }
 
 #[test]
-fn failures_are_told_once_and_leave_the_old_credential() {
+fn failures_are_reported_once_and_keep_the_old_credential() {
     let slot = slot();
     slot.begin_call(at(0));
     slot.finish_call(200, &key("A", 100), at(0));
@@ -152,7 +152,7 @@ fn a_slot_waits_for_its_first_conclusive_answer() {
 }
 
 #[test]
-fn a_refused_credential_is_asked_for_anew_at_most_every_ten_seconds() {
+fn a_refused_credential_is_asked_for_again_at_most_every_ten_seconds() {
     let slot = slot();
     slot.begin_call(at(0));
     slot.finish_call(200, &key("A", 3600), at(0));

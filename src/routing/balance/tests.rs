@@ -267,7 +267,7 @@ fn a_retry_never_waits_for_credentials_of_its_order() {
 }
 
 #[test]
-fn attempts_that_are_left_repeat_the_deployments_with_credentials() {
+fn remaining_attempts_repeat_the_deployments_with_credentials() {
     let accounts = brokered(&[("west", 0, "a"), ("east", 0, "b")], 3);
     assert_eq!(drawn_without(&accounts, &["a"]), set(["east+east+east"]));
     let shared = brokered(&[("west", 0, "a"), ("east", 0, "a"), ("north", 0, "b")], 3);

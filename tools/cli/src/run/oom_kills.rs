@@ -69,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn the_files_are_those_of_the_own_cgroup() {
+    fn the_files_are_those_of_this_cgroup() {
         let cgroups = "9:cpu,memory:/docker/a\n0::/user.slice/b\n";
         let files: Vec<_> = files(cgroups).collect();
         assert_eq!(files[0], Path::new("/sys/fs/cgroup/user.slice/b/memory.events"));

@@ -54,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_port_of_ones_choice_is_held_once() {
+    fn a_chosen_port_is_held_once() {
         let bind = IpAddr::V4(Ipv4Addr::LOCALHOST);
         let port = TcpListener::bind((bind, 0)).unwrap().local_addr().unwrap().port();
         let held = hold(bind, port, "--port …").unwrap();

@@ -59,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn a_body_that_is_no_form_is_malformed() {
+    fn a_body_that_is_not_a_form_is_malformed() {
         for body in [b"\xff".as_slice(), b"a=%", b"a=%ff"] {
             assert_eq!(Form::parse(body).unwrap_err().code, "MalformedInput");
         }

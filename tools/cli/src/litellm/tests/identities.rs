@@ -391,7 +391,7 @@ fn variables_of_the_sdks_that_the_file_assigns_are_followed() {
 }
 
 #[test]
-fn a_variable_that_only_the_sdk_reads_belongs_into_the_environment() {
+fn a_variable_that_only_the_sdk_reads_belongs_in_the_environment() {
     let text = config("") + "environment_variables: {AWS_CONFIG_FILE: /aws/config}\n";
     let notes = read(&text, &[], SecretPolicy::MustExist).notes;
     let notes: Vec<_> = notes.iter().map(ToString::to_string).collect();
