@@ -1,4 +1,4 @@
-"""Raw HTTP/2 connections to a gateway, for clients that keep no rules."""
+"""Raw HTTP/2 connections to a gateway, for clients that break the rules."""
 
 import socket
 

@@ -15,7 +15,7 @@ STOP_SECONDS = 90
 
 
 class Reloading(Supervised):
-    """`envoy-bedrock run` in front of an emulator of its own, whose endpoints the text names.
+    """`envoy-bedrock run` with its own emulator, whose endpoints the text names.
 
     Its configuration is the file `config`. The ports stay the same when Envoy is restarted.
     """

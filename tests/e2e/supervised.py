@@ -150,7 +150,7 @@ class Supervised:
         return int(page.rsplit(": ")[-1]) if page.strip() else None
 
     def restarts(self) -> int | None:
-        """The restarts that the metrics tell."""
+        """The restarts that the metrics report."""
         return self.stat("wasmcustom.envoy_bedrock_envoy_restarts")
 
     # Requests.

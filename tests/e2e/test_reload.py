@@ -31,7 +31,7 @@ def text(*names, **sections) -> str:
 
 
 class Reloadable(Supervised):
-    """A gateway on the emulator with a configuration of its own, `path`."""
+    """A gateway on the emulator with its own configuration, `path`."""
 
     def __init__(self, path: pathlib.Path, content: str, *arguments, **options):
         self.path = path

@@ -14,7 +14,7 @@ CLIENTS = 4
 
 
 class Load:
-    """Clients that send requests one after another, each with an id of its own."""
+    """Clients that send requests one after another, each with its own id."""
 
     def __init__(self, running: Supervised):
         self.running = running

@@ -1,7 +1,7 @@
 """What `envoy-bedrock run` does when Envoy ends.
 
-A crash is reported and Envoy is started again on the same ports, until it happens too often. What
-was asked for ends the command. test_standby.py has what a standby changes.
+A crash is reported and Envoy is started again on the same ports, until it happens too often. An
+intended end ends the command. test_standby.py tests what a standby changes.
 """
 
 import re

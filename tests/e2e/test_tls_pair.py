@@ -128,11 +128,11 @@ def test_a_broken_renewal_changes_nothing_and_is_reported(pair, broken):
         before = served(gateway)
         assert is_served(gateway, pair)
         pair.write(*make(pair))
-        told = eventually(lambda: failure(gateway), "the failure in readiness")
-        assert told["status"] == "failed"
-        assert str(pair.certificate) in told["error"] and str(pair.key) in told["error"]
-        assert problem in told["error"], told
-        assert str(gateway.folder) not in told["error"]
+        status = eventually(lambda: failure(gateway), "the failure in readiness")
+        assert status["status"] == "failed"
+        assert str(pair.certificate) in status["error"] and str(pair.key) in status["error"]
+        assert problem in status["error"], status
+        assert str(gateway.folder) not in status["error"]
         assert problem in gateway.wait_for(r"cannot be used, and the previous one .*").group(0)
         eventually(lambda: gateway.stat(FAILURES), "the metric")
         assert served(gateway) == before and gateway.is_served()

@@ -1,4 +1,4 @@
-"""`render --dynamic` and `watch`: an Envoy of one's own whose files are kept up to date."""
+"""`render --dynamic` and `watch`: an Envoy without `run` whose files are kept up to date."""
 
 import contextlib
 import os

@@ -26,7 +26,7 @@ class Transport:
             for protocol in PROTOCOLS
         }
         self.timeout = timeout
-        # httpx adds its protocols to a context, so it gets one of its own.
+        # httpx adds its protocols to a context, so it gets a new one.
         self.context, self.context_of_http2 = (
             ssl.create_default_context(cafile=str(gateway.ca_file)) for _ in range(2)
         )
