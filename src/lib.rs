@@ -23,8 +23,8 @@
 //! - `credentials::slot` says when the credential broker is asked, and which credential is valid.
 //! - `stream::dispatched` settles the cost of a response, and `records::row` writes it.
 //!
-//! Everything but `shell` is the core: it takes values and the time, returns values, and also builds
-//! natively. It makes no host calls and has no clock and no entropy. DESIGN.md explains why.
+//! Everything but `shell` is the core: it takes values and the time, returns values, and also
+//! builds natively. It makes no host calls and has no clock and no entropy. DESIGN.md explains why.
 
 // An overflow in a test should fail the test.
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects))]

@@ -1,10 +1,11 @@
 //! Secrets inside the rendered configuration, readable only with a key from Envoy's environment.
 //!
-//! The environment of a process is fixed, so a secret that changes while Envoy runs has to come with
-//! the configuration. It is encrypted as in a synthetic initialization vector (SIV, RFC 5297), with
-//! HMAC-SHA256 as the only primitive: the vector is the MAC of the name and the secret, and the
-//! keystream is the MAC of the vector and a counter. So the same input gives the same text, which
-//! keeps rendering reproducible, and a text that was changed or moved to another name is refused.
+//! The environment of a process is fixed, so a secret that changes while Envoy runs has to come
+//! with the configuration. It is encrypted as in a synthetic initialization vector (SIV, RFC 5297),
+//! with HMAC-SHA256 as the only primitive: the vector is the MAC of the name and the secret, and
+//! the keystream is the MAC of the vector and a counter. So the same input gives the same text,
+//! which keeps rendering reproducible, and a text that was changed or moved to another name is
+//! refused.
 
 use std::fmt;
 

@@ -47,7 +47,8 @@ pub const RELOAD_SUCCESSFUL: &str = "envoy_bedrock_config_last_reload_successful
 pub const RELOAD_TIME: &str = "envoy_bedrock_config_last_reload_success_timestamp_seconds";
 /// Changes of the configuration, by result, since the program started.
 pub const RELOADS: &str = "envoy_bedrock_config_reloads";
-/// How often Envoy was restarted, or replaced by its standby, since the program that runs it started.
+/// How often Envoy was restarted, or replaced by its standby, since the program that runs it
+/// started.
 pub const RESTARTS: &str = "envoy_bedrock_envoy_restarts";
 /// Calls to the credential broker that returned no credential, by reason. A worker repeats such a
 /// call about once a second.

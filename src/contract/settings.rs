@@ -90,8 +90,8 @@ pub struct ReloadStatus {
     pub succeeded: u64,
     /// How many changes could not be used.
     pub failed: u64,
-    /// How often Envoy was restarted, or replaced by its standby. `None` if the program does not run
-    /// it.
+    /// How often Envoy was restarted, or replaced by its standby. `None` if the program does not
+    /// run it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub restarts: Option<u64>,
     /// Why the newest change could not be used. `None` if it is active.

@@ -25,8 +25,8 @@ const REJECTED_MILLISECONDS: u64 = 10_000;
 /// How long a call counts as under way, in milliseconds: more than its timeout. The answer to a
 /// call is lost if its plugin is destroyed.
 const CALL_MILLISECONDS: u64 = 6000;
-/// How long the broker may take for a conclusive answer, in milliseconds, so that a broker that never
-/// starts does not keep a gateway with other credentials from being ready.
+/// How long the broker may take for a conclusive answer, in milliseconds, so that a broker that
+/// never starts does not keep a gateway with other credentials from being ready.
 const WAITING_MILLISECONDS: u64 = 15_000;
 
 /// A credential in one VM.

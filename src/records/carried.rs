@@ -29,7 +29,8 @@ impl Carried {
         self.0.borrow_mut().config = Rc::downgrade(config);
     }
 
-    /// The newest configuration. Earlier ones remain in use while streams that began with them last.
+    /// The newest configuration. Earlier ones remain in use while streams that began with them
+    /// last.
     pub(crate) fn config(&self) -> Option<Rc<ActiveConfig>> {
         self.0.borrow().config.upgrade()
     }

@@ -50,8 +50,8 @@ impl History {
         }
     }
 
-    /// Stores a row in place of the oldest in a ring of `size` rows, which the first row claims. With
-    /// 0, no rows are kept. The first [`ROOM_BYTES`] of `row` are reserved for its number.
+    /// Stores a row in place of the oldest in a ring of `size` rows, which the first row claims.
+    /// With 0, no rows are kept. The first [`ROOM_BYTES`] of `row` are reserved for its number.
     pub(crate) fn keep(&mut self, shared: &impl SharedMemory, size: u32, row: &mut [u8]) {
         if size == 0 {
             return;

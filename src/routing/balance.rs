@@ -106,9 +106,9 @@ impl Balance {
         &self.sequences
     }
 
-    /// Draws the deployments for one request: one index into the model group per attempt. Those that
-    /// are not `usable`, because they lack credentials, are left out, if a [`Pool`] without them
-    /// exists. Otherwise they are passed over where another one may be drawn.
+    /// Draws the deployments for one request: one index into the model group per attempt. Those
+    /// that are not `usable`, because they lack credentials, are left out, if a [`Pool`] without
+    /// them exists. Otherwise they are passed over where another one may be drawn.
     pub fn draw(&self, random: &mut Random, usable: impl Fn(usize) -> bool) -> Vec<usize> {
         let Some(pool) = self.pool(&usable) else {
             return Vec::new();
@@ -150,9 +150,9 @@ impl Balance {
     }
 
     /// The sets of missing credentials that have a [`Pool`]: none, combinations of those of a whole
-    /// level and of single ones, and those of all levels up to each, so that a first attempt always has
-    /// credentials. A level is what a first attempt is drawn from: the deployments of a tier that have
-    /// a weight, then those that have none.
+    /// level and of single ones, and those of all levels up to each, so that a first attempt always
+    /// has credentials. A level is what a first attempt is drawn from: the deployments of a tier
+    /// that have a weight, then those that have none.
     fn absences(&self) -> Vec<BTreeSet<String>> {
         let mut levels: BTreeMap<(i64, bool), BTreeSet<String>> = BTreeMap::new();
         for share in &self.shares {
@@ -215,9 +215,9 @@ impl Balance {
         candidates.last().copied()
     }
 
-    /// The deployments that may follow `chosen`: among the untried ones in `pool`, those of the lowest
-    /// order; among these, preferably those with a weight; among these, preferably those in an
-    /// untried region. Never empty while such a deployment is untried.
+    /// The deployments that may follow `chosen`: among the untried ones in `pool`, those of the
+    /// lowest order; among these, preferably those with a weight; among these, preferably those in
+    /// an untried region. Never empty while such a deployment is untried.
     fn candidates(&self, chosen: &[usize], pool: &Pool) -> Vec<usize> {
         let tried: BTreeSet<usize> = self.shares_of(chosen).map(|share| share.twin).collect();
         let shares = || {

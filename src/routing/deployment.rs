@@ -97,8 +97,8 @@ impl Deployment {
         }
     }
 
-    /// Whether there are credentials that have not expired. Only those of the broker can be missing,
-    /// so `now` is not called for others.
+    /// Whether there are credentials that have not expired. Only those of the broker can be
+    /// missing, so `now` is not called for others.
     pub fn has_credentials(&self, now: impl FnOnce() -> UnixTime) -> bool {
         match &self.credentials {
             Credentials::Sigv4 { .. } | Credentials::Bearer(_) => true,

@@ -123,10 +123,10 @@ impl Plan {
             .record_response(number, status, Verdict::of(status, error_type));
     }
 
-    /// Whether to retry after attempt `number`: its verdict is not final, a remaining attempt can go
-    /// to a deployment that is not known to be unusable, and there are credentials for the next
-    /// one. Envoy does not retry after a local reply, so an attempt that cannot be signed would hide
-    /// Bedrock's response from the client.
+    /// Whether to retry after attempt `number`: its verdict is not final, a remaining attempt can
+    /// go to a deployment that is not known to be unusable, and there are credentials for the next
+    /// one. Envoy does not retry after a local reply, so an attempt that cannot be signed would
+    /// hide Bedrock's response from the client.
     ///
     /// `now` is called only if the broker has the credentials of a deployment.
     pub fn should_retry(&self, number: u64, now: &impl Fn() -> UnixTime) -> bool {

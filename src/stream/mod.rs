@@ -287,7 +287,8 @@ impl Stream {
         step
     }
 
-    /// The timer has fired, or the broker has answered, while this [needs ticks](Self::needs_ticks).
+    /// The timer has fired, or the broker has answered, while this [needs
+    /// ticks](Self::needs_ticks).
     pub fn tick(&mut self, now: UnixTime) -> Step {
         match &mut self.phase {
             Phase::LocalReply { reply, .. } => reply.tick(now),

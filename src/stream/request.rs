@@ -40,7 +40,8 @@ enum Payload {
     Streamed(u64),
 }
 
-/// A model request that can be dispatched: its body is complete or [streamed](Request::is_streamed).
+/// A model request that can be dispatched: its body is complete or
+/// [streamed](Request::is_streamed).
 #[derive(Debug)]
 pub(crate) struct CompleteRequest {
     config: Rc<ActiveConfig>,

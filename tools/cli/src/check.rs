@@ -29,7 +29,8 @@ pub struct CheckArguments {
     /// Print one JSON object instead of text. Later versions only add keys to it.
     #[arg(long)]
     json: bool,
-    /// Get every credential once, and list whose it is, when it expires, or why it cannot be obtained.
+    /// Get every credential once, and list whose it is, when it expires, or why it cannot be
+    /// obtained.
     #[arg(long, conflicts_with = "secrets_later")]
     credentials: bool,
     /// List variables of secrets that are not set, instead of reporting errors.

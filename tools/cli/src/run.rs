@@ -1,9 +1,9 @@
 //! `envoy-bedrock run`: from a config.yaml to a gateway that serves.
 //!
-//! It renders the configuration, starts Envoy with the secrets in its environment, restarts it if it
-//! crashes, and runs until a signal ends it. Without AWS credentials the emulator runs in this process, and Envoy
-//! connects to it instead of AWS. Everything else is as in production: names, certificates,
-//! signatures and what Envoy does.
+//! It renders the configuration, starts Envoy with the secrets in its environment, restarts it if
+//! it crashes, and runs until a signal ends it. Without AWS credentials the emulator runs in this
+//! process, and Envoy connects to it instead of AWS. Everything else is as in production: names,
+//! certificates, signatures and what Envoy does.
 
 mod admin_forwarder;
 mod backend;

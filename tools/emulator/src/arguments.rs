@@ -59,8 +59,8 @@ pub(crate) struct EmulatorArguments {
     /// Port of the control API; 0 for any free port
     #[arg(long, value_name = "PORT", default_value_t = 0)]
     control: u16,
-    /// Port of the identity service: STS, IMDSv2, ECS, EKS and SSO; 0 for any free port. Default: no
-    /// identity service
+    /// Port of the identity service: STS, IMDSv2, ECS, EKS and SSO; 0 for any free port. Default:
+    /// no identity service
     #[arg(long, value_name = "PORT")]
     identity_port: Option<u16>,
     /// Address of all ports

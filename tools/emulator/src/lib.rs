@@ -15,8 +15,8 @@
 //! - **Control** (`control`). Faults, paces and the log have a JSON API on a separate port. A
 //!   request cannot influence them.
 //!
-//! The emulator does not run models, keep conversations, or emulate IAM policies beyond the trust of
-//! roles, quotas or other services.
+//! The emulator does not run models, keep conversations, or emulate IAM policies beyond the trust
+//! of roles, quotas or other services.
 
 mod api_error;
 pub mod config;

@@ -152,8 +152,8 @@ impl Emulator {
         self.controller.clear_faults(None, None).await;
     }
 
-    /// Adds credentials, API keys, and model ids that exist from now on. Of two credentials with one
-    /// access key id, the newer one counts.
+    /// Adds credentials, API keys, and model ids that exist from now on. Of two credentials with
+    /// one access key id, the newer one counts.
     pub fn add_known(&self, credentials: Vec<KnownCredential>, api_keys: Vec<String>, models: Vec<String>) {
         let keyring = Keyring::of(credentials, api_keys);
         self.controller.emulator.add(Known { keyring, models });

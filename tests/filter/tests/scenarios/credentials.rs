@@ -1,4 +1,5 @@
-//! Credentials of the broker: the calls that get them, the requests that wait for them, and their end.
+//! Credentials of the broker: the calls that get them, the requests that wait for them, and their
+//! end.
 
 use envoy_bedrock::contract::names::ROOT_GATEWAY;
 use envoy_bedrock::time::UnixTime;

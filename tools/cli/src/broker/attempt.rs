@@ -36,8 +36,8 @@ impl Attempts {
     }
 }
 
-/// Runs something again and again. If it takes too long, it is not given up: it may wait for a program
-/// (`credential_process`) that nothing ends, and others would pile up.
+/// Runs something again and again. If it takes too long, it is not given up: it may wait for a
+/// program (`credential_process`) that nothing ends, and others would pile up.
 struct OneAtATime<T> {
     running: Option<Pin<Box<dyn Future<Output = T> + Send>>>,
 }

@@ -55,8 +55,8 @@ impl Fetcher {
         }
     }
 
-    /// Gets a new credential, reading files and variables again. It has not expired. There is no time
-    /// limit for programs that profiles name.
+    /// Gets a new credential, reading files and variables again. It has not expired. There is no
+    /// time limit for programs that profiles name.
     pub(crate) async fn fetch(&self, credential: &BrokeredCredential) -> Result<Credentials, Failure> {
         let BrokeredCredential { source, region, .. } = credential;
         let keys = self.load(source, region).await?;

@@ -92,8 +92,8 @@ impl Broker {
         *held = kept;
     }
 
-    /// The credential `id`: a usable one, or why there is none. With `rejected`, AWS refused the one
-    /// that `rejected` recognises, and another is fetched unless that was just done.
+    /// The credential `id`: a usable one, or why there is none. With `rejected`, AWS refused the
+    /// one that `rejected` recognises, and another is fetched unless that was just done.
     pub(crate) async fn credential(
         &self,
         id: &str,

@@ -1,7 +1,8 @@
 //! When a credential is renewed.
 //!
 //! As in the AWS SDKs, renewal begins a quarter of an hour before the expiry, spread by chance, and
-//! becomes urgent ten minutes before. For credentials that live shorter, both are parts of the life.
+//! becomes urgent ten minutes before. For credentials that live shorter, both are parts of the
+//! life.
 
 use std::time::Duration;
 
@@ -11,8 +12,8 @@ const ADVISORY: Duration = Duration::from_secs(15 * 60);
 const MANDATORY: Duration = Duration::from_secs(10 * 60);
 /// Pause after the first failure; it doubles with each.
 const RETRY_MIN: Duration = Duration::from_millis(500);
-/// Longest pause after a failure, or while the source has no newer credential: instance roles may have
-/// one only five minutes before the expiry.
+/// Longest pause after a failure, or while the source has no newer credential: instance roles may
+/// have one only five minutes before the expiry.
 const RETRY_MAX: Duration = Duration::from_secs(60);
 /// Longest pause while a renewal is urgent or there is no credential.
 const RETRY_URGENT_MAX: Duration = Duration::from_secs(5);

@@ -5,8 +5,8 @@ use http::Uri;
 /// The region of AWS's global endpoint.
 const GLOBAL: (&str, &str) = ("sts.amazonaws.com", "us-east-1");
 
-/// The region of `endpoint` if it is one of AWS's: `https://sts.REGION.amazonaws.com`, its FIPS form
-/// or a VPC endpoint.
+/// The region of `endpoint` if it is one of AWS's: `https://sts.REGION.amazonaws.com`, its FIPS
+/// form or a VPC endpoint.
 pub(super) fn of_endpoint(endpoint: &str) -> Option<String> {
     let uri: Uri = endpoint.parse().ok()?;
     let host = uri.host()?;

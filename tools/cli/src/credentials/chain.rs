@@ -10,8 +10,8 @@ use crate::environment::Environment;
 /// The variable with the name of the profile.
 const PROFILE: &str = "AWS_PROFILE";
 
-/// The first source of the chain that is configured. The SDKs use it, and do not try the next one if
-/// it fails.
+/// The first source of the chain that is configured. The SDKs use it, and do not try the next one
+/// if it fails.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum ChainSource {
     /// Access keys in the environment.

@@ -1,5 +1,5 @@
-//! Where credentials for AWS come from that are obtained while the gateway runs: roles, profiles, web
-//! identities, containers and instances.
+//! Where credentials for AWS come from that are obtained while the gateway runs: roles, profiles,
+//! web identities, containers and instances.
 
 mod chain;
 mod likely;

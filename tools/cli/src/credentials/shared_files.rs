@@ -1,5 +1,5 @@
-//! AWS's shared files, `~/.aws/config` and `~/.aws/credentials`, as far as it matters which profiles
-//! have credentials. AWS's crates read them for everything else.
+//! AWS's shared files, `~/.aws/config` and `~/.aws/credentials`, as far as it matters which
+//! profiles have credentials. AWS's crates read them for everything else.
 
 use std::path::PathBuf;
 

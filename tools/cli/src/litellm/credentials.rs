@@ -89,8 +89,8 @@ impl ModelListEntry<'_, '_> {
     }
 
     /// The credentials of a deployment that names none: access keys of the environment, else what
-    /// the AWS SDKs find by themselves. `render` does not know the environment of the gateway, so it
-    /// permits both.
+    /// the AWS SDKs find by themselves. `render` does not know the environment of the gateway, so
+    /// it permits both.
     fn default_chain(&mut self, keys: AccessKeys) -> Read<DraftCredentials> {
         let (source, id) = self.chain();
         let variables = [ACCESS_KEY_ID.1, SECRET_ACCESS_KEY.1];

@@ -93,8 +93,8 @@ impl Reader<'_> {
         Ok(Some(requests as u64))
     }
 
-    /// The most bytes of request bodies at once; `None` for the default. A body of the largest size,
-    /// `body_limit` in bytes, always fits.
+    /// The most bytes of request bodies at once; `None` for the default. A body of the largest
+    /// size, `body_limit` in bytes, always fits.
     pub(crate) fn buffered_bodies(&mut self, own: &Section, body_limit: u64) -> Read<Option<u64>> {
         let Some(field) = own.field("max_buffered_body_mb") else {
             return Ok((body_limit > BUFFERED_BODIES_DEFAULT_BYTES).then_some(body_limit));

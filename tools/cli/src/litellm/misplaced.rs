@@ -57,8 +57,8 @@ impl Reader<'_> {
         }
     }
 
-    /// Refuses guardrails in `credential_list` that are outside `credential_values` or under another
-    /// name. Those that a deployment has read are correct.
+    /// Refuses guardrails in `credential_list` that are outside `credential_values` or under
+    /// another name. Those that a deployment has read are correct.
     pub(crate) fn refuse_misplaced_guardrails(&mut self, credentials: &CredentialList) {
         let values = credentials.values().flat_map(Section::unused);
         for (name, field) in values.filter(|(name, _)| name != GUARDRAIL_CONFIG) {

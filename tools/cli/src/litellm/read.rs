@@ -29,8 +29,8 @@ use crate::prices::PriceList;
 
 /// Reads the configuration at `path` and the files that it includes.
 ///
-/// `os.environ/NAME` and LiteLLM's own variables refer to `environment`, not to that of the process.
-/// `policy` decides what to do about secrets that are not set there.
+/// `os.environ/NAME` and LiteLLM's own variables refer to `environment`, not to that of the
+/// process. `policy` decides what to do about secrets that are not set there.
 ///
 /// # Errors
 ///

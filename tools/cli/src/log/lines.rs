@@ -16,8 +16,8 @@ use tracing_subscriber::registry::LookupSpan;
 
 use super::format::{LogFormat, LogMessage};
 
-/// Writes all events of this program to standard error from now on. `command` is the source of events
-/// that do not name one.
+/// Writes all events of this program to standard error from now on. `command` is the source of
+/// events that do not name one.
 pub(crate) fn install(command: &'static str, format: LogFormat) {
     let has_colors = format == LogFormat::Text
         && std::io::stderr().is_terminal()

@@ -42,8 +42,9 @@ pub(crate) struct Engine<S> {
 }
 
 impl<S: ConfigSource> Engine<S> {
-    /// Writes the first configuration, for an Envoy that is not running yet. `header` is the comment
-    /// of the bootstrap file, and `restarts` how often Envoy was restarted, if this program runs it.
+    /// Writes the first configuration, for an Envoy that is not running yet. `header` is the
+    /// comment of the bootstrap file, and `restarts` how often Envoy was restarted, if this program
+    /// runs it.
     pub(crate) fn start(
         source: S,
         rendering: Rendering,

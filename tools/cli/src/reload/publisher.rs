@@ -59,8 +59,8 @@ impl Publisher {
         Ok(())
     }
 
-    /// Replaces the files that differ. Returns once the Envoys with these admin interfaces use them.
-    /// `linger` is how long clusters remain that are no longer configured.
+    /// Replaces the files that differ. Returns once the Envoys with these admin interfaces use
+    /// them. `linger` is how long clusters remain that are no longer configured.
     ///
     /// # Errors
     /// If one refuses a file, the previous files are back.

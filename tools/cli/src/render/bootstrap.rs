@@ -53,8 +53,8 @@ pub(super) fn bootstrap(blueprint: &Blueprint, options: &RenderOptions) -> Value
         },
         // Each cluster has hundreds of counters, most of which stay at zero.
         "deferred_stat_options": { "enable_deferred_creation_stats": true },
-        // Otherwise Envoy keeps the memory of its busiest minute until it ends. The allocator returns
-        // what it has not needed for five minutes.
+        // Otherwise Envoy keeps the memory of its busiest minute until it ends. The allocator
+        // returns what it has not needed for five minutes.
         "memory_allocator_manager": {
             "bytes_to_release": RELEASED_BYTES_MAX,
             "memory_release_interval": seconds(RELEASE_SECONDS),

@@ -102,12 +102,12 @@ pub(crate) struct RenderSettings {
     #[arg(long, value_name = "ROWS", default_value_t = HISTORY_DEFAULT_ROWS,
           value_parser = clap::value_parser!(u32).range(0..=i64::from(HISTORY_MAX_ROWS)))]
     spend_history: u32,
-    /// Where the credential broker listens: the path of its socket, or 127.0.0.1:PORT. A broker on a
-    /// port needs a token in ENVOY_BEDROCK_CREDENTIALS_TOKEN, also for Envoy.
+    /// Where the credential broker listens: the path of its socket, or 127.0.0.1:PORT. A broker on
+    /// a port needs a token in ENVOY_BEDROCK_CREDENTIALS_TOKEN, also for Envoy.
     #[arg(long, value_name = "ADDRESS", default_value = DEFAULT_SOCKET)]
     credentials: BrokerAddress,
-    /// Limit of Envoy's heap (512MiB, 2GiB, or bytes). Close to it, Envoy refuses requests and resets
-    /// the largest streams. Set it to 80 % of the memory that Envoy has.
+    /// Limit of Envoy's heap (512MiB, 2GiB, or bytes). Close to it, Envoy refuses requests and
+    /// resets the largest streams. Set it to 80 % of the memory that Envoy has.
     #[arg(long, value_name = "SIZE", default_value_t = HeapLimit::DEFAULT)]
     max_heap: HeapLimit,
     /// Connect the cluster REGION to this address instead. May be repeated.
@@ -204,8 +204,8 @@ impl RenderSettings {
         )
     }
 
-    /// What became of the settings, and which variables Envoy needs, because their values are not in
-    /// the result.
+    /// What became of the settings, and which variables Envoy needs, because their values are not
+    /// in the result.
     pub(crate) fn notes(rendering: &Rendering) -> Vec<String> {
         let Rendering { blueprint, options } = rendering;
         let mut notes: Vec<String> = litellm::note_texts(&blueprint.notes).collect();

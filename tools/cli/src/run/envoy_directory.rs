@@ -21,9 +21,9 @@ impl EnvoyDirectory {
         Ok(Self(path))
     }
 
-    /// Copies the compiled filter into the directory and returns the path of the copy. Envoy reads the
-    /// filter with each configuration, and another one, as after an upgrade, would run in another VM
-    /// than the role that did not change.
+    /// Copies the compiled filter into the directory and returns the path of the copy. Envoy reads
+    /// the filter with each configuration, and another one, as after an upgrade, would run in
+    /// another VM than the role that did not change.
     pub(super) fn keep_filter(&self, filter: &str) -> Result<PathBuf, RunError> {
         let copy = self.0.join("filter.wasm");
         match fs::copy(filter, &copy) {

@@ -107,8 +107,8 @@ impl<'a> KeptEnvoy<'a> {
         }
     }
 
-    /// Tells the others in this process where the admin interfaces of the running Envoys are, and how
-    /// often Envoy was restarted.
+    /// Tells the others in this process where the admin interfaces of the running Envoys are, and
+    /// how often Envoy was restarted.
     pub(super) async fn tell_admins(&mut self) {
         let active = self.running().map(|(_, admin)| admin);
         self.launch.admin.forward_to(active);

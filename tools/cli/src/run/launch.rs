@@ -166,8 +166,8 @@ impl<'a> Launch<'a> {
         if let Some(concurrency) = self.arguments.concurrency {
             command.args(["--concurrency", &concurrency.to_string()]);
         }
-        // The configuration contains its secrets, sealed, so Envoy needs only the key. Everything else
-        // stays out of its environment: the credentials of this process, and secrets of later
+        // The configuration contains its secrets, sealed, so Envoy needs only the key. Everything
+        // else stays out of its environment: the credentials of this process, and secrets of later
         // configurations.
         command.env_clear();
         command.envs(

@@ -48,8 +48,8 @@ pub struct RunArguments {
     /// Port of Envoy's admin interface on 127.0.0.1; 0 picks a free one.
     #[arg(long, default_value_t = 0)]
     pub(super) admin_port: u16,
-    /// Certificate of the TLS listener and intermediates, in PEM, instead of a generated one. A renewed
-    /// pair is checked, then used without a restart.
+    /// Certificate of the TLS listener and intermediates, in PEM, instead of a generated one. A
+    /// renewed pair is checked, then used without a restart.
     #[arg(long, value_name = "FILE", requires = "tls_key")]
     pub(super) tls_cert: Option<PathBuf>,
     /// Private key of the TLS listener, in PEM.
@@ -101,9 +101,9 @@ pub struct RunArguments {
     /// more crash ends the command. Crashes in quick succession have growing pauses.
     #[arg(long, value_name = "NUMBER", default_value_t = 5, value_parser = clap::value_parser!(u32).range(..=10))]
     pub(super) max_restarts: u32,
-    /// Start no standby. A standby is a second Envoy that takes over at once if the first one crashes.
-    /// It takes 60 MiB of memory. Without it, connections are refused for the second that a restart
-    /// takes.
+    /// Start no standby. A standby is a second Envoy that takes over at once if the first one
+    /// crashes. It takes 60 MiB of memory. Without it, connections are refused for the second that
+    /// a restart takes.
     #[arg(long)]
     pub(super) no_standby: bool,
     /// After SIGTERM or Ctrl-C: how long requests in progress may take before they are cut.
@@ -113,9 +113,9 @@ pub struct RunArguments {
     /// that need time to notice that readiness is false.
     #[arg(long, env = "SHUTDOWN_DELAY_SECONDS", value_name = "SECONDS", default_value_t = 0, value_parser = clap::value_parser!(u64).range(..=3_600))]
     pub(super) shutdown_delay_seconds: u64,
-    /// Limit of Envoy's heap (512MiB, 2GiB, or bytes). Close to it, Envoy refuses requests and resets
-    /// the largest streams. The default is 80 % of the memory of the cgroup or machine, without that of the
-    /// standby.
+    /// Limit of Envoy's heap (512MiB, 2GiB, or bytes). Close to it, Envoy refuses requests and
+    /// resets the largest streams. The default is 80 % of the memory of the cgroup or machine,
+    /// without that of the standby.
     #[arg(long, env = "MAX_HEAP", value_name = "SIZE")]
     pub(super) max_heap: Option<HeapLimit>,
     /// Worker threads of Envoy. The default is the number of processors.

@@ -42,8 +42,8 @@ impl Restarts {
     /// The next restart, for an Envoy that ended at `now` and had `served` this long; `None` if
     /// there were too many.
     ///
-    /// The first restart of a minute is immediate, because most crashes are not repeated. So is that
-    /// of an Envoy that was stable.
+    /// The first restart of a minute is immediate, because most crashes are not repeated. So is
+    /// that of an Envoy that was stable.
     pub(super) fn next(&mut self, now: Instant, served: Duration) -> Option<Restart> {
         self.recent
             .retain(|restart| now.saturating_duration_since(*restart) < WINDOW);

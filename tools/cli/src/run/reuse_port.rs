@@ -1,9 +1,9 @@
 //! Sockets that listen on the same port (`SO_REUSEPORT`), in Linux.
 //!
-//! The kernel keeps them in the order in which they began to listen, and a small program chooses one
-//! for each new connection. Here it chooses at random among the first ones, as many as one Envoy has.
-//! When that Envoy ends, the sockets of the next one take their places, so the kernel itself moves
-//! the connections over, at once.
+//! The kernel keeps them in the order in which they began to listen, and a small program chooses
+//! one for each new connection. Here it chooses at random among the first ones, as many as one
+//! Envoy has. When that Envoy ends, the sockets of the next one take their places, so the kernel
+//! itself moves the connections over, at once.
 
 use std::io;
 use std::net::SocketAddr;

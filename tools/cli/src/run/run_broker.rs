@@ -85,8 +85,8 @@ impl RunBroker {
         self.has_others.store(has_others, Ordering::Relaxed);
     }
 
-    /// Returns when the gateway can serve: a deployment has its credential, and each of the others has
-    /// one or has failed, or takes too long.
+    /// Returns when the gateway can serve: a deployment has its credential, and each of the others
+    /// has one or has failed, or takes too long.
     pub(super) async fn first_credentials(&self) {
         let patient_until = Instant::now() + PATIENCE;
         let mut reminder = Instant::now() + FIRST_REMINDER;

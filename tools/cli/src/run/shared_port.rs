@@ -42,8 +42,8 @@ impl SharedPort {
         self.address
     }
 
-    /// From now on, new connections go to the first `sockets` that listen on the port. Call it while
-    /// an Envoy listens; once nobody does any more, it is forgotten.
+    /// From now on, new connections go to the first `sockets` that listen on the port. Call it
+    /// while an Envoy listens; once nobody does any more, it is forgotten.
     #[cfg(target_os = "linux")]
     pub(super) fn prefer_first(&self, sockets: u32) -> io::Result<()> {
         let socket = reuse_port::bound(self.address)?;

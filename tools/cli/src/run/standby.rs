@@ -1,7 +1,7 @@
 //! A second Envoy that takes over as soon as the first one ends.
 //!
-//! It has the same files and listens on the same ports, but the kernel sends it no connections as long
-//! as the first one listens ([`SharedPort`](super::shared_port::SharedPort)).
+//! It has the same files and listens on the same ports, but the kernel sends it no connections as
+//! long as the first one listens ([`SharedPort`](super::shared_port::SharedPort)).
 
 use std::time::Duration;
 
@@ -46,8 +46,8 @@ impl Standby {
         Self { state, failures: 0 }
     }
 
-    /// Keeps a standby for the Envoy that serves, whose admin interface is `active`. Returns when one
-    /// is ready, and when that is over. Cancelling it loses nothing.
+    /// Keeps a standby for the Envoy that serves, whose admin interface is `active`. Returns when
+    /// one is ready, and when that is over. Cancelling it loses nothing.
     pub(super) async fn next(&mut self, launch: &Launch<'_>, active: Admin) {
         loop {
             match &mut self.state {
@@ -80,8 +80,8 @@ impl Standby {
         }
     }
 
-    /// Takes the standby, with its admin interface if it is ready. [`Self::next`] starts another one
-    /// after `delay`.
+    /// Takes the standby, with its admin interface if it is ready. [`Self::next`] starts another
+    /// one after `delay`.
     pub(super) fn take(&mut self, delay: Duration) -> Option<(EnvoyProcess, Option<Admin>)> {
         if matches!(self.state, StandbyState::Off) {
             return None;

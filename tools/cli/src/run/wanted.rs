@@ -1,4 +1,5 @@
-//! Which credentials the configuration needs for AWS, for a user whose gateway runs on the emulator.
+//! Which credentials the configuration needs for AWS, for a user whose gateway runs on the
+//! emulator.
 
 use envoy_bedrock::contract::settings::CredentialSettings;
 

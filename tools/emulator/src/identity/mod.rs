@@ -4,8 +4,8 @@
 //! - **IMDSv2** (`/latest/…`): the credentials of an EC2 instance. There is no IMDSv1.
 //! - **ECS** (`/v2/credentials/{task id}`): the credentials of a task.
 //! - **EKS Pod Identity** (`/v1/credentials`): the credentials of a pod, for a token.
-//! - **SSO** (`/federation/credentials`): the portal of IAM Identity Center, for a token. Logging in
-//!   and renewing that token are not emulated.
+//! - **SSO** (`/federation/credentials`): the portal of IAM Identity Center, for a token. Logging
+//!   in and renewing that token are not emulated.
 //!
 //! Everything issued here is in the keyring of the regions, which enforce it. Each request for
 //! credentials issues new ones. Policies, tags, MFA and SAML are not emulated.
