@@ -100,6 +100,8 @@ def test_a_renewed_certificate_is_used_without_a_restart(pair):
         # The standby has it too.
         os.kill(serving, 9)
         eventually(lambda: is_served(gateway, pair), "the certificate of the standby")
+        # The standby may serve before `run` notices that the first Envoy is dead.
+        gateway.wait_for("its standby takes over")
         copies = [path for path in gateway.folder.rglob("key.pem") if path.parent.name != "tls"]
         assert len(copies) == 3
         assert {path.stat().st_mode & 0o777 for path in copies} == {0o600}
