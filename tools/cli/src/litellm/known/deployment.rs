@@ -24,7 +24,7 @@ pub(crate) const LITELLM_PARAMS: Table = Table {
         ),
         Row(
             "aws_access_key_id aws_secret_access_key aws_session_token",
-            Used("the credentials; if absent, those in AWS's variables"),
+            Used("the credentials; if absent, those that the AWS SDKs find"),
         ),
         Row("api_key", Used("a Bedrock API key, sent as a bearer token")),
         Row(

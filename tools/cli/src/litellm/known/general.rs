@@ -115,7 +115,7 @@ pub(crate) const GENERAL_SETTINGS: Table = Table {
         ),
         Row(
             "max_in_flight_requests_per_worker max_queued_requests_per_worker",
-            NoEffect("no request is refused because the gateway is busy"),
+            NoEffect("the limits are global_max_parallel_requests and envoy_bedrock.max_buffered_body_mb"),
         ),
         Row(
             "reject_clientside_metadata_tags",

@@ -1,11 +1,12 @@
 //! Texts that several tables share.
 
 pub(super) const ALERTS: &str = "no alerts are sent: use Prometheus (deploy/observability)";
-pub(super) const ATTEMPTS: &str = "one number of attempts applies to all requests: num_retries";
+pub(super) const ATTEMPTS: &str = "one num_retries applies to all requests";
 pub(super) const BODIES: &str = "bodies are passed on unchanged";
 pub(super) const CACHE: &str = "responses are not cached: every request goes to Bedrock and is paid for";
-pub(super) const CLIENT_CREDENTIALS: &str = "clients cannot bring AWS credentials of their own";
-pub(super) const CONCURRENCY: &str = "LiteLLM limits the number of concurrent requests; here nothing does";
+pub(super) const CLIENT_CREDENTIALS: &str = "clients cannot bring their own AWS credentials";
+pub(super) const CONCURRENCY: &str = "LiteLLM limits the concurrent requests of a deployment or key; here only \
+     global_max_parallel_requests limits them, for the whole gateway";
 pub(super) const COOLDOWN: &str = "deployments never cool down: the next one is tried at once";
 pub(super) const FALLBACKS: &str =
     "no other model is used: add its deployments to the model group, with a higher order";
@@ -23,8 +24,7 @@ pub(super) const NOTHING_SHARED: &str = "instances of this gateway share nothing
 pub(super) const OTHER_MODELS: &str = "only Amazon Bedrock's runtime is served";
 pub(super) const PROMPTS: &str = "prompt templates are not applied: clients send the whole prompt";
 pub(super) const TAGS: &str = "a request has only the tags that its client sends in x-litellm-tags";
-pub(super) const TIME_LIMIT: &str =
-    "one time limit applies to all requests and to silence on a stream: request_timeout";
+pub(super) const TIME_LIMIT: &str = "one request_timeout applies to all requests, and to silence on a stream";
 pub(super) const TLS: &str = "AWS's certificate is always verified: name other CAs with --upstream-ca";
 pub(super) const VIRTUAL_KEYS: &str =
     "LiteLLM's virtual keys are unknown here: clients that use one get 401; only the master key works";

@@ -22,8 +22,8 @@ fn one_finding_at_fifty_deployments_is_one_line() {
     assert_eq!(
         notes,
         [
-            "no_effect: timeout (line 2 and 49 more): one time limit applies to all requests and to silence on \
-             a stream: request_timeout",
+            "no_effect: timeout (line 2 and 49 more): one request_timeout applies to all requests, and to \
+             silence on a stream",
             "note: model_list[0] (line 2), model_list[1] (line 3), model_list[2] (line 4) and 47 more: cost unknown: \
              the price list has no entry for amazon.nova-0; the price list has no entry for \
              amazon.nova-1; the price list has no entry for amazon.nova-2; and 47 more",
