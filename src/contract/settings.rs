@@ -80,7 +80,7 @@ pub struct Settings {
     pub reload: Option<ReloadStatus>,
 }
 
-/// What became of changes to the configuration, and of Envoy, since their program started.
+/// What happened to changes to the configuration, and of Envoy, since their program started.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ReloadStatus {

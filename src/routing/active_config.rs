@@ -54,7 +54,7 @@ pub struct ActiveConfig {
     /// Derived signing keys. They live as long as this configuration, so new secrets are never used
     /// with old keys.
     pub(crate) signing_keys: RefCell<SigningKeys>,
-    /// What became of changes to the configuration.
+    /// What happened to changes to the configuration.
     pub(crate) reload: Option<ReloadStatus>,
     /// The credentials that come from the credential broker; `None` if no deployment needs it.
     pub(crate) brokered: Option<BrokeredCredentials>,

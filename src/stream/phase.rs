@@ -52,8 +52,8 @@ impl Phase {
         }
     }
 
-    /// What became of a request whose stream ends in this phase. `client_status` is called only if
-    /// the client's status may differ from the one seen here.
+    /// What happened to a request whose stream ends in this phase. `client_status` is called only
+    /// if the client's status may differ from the one seen here.
     pub(super) fn outcome(
         &self,
         first_content: Option<UnixTime>,

@@ -203,7 +203,7 @@ def test_a_request_waits_for_the_first_answer_of_the_broker(bedrock, broker):
 
 
 def test_an_upload_waits_for_an_api_key(bedrock, broker):
-    """The request is held meanwhile, not read. In vain, its upload is drained before the reply."""
+    """The request is held unread while it waits. If it is refused, its upload is drained first."""
     broker.answering.clear()
     body = question("x" * (20 << 20))
     sections = {"envoy_bedrock": {"bearer": True}}

@@ -44,7 +44,7 @@ def healthy(over_http):
 
 
 def outcome(gateway, *more: tuple) -> int | h2.errors.ErrorCodes | None:
-    """What becomes of a request with these further headers."""
+    """What happens to a request with these further headers."""
     with Http2(gateway) as client:
         body = question("hello")
         return client.outcome(client.begin(fields(*more), body))

@@ -305,7 +305,7 @@ def test_a_storm_of_saves_settles_on_the_last(running):
     assert running.ask("m198").status_code == 400
 
 
-def test_the_control_socket_reloads_and_says_what_became_of_it(running):
+def test_the_control_socket_reloads_and_reports_the_result(running):
     assert running.command() == (200, {"status": "unchanged"})
     running.path.write_text(text("second"))
     assert running.command()[0] == 200

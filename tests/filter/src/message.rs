@@ -42,7 +42,7 @@ impl HttpMessage {
     }
 }
 
-/// What became of a request in the gateway role.
+/// What happened to a request in the gateway role.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RequestOutcome {
     /// The gateway, the signer or Envoy itself has replied. The headers are what the client gets.

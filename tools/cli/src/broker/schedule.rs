@@ -1,7 +1,7 @@
 //! When a credential is renewed.
 //!
-//! As in the AWS SDKs, renewal begins a quarter of an hour before the expiry, spread by chance, and
-//! becomes urgent ten minutes before. For credentials that live shorter, both are parts of the
+//! As in the AWS SDKs, renewal begins a quarter of an hour before the expiry, at a random moment,
+//! and becomes urgent ten minutes before. For credentials that live shorter, both are parts of the
 //! life.
 
 use std::time::Duration;

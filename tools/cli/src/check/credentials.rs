@@ -17,7 +17,7 @@ use crate::environment::Environment;
 /// How many credentials are tried at the same time.
 const TRIALS_AT_ONCE: usize = 8;
 
-/// What became of a credential.
+/// What happened to a credential.
 #[derive(Debug, Serialize)]
 struct Trial {
     /// The deployments that use it.

@@ -22,8 +22,8 @@ pub(crate) enum ChainSource {
     WebIdentity { role: String, token: WebIdentityToken },
     /// The endpoint of ECS or of EKS Pod Identity.
     Container,
-    /// The metadata service of EC2, which needs no configuration. `missing` is the profile that
-    /// `AWS_PROFILE` names in vain.
+    /// The metadata service of EC2, which needs no configuration. `missing` is the profile
+    /// in `AWS_PROFILE` that does not exist.
     Instance { missing: Option<String> },
 }
 

@@ -144,7 +144,7 @@ struct Include {
 }
 
 impl Include {
-    /// The file beside the one that includes it or, as in LiteLLM, beside the main file.
+    /// The file next to the one that includes it or, as in LiteLLM, next to the main file.
     fn resolved(&self, root: &Path) -> PathBuf {
         let beside = |file: &Path| file.parent().unwrap_or(Path::new("")).join(&self.name);
         let declared = beside(&self.declared_in);

@@ -1,4 +1,4 @@
-//! Settings whose value decides what becomes of them.
+//! Settings whose value decides what happens to them.
 
 use super::known::{AFFINITY, HEADERS, SERVICE, TOOLS, Table};
 use super::note::{Class, Note};

@@ -28,7 +28,7 @@ pub(crate) struct ModelListEntry<'e, 'a> {
 }
 
 impl<'e, 'a> ModelListEntry<'e, 'a> {
-    /// Opens the sections of `element`. `model_name` is returned beside the entry, so that one run
+    /// Opens the sections of `element`. `model_name` is returned next to the entry, so that one run
     /// reports what is wrong with either.
     pub(crate) fn open(
         element: &'e YamlField,

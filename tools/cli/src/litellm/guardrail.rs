@@ -23,7 +23,7 @@ const MEMBERS: [&str; 4] = [
     "streamProcessingMode",
 ];
 /// Its name and common mistakes, in lower case and without punctuation. The last three are members
-/// beside it.
+/// next to it.
 const NAMES: [&str; 8] = [
     "guardrailconfig",
     "guardrailsconfig",

@@ -10,7 +10,7 @@ use crate::document::field::{Section, YamlField, quoted};
 use crate::document::reader::{Read, Reported};
 
 impl ModelListEntry<'_, '_> {
-    /// Refuses settings beside `litellm_params` or in `model_info`. A deciding setting is accepted
+    /// Refuses settings next to `litellm_params` or in `model_info`. A deciding setting is accepted
     /// where `litellm_params` has it with the same value. Only a deciding setting makes this fail.
     pub(crate) fn refuse_misplaced(&mut self) -> Read<()> {
         let beside = self

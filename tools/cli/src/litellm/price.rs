@@ -20,7 +20,7 @@ use crate::prices::{
 pub(crate) struct ConfiguredPrice {
     explicit: Option<Explicit>,
     base_model: Option<String>,
-    /// The `model` beside a `model_id`.
+    /// The `model` next to a `model_id`.
     named: Option<String>,
     /// Whether `model` names a commitment to provisioned throughput.
     is_committed: bool,

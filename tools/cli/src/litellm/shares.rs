@@ -58,7 +58,7 @@ pub(crate) fn shares(siblings: &[StatedShare]) -> Vec<AssignedShare> {
     siblings.iter().map(share).collect()
 }
 
-/// The shares of `siblings` beside `others`, which take part in the decision but cannot be served.
+/// The shares of `siblings` next to `others`, which take part in the decision but cannot be served.
 /// A drained deployment stays drained. If no sibling has a weight, the backups share the
 /// requests.
 pub(crate) fn shares_beside(

@@ -30,7 +30,7 @@ pub(crate) enum ReloadOutcome {
     Failed(ReloadError),
 }
 
-/// The active configuration and what became of later ones.
+/// The active configuration and what happened to later ones.
 pub(crate) struct Engine<S> {
     source: S,
     publisher: Publisher,

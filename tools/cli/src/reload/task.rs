@@ -9,7 +9,7 @@ use crate::admin::Admin;
 
 /// What the task is asked to do.
 enum ReloadCommand {
-    /// Read the configuration now. Responds with what became of it.
+    /// Read the configuration now. Responds with what happened to it.
     Reload(oneshot::Sender<ReloadOutcome>),
     /// Other Envoys are running: their admin interfaces, and the number of restarts.
     Envoys(Vec<Admin>, u64),

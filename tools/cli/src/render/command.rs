@@ -204,7 +204,7 @@ impl RenderSettings {
         )
     }
 
-    /// What became of the settings, and which variables Envoy needs, because their values are not
+    /// What happened to the settings, and which variables Envoy needs, because their values are not
     /// in the result.
     pub(crate) fn notes(rendering: &Rendering) -> Vec<String> {
         let Rendering { blueprint, options } = rendering;

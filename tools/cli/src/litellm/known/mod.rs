@@ -1,4 +1,4 @@
-//! What becomes of each of LiteLLM's settings. docs/litellm-settings.md is generated from these
+//! What happens to each of LiteLLM's settings. docs/litellm-settings.md is generated from these
 //! tables.
 //!
 //! A setting that no table contains is unknown.

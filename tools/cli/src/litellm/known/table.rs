@@ -1,6 +1,6 @@
-//! Tables of settings and what becomes of them.
+//! Tables of settings and what happens to them.
 
-/// What becomes of a setting.
+/// What happens to a setting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fate {
     /// It works; what it does.
@@ -16,7 +16,7 @@ pub(crate) enum Fate {
     ByValue(&'static str),
 }
 
-/// The names of settings, separated by white space, and what becomes of them.
+/// The names of settings, separated by white space, and what happens to them.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct TableRow(pub &'static str, pub Fate);
 
@@ -37,7 +37,7 @@ pub(crate) struct Table {
 }
 
 impl Table {
-    /// What becomes of `name`; `None` if it is unknown.
+    /// What happens to `name`; `None` if it is unknown.
     pub(crate) fn fate(&self, name: &str) -> Option<Fate> {
         let row = self
             .rows

@@ -123,7 +123,7 @@ fn every_used_setting_of_a_table_is_read() {
 /// The documentation of the tables.
 fn documentation() -> String {
     let mut out = "\
-# What becomes of LiteLLM's settings
+# What happens to LiteLLM's settings
 
 Generated from the tables in tools/cli/src/litellm/known, which `envoy-bedrock check` uses
 (`UPDATE_SNAPSHOTS=1 cargo test -p envoy-bedrock-cli known`). A setting that no table contains is reported as unknown, with
@@ -147,7 +147,7 @@ the nearest known name.
         };
         let _ = write!(
             out,
-            "\n## {title}\n\n| setting | what becomes of it |\n| --- | --- |\n"
+            "\n## {title}\n\n| setting | what happens to it |\n| --- | --- |\n"
         );
         for row in table.rows {
             let names: Vec<String> = row.names().map(|name| format!("`{name}`")).collect();
