@@ -6,6 +6,7 @@
 //!    the steps that the core returns.
 //! 2. [`stream`]: a request and its response, as a state machine.
 //! 3. [`admission`]: who may pass: the proxy key, the path, probes, and every reason to refuse.
+//!    [`keys`]: whose key it is, and what it may do.
 //! 4. [`capacity`]: what all workers together may do at once.
 //! 5. [`routing`]: where a request goes: model groups, deployments, and the plan of its attempts.
 //! 6. [`credentials`]: the temporary credentials that the credential broker issues.
@@ -17,7 +18,7 @@
 //!
 //! The decisions to look for first:
 //!
-//! - `admission::target` reads the path, and `ActiveConfig::admit` checks the proxy key.
+//! - `admission::target` reads the path, and `keys::KeyRing` checks the key.
 //! - `routing::balance` draws the deployment, and thus the region, of each attempt.
 //! - `routing::plan` builds the upstream request of an attempt and signs it with [`sigv4`].
 //! - `credentials::slot` says when the credential broker is asked, and which credential is valid.
@@ -43,6 +44,7 @@ mod excerpt;
 pub mod guardrail;
 pub mod headers;
 mod json;
+pub mod keys;
 pub mod pricing;
 mod random;
 pub mod records;

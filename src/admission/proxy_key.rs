@@ -6,13 +6,20 @@ use crate::headers::Headers;
 use crate::secret::equal_digests;
 
 /// The SHA-256 of a proxy key.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub(crate) struct KeyHash([u8; 32]);
 
 impl KeyHash {
     /// The hash of a key.
     pub(crate) fn of(key: &[u8]) -> Self {
         Self(Sha256::digest(key).into())
+    }
+
+    /// Reads 64 hexadecimal digits of either case.
+    pub(crate) fn parse(digits: &str) -> Option<Self> {
+        let mut digest = [0; 32];
+        hex::decode_to_slice(digits, &mut digest).ok()?;
+        Some(Self(digest))
     }
 
     /// The hexadecimal digits, by which LiteLLM's tables identify a key.

@@ -22,6 +22,14 @@ pub enum Reject {
     NoKey(NoKey),
     /// The key is wrong.
     WrongKey,
+    /// The key is blocked.
+    BlockedKey,
+    /// The key has expired.
+    ExpiredKey,
+    /// The key may not call this model.
+    ModelNotAllowed(String),
+    /// Only the master key may do this.
+    MasterKeyOnly,
     /// The path is invalid.
     Path(PathError),
     /// The path is known, but requires this method.
@@ -117,7 +125,9 @@ impl Reject {
         reply.reason = Some(self.reason());
         reply.headers.push((HEADER_ERROR_TYPE, error_type));
         match self {
-            Self::NoKey(_) | Self::WrongKey => reply.headers.push(("www-authenticate", "Bearer")),
+            Self::NoKey(_) | Self::WrongKey | Self::BlockedKey | Self::ExpiredKey => {
+                reply.headers.push(("www-authenticate", "Bearer"))
+            }
             Self::Method(allowed) => reply.headers.push(("allow", allowed)),
             Self::ParallelRequests(_) => reply
                 .headers
@@ -142,6 +152,10 @@ impl Reject {
             Self::NoKey(NoKey::Missing) => "no_key",
             Self::NoKey(NoKey::Malformed) => "malformed_key",
             Self::WrongKey => "wrong_key",
+            Self::BlockedKey => "blocked_key",
+            Self::ExpiredKey => "expired_key",
+            Self::ModelNotAllowed(_) => "model_not_allowed",
+            Self::MasterKeyOnly => "master_key_only",
             Self::Path(PathError::UnknownOperation) => "unknown_operation",
             Self::Path(_) => "bad_path",
             Self::Method(_) => "method",
@@ -162,7 +176,10 @@ impl Reject {
     /// The status code, AWS error type and LiteLLM error type.
     const fn classify(&self) -> (u16, &'static str, &'static str) {
         match self {
-            Self::NoKey(_) => (401, "UnrecognizedClientException", "auth_error"),
+            Self::NoKey(_) | Self::BlockedKey => (401, "UnrecognizedClientException", "auth_error"),
+            Self::ExpiredKey => (401, "UnrecognizedClientException", "expired_key"),
+            Self::ModelNotAllowed(_) => (403, "AccessDeniedException", "key_model_access_denied"),
+            Self::MasterKeyOnly => (403, "AccessDeniedException", "auth_error"),
             Self::WrongKey => (401, "UnrecognizedClientException", "token_not_found_in_db"),
             Self::Path(PathError::UnknownOperation) => (404, "UnknownOperationException", "not_found_error"),
             Self::Path(_)
@@ -187,6 +204,13 @@ impl Reject {
                  Expected 'Authorization: Bearer <key>' once, or the key as the access key id."
                 .into(),
             Self::WrongKey => "Authentication Error, Invalid API key provided.".into(),
+            Self::BlockedKey => "Authentication Error, This key is blocked.".into(),
+            Self::ExpiredKey => "Authentication Error, This key has expired.".into(),
+            Self::ModelNotAllowed(name) => {
+                let shown = excerpt(name.as_bytes(), NAME_SHOWN_MAX_BYTES);
+                format!("This key may not call the model {shown}. Ask for a key whose models include it.")
+            }
+            Self::MasterKeyOnly => "Only the master key may do this.".into(),
             Self::Path(PathError::UnknownOperation) => "Unknown operation. Expected POST \
                  [/bedrock]/model/{modelId}/{converse|converse-stream|invoke|invoke-with-response-stream|count-tokens}."
                 .into(),

@@ -1,18 +1,22 @@
 //! What a request is for: a model, a probe or a lookup.
 
+use std::rc::Rc;
+
 use crate::admission::path::{self, ModelPath};
 use crate::admission::probe::Probe;
 use crate::admission::reject::Reject;
 use crate::headers::Headers;
+use crate::keys::VirtualKey;
 use crate::records::lookup;
 use crate::routing::active_config::ActiveConfig;
 use crate::routing::plan::METHOD;
+use crate::time::UnixTime;
 
 /// What an admitted request is for.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(crate) enum Target {
-    /// An operation of a model.
-    Model(ModelPath),
+    /// An operation of a model, for the owner of this key.
+    Model(ModelPath, Rc<VirtualKey>),
     /// Whether this Envoy is healthy. Needs no key.
     Probe(Probe),
     /// The row of the request with this id.
@@ -25,23 +29,25 @@ impl Target {
     ///
     /// # Errors
     /// The [`Reject`] that ends the request.
-    pub(crate) fn of(config: &ActiveConfig, headers: Headers<'_>) -> Result<Self, Reject> {
+    pub(crate) fn of(config: &ActiveConfig, headers: Headers<'_>, now: UnixTime) -> Result<Self, Reject> {
+        let admit = || config.keys.admit(headers, || now);
         let path = headers.all(":path").next().unwrap_or_default();
         let method = headers.all(":method").next().unwrap_or_default();
         if let Some(query) = lookup::query(path) {
-            config.admit(headers)?;
+            if !admit()?.is_master() {
+                return Err(Reject::MasterKeyOnly);
+            }
             return lookup::request_id(method, query).map(Self::Lookup);
         }
         if let Some(probe) = Probe::of(method, path) {
             return Ok(Self::Probe(probe));
         }
-        if path::is_guarded(path) {
-            config.admit(headers)?;
-        }
+        let key = path::is_guarded(path).then(admit).transpose()?;
         let model = path::parse(path)?;
         if method != METHOD.as_bytes() {
             return Err(Reject::Method(METHOD));
         }
-        Ok(Self::Model(model))
+        let key = key.map_or_else(admit, Ok)?;
+        Ok(Self::Model(model, key))
     }
 }

@@ -4,6 +4,8 @@
 //! filter parses only a small, complete and unambiguous JSON document and no YAML. A secret is
 //! always given as the name of an environment variable of the Envoy process, never as a value.
 
+mod env_name;
+pub mod keys;
 pub mod metrics;
 pub mod names;
 pub mod operation;

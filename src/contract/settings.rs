@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+pub use crate::contract::env_name::EnvName;
+use crate::contract::keys::{KeySettings, TokenSettings};
 use crate::pricing::Rates;
 
 /// Default limit for request bodies: 32 MiB. It exceeds Bedrock's limit of 25,000,000 bytes, so
@@ -30,11 +32,6 @@ const fn is_history_default(rows: &u32) -> bool {
     *rows == HISTORY_DEFAULT_ROWS
 }
 
-/// The name of an environment variable of the Envoy process that holds a secret.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct EnvName(pub String);
-
 /// The plugin configuration.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -55,6 +52,9 @@ pub struct Settings {
     /// Number of rows that each worker keeps for `GET /spend/logs`; 0 disables it.
     #[serde(default = "history_default_rows", skip_serializing_if = "is_history_default")]
     pub history_rows: u32,
+    /// The virtual keys.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub keys: Vec<KeySettings>,
     /// The model groups, in the order of the configuration.
     pub models: Vec<ModelSettings>,
     /// Further names of model groups (`model_group_alias`): alias → `ModelSettings::name`.
@@ -124,9 +124,14 @@ impl Settings {
             .broker
             .iter()
             .filter_map(|broker| broker.authorization.as_ref());
+        let of_keys = self.keys.iter().filter_map(|key| match &key.token {
+            TokenSettings::Variable(name) => Some(name),
+            TokenSettings::Sha256(_) => None,
+        });
         std::iter::once(&self.master_key)
             .chain(of_deployments)
             .chain(of_broker)
+            .chain(of_keys)
             .collect()
     }
 }

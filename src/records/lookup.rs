@@ -67,6 +67,7 @@ mod tests {
     use crate::admission::target::Target;
     use crate::headers::Headers;
     use crate::routing::active_config::ActiveConfig;
+    use crate::time::UnixTime;
 
     const SETTINGS: &str = r#"{"master_key": "K", "attempts": 1, "body_limit_bytes": 1, "models": []}"#;
 
@@ -79,7 +80,7 @@ mod tests {
             ("authorization", &authorization),
         ]
         .map(|(name, value)| (name.as_bytes(), value.as_bytes()));
-        match Target::of(&config, Headers(&headers)) {
+        match Target::of(&config, Headers(&headers), UnixTime::from_seconds(0)) {
             Ok(Target::Lookup(id)) => Some(Ok(id)),
             Ok(_) | Err(Reject::Path(_)) => None,
             Err(reject) => Some(Err(reject)),

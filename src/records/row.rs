@@ -6,7 +6,6 @@
 use crate::pricing::Cost;
 use crate::records::client::Client;
 use crate::records::fields::JsonFields;
-use crate::routing::active_config::KEY_ALIAS;
 use crate::routing::plan::Plan;
 use crate::time::{Rfc3339, UnixTime};
 use crate::usage::{LatencyTier, Observation, ServiceTier, UnreadableReason};
@@ -157,8 +156,10 @@ impl<'a> Row<'a> {
         };
         fields.text("request_id", Some(&self.client.call_id));
         fields.text("call_type", call_type);
-        fields.text("api_key", plan.map(|plan| plan.config.master_key_hex.as_str()));
-        fields.text("key_alias", plan.map(|_| KEY_ALIAS));
+        let key = plan.map(|plan| &*plan.key);
+        fields.text("api_key", key.map(|key| key.token.as_str()));
+        fields.text("key_alias", key.and_then(|key| key.alias.as_deref()));
+        fields.text("team_id", key.and_then(|key| key.team_id.as_deref()));
         fields.text("model_group", plan.map(|plan| plan.model.name.as_str()));
         fields.text("model", plan.and_then(Plan::upstream_model).as_deref());
         fields.text("model_id", attempt.map(|deployment| deployment.id.as_str()));
@@ -167,7 +168,9 @@ impl<'a> Row<'a> {
             attempt.map(|deployment| deployment.region.as_str()),
         );
         fields.text("api_base", attempt.map(|deployment| deployment.endpoint.as_str()));
-        fields.texts("request_tags", &self.client.tags);
+        let tags_of_key = key.map_or(&[][..], |key| &key.tags);
+        let tags: Vec<_> = self.client.tags.iter().chain(tags_of_key).cloned().collect();
+        fields.texts("request_tags", &tags);
         fields.text("end_user", self.client.end_user.as_deref());
         fields.json("metadata", self.client.metadata.as_ref());
         fields.text("user_agent", self.client.user_agent.as_deref());

@@ -4,16 +4,15 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 
-use crate::admission::proxy_key;
 use crate::admission::proxy_key::KeyHash;
-use crate::admission::reject::Reject;
+use crate::contract::keys::{KeySettings, TokenSettings};
 use crate::contract::settings::{
     AccessKeyNames, BUFFERED_BODIES_DEFAULT_BYTES, BrokerSettings, CredentialSettings, DeploymentSettings,
     EnvName, ModelSettings, ReloadStatus, Settings,
 };
 use crate::credentials::{CredentialSlot, CredentialStore};
 use crate::guardrail::Guardrail;
-use crate::headers::Headers;
+use crate::keys::KeyRing;
 use crate::pricing::Rates;
 use crate::routing::balance::Balance;
 use crate::routing::brokered::BrokeredCredentials;
@@ -26,19 +25,14 @@ use crate::sigv4::{AccessKeyId, CredentialId, SigningKeys};
 
 /// Maximum attempts per request. Each is a sub-cluster in every failover cluster.
 pub(crate) const ATTEMPTS_MAX: u32 = 11;
-/// The name of the only proxy key in the spend log.
-pub(crate) const KEY_ALIAS: &str = "master_key";
 /// Maximum number of rows in the history of a worker, at about a kilobyte each.
 pub const HISTORY_MAX_ROWS: u32 = 100_000;
 
 /// The configuration of a VM, with its secrets resolved.
 #[derive(Debug)]
 pub struct ActiveConfig {
-    /// The key that clients must present.
-    pub(crate) master_key: KeyHash,
-    /// The hash of that key in hexadecimal, which identifies it in the spend log as in LiteLLM's
-    /// tables.
-    pub(crate) master_key_hex: String,
+    /// The keys that clients can present.
+    pub(crate) keys: KeyRing,
     /// Largest request body, in bytes.
     pub(crate) body_limit_bytes: u64,
     /// Maximum bytes of request bodies in Envoy, for all workers together.
@@ -104,13 +98,13 @@ impl ActiveConfig {
             slots: Vec::new(),
         };
         let master_key = KeyHash::of(secrets.resolve("master_key", &settings.master_key)?.as_bytes());
+        let hashes = secrets.hashes(&settings.keys)?;
         let models = (0..).zip(&settings.models);
         let models = models.map(|(index, model)| secrets.model(index, model, settings.attempts));
         let models = models.collect::<Result<_, _>>()?;
         let brokered = settings.broker.as_ref().map(|broker| secrets.brokered(broker));
         Ok(Self {
-            master_key_hex: master_key.hexadecimal(),
-            master_key,
+            keys: KeyRing::new(master_key, hashes.into_iter().zip(&settings.keys)),
             body_limit_bytes: settings.body_limit_bytes,
             buffered_bodies_bytes: settings
                 .buffered_bodies_bytes
@@ -123,19 +117,6 @@ impl ActiveConfig {
             reload: settings.reload,
             brokered: brokered.transpose()?.flatten(),
         })
-    }
-
-    /// Checks the proxy key of a request.
-    ///
-    /// # Errors
-    /// [`Reject::NoKey`] or [`Reject::WrongKey`].
-    pub(crate) fn admit(&self, headers: Headers<'_>) -> Result<(), Reject> {
-        let key = proxy_key::presented(headers)?;
-        if self.master_key.matches(&KeyHash::of(key)) {
-            Ok(())
-        } else {
-            Err(Reject::WrongKey)
-        }
     }
 }
 
@@ -239,6 +220,24 @@ impl<V: Fn(&str) -> Option<String>> SecretResolver<'_, V> {
         })
     }
 
+    /// The hashes of virtual keys.
+    fn hashes(&self, keys: &[KeySettings]) -> Result<Vec<KeyHash>, SettingsError> {
+        let hash = |(index, key): (usize, &KeySettings)| match &key.token {
+            TokenSettings::Variable(name) => {
+                let key = self.resolve(&format!("keys[{index}].token"), name)?;
+                Ok(KeyHash::of(key.as_bytes()))
+            }
+            TokenSettings::Sha256(digits) => {
+                KeyHash::parse(digits).ok_or_else(|| SettingsError::OutOfBounds {
+                    field: format!("keys[{index}].token"),
+                    expected: "64 hexadecimal digits",
+                    found: format!("{} characters", digits.chars().count()),
+                })
+            }
+        };
+        keys.iter().enumerate().map(hash).collect()
+    }
+
     /// Whether the environment has an access key, or a part of one.
     fn are_set(&self, keys: &AccessKeyNames) -> bool {
         let mut names = [&keys.access_key_id, &keys.secret_access_key].into_iter();
@@ -309,6 +308,8 @@ impl<V: Fn(&str) -> Option<String>> SecretResolver<'_, V> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::headers::Headers;
+    use crate::time::UnixTime;
 
     const SETTINGS: &str = r#"{
         "master_key": "LITELLM_MASTER_KEY", "attempts": 2, "body_limit_bytes": 10,
@@ -330,14 +331,36 @@ mod tests {
             .to_string()
     }
 
+    fn is_master(config: &ActiveConfig, key: &str) -> bool {
+        let headers = [(&b"x-api-key"[..], key.as_bytes())];
+        let admitted = config.keys.admit(Headers(&headers), || UnixTime::from_seconds(0));
+        admitted.unwrap().is_master()
+    }
+
+    #[test]
+    fn the_token_of_a_virtual_key_is_a_hash_or_a_variable() {
+        let with = |token: &str| {
+            let keys = format!(r#"{{"keys": [{{"token": {token}, "key_alias": "app"}}], "#);
+            SETTINGS.replacen('{', &keys, 1)
+        };
+        let hash = KeyHash::of(b"value-of-ID").hexadecimal();
+        for token in [
+            format!(r#"{{"sha256": "{hash}"}}"#),
+            r#"{"variable": "ID"}"#.to_owned(),
+        ] {
+            let config = ActiveConfig::new(with(&token).as_bytes(), variable).unwrap();
+            assert!(!is_master(&config, "value-of-ID"));
+        }
+        let short = error(&with(r#"{"sha256": "abc"}"#), variable);
+        assert!(short.contains("keys[0].token"), "{short}");
+        let unset = error(&with(r#"{"variable": "OTHER"}"#), variable);
+        assert!(unset.contains("OTHER"), "{unset}");
+    }
+
     #[test]
     fn a_complete_configuration_is_accepted_and_debug_output_has_no_secret() {
         let config = ActiveConfig::new(SETTINGS.as_bytes(), variable).unwrap();
-        assert!(
-            config
-                .master_key
-                .matches(&KeyHash::of(b"value-of-LITELLM_MASTER_KEY"))
-        );
+        assert!(is_master(&config, "value-of-LITELLM_MASTER_KEY"));
         let shown = format!("{config:?}");
         assert!(
             !shown.contains("value-of-SECRET") && !shown.contains("value-of-TOKEN"),
@@ -413,7 +436,7 @@ mod tests {
             })
         };
         let config = with_key(Some(&digits)).unwrap();
-        assert!(config.master_key.matches(&KeyHash::of(b"sk-sealed")));
+        assert!(is_master(&config, "sk-sealed"));
         for (digits, expected) in [
             (None, SettingsError::NoSealingKey),
             (Some("5e"), SettingsError::NoSealingKey),

@@ -10,6 +10,7 @@ use crate::admission::reject::Reject;
 use crate::contract::operation::Operation;
 use crate::credentials::{IssuedCredential, IssuedSecret};
 use crate::headers::HeaderPair;
+use crate::keys::VirtualKey;
 use crate::pricing::{Rates, lookup_rates};
 use crate::routing::active_config::ActiveConfig;
 use crate::routing::attempt_log::AttemptLog;
@@ -29,6 +30,8 @@ pub struct Plan {
     pub call_id: String,
     /// The configuration that was active when the request arrived.
     pub(crate) config: Rc<ActiveConfig>,
+    /// The key that the client presented.
+    pub(crate) key: Rc<VirtualKey>,
     /// The planned deployment of each attempt, in order.
     pub(crate) deployments: Vec<Rc<Deployment>>,
     /// The model group that the client selected.

@@ -2,13 +2,13 @@
 
 /// A name in which each `*` matches any sequence of characters.
 #[derive(Debug)]
-pub(super) struct Pattern {
+pub(crate) struct Pattern {
     /// The text between the wildcards: at least two parts, possibly empty.
     parts: Vec<String>,
 }
 
 impl Pattern {
-    pub(super) fn parse(name: &str) -> Option<Self> {
+    pub(crate) fn parse(name: &str) -> Option<Self> {
         name.contains('*').then(|| Self {
             parts: name.split('*').map(str::to_owned).collect(),
         })
@@ -20,7 +20,7 @@ impl Pattern {
 
     /// Matches `name` and returns what each `*` matched. All but the last match as little as
     /// possible.
-    pub(super) fn captures(&self, name: &str) -> Option<Vec<String>> {
+    pub(crate) fn captures(&self, name: &str) -> Option<Vec<String>> {
         let (first, rest) = self.parts.split_first()?;
         let (last, middle) = rest.split_last()?;
         let mut left = name.strip_prefix(first.as_str())?.strip_suffix(last.as_str())?;

@@ -31,9 +31,9 @@ pub(super) enum Uploader {
 
 impl Uploader {
     /// Checks the proxy key of a request.
-    pub(super) fn of(config: &ActiveConfig, headers: Headers<'_>) -> Self {
-        match config.admit(headers) {
-            Ok(()) => Self::Known,
+    pub(super) fn of(config: &ActiveConfig, headers: Headers<'_>, now: UnixTime) -> Self {
+        match config.keys.admit(headers, || now) {
+            Ok(_) => Self::Known,
             Err(_) => Self::Unknown,
         }
     }

@@ -27,8 +27,8 @@ impl Admitted {
     /// # Errors
     /// The [`Reject`] that ends the request.
     pub(super) fn of(config: &Rc<ActiveConfig>, headers: Headers<'_>, now: UnixTime) -> Result<Self, Reject> {
-        Ok(match Target::of(config, headers)? {
-            Target::Model(path) => Self::Request(Request::begin(Rc::clone(config), path, headers)?),
+        Ok(match Target::of(config, headers, now)? {
+            Target::Model(path, key) => Self::Request(Request::begin(Rc::clone(config), path, key, headers)?),
             Target::Probe(probe) => Self::Reply(probe.reply(config, now)),
             Target::Lookup(id) => Self::Lookup(id),
         })
@@ -37,7 +37,7 @@ impl Admitted {
 
 /// Begins to drain the body of a request that gets a local reply.
 pub(super) fn begin_drain(config: &ActiveConfig, headers: Headers<'_>, now: UnixTime) -> Drain {
-    let uploader = Uploader::of(config, headers);
+    let uploader = Uploader::of(config, headers, now);
     let declared = headers.content_length();
     Drain::begin(uploader, config.body_limit_bytes, declared, now, now)
 }

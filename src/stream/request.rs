@@ -9,6 +9,7 @@ use crate::contract::names::{HEADER_CLUSTER, HEADER_ROUTE, ROUTE_STREAM, ROUTE_U
 use crate::contract::operation::Operation;
 use crate::guardrail::{BodyEdit, Editor, Forwarded};
 use crate::headers::{HeaderPair, Headers, is_forwarded, pairs};
+use crate::keys::VirtualKey;
 use crate::random::Random;
 use crate::routing::active_config::ActiveConfig;
 use crate::routing::attempt_log::AttemptLog;
@@ -21,6 +22,7 @@ use crate::time::UnixTime;
 #[derive(Debug)]
 pub(crate) struct Request {
     config: Rc<ActiveConfig>,
+    key: Rc<VirtualKey>,
     matched: ModelMatch,
     operation: Operation,
     headers: Forwarded,
@@ -45,6 +47,7 @@ enum Payload {
 #[derive(Debug)]
 pub(crate) struct CompleteRequest {
     config: Rc<ActiveConfig>,
+    key: Rc<VirtualKey>,
     matched: ModelMatch,
     operation: Operation,
     headers: Forwarded,
@@ -66,17 +69,24 @@ pub(crate) struct Dispatch {
 }
 
 impl Request {
-    /// Begins a request for `target`, whose proxy key is already checked: finds the model group and
-    /// checks what the headers declare.
+    /// Begins a request for `target` by the owner of `key`: finds the model group and checks what the
+    /// headers declare.
     ///
     /// # Errors
     /// The [`Reject`] that ends the request.
     pub(crate) fn begin(
         config: Rc<ActiveConfig>,
         target: ModelPath,
+        key: Rc<VirtualKey>,
         headers: Headers<'_>,
     ) -> Result<Self, Reject> {
-        let Some(matched) = config.models.find(&target.alias) else {
+        let name = key.resolve(&target.alias);
+        let matched = config.models.find(name);
+        let group = matched.as_ref().map(|matched| matched.model.name.as_str());
+        if !key.may_call(name, group) {
+            return Err(Reject::ModelNotAllowed(target.alias));
+        }
+        let Some(matched) = matched else {
             return Err(Reject::UnknownModel(target.alias));
         };
         let mut deployments = matched.model.deployments.iter();
@@ -103,6 +113,7 @@ impl Request {
         };
         Ok(Self {
             config,
+            key,
             matched,
             operation: target.operation,
             headers,
@@ -150,6 +161,7 @@ impl Request {
         };
         let complete = CompleteRequest {
             config: self.config,
+            key: self.key,
             matched: self.matched,
             operation: self.operation,
             headers: self.headers,
@@ -191,6 +203,7 @@ impl CompleteRequest {
         let plan = Plan {
             call_id,
             config: self.config,
+            key: self.key,
             deployments,
             model: self.matched.model,
             captures: self.matched.captures,

@@ -22,6 +22,7 @@ use crate::contract::metrics as names;
 use crate::contract::operation::Operation;
 use crate::contract::settings::ReloadStatus;
 use crate::credentials::CredentialSlot;
+use crate::keys::VirtualKey;
 use crate::records::carried::Carried;
 use crate::records::row::{Outcome, Row, Served};
 use crate::routing::active_config::ActiveConfig;
@@ -42,16 +43,17 @@ pub(crate) struct Meters {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Position(u32, Option<u32>);
 
+/// The last field is the index of the virtual key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-struct RequestKey(Position, Operation, StatusClass);
+struct RequestKey(Position, Operation, StatusClass, usize);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct AttemptKey(Position, AttemptOutcome);
 
 impl Meters {
     /// Creates an info metric for each deployment, for joins in dashboards, and the counters of
-    /// successful requests at zero: Prometheus ignores the first increase of a counter that it has
-    /// not seen before.
+    /// successful requests with the master key at zero: Prometheus ignores the first increase of a
+    /// counter that it has not seen before. With virtual keys, this would be too many counters.
     ///
     /// Also sets the gauges about credentials and reloads. The gauges of a deployment that is no
     /// longer configured become 0, because Envoy keeps them.
@@ -60,7 +62,7 @@ impl Meters {
         let mut deployments = BTreeSet::new();
         for model in config.models.all() {
             for deployment in &model.deployments {
-                meters.announce(model, deployment, registry);
+                meters.announce(model, deployment, &config.keys.master(), registry);
                 let name = SeriesName::new(names::DEPLOYMENT)
                     .with("model_group", &model.name)
                     .with("deployment", &deployment.id)
@@ -84,13 +86,19 @@ impl Meters {
         meters
     }
 
-    fn announce(&mut self, model: &ModelGroup, deployment: &Deployment, registry: &impl Registry) {
+    fn announce(
+        &mut self,
+        model: &ModelGroup,
+        deployment: &Deployment,
+        key: &VirtualKey,
+        registry: &impl Registry,
+    ) {
         for operation in Operation::ALL {
             let position = Position(model.index, Some(deployment.index));
-            let request = RequestMeters::new(model, Some(deployment), operation, StatusClass::Success);
+            let request = RequestMeters::new(model, Some(deployment), operation, StatusClass::Success, key);
             request.announce(operation, registry);
-            self.requests
-                .insert(RequestKey(position, operation, StatusClass::Success), request);
+            let name = RequestKey(position, operation, StatusClass::Success, key.index);
+            self.requests.insert(name, request);
         }
     }
 
@@ -123,9 +131,10 @@ impl Meters {
         );
         let request = self
             .requests
-            .entry(RequestKey(position, plan.operation, status))
+            .entry(RequestKey(position, plan.operation, status, plan.key.index))
             .or_insert_with(|| {
-                RequestMeters::new(&plan.model, plan.last_deployment(), plan.operation, status)
+                let deployment = plan.last_deployment();
+                RequestMeters::new(&plan.model, deployment, plan.operation, status, &plan.key)
             });
         request.count(row, served, registry);
         let failed = served.error_class.map(class::error);

@@ -4,11 +4,11 @@ use std::cell::OnceCell;
 
 use crate::contract::metrics as names;
 use crate::contract::operation::Operation;
+use crate::keys::VirtualKey;
 use crate::records::metrics::class::StatusClass;
 use crate::records::metrics::registry::{MetricKind, Registry};
 use crate::records::metrics::series::SeriesName;
 use crate::records::row::{Row, Served};
-use crate::routing::active_config::KEY_ALIAS;
 use crate::routing::deployment::Deployment;
 use crate::routing::model::ModelGroup;
 
@@ -68,6 +68,7 @@ impl RequestMeters {
         attempt: Option<&Deployment>,
         operation: Operation,
         status: StatusClass,
+        key: &VirtualKey,
     ) -> Self {
         let labels = SeriesName::new("")
             .with("model_group", &model.name)
@@ -75,7 +76,7 @@ impl RequestMeters {
             .with("region", attempt.map_or("none", |deployment| &deployment.region))
             .with("operation", operation.segment())
             .with("status_class", status.as_str())
-            .with("key_alias", KEY_ALIAS);
+            .with("key_alias", key.label());
         Self {
             labels: labels.as_str().to_owned(),
             ids: Default::default(),

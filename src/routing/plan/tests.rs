@@ -23,7 +23,8 @@ fn plan(attempts: u32, deployments: &[(&str, &str, &str)]) -> Plan {
     );
     let config = ActiveConfig::new(json.as_bytes(), |name| Some(format!("value-of-{name}"))).unwrap();
     let path = path::parse(b"/model/m/converse").unwrap();
-    let request = Request::begin(Rc::new(config), path, Headers(&[])).unwrap();
+    let key = config.keys.master();
+    let request = Request::begin(Rc::new(config), path, key, Headers(&[])).unwrap();
     request
         .complete()
         .unwrap()

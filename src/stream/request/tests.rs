@@ -57,9 +57,12 @@ fn headers<'a>(path: &'a str, more: &[(&'a str, &'a str)]) -> Vec<HeaderPair<'a>
 /// Begins a request. A probe returns its status in `Err(Ok(…))`.
 fn begin(path: &str, more: &[(&str, &str)]) -> Result<Request, Result<u16, Reject>> {
     let (config, headers) = (config(), headers(path, more));
-    match Target::of(&config, Headers(&headers)).map_err(Err)? {
-        Target::Model(target) => Request::begin(Rc::clone(&config), target, Headers(&headers)).map_err(Err),
-        Target::Probe(probe) => Err(Ok(probe.reply(&config, UnixTime::from_nanoseconds(NOW)).status)),
+    let now = UnixTime::from_nanoseconds(NOW);
+    match Target::of(&config, Headers(&headers), now).map_err(Err)? {
+        Target::Model(target, key) => {
+            Request::begin(Rc::clone(&config), target, key, Headers(&headers)).map_err(Err)
+        }
+        Target::Probe(probe) => Err(Ok(probe.reply(&config, now).status)),
         Target::Lookup(_) => panic!("not a lookup"),
     }
 }

@@ -139,6 +139,7 @@ class Expectations:
             "call_type": call.operation if deployment else None,
             "api_key": KEY_HASH if deployment else None,
             "key_alias": "master_key" if deployment else None,
+            "team_id": None,
             "model_group": deployment and deployment.group,
             "model": deployment and deployment.model_for(call.captured, call.operation),
             "model_id": deployment and deployment.id,

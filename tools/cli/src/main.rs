@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use envoy_bedrock_cli::environment::Environment;
-use envoy_bedrock_cli::{broker, check, prices, render, run, spend, watch};
+use envoy_bedrock_cli::{broker, check, keys, prices, render, run, spend, watch};
 
 /// An Amazon Bedrock gateway on Envoy, configured by LiteLLM's config.yaml.
 #[derive(Debug, Parser)]
@@ -19,6 +19,7 @@ enum Command {
     Run(run::RunArguments),
     Check(check::CheckArguments),
     Credentials(broker::CredentialsArguments),
+    Keys(keys::KeysArguments),
     Prices(prices::PricesArguments),
     Render(render::RenderArguments),
     Spend(spend::SpendArguments),
@@ -33,6 +34,7 @@ fn main() -> ExitCode {
         Command::Run(arguments) => run::run(&arguments, &environment),
         Command::Check(arguments) => check::run(&arguments, &environment),
         Command::Credentials(arguments) => broker::run(&arguments, &environment),
+        Command::Keys(arguments) => keys::run(&arguments),
         Command::Prices(arguments) => prices::run(&arguments),
         Command::Render(arguments) => render::run(&arguments, &environment),
         Command::Spend(arguments) => spend::run(&arguments),

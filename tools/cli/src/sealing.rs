@@ -1,6 +1,6 @@
 //! Seals the secrets of a configuration into its settings.
 
-use std::io::{self, Read};
+use std::io;
 
 use envoy_bedrock::contract::settings::EnvName;
 use envoy_bedrock::sealing::SealingKey;
@@ -8,12 +8,11 @@ use envoy_bedrock::secret::Secret;
 
 use crate::blueprint::Blueprint;
 use crate::environment::Environment;
+use crate::random;
 
 /// The 64 hexadecimal digits of a new sealing key, from the kernel's entropy.
 pub(crate) fn new_key() -> io::Result<String> {
-    let mut key = [0; 32];
-    std::fs::File::open("/dev/urandom")?.read_exact(&mut key)?;
-    Ok(hex::encode(key))
+    random::bytes::<32>().map(hex::encode)
 }
 
 /// Puts every secret that has a value into the settings: a literal of the configuration or a

@@ -94,6 +94,22 @@ impl ConfigDocument {
         section.map_or(&[], |(_, fields)| fields)
     }
 
+    /// Reads a file that is not merged. An error that concerns the whole file is reported at
+    /// `requested_at`.
+    pub(crate) fn further_file<F: Findings>(
+        &self,
+        file: &Path,
+        requested_at: &Location,
+        reader: &mut ValueReader<'_, F>,
+    ) -> Read<YamlField> {
+        let location = Location {
+            file_index: self.files.len(),
+            ..Location::file(&file.display().to_string())
+        };
+        let node = load(file, &location, requested_at, reader)?;
+        Ok(YamlField { location, node })
+    }
+
     /// Merges `file` and returns its includes. An error that concerns the whole file is reported at
     /// `requested_at`.
     fn merge_file<F: Findings>(

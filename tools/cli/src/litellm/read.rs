@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use envoy_bedrock::contract::keys::KeySettings;
 use envoy_bedrock::contract::settings::{EnvName, HISTORY_DEFAULT_ROWS, Settings};
 
 use super::aliases;
@@ -12,6 +13,7 @@ use super::clusters::Clusters;
 use super::credential_list::CredentialList;
 use super::deployment::{self, ListedModel};
 use super::draft::Draft;
+use super::keys;
 use super::known::{self, Fate};
 use super::left_out::LeftOut;
 use super::model_groups;
@@ -89,12 +91,23 @@ pub fn read_tolerant(
     }
 }
 
-/// The configuration at `path` and the files that it includes, whether or not they can be read.
+/// The configuration at `path`, the files that it includes, and the file with its keys, whether or
+/// not they can be read.
 pub(crate) fn files(path: &Path) -> Vec<PathBuf> {
     let (environment, tolerance) = (Environment::default(), Tolerance::default());
     let report = ReadReport::new(&tolerance);
     let mut reader = Reader::new(&environment, SecretPolicy::MayComeLater, report);
-    ConfigDocument::read(path, &mut reader).files
+    let document = ConfigDocument::read(path, &mut reader);
+    let keys_file = keys::keys_file(&document);
+    document.files.into_iter().chain(keys_file).collect()
+}
+
+/// The file with the keys of the configuration at `path`, if it names one.
+pub(crate) fn keys_file(path: &Path) -> Option<PathBuf> {
+    let (environment, tolerance) = (Environment::default(), Tolerance::default());
+    let report = ReadReport::new(&tolerance);
+    let mut reader = Reader::new(&environment, SecretPolicy::MayComeLater, report);
+    keys::keys_file(&ConfigDocument::read(path, &mut reader))
 }
 
 /// The sections of a configuration.
@@ -116,6 +129,7 @@ struct GatewayWide {
     parallel_requests: Read<Option<u64>>,
     /// Whether all deployments use short-term API keys.
     bearer: bool,
+    keys: Vec<KeySettings>,
 }
 
 impl<'d> Configuration<'d> {
@@ -166,6 +180,7 @@ impl<'d> Configuration<'d> {
             buffered_bodies_bytes: gateway.buffered_bodies_bytes?,
             parallel_requests: gateway.parallel_requests?,
             history_rows: HISTORY_DEFAULT_ROWS,
+            keys: gateway.keys,
             broker: broker::settings(&brokered),
             sealed: Default::default(),
             reload: None,
@@ -194,6 +209,7 @@ impl<'d> Configuration<'d> {
     fn gateway_wide(&self, reader: &mut Reader<'_>) -> GatewayWide {
         let body_limit_bytes = reader.body_limit(&self.general);
         let bearer = reader.bearer_everywhere(&self.own);
+        let keys = reader.virtual_keys(&self.own, self.document);
         let buffered_bodies_bytes =
             reader.buffered_bodies(&self.own, *body_limit_bytes.as_ref().unwrap_or(&0));
         reader.refuse_unknown_own(&self.own);
@@ -205,6 +221,7 @@ impl<'d> Configuration<'d> {
             buffered_bodies_bytes,
             parallel_requests: reader.parallel_requests(&self.general),
             bearer,
+            keys,
         };
         reader.note_strategy(&self.router);
         gateway

@@ -14,6 +14,17 @@ pub(crate) const ENVOY_BEDROCK: Table = Table {
             ),
         ),
         Row(
+            "keys",
+            Used(
+                "virtual keys: token (SHA-256 of the key) or key (os.environ/NAME), key_alias, models, aliases, expires, \
+                 blocked, team_id, tags",
+            ),
+        ),
+        Row(
+            "keys_file",
+            Used("a file with further keys, for `envoy-bedrock keys`"),
+        ),
+        Row(
             "max_buffered_body_mb",
             Used(
                 "the most MiB of request bodies that the whole gateway holds at once (default 512, or \

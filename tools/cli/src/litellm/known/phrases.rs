@@ -19,15 +19,16 @@ pub(super) const NO_BUDGETS: &str = "there are no budgets";
 pub(super) const NO_BUDGETS_OR_LIMITS: &str = "there are no budgets and no rate limits";
 pub(super) const NO_HEALTH_CHECKS: &str =
     "models are not called to check their health: requests skip a deployment that fails";
-pub(super) const NO_KEYS: &str = "there are no virtual keys, users or teams: the master key is the only key";
+pub(super) const NO_KEYS: &str =
+    "LiteLLM's database of keys, users and teams is not used: keys are in envoy_bedrock.keys";
 pub(super) const NOTHING_SHARED: &str = "instances of this gateway share nothing";
 pub(super) const OTHER_MODELS: &str = "only Amazon Bedrock's runtime is served";
 pub(super) const PROMPTS: &str = "prompt templates are not applied: clients send the whole prompt";
-pub(super) const TAGS: &str = "a request has only the tags that its client sends in x-litellm-tags";
+pub(super) const TAGS: &str =
+    "a request has only the tags of its key and those that its client sends in x-litellm-tags";
 pub(super) const TIME_LIMIT: &str = "one request_timeout applies to all requests, and to silence on a stream";
 pub(super) const TLS: &str = "AWS's certificate is always verified: name other CAs with --upstream-ca";
-pub(super) const VIRTUAL_KEYS: &str =
-    "LiteLLM's virtual keys are unknown here: clients that use one get 401; only the master key works";
+pub(super) const VIRTUAL_KEYS: &str = "LiteLLM's virtual keys are unknown here: clients that use one get 401, unless its token is in envoy_bedrock.keys";
 
 /// What is lost without session affinity.
 pub(crate) const AFFINITY: &str =

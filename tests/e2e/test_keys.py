@@ -1,0 +1,211 @@
+"""Virtual keys: made and changed by `envoy-bedrock keys` while the gateway runs."""
+
+import hashlib
+import json
+import subprocess
+
+import boto3
+import pytest
+import requests
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from clients import messages, question
+from emulator import ROOT
+from gateway import KEY, command_line
+from supervised import Supervised, eventually
+
+MODELS = """
+  - model_name: claude
+    litellm_params: {model: bedrock/anthropic.claude-v2:1, aws_region_name: us-west-2}
+  - model_name: nova
+    litellm_params: {model: bedrock/us.amazon.nova-lite-v1:0, aws_region_name: us-west-2}
+"""
+LISTED = "sk-listed-in-the-file"
+
+
+def configuration(more="") -> str:
+    digest = hashlib.sha256(LISTED.encode()).hexdigest()
+    return f"""model_list:{MODELS}
+envoy_bedrock:
+  keys_file: keys.json
+  keys:
+    - {{token: "{digest}", key_alias: listed, models: ["n*"], team_id: search, tags: [nightly]}}
+    - {{key: os.environ/APP_KEY, key_alias: by-variable, aliases: {{fast: nova}}}}
+{more}"""
+
+
+class Keys:
+    """`envoy-bedrock keys` for a configuration."""
+
+    def __init__(self, config):
+        self.config = config
+
+    def run(self, *arguments, code=0):
+        done = subprocess.run(
+            [command_line(), "keys", "--config", self.config, *arguments],
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == code, done.stderr
+        return done.stdout if code == 0 else done.stderr
+
+    def json(self, *arguments):
+        return json.loads(self.run("--json", *arguments))
+
+
+@pytest.fixture(scope="module")
+def config(tmp_path_factory):
+    path = tmp_path_factory.mktemp("keys") / "config.yaml"
+    path.write_text(configuration())
+    return path
+
+
+@pytest.fixture(scope="module")
+def keys(config):
+    keys = Keys(config)
+    keys.run("new", "--alias", "first")
+    return keys
+
+
+@pytest.fixture(scope="module")
+def gateway(config, keys):
+    with Supervised(config=config, env={"APP_KEY": "sk-in-a-variable"}) as running:
+        yield running
+
+
+def ask(gateway, key, model="claude"):
+    return requests.post(
+        f"{gateway.url}/bedrock/model/{model}/converse",
+        data=question("who am I"),
+        headers={"authorization": f"Bearer {key}", "content-type": "application/json"},
+        timeout=30,
+    )
+
+
+def status(gateway, key, model="claude"):
+    return ask(gateway, key, model).status_code
+
+
+def becomes(gateway, key, expected):
+    eventually(lambda: status(gateway, key) == expected, f"{expected} for a key")
+
+
+def error_of(gateway, key, model):
+    client = boto3.client(
+        "bedrock-runtime",
+        region_name="us-west-2",
+        endpoint_url=f"{gateway.url}/bedrock",
+        aws_access_key_id=key,
+        aws_secret_access_key="any",
+        config=Config(retries={"total_max_attempts": 1}),
+    )
+    with pytest.raises(ClientError) as raised:
+        client.converse(modelId=model, messages=messages("who am I"))
+    return raised.value.response["Error"]["Code"]
+
+
+def test_a_key_is_made_changed_and_ended_while_the_gateway_runs(gateway, keys):
+    made = keys.json("new", "--alias", "app1", "--models", "clau*", "--duration", "90d")
+    key = made["key"]
+    assert made["token"] == hashlib.sha256(key.encode()).hexdigest()
+    becomes(gateway, key, 200)
+    assert error_of(gateway, key, "nova") == "AccessDeniedException"
+    refused = ask(gateway, key, "nova")
+    assert (refused.status_code, refused.json()["error"]["type"]) == (
+        403,
+        "key_model_access_denied",
+    )
+    keys.run("block", "app1")
+    becomes(gateway, key, 401)
+    assert error_of(gateway, key, "claude") == "UnrecognizedClientException"
+    keys.run("unblock", made["token"][:12])
+    becomes(gateway, key, 200)
+    rotated = keys.json("rotate", "app1")
+    becomes(gateway, rotated["key"], 200)
+    assert status(gateway, key) == 401
+    assert rotated["models"] == ["clau*"] and rotated["key"] != key
+    keys.run("delete", "app1")
+    becomes(gateway, rotated["key"], 401)
+    assert status(gateway, KEY) == 200, "the master key is not affected"
+    for secret in (key, rotated["key"]):
+        assert secret not in gateway.log() + gateway.output()
+        assert not [path for path in written(gateway, keys) if secret in path.read_text("latin-1")]
+
+
+def written(gateway, keys):
+    files = [*gateway.folder.rglob("*"), *keys.config.parent.iterdir()]
+    return [path for path in files if path.is_file()]
+
+
+def test_keys_in_the_configuration_work_and_their_rows_say_whose_they_are(gateway):
+    assert status(gateway, LISTED, "nova") == 200
+    assert status(gateway, LISTED, "claude") == 403
+    assert status(gateway, "sk-in-a-variable", "fast") == 200
+    assert status(gateway, KEY, "fast") == 400, "the alias is that key's own"
+    digest = hashlib.sha256(LISTED.encode()).hexdigest()
+
+    def rows():
+        return [row for row in gateway.rows() if row.get("key_alias") == "listed"]
+
+    [row] = eventually(rows, "the row of a key")
+    assert (row["api_key"], row["team_id"], row["request_tags"]) == (digest, "search", ["nightly"])
+    page = requests.get(f"{gateway.admin}/stats/prometheus", timeout=10).text
+    assert 'key_alias="by-variable"' in page and 'key_alias="listed"' in page
+
+
+def test_only_the_master_key_can_look_up_rows(gateway):
+    def look_up(key):
+        headers = {"authorization": f"Bearer {key}"}
+        url = f"{gateway.url}/spend/logs?request_id=x"
+        return requests.get(url, headers=headers, timeout=10).status_code
+
+    assert [look_up(key) for key in (KEY, LISTED, "sk-nobody")] == [200, 403, 401]
+
+
+def test_a_key_expires(gateway, keys):
+    key = keys.json("new", "--alias", "short", "--duration", "5s")["key"]
+    becomes(gateway, key, 200)
+    becomes(gateway, key, 401)
+    assert ask(gateway, key).json()["error"]["type"] == "expired_key"
+
+
+def test_the_list_shows_no_key(keys):
+    made = keys.json("new", "--alias", "shown", "--team-id", "ads")
+    listed = keys.run("list")
+    assert "shown" in listed and "ads" in listed and made["token"][:16] in listed
+    assert made["key"] not in listed + keys.run("info", "shown") + keys.run("--json", "list")
+
+
+def test_what_cannot_be_done_is_said(keys, tmp_path):
+    assert "exists already" in keys.run("new", "--alias", "first", code=1)
+    assert "no key has the alias" in keys.run("block", "nobody", code=1)
+    assert "--duration: expected" in keys.run("new", "--duration", "soon", code=1)
+    bare = tmp_path / "config.yaml"
+    bare.write_text(f"model_list:{MODELS}")
+    error = Keys(bare).run("list", code=1)
+    assert "envoy_bedrock.keys_file" in error and "keys_file: keys.json" in error
+
+
+@pytest.mark.parametrize(
+    "entry, expected",
+    [
+        ("{token: 'sk-a-key'}", "keys[0].token: expected the SHA-256"),
+        ("{key_alias: a}", "missing token or key"),
+        ("{key: os.environ/APP_KEY, max_budget: 5}", "keys[0].max_budget: expected no limit"),
+        ("{key: os.environ/APP_KEY, model: [a]}", "one of these fields"),
+        ("{key: os.environ/APP_KEY, expires: tomorrow}", "keys[0].expires: expected a time"),
+        ("{key: os.environ/APP_KEY, models: [all-team-models]}", "names of models"),
+    ],
+)
+def test_a_key_that_cannot_be_enforced_stops_the_start(tmp_path, entry, expected):
+    config = tmp_path / "config.yaml"
+    config.write_text(f"model_list:{MODELS}\nenvoy_bedrock: {{keys: [{entry}]}}\n")
+    done = subprocess.run(
+        [command_line(), "check", config],
+        capture_output=True,
+        text=True,
+        env={"APP_KEY": "sk-x", "LITELLM_MASTER_KEY": KEY},
+        cwd=ROOT,
+    )
+    assert done.returncode == 1 and expected in done.stdout + done.stderr, done.stdout

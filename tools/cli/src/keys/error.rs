@@ -1,0 +1,32 @@
+//! Why a key cannot be made or changed.
+
+use std::io;
+use std::path::PathBuf;
+
+/// An error of `envoy-bedrock keys`.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum KeysError {
+    #[error(
+        "{}: envoy_bedrock.keys_file is missing: it names the file for the keys. Add these lines:\n\nenvoy_bedrock:\n  \
+         keys_file: keys.json\n", config.display()
+    )]
+    NoKeysFile { config: PathBuf },
+    #[error("cannot read {}: {error}", path.display())]
+    Unreadable { path: PathBuf, error: io::Error },
+    #[error("{}: expected the keys of this program in JSON, but found an error: {error}", path.display())]
+    Malformed { path: PathBuf, error: serde_json::Error },
+    #[error("cannot write {}: {error}", path.display())]
+    Unwritable { path: PathBuf, error: io::Error },
+    #[error("the operating system has no random numbers: {0}")]
+    NoRandomness(io::Error),
+    #[error("no key has the alias or token {0:?}: `envoy-bedrock keys list` shows all of them")]
+    NotFound(String),
+    #[error("a key with the alias {0:?} exists already: `envoy-bedrock keys info {0}` shows it")]
+    AliasInUse(String),
+    #[error("{name}: expected {expected}, but found {found:?}")]
+    BadValue {
+        name: &'static str,
+        expected: &'static str,
+        found: String,
+    },
+}

@@ -1,0 +1,163 @@
+//! The file with the keys: JSON that only this program writes, and the gateway reads.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::error::KeysError;
+use crate::state::private_file;
+
+/// A key, with LiteLLM's names of its fields. It has the hash of the key, never the key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct StoredKey {
+    pub(super) token: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) key_alias: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) models: Vec<String>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) aliases: BTreeMap<String, String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) expires: Option<String>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) blocked: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) team_id: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) metadata: Option<serde_json::Map<String, serde_json::Value>>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) tags: Vec<String>,
+}
+
+/// The content of the file.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct StoredKeys {
+    pub(super) keys: Vec<StoredKey>,
+}
+
+impl StoredKeys {
+    /// Reads the keys. A file that does not exist has none.
+    pub(super) fn read(path: &Path) -> Result<Self, KeysError> {
+        let text = match fs::read(path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::default()),
+            Err(error) => {
+                let path = path.to_owned();
+                return Err(KeysError::Unreadable { path, error });
+            }
+        };
+        serde_json::from_slice(&text).map_err(|error| KeysError::Malformed {
+            path: path.to_owned(),
+            error,
+        })
+    }
+
+    /// Changes the keys. Others that do the same wait, and readers see the old file or the new one.
+    pub(super) fn change<T>(
+        path: &Path,
+        change: impl FnOnce(&mut Self) -> Result<T, KeysError>,
+    ) -> Result<T, KeysError> {
+        let unwritable = |error| KeysError::Unwritable {
+            path: path.to_owned(),
+            error,
+        };
+        let lock = File::create(lock_of(path)).map_err(unwritable)?;
+        lock.lock().map_err(unwritable)?;
+        let mut keys = Self::read(path)?;
+        let result = change(&mut keys)?;
+        let text = serde_json::to_string_pretty(&keys).map_err(|error| unwritable(error.into()))?;
+        private_file(path, &(text + "\n")).map_err(unwritable)?;
+        Ok(result)
+    }
+
+    /// The key with this alias, token or start of a token.
+    pub(super) fn find(&self, name: &str) -> Result<usize, KeysError> {
+        let by_alias = |key: &StoredKey| key.key_alias.as_deref() == Some(name);
+        let by_token = |key: &StoredKey| name.len() >= TOKEN_DIGITS_MIN && key.token.starts_with(name);
+        let mut keys = self.keys.iter();
+        keys.position(by_alias)
+            .or_else(|| self.keys.iter().position(by_token))
+            .ok_or_else(|| KeysError::NotFound(name.to_owned()))
+    }
+
+    pub(super) fn find_mut(&mut self, name: &str) -> Result<&mut StoredKey, KeysError> {
+        let index = self.find(name)?;
+        self.keys
+            .get_mut(index)
+            .ok_or_else(|| KeysError::NotFound(name.to_owned()))
+    }
+}
+
+/// Least digits of a token by which a key can be named.
+const TOKEN_DIGITS_MIN: usize = 8;
+
+fn lock_of(path: &Path) -> PathBuf {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    path.with_file_name(format!(".{name}.lock"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(alias: &str) -> StoredKey {
+        StoredKey {
+            token: super::super::token::hash(alias),
+            key_alias: Some(alias.to_owned()),
+            models: Vec::new(),
+            aliases: BTreeMap::new(),
+            expires: None,
+            blocked: false,
+            team_id: None,
+            metadata: None,
+            tags: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn concurrent_changes_lose_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("keys.json");
+        std::thread::scope(|scope| {
+            for number in 0..16 {
+                let path = &path;
+                scope.spawn(move || {
+                    let add = |keys: &mut StoredKeys| {
+                        keys.keys.push(key(&format!("app-{number}")));
+                        Ok(())
+                    };
+                    StoredKeys::change(path, add).unwrap();
+                });
+            }
+        });
+        let keys = StoredKeys::read(&path).unwrap();
+        assert_eq!(keys.keys.len(), 16);
+        assert_eq!(
+            keys.find("app-7").unwrap(),
+            keys.find(&keys.keys[keys.find("app-7").unwrap()].token[..8])
+                .unwrap()
+        );
+        assert!(matches!(keys.find("app"), Err(KeysError::NotFound(_))));
+    }
+
+    #[test]
+    fn a_failed_change_and_a_malformed_file_lose_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("keys.json");
+        let refuse = |_: &mut StoredKeys| Err::<(), _>(KeysError::NotFound("x".to_owned()));
+        assert!(StoredKeys::change(&path, refuse).is_err());
+        assert!(!path.exists());
+        fs::write(&path, "{\"keys\": [{\"token\": \"a\", \"max_budget\": 1}]}").unwrap();
+        let error = StoredKeys::change(&path, |_| Ok(())).unwrap_err().to_string();
+        assert!(
+            error.contains("keys.json") && error.contains("max_budget"),
+            "{error}"
+        );
+        assert!(fs::read_to_string(&path).unwrap().contains("max_budget"));
+    }
+}
