@@ -6,8 +6,9 @@
 //!    the steps that the core returns.
 //! 2. [`stream`]: a request and its response, as a state machine.
 //! 3. [`admission`]: who may pass: the proxy key, the path, probes, and every reason to refuse.
-//!    [`keys`]: whose key it is, and what it may do.
-//! 4. [`capacity`]: what all workers together may do at once.
+//!    [`keys`]: whose key it is, and what it may do. `inquiry`: what its owner can ask.
+//! 4. [`capacity`]: what all workers together may do at once. [`limits`]: what keys and teams may
+//!    use.
 //! 5. [`routing`]: where a request goes: model groups, deployments, and the plan of its attempts.
 //! 6. [`credentials`]: the temporary credentials that the credential broker issues.
 //! 7. [`guardrail`]: the guardrail that a model adds to its requests.
@@ -43,8 +44,10 @@ mod eventstream;
 mod excerpt;
 pub mod guardrail;
 pub mod headers;
+mod inquiry;
 mod json;
 pub mod keys;
+pub mod limits;
 pub mod pricing;
 mod random;
 pub mod records;

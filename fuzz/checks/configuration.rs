@@ -130,7 +130,7 @@ fn begin(gateway: &Rc<ActiveConfig>, path: &str, key: &str) -> Result<Request, u
         ("authorization", &authorization),
     ];
     let headers = headers.map(|(name, value)| (name.as_bytes(), value.as_bytes()));
-    let request = match Target::of(gateway, Headers(&headers), NOW) {
+    let request = match Target::of(gateway, Headers(&headers), &mut None, NOW) {
         Ok(Target::Model(path, key)) => Request::begin(Rc::clone(gateway), path, key, Headers(&headers)),
         Ok(target) => panic!("not a request for a model: {target:?}"),
         Err(reject) => Err(reject),

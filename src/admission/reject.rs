@@ -14,6 +14,7 @@ use crate::excerpt::excerpt;
 use crate::guardrail::BodyFault;
 use crate::headers::HeaderPair;
 use crate::json::MAX_DEPTH;
+use crate::limits::{Exceeded, ExceededLimit, reset_at};
 
 /// Why a request was refused. It contains no secret from the request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,10 +27,21 @@ pub enum Reject {
     BlockedKey,
     /// The key has expired.
     ExpiredKey,
+    /// The team of the key is blocked.
+    BlockedTeam(String),
     /// The key may not call this model.
     ModelNotAllowed(String),
+    /// A limit of the key or its team is exceeded.
+    LimitExceeded {
+        /// The limit.
+        exceeded: Box<Exceeded>,
+        /// The status if it is a budget.
+        budget_status: u16,
+    },
     /// Only the master key may do this.
     MasterKeyOnly,
+    /// The master key asks about a key that does not exist.
+    UnknownKey,
     /// The path is invalid.
     Path(PathError),
     /// The path is known, but requires this method.
@@ -67,7 +79,9 @@ pub struct Reply {
     /// The status code.
     pub status: u16,
     /// The headers.
-    pub headers: Vec<(&'static str, &'static str)>,
+    pub headers: Vec<(&'static str, Cow<'static, str>)>,
+    /// The AWS error type if the reply is a refusal.
+    pub error_type: Option<&'static str>,
     /// The JSON body.
     pub body: Vec<u8>,
     /// The reason for counters if the reply is a refusal.
@@ -81,20 +95,12 @@ impl Reply {
         headers.map(|(name, value)| (name.as_bytes(), value.as_bytes()))
     }
 
-    /// The value of its `x-amzn-errortype`, if it has one.
-    pub fn error_type(&self) -> Option<&'static str> {
-        let mut headers = self.headers.iter();
-        headers
-            .find(|(name, _)| *name == HEADER_ERROR_TYPE)
-            .map(|(_, value)| *value)
-    }
-
     /// Creates a reply with a JSON body.
     pub fn json(status: u16, body: &serde_json::Value) -> Self {
-        let headers = vec![("content-type", CONTENT_TYPE)];
         Self {
             status,
-            headers,
+            headers: vec![("content-type", CONTENT_TYPE.into())],
+            error_type: None,
             body: body.to_string().into_bytes(),
             reason: None,
         }
@@ -106,8 +112,12 @@ pub const CONTENT_TYPE: &str = "application/json";
 /// Header with the AWS error type.
 pub const HEADER_ERROR_TYPE: &str = "x-amzn-errortype";
 
+/// After how many seconds clients should try again.
+const RETRY_AFTER: &str = "retry-after";
 /// The shortage may be over at any time.
-const RETRY_AFTER: (&str, &str) = ("retry-after", "1");
+const SOON: &str = "1";
+/// LiteLLM's header with the name of a limit.
+const RATE_LIMIT_TYPE: &str = "rate_limit_type";
 
 /// Longest excerpt of an unknown model name that is returned to the client.
 const NAME_SHOWN_MAX_BYTES: usize = 200;
@@ -123,19 +133,27 @@ impl Reject {
         });
         let mut reply = Reply::json(status, &body);
         reply.reason = Some(self.reason());
-        reply.headers.push((HEADER_ERROR_TYPE, error_type));
-        match self {
-            Self::NoKey(_) | Self::WrongKey | Self::BlockedKey | Self::ExpiredKey => {
-                reply.headers.push(("www-authenticate", "Bearer"))
-            }
-            Self::Method(allowed) => reply.headers.push(("allow", allowed)),
-            Self::ParallelRequests(_) => reply
-                .headers
-                .extend([RETRY_AFTER, ("rate_limit_type", "max_parallel_requests")]),
-            Self::BufferedBodies | Self::NoCredentials(_) => reply.headers.push(RETRY_AFTER),
-            _ => {}
-        }
+        reply.error_type = Some(error_type);
+        reply.headers.push((HEADER_ERROR_TYPE, error_type.into()));
+        reply.headers.extend(self.headers());
         reply
+    }
+
+    /// The headers that only replies like this one have.
+    fn headers(&self) -> Vec<(&'static str, Cow<'static, str>)> {
+        match self {
+            Self::NoKey(_) | Self::WrongKey | Self::BlockedKey | Self::BlockedTeam(_) | Self::ExpiredKey => {
+                vec![("www-authenticate", "Bearer".into())]
+            }
+            Self::Method(allowed) => vec![("allow", (*allowed).into())],
+            Self::ParallelRequests(_) => vec![
+                (RETRY_AFTER, SOON.into()),
+                (RATE_LIMIT_TYPE, "max_parallel_requests".into()),
+            ],
+            Self::BufferedBodies | Self::NoCredentials(_) => vec![(RETRY_AFTER, SOON.into())],
+            Self::LimitExceeded { exceeded, .. } => limit_headers(exceeded),
+            _ => Vec::new(),
+        }
     }
 
     /// A warning for the log, if it says more than the client is told.
@@ -154,8 +172,16 @@ impl Reject {
             Self::WrongKey => "wrong_key",
             Self::BlockedKey => "blocked_key",
             Self::ExpiredKey => "expired_key",
+            Self::BlockedTeam(_) => "blocked_team",
             Self::ModelNotAllowed(_) => "model_not_allowed",
+            Self::LimitExceeded { exceeded, .. } => match exceeded.limit {
+                ExceededLimit::Requests { .. } => "rpm_limit",
+                ExceededLimit::Tokens { .. } => "tpm_limit",
+                ExceededLimit::Parallel { .. } => "key_parallel_requests",
+                ExceededLimit::Budget { .. } => "budget_exceeded",
+            },
             Self::MasterKeyOnly => "master_key_only",
+            Self::UnknownKey => "unknown_key",
             Self::Path(PathError::UnknownOperation) => "unknown_operation",
             Self::Path(_) => "bad_path",
             Self::Method(_) => "method",
@@ -176,10 +202,23 @@ impl Reject {
     /// The status code, AWS error type and LiteLLM error type.
     const fn classify(&self) -> (u16, &'static str, &'static str) {
         match self {
-            Self::NoKey(_) | Self::BlockedKey => (401, "UnrecognizedClientException", "auth_error"),
+            Self::NoKey(_) | Self::BlockedKey | Self::BlockedTeam(_) => {
+                (401, "UnrecognizedClientException", "auth_error")
+            }
+            Self::LimitExceeded {
+                exceeded,
+                budget_status,
+            } => match exceeded.limit {
+                // SDKs do not retry this error, because the budget remains exceeded.
+                ExceededLimit::Budget { .. } => {
+                    (*budget_status, "ServiceQuotaExceededException", "budget_exceeded")
+                }
+                _ => (429, "ThrottlingException", "throttling_error"),
+            },
             Self::ExpiredKey => (401, "UnrecognizedClientException", "expired_key"),
             Self::ModelNotAllowed(_) => (403, "AccessDeniedException", "key_model_access_denied"),
             Self::MasterKeyOnly => (403, "AccessDeniedException", "auth_error"),
+            Self::UnknownKey => (404, "ResourceNotFoundException", "not_found_error"),
             Self::WrongKey => (401, "UnrecognizedClientException", "token_not_found_in_db"),
             Self::Path(PathError::UnknownOperation) => (404, "UnknownOperationException", "not_found_error"),
             Self::Path(_)
@@ -205,12 +244,15 @@ impl Reject {
                 .into(),
             Self::WrongKey => "Authentication Error, Invalid API key provided.".into(),
             Self::BlockedKey => "Authentication Error, This key is blocked.".into(),
+            Self::BlockedTeam(id) => format!("Authentication Error, The team {id} of this key is blocked."),
             Self::ExpiredKey => "Authentication Error, This key has expired.".into(),
+            Self::LimitExceeded { exceeded, .. } => exceeded.message(),
             Self::ModelNotAllowed(name) => {
                 let shown = excerpt(name.as_bytes(), NAME_SHOWN_MAX_BYTES);
                 format!("This key may not call the model {shown}. Ask for a key whose models include it.")
             }
             Self::MasterKeyOnly => "Only the master key may do this.".into(),
+            Self::UnknownKey => "No virtual key has this token.".into(),
             Self::Path(PathError::UnknownOperation) => "Unknown operation. Expected POST \
                  [/bedrock]/model/{modelId}/{converse|converse-stream|invoke|invoke-with-response-stream|count-tokens}."
                 .into(),
@@ -262,6 +304,19 @@ impl Reject {
             Self::Host => "The gateway could not process the request. Please try again.".into(),
         }
     }
+}
+
+/// LiteLLM's headers about a limit.
+fn limit_headers(exceeded: &Exceeded) -> Vec<(&'static str, Cow<'static, str>)> {
+    let mut headers = Vec::new();
+    if let Some(seconds) = exceeded.retry_after() {
+        headers.push((RETRY_AFTER, seconds.to_string().into()));
+        headers.push((RATE_LIMIT_TYPE, exceeded.limit.name().into()));
+    }
+    if let Some(resets) = exceeded.limit.resets() {
+        headers.push(("reset_at", reset_at(resets).into()));
+    }
+    headers
 }
 
 fn describe(fault: BodyFault) -> Cow<'static, str> {
@@ -355,7 +410,7 @@ mod tests {
                 status => panic!("no error type for {status}"),
             };
             assert!(
-                reply.headers.contains(&("x-amzn-errortype", expected)),
+                reply.headers.contains(&("x-amzn-errortype", expected.into())),
                 "{reject:?}: {:?}",
                 reply.headers
             );
@@ -393,7 +448,7 @@ mod tests {
                 reject,
                 Reject::ParallelRequests(_) | Reject::BufferedBodies | Reject::NoCredentials(_)
             );
-            let has_hint = reject.reply().headers.contains(&("retry-after", "1"));
+            let has_hint = reject.reply().headers.contains(&("retry-after", "1".into()));
             assert_eq!(has_hint, is_full, "{reject:?}");
         }
         let body = String::from_utf8(Reject::ParallelRequests(7).reply().body).unwrap();

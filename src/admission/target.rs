@@ -1,4 +1,4 @@
-//! What a request is for: a model, a probe or a lookup.
+//! What a request is for: a model, a probe, a lookup or a question.
 
 use std::rc::Rc;
 
@@ -6,6 +6,7 @@ use crate::admission::path::{self, ModelPath};
 use crate::admission::probe::Probe;
 use crate::admission::reject::Reject;
 use crate::headers::Headers;
+use crate::inquiry::Inquiry;
 use crate::keys::VirtualKey;
 use crate::records::lookup;
 use crate::routing::active_config::ActiveConfig;
@@ -21,16 +22,28 @@ pub(crate) enum Target {
     Probe(Probe),
     /// The row of the request with this id.
     Lookup(String),
+    /// A question of the owner of this key.
+    Inquiry(Inquiry, Rc<VirtualKey>),
 }
 
 impl Target {
     /// Reads the method and the path. The key is checked before anything else, so that nobody
-    /// without one learns what exists.
+    /// without one learns what exists. It is left in `presented`, also if the request is refused
+    /// for another reason.
     ///
     /// # Errors
     /// The [`Reject`] that ends the request.
-    pub(crate) fn of(config: &ActiveConfig, headers: Headers<'_>, now: UnixTime) -> Result<Self, Reject> {
-        let admit = || config.keys.admit(headers, || now);
+    pub(crate) fn of(
+        config: &ActiveConfig,
+        headers: Headers<'_>,
+        presented: &mut Option<Rc<VirtualKey>>,
+        now: UnixTime,
+    ) -> Result<Self, Reject> {
+        let mut admit = || {
+            let key = config.keys.admit(headers, || now)?;
+            *presented = Some(Rc::clone(&key));
+            Ok::<_, Reject>(key)
+        };
         let path = headers.all(":path").next().unwrap_or_default();
         let method = headers.all(":method").next().unwrap_or_default();
         if let Some(query) = lookup::query(path) {
@@ -42,7 +55,12 @@ impl Target {
         if let Some(probe) = Probe::of(method, path) {
             return Ok(Self::Probe(probe));
         }
-        let key = path::is_guarded(path).then(admit).transpose()?;
+        if let Some(inquiry) = Inquiry::of(path) {
+            let key = admit()?;
+            inquiry.check(method)?;
+            return Ok(Self::Inquiry(inquiry, key));
+        }
+        let key = path::is_guarded(path).then(&mut admit).transpose()?;
         let model = path::parse(path)?;
         if method != METHOD.as_bytes() {
             return Err(Reject::Method(METHOD));

@@ -1,11 +1,12 @@
 //! What one VM has taken of what all share.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use crate::capacity::ledger::{self, Amounts, Ledger, LedgerEntry, LedgerStore, StoreError};
+use crate::capacity::ledger::{self, Amounts, Ledger, LedgerEntry, SharedStore, StoreError};
 use crate::contract::metrics::{BUFFERED_BYTES, PARALLEL_REQUESTS};
+use crate::contract::names::SHARED_LEDGER;
 use crate::records::metrics::{MetricKind, Registry};
 use crate::time::UnixTime;
 
@@ -31,7 +32,7 @@ pub enum CapacityError {
 pub struct Capacity {
     /// The VM, in the ledger. Random.
     vm: u64,
-    store: Box<dyn LedgerStore>,
+    store: Box<dyn SharedStore>,
     account: RefCell<VmAccount>,
 }
 
@@ -41,6 +42,8 @@ struct VmAccount {
     held: Amounts,
     /// Bytes in the ledger, at least those held.
     leased_bytes: u64,
+    /// Grants in the ledger: 0 only if none are held.
+    written_grants: u64,
     /// The number of the next renewal.
     beat: u64,
     /// Whether a parallel request was ever counted.
@@ -60,7 +63,7 @@ impl fmt::Debug for Capacity {
 
 impl Capacity {
     /// The account of the VM `vm`, a random number.
-    pub fn new(vm: u64, store: Box<dyn LedgerStore>) -> Self {
+    pub fn new(vm: u64, store: Box<dyn SharedStore>) -> Self {
         Self {
             vm,
             store,
@@ -71,8 +74,8 @@ impl Capacity {
     /// Creates the ledger, unless it exists. Envoy configures the filter on its main thread first,
     /// so no worker is using it yet.
     pub fn open(&self) {
-        if self.store.read() == Ok(None) {
-            let _later = self.store.write(&Ledger::default().serialize(), 0);
+        if self.store.read(SHARED_LEDGER) == Ok(None) {
+            let _later = self.store.write(SHARED_LEDGER, &Ledger::default().serialize(), 0);
         }
     }
 
@@ -85,7 +88,7 @@ impl Capacity {
         let requests = account.held.requests.saturating_add(1);
         let taken = Amounts {
             requests,
-            bytes: account.leased_bytes,
+            ..account.taken()
         };
         self.write(account, |others| {
             (others.requests.saturating_add(requests) <= limit).then_some(taken)
@@ -100,11 +103,11 @@ impl Capacity {
         let account = &mut *self.account.borrow_mut();
         let held = account.held.bytes.saturating_add(bytes);
         if held > account.leased_bytes {
-            let requests = account.held.requests;
+            let taken = account.taken();
             let written = self.write(account, |others| {
                 let room = limit.saturating_sub(others.bytes);
                 let bytes = whole_blocks(held).min(room);
-                (held <= room).then_some(Amounts { requests, bytes })
+                (held <= room).then_some(Amounts { bytes, ..taken })
             })?;
             account.leased_bytes = written.bytes;
         }
@@ -130,6 +133,43 @@ impl Capacity {
         self.rewrite(account);
     }
 
+    /// Counts a request that holds something of the limits of a key or team. While there are any,
+    /// [`Self::living`] has this VM.
+    pub(super) fn take_presence(&self) -> Result<(), CapacityError> {
+        let account = &mut *self.account.borrow_mut();
+        let grants = account.held.grants.saturating_add(1);
+        if account.written_grants == 0 {
+            let taken = Amounts {
+                grants,
+                ..account.taken()
+            };
+            self.write(account, |_| Some(taken))?;
+            account.written_grants = grants;
+        }
+        account.held.grants = grants;
+        Ok(())
+    }
+
+    /// The next tick removes a VM without grants from the ledger.
+    pub(super) fn return_presence(&self) {
+        let account = &mut *self.account.borrow_mut();
+        account.held.grants = account.held.grants.saturating_sub(1);
+    }
+
+    /// The number of this VM.
+    pub(crate) const fn vm(&self) -> u64 {
+        self.vm
+    }
+
+    /// The VMs that hold something.
+    ///
+    /// # Errors
+    /// [`CapacityError::Uncountable`]
+    pub(crate) fn living(&self) -> Result<BTreeSet<u64>, CapacityError> {
+        let (ledger, _) = self.read()?;
+        Ok(ledger.vms().collect())
+    }
+
     /// Renews the entry of this VM and drops those of dead ones. Must be called about every second
     /// while it returns true, which is as long as any VM holds something.
     pub fn tick(&self, now: UnixTime, registry: &impl Registry) -> bool {
@@ -139,6 +179,7 @@ impl Capacity {
         }
         account.ticked = Some(now);
         account.leased_bytes = whole_blocks(account.held.bytes).min(account.leased_bytes);
+        account.written_grants = account.held.grants;
         let Ok(ledger) = self.renew(account) else {
             return true;
         };
@@ -159,7 +200,7 @@ impl Capacity {
             let mut ledger = before.clone();
             ledger.retain(|entry| !account.is_dead(entry));
             ledger.set(account.entry(self.vm, account.taken()));
-            if ledger == before || self.store.write(&ledger.serialize(), number) {
+            if ledger == before || self.store.write(SHARED_LEDGER, &ledger.serialize(), number) {
                 return Ok(ledger);
             }
         }
@@ -183,7 +224,7 @@ impl Capacity {
             let others = ledger::sum(ledger.others(self.vm));
             let taken = take(others).ok_or(CapacityError::Exhausted)?;
             ledger.set(account.entry(self.vm, taken));
-            if self.store.write(&ledger.serialize(), number) {
+            if self.store.write(SHARED_LEDGER, &ledger.serialize(), number) {
                 return Ok(taken);
             }
         }
@@ -191,7 +232,7 @@ impl Capacity {
     }
 
     fn read(&self) -> Result<(Ledger, u32), CapacityError> {
-        match self.store.read() {
+        match self.store.read(SHARED_LEDGER) {
             Ok(Some((bytes, number))) => Ledger::parse(&bytes).map(|ledger| (ledger, number)),
             Ok(None) => Some((Ledger::default(), 0)),
             Err(StoreError) => None,
@@ -205,6 +246,7 @@ impl VmAccount {
         Amounts {
             requests: self.held.requests,
             bytes: self.leased_bytes,
+            grants: self.written_grants,
         }
     }
 

@@ -1,23 +1,23 @@
-//! The value that all VMs share: a header, then for each VM that has taken something four numbers
-//! (u64, little endian): the VM, its last renewal, requests and bytes.
+//! The value that all VMs share: a header, then for each VM that has taken something five numbers
+//! (u64, little endian): the VM, its last renewal, requests, bytes and grants.
 
 /// Identifies the format. The value is never empty.
-const HEADER: [u8; 8] = *b"capacity";
-const ENTRY_BYTES: usize = 32;
+const HEADER: [u8; 8] = *b"capaci-2";
+const ENTRY_BYTES: usize = 40;
 
-/// Where the ledger is kept.
-pub trait LedgerStore {
-    /// Returns the value and its number; `None` if it was never written.
+/// What all VMs share: values by their keys.
+pub trait SharedStore {
+    /// Returns a value and its number; `None` if it was never written.
     ///
     /// # Errors
     /// [`StoreError`]
-    fn read(&self) -> Result<Option<(Vec<u8>, u32)>, StoreError>;
-    /// Sets the value. If `number` is not 0, this only succeeds while the value still has it.
-    /// Returns whether the value was set.
-    fn write(&self, value: &[u8], number: u32) -> bool;
+    fn read(&self, key: &str) -> Result<Option<(Vec<u8>, u32)>, StoreError>;
+    /// Sets a value. If `number` is not 0, this only succeeds while the value still has it. Returns
+    /// whether the value was set.
+    fn write(&self, key: &str, value: &[u8], number: u32) -> bool;
 }
 
-/// The ledger cannot be read.
+/// A value cannot be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StoreError;
 
@@ -28,6 +28,9 @@ pub struct Amounts {
     pub requests: u64,
     /// Bytes of request bodies.
     pub bytes: u64,
+    /// Requests that hold something of the limits of a key or team. Written once, when a VM begins
+    /// to have any, so this only says that there are some.
+    pub grants: u64,
 }
 
 /// What a VM has taken.
@@ -61,8 +64,9 @@ impl Ledger {
             let Amounts {
                 requests,
                 bytes: taken,
+                grants,
             } = entry.taken;
-            for number in [entry.vm, entry.beat, requests, taken] {
+            for number in [entry.vm, entry.beat, requests, taken, grants] {
                 bytes.extend(number.to_le_bytes());
             }
         }
@@ -79,6 +83,11 @@ impl Ledger {
 
     pub(super) fn retain(&mut self, keeps: impl FnMut(&LedgerEntry) -> bool) {
         self.0.retain(keeps);
+    }
+
+    /// The VMs that have taken something.
+    pub(super) fn vms(&self) -> impl Iterator<Item = u64> {
+        self.0.iter().map(|entry| entry.vm)
     }
 
     /// The entries of the VMs other than `vm`.
@@ -98,7 +107,7 @@ impl Ledger {
 impl LedgerEntry {
     fn parse(bytes: &[u8; ENTRY_BYTES]) -> Option<Self> {
         let (numbers, _) = bytes.as_chunks::<8>();
-        let [vm, beat, requests, bytes] = *numbers else {
+        let [vm, beat, requests, bytes, grants] = *numbers else {
             return None;
         };
         Some(Self {
@@ -107,6 +116,7 @@ impl LedgerEntry {
             taken: Amounts {
                 requests: u64::from_le_bytes(requests),
                 bytes: u64::from_le_bytes(bytes),
+                grants: u64::from_le_bytes(grants),
             },
         })
     }
@@ -117,5 +127,6 @@ pub(super) fn sum<'a>(entries: impl Iterator<Item = &'a LedgerEntry>) -> Amounts
     entries.fold(Amounts::default(), |sum, entry| Amounts {
         requests: sum.requests.saturating_add(entry.taken.requests),
         bytes: sum.bytes.saturating_add(entry.taken.bytes),
+        grants: sum.grants.saturating_add(entry.taken.grants),
     })
 }

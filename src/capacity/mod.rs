@@ -24,5 +24,6 @@ mod permit;
 mod tests;
 
 pub use account::{BLOCK_BYTES, Capacity, CapacityError, STALE_TICKS};
-pub use ledger::{Amounts, LedgerStore, StoreError};
+pub use ledger::{Amounts, SharedStore, StoreError};
+pub(crate) use permit::Presence;
 pub use permit::{Permit, Reservation};

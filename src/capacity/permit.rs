@@ -25,6 +25,27 @@ impl Drop for Permit {
     }
 }
 
+/// A request that holds something of the limits of a key or team.
+#[derive(Debug)]
+pub(crate) struct Presence(Rc<Capacity>);
+
+impl Presence {
+    /// Counts a request.
+    ///
+    /// # Errors
+    /// [`CapacityError::Uncountable`]; nothing is counted then.
+    pub(crate) fn take(capacity: &Rc<Capacity>) -> Result<Self, CapacityError> {
+        capacity.take_presence()?;
+        Ok(Self(Rc::clone(capacity)))
+    }
+}
+
+impl Drop for Presence {
+    fn drop(&mut self) {
+        self.0.return_presence();
+    }
+}
+
 /// Room for a body.
 #[derive(Debug)]
 pub struct Reservation {

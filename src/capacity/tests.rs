@@ -22,8 +22,8 @@ struct Store {
     calls: Rc<Cell<usize>>,
 }
 
-impl LedgerStore for Store {
-    fn read(&self) -> Result<Value, StoreError> {
+impl SharedStore for Store {
+    fn read(&self, _: &str) -> Result<Value, StoreError> {
         self.calls.set(self.calls.get() + 1);
         if self.fails_reads.get() {
             return Err(StoreError);
@@ -31,7 +31,7 @@ impl LedgerStore for Store {
         Ok(self.value.lock().unwrap().clone())
     }
 
-    fn write(&self, value: &[u8], number: u32) -> bool {
+    fn write(&self, _: &str, value: &[u8], number: u32) -> bool {
         self.calls.set(self.calls.get() + 1);
         let mut current = self.value.lock().unwrap();
         let before = current.as_ref().map_or(0, |(_, number)| *number);
@@ -81,6 +81,7 @@ fn reserve(capacity: &Rc<Capacity>, limit: u64, bytes: u64) -> Result<Reservatio
 const NONE: Amounts = Amounts {
     requests: 0,
     bytes: 0,
+    grants: 0,
 };
 
 #[test]

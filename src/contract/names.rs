@@ -39,7 +39,9 @@ pub const LOG_REQUEST_ID: &str = " request_id=";
 pub const PROPERTY_ROW: &str = "envoy_bedrock.row";
 
 /// Key of the capacity ledger in Envoy's shared data.
-pub const SHARED_LEDGER: &str = "envoy_bedrock.capacity";
+pub const SHARED_LEDGER: &str = "envoy_bedrock.capacity.v2";
+/// Prefix of the keys of limits' tallies in Envoy's shared data.
+pub const SHARED_LIMITS: &str = "envoy_bedrock.limits.v1/";
 
 /// Namespace of the endpoint metadata in the region clusters.
 pub const METADATA_NAMESPACE: &str = "envoy-bedrock";

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 pub use crate::contract::env_name::EnvName;
-use crate::contract::keys::{KeySettings, TokenSettings};
+use crate::contract::keys::{KeySettings, TeamSettings, TokenSettings};
 use crate::pricing::Rates;
 
 /// Default limit for request bodies: 32 MiB. It exceeds Bedrock's limit of 25,000,000 bytes, so
@@ -16,6 +16,9 @@ pub const BODY_LIMIT_DEFAULT_BYTES: u64 = 32 * 1024 * 1024;
 /// Default limit for the request bodies that Envoy holds at once, for all workers together: 512
 /// MiB.
 pub const BUFFERED_BODIES_DEFAULT_BYTES: u64 = 512 * 1024 * 1024;
+
+/// The status of requests that exceed a budget, as in LiteLLM.
+pub const BUDGET_EXCEEDED_STATUS: u16 = 422;
 
 /// Default number of rows in the history of a worker.
 pub const HISTORY_DEFAULT_ROWS: u32 = 1000;
@@ -55,6 +58,12 @@ pub struct Settings {
     /// The virtual keys.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub keys: Vec<KeySettings>,
+    /// The teams.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub teams: Vec<TeamSettings>,
+    /// The status of requests that exceed a budget; [`BUDGET_EXCEEDED_STATUS`] if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub budget_exceeded_status: Option<u16>,
     /// The model groups, in the order of the configuration.
     pub models: Vec<ModelSettings>,
     /// Further names of model groups (`model_group_alias`): alias → `ModelSettings::name`.

@@ -1,17 +1,19 @@
 //! A key and what it may do.
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use crate::admission::proxy_key::KeyHash;
 use crate::admission::reject::Reject;
 use crate::contract::keys::KeySettings;
-use crate::routing::wildcard::Pattern;
+use crate::keys::allowed_models::AllowedModels;
+use crate::keys::quota::Quota;
+use crate::keys::team::Team;
+use crate::limits::{Holder, Subject};
 use crate::time::UnixTime;
 
 /// The name of the master key in the spend log and in metrics.
 const MASTER_KEY_ALIAS: &str = "master_key";
-/// LiteLLM's name for every model.
-const ALL_MODELS: &str = "all-proxy-models";
 /// How many digits of its hash name a key without an alias in metrics.
 const SHORT_DIGITS: usize = 8;
 
@@ -24,22 +26,19 @@ pub struct VirtualKey {
     pub(crate) token: String,
     /// Its name, if it has one.
     pub(crate) alias: Option<String>,
-    /// Its team.
+    /// The id of its team.
     pub(crate) team_id: Option<String>,
+    /// Its team, if that is configured.
+    pub(crate) team: Option<Rc<Team>>,
     /// The tags of its requests.
     pub(crate) tags: Vec<String>,
-    /// `None` if it may call all models.
-    models: Option<Vec<ModelName>>,
+    /// When it expires.
+    pub(crate) expires: Option<UnixTime>,
+    /// Its limits; `None` for the master key.
+    pub(crate) quota: Option<Quota>,
+    models: AllowedModels,
     aliases: BTreeMap<String, String>,
-    expires: Option<UnixTime>,
     is_blocked: bool,
-}
-
-/// Which models a key may call.
-#[derive(Debug)]
-enum ModelName {
-    Exact(String),
-    Wildcard(Pattern),
 }
 
 impl VirtualKey {
@@ -50,31 +49,33 @@ impl VirtualKey {
             token: hash.hexadecimal(),
             alias: Some(MASTER_KEY_ALIAS.to_owned()),
             team_id: None,
+            team: None,
             tags: Vec::new(),
-            models: None,
-            aliases: BTreeMap::new(),
             expires: None,
+            quota: None,
+            models: AllowedModels::default(),
+            aliases: BTreeMap::new(),
             is_blocked: false,
         }
     }
 
-    pub(super) fn new(index: usize, hash: &KeyHash, settings: &KeySettings) -> Self {
-        let models = &settings.models;
-        let may_call_all = models.is_empty() || models.iter().any(|name| name == ALL_MODELS);
-        let model = |name: &String| match Pattern::parse(name) {
-            Some(pattern) => ModelName::Wildcard(pattern),
-            None => ModelName::Exact(name.clone()),
-        };
+    pub(super) fn new(index: usize, hash: &KeyHash, settings: &KeySettings, team: Option<Rc<Team>>) -> Self {
+        let token = hash.hexadecimal();
+        let counted_as = settings.counted_as.as_ref().unwrap_or(&token);
+        let of_model = |model| Holder::KeyModel(counted_as.clone(), model);
+        let quota = Quota::new(&settings.limits, Holder::Key(counted_as.clone()), of_model);
         Self {
             index,
-            token: hash.hexadecimal(),
             alias: settings.key_alias.clone(),
             team_id: settings.team_id.clone(),
+            team,
             tags: settings.tags.clone(),
-            models: (!may_call_all).then(|| models.iter().map(model).collect()),
-            aliases: settings.aliases.clone(),
             expires: settings.expires.map(UnixTime::from_seconds),
+            quota: Some(quota),
+            models: AllowedModels::new(&settings.models),
+            aliases: settings.aliases.clone(),
             is_blocked: settings.blocked,
+            token,
         }
     }
 
@@ -92,10 +93,13 @@ impl VirtualKey {
     /// Checks whether it can be used at all.
     ///
     /// # Errors
-    /// [`Reject::BlockedKey`] or [`Reject::ExpiredKey`].
-    pub(super) fn check(&self, now: impl FnOnce() -> UnixTime) -> Result<(), Reject> {
+    /// [`Reject::BlockedKey`], [`Reject::BlockedTeam`] or [`Reject::ExpiredKey`].
+    pub(super) fn check(&self, now: impl Fn() -> UnixTime) -> Result<(), Reject> {
         if self.is_blocked {
             return Err(Reject::BlockedKey);
+        }
+        if let Some(team) = self.team.as_ref().filter(|team| team.is_blocked) {
+            return Err(Reject::BlockedTeam(team.id.clone()));
         }
         match self.expires {
             Some(expires) if now() >= expires => Err(Reject::ExpiredKey),
@@ -108,16 +112,30 @@ impl VirtualKey {
         self.aliases.get(name).map_or(name, String::as_str)
     }
 
+    /// The models that it may call, as configured. Empty: all of them.
+    pub(crate) fn models(&self) -> &[String] {
+        &self.models.names
+    }
+
+    /// The names that only this key can use.
+    pub(crate) fn aliases(&self) -> impl Iterator<Item = (&str, &str)> {
+        let aliases = self.aliases.iter();
+        aliases.map(|(alias, model)| (alias.as_str(), model.as_str()))
+    }
+
     /// Whether it may call the model that a client names `name`. `group` is the name of the model
     /// group that this selects, if there is one.
     pub(crate) fn may_call(&self, name: &str, group: Option<&str>) -> bool {
-        let Some(models) = &self.models else { return true };
-        models.iter().any(|model| match model {
-            ModelName::Exact(exact) => exact == name || Some(exact.as_str()) == group,
-            ModelName::Wildcard(pattern) => {
-                pattern.captures(name).is_some()
-                    || group.is_some_and(|group| pattern.captures(group).is_some())
-            }
-        })
+        let team = self.team.as_ref();
+        self.models.contains(name, group) && team.is_none_or(|team| team.models.contains(name, group))
+    }
+
+    /// Whom the limits for its requests of the model group `group` are for.
+    pub(crate) fn subjects(&self, group: &str) -> Vec<Rc<Subject>> {
+        let quotas = self
+            .quota
+            .iter()
+            .chain(self.team.as_ref().map(|team| &team.quota));
+        quotas.flat_map(|quota| quota.subjects(group)).cloned().collect()
     }
 }

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use crate::encoding::decimal::{push_decimal, push_padded};
 
 /// Number of decimals of a pico-USD.
@@ -11,8 +13,10 @@ const PICO_PER_USD_NARROW: u64 = 1_000_000_000_000;
 /// Larger exponents are clamped to this: they are far outside the range of any amount.
 const MAX_EXPONENT: i32 = 10_000;
 
-/// A non-negative amount in pico-USD, up to 3.4 · 10²⁶ USD.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// A non-negative amount in pico-USD, up to 3.4 · 10²⁶ USD. Serialized as a decimal number of USD in
+/// a string, because JSON readers round numbers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct PicoUsd(u128);
 
 /// An amount parsed from text.
@@ -46,6 +50,20 @@ impl fmt::Display for UsdError {
 }
 
 impl std::error::Error for UsdError {}
+
+impl TryFrom<String> for PicoUsd {
+    type Error = UsdError;
+
+    fn try_from(text: String) -> Result<Self, UsdError> {
+        Self::parse(&text).map(|parsed| parsed.amount)
+    }
+}
+
+impl From<PicoUsd> for String {
+    fn from(amount: PicoUsd) -> Self {
+        amount.to_string()
+    }
+}
 
 impl PicoUsd {
     /// Zero.

@@ -39,7 +39,11 @@ pub(crate) fn reply(row: Option<&str>) -> Reply {
     body.push(']');
     Reply {
         status: 200,
-        headers: vec![("content-type", CONTENT_TYPE), ("cache-control", "no-store")],
+        headers: vec![
+            ("content-type", CONTENT_TYPE.into()),
+            ("cache-control", "no-store".into()),
+        ],
+        error_type: None,
         body: body.into_bytes(),
         reason: None,
     }
@@ -80,7 +84,7 @@ mod tests {
             ("authorization", &authorization),
         ]
         .map(|(name, value)| (name.as_bytes(), value.as_bytes()));
-        match Target::of(&config, Headers(&headers), UnixTime::from_seconds(0)) {
+        match Target::of(&config, Headers(&headers), &mut None, UnixTime::from_seconds(0)) {
             Ok(Target::Lookup(id)) => Some(Ok(id)),
             Ok(_) | Err(Reject::Path(_)) => None,
             Err(reject) => Some(Err(reject)),

@@ -3,6 +3,7 @@
 //! It is written as the members of a JSON object, without braces, so that Envoy's access logger can
 //! append what only Envoy knows.
 
+use crate::keys::VirtualKey;
 use crate::pricing::Cost;
 use crate::records::client::Client;
 use crate::records::fields::JsonFields;
@@ -18,6 +19,8 @@ pub const CALL_TYPE_INTERNAL: &str = "internal";
 pub struct Row<'a> {
     /// What the request reported about itself.
     pub client: &'a Client,
+    /// The key that the request has presented, if it is valid.
+    pub key: Option<&'a VirtualKey>,
     /// When the request's headers arrived.
     pub started: UnixTime,
     /// When the stream ended.
@@ -156,7 +159,7 @@ impl<'a> Row<'a> {
         };
         fields.text("request_id", Some(&self.client.call_id));
         fields.text("call_type", call_type);
-        let key = plan.map(|plan| &*plan.key);
+        let key = self.key;
         fields.text("api_key", key.map(|key| key.token.as_str()));
         fields.text("key_alias", key.and_then(|key| key.alias.as_deref()));
         fields.text("team_id", key.and_then(|key| key.team_id.as_deref()));

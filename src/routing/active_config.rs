@@ -7,13 +7,13 @@ use std::rc::Rc;
 use crate::admission::proxy_key::KeyHash;
 use crate::contract::keys::{KeySettings, TokenSettings};
 use crate::contract::settings::{
-    AccessKeyNames, BUFFERED_BODIES_DEFAULT_BYTES, BrokerSettings, CredentialSettings, DeploymentSettings,
-    EnvName, ModelSettings, ReloadStatus, Settings,
+    AccessKeyNames, BUDGET_EXCEEDED_STATUS, BUFFERED_BODIES_DEFAULT_BYTES, BrokerSettings,
+    CredentialSettings, DeploymentSettings, EnvName, ModelSettings, ReloadStatus, Settings,
 };
 use crate::credentials::{CredentialSlot, CredentialStore};
 use crate::guardrail::Guardrail;
 use crate::keys::KeyRing;
-use crate::pricing::Rates;
+use crate::pricing::{Rates, lookup_rates};
 use crate::routing::balance::Balance;
 use crate::routing::brokered::BrokeredCredentials;
 use crate::routing::deployment::{Credentials, Deployment};
@@ -33,6 +33,8 @@ pub const HISTORY_MAX_ROWS: u32 = 100_000;
 pub struct ActiveConfig {
     /// The keys that clients can present.
     pub(crate) keys: KeyRing,
+    /// The status of requests that exceed a budget.
+    pub(crate) budget_exceeded_status: u16,
     /// Largest request body, in bytes.
     pub(crate) body_limit_bytes: u64,
     /// Maximum bytes of request bodies in Envoy, for all workers together.
@@ -104,7 +106,12 @@ impl ActiveConfig {
         let models = models.collect::<Result<_, _>>()?;
         let brokered = settings.broker.as_ref().map(|broker| secrets.brokered(broker));
         Ok(Self {
-            keys: KeyRing::new(master_key, hashes.into_iter().zip(&settings.keys)),
+            keys: KeyRing::new(
+                master_key,
+                hashes.into_iter().zip(&settings.keys),
+                &settings.teams,
+            ),
+            budget_exceeded_status: settings.budget_exceeded_status.unwrap_or(BUDGET_EXCEEDED_STATUS),
             body_limit_bytes: settings.body_limit_bytes,
             buffered_bodies_bytes: settings
                 .buffered_bodies_bytes
@@ -117,6 +124,17 @@ impl ActiveConfig {
             reload: settings.reload,
             brokered: brokered.transpose()?.flatten(),
         })
+    }
+
+    /// The rates of a deployment, if known. `captures` is what each `*` of its model group matched.
+    pub(crate) fn rates<'a>(&'a self, deployment: &'a Deployment, captures: &[String]) -> Option<&'a Rates> {
+        match &deployment.rates {
+            Some(rates) => Some(rates),
+            None if deployment.is_wildcard() => {
+                lookup_rates(&self.catalogue, &deployment.region, &deployment.model(captures))
+            }
+            None => None,
+        }
     }
 }
 

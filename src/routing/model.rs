@@ -87,6 +87,11 @@ impl ModelGroups {
         self.exact.values().chain(wildcards).map(|model| &**model)
     }
 
+    /// Further names of model groups.
+    pub(crate) fn aliases(&self) -> impl Iterator<Item = &str> {
+        self.aliases.keys().map(String::as_str)
+    }
+
     /// Finds the model group for `name`. An exact name takes precedence over an alias, and both
     /// over a wildcard.
     pub(crate) fn find(&self, name: &str) -> Option<ModelMatch> {

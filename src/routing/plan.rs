@@ -10,8 +10,7 @@ use crate::admission::reject::Reject;
 use crate::contract::operation::Operation;
 use crate::credentials::{IssuedCredential, IssuedSecret};
 use crate::headers::HeaderPair;
-use crate::keys::VirtualKey;
-use crate::pricing::{Rates, lookup_rates};
+use crate::pricing::Rates;
 use crate::routing::active_config::ActiveConfig;
 use crate::routing::attempt_log::AttemptLog;
 use crate::routing::brokered::missing;
@@ -30,8 +29,6 @@ pub struct Plan {
     pub call_id: String,
     /// The configuration that was active when the request arrived.
     pub(crate) config: Rc<ActiveConfig>,
-    /// The key that the client presented.
-    pub(crate) key: Rc<VirtualKey>,
     /// The planned deployment of each attempt, in order.
     pub(crate) deployments: Vec<Rc<Deployment>>,
     /// The model group that the client selected.
@@ -191,19 +188,7 @@ impl Plan {
 
     /// The rates of the last attempt, if known.
     pub fn rates(&self) -> Option<&Rates> {
-        let deployment = self.last_deployment()?;
-        let listed = || {
-            lookup_rates(
-                &self.config.catalogue,
-                &deployment.region,
-                &deployment.model(&self.captures),
-            )
-        };
-        match &deployment.rates {
-            Some(rates) => Some(rates),
-            None if deployment.is_wildcard() => listed(),
-            None => None,
-        }
+        self.config.rates(self.last_deployment()?, &self.captures)
     }
 
     /// Length of the body, in bytes.

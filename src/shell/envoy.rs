@@ -3,8 +3,7 @@
 use proxy_wasm::types::MetricType;
 
 use super::host;
-use crate::capacity::{LedgerStore, StoreError};
-use crate::contract::names::SHARED_LEDGER;
+use crate::capacity::{SharedStore, StoreError};
 use crate::records::history::SharedMemory;
 use crate::records::metrics::{MetricIds, MetricKind, Registry};
 
@@ -21,13 +20,13 @@ impl SharedMemory for Envoy {
     }
 }
 
-impl LedgerStore for Envoy {
-    fn read(&self) -> Result<Option<(Vec<u8>, u32)>, StoreError> {
-        host::shared_data(SHARED_LEDGER).map_err(|_| StoreError)
+impl SharedStore for Envoy {
+    fn read(&self, key: &str) -> Result<Option<(Vec<u8>, u32)>, StoreError> {
+        host::shared_data(key).map_err(|_| StoreError)
     }
 
-    fn write(&self, value: &[u8], number: u32) -> bool {
-        host::set_shared_data(SHARED_LEDGER, value, number).is_ok()
+    fn write(&self, key: &str, value: &[u8], number: u32) -> bool {
+        host::set_shared_data(key, value, number).is_ok()
     }
 }
 

@@ -9,6 +9,7 @@ use std::rc::Rc;
 
 use crate::capacity::Capacity;
 use crate::credentials::CredentialStore;
+use crate::limits::Limiter;
 use crate::records::carried::Carried;
 use crate::routing::plan_table::PlanTable;
 
@@ -28,6 +29,8 @@ thread_local! {
     /// What this VM's requests have taken of what all workers share.
     static CAPACITY: Rc<Capacity> =
         Rc::new(Capacity::new(RandomState::new().hash_one(()), Box::new(envoy::Envoy)));
+    /// What keys and teams have used of their limits.
+    static LIMITER: Rc<Limiter> = Rc::new(Limiter::new(CAPACITY.with(Rc::clone), Box::new(envoy::Envoy)));
     /// What outlives a configuration.
     static CARRIED: Carried = Carried::default();
     /// The credentials of the broker, which outlive a configuration too.

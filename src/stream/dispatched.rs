@@ -5,7 +5,8 @@ use std::rc::Rc;
 use crate::admission::reject::Reply;
 use crate::contract::operation::Operation;
 use crate::headers::Headers;
-use crate::pricing::Cost;
+use crate::limits::Amount;
+use crate::pricing::{Cost, PicoUsd};
 use crate::records::row::Served;
 use crate::routing::plan::Plan;
 use crate::stream::response::Response;
@@ -152,6 +153,16 @@ impl Dispatched {
             overhead_us,
             observation,
             cost,
+        }
+    }
+
+    /// What counts towards limits. A cost that is not known counts as 0.
+    pub(super) fn used(&self) -> Amount {
+        let Settlement { observation, cost } = self.settled.unwrap_or_else(|| self.settle());
+        let usage = observation.and_then(|seen| seen.usage);
+        Amount {
+            tokens: usage.and_then(|usage| usage.total()).unwrap_or(0),
+            spend: cost.map_or(PicoUsd::ZERO, |cost| cost.total()),
         }
     }
 

@@ -1,10 +1,14 @@
-//! What a request holds of the gateway's [`capacity`](crate::capacity).
+//! What a request holds of the gateway's [`capacity`](crate::capacity), and of the
+//! [`limits`](crate::limits) of its key and team.
 
 use std::rc::Rc;
 
 use crate::admission::reject::Reject;
-use crate::capacity::{Capacity, CapacityError, Permit, Reservation};
+use crate::capacity::{CapacityError, Permit, Reservation};
+use crate::limits::{Amount, Grant, GrantError, Limiter, Standing, Subject};
 use crate::routing::active_config::ActiveConfig;
+use crate::stream::request::Request;
+use crate::time::UnixTime;
 
 /// What a request holds.
 #[derive(Debug, Default)]
@@ -13,18 +17,26 @@ pub(super) struct Hold {
     permit: Option<Permit>,
     /// Until the stream is destroyed, which is how long Envoy keeps the body.
     body: Option<Reservation>,
+    /// What it holds of limits; `None` without a request.
+    grant: Option<Grant>,
+    /// The status if a budget is exceeded.
+    budget_status: u16,
 }
 
 impl Hold {
-    /// Takes what a request with a body of the `declared` length needs.
+    /// Takes what `request` needs, which has a body of the `declared` length.
     ///
     /// # Errors
-    /// [`Reject::ParallelRequests`], [`Reject::BufferedBodies`] or [`Reject::Host`].
+    /// [`Reject::LimitExceeded`], [`Reject::ParallelRequests`], [`Reject::BufferedBodies`] or
+    /// [`Reject::Host`].
     pub(super) fn take(
-        capacity: &Rc<Capacity>,
+        limiter: &Rc<Limiter>,
         config: &ActiveConfig,
+        request: &Request,
         declared: Option<u64>,
+        now: UnixTime,
     ) -> Result<Self, Reject> {
+        let capacity = limiter.capacity();
         let permit = match config.parallel_requests {
             Some(limit) => Some(
                 Permit::take(capacity, limit)
@@ -36,9 +48,51 @@ impl Hold {
         let mut hold = Self {
             permit,
             body: Some(body),
+            grant: None,
+            budget_status: request.budget_exceeded_status(),
         };
         hold.grow_to(declared.unwrap_or(0))?;
+        if !request.subjects().is_empty() {
+            let grant = Grant::take(limiter, request.subjects(), now);
+            hold.grant = Some(grant.map_err(|error| hold.refusal(error))?);
+        }
         Ok(hold)
+    }
+
+    /// Reserves what the request will probably use, and lets it go upstream.
+    ///
+    /// # Errors
+    /// [`Reject::LimitExceeded`] or [`Reject::Host`].
+    pub(super) fn dispatch(&self, expected: impl FnOnce() -> Amount, now: UnixTime) -> Result<(), Reject> {
+        let Some(grant) = &self.grant else { return Ok(()) };
+        if grant.needs_reservation() {
+            let reserved = grant.reserve(expected(), now);
+            reserved.map_err(|error| self.refusal(error))?;
+        }
+        grant.dispatch();
+        Ok(())
+    }
+
+    /// Records what the request has used. Only the first call has an effect.
+    pub(super) fn settle(&self, used: impl FnOnce() -> Amount, now: UnixTime) {
+        if let Some(grant) = &self.grant {
+            grant.settle(used, now);
+        }
+    }
+
+    /// Whom the limits for the request are for, and how they stand.
+    pub(super) fn standings(&self) -> Vec<(Rc<Subject>, Standing)> {
+        self.grant.as_ref().map(Grant::standings).unwrap_or_default()
+    }
+
+    fn refusal(&self, error: GrantError) -> Reject {
+        match error {
+            GrantError::Exceeded(exceeded) => Reject::LimitExceeded {
+                exceeded,
+                budget_status: self.budget_status,
+            },
+            GrantError::Uncountable => Reject::Host,
+        }
     }
 
     /// Makes room for a body of `bytes`.

@@ -21,6 +21,7 @@ mod dispatched;
 pub mod drain;
 mod headers;
 mod hold;
+mod limit_headers;
 mod local_reply;
 mod phase;
 mod receiving;
@@ -36,8 +37,8 @@ use std::rc::Rc;
 pub use step::{Buffer, Edit, Step, Then};
 
 use crate::admission::reject::{Reject, Reply};
-use crate::capacity::Capacity;
 use crate::headers::{Headers, pairs};
+use crate::limits::Limiter;
 use crate::random::Random;
 use crate::records::client::Client;
 use crate::records::lookup;
@@ -67,7 +68,7 @@ pub struct Stream {
     /// `None` until the request's headers have been read. Without them, no row is written.
     account: Option<Account>,
     /// `None` only without a configuration, and in tests of other things.
-    capacity: Option<Rc<Capacity>>,
+    limiter: Option<Rc<Limiter>>,
     hold: Hold,
     phase: Phase,
 }
@@ -77,7 +78,7 @@ impl Stream {
     pub fn open(service: Option<&Service>) -> Self {
         match service {
             Some(service) => Self {
-                capacity: Some(service.capacity()),
+                limiter: Some(service.limiter()),
                 ..Self::new(Some(service.config()), service.random())
             },
             None => Self::new(None, Random::new(0)),
@@ -90,7 +91,7 @@ impl Stream {
             config,
             random,
             account: None,
-            capacity: None,
+            limiter: None,
             hold: Hold::default(),
             phase: Phase::New,
         }
@@ -114,11 +115,13 @@ impl Stream {
             return self.refuse_unidentified(end_stream, now);
         };
         let client = Client::read(Headers(&pairs), self.random.uuid());
-        self.account = Some(Account::new(client, now));
-        let admitted = Admitted::of(&config, Headers(&pairs), now);
-        let admitted = admitted.and_then(|admitted| match (&admitted, &self.capacity) {
-            (Admitted::Request(_), Some(capacity)) => {
-                self.hold = Hold::take(capacity, &config, Headers(&pairs).content_length())?;
+        let account = self.account.insert(Account::new(client, now));
+        let limiter = self.limiter.as_deref();
+        let admitted = Admitted::of(&config, Headers(&pairs), &mut account.key, limiter, now);
+        let admitted = admitted.and_then(|admitted| match (&admitted, &self.limiter) {
+            (Admitted::Request(request), Some(limiter)) => {
+                let declared = Headers(&pairs).content_length();
+                self.hold = Hold::take(limiter, &config, request, declared, now)?;
                 Ok(admitted)
             }
             _ => Ok(admitted),
@@ -132,7 +135,7 @@ impl Stream {
             Ok(Admitted::Request(request)) => {
                 let is_streamed = request.is_streamed();
                 self.phase = Phase::Receiving(Box::new(Receiving {
-                    request,
+                    request: *request,
                     started: now,
                     headers: headers.unwrap_or_default(),
                     read_bytes: 0,
@@ -142,7 +145,7 @@ impl Stream {
                 } else {
                     Step::WAIT
                 };
-                if self.capacity.is_some() {
+                if self.limiter.is_some() {
                     step.edits.insert(0, Edit::StartTimer);
                 }
                 step
@@ -230,12 +233,12 @@ impl Stream {
             if dispatched.is_response_invalid() {
                 let reply = Reject::BadResponse.reply();
                 dispatched.replace_response(&reply);
-                self.hold.end_response();
+                self.end_response(now());
                 return Step::then(Then::Reply(reply));
             }
             if end_stream {
                 dispatched.end();
-                self.hold.end_response();
+                self.end_response(now());
             } else if dispatched.can_be_held() {
                 *held = Some(Held {
                     headers,
@@ -261,13 +264,13 @@ impl Stream {
         let start = held.as_ref().map_or(0, |held| held.read_bytes);
         let has_content = dispatched.read(body, start, end_stream);
         if end_stream {
-            self.hold.end_response();
+            self.end_response(now());
         }
         if let (true, Some(account)) = (has_content, &mut self.account) {
             account.first_content.get_or_insert_with(&now);
         }
-        match held {
-            Some(held) if !end_stream && body.size() <= HELD_MAX_BYTES => {
+        match &mut self.phase {
+            Phase::Dispatched { held: Some(held), .. } if !end_stream && body.size() <= HELD_MAX_BYTES => {
                 held.read_bytes = body.size();
                 Step::WAIT
             }
@@ -280,7 +283,7 @@ impl Stream {
         if let Phase::Dispatched { dispatched, .. } = &mut self.phase {
             dispatched.end();
         }
-        self.hold.end_response();
+        self.end_response(now());
         let mut step = self.release(now);
         let cleaned = headers::cleaned(trailers);
         step.edits.extend(cleaned.map(Edit::ResponseTrailers));
@@ -330,9 +333,11 @@ impl Stream {
     pub fn close(&self, now: UnixTime, client_status: impl FnOnce() -> Option<u16>) -> Option<Row<'_>> {
         let account = self.account.as_ref()?;
         let overhead = self.overhead_us(account);
+        self.settle(now);
         let outcome = self.phase.outcome(account.first_content, overhead, client_status);
         Some(Row {
             client: &account.client,
+            key: account.key.as_deref(),
             started: account.started,
             ended: now,
             outcome,
@@ -366,7 +371,7 @@ impl Stream {
     fn reply(&mut self, reply: Reply, drain: Upload, buffered: usize, now: UnixTime) -> Step {
         let summary = ReplySummary {
             status: reply.status,
-            error_type: reply.error_type(),
+            error_type: reply.error_type,
             reason: reply.reason,
         };
         self.hold = Hold::default();
@@ -407,7 +412,9 @@ impl Stream {
         };
         let call_id = self.call_id().unwrap_or_default().to_owned();
         let arriving = waiting.arriving;
-        match waiting.dispatch(call_id, &mut self.random, now) {
+        let dispatch = self.hold.dispatch(|| waiting.expected(), now);
+        let dispatch = dispatch.and_then(|()| waiting.dispatch(call_id, &mut self.random, now));
+        match dispatch {
             Ok((plan, edits)) => {
                 let dispatched = Box::new(Dispatched::new(plan, arriving.is_some()));
                 let held = None;
@@ -419,6 +426,19 @@ impl Stream {
                 let buffered = arriving.map_or(0, |body| body.buffered);
                 self.refuse_upload(&reject, started, buffered, now)
             }
+        }
+    }
+
+    /// The response has ended, so the request no longer runs.
+    fn end_response(&mut self, now: UnixTime) {
+        self.settle(now);
+        self.hold.end_response();
+    }
+
+    /// Records what the request has used of the limits of its key and team, once it is over.
+    fn settle(&self, now: UnixTime) {
+        if let Some(dispatched) = self.phase.dispatched() {
+            self.hold.settle(|| dispatched.used(), now);
         }
     }
 
@@ -440,7 +460,8 @@ impl Stream {
             return Step::CONTINUE;
         };
         let (dispatched, overhead) = (self.phase.dispatched(), self.overhead_us(account));
-        let added = headers::gateway_headers(account, dispatched, overhead, now);
+        let mut added = headers::gateway_headers(account, dispatched, overhead, now);
+        added.extend(limit_headers::of(&self.hold.standings(), now));
         match headers::merge(received, &added) {
             Some(headers) => Step::continue_with(vec![Edit::ResponseHeaders(headers)]),
             None => Step::CONTINUE,

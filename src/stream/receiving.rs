@@ -5,6 +5,8 @@ use std::rc::Rc;
 use crate::admission::reject::{Reject, Reply};
 use crate::admission::target::Target;
 use crate::headers::Headers;
+use crate::keys::VirtualKey;
+use crate::limits::Limiter;
 use crate::routing::active_config::ActiveConfig;
 use crate::stream::drain::{Drain, Uploader};
 use crate::stream::request::Request;
@@ -14,7 +16,7 @@ use crate::time::UnixTime;
 /// What a request's headers lead to.
 pub(super) enum Admitted {
     /// A model request, whose body follows.
-    Request(Request),
+    Request(Box<Request>),
     /// A local reply.
     Reply(Reply),
     /// A lookup of the row of the request with this id.
@@ -22,15 +24,24 @@ pub(super) enum Admitted {
 }
 
 impl Admitted {
-    /// Admits or rejects a request by its headers.
+    /// Admits or rejects a request by its headers, or answers a question. Its key is left in `presented`, if it is valid.
     ///
     /// # Errors
     /// The [`Reject`] that ends the request.
-    pub(super) fn of(config: &Rc<ActiveConfig>, headers: Headers<'_>, now: UnixTime) -> Result<Self, Reject> {
-        Ok(match Target::of(config, headers, now)? {
-            Target::Model(path, key) => Self::Request(Request::begin(Rc::clone(config), path, key, headers)?),
+    pub(super) fn of(
+        config: &Rc<ActiveConfig>,
+        headers: Headers<'_>,
+        presented: &mut Option<Rc<VirtualKey>>,
+        limiter: Option<&Limiter>,
+        now: UnixTime,
+    ) -> Result<Self, Reject> {
+        Ok(match Target::of(config, headers, presented, now)? {
+            Target::Model(path, key) => {
+                Self::Request(Box::new(Request::begin(Rc::clone(config), path, key, headers)?))
+            }
             Target::Probe(probe) => Self::Reply(probe.reply(config, now)),
             Target::Lookup(id) => Self::Lookup(id),
+            Target::Inquiry(inquiry, key) => Self::Reply(inquiry.answer(config, &key, limiter, now)?),
         })
     }
 }

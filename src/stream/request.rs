@@ -10,6 +10,8 @@ use crate::contract::operation::Operation;
 use crate::guardrail::{BodyEdit, Editor, Forwarded};
 use crate::headers::{HeaderPair, Headers, is_forwarded, pairs};
 use crate::keys::VirtualKey;
+use crate::limits::{Amount, Subject};
+use crate::pricing::{Cost, PicoUsd};
 use crate::random::Random;
 use crate::routing::active_config::ActiveConfig;
 use crate::routing::attempt_log::AttemptLog;
@@ -17,16 +19,22 @@ use crate::routing::model::{ModelGroup, ModelMatch};
 use crate::routing::plan::Plan;
 use crate::sigv4::{PayloadHash, PayloadHasher};
 use crate::time::UnixTime;
+use crate::usage::{MaxTokens, Usage, estimated_input};
+
+/// The tokens of a response that are reserved if the request does not limit them.
+const EXPECTED_OUTPUT_TOKENS: u64 = 500;
 
 /// A model request whose body is arriving.
 #[derive(Debug)]
 pub(crate) struct Request {
     config: Rc<ActiveConfig>,
-    key: Rc<VirtualKey>,
+    subjects: Vec<Rc<Subject>>,
     matched: ModelMatch,
     operation: Operation,
     headers: Forwarded,
     payload: Payload,
+    /// `None` if nothing is reserved for the request.
+    max_tokens: Option<MaxTokens>,
     received_bytes: u64,
 }
 
@@ -47,14 +55,15 @@ enum Payload {
 #[derive(Debug)]
 pub(crate) struct CompleteRequest {
     config: Rc<ActiveConfig>,
-    key: Rc<VirtualKey>,
     matched: ModelMatch,
     operation: Operation,
     headers: Forwarded,
     /// `None` if no deployment needs it.
     payload: Option<PayloadHash>,
-    /// Length of the body to send, in decimal.
-    content_length: String,
+    /// Length of the body to send, in bytes.
+    bytes: u64,
+    /// The most tokens of the response, if the request says so.
+    max_tokens: Option<u64>,
 }
 
 /// A planned request, ready for Envoy's router.
@@ -111,15 +120,28 @@ impl Request {
             (None, Some(bytes)) if !matched.model.needs_signatures() => Payload::Streamed(bytes),
             (None, _) => Payload::AsSent(PayloadHasher::default()),
         };
+        let subjects = key.subjects(&matched.model.name);
+        let is_reserved = subjects.iter().any(|subject| subject.limits.needs_reservations());
         Ok(Self {
             config,
-            key,
+            subjects,
             matched,
             operation: target.operation,
             headers,
             payload,
+            max_tokens: is_reserved.then(MaxTokens::default),
             received_bytes: 0,
         })
+    }
+
+    /// Whom the limits for the request are for.
+    pub(crate) fn subjects(&self) -> &[Rc<Subject>] {
+        &self.subjects
+    }
+
+    /// The status of requests that exceed a budget.
+    pub(crate) fn budget_exceeded_status(&self) -> u16 {
+        self.config.budget_exceeded_status
     }
 
     /// Whether the request can be dispatched before its body has arrived.
@@ -136,6 +158,9 @@ impl Request {
         self.received_bytes = self.received_bytes.saturating_add(bytes);
         if self.received_bytes > self.config.body_limit_bytes {
             return Err(Reject::BodyTooLarge(self.config.body_limit_bytes));
+        }
+        if let Some(max_tokens) = &mut self.max_tokens {
+            max_tokens.push(chunk);
         }
         match &mut self.payload {
             Payload::AsSent(hasher) => hasher.update(chunk),
@@ -161,12 +186,12 @@ impl Request {
         };
         let complete = CompleteRequest {
             config: self.config,
-            key: self.key,
             matched: self.matched,
             operation: self.operation,
             headers: self.headers,
             payload,
-            content_length: bytes.to_string(),
+            bytes,
+            max_tokens: self.max_tokens.and_then(|max_tokens| max_tokens.value()),
         };
         Ok((complete, edit))
     }
@@ -176,6 +201,28 @@ impl CompleteRequest {
     /// The model group that the client selected.
     pub(crate) fn model(&self) -> &ModelGroup {
         &self.matched.model
+    }
+
+    /// What the request will probably use: its size in tokens, and as many tokens of the response
+    /// as it allows. A price that is not known counts as 0.
+    pub(crate) fn expected(&self) -> Amount {
+        if self.operation == Operation::CountTokens {
+            return Amount::default();
+        }
+        let usage = Usage {
+            input: estimated_input(self.bytes),
+            output: self.max_tokens.unwrap_or(EXPECTED_OUTPUT_TOKENS),
+            ..Usage::default()
+        };
+        let mut deployments = self.matched.model.deployments.iter();
+        let cost = deployments.find_map(|deployment| {
+            let rates = self.config.rates(deployment, &self.matched.captures)?;
+            Cost::of(&usage, None, None, rates)
+        });
+        Amount {
+            tokens: usage.total().unwrap_or(u64::MAX),
+            spend: cost.map_or(PicoUsd::ZERO, |cost| cost.total()),
+        }
     }
 
     /// Plans the request: draws a deployment for each attempt. `call_id` is for the log.
@@ -203,7 +250,6 @@ impl CompleteRequest {
         let plan = Plan {
             call_id,
             config: self.config,
-            key: self.key,
             deployments,
             model: self.matched.model,
             captures: self.matched.captures,
@@ -211,7 +257,7 @@ impl CompleteRequest {
             operation: self.operation,
             headers: self.headers,
             payload: self.payload,
-            content_length: self.content_length,
+            content_length: self.bytes.to_string(),
         };
         if !plan.has_credentials(0, &|| now) {
             return Err(plan.no_credentials(now));

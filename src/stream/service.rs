@@ -5,8 +5,8 @@ use std::rc::Rc;
 
 use log::Level;
 
-use crate::capacity::Capacity;
 use crate::credentials::{BrokerFailure, BrokerNews, CredentialSlot};
+use crate::limits::Limiter;
 use crate::random::Random;
 use crate::records::carried::Carried;
 use crate::records::history::SharedMemory;
@@ -22,26 +22,27 @@ use crate::time::UnixTime;
 pub struct Service {
     config: Rc<ActiveConfig>,
     carried: Carried,
-    capacity: Rc<Capacity>,
+    limiter: Rc<Limiter>,
     random: RefCell<Random>,
     recorder: RefCell<Recorder>,
 }
 
 impl Service {
     /// Starts the service for `config`. `seed` comes from the host's entropy, `carried` from the
-    /// worker's previous configuration. `capacity` is that of the VM.
+    /// worker's previous configuration. `limiter` is that of the VM.
     pub fn open(
         config: ActiveConfig,
         seed: u64,
         carried: Carried,
-        capacity: Rc<Capacity>,
+        limiter: Rc<Limiter>,
         host: &(impl SharedMemory + Registry),
     ) -> Self {
-        capacity.open();
+        limiter.capacity().open();
+        limiter.open(config.keys.subjects());
         let config = Rc::new(config);
         carried.set_config(&config);
         Self {
-            capacity,
+            limiter,
             recorder: RefCell::new(Recorder::open(&config, carried.clone(), host)),
             carried,
             config,
@@ -96,9 +97,9 @@ impl Service {
         }
     }
 
-    /// What all workers together may do at once.
-    pub fn capacity(&self) -> Rc<Capacity> {
-        Rc::clone(&self.capacity)
+    /// What all workers together may do, and what keys and teams may use.
+    pub fn limiter(&self) -> Rc<Limiter> {
+        Rc::clone(&self.limiter)
     }
 
     /// A random number generator for one stream.
@@ -123,7 +124,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::capacity::{LedgerStore, StoreError};
+    use crate::capacity::{Capacity, SharedStore, StoreError};
     use crate::contract::metrics::{CREDENTIALS_EXPIRE, REFRESH_FAILURES};
     use crate::credentials::CredentialStore;
     use crate::records::metrics::MetricKind;
@@ -177,12 +178,12 @@ mod tests {
 
     struct NoLedger;
 
-    impl LedgerStore for NoLedger {
-        fn read(&self) -> Result<Option<(Vec<u8>, u32)>, StoreError> {
+    impl SharedStore for NoLedger {
+        fn read(&self, _: &str) -> Result<Option<(Vec<u8>, u32)>, StoreError> {
             Err(StoreError)
         }
 
-        fn write(&self, _: &[u8], _: u32) -> bool {
+        fn write(&self, _: &str, _: &[u8], _: u32) -> bool {
             false
         }
     }
@@ -206,7 +207,8 @@ mod tests {
             let variable = |name: &str| Some(name.to_owned());
             let config = ActiveConfig::with_store(json.as_bytes(), variable, &store).unwrap();
             let capacity = Rc::new(Capacity::new(1, Box::new(NoLedger)));
-            Service::open(config, 1, carried.clone(), capacity, &host)
+            let limiter = Rc::new(Limiter::new(capacity, Box::new(NoLedger)));
+            Service::open(config, 1, carried.clone(), limiter, &host)
         };
         let keys = |expires: &str| {
             format!(r#"{{"AccessKeyId": "A", "SecretAccessKey": "s", "Expiration": "{expires}"}}"#)

@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use crate::admission::reject::Reject;
 use crate::headers::pairs;
+use crate::limits::Amount;
 use crate::random::Random;
 use crate::routing::brokered;
 use crate::routing::plan::Plan;
@@ -71,6 +72,11 @@ impl Waiting {
         };
         let is_late = || now.milliseconds_since(self.since) >= WAIT_MILLISECONDS;
         has_credentials() || !brokered::is_waiting(model, now) || is_late()
+    }
+
+    /// What the request will probably use.
+    pub(super) fn expected(&self) -> Amount {
+        self.request.expected()
     }
 
     /// The body has grown to `size` bytes. With `end_stream`, it is complete.

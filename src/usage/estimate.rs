@@ -15,6 +15,12 @@ pub(super) const REQUEST_BYTES_PER_TOKEN: u64 = 4;
 /// image or a document in base64, whose size says nothing about tokens.
 pub(super) const ESTIMATED_INPUT_MAX_TOKENS: u64 = 200_000;
 
+/// The tokens of a request of this size.
+pub(crate) fn estimated_input(request_bytes: u64) -> u64 {
+    let tokens = request_bytes.div_ceil(REQUEST_BYTES_PER_TOKEN);
+    tokens.min(ESTIMATED_INPUT_MAX_TOKENS)
+}
+
 /// Completes the partial counts that were reported. `input` and `output` come from the response;
 /// what is missing is estimated from the size of the request and the characters received.
 pub(super) fn estimate(
@@ -24,9 +30,7 @@ pub(super) fn estimate(
     output: Option<u64>,
 ) -> Usage {
     let estimated = Usage {
-        input: request_bytes
-            .div_ceil(REQUEST_BYTES_PER_TOKEN)
-            .min(ESTIMATED_INPUT_MAX_TOKENS),
+        input: estimated_input(request_bytes),
         ..Usage::default()
     };
     let output = output

@@ -9,6 +9,7 @@ mod chunk;
 mod estimate;
 mod fields;
 mod headers;
+mod max_tokens;
 mod observe;
 mod reading;
 mod scan;
@@ -19,7 +20,9 @@ mod tokens;
 mod words;
 
 pub(crate) use body::BodyObserver;
+pub(crate) use estimate::estimated_input;
 pub(crate) use headers::HeaderUsage;
+pub(crate) use max_tokens::MaxTokens;
 pub(crate) use observe::{Ending, Observation, UnreadableReason};
 pub(crate) use stream::{StreamKind, StreamObserver};
 pub use tokens::Usage;

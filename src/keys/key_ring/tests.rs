@@ -1,5 +1,5 @@
 use super::*;
-use crate::contract::keys::TokenSettings;
+use crate::contract::keys::{FormerToken, LimitSettings, TeamSettings, TokenSettings};
 
 const NOW: UnixTime = UnixTime::from_seconds(1_800_000_000);
 
@@ -13,13 +13,16 @@ fn settings() -> KeySettings {
         blocked: false,
         team_id: None,
         tags: Vec::new(),
+        limits: LimitSettings::default(),
+        counted_as: None,
+        former: Vec::new(),
     }
 }
 
 fn ring(keys: &[(&str, KeySettings)]) -> KeyRing {
     let keys = keys.iter();
     let hashed = keys.map(|(key, settings)| (KeyHash::of(key.as_bytes()), settings));
-    KeyRing::new(KeyHash::of(b"sk-master"), hashed)
+    KeyRing::new(KeyHash::of(b"sk-master"), hashed, &[])
 }
 
 fn admit(ring: &KeyRing, key: &str) -> Result<String, Reject> {
@@ -82,7 +85,7 @@ fn the_master_key_wins_over_a_virtual_key_with_the_same_hash() {
 fn a_key_may_call_its_models_by_name_by_group_or_by_pattern() {
     let key = |models: &[&str]| {
         let models = models.iter().map(|name| (*name).to_owned()).collect();
-        VirtualKey::new(1, &KeyHash::of(b"k"), &KeySettings { models, ..settings() })
+        VirtualKey::new(1, &KeyHash::of(b"k"), &KeySettings { models, ..settings() }, None)
     };
     for (models, name, group, may) in [
         (&[][..], "any", None, true),
@@ -102,4 +105,52 @@ fn a_key_may_call_its_models_by_name_by_group_or_by_pattern() {
     }
     assert_eq!(key(&[]).resolve("fast"), "claude-haiku");
     assert_eq!(key(&[]).resolve("other"), "other");
+}
+
+#[test]
+fn a_replaced_key_is_valid_until_its_time_and_is_the_new_key() {
+    let former = |valid_until| KeySettings {
+        former: vec![FormerToken {
+            sha256: KeyHash::of(b"sk-old").hexadecimal(),
+            valid_until,
+        }],
+        ..settings()
+    };
+    let now = NOW.seconds();
+    for (valid_until, expected) in [(now + 1, Ok("app".to_owned())), (now, Err(Reject::ExpiredKey))] {
+        let ring = ring(&[("sk-new", former(valid_until))]);
+        assert_eq!(admit(&ring, "sk-old"), expected);
+        assert_eq!(admit(&ring, "sk-new").unwrap(), "app");
+        assert_eq!(ring.subjects().count(), 1);
+    }
+}
+
+#[test]
+fn a_team_limits_the_models_of_its_keys_and_can_block_them() {
+    let key = KeySettings {
+        team_id: Some("red".into()),
+        models: vec!["claude".into(), "nova".into()],
+        ..settings()
+    };
+    let team = |blocked| TeamSettings {
+        team_id: "red".into(),
+        team_alias: None,
+        models: vec!["nova*".into()],
+        blocked,
+        limits: LimitSettings::default(),
+    };
+    let with = |team| {
+        let hashed = [(KeyHash::of(b"sk-1"), &key)];
+        KeyRing::new(KeyHash::of(b"sk-master"), hashed, &[team])
+    };
+    let ring = with(team(false));
+    let found = ring.find("sk-1").unwrap();
+    assert!(
+        found.may_call("nova", None) && !found.may_call("claude", None) && !found.may_call("nova-2", None)
+    );
+    assert_eq!(found.subjects("nova").len(), 2);
+    assert_eq!(
+        admit(&with(team(true)), "sk-1"),
+        Err(Reject::BlockedTeam("red".into()))
+    );
 }

@@ -124,6 +124,7 @@ impl Meters {
 
     fn count_request(&mut self, row: &Row<'_>, served: &Served<'_>, registry: &impl Registry) {
         let plan = served.plan;
+        let Some(key) = row.key else { return };
         let status = StatusClass::of(served.status);
         let position = Position(
             plan.model.index,
@@ -131,10 +132,10 @@ impl Meters {
         );
         let request = self
             .requests
-            .entry(RequestKey(position, plan.operation, status, plan.key.index))
+            .entry(RequestKey(position, plan.operation, status, key.index))
             .or_insert_with(|| {
                 let deployment = plan.last_deployment();
-                RequestMeters::new(&plan.model, deployment, plan.operation, status, &plan.key)
+                RequestMeters::new(&plan.model, deployment, plan.operation, status, key)
             });
         request.count(row, served, registry);
         let failed = served.error_class.map(class::error);

@@ -58,12 +58,12 @@ fn headers<'a>(path: &'a str, more: &[(&'a str, &'a str)]) -> Vec<HeaderPair<'a>
 fn begin(path: &str, more: &[(&str, &str)]) -> Result<Request, Result<u16, Reject>> {
     let (config, headers) = (config(), headers(path, more));
     let now = UnixTime::from_nanoseconds(NOW);
-    match Target::of(&config, Headers(&headers), now).map_err(Err)? {
+    match Target::of(&config, Headers(&headers), &mut None, now).map_err(Err)? {
         Target::Model(target, key) => {
             Request::begin(Rc::clone(&config), target, key, Headers(&headers)).map_err(Err)
         }
         Target::Probe(probe) => Err(Ok(probe.reply(&config, now).status)),
-        Target::Lookup(_) => panic!("not a lookup"),
+        Target::Lookup(_) | Target::Inquiry(..) => panic!("not a model request"),
     }
 }
 
@@ -87,7 +87,7 @@ fn count_tokens_for_a_profile_requires_its_foundation_model() {
     assert!(
         reply
             .headers
-            .contains(&("x-amzn-errortype", "ValidationException"))
+            .contains(&("x-amzn-errortype", "ValidationException".into()))
     );
     let body = String::from_utf8(reply.body).unwrap();
     assert!(

@@ -150,7 +150,7 @@ fn a_response_with_an_impossible_status_becomes_a_502() {
             let reply = driver
                 .reply
                 .as_ref()
-                .map(|reply| (reply.status, reply.error_type()));
+                .map(|reply| (reply.status, reply.error_type));
             let expected = is_replaced.then_some((502, Some("ServiceUnavailableException")));
             assert_eq!(reply, expected, "{status}");
             if is_replaced {

@@ -21,6 +21,8 @@ pub(super) enum KeysError {
     NoRandomness(io::Error),
     #[error("no key has the alias or token {0:?}: `envoy-bedrock keys list` shows all of them")]
     NotFound(String),
+    #[error("no team has the id {0:?}: `envoy-bedrock keys list` shows all of them")]
+    NoTeam(String),
     #[error("a key with the alias {0:?} exists already: `envoy-bedrock keys info {0}` shows it")]
     AliasInUse(String),
     #[error("{name}: expected {expected}, but found {found:?}")]

@@ -2,6 +2,9 @@
 
 mod command;
 mod error;
+mod lifetime;
+mod limit_options;
+mod output;
 mod stored;
 mod token;
 

@@ -5,13 +5,14 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
+use envoy_bedrock::limits::period::Period;
 use serde::{Deserialize, Serialize};
 
 use super::error::KeysError;
 use crate::state::private_file;
 
 /// A key, with LiteLLM's names of its fields. It has the hash of the key, never the key.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct StoredKey {
     pub(super) token: String,
@@ -31,6 +32,64 @@ pub(super) struct StoredKey {
     pub(super) metadata: Option<serde_json::Map<String, serde_json::Value>>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) tags: Vec<String>,
+    #[serde(flatten)]
+    pub(super) limits: StoredLimits,
+    /// The keys that it has replaced, the oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) former_tokens: Vec<StoredFormer>,
+}
+
+/// A key that was replaced.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct StoredFormer {
+    pub(super) token: String,
+    pub(super) valid_until: String,
+}
+
+/// A team.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct StoredTeam {
+    pub(super) team_id: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) team_alias: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) models: Vec<String>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) blocked: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) metadata: Option<serde_json::Map<String, serde_json::Value>>,
+    #[serde(flatten)]
+    pub(super) limits: StoredLimits,
+}
+
+/// The limits of a key or a team.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct StoredLimits {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) max_budget: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) soft_budget: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) budget_duration: Option<Period>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) budget_reset_at: Option<String>,
+    /// What was spent before `spend_at`, if another gateway has counted it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) spend: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) spend_at: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) rpm_limit: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) tpm_limit: Option<u64>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) model_rpm_limit: BTreeMap<String, u64>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) model_tpm_limit: BTreeMap<String, u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) max_parallel_requests: Option<u64>,
 }
 
 /// The content of the file.
@@ -38,6 +97,8 @@ pub(super) struct StoredKey {
 #[serde(deny_unknown_fields)]
 pub(super) struct StoredKeys {
     pub(super) keys: Vec<StoredKey>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) teams: Vec<StoredTeam>,
 }
 
 impl StoredKeys {
@@ -109,13 +170,7 @@ mod tests {
         StoredKey {
             token: super::super::token::hash(alias),
             key_alias: Some(alias.to_owned()),
-            models: Vec::new(),
-            aliases: BTreeMap::new(),
-            expires: None,
-            blocked: false,
-            team_id: None,
-            metadata: None,
-            tags: Vec::new(),
+            ..StoredKey::default()
         }
     }
 
@@ -152,10 +207,10 @@ mod tests {
         let refuse = |_: &mut StoredKeys| Err::<(), _>(KeysError::NotFound("x".to_owned()));
         assert!(StoredKeys::change(&path, refuse).is_err());
         assert!(!path.exists());
-        fs::write(&path, "{\"keys\": [{\"token\": \"a\", \"max_budget\": 1}]}").unwrap();
+        fs::write(&path, "{\"keys\": [{\"token\": \"a\", \"max_budgets\": 1}]}").unwrap();
         let error = StoredKeys::change(&path, |_| Ok(())).unwrap_err().to_string();
         assert!(
-            error.contains("keys.json") && error.contains("max_budget"),
+            error.contains("keys.json") && error.contains("max_budgets"),
             "{error}"
         );
         assert!(fs::read_to_string(&path).unwrap().contains("max_budget"));

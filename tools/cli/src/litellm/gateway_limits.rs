@@ -93,6 +93,21 @@ impl Reader<'_> {
         Ok(Some(requests as u64))
     }
 
+    /// The status of requests that exceed a budget; `None` for the default.
+    pub(crate) fn budget_exceeded_status(&mut self, litellm: &Section) -> Read<Option<u16>> {
+        let Some(field) = litellm.field("budget_exceeded_status_code") else {
+            return Ok(None);
+        };
+        let status = self.integer(&field)?;
+        let valid = u16::try_from(status)
+            .ok()
+            .filter(|status| (400..=499).contains(status));
+        let expected = "a status from 400 to 499";
+        valid
+            .map(Some)
+            .ok_or_else(|| self.unexpected(&field.location, expected, status.to_string()))
+    }
+
     /// The most bytes of request bodies at once; `None` for the default. A body of the largest
     /// size, `body_limit` in bytes, always fits.
     pub(crate) fn buffered_bodies(&mut self, own: &Section, body_limit: u64) -> Read<Option<u64>> {

@@ -1,13 +1,14 @@
-//! Virtual keys: `envoy_bedrock.keys`, and those of the file that `envoy_bedrock.keys_file` names.
-//! Their fields have the names and meanings of LiteLLM's.
+//! Virtual keys and teams: `envoy_bedrock.keys` and `teams`, and those of the file that
+//! `envoy_bedrock.keys_file` names. Their fields have the names and meanings of LiteLLM's.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use envoy_bedrock::contract::keys::{KeySettings, TokenSettings};
+use envoy_bedrock::contract::keys::{FormerToken, KeySettings, TeamSettings, TokenSettings};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+use super::key_limits::LIMIT_FIELDS;
 use super::known;
 use super::problem::Problem;
 use super::report::Reader;
@@ -16,20 +17,13 @@ use crate::document::include::ConfigDocument;
 use crate::document::reader::Read;
 
 const KEYS: &str = "keys";
+const TEAMS: &str = "teams";
 const KEYS_FILE: &str = "keys_file";
-/// Settings that limit a key. They are refused: a key must not be admitted without its limit.
-const LIMITS: [&str; 8] = [
-    "max_budget",
-    "soft_budget",
-    "budget_duration",
-    "rpm_limit",
-    "tpm_limit",
-    "model_rpm_limit",
-    "model_tpm_limit",
-    "max_parallel_requests",
-];
-/// Every other field, for messages.
-const FIELDS: &str = "token, key, key_alias, models, aliases, expires, blocked, team_id, metadata, tags";
+/// The fields of a key that are no limits, for messages.
+const KEY_FIELDS: &str =
+    "token, key, key_alias, models, aliases, expires, blocked, team_id, metadata, tags, former_tokens";
+/// The same of a team.
+const TEAM_FIELDS: &str = "team_id, team_alias, models, blocked, metadata";
 /// LiteLLM's names for sets of models that depend on teams.
 const SETS_OF_MODELS: [&str; 2] = ["all-team-models", "no-default-models"];
 const HASH_DIGITS: usize = 64;
@@ -43,12 +37,62 @@ pub(super) fn keys_file(document: &ConfigDocument) -> Option<PathBuf> {
 }
 
 impl Reader<'_> {
-    /// The virtual keys of a configuration.
-    pub(super) fn virtual_keys(&mut self, own: &Section, document: &ConfigDocument) -> Vec<KeySettings> {
-        let mut elements = self.listed_keys(own);
-        if let (Some(field), Some(path)) = (own.field(KEYS_FILE), keys_file(document)) {
-            elements.extend(self.keys_of_file(&field, &path, document));
+    /// The virtual keys and the teams of a configuration.
+    pub(super) fn virtual_keys(
+        &mut self,
+        own: &Section,
+        document: &ConfigDocument,
+    ) -> (Vec<KeySettings>, Vec<TeamSettings>) {
+        let mut elements = self.listed(own, KEYS);
+        let mut teams = self.listed(own, TEAMS);
+        if let (Some(field), Some(path)) = (own.field(KEYS_FILE), keys_file(document))
+            && let Ok(file) = self.further_keys(&field, &path, document)
+        {
+            elements.extend(self.listed(&file, KEYS));
+            teams.extend(self.listed(&file, TEAMS));
+            for (name, unknown) in file.unused() {
+                self.unexpected(&unknown.location, "keys or teams", quoted(&name));
+            }
         }
+        (self.distinct_keys(elements), self.distinct_teams(teams))
+    }
+
+    fn distinct_teams(&mut self, elements: Vec<YamlField>) -> Vec<TeamSettings> {
+        let mut teams: Vec<TeamSettings> = Vec::new();
+        let mut firsts: BTreeMap<String, String> = BTreeMap::new();
+        for element in elements {
+            let Ok(team) = self.team(&element) else { continue };
+            let what = format!("team_id {}", quoted(&team.team_id));
+            if let Some(first) = firsts.insert(what.clone(), element.location.to_string()) {
+                self.error(&element.location, Problem::Duplicate { what, first });
+            }
+            teams.push(team);
+        }
+        teams
+    }
+
+    fn team(&mut self, element: &YamlField) -> Read<TeamSettings> {
+        let entry = self.section(element)?;
+        let team_id = match entry.field("team_id") {
+            Some(field) => self.text(&field),
+            None => Err(self.missing_field(&entry.location, "team_id")),
+        };
+        let team_alias = self.optional_text(entry.field("team_alias"));
+        let models = self.texts(entry.field("models"));
+        let blocked = entry.field("blocked").map(|field| self.flag(&field)).transpose();
+        let limits = self.limits(&entry);
+        self.note_metadata(&entry);
+        self.refuse_others(&entry, TEAM_FIELDS)?;
+        Ok(TeamSettings {
+            team_id: team_id?,
+            team_alias: team_alias?,
+            models: models?,
+            blocked: blocked?.unwrap_or(false),
+            limits: limits?,
+        })
+    }
+
+    fn distinct_keys(&mut self, elements: Vec<YamlField>) -> Vec<KeySettings> {
         let mut keys = Vec::new();
         let mut firsts: BTreeMap<String, String> = BTreeMap::new();
         for element in elements {
@@ -74,26 +118,34 @@ impl Reader<'_> {
         keys
     }
 
-    fn listed_keys(&mut self, section: &Section) -> Vec<YamlField> {
-        let Some(field) = section.field(KEYS) else {
+    fn listed(&mut self, section: &Section, name: &str) -> Vec<YamlField> {
+        let Some(field) = section.field(name) else {
             return Vec::new();
         };
         field.elements().unwrap_or_else(|| {
-            self.file_error(&field.location, field.not("a list of keys"));
+            self.file_error(&field.location, field.not("a list"));
             Vec::new()
         })
     }
 
-    fn keys_of_file(&mut self, field: &YamlField, path: &Path, document: &ConfigDocument) -> Vec<YamlField> {
-        let file = document.further_file(path, &field.location, self);
-        let Ok(section) = file.and_then(|file| self.section(&file)) else {
-            return Vec::new();
-        };
-        let elements = self.listed_keys(&section);
-        for (name, unknown) in section.unused() {
-            self.unexpected(&unknown.location, "keys", quoted(&name));
+    fn further_keys(&mut self, field: &YamlField, path: &Path, document: &ConfigDocument) -> Read<Section> {
+        let file = document.further_file(path, &field.location, self)?;
+        self.section(&file)
+    }
+
+    fn note_metadata(&mut self, entry: &Section) {
+        if let Some(field) = entry.field("metadata") {
+            self.note(&field.location, "not used: it is for your own tools");
         }
-        elements
+    }
+
+    /// Refuses fields that were not read: a misspelt limit must not mean that there is none.
+    fn refuse_others(&mut self, entry: &Section, fields: &str) -> Read<()> {
+        let refused = entry.unused().into_iter().map(|(name, field)| {
+            let expected = format!("one of these fields: {fields}, {LIMIT_FIELDS}");
+            self.unexpected(&field.location, expected, quoted(&name))
+        });
+        refused.last().map_or(Ok(()), Err)
     }
 
     fn virtual_key(&mut self, element: &YamlField) -> Read<KeySettings> {
@@ -106,20 +158,15 @@ impl Reader<'_> {
         let blocked = entry.field("blocked").map(|field| self.flag(&field)).transpose();
         let team_id = self.optional_text(entry.field("team_id"));
         let tags = self.texts(entry.field("tags"));
-        if let Some(field) = entry.field("metadata") {
-            self.note(&field.location, "not used: it is for your own tools");
-        }
-        let refused = entry.unused().into_iter().map(|(name, field)| {
-            let expected = if LIMITS.contains(&name.as_str()) {
-                "no limit: budgets and rate limits of keys are not enforced yet".to_owned()
-            } else {
-                format!("one of these fields: {FIELDS}")
-            };
-            self.unexpected(&field.location, expected, quoted(&name))
-        });
-        let refused = refused.last();
-        refused.map_or(Ok(()), Err)?;
+        let former = self.former_tokens(entry.field("former_tokens"));
+        let limits = self.limits(&entry);
+        self.note_metadata(&entry);
+        self.refuse_others(&entry, KEY_FIELDS)?;
+        let former = former?;
         Ok(KeySettings {
+            limits: limits?,
+            counted_as: former.first().map(|former| former.sha256.clone()),
+            former,
             token: token?,
             key_alias: key_alias?,
             models: models?,
@@ -131,25 +178,46 @@ impl Reader<'_> {
         })
     }
 
+    /// The keys that a key has replaced, the oldest first.
+    fn former_tokens(&mut self, field: Option<YamlField>) -> Read<Vec<FormerToken>> {
+        let Some(field) = field else { return Ok(Vec::new()) };
+        let elements = field.elements();
+        let elements = elements.ok_or_else(|| self.file_error(&field.location, field.not("a list")))?;
+        let former = elements.iter().map(|element| {
+            let entry = self.section(element)?;
+            let (token, until) = (entry.field("token"), entry.field("valid_until"));
+            let (Some(token), Some(until)) = (token, until) else {
+                return Err(self.missing_field(&entry.location, "token and valid_until"));
+            };
+            Ok(FormerToken {
+                sha256: self.hash(&token)?,
+                valid_until: self.time(&until)?,
+            })
+        });
+        let former: Vec<_> = former.collect();
+        former.into_iter().collect()
+    }
+
+    fn hash(&mut self, field: &YamlField) -> Read<String> {
+        let digits = self.text(field)?.to_ascii_lowercase();
+        let is_hash = digits.len() == HASH_DIGITS && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+        if is_hash {
+            return Ok(digits);
+        }
+        let expected = "the SHA-256 of the key in 64 hexadecimal digits";
+        let found = if digits.starts_with("sk-") {
+            "a key"
+        } else {
+            "another string"
+        };
+        Err(self.unexpected(&field.location, expected, found))
+    }
+
     /// `token`, the hash of the key, or `key`, a reference to the key itself.
     fn token(&mut self, entry: &Section) -> Read<TokenSettings> {
         let (token, key) = (entry.field("token"), entry.field("key"));
         match (token, key) {
-            (Some(token), None) => {
-                let digits = self.text(&token)?.to_ascii_lowercase();
-                let is_hash =
-                    digits.len() == HASH_DIGITS && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
-                if !is_hash {
-                    let expected = "the SHA-256 of the key in 64 hexadecimal digits";
-                    let found = if digits.starts_with("sk-") {
-                        "a key"
-                    } else {
-                        "another string"
-                    };
-                    return Err(self.unexpected(&token.location, expected, found));
-                }
-                Ok(TokenSettings::Sha256(digits))
-            }
+            (Some(token), None) => self.hash(&token).map(TokenSettings::Sha256),
             (None, Some(key)) => self.secret(&key).map(TokenSettings::Variable),
             (Some(token), Some(_)) => Err(self.unexpected(&token.location, "token or key", "both")),
             (None, None) => Err(self.missing_field(&entry.location, "token or key")),
@@ -171,7 +239,7 @@ impl Reader<'_> {
     fn model_or_tag(&mut self, element: &YamlField) -> Read<String> {
         let text = self.text(element)?;
         if SETS_OF_MODELS.contains(&text.as_str()) {
-            let expected = "names of models: teams do not have models here";
+            let expected = "names of models, or no names for all models (of the team)";
             return Err(self.unexpected(&element.location, expected, quoted(&text)));
         }
         Ok(text)
@@ -191,7 +259,7 @@ impl Reader<'_> {
     }
 
     /// A time, in seconds since 1970.
-    fn time(&mut self, field: &YamlField) -> Read<u64> {
+    pub(super) fn time(&mut self, field: &YamlField) -> Read<u64> {
         let text = self.text(field)?;
         let time = OffsetDateTime::parse(text.trim(), &Rfc3339).ok();
         let seconds = time.and_then(|time| u64::try_from(time.unix_timestamp()).ok());

@@ -25,6 +25,7 @@ mod gateway_limits;
 mod geography;
 mod guardrail;
 mod identity;
+mod key_limits;
 mod keys;
 mod known;
 mod left_out;

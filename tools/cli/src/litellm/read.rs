@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use envoy_bedrock::contract::keys::KeySettings;
+use envoy_bedrock::contract::keys::{KeySettings, TeamSettings};
 use envoy_bedrock::contract::settings::{EnvName, HISTORY_DEFAULT_ROWS, Settings};
 
 use super::aliases;
@@ -130,6 +130,8 @@ struct GatewayWide {
     /// Whether all deployments use short-term API keys.
     bearer: bool,
     keys: Vec<KeySettings>,
+    teams: Vec<TeamSettings>,
+    budget_exceeded_status: Read<Option<u16>>,
 }
 
 impl<'d> Configuration<'d> {
@@ -181,6 +183,8 @@ impl<'d> Configuration<'d> {
             parallel_requests: gateway.parallel_requests?,
             history_rows: HISTORY_DEFAULT_ROWS,
             keys: gateway.keys,
+            teams: gateway.teams,
+            budget_exceeded_status: gateway.budget_exceeded_status?,
             broker: broker::settings(&brokered),
             sealed: Default::default(),
             reload: None,
@@ -209,7 +213,7 @@ impl<'d> Configuration<'d> {
     fn gateway_wide(&self, reader: &mut Reader<'_>) -> GatewayWide {
         let body_limit_bytes = reader.body_limit(&self.general);
         let bearer = reader.bearer_everywhere(&self.own);
-        let keys = reader.virtual_keys(&self.own, self.document);
+        let (keys, teams) = reader.virtual_keys(&self.own, self.document);
         let buffered_bodies_bytes =
             reader.buffered_bodies(&self.own, *body_limit_bytes.as_ref().unwrap_or(&0));
         reader.refuse_unknown_own(&self.own);
@@ -222,6 +226,8 @@ impl<'d> Configuration<'d> {
             parallel_requests: reader.parallel_requests(&self.general),
             bearer,
             keys,
+            teams,
+            budget_exceeded_status: reader.budget_exceeded_status(&self.litellm),
         };
         reader.note_strategy(&self.router);
         gateway

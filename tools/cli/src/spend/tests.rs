@@ -159,6 +159,7 @@ fn a_line_of_the_filter_and_envoy_is_a_row() {
     let started = UnixTime::from_nanoseconds(1_795_000_000_000_000_000);
     let row = Row {
         client: &Client::read(Headers(&headers), "r".into()),
+        key: None,
         started,
         ended: started,
         outcome: Outcome::Incomplete,

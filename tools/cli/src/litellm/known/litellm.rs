@@ -2,7 +2,7 @@
 
 use super::phrases::{
     BODIES, CACHE, COOLDOWN, FALLBACKS, GUARDRAILS_BY_VALUE, HEADERS, LOG_LEVEL, NO_BODIES, NO_BUDGETS,
-    NO_BUDGETS_OR_LIMITS, NO_KEYS, OTHER_MODELS, PROMPTS, SERVICE, TAGS, TLS, TOOLS,
+    NO_KEYS, OTHER_MODELS, PROMPTS, SERVICE, TAGS, TLS, TOOLS,
 };
 use super::table::Fate::{ByValue, NoEffect, NotNeeded, Protects, Used};
 use super::table::{Table, TableRow as Row};
@@ -106,7 +106,7 @@ pub(crate) const LITELLM_SETTINGS: Table = Table {
         ),
         Row(
             "budget_exceeded_status_code",
-            NotNeeded(NO_BUDGETS_OR_LIMITS),
+            Used("the status of requests that exceed the budget of a key or team (default 422)"),
         ),
         Row(
             "drop_params modify_params additional_drop_params enable_json_schema_validation

@@ -17,12 +17,19 @@ pub(crate) const ENVOY_BEDROCK: Table = Table {
             "keys",
             Used(
                 "virtual keys: token (SHA-256 of the key) or key (os.environ/NAME), key_alias, models, aliases, expires, \
-                 blocked, team_id, tags",
+                 blocked, team_id, tags, max_budget, budget_duration, rpm_limit, tpm_limit, model_rpm_limit, \
+                 model_tpm_limit, max_parallel_requests",
             ),
         ),
         Row(
             "keys_file",
             Used("a file with further keys, for `envoy-bedrock keys`"),
+        ),
+        Row(
+            "teams",
+            Used(
+                "teams of keys: team_id, team_alias, models, blocked, and the limits of all their keys together",
+            ),
         ),
         Row(
             "max_buffered_body_mb",

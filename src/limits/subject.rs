@@ -1,0 +1,143 @@
+//! Whom limits are for.
+
+use crate::contract::keys::{BudgetSettings, OpeningSettings};
+use crate::contract::names::SHARED_LIMITS;
+use crate::limits::period::{Period, Window, window_of};
+use crate::pricing::PicoUsd;
+use crate::time::UnixTime;
+
+/// A key, a team, or one of their models, with its limits.
+#[derive(Debug)]
+pub(crate) struct Subject {
+    /// The key of its tally in Envoy's shared data.
+    pub(super) shared_key: String,
+    pub(crate) holder: Holder,
+    pub(crate) limits: Limits,
+}
+
+/// Whom a limit is for, in messages.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Holder {
+    /// A key, by its hash in hexadecimal digits.
+    Key(String),
+    /// A team, by its id.
+    Team(String),
+    /// A model of a key: the hash, and the name of the model group.
+    KeyModel(String, String),
+    /// A model of a team: the id, and the name of the model group.
+    TeamModel(String, String),
+}
+
+/// Limits. `None` is unlimited.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Limits {
+    pub(crate) requests: Option<u64>,
+    pub(crate) tokens: Option<u64>,
+    pub(crate) parallel: Option<u64>,
+    pub(crate) budget: Budget,
+}
+
+/// A budget.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Budget {
+    pub(crate) max: Option<PicoUsd>,
+    pub(crate) soft: Option<PicoUsd>,
+    pub(crate) period: Option<Period>,
+    pub(crate) reset_at: Option<u64>,
+    pub(crate) opening: Option<OpeningSettings>,
+}
+
+/// How a subject stands, after its tally was changed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Standing {
+    /// Requests in the current minute.
+    pub(crate) requests: u64,
+    /// Tokens in the current minute, used or reserved.
+    pub(crate) tokens: u64,
+    /// Requests at the moment.
+    pub(crate) parallel: u64,
+    /// Spend in the current window of the budget.
+    pub(crate) spend: PicoUsd,
+    /// When the current minute ends.
+    pub(crate) minute_ends: UnixTime,
+}
+
+impl Subject {
+    pub(crate) fn new(holder: Holder, limits: Limits) -> Self {
+        let shared_key = match &holder {
+            Holder::Key(token) => format!("{SHARED_LIMITS}key/{token}"),
+            Holder::Team(id) => format!("{SHARED_LIMITS}team/{id}"),
+            Holder::KeyModel(token, model) => format!("{SHARED_LIMITS}key/{token}/{model}"),
+            Holder::TeamModel(id, model) => format!("{SHARED_LIMITS}team-model/{}/{id}/{model}", id.len()),
+        };
+        Self {
+            shared_key,
+            holder,
+            limits,
+        }
+    }
+}
+
+impl Limits {
+    /// Whether requests are checked. Otherwise, only their spend is counted.
+    pub(crate) const fn are_checked(&self) -> bool {
+        self.requests.is_some()
+            || self.tokens.is_some()
+            || self.parallel.is_some()
+            || self.budget.max.is_some()
+    }
+
+    /// Whether requests reserve tokens or money.
+    pub(crate) const fn needs_reservations(&self) -> bool {
+        self.tokens.is_some() || self.budget.max.is_some()
+    }
+}
+
+impl Budget {
+    /// A budget with these settings.
+    pub(crate) fn new(settings: &BudgetSettings) -> Self {
+        Self {
+            max: settings.max_budget,
+            soft: settings.soft_budget,
+            period: settings.budget_duration,
+            reset_at: settings.budget_reset_at,
+            opening: settings.opening,
+        }
+    }
+
+    /// The window that `now` is in.
+    pub(crate) fn window(&self, now: UnixTime) -> Window {
+        window_of(self.period, self.reset_at, now)
+    }
+
+    /// What was spent before this Envoy in the current window.
+    pub(super) fn opening_spend(&self, now: UnixTime) -> PicoUsd {
+        let opening = self.opening.filter(|opening| {
+            // A window that has begun remains the current one if the clock is set back.
+            opening.window_start >= self.window(now).start
+        });
+        opening.map_or(PicoUsd::ZERO, |opening| opening.spend)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_two_subjects_share_a_tally() {
+        let text = str::to_owned;
+        let holders = [
+            Holder::Key(text("a")),
+            Holder::Team(text("a")),
+            Holder::KeyModel(text("a"), text("m")),
+            Holder::TeamModel(text("a"), text("m")),
+            Holder::TeamModel(text("a/m"), text("m")),
+            Holder::TeamModel(text("a"), text("m/m")),
+            Holder::Team(text("a/m")),
+        ];
+        let keys = holders.map(|holder| Subject::new(holder, Limits::default()).shared_key);
+        let unique: std::collections::BTreeSet<_> = keys.iter().collect();
+        assert_eq!(unique.len(), keys.len());
+    }
+}
