@@ -55,10 +55,8 @@ impl Target {
         if let Some(probe) = Probe::of(method, path) {
             return Ok(Self::Probe(probe));
         }
-        if let Some(inquiry) = Inquiry::of(path) {
-            let key = admit()?;
-            inquiry.check(method)?;
-            return Ok(Self::Inquiry(inquiry, key));
+        if let Some(inquiry) = Inquiry::of(method, path) {
+            return Ok(Self::Inquiry(inquiry, admit()?));
         }
         let key = path::is_guarded(path).then(&mut admit).transpose()?;
         let model = path::parse(path)?;

@@ -7,7 +7,7 @@ use std::fmt;
 use crate::capacity::ledger::{self, Amounts, Ledger, LedgerEntry, SharedStore, StoreError};
 use crate::contract::metrics::{BUFFERED_BYTES, PARALLEL_REQUESTS};
 use crate::contract::names::SHARED_LEDGER;
-use crate::records::metrics::{MetricKind, Registry};
+use crate::records::metrics::registry::{MetricKind, Registry};
 use crate::time::UnixTime;
 
 /// Unit in which a VM leases bytes. A worker has up to twice this amount set aside.

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::keys::{Quota, VirtualKey};
-use crate::limits::{Limiter, Standing, Subject};
+use crate::limits::{LimitSubject, Limiter, Standing};
 use crate::time::UnixTime;
 
 /// The reply about `key`.
@@ -33,14 +33,14 @@ pub(super) fn body(key: &VirtualKey, limiter: Option<&Limiter>, now: UnixTime) -
 }
 
 fn quota_info(quota: &Quota, limiter: Option<&Limiter>, now: UnixTime) -> Map<String, Value> {
-    let subject: &Subject = &quota.whole;
+    let subject: &LimitSubject = &quota.whole;
     let limits = &subject.limits;
     let standing = limiter.and_then(|limiter| limiter.standing(subject, now));
     let budget = &limits.budget;
     let usd = |amount: crate::pricing::PicoUsd| number(&amount.to_string());
     let of = |value: fn(&Standing) -> u64| standing.as_ref().map(value);
     let resets = budget.window(now).end.map(UnixTime::from_seconds);
-    let of_models = |limit: fn(&Subject) -> Option<u64>| {
+    let of_models = |limit: fn(&LimitSubject) -> Option<u64>| {
         let models = quota.models.iter();
         let limits = models.filter_map(|(model, subject)| Some((model.clone(), limit(subject)?.into())));
         limits.collect::<Map<String, Value>>()

@@ -15,9 +15,6 @@ use crate::limits::Limiter;
 use crate::routing::active_config::ActiveConfig;
 use crate::time::UnixTime;
 
-/// The method of every question.
-const METHOD: &str = "GET";
-
 /// A question.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Inquiry {
@@ -32,8 +29,11 @@ pub(crate) enum Inquiry {
 }
 
 impl Inquiry {
-    /// The question that a path asks, if it asks one.
-    pub(crate) fn of(path: &[u8]) -> Option<Self> {
+    /// The question that a request asks, if it asks one.
+    pub(crate) fn of(method: &[u8], path: &[u8]) -> Option<Self> {
+        if method != b"GET" {
+            return None;
+        }
         let (path, query) = match path.iter().position(|byte| *byte == b'?') {
             Some(mark) => path.split_at_checked(mark)?,
             None => (path, &b""[..]),
@@ -43,22 +43,9 @@ impl Inquiry {
             b"/v1/models" | b"/models" => Some(Self::Models),
             b"/model/info" | b"/v1/model/info" => Some(Self::Deployments),
             _ => {
-                let name = path.strip_prefix(b"/v1/models/");
-                let name = name.or_else(|| path.strip_prefix(b"/models/"))?;
+                let name = path.strip_prefix(b"/v1/models/")?;
                 decoded(name).map(Self::Model)
             }
-        }
-    }
-
-    /// Checks the method.
-    ///
-    /// # Errors
-    /// [`Reject::Method`]
-    pub(crate) fn check(&self, method: &[u8]) -> Result<(), Reject> {
-        if method == METHOD.as_bytes() {
-            Ok(())
-        } else {
-            Err(Reject::Method(METHOD))
         }
     }
 

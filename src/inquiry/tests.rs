@@ -36,7 +36,7 @@ fn ask(path: &str, key: &str) -> Result<Value, Reject> {
     let config = config();
     let headers = [(&b"x-api-key"[..], key.as_bytes())];
     let key = config.keys.admit(Headers(&headers), || NOW)?;
-    let inquiry = Inquiry::of(path.as_bytes()).unwrap();
+    let inquiry = Inquiry::of(b"GET", path.as_bytes()).unwrap();
     let reply = inquiry.answer(&config, &key, None, NOW)?;
     assert_eq!(reply.status, 200);
     Ok(serde_json::from_slice(&reply.body).unwrap())
@@ -113,7 +113,8 @@ fn other_paths_ask_nothing() {
         "/model/info/converse",
         "/v1/models/%ff",
     ] {
-        assert_eq!(Inquiry::of(path.as_bytes()), None, "{path}");
+        assert_eq!(Inquiry::of(b"GET", path.as_bytes()), None, "{path}");
     }
-    assert_eq!(Inquiry::of(b"/key/info?key="), Some(Inquiry::Key(None)));
+    assert_eq!(Inquiry::of(b"POST", b"/v1/models"), None);
+    assert_eq!(Inquiry::of(b"GET", b"/key/info?key="), Some(Inquiry::Key(None)));
 }

@@ -9,7 +9,7 @@ use crate::contract::keys::{KeySettings, TeamSettings};
 use crate::headers::Headers;
 use crate::keys::team::Team;
 use crate::keys::virtual_key::VirtualKey;
-use crate::limits::Subject;
+use crate::limits::LimitSubject;
 use crate::time::UnixTime;
 
 /// The master key and the virtual keys.
@@ -67,7 +67,7 @@ impl KeyRing {
     }
 
     /// Whom all limits are for.
-    pub(crate) fn subjects(&self) -> impl Iterator<Item = &Subject> {
+    pub(crate) fn subjects(&self) -> impl Iterator<Item = &LimitSubject> {
         let current = self.keys.values().filter(|entry| entry.valid_until.is_none());
         let of_keys = current.filter_map(|entry| entry.key.quota.as_ref());
         let quotas = of_keys.chain(self.teams.iter().map(|team| &team.quota));

@@ -4,15 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use crate::contract::keys::LimitSettings;
-use crate::limits::{Budget, Holder, Limits, Subject};
+use crate::limits::{Budget, Holder, LimitSubject, Limits};
 
 /// The limits of a key or a team.
 #[derive(Debug)]
 pub(crate) struct Quota {
     /// For all requests.
-    pub(crate) whole: Rc<Subject>,
+    pub(crate) whole: Rc<LimitSubject>,
     /// For the requests of a model, by the name of its group.
-    pub(crate) models: BTreeMap<String, Rc<Subject>>,
+    pub(crate) models: BTreeMap<String, Rc<LimitSubject>>,
 }
 
 impl Quota {
@@ -32,23 +32,23 @@ impl Quota {
                 tokens: tokens.get(name).copied(),
                 ..Limits::default()
             };
-            let subject = Subject::new(of_model(name.clone()), limits);
+            let subject = LimitSubject::new(of_model(name.clone()), limits);
             (name.clone(), Rc::new(subject))
         });
         Self {
-            whole: Rc::new(Subject::new(holder, limits)),
+            whole: Rc::new(LimitSubject::new(holder, limits)),
             models: models.collect(),
         }
     }
 
     /// Whom the limits for a request of the model group `group` are for. The narrowest limit comes
     /// first.
-    pub(crate) fn subjects(&self, group: &str) -> impl Iterator<Item = &Rc<Subject>> {
+    pub(crate) fn subjects(&self, group: &str) -> impl Iterator<Item = &Rc<LimitSubject>> {
         self.models.get(group).into_iter().chain([&self.whole])
     }
 
     /// Everyone.
-    pub(crate) fn all(&self) -> impl Iterator<Item = &Rc<Subject>> {
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Rc<LimitSubject>> {
         self.models.values().chain([&self.whole])
     }
 }

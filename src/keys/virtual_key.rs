@@ -9,7 +9,7 @@ use crate::contract::keys::KeySettings;
 use crate::keys::allowed_models::AllowedModels;
 use crate::keys::quota::Quota;
 use crate::keys::team::Team;
-use crate::limits::{Holder, Subject};
+use crate::limits::{Holder, LimitSubject};
 use crate::time::UnixTime;
 
 /// The name of the master key in the spend log and in metrics.
@@ -131,7 +131,7 @@ impl VirtualKey {
     }
 
     /// Whom the limits for its requests of the model group `group` are for.
-    pub(crate) fn subjects(&self, group: &str) -> Vec<Rc<Subject>> {
+    pub(crate) fn subjects(&self, group: &str) -> Vec<Rc<LimitSubject>> {
         let quotas = self
             .quota
             .iter()

@@ -15,6 +15,15 @@ pub struct Exceeded {
     pub at: UnixTime,
 }
 
+/// Why a request is not admitted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum GrantError {
+    /// It would exceed a limit.
+    Exceeded(Box<Exceeded>),
+    /// A tally could not be read or written.
+    Uncountable,
+}
+
 /// The limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ExceededLimit {

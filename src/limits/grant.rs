@@ -5,20 +5,11 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use crate::capacity::Presence;
-use crate::limits::exceeded::Exceeded;
+use crate::limits::exceeded::GrantError;
 use crate::limits::limiter::Limiter;
-use crate::limits::subject::{Standing, Subject};
+use crate::limits::subject::{LimitSubject, Standing};
 pub(crate) use crate::limits::tally::Amount;
 use crate::time::UnixTime;
-
-/// Why a request is not admitted.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum GrantError {
-    /// It would exceed a limit.
-    Exceeded(Box<Exceeded>),
-    /// A tally could not be read or written.
-    Uncountable,
-}
 
 /// What one request holds.
 #[derive(Debug)]
@@ -33,7 +24,7 @@ pub(crate) struct Grant {
 /// What one request holds of one subject.
 #[derive(Debug)]
 struct Holding {
-    subject: Rc<Subject>,
+    subject: Rc<LimitSubject>,
     /// The minute that the request is counted in; `None` if only its spend is counted.
     minute: Option<u64>,
     /// What the request has reserved.
@@ -57,7 +48,7 @@ impl Grant {
     /// [`GrantError`]
     pub(crate) fn take(
         limiter: &Rc<Limiter>,
-        subjects: &[Rc<Subject>],
+        subjects: &[Rc<LimitSubject>],
         now: UnixTime,
     ) -> Result<Self, GrantError> {
         let is_limited = subjects.iter().any(|subject| subject.limits.are_checked());
@@ -138,7 +129,7 @@ impl Grant {
     }
 
     /// Each subject, and how it stands.
-    pub(crate) fn standings(&self) -> Vec<(Rc<Subject>, Standing)> {
+    pub(crate) fn standings(&self) -> Vec<(Rc<LimitSubject>, Standing)> {
         let holdings = self.holdings.borrow();
         let standings = holdings
             .iter()

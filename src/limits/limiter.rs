@@ -4,9 +4,8 @@ use std::fmt;
 use std::rc::Rc;
 
 use crate::capacity::{Capacity, SharedStore, StoreError};
-use crate::limits::exceeded::{Exceeded, ExceededLimit};
-use crate::limits::grant::GrantError;
-use crate::limits::subject::{Standing, Subject};
+use crate::limits::exceeded::{Exceeded, ExceededLimit, GrantError};
+use crate::limits::subject::{LimitSubject, Standing};
 use crate::limits::tally::Tally;
 use crate::time::UnixTime;
 
@@ -39,7 +38,7 @@ impl Limiter {
 
     /// Creates the tallies of these subjects, unless they exist. Envoy configures the filter on its
     /// main thread first, so no worker is using them yet.
-    pub(crate) fn open<'a>(&self, subjects: impl Iterator<Item = &'a Subject>) {
+    pub(crate) fn open<'a>(&self, subjects: impl Iterator<Item = &'a LimitSubject>) {
         for subject in subjects {
             if self.store.read(&subject.shared_key) == Ok(None) {
                 let empty = Tally::default().serialize();
@@ -49,7 +48,7 @@ impl Limiter {
     }
 
     /// How a subject stands; `None` if its tally cannot be read.
-    pub(crate) fn standing(&self, subject: &Subject, now: UnixTime) -> Option<Standing> {
+    pub(crate) fn standing(&self, subject: &LimitSubject, now: UnixTime) -> Option<Standing> {
         let (mut tally, _) = self.read(subject).ok()?;
         if let Ok(living) = self.capacity.living() {
             tally.drop_dead(|vm| living.contains(&vm));
@@ -61,7 +60,7 @@ impl Limiter {
     /// what dead VMs hold.
     pub(super) fn change<T>(
         &self,
-        subject: &Subject,
+        subject: &LimitSubject,
         now: UnixTime,
         change: impl Fn(&mut Tally, u64) -> Result<T, ExceededLimit>,
     ) -> Result<(T, Standing), GrantError> {
@@ -90,7 +89,7 @@ impl Limiter {
         Err(GrantError::Uncountable)
     }
 
-    fn read(&self, subject: &Subject) -> Result<(Tally, u32), GrantError> {
+    fn read(&self, subject: &LimitSubject) -> Result<(Tally, u32), GrantError> {
         let value = self.store.read(&subject.shared_key);
         match value.map_err(|StoreError| GrantError::Uncountable)? {
             Some((bytes, number)) => {

@@ -1,6 +1,6 @@
 //! What keys and teams may use: requests and tokens per minute, requests at once, and money.
 //!
-//! Limits hold for all workers of an Envoy together. Each [`Subject`] (a key, a team, or one of
+//! Limits hold for all workers of an Envoy together. Each [`LimitSubject`] (a key, a team, or one of
 //! their models) has a [`tally`] in Envoy's shared data, which is changed by compare-and-swap. Only
 //! subjects with limits have one, so other keys cost nothing.
 //!
@@ -25,9 +25,9 @@ mod tally;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use exceeded::reset_at;
 pub use exceeded::{Exceeded, ExceededLimit};
-pub(crate) use grant::{Amount, Grant, GrantError};
+pub(crate) use exceeded::{GrantError, reset_at};
+pub(crate) use grant::{Amount, Grant};
 pub use limiter::Limiter;
 pub use subject::Holder;
-pub(crate) use subject::{Budget, Limits, Standing, Subject};
+pub(crate) use subject::{Budget, LimitSubject, Limits, Standing};

@@ -51,14 +51,14 @@ impl std::error::Error for InvalidPeriod {}
 
 /// The time that one budget is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Window {
+pub struct BudgetWindow {
     /// Its first second since 1970.
     pub start: u64,
     /// The first second after it; `None` if it never ends.
     pub end: Option<u64>,
 }
 
-impl Window {
+impl BudgetWindow {
     /// A window without an end.
     pub const FOREVER: Self = Self { start: 0, end: None };
 }
@@ -103,7 +103,7 @@ impl Period {
     }
 
     /// The window that `now` is in.
-    pub fn window(self, now: UnixTime) -> Window {
+    pub fn window(self, now: UnixTime) -> BudgetWindow {
         let now = now.seconds();
         let (length, first) = match (self.unit, self.number) {
             (Unit::Months, months) => return months_around(now, months),
@@ -117,7 +117,7 @@ impl Period {
         };
         let passed = now.saturating_sub(first).checked_rem(length).unwrap_or(0);
         let start = now.saturating_sub(passed);
-        Window {
+        BudgetWindow {
             start,
             end: Some(start.saturating_add(length)),
         }
@@ -126,14 +126,14 @@ impl Period {
 
 /// The window of a budget that `now` is in: the first one ends at `reset_at`, if that is set, and the
 /// others as `period` says.
-pub fn window_of(period: Option<Period>, reset_at: Option<u64>, now: UnixTime) -> Window {
-    let regular = period.map_or(Window::FOREVER, |period| period.window(now));
+pub fn window_of(period: Option<Period>, reset_at: Option<u64>, now: UnixTime) -> BudgetWindow {
+    let regular = period.map_or(BudgetWindow::FOREVER, |period| period.window(now));
     match reset_at {
-        Some(first) if now.seconds() < first => Window {
+        Some(first) if now.seconds() < first => BudgetWindow {
             start: 0,
             end: Some(first),
         },
-        Some(first) => Window {
+        Some(first) => BudgetWindow {
             start: regular.start.max(first),
             end: regular.end,
         },
@@ -143,16 +143,18 @@ pub fn window_of(period: Option<Period>, reset_at: Option<u64>, now: UnixTime) -
 
 /// The window of this many calendar months. They count from January of year 0, so `12mo` is a
 /// calendar year.
-fn months_around(now: u64, months: u64) -> Window {
+fn months_around(now: u64, months: u64) -> BudgetWindow {
     let utc = i64::try_from(now)
         .ok()
         .and_then(|seconds| OffsetDateTime::from_unix_timestamp(seconds).ok());
-    let Some(utc) = utc else { return Window::FOREVER };
+    let Some(utc) = utc else {
+        return BudgetWindow::FOREVER;
+    };
     let month = u64::from(utc.year().unsigned_abs())
         .saturating_mul(12)
         .saturating_add(u64::from(u8::from(utc.month())).saturating_sub(1));
     let first = month.saturating_sub(month.checked_rem(months).unwrap_or(0));
-    Window {
+    BudgetWindow {
         start: first_second(first).unwrap_or(0),
         end: first_second(first.saturating_add(months)),
     }
@@ -211,7 +213,7 @@ mod tests {
             ("3mo", "2026-10-01T00:00:00Z", "2027-01-01T00:00:00Z"),
             ("12mo", "2026-01-01T00:00:00Z", "2027-01-01T00:00:00Z"),
         ] {
-            let expected = Window {
+            let expected = BudgetWindow {
                 start: at(start).seconds(),
                 end: Some(at(end).seconds()),
             };
@@ -249,12 +251,12 @@ mod tests {
     fn the_first_window_ends_when_the_database_said() {
         let period = Some(Period::parse("1h").unwrap());
         let window = |now| window_of(period, Some(10_000), UnixTime::from_seconds(now));
-        let first = Window {
+        let first = BudgetWindow {
             start: 0,
             end: Some(10_000),
         };
         assert_eq!(window(9_999), first);
-        let second = Window {
+        let second = BudgetWindow {
             start: 10_000,
             end: Some(10_800),
         };

@@ -2,13 +2,13 @@
 
 use crate::contract::keys::{BudgetSettings, OpeningSettings};
 use crate::contract::names::SHARED_LIMITS;
-use crate::limits::period::{Period, Window, window_of};
+use crate::limits::period::{BudgetWindow, Period, window_of};
 use crate::pricing::PicoUsd;
 use crate::time::UnixTime;
 
 /// A key, a team, or one of their models, with its limits.
 #[derive(Debug)]
-pub(crate) struct Subject {
+pub(crate) struct LimitSubject {
     /// The key of its tally in Envoy's shared data.
     pub(super) shared_key: String,
     pub(crate) holder: Holder,
@@ -62,7 +62,7 @@ pub(crate) struct Standing {
     pub(crate) minute_ends: UnixTime,
 }
 
-impl Subject {
+impl LimitSubject {
     pub(crate) fn new(holder: Holder, limits: Limits) -> Self {
         let shared_key = match &holder {
             Holder::Key(token) => format!("{SHARED_LIMITS}key/{token}"),
@@ -106,7 +106,7 @@ impl Budget {
     }
 
     /// The window that `now` is in.
-    pub(crate) fn window(&self, now: UnixTime) -> Window {
+    pub(crate) fn window(&self, now: UnixTime) -> BudgetWindow {
         window_of(self.period, self.reset_at, now)
     }
 
@@ -136,7 +136,7 @@ mod tests {
             Holder::TeamModel(text("a"), text("m/m")),
             Holder::Team(text("a/m")),
         ];
-        let keys = holders.map(|holder| Subject::new(holder, Limits::default()).shared_key);
+        let keys = holders.map(|holder| LimitSubject::new(holder, Limits::default()).shared_key);
         let unique: std::collections::BTreeSet<_> = keys.iter().collect();
         assert_eq!(unique.len(), keys.len());
     }

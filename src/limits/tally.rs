@@ -22,7 +22,7 @@ pub(super) struct Tally {
     window_start: u64,
     /// What was spent in it since Envoy started.
     spend: u128,
-    held: Vec<Held>,
+    held: Vec<HeldByVm>,
 }
 
 /// The current minute. It begins with a request.
@@ -36,7 +36,7 @@ struct Minute {
 
 /// What the running requests of a VM hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Held {
+struct HeldByVm {
     vm: u64,
     requests: u64,
     tokens: u64,
@@ -229,8 +229,8 @@ impl Tally {
         }
     }
 
-    fn change_held(&mut self, vm: u64, change: impl FnOnce(&mut Held)) {
-        let mut held = Held {
+    fn change_held(&mut self, vm: u64, change: impl FnOnce(&mut HeldByVm)) {
+        let mut held = HeldByVm {
             vm,
             requests: 0,
             tokens: 0,
@@ -247,7 +247,7 @@ impl Tally {
 
     /// Parses the value, or returns `None` if it is malformed.
     pub(super) fn parse(bytes: &[u8]) -> Option<Self> {
-        let mut reader = Reader(bytes.strip_prefix(&HEADER)?);
+        let mut reader = TallyReader(bytes.strip_prefix(&HEADER)?);
         let minute = Minute {
             start: reader.number()?,
             requests: reader.number()?,
@@ -256,7 +256,7 @@ impl Tally {
         let (window_start, spend) = (reader.number()?, reader.amount()?);
         let mut held = Vec::new();
         while !reader.0.is_empty() {
-            held.push(Held {
+            held.push(HeldByVm {
                 vm: reader.number()?,
                 requests: reader.number()?,
                 tokens: reader.number()?,
@@ -292,9 +292,9 @@ impl Tally {
     }
 }
 
-struct Reader<'a>(&'a [u8]);
+struct TallyReader<'a>(&'a [u8]);
 
-impl Reader<'_> {
+impl TallyReader<'_> {
     fn take<const N: usize>(&mut self) -> Option<[u8; N]> {
         let (bytes, rest) = self.0.split_first_chunk()?;
         self.0 = rest;

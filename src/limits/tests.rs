@@ -16,12 +16,12 @@ type Values = BTreeMap<String, (Vec<u8>, u32)>;
 
 /// Shared data, some of whose calls fail.
 #[derive(Clone, Default)]
-struct Store {
+struct SharedValues {
     values: Arc<Mutex<Values>>,
     fails: Rc<Cell<bool>>,
 }
 
-impl SharedStore for Store {
+impl SharedStore for SharedValues {
     fn read(&self, key: &str) -> Result<Option<(Vec<u8>, u32)>, StoreError> {
         if self.fails.get() {
             return Err(StoreError);
@@ -40,14 +40,14 @@ impl SharedStore for Store {
     }
 }
 
-fn limiter(vm: u64, store: &Store) -> Rc<Limiter> {
+fn limiter(vm: u64, store: &SharedValues) -> Rc<Limiter> {
     let capacity = Rc::new(Capacity::new(vm, Box::new(store.clone())));
     capacity.open();
     Rc::new(Limiter::new(capacity, Box::new(store.clone())))
 }
 
-fn subject(limits: Limits) -> Vec<Rc<Subject>> {
-    vec![Rc::new(Subject::new(Holder::Key("88dc".into()), limits))]
+fn subject(limits: Limits) -> Vec<Rc<LimitSubject>> {
+    vec![Rc::new(LimitSubject::new(Holder::Key("88dc".into()), limits))]
 }
 
 fn at(milliseconds: u64) -> UnixTime {
@@ -74,7 +74,7 @@ fn limit_of(error: GrantError) -> ExceededLimit {
 
 #[test]
 fn exactly_the_limit_of_requests_is_admitted_in_a_minute_over_all_vms() {
-    let store = Store::default();
+    let store = SharedValues::default();
     let vms = [limiter(1, &store), limiter(2, &store)];
     let subjects = subject(Limits {
         requests: Some(3),
@@ -104,7 +104,7 @@ fn exactly_the_limit_of_requests_is_admitted_in_a_minute_over_all_vms() {
 
 #[test]
 fn a_request_that_was_not_served_is_not_counted() {
-    let store = Store::default();
+    let store = SharedValues::default();
     let vm = limiter(1, &store);
     let subjects = subject(Limits {
         requests: Some(1),
@@ -129,14 +129,14 @@ fn a_request_that_was_not_served_is_not_counted() {
 
 #[test]
 fn what_a_refused_request_has_taken_of_other_limits_is_returned() {
-    let store = Store::default();
+    let store = SharedValues::default();
     let vm = limiter(1, &store);
     let limits = |requests| Limits {
         requests: Some(requests),
         ..Limits::default()
     };
-    let key = Rc::new(Subject::new(Holder::Key("88dc".into()), limits(2)));
-    let team = Rc::new(Subject::new(Holder::Team("red".into()), limits(1)));
+    let key = Rc::new(LimitSubject::new(Holder::Key("88dc".into()), limits(2)));
+    let team = Rc::new(LimitSubject::new(Holder::Team("red".into()), limits(1)));
     let both = [Rc::clone(&key), Rc::clone(&team)];
     let first = Grant::take(&vm, &both, at(0)).unwrap();
     first.dispatch();
@@ -149,7 +149,7 @@ fn what_a_refused_request_has_taken_of_other_limits_is_returned() {
 
 #[test]
 fn parallel_requests_cannot_exceed_a_budget_by_more_than_the_last_reservation() {
-    let store = Store::default();
+    let store = SharedValues::default();
     let vms = [limiter(1, &store), limiter(2, &store)];
     let budget = Budget {
         max: Some(usd("1")),
@@ -182,7 +182,7 @@ fn parallel_requests_cannot_exceed_a_budget_by_more_than_the_last_reservation() 
 
 #[test]
 fn tokens_count_in_the_minute_in_which_they_are_known() {
-    let store = Store::default();
+    let store = SharedValues::default();
     let vm = limiter(1, &store);
     let subjects = subject(Limits {
         tokens: Some(100),
@@ -206,7 +206,7 @@ fn tokens_count_in_the_minute_in_which_they_are_known() {
 
 #[test]
 fn a_budget_begins_anew_in_its_next_window_and_not_if_the_clock_is_set_back() {
-    let store = Store::default();
+    let store = SharedValues::default();
     let vm = limiter(1, &store);
     let period = period::Period::parse("1d").unwrap();
     let now = at(0);
@@ -253,7 +253,7 @@ fn a_budget_begins_anew_in_its_next_window_and_not_if_the_clock_is_set_back() {
 
 #[test]
 fn what_a_dead_vm_holds_is_dropped_before_a_request_is_refused() {
-    let store = Store::default();
+    let store = SharedValues::default();
     let (dead, living) = (limiter(1, &store), limiter(2, &store));
     let subjects = subject(Limits {
         parallel: Some(1),
@@ -280,7 +280,7 @@ fn what_a_dead_vm_holds_is_dropped_before_a_request_is_refused() {
 
 #[test]
 fn a_request_that_cannot_be_counted_is_refused() {
-    let store = Store::default();
+    let store = SharedValues::default();
     let vm = limiter(1, &store);
     let subjects = subject(Limits {
         requests: Some(5),
@@ -305,7 +305,7 @@ fn no_sequence_loses_a_cost_or_admits_past_the_limits() {
     for seed in 0..300 {
         let mut random = Random::new(seed);
         let mut draw = |below: u64| random.draw() % below;
-        let store = Store::default();
+        let store = SharedValues::default();
         let vms = [limiter(1, &store), limiter(2, &store), limiter(3, &store)];
         let (max, parallel) = (u128::from(draw(50)), draw(6) + 1);
         let subjects = subject(Limits {
@@ -374,7 +374,7 @@ fn threads_lose_no_count() {
     const LIMIT: u64 = 123;
     let values = Arc::new(Mutex::new(Values::new()));
     let (admitted, barrier) = (AtomicU64::new(0), Barrier::new(8));
-    let store = || Store {
+    let store = || SharedValues {
         values: Arc::clone(&values),
         fails: Rc::default(),
     };
@@ -389,7 +389,7 @@ fn threads_lose_no_count() {
         for vm in 0..THREADS {
             let (values, admitted, barrier) = (Arc::clone(&values), &admitted, &barrier);
             scope.spawn(move || {
-                let store = Store {
+                let store = SharedValues {
                     values,
                     fails: Rc::default(),
                 };

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use crate::admission::reject::Reject;
 use crate::capacity::{CapacityError, Permit, Reservation};
-use crate::limits::{Amount, Grant, GrantError, Limiter, Standing, Subject};
+use crate::limits::{Amount, Grant, GrantError, LimitSubject, Limiter, Standing};
 use crate::routing::active_config::ActiveConfig;
 use crate::stream::request::Request;
 use crate::time::UnixTime;
@@ -74,14 +74,14 @@ impl Hold {
     }
 
     /// Records what the request has used. Only the first call has an effect.
-    pub(super) fn settle(&self, used: impl FnOnce() -> Amount, now: UnixTime) {
+    pub(super) fn settle(&self, used: impl FnOnce() -> Amount, now: impl Fn() -> UnixTime) {
         if let Some(grant) = &self.grant {
-            grant.settle(used, now);
+            grant.settle(used, now());
         }
     }
 
     /// Whom the limits for the request are for, and how they stand.
-    pub(super) fn standings(&self) -> Vec<(Rc<Subject>, Standing)> {
+    pub(super) fn standings(&self) -> Vec<(Rc<LimitSubject>, Standing)> {
         self.grant.as_ref().map(Grant::standings).unwrap_or_default()
     }
 

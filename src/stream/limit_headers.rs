@@ -2,14 +2,14 @@
 
 use std::rc::Rc;
 
-use crate::limits::{Holder, Standing, Subject};
+use crate::limits::{Holder, LimitSubject, Standing};
 use crate::time::UnixTime;
 
 /// The headers for a request whose limits stand like this at `now`.
 ///
 /// `x-ratelimit-*` are about the limit of which the least remains: of the key, its team, or the
 /// model. `reset` is in seconds.
-pub(super) fn of(standings: &[(Rc<Subject>, Standing)], now: UnixTime) -> Vec<(&'static str, String)> {
+pub(super) fn of(standings: &[(Rc<LimitSubject>, Standing)], now: UnixTime) -> Vec<(&'static str, String)> {
     let mut headers = Vec::new();
     let key = standings
         .iter()
@@ -26,11 +26,11 @@ pub(super) fn of(standings: &[(Rc<Subject>, Standing)], now: UnixTime) -> Vec<(&
         let numbers = numbers.into_iter();
         headers.extend(numbers.filter_map(|(name, limit)| Some((name, limit?.to_string()))));
     }
-    let requests = |subject: &Subject, standing: &Standing| {
+    let requests = |subject: &LimitSubject, standing: &Standing| {
         let limit = subject.limits.requests?;
         Some((limit.saturating_sub(standing.requests), limit))
     };
-    let tokens = |subject: &Subject, standing: &Standing| {
+    let tokens = |subject: &LimitSubject, standing: &Standing| {
         let limit = subject.limits.tokens?;
         Some((limit.saturating_sub(standing.tokens), limit))
     };
@@ -51,8 +51,8 @@ pub(super) fn of(standings: &[(Rc<Subject>, Standing)], now: UnixTime) -> Vec<(&
 
 /// The headers with these names about the limit of which the least remains.
 fn scarcest(
-    standings: &[(Rc<Subject>, Standing)],
-    of: impl Fn(&Subject, &Standing) -> Option<(u64, u64)>,
+    standings: &[(Rc<LimitSubject>, Standing)],
+    of: impl Fn(&LimitSubject, &Standing) -> Option<(u64, u64)>,
     names: [&'static str; 3],
     now: UnixTime,
 ) -> Vec<(&'static str, String)> {

@@ -233,12 +233,12 @@ impl Stream {
             if dispatched.is_response_invalid() {
                 let reply = Reject::BadResponse.reply();
                 dispatched.replace_response(&reply);
-                self.end_response(now());
+                self.end_response(&now);
                 return Step::then(Then::Reply(reply));
             }
             if end_stream {
                 dispatched.end();
-                self.end_response(now());
+                self.end_response(&now);
             } else if dispatched.can_be_held() {
                 *held = Some(Held {
                     headers,
@@ -264,7 +264,7 @@ impl Stream {
         let start = held.as_ref().map_or(0, |held| held.read_bytes);
         let has_content = dispatched.read(body, start, end_stream);
         if end_stream {
-            self.end_response(now());
+            self.end_response(&now);
         }
         if let (true, Some(account)) = (has_content, &mut self.account) {
             account.first_content.get_or_insert_with(&now);
@@ -283,7 +283,7 @@ impl Stream {
         if let Phase::Dispatched { dispatched, .. } = &mut self.phase {
             dispatched.end();
         }
-        self.end_response(now());
+        self.end_response(&now);
         let mut step = self.release(now);
         let cleaned = headers::cleaned(trailers);
         step.edits.extend(cleaned.map(Edit::ResponseTrailers));
@@ -333,7 +333,7 @@ impl Stream {
     pub fn close(&self, now: UnixTime, client_status: impl FnOnce() -> Option<u16>) -> Option<Row<'_>> {
         let account = self.account.as_ref()?;
         let overhead = self.overhead_us(account);
-        self.settle(now);
+        self.settle(|| now);
         let outcome = self.phase.outcome(account.first_content, overhead, client_status);
         Some(Row {
             client: &account.client,
@@ -430,13 +430,13 @@ impl Stream {
     }
 
     /// The response has ended, so the request no longer runs.
-    fn end_response(&mut self, now: UnixTime) {
+    fn end_response(&mut self, now: impl Fn() -> UnixTime) {
         self.settle(now);
         self.hold.end_response();
     }
 
     /// Records what the request has used of the limits of its key and team, once it is over.
-    fn settle(&self, now: UnixTime) {
+    fn settle(&self, now: impl Fn() -> UnixTime) {
         if let Some(dispatched) = self.phase.dispatched() {
             self.hold.settle(|| dispatched.used(), now);
         }

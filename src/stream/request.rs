@@ -10,7 +10,7 @@ use crate::contract::operation::Operation;
 use crate::guardrail::{BodyEdit, Editor, Forwarded};
 use crate::headers::{HeaderPair, Headers, is_forwarded, pairs};
 use crate::keys::VirtualKey;
-use crate::limits::{Amount, Subject};
+use crate::limits::{Amount, LimitSubject};
 use crate::pricing::{Cost, PicoUsd};
 use crate::random::Random;
 use crate::routing::active_config::ActiveConfig;
@@ -28,7 +28,7 @@ const EXPECTED_OUTPUT_TOKENS: u64 = 500;
 #[derive(Debug)]
 pub(crate) struct Request {
     config: Rc<ActiveConfig>,
-    subjects: Vec<Rc<Subject>>,
+    subjects: Vec<Rc<LimitSubject>>,
     matched: ModelMatch,
     operation: Operation,
     headers: Forwarded,
@@ -135,7 +135,7 @@ impl Request {
     }
 
     /// Whom the limits for the request are for.
-    pub(crate) fn subjects(&self) -> &[Rc<Subject>] {
+    pub(crate) fn subjects(&self) -> &[Rc<LimitSubject>] {
         &self.subjects
     }
 

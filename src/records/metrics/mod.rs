@@ -5,7 +5,7 @@
 //! the host refuses a metric, its values are lost: metrics never fail a request.
 
 mod class;
-mod registry;
+pub(crate) mod registry;
 mod request;
 mod series;
 

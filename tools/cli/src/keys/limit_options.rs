@@ -10,7 +10,7 @@ use super::stored::StoredLimits;
 
 /// A new value, or `none` to remove what was set.
 #[derive(Clone, Debug, PartialEq)]
-enum Change<T> {
+enum LimitChange<T> {
     Set(T),
     Remove,
 }
@@ -27,23 +27,23 @@ struct ModelLimit {
 pub(super) struct LimitOptions {
     /// The most that it may spend, in USD.
     #[arg(long, value_name = "USD", value_parser = amount)]
-    max_budget: Option<Change<f64>>,
+    max_budget: Option<LimitChange<f64>>,
     /// From which spend on GET /key/info says that the budget is nearly used up, in USD.
     #[arg(long, value_name = "USD", value_parser = amount)]
-    soft_budget: Option<Change<f64>>,
+    soft_budget: Option<LimitChange<f64>>,
     /// After what time the budget begins anew: 30s, 5m, 12h, 1d, 7d (Mondays), 30d or 1mo (the first
     /// of each month), in UTC. The default is never.
     #[arg(long, value_name = "TIME", value_parser = period)]
-    budget_duration: Option<Change<Period>>,
+    budget_duration: Option<LimitChange<Period>>,
     /// Requests per minute.
     #[arg(long, value_name = "N", value_parser = whole)]
-    rpm_limit: Option<Change<u64>>,
+    rpm_limit: Option<LimitChange<u64>>,
     /// Tokens per minute, of requests and responses.
     #[arg(long, value_name = "N", value_parser = whole)]
-    tpm_limit: Option<Change<u64>>,
+    tpm_limit: Option<LimitChange<u64>>,
     /// Requests at once.
     #[arg(long, value_name = "N", value_parser = whole)]
-    max_parallel_requests: Option<Change<u64>>,
+    max_parallel_requests: Option<LimitChange<u64>>,
     /// Requests per minute of one model. Can be repeated.
     #[arg(long, value_name = "MODEL=N")]
     model_rpm_limit: Vec<ModelLimit>,
@@ -69,10 +69,10 @@ impl LimitOptions {
     }
 }
 
-fn change<T: Clone>(option: &Option<Change<T>>, value: &mut Option<T>) {
+fn change<T: Clone>(option: &Option<LimitChange<T>>, value: &mut Option<T>) {
     match option {
-        Some(Change::Set(new)) => *value = Some(new.clone()),
-        Some(Change::Remove) => *value = None,
+        Some(LimitChange::Set(new)) => *value = Some(new.clone()),
+        Some(LimitChange::Remove) => *value = None,
         None => {}
     }
 }
@@ -86,14 +86,14 @@ fn change_models(options: &[ModelLimit], limits: &mut BTreeMap<String, u64>) {
     }
 }
 
-fn parsed<T>(text: &str, parse: impl FnOnce() -> Result<T, String>) -> Result<Change<T>, String> {
+fn parsed<T>(text: &str, parse: impl FnOnce() -> Result<T, String>) -> Result<LimitChange<T>, String> {
     if text == "none" {
-        return Ok(Change::Remove);
+        return Ok(LimitChange::Remove);
     }
-    parse().map(Change::Set)
+    parse().map(LimitChange::Set)
 }
 
-fn amount(text: &str) -> Result<Change<f64>, String> {
+fn amount(text: &str) -> Result<LimitChange<f64>, String> {
     parsed(text, || {
         PicoUsd::parse(text).map_err(|error| error.to_string())?;
         let amount: Option<f64> = text.trim().parse().ok();
@@ -101,11 +101,11 @@ fn amount(text: &str) -> Result<Change<f64>, String> {
     })
 }
 
-fn period(text: &str) -> Result<Change<Period>, String> {
+fn period(text: &str) -> Result<LimitChange<Period>, String> {
     parsed(text, || Period::parse(text).map_err(|error| error.to_string()))
 }
 
-fn whole(text: &str) -> Result<Change<u64>, String> {
+fn whole(text: &str) -> Result<LimitChange<u64>, String> {
     parsed(text, || number(text))
 }
 

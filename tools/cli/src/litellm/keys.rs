@@ -46,6 +46,7 @@ impl Reader<'_> {
         let mut elements = self.listed(own, KEYS);
         let mut teams = self.listed(own, TEAMS);
         if let (Some(field), Some(path)) = (own.field(KEYS_FILE), keys_file(document))
+            && self.exists(&field, &path)
             && let Ok(file) = self.further_keys(&field, &path, document)
         {
             elements.extend(self.listed(&file, KEYS));
@@ -126,6 +127,18 @@ impl Reader<'_> {
             self.file_error(&field.location, field.not("a list"));
             Vec::new()
         })
+    }
+
+    /// Whether there is a file with keys yet. A new gateway has none, and admits the master key only.
+    fn exists(&mut self, field: &YamlField, path: &Path) -> bool {
+        let exists = !matches!(path.try_exists(), Ok(false));
+        if !exists {
+            self.note(
+                &field.location,
+                "this file does not exist yet: `envoy-bedrock keys new` makes it",
+            );
+        }
+        exists
     }
 
     fn further_keys(&mut self, field: &YamlField, path: &Path, document: &ConfigDocument) -> Read<Section> {

@@ -241,7 +241,7 @@ fn an_unknown_setting_of_the_gateways_own_section_is_an_error() {
         let text = format!("{BARE}envoy_bedrock: {{{name}: 64}}\n");
         let errors = read_text(&text, &KEYS, SecretPolicy::MustExist).unwrap_err();
         let expected = format!(
-            "envoy_bedrock.{name}: expected one of these settings: bearer, keys, keys_file, max_buffered_body_mb, but found \"{name}\"{hint}"
+            "envoy_bedrock.{name}: expected one of these settings: bearer, keys, keys_file, teams, max_buffered_body_mb, but found \"{name}\"{hint}"
         );
         assert!(errors[0].to_string().ends_with(&expected), "{}", errors[0]);
     }

@@ -16,7 +16,7 @@ pub(super) const GUARDRAILS_BY_VALUE: &str =
 pub(super) const LOG_LEVEL: &str = "the log level is set with run --log-level";
 pub(super) const NO_BODIES: &str = "prompts and responses are never logged";
 pub(super) const NO_BUDGETS: &str = "there are no budgets";
-pub(super) const NO_BUDGETS_OR_LIMITS: &str = "there are no budgets and no rate limits";
+pub(super) const NO_BUDGETS_OR_LIMITS: &str = "budgets and rate limits of keys and teams are always enforced";
 pub(super) const NO_HEALTH_CHECKS: &str =
     "models are not called to check their health: requests skip a deployment that fails";
 pub(super) const NO_KEYS: &str =

@@ -77,8 +77,8 @@ general_settings:
   global_max_parallel_requests: 1
   pass_through_request_timeout: 1
   dangerously_permit_weak_or_unset_master_key: true
-envoy_bedrock: {max_buffered_body_mb: 1, bearer: false, keys: [], keys_file: null}
-litellm_settings: {num_retries: 1, request_timeout: 1}
+envoy_bedrock: {max_buffered_body_mb: 1, bearer: false, keys: [], keys_file: null, teams: []}
+litellm_settings: {num_retries: 1, request_timeout: 1, budget_exceeded_status_code: 429}
 router_settings: {num_retries: 1, timeout: 1, model_group_alias: {}, routing_strategy: simple-shuffle}
 ";
 
