@@ -115,7 +115,7 @@ fn prepare(
     refuse_other_secrets(&arguments.dynamic, &config, sealing, admin_port)?;
     let publisher = Publisher::new(&arguments.dynamic, DYNAMIC_FILE_MODE);
     let header = arguments.settings.header("watch");
-    Engine::start(source, rendering, publisher, directory, &header, None)
+    Engine::start(source, rendering, publisher, directory, &header, None, None)
         .map_err(|error| RenderError::Configuration(vec![error.to_string()]))
 }
 

@@ -7,6 +7,7 @@ use std::time::SystemTime;
 use envoy_bedrock::contract::settings::{ReloadFailure, ReloadStatus};
 
 use super::error::ReloadError;
+use super::opening::OpeningBalances;
 use super::publisher::Publisher;
 use crate::admin::Admin;
 use crate::render::{DynamicConfig, Rendering};
@@ -39,12 +40,14 @@ pub(crate) struct Engine<S> {
     active: Rendering,
     published: DynamicConfig,
     status: ReloadStatus,
+    /// `None` if this program does not know when Envoy has begun to serve.
+    opening: Option<OpeningBalances>,
 }
 
 impl<S: ConfigSource> Engine<S> {
     /// Writes the first configuration, for an Envoy that is not running yet. `header` is the
     /// comment of the bootstrap file, and `restarts` how often Envoy was restarted, if this program
-    /// runs it.
+    /// runs it. `opening` knows what was spent before.
     pub(crate) fn start(
         source: S,
         rendering: Rendering,
@@ -52,13 +55,14 @@ impl<S: ConfigSource> Engine<S> {
         directory: String,
         header: &str,
         restarts: Option<u64>,
+        opening: Option<OpeningBalances>,
     ) -> Result<Self, ReloadError> {
         let status = ReloadStatus {
             loaded_at: now(),
             restarts,
             ..ReloadStatus::default()
         };
-        let published = render(&rendering, &directory, &status);
+        let published = render(&rendering, &directory, &status, opening.as_ref());
         publisher.write_all(&published, header)?;
         Ok(Self {
             source,
@@ -67,6 +71,7 @@ impl<S: ConfigSource> Engine<S> {
             active: rendering,
             published,
             status,
+            opening,
         })
     }
 
@@ -94,6 +99,9 @@ impl<S: ConfigSource> Engine<S> {
             return;
         }
         self.status.restarts = Some(restarts);
+        if let Some(opening) = &mut self.opening {
+            opening.begin(&self.active.blueprint.settings);
+        }
         if let Err(error) = self.publish_status(envoys).await {
             tracing::error!("the metrics cannot show the restart of Envoy: {error}");
         }
@@ -106,6 +114,9 @@ impl<S: ConfigSource> Engine<S> {
 
     async fn try_reload(&mut self, envoys: &[Admin]) -> Result<bool, ReloadError> {
         let rendering = self.source.read().await?;
+        if let Some(opening) = &mut self.opening {
+            opening.cover(&rendering.blueprint.settings);
+        }
         if self.status.failure.is_none() && self.render(&rendering, &self.status) == self.published {
             return Ok(false);
         }
@@ -149,7 +160,7 @@ impl<S: ConfigSource> Engine<S> {
     }
 
     fn render(&self, rendering: &Rendering, status: &ReloadStatus) -> DynamicConfig {
-        render(rendering, &self.directory, status)
+        render(rendering, &self.directory, status, self.opening.as_ref())
     }
 
     fn refuse_what_needs_a_restart(&self, config: &DynamicConfig) -> Result<(), ReloadError> {
@@ -175,8 +186,16 @@ impl<S: ConfigSource> Engine<S> {
     }
 }
 
-fn render(rendering: &Rendering, directory: &str, status: &ReloadStatus) -> DynamicConfig {
+fn render(
+    rendering: &Rendering,
+    directory: &str,
+    status: &ReloadStatus,
+    opening: Option<&OpeningBalances>,
+) -> DynamicConfig {
     let mut blueprint = rendering.blueprint.clone();
+    if let Some(opening) = opening {
+        opening.apply(&mut blueprint.settings);
+    }
     blueprint.settings.reload = Some(status.clone());
     DynamicConfig::of(&blueprint, &rendering.options, directory)
 }

@@ -18,7 +18,7 @@ use super::run_broker::RunBroker;
 use super::source::{RunSource, SharedDemo};
 use super::tls_pair::TlsPair;
 use crate::log;
-use crate::reload::{ControlSocket, Engine, Publisher, ReloadHandle, ReloadTask};
+use crate::reload::{ControlSocket, Engine, OpeningBalances, Publisher, ReloadHandle, ReloadTask};
 use crate::render::{AccessLog, BOOTSTRAP_FILE};
 use crate::sealing;
 
@@ -95,7 +95,15 @@ impl<'a> Launch<'a> {
         let rendering = source.rendering(prepared.blueprint.clone()).await?;
         let publisher = Publisher::new(directory.path(), 0o600);
         let name = prepare::text(directory.path())?;
-        let engine = Engine::start(source, rendering, publisher, name, HEADER, Some(0))?;
+        let opening = match &prepared.spend_log {
+            AccessLog::File(log) => {
+                let environment = prepared.environment.clone();
+                let settings = &rendering.blueprint.settings;
+                Some(OpeningBalances::new(log.into(), environment, settings))
+            }
+            AccessLog::Stdout => None,
+        };
+        let engine = Engine::start(source, rendering, publisher, name, HEADER, Some(0), opening)?;
         let (task, reload) = ReloadTask::new(engine, Vec::new());
         tokio::spawn(task.run());
         serve_commands(arguments, &prepared, reload.clone());

@@ -208,7 +208,7 @@ labels!(
 );
 
 /// An amount in USD as JSON writes it, possibly in quotes.
-fn amount(json: &str) -> Option<PicoUsd> {
+pub(super) fn amount(json: &str) -> Option<PicoUsd> {
     let unquoted = json
         .strip_prefix('"')
         .and_then(|json| json.strip_suffix('"'))
@@ -218,7 +218,7 @@ fn amount(json: &str) -> Option<PicoUsd> {
 
 /// Text that is copied only if it has escapes. serde borrows for a `Cow`, but not for a `Cow` in an
 /// `Option`.
-struct BorrowedText<'a>(Cow<'a, str>);
+pub(super) struct BorrowedText<'a>(pub(super) Cow<'a, str>);
 
 impl<'de: 'a, 'a> Deserialize<'de> for BorrowedText<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

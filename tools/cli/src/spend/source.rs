@@ -8,7 +8,7 @@ use flate2::bufread::MultiGzDecoder;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::lines::{Lines, RawLine};
-use super::summary::{self, SpendSummary};
+use super::summary::{LineOutcome, SpendSummary};
 
 const BUFFER_BYTES: usize = 256 * 1024;
 /// The first bytes of every gzip file.
@@ -60,34 +60,39 @@ fn is_standard_input(path: &Path) -> bool {
 /// # Errors
 /// If the file cannot be opened or read.
 pub(super) fn add(path: &Path, bar: &ProgressBar, summary: &mut SpendSummary) -> io::Result<Skipped> {
+    let mut is_row = |line: &[u8]| summary.add(line) != LineOutcome::Foreign;
     if is_standard_input(path) {
-        return add_all(io::stdin().lock(), summary);
+        return read_all(io::stdin().lock(), &mut is_row);
     }
-    add_all(bar.wrap_read(File::open(path)?), summary)
+    read_all(bar.wrap_read(File::open(path)?), &mut is_row)
 }
 
-/// Adds the lines of `reader`.
-pub(super) fn add_all(mut reader: impl Read, summary: &mut SpendSummary) -> io::Result<Skipped> {
+/// Passes each line of `reader` to `is_row`, which says whether it is a row.
+pub(super) fn read_all(mut reader: impl Read, is_row: &mut impl FnMut(&[u8]) -> bool) -> io::Result<Skipped> {
     let mut start = Vec::new();
     (&mut reader).take(GZIP.len() as u64).read_to_end(&mut start)?;
     let is_gzip = start == GZIP;
     let reader = BufReader::with_capacity(BUFFER_BYTES, Cursor::new(start).chain(reader));
     if is_gzip {
         let decoder = MultiGzDecoder::new(reader);
-        add_lines(BufReader::with_capacity(BUFFER_BYTES, decoder), true, summary)
+        read_lines(BufReader::with_capacity(BUFFER_BYTES, decoder), true, is_row)
     } else {
-        add_lines(reader, false, summary)
+        read_lines(reader, false, is_row)
     }
 }
 
-fn add_lines(reader: impl BufRead, is_gzip: bool, summary: &mut SpendSummary) -> io::Result<Skipped> {
+fn read_lines(
+    reader: impl BufRead,
+    is_gzip: bool,
+    is_row: &mut impl FnMut(&[u8]) -> bool,
+) -> io::Result<Skipped> {
     let mut skipped = Skipped::default();
     let mut lines = Lines::new(reader);
     for number in 1.. {
-        let (is_last, is_row) = match lines.next() {
+        let (is_last, counts) = match lines.next() {
             Ok(Some(RawLine::Whole(line))) if line.trim_ascii().is_empty() => continue,
-            Ok(Some(RawLine::Whole(line))) => (false, summary.add(line) != summary::LineOutcome::Foreign),
-            Ok(Some(RawLine::Last(line))) => (true, summary.add(line) != summary::LineOutcome::Foreign),
+            Ok(Some(RawLine::Whole(line))) => (false, is_row(line)),
+            Ok(Some(RawLine::Last(line))) => (true, is_row(line)),
             Ok(Some(RawLine::TooLong)) => (false, false),
             Ok(None) => break,
             // Incomplete compressed data: the log is still being written.
@@ -97,7 +102,7 @@ fn add_lines(reader: impl BufRead, is_gzip: bool, summary: &mut SpendSummary) ->
             }
             Err(error) => return Err(error),
         };
-        if is_row {
+        if counts {
             continue;
         }
         if is_last {

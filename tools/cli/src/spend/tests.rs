@@ -10,7 +10,7 @@ use flate2::write::GzEncoder;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::source::{Skipped, add_all};
+use super::source::{Skipped, read_all};
 use super::*;
 
 const EVERY: [By; 10] = [
@@ -361,7 +361,8 @@ fn groups_beyond_the_limit_are_combined() {
 
 fn read(bytes: &[u8]) -> (u64, Skipped) {
     let mut summary = summary(&[By::Key]);
-    let skipped = add_all(bytes, &mut summary).unwrap();
+    let mut is_row = |line: &[u8]| summary.add(line) != LineOutcome::Foreign;
+    let skipped = read_all(bytes, &mut is_row).unwrap();
     (summary.total().requests, skipped)
 }
 
