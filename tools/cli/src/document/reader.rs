@@ -303,6 +303,11 @@ impl<'a, F: Findings> ValueReader<'a, F> {
     }
 }
 
+/// Whether a string is neither a reference nor a placeholder.
+pub(crate) fn is_plain_text(text: &str) -> bool {
+    !text.starts_with(REFERENCE) && placeholder(text).is_none()
+}
+
 /// The variable in a placeholder of another program: `${NAME}`, `${NAME:-default}`, `$(NAME)`,
 /// `$THE_NAME`. The last form needs an underscore, because other text could be a secret.
 fn placeholder(text: &str) -> Option<&str> {

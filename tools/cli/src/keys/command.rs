@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use serde_json::json;
 
 use super::error::KeysError;
+use super::import::{self, ImportOptions};
 use super::lifetime::expiry;
 use super::limit_options::LimitOptions;
 use super::output;
@@ -65,6 +66,8 @@ enum Action {
         #[arg(long, value_name = "TIME", default_value = "24h")]
         grace: String,
     },
+    /// Take over the keys of LiteLLM: applications keep the keys that they have.
+    Import(ImportOptions),
     /// Delete a key.
     Delete { name: String },
     /// Make a team, or change what all its keys together may do and use.
@@ -166,6 +169,7 @@ fn executed(arguments: &KeysArguments) -> Result<String, KeysError> {
             let (key, stored) = rotated(name, grace, &path)?;
             Ok(output::with_key(&key, &stored, is_json))
         }
+        Action::Import(options) => import::run(options, &arguments.config, &path, is_json),
         Action::List => Ok(output::listed(&StoredKeys::read(&path)?, is_json)),
         Action::Info { name } => {
             let mut keys = StoredKeys::read(&path)?;

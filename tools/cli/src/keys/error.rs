@@ -3,6 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
+use super::import::error::ImportError;
+
 /// An error of `envoy-bedrock keys`.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum KeysError {
@@ -15,6 +17,8 @@ pub(super) enum KeysError {
     Unreadable { path: PathBuf, error: io::Error },
     #[error("{}: expected the keys of this program in JSON, but found an error: {error}", path.display())]
     Malformed { path: PathBuf, error: serde_json::Error },
+    #[error(transparent)]
+    Import(#[from] ImportError),
     #[error("cannot write {}: {error}", path.display())]
     Unwritable { path: PathBuf, error: io::Error },
     #[error("the operating system has no random numbers: {0}")]

@@ -2,6 +2,7 @@
 
 mod command;
 mod error;
+mod import;
 mod lifetime;
 mod limit_options;
 mod output;

@@ -182,7 +182,8 @@ fn summary(stored: &StoredLimits) -> String {
     }
 }
 
-fn trimmed(table: &Table) -> String {
+/// A table as text, without spaces at the ends of its lines.
+pub(super) fn trimmed(table: &Table) -> String {
     let rows = table.to_string();
     rows.lines().map(|row| format!("{}\n", row.trim_end())).collect()
 }

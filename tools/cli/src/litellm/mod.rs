@@ -34,6 +34,7 @@ mod model;
 mod model_groups;
 mod nested;
 pub(crate) mod note;
+mod outline;
 mod parameters;
 mod price;
 mod problem;
@@ -53,6 +54,7 @@ mod tests;
 
 pub(crate) use note::lines as note_lines;
 pub use note::{Class, Note, NoteGroup, grouped, print as print_notes, texts as note_texts};
+pub(crate) use outline::{ConfigOutline, outline};
 pub use problem::{Placement, Problem, ReadError, error_lines};
 pub(crate) use read::{files, keys_file};
 pub use read::{read, read_priced, read_tolerant};

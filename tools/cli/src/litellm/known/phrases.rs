@@ -28,7 +28,7 @@ pub(super) const TAGS: &str =
     "a request has only the tags of its key and those that its client sends in x-litellm-tags";
 pub(super) const TIME_LIMIT: &str = "one request_timeout applies to all requests, and to silence on a stream";
 pub(super) const TLS: &str = "AWS's certificate is always verified: name other CAs with --upstream-ca";
-pub(super) const VIRTUAL_KEYS: &str = "LiteLLM's virtual keys are unknown here: clients that use one get 401, unless its token is in envoy_bedrock.keys";
+pub(super) const VIRTUAL_KEYS: &str = "the database is not read: clients that use LiteLLM's virtual keys get 401 until `envoy-bedrock keys import` takes over the keys";
 
 /// What is lost without session affinity.
 pub(crate) const AFFINITY: &str =
