@@ -44,6 +44,7 @@ class PostgreSql:
         (self.folder / "password").write_text(PASSWORD)
         settings = ["fsync=off", "jit=off", "listen_addresses=127.0.0.1", f"port={self.port}"]
         settings += [f"unix_socket_directories={self.folder}"]
+        settings += ["log_connections=on", "log_statement=all", "log_line_prefix=%a|"]
         if certificate:
             for source, name in zip(certificate, ("chain.pem", "key.pem"), strict=True):
                 shutil.copy(source, self.folder / name)
@@ -101,8 +102,22 @@ class PostgreSql:
         where = ["-h", "127.0.0.1", "-p", self.port, "-U", "postgres"]
         return self.run("psql", *where, "-X", "-A", "-t", "-q", "-v", "ON_ERROR_STOP=1", *options)
 
-    def url(self, parameters="", user="postgres", password=PASSWORD) -> str:
-        return f"postgresql://{user}:{password}@127.0.0.1:{self.port}/postgres{parameters}"
+    def url(self, parameters="", password=PASSWORD, host="127.0.0.1") -> str:
+        return f"postgresql://postgres:{password}@{host}:{self.port}/postgres{parameters}"
+
+    def log(self) -> list:
+        return (self.folder / "log").read_text(encoding="utf-8").splitlines()
+
+    def statements(self, application: str) -> list:
+        """What an application has executed."""
+        start = f"{application}|LOG:  statement: "
+        return [line.removeprefix(start) for line in self.log() if line.startswith(start)]
+
+    def uses_tls(self, application: str) -> bool:
+        """Whether the last connection of an application was encrypted."""
+        name = f" application_name={application}"
+        lines = [f"{line} " for line in self.log() if "|LOG:  connection authorized: " in line]
+        return " SSL enabled" in [line for line in lines if f"{name} " in line][-1]
 
     def stop(self):
         end(self.process)

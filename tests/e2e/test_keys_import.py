@@ -5,9 +5,11 @@ import json
 
 import pytest
 import requests
+import trustme
 
+from gateway import free_port
 from litellm_schema import columns, definitions
-from postgresql import PostgreSql
+from postgresql import PASSWORD, PostgreSql
 from supervised import Supervised
 from test_keys import Keys, ask, status
 
@@ -20,6 +22,7 @@ model_list:
 envoy_bedrock:
   keys_file: keys.json
 """
+SERVER_NAME = "database.example"
 KEY_TABLE = '"LiteLLM_VerificationToken"'
 TEAM_TABLE = '"LiteLLM_TeamTable"'
 BUDGET_TABLE = '"LiteLLM_BudgetTable"'
@@ -98,8 +101,21 @@ STATUSES = {
 
 
 @pytest.fixture(scope="module")
-def database(certificate):
-    with PostgreSql(certificate) as running:
+def authority(tmp_path_factory):
+    """The CA of the database's certificate, and the file with it."""
+    authority = trustme.CA()
+    path = tmp_path_factory.mktemp("authority") / "ca.pem"
+    authority.cert_pem.write_to_path(path)
+    return authority, path
+
+
+@pytest.fixture(scope="module")
+def database(authority, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("certificate")
+    issued = authority[0].issue_cert(SERVER_NAME)
+    issued.cert_chain_pems[0].write_to_path(folder / "chain.pem")
+    issued.private_key_pem.write_to_path(folder / "key.pem")
+    with PostgreSql((folder / "chain.pem", folder / "key.pem")) as running:
         running.psql(definitions())
         yield running
 
@@ -169,6 +185,82 @@ def test_json_has_the_same_keys_as_csv(rows, keys, tmp_path):
         again = keys.json("import", path, "--teams", teams, "--budgets", budgets)
         assert again["keys"] == {"new": 0, "updated": 0, "unchanged": 9}
         assert again["teams"] == {"new": 0, "updated": 0, "unchanged": 2}
+
+
+def test_a_database_has_the_same_keys_as_its_files(rows, keys, tmp_path):
+    keys.run("import", *exported(rows, tmp_path))
+    url = rows.url("?schema=public&connection_limit=5&application_name=same-keys")
+    again = keys.json("import", "--database-url", url)
+    assert again["keys"] == {"new": 0, "updated": 0, "unchanged": 9}
+    assert again["teams"] == {"new": 0, "updated": 0, "unchanged": 2}
+    assert again["skipped"]["dashboard_sessions"] == 1
+
+
+def test_the_database_is_only_read(rows, keys):
+    keys.run("import", "--database-url", rows.url("?application_name=read-only"))
+    first, *others = rows.statements("read-only")
+    assert "READ ONLY" in first and len(others) > 2
+    assert {statement.partition(" FROM ")[0] for statement in others} <= {
+        "SELECT row_to_json(t)::text",
+        "ROLLBACK",
+    }
+
+
+def test_the_url_can_be_in_the_environment(rows, keys, monkeypatch):
+    monkeypatch.setenv("LITELLM_DATABASE", rows.url())
+    imported = keys.json("import", "--database-url", "os.environ/LITELLM_DATABASE")
+    assert imported["keys"]["new"] == 9
+    error = keys.run("import", "--database-url", "os.environ/NOT_SET_ANYWHERE", code=1)
+    assert "NOT_SET_ANYWHERE is not set" in error
+
+
+def test_the_tables_can_be_in_another_schema(rows, keys):
+    insert = key_row("sk-elsewhere", key_alias="'elsewhere'")
+    rows.psql('CREATE SCHEMA "my keys"', f'SET search_path = "my keys"; {definitions()} {insert}')
+    imported = keys.json("import", "--database-url", rows.url("?schema=my%20keys"))
+    assert imported["keys"]["new"] == 1
+    assert keys.json("info", "elsewhere")["token"] == token("sk-elsewhere")
+
+
+def named(database, parameters):
+    """A URL with the name in the database's certificate, which no DNS knows."""
+    return database.url(f"?hostaddr=127.0.0.1&{parameters}", host=SERVER_NAME)
+
+
+def test_sslmode_decides_whether_and_how_the_server_is_verified(rows, keys, authority, ca_file):
+    mine, other = f"sslrootcert={authority[1]}", f"sslrootcert={ca_file}"
+    accepted = {
+        "disable": rows.url("?sslmode=disable"),
+        "prefer": rows.url("?sslmode=prefer"),
+        "require": rows.url("?sslmode=require"),
+        "require-ca": rows.url(f"?sslmode=require&{mine}"),
+        "verify-ca": rows.url(f"?sslmode=verify-ca&{mine}"),
+        "verify-full": named(rows, f"sslmode=verify-full&{mine}"),
+        "strict": named(rows, f"sslaccept=strict&sslcert={authority[1]}"),
+    }
+    for name, url in accepted.items():
+        keys.run("import", "--dry-run", "--database-url", f"{url}&application_name={name}")
+        assert rows.uses_tls(name) == (name != "disable"), name
+    refused = {
+        "not valid for name": rows.url(f"?sslmode=verify-full&{mine}"),
+        "UnknownIssuer": rows.url(f"?sslmode=verify-ca&{other}"),
+        "invalid peer certificate": rows.url("?sslmode=verify-full"),
+        "cannot read": rows.url("?sslmode=verify-full&sslrootcert=/does/not/exist.pem"),
+    }
+    for reason, url in refused.items():
+        error = keys.run("import", "--dry-run", "--database-url", url, code=1)
+        assert reason in error and PASSWORD not in error
+
+
+def test_a_database_that_cannot_be_read_is_named_without_its_password(rows, keys):
+    for url, reason in [
+        (rows.url(password="wr0ng"), "password authentication failed"),
+        (rows.url("?schema=nowhere"), "LiteLLM_VerificationToken"),
+        (f"postgresql://postgres:wr0ng@127.0.0.1:{free_port()}/x", "Connection refused"),
+        ("mysql://postgres:wr0ng@127.0.0.1/x", "postgresql://USER"),
+    ]:
+        error = keys.run("import", "--database-url", url, code=1)
+        assert reason in error and "wr0ng" not in error and PASSWORD not in error
 
 
 def test_a_lost_protection_needs_a_decision(rows, keys, tmp_path):

@@ -19,6 +19,12 @@ pub(in crate::keys) enum ImportError {
         table: &'static str,
         column: &'static str,
     },
+    #[error("cannot read LiteLLM's database at {server}: {problem}")]
+    Database { server: String, problem: String },
+    #[error("--database-url: {0}")]
+    DatabaseUrl(String),
+    #[error("--database-url: the environment variable {0} is not set")]
+    NoVariable(String),
     #[error(
         "nothing was imported, because some of LiteLLM's settings protect something and have no equal here. Accept \
          them by name, or import these keys and teams as blocked with --block-unprotected:\n\n{table}\n  \

@@ -3,6 +3,8 @@
 mod budget;
 mod columns;
 mod csv_table;
+mod database;
+mod database_url;
 pub(super) mod error;
 mod files;
 mod key;
@@ -14,6 +16,7 @@ mod record;
 mod report;
 mod rows;
 mod team;
+mod tls;
 mod unprotected;
 
 use std::collections::BTreeSet;
@@ -30,7 +33,7 @@ use self::losses::Loss;
 use self::merge::merge;
 use self::models::ModelNames;
 use self::report::{ImportReport, table};
-use self::rows::LiteLlmRow;
+use self::rows::LiteLlmTables;
 use self::unprotected::Decisions;
 use super::error::KeysError;
 use super::stored::{StoredKey, StoredKeys, StoredTeam};
@@ -39,7 +42,10 @@ use crate::litellm::{self, ConfigOutline};
 /// Where the keys are, and what to do with settings that have no equal here.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Write the tables of LiteLLM's database to files, and import them:
+Examples:
+  envoy-bedrock keys import --database-url os.environ/DATABASE_URL --dry-run
+
+The same with files:
   psql \"$DATABASE_URL\" -c '\\copy \"LiteLLM_VerificationToken\" to keys.csv csv header' \\
     -c '\\copy \"LiteLLM_TeamTable\" to teams.csv csv header' \\
     -c '\\copy \"LiteLLM_BudgetTable\" to budgets.csv csv header'
@@ -49,14 +55,18 @@ An import replaces what is here of the same keys and teams, and leaves the other
 protects something has no equal here, nothing is imported until you decide about it.")]
 pub(super) struct ImportOptions {
     /// LiteLLM's table LiteLLM_VerificationToken, as CSV of `psql` or as JSON.
-    #[arg(value_name = "FILE")]
-    file: PathBuf,
+    #[arg(value_name = "FILE", required_unless_present = "database_url")]
+    file: Option<PathBuf>,
     /// The table LiteLLM_TeamTable.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", requires = "file")]
     teams: Option<PathBuf>,
     /// The table LiteLLM_BudgetTable.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", requires = "file")]
     budgets: Option<PathBuf>,
+    /// LiteLLM's database, which is only read: postgresql://USER:PASSWORD@HOST:PORT/DATABASE, or
+    /// os.environ/NAME for the URL in an environment variable.
+    #[arg(long, value_name = "URL", conflicts_with = "file")]
+    database_url: Option<String>,
     /// Settings that protect something and may be lost, separated by commas.
     #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
     accept_unprotected: Vec<String>,
@@ -66,14 +76,6 @@ pub(super) struct ImportOptions {
     /// Only say what would be imported.
     #[arg(long)]
     dry_run: bool,
-}
-
-/// The rows of LiteLLM's tables.
-#[derive(Default)]
-struct LiteLlmTables {
-    keys: Vec<LiteLlmRow>,
-    teams: Vec<LiteLlmRow>,
-    budgets: Vec<LiteLlmRow>,
 }
 
 /// The keys and teams in the rows, with what has no equal here.
@@ -132,12 +134,15 @@ pub(super) fn run(
 
 impl ImportOptions {
     fn rows(&self) -> Result<LiteLlmTables, ImportError> {
+        if let Some(url) = &self.database_url {
+            return database::read(url);
+        }
         let optional = |path: &Option<PathBuf>, table| match path {
             Some(path) => files::read(path, table),
             None => Ok(Vec::new()),
         };
         Ok(LiteLlmTables {
-            keys: files::read(&self.file, &KEY_TABLE)?,
+            keys: optional(&self.file, &KEY_TABLE)?,
             teams: optional(&self.teams, &TEAM_TABLE)?,
             budgets: optional(&self.budgets, &BUDGET_TABLE)?,
         })

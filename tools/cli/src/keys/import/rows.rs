@@ -5,6 +5,13 @@ use serde_json::{Map, Value};
 /// A row: the columns that have a value.
 pub(super) type LiteLlmRow = Map<String, Value>;
 
+/// The rows of LiteLLM's tables.
+pub(super) struct LiteLlmTables {
+    pub(super) keys: Vec<LiteLlmRow>,
+    pub(super) teams: Vec<LiteLlmRow>,
+    pub(super) budgets: Vec<LiteLlmRow>,
+}
+
 /// The rows in a text with JSON: a list, a list in `keys`, or one row on each line.
 pub(super) fn from_json(text: &str) -> Result<Vec<LiteLlmRow>, String> {
     let mut rows = Vec::new();
