@@ -2,6 +2,7 @@
 
 import copy
 import glob
+import hashlib
 import json
 import os
 import socket
@@ -19,6 +20,16 @@ VARIABLES = {
     "AWS_SECRET_ACCESS_KEY": "bench/worthless/secret",
     "BEDROCK_API_KEY": "ABSKbench",
     "LITELLM_MASTER_KEY": "sk-bench",
+}
+# The virtual key that the benchmark's client uses.
+CLIENT_KEY = "sk-bench-client"
+# Limits that are never reached.
+LIMITS = {
+    "rpm_limit": 10**9,
+    "tpm_limit": 10**12,
+    "max_parallel_requests": 10**6,
+    "max_budget": 10**9,
+    "budget_duration": "30d",
 }
 FILTERS = "type.googleapis.com/envoy.extensions.filters"
 STREAM_PATH = "/bedrock/model/bench-stream/converse-stream"
@@ -44,6 +55,18 @@ def with_api_key(config):
         parameters = deployment["litellm_params"]
         del parameters["aws_access_key_id"], parameters["aws_secret_access_key"]
         parameters["api_key"] = "os.environ/BEDROCK_API_KEY"
+    return config
+
+
+def with_keys(config, count, limits):
+    """The configuration with this many virtual keys with these limits. The last is `CLIENT_KEY`."""
+    config = copy.deepcopy(config)
+    keys = [
+        {"key_alias": f"key-{number}", "token": hashlib.sha256(f"sk-{number}".encode()).hexdigest()}
+        for number in range(count - 1)
+    ]
+    keys.append({"key_alias": "client", "token": hashlib.sha256(CLIENT_KEY.encode()).hexdigest()})
+    config["envoy_bedrock"] = {"keys": [key | limits for key in keys]}
     return config
 
 
@@ -200,7 +223,8 @@ def upstream(port):
 class Envoy:
     """A running Envoy with one worker thread."""
 
-    def __init__(self, name, config, port, folder):
+    def __init__(self, name, config, port, folder, key=None):
+        self.key = key or VARIABLES["LITELLM_MASTER_KEY"]
         self.name, self.port = name, port
         path = folder / f"{name}.json"
         path.write_text(json.dumps(config))

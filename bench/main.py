@@ -20,6 +20,7 @@ SIZES = {
     "1 MB": (1 << 20, 4),
     "10 MB": (10 << 20, 2),
 }
+STREAM_EVENTS = 2000
 
 
 def arguments():
@@ -111,7 +112,7 @@ def wrk(envoy, size, connections, seconds):
         ],
         capture_output=True,
         text=True,
-        env={**os.environ, **envoys.VARIABLES, "BODY_BYTES": str(size)},
+        env={**os.environ, "PROXY_KEY": envoy.key, "BODY_BYTES": str(size)},
     )
     used = envoy.cpu_us() - before
     figures = json.loads(done.stderr.strip().splitlines()[-1]) if done.returncode == 0 else {}
@@ -138,7 +139,8 @@ def progress(text):
 
 
 def measure(chosen, compared):
-    raw = {"variants": [envoy.name for envoy in compared], "unary": {}, "stream_events": 2000}
+    names = [envoy.name for envoy in compared]
+    raw = {"variants": names, "unary": {}, "stream_events": STREAM_EVENTS}
     for size in chosen.sizes:
         byte_count, connections = SIZES[size]
         samples = raw["unary"][size] = {envoy.name: [] for envoy in compared}
@@ -148,6 +150,23 @@ def measure(chosen, compared):
         for number in range(chosen.rounds):
             for envoy in turn(compared, number):
                 samples[envoy.name].append(wrk(envoy, byte_count, connections, chosen.seconds))
+    return raw | measure_streams(chosen, compared)
+
+
+def measure_keys(chosen, compared):
+    byte_count, connections = SIZES["1 KB"]
+    progress(f"virtual keys: {chosen.rounds} rounds")
+    samples = {envoy.name: [] for envoy in compared}
+    for envoy in compared:
+        wrk(envoy, byte_count, connections, 1)
+    for number in range(chosen.rounds):
+        for envoy in turn(compared, number):
+            samples[envoy.name].append(wrk(envoy, byte_count, connections, chosen.seconds))
+    return {"keys": samples}
+
+
+def measure_streams(chosen, compared):
+    raw = {}
     clients = {envoy.name: streams.Client(envoy.port) for envoy in compared}
     repeats = 200 if chosen.quick else 2000
     progress(f"streams: first event of {repeats}")
@@ -157,13 +176,13 @@ def measure(chosen, compared):
             first = clients[envoy.name].stream(5)
             if number >= 0:
                 firsts[envoy.name].append(first)
-    progress(f"streams of {raw['stream_events']} events: {chosen.rounds} rounds")
+    progress(f"streams of {STREAM_EVENTS} events: {chosen.rounds} rounds")
     raw["streams"] = {envoy.name: [] for envoy in compared}
     for number in range(chosen.rounds):
         for envoy in turn(compared, number):
             before = envoy.cpu_us()
             for _ in range(5):
-                clients[envoy.name].stream(raw["stream_events"])
+                clients[envoy.name].stream(STREAM_EVENTS)
             raw["streams"][envoy.name].append({"cpu_us": (envoy.cpu_us() - before) / 5})
     for client in clients.values():
         client.close()
@@ -186,7 +205,7 @@ def main():
         folder = Path(folder)
         unary, stream = envoys.free_port(), envoys.free_port()
         streams.serve(stream)
-        config = envoys.gateway_config(unary, stream)
+        config = config_without_keys = envoys.gateway_config(unary, stream)
         rendered = [
             envoys.render(chosen.command, chosen.filter.resolve(), folder, source)
             for source in (config, envoys.with_api_key(config))
@@ -207,10 +226,19 @@ def main():
             envoy = envoys.Envoy(name, config, at, folder)
             running.callback(envoy.stop)
             started.append(envoy)
-        progress(f"starting {len(started)} Envoys")
-        for envoy in started:
+        with_keys = []
+        for name, count, limits in report.KEY_VARIANTS:
+            source = envoys.with_keys(config_without_keys, count, envoys.LIMITS if limits else {})
+            rendered_keys, at = envoys.render(
+                chosen.command, chosen.filter.resolve(), folder, source
+            )
+            envoy = envoys.Envoy(name, rendered_keys, at, folder, envoys.CLIENT_KEY)
+            running.callback(envoy.stop)
+            with_keys.append(envoy)
+        progress(f"starting {len(started + with_keys)} Envoys")
+        for envoy in started + with_keys:
             envoy.wait()
-        raw = about | measure(chosen, started[1:])
+        raw = about | measure(chosen, started[1:]) | measure_keys(chosen, [started[-1], *with_keys])
     results = envoys.ROOT / "bench/results"
     results.mkdir(exist_ok=True)
     (results / "latest.json").write_text(json.dumps(raw, indent=1))

@@ -2,7 +2,7 @@
 -- error as one line of JSON.
 wrk.method = "POST"
 wrk.path = "/bedrock/model/bench/converse"
-wrk.headers["Authorization"] = "Bearer " .. os.getenv("LITELLM_MASTER_KEY")
+wrk.headers["Authorization"] = "Bearer " .. os.getenv("PROXY_KEY")
 wrk.headers["Content-Type"] = "application/json"
 wrk.body = string.rep("x", tonumber(os.getenv("BODY_BYTES")))
 

@@ -22,6 +22,13 @@ GATEWAY = "gateway"
 BARE = "bare"
 # The gateway with an API key, which is compared with the bare Envoy.
 BEARER = "bearer"
+# With virtual keys: name, number of keys, whether they have limits.
+KEY_VARIANTS = (
+    ("one key", 1, False),
+    ("10,000 keys", 10_000, False),
+    ("limits", 1, True),
+    ("10,000 limits", 10_000, True),
+)
 
 
 def compared(names):
@@ -73,6 +80,22 @@ def tables(raw):
     return "\n".join(lines)
 
 
+def keys_table(raw):
+    """What virtual keys and limits cost a request of 1 KB."""
+    samples = raw["keys"]
+    master = best(samples[GATEWAY], "cpu_us")
+    lines = [
+        "| key | CPU µs per request | / master key | p50 ms | memory MiB |",
+        "| --- | ---: | ---: | ---: | ---: |",
+    ]
+    for name, of_name in samples.items():
+        cpu, p50 = best(of_name, "cpu_us"), best(of_name, "p50_us") / 1000
+        memory = max(sample["resident_kib"] for sample in of_name) / 1024
+        shown = "master key" if name == GATEWAY else name
+        lines.append(f"| {shown} | {cpu:,.0f} | {cpu / master:.2f} | {p50:.2f} | {memory:,.0f} |")
+    return "\n".join(lines)
+
+
 def row(size, title, names, values):
     figures = " | ".join(f"{value:,.2f}" if value < 10 else f"{value:,.0f}" for value in values)
     by_name = dict(zip(names, values, strict=True))
@@ -101,6 +124,14 @@ lowest of all rounds, p99 is their median, requests/s and memory are the highest
 resident size of the process after the sizes above it in the table.
 
 {tables(raw)}
+
+## Virtual keys
+
+Bodies of 1 KB with the master key, with a virtual key, and with one that has limits on requests,
+tokens, requests at once and money, which are counted for all workers in shared memory; alone, and
+among 10,000 of its kind.
+
+{keys_table(raw)}
 """
 
 

@@ -6,6 +6,7 @@
 
 mod env_name;
 pub mod keys;
+mod long_list;
 pub mod metrics;
 pub mod names;
 pub mod operation;

@@ -56,7 +56,11 @@ pub struct Settings {
     #[serde(default = "history_default_rows", skip_serializing_if = "is_history_default")]
     pub history_rows: u32,
     /// The virtual keys.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(
+        default,
+        skip_serializing_if = "Vec::is_empty",
+        with = "crate::contract::long_list"
+    )]
     pub keys: Vec<KeySettings>,
     /// The teams.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -29,7 +29,7 @@ pub(super) fn body(key: &VirtualKey, limiter: Option<&Limiter>, now: UnixTime) -
         body.extend(quota_info(&team.quota, limiter, now));
         info.insert("team".into(), body.into());
     }
-    json!({ "key": key.token, "info": info })
+    json!({ "key": &*key.token, "info": info })
 }
 
 fn quota_info(quota: &Quota, limiter: Option<&Limiter>, now: UnixTime) -> Map<String, Value> {

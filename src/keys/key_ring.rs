@@ -38,7 +38,7 @@ impl KeyRing {
         teams: &[TeamSettings],
     ) -> Self {
         let teams: Vec<_> = teams.iter().map(|team| Rc::new(Team::new(team))).collect();
-        let by_id: HashMap<_, _> = teams.iter().map(|team| (team.id.as_str(), team)).collect();
+        let by_id: HashMap<_, _> = teams.iter().map(|team| (&*team.id, team)).collect();
         let mut keys = HashMap::new();
         for (index, (hash, settings)) in (1..).zip(settings) {
             let team = settings.team_id.as_deref().and_then(|id| by_id.get(id).copied());

@@ -23,7 +23,7 @@ pub struct VirtualKey {
     /// Index in the configuration; the master key is 0.
     pub(crate) index: usize,
     /// Its hash in hexadecimal, by which LiteLLM's tables identify it.
-    pub(crate) token: String,
+    pub(crate) token: Rc<str>,
     /// Its name, if it has one.
     pub(crate) alias: Option<String>,
     /// The id of its team.
@@ -46,7 +46,7 @@ impl VirtualKey {
     pub(super) fn master(hash: &KeyHash) -> Self {
         Self {
             index: 0,
-            token: hash.hexadecimal(),
+            token: hash.hexadecimal().into(),
             alias: Some(MASTER_KEY_ALIAS.to_owned()),
             team_id: None,
             team: None,
@@ -60,10 +60,13 @@ impl VirtualKey {
     }
 
     pub(super) fn new(index: usize, hash: &KeyHash, settings: &KeySettings, team: Option<Rc<Team>>) -> Self {
-        let token = hash.hexadecimal();
-        let counted_as = settings.counted_as.as_ref().unwrap_or(&token);
-        let of_model = |model| Holder::KeyModel(counted_as.clone(), model);
-        let quota = Quota::new(&settings.limits, Holder::Key(counted_as.clone()), of_model);
+        let token: Rc<str> = hash.hexadecimal().into();
+        let counted_as = settings
+            .counted_as
+            .as_deref()
+            .map_or_else(|| Rc::clone(&token), Rc::from);
+        let of_model = |model| Holder::KeyModel(Rc::clone(&counted_as), model);
+        let quota = Quota::new(&settings.limits, Holder::Key(Rc::clone(&counted_as)), of_model);
         Self {
             index,
             alias: settings.key_alias.clone(),
@@ -99,7 +102,7 @@ impl VirtualKey {
             return Err(Reject::BlockedKey);
         }
         if let Some(team) = self.team.as_ref().filter(|team| team.is_blocked) {
-            return Err(Reject::BlockedTeam(team.id.clone()));
+            return Err(Reject::BlockedTeam(team.id.as_ref().into()));
         }
         match self.expires {
             Some(expires) if now() >= expires => Err(Reject::ExpiredKey),

@@ -40,16 +40,17 @@ impl Limiter {
     /// main thread first, so no worker is using them yet.
     pub(crate) fn open<'a>(&self, subjects: impl Iterator<Item = &'a LimitSubject>) {
         for subject in subjects {
-            if self.store.read(&subject.shared_key) == Ok(None) {
+            let shared_key = subject.shared_key();
+            if self.store.read(&shared_key) == Ok(None) {
                 let empty = Tally::default().serialize();
-                let _later = self.store.write(&subject.shared_key, &empty, 0);
+                let _later = self.store.write(&shared_key, &empty, 0);
             }
         }
     }
 
     /// How a subject stands; `None` if its tally cannot be read.
     pub(crate) fn standing(&self, subject: &LimitSubject, now: UnixTime) -> Option<Standing> {
-        let (mut tally, _) = self.read(subject).ok()?;
+        let (mut tally, _) = self.read(&subject.shared_key()).ok()?;
         if let Ok(living) = self.capacity.living() {
             tally.drop_dead(|vm| living.contains(&vm));
         }
@@ -64,17 +65,17 @@ impl Limiter {
         now: UnixTime,
         change: impl Fn(&mut Tally, u64) -> Result<T, ExceededLimit>,
     ) -> Result<(T, Standing), GrantError> {
-        let vm = self.capacity.vm();
+        let (vm, shared_key) = (self.capacity.vm(), subject.shared_key());
         let mut checks_dead = false;
         for _ in 0..WRITE_ATTEMPTS {
-            let (mut tally, number) = self.read(subject)?;
+            let (mut tally, number) = self.read(&shared_key)?;
             if checks_dead {
                 let living = self.capacity.living().map_err(|_| GrantError::Uncountable)?;
                 tally.drop_dead(|other| other == vm || living.contains(&other));
             }
             match change(&mut tally, vm) {
                 Ok(result) => {
-                    if self.store.write(&subject.shared_key, &tally.serialize(), number) {
+                    if self.store.write(&shared_key, &tally.serialize(), number) {
                         return Ok((result, tally.standing(&subject.limits, now)));
                     }
                 }
@@ -89,8 +90,8 @@ impl Limiter {
         Err(GrantError::Uncountable)
     }
 
-    fn read(&self, subject: &LimitSubject) -> Result<(Tally, u32), GrantError> {
-        let value = self.store.read(&subject.shared_key);
+    fn read(&self, shared_key: &str) -> Result<(Tally, u32), GrantError> {
+        let value = self.store.read(shared_key);
         match value.map_err(|StoreError| GrantError::Uncountable)? {
             Some((bytes, number)) => {
                 let tally = Tally::parse(&bytes).ok_or(GrantError::Uncountable)?;

@@ -1,5 +1,7 @@
 //! Whom limits are for.
 
+use std::rc::Rc;
+
 use crate::contract::keys::{BudgetSettings, OpeningSettings};
 use crate::contract::names::SHARED_LIMITS;
 use crate::limits::period::{BudgetWindow, Period, window_of};
@@ -9,8 +11,6 @@ use crate::time::UnixTime;
 /// A key, a team, or one of their models, with its limits.
 #[derive(Debug)]
 pub(crate) struct LimitSubject {
-    /// The key of its tally in Envoy's shared data.
-    pub(super) shared_key: String,
     pub(crate) holder: Holder,
     pub(crate) limits: Limits,
 }
@@ -19,13 +19,13 @@ pub(crate) struct LimitSubject {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Holder {
     /// A key, by its hash in hexadecimal digits.
-    Key(String),
+    Key(Rc<str>),
     /// A team, by its id.
-    Team(String),
+    Team(Rc<str>),
     /// A model of a key: the hash, and the name of the model group.
-    KeyModel(String, String),
+    KeyModel(Rc<str>, String),
     /// A model of a team: the id, and the name of the model group.
-    TeamModel(String, String),
+    TeamModel(Rc<str>, String),
 }
 
 /// Limits. `None` is unlimited.
@@ -64,16 +64,17 @@ pub(crate) struct Standing {
 
 impl LimitSubject {
     pub(crate) fn new(holder: Holder, limits: Limits) -> Self {
-        let shared_key = match &holder {
+        Self { holder, limits }
+    }
+
+    /// The key of its tally in Envoy's shared data. It is not kept, because there may be many
+    /// subjects.
+    pub(super) fn shared_key(&self) -> String {
+        match &self.holder {
             Holder::Key(token) => format!("{SHARED_LIMITS}key/{token}"),
             Holder::Team(id) => format!("{SHARED_LIMITS}team/{id}"),
             Holder::KeyModel(token, model) => format!("{SHARED_LIMITS}key/{token}/{model}"),
             Holder::TeamModel(id, model) => format!("{SHARED_LIMITS}team-model/{}/{id}/{model}", id.len()),
-        };
-        Self {
-            shared_key,
-            holder,
-            limits,
         }
     }
 }
@@ -126,17 +127,17 @@ mod tests {
 
     #[test]
     fn no_two_subjects_share_a_tally() {
-        let text = str::to_owned;
+        let (id, model) = (Rc::<str>::from, str::to_owned);
         let holders = [
-            Holder::Key(text("a")),
-            Holder::Team(text("a")),
-            Holder::KeyModel(text("a"), text("m")),
-            Holder::TeamModel(text("a"), text("m")),
-            Holder::TeamModel(text("a/m"), text("m")),
-            Holder::TeamModel(text("a"), text("m/m")),
-            Holder::Team(text("a/m")),
+            Holder::Key(id("a")),
+            Holder::Team(id("a")),
+            Holder::KeyModel(id("a"), model("m")),
+            Holder::TeamModel(id("a"), model("m")),
+            Holder::TeamModel(id("a/m"), model("m")),
+            Holder::TeamModel(id("a"), model("m/m")),
+            Holder::Team(id("a/m")),
         ];
-        let keys = holders.map(|holder| LimitSubject::new(holder, Limits::default()).shared_key);
+        let keys = holders.map(|holder| LimitSubject::new(holder, Limits::default()).shared_key());
         let unique: std::collections::BTreeSet<_> = keys.iter().collect();
         assert_eq!(unique.len(), keys.len());
     }

@@ -160,7 +160,7 @@ impl<'a> Row<'a> {
         fields.text("request_id", Some(&self.client.call_id));
         fields.text("call_type", call_type);
         let key = self.key;
-        fields.text("api_key", key.map(|key| key.token.as_str()));
+        fields.text("api_key", key.map(|key| &*key.token));
         fields.text("key_alias", key.and_then(|key| key.alias.as_deref()));
         fields.text("team_id", key.and_then(|key| key.team_id.as_deref()));
         fields.text("model_group", plan.map(|plan| plan.model.name.as_str()));
