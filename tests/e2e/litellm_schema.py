@@ -10,7 +10,14 @@ from emulator import ROOT
 
 VERSION = "1.110.2"
 IN_PACKAGE = "litellm/proxy/schema.prisma"
-TABLES = ["LiteLLM_BudgetTable", "LiteLLM_TeamTable", "LiteLLM_VerificationToken"]
+TABLES = [
+    "LiteLLM_BudgetTable",
+    "LiteLLM_DeprecatedVerificationToken",
+    "LiteLLM_TeamMembership",
+    "LiteLLM_TeamTable",
+    "LiteLLM_UserTable",
+    "LiteLLM_VerificationToken",
+]
 TYPES = {
     "BigInt": "BIGINT",
     "Boolean": "BOOLEAN",

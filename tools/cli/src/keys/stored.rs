@@ -75,7 +75,7 @@ pub(super) struct StoredLimits {
     pub(super) budget_duration: Option<Period>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) budget_reset_at: Option<String>,
-    /// What was spent before `spend_at`, if another gateway has counted it.
+    /// What another gateway has counted. What this one has counted since `spend_at` is added.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) spend: Option<f64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]

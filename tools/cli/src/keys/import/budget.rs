@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use envoy_bedrock::limits::period::Period;
 use envoy_bedrock::time::UnixTime;
 
 use super::columns::BUDGETS;
@@ -50,10 +51,29 @@ pub(super) fn limits(
     let reset_at = reset_at.filter(|_| limits.budget_duration.is_some());
     let is_over = reset_at.is_some_and(|reset| reset <= now);
     let spend = record.amount("spend").filter(|spend| *spend > 0.0 && !is_over);
-    limits.spend_at = spend.map(|_| text(now));
+    let period = limits.budget_duration;
+    limits.spend_at = spend.map(|_| text(began(period, reset_at, now)));
     limits.spend = spend;
     limits.budget_reset_at = reset_at.filter(|_| !is_over).map(text);
     limits
+}
+
+/// When the budget that `now` is in began. What this gateway has counted since then is added to what
+/// LiteLLM has counted, however often keys are imported.
+fn began(period: Option<Period>, reset_at: Option<UnixTime>, now: UnixTime) -> UnixTime {
+    let Some(period) = period else {
+        return UnixTime::from_seconds(0);
+    };
+    let last = reset_at.map_or(now, |reset| {
+        UnixTime::from_seconds(reset.seconds().saturating_sub(1))
+    });
+    let start = period.window(last).start;
+    let is_future = start > now.seconds();
+    UnixTime::from_seconds(if is_future {
+        period.window(now).start
+    } else {
+        start
+    })
 }
 
 /// A time as the gateway reads it.
@@ -70,7 +90,6 @@ fn of_budget(loss: Loss) -> Loss {
 
 #[cfg(test)]
 mod tests {
-    use envoy_bedrock::limits::period::Period;
     use serde_json::{Value, json};
 
     use super::super::columns::KEYS;
@@ -103,7 +122,7 @@ mod tests {
             budget_duration: Some(Period::parse("30d").unwrap()),
             budget_reset_at: Some("2026-12-01T00:00:00.000Z".to_owned()),
             spend: Some(1.25),
-            spend_at: Some(text(NOW)),
+            spend_at: Some("2026-11-01T00:00:00.000Z".to_owned()),
             rpm_limit: Some(7),
             tpm_limit: Some(100),
             model_rpm_limit: [("a".to_owned(), 3)].into(),
@@ -128,5 +147,27 @@ mod tests {
         let without_period = json!({"spend": 3, "budget_reset_at": "2026-11-21 10:18:51"});
         let (limits, _) = read(without_period, None);
         assert_eq!((limits.spend, limits.budget_reset_at), (Some(3.0), None));
+    }
+
+    #[test]
+    fn spend_is_of_the_budget_that_has_not_ended_yet() {
+        let began_at = |period: &str, reset_at: Option<&str>| {
+            let reset_at = reset_at.map(|time| UnixTime::parse_rfc3339(time).unwrap());
+            text(began(Period::parse(period).ok(), reset_at, NOW))
+        };
+        assert_eq!(began_at("", None), "1970-01-01T00:00:00.000Z");
+        assert_eq!(began_at("1d", None), "2026-11-21T00:00:00.000Z");
+        assert_eq!(
+            began_at("1d", Some("2026-11-22T00:00:00Z")),
+            "2026-11-21T00:00:00.000Z"
+        );
+        assert_eq!(
+            began_at("30d", Some("2026-12-01T00:00:00Z")),
+            "2026-11-01T00:00:00.000Z"
+        );
+        assert_eq!(
+            began_at("1d", Some("2099-01-01T00:00:00Z")),
+            "2026-11-21T00:00:00.000Z"
+        );
     }
 }

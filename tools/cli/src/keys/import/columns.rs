@@ -44,6 +44,15 @@ const ACCESS_GROUPS: &str = "access groups give more models than `models`";
 const ROUTER: &str = "settings of the router";
 const OBJECTS: &str = "which MCP servers, vector stores, agents and models can be used";
 
+/// Columns that `database` adds to the keys, from other tables.
+///
+/// The keys that this one has replaced and that are still accepted, with the time until then.
+pub(super) const REPLACED_KEYS: &str = "replaced_keys";
+/// The user of the key, if it has limits.
+pub(super) const USER_LIMITS: &str = "user_limits";
+/// The member of the team that has the key, if it has limits.
+pub(super) const MEMBER_LIMITS: &str = "team_member_limits";
+
 /// `LiteLLM_VerificationToken`.
 pub(super) const KEYS: TableColumns = TableColumns(&[
     Columns(
@@ -57,11 +66,12 @@ pub(super) const KEYS: TableColumns = TableColumns(&[
         Taken,
     ),
     Columns("models allowed_routes", Array, Taken),
-    Columns("aliases metadata litellm_budget_table", Json, Taken),
+    Columns("aliases metadata litellm_budget_table replaced_keys", Json, Taken),
     Columns("blocked is_session_token", Flag, Taken),
     Columns(
         "key_name key_type api_key created_at created_by updated_at updated_by settings_updated_at last_active \
-             last_rotation_at last_refreshed_at request_route parent_otel_span",
+             last_rotation_at last_refreshed_at request_route parent_otel_span team_alias organization_alias project_alias \
+             user_alias user_email user_role",
         Text,
         Dropped,
     ),

@@ -3,13 +3,13 @@
 use envoy_bedrock::time::UnixTime;
 
 use super::budget::{self, BudgetRows, limits};
-use super::columns::KEYS;
+use super::columns::{KEYS, REPLACED_KEYS};
 use super::losses::Loss;
 use super::metadata;
 use super::models::models;
-use super::record::Record;
+use super::record::{self, Record};
 use super::rows::LiteLlmRow;
-use crate::keys::stored::StoredKey;
+use crate::keys::stored::{StoredFormer, StoredKey};
 use crate::keys::token;
 
 const HASH_DIGITS: usize = 64;
@@ -65,7 +65,8 @@ pub(super) fn key(
         team_id,
         tags: metadata.texts("tags"),
         limits,
-        ..StoredKey::default()
+        metadata: None,
+        former_tokens: former_tokens(&mut record),
     };
     let (kept, losses) = metadata::kept(metadata);
     stored.metadata = kept;
@@ -80,6 +81,19 @@ fn hash(token: &str) -> Option<String> {
     }
     let is_hash = token.len() == HASH_DIGITS && token.bytes().all(|byte| byte.is_ascii_hexdigit());
     is_hash.then(|| token.to_ascii_lowercase())
+}
+
+/// The keys that this one has replaced and that are still accepted.
+fn former_tokens(record: &mut Record) -> Vec<StoredFormer> {
+    let times = record.names(REPLACED_KEYS).into_iter();
+    let former = times.filter_map(|(token, until)| {
+        let valid_until = budget::text(record::time(&until)?);
+        Some(StoredFormer {
+            token: hash(&token)?,
+            valid_until,
+        })
+    });
+    former.collect()
 }
 
 fn shared_budget(record: &mut Record, budgets: &BudgetRows) -> Option<LiteLlmRow> {
@@ -143,7 +157,7 @@ mod tests {
         let expected = json!({
             "token": "ab".repeat(32), "key_alias": "app", "models": ["claude*"], "aliases": {"fast": "nova"},
             "expires": "2027-01-31T00:00:00.000Z", "blocked": true, "team_id": "t", "metadata": {"owner": "o"},
-            "tags": ["x"], "max_budget": 7.0, "spend": 0.5, "spend_at": budget::text(NOW),
+            "tags": ["x"], "max_budget": 7.0, "spend": 0.5, "spend_at": "1970-01-01T00:00:00.000Z",
             "model_tpm_limit": {"a": 5}, "max_parallel_requests": 2,
         });
         assert_eq!(json!(key), expected);

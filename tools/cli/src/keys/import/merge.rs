@@ -2,10 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use envoy_bedrock::limits::period::window_of;
-use envoy_bedrock::time::UnixTime;
-
-use crate::keys::stored::{StoredKey, StoredKeys, StoredLimits, StoredTeam};
+use crate::keys::stored::{StoredKey, StoredKeys, StoredTeam};
 
 /// How many digits of the token an alias gets that another key has already.
 const ALIAS_DIGITS: usize = 8;
@@ -36,7 +33,6 @@ pub(super) fn merge(
     keys: Vec<StoredKey>,
     teams: Vec<StoredTeam>,
     taken: &BTreeSet<&str>,
-    now: UnixTime,
 ) -> Merged {
     let mut merged = Merged::default();
     let former = stored.keys.iter().flat_map(|key| &key.former_tokens);
@@ -53,6 +49,23 @@ pub(super) fn merge(
             merged.rotated += 1;
             continue;
         }
+        key.former_tokens
+            .retain(|replaced| !former.contains(&replaced.token));
+        let of_replaced = || {
+            key.former_tokens
+                .iter()
+                .find_map(|replaced| places.get(&replaced.token))
+        };
+        let place = places.get(&key.token).or_else(of_replaced).copied();
+        if let Some(old) = place.and_then(|place| stored.keys.get(place)) {
+            // LiteLLM may have replaced the key since it was imported, as `keys rotate` does.
+            let replaced = std::mem::take(&mut key.former_tokens);
+            key.former_tokens.clone_from(&old.former_tokens);
+            if old.token != key.token {
+                key.former_tokens.extend(replaced);
+                aliases.retain(|_, token| *token != old.token);
+            }
+        }
         if let Some(alias) = &mut key.key_alias {
             let of_another = aliases.get(alias).is_some_and(|token| *token != key.token);
             if of_another || taken.contains(alias.as_str()) {
@@ -62,22 +75,17 @@ pub(super) fn merge(
             }
             aliases.insert(alias.clone(), key.token.clone());
         }
-        let old = places
-            .get(&key.token)
-            .and_then(|place| stored.keys.get_mut(*place));
-        if let Some(old) = old {
-            keep_time_of_spend(&old.limits, &mut key.limits, now);
-            key.former_tokens.clone_from(&old.former_tokens);
-            replace(old, key, &mut merged.keys);
-        } else {
-            places.insert(key.token.clone(), stored.keys.len());
-            stored.keys.push(key);
-            merged.keys.new += 1;
+        places.insert(key.token.clone(), place.unwrap_or(stored.keys.len()));
+        match place.and_then(|place| stored.keys.get_mut(place)) {
+            Some(old) => replace(old, key, &mut merged.keys),
+            None => {
+                stored.keys.push(key);
+                merged.keys.new += 1;
+            }
         }
     }
-    for mut team in teams {
+    for team in teams {
         if let Some(old) = stored.teams.iter_mut().find(|old| old.team_id == team.team_id) {
-            keep_time_of_spend(&old.limits, &mut team.limits, now);
             replace(old, team, &mut merged.teams);
         } else {
             stored.teams.push(team);
@@ -96,30 +104,10 @@ fn replace<T: PartialEq>(old: &mut T, new: T, counts: &mut MergeCounts) {
     }
 }
 
-/// LiteLLM's spend does not have what this gateway has counted since the first import, so that
-/// continues to count until the budget begins anew.
-fn keep_time_of_spend(old: &StoredLimits, new: &mut StoredLimits, now: UnixTime) {
-    let same_budget =
-        old.budget_duration == new.budget_duration && old.budget_reset_at == new.budget_reset_at;
-    let (Some(text), Some(_), true) = (&old.spend_at, &new.spend_at, same_budget) else {
-        return;
-    };
-    let reset_at = new.budget_reset_at.as_deref().and_then(UnixTime::parse_rfc3339);
-    let window = |time| window_of(new.budget_duration, reset_at.map(UnixTime::seconds), time);
-    if UnixTime::parse_rfc3339(text).is_some_and(|time| window(time) == window(now)) {
-        new.spend_at = Some(text.clone());
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use envoy_bedrock::limits::period::Period;
-
-    use super::super::budget::text;
     use super::*;
     use crate::keys::stored::StoredFormer;
-
-    const NOW: UnixTime = UnixTime::from_seconds(1_795_256_331);
 
     fn key(token: &str, alias: &str) -> StoredKey {
         StoredKey {
@@ -142,14 +130,14 @@ mod tests {
         let mut stored = StoredKeys::default();
         let keys = || vec![key("a", "one"), key("b", "two")];
         assert_eq!(
-            merge(&mut stored, keys(), vec![], &BTreeSet::new(), NOW).keys,
+            merge(&mut stored, keys(), vec![], &BTreeSet::new()).keys,
             counts(2, 0, 0)
         );
         let mut again = keys();
         again[1].blocked = true;
         again.push(key("c", "three"));
         assert_eq!(
-            merge(&mut stored, again, vec![], &BTreeSet::new(), NOW).keys,
+            merge(&mut stored, again, vec![], &BTreeSet::new()).keys,
             counts(1, 1, 1)
         );
         assert_eq!(stored.keys.len(), 3);
@@ -162,7 +150,7 @@ mod tests {
         stored.keys.push(key("a", "app"));
         let imported = || vec![key("b", "app"), key("a", "app"), key("c", "app")];
         for _ in 0..2 {
-            let merged = merge(&mut stored, imported(), vec![], &BTreeSet::new(), NOW);
+            let merged = merge(&mut stored, imported(), vec![], &BTreeSet::new());
             assert_eq!(merged.renamed, ["app-bbbbbbbb", "app-cccccccc"]);
             let aliases: Vec<_> = stored
                 .keys
@@ -179,53 +167,38 @@ mod tests {
         let mut rotated = key("b", "app");
         rotated.former_tokens.push(StoredFormer {
             token: "a".repeat(64),
-            valid_until: text(NOW),
+            valid_until: "2027-01-31T00:00:00.000Z".to_owned(),
         });
         stored.keys.push(rotated.clone());
-        let merged = merge(&mut stored, vec![key("a", "app")], vec![], &BTreeSet::new(), NOW);
+        let merged = merge(&mut stored, vec![key("a", "app")], vec![], &BTreeSet::new());
         assert_eq!((merged.rotated, merged.keys), (1, counts(0, 0, 0)));
         assert_eq!(stored.keys, [rotated]);
     }
 
     #[test]
-    fn spend_counts_from_the_first_import_on_until_the_budget_begins_anew() {
-        let spent = |spend, time: UnixTime| {
-            let mut key = key("a", "app");
-            key.limits.budget_duration = Some(Period::parse("1d").unwrap());
-            key.limits.spend = Some(spend);
-            key.limits.spend_at = Some(text(time));
-            key
+    fn a_key_that_litellm_has_replaced_since_keeps_its_entry() {
+        let replaced = |token: &str| StoredFormer {
+            token: token.repeat(64),
+            valid_until: "2027-01-31T00:00:00.000Z".to_owned(),
         };
-        let (later, tomorrow) = (NOW.seconds() + 60, NOW.seconds() + 24 * 60 * 60);
-        let (later, tomorrow) = (UnixTime::from_seconds(later), UnixTime::from_seconds(tomorrow));
         let mut stored = StoredKeys::default();
-        merge(&mut stored, vec![spent(1.0, NOW)], vec![], &BTreeSet::new(), NOW);
-        assert_eq!(
-            merge(
-                &mut stored,
-                vec![spent(1.0, later)],
-                vec![],
-                &BTreeSet::new(),
-                later
-            )
-            .keys,
-            counts(0, 0, 1)
-        );
         merge(
             &mut stored,
-            vec![spent(2.0, later)],
+            vec![key("a", "app"), key("c", "other")],
             vec![],
             &BTreeSet::new(),
-            later,
         );
-        assert_eq!(stored.keys, [spent(2.0, NOW)]);
-        merge(
-            &mut stored,
-            vec![spent(0.5, tomorrow)],
-            vec![],
-            &BTreeSet::new(),
-            tomorrow,
-        );
-        assert_eq!(stored.keys, [spent(0.5, tomorrow)]);
+        let mut next = key("b", "app");
+        next.former_tokens.push(replaced("a"));
+        for counts in [counts(0, 1, 0), counts(0, 0, 1)] {
+            let merged = merge(&mut stored, vec![next.clone()], vec![], &BTreeSet::new());
+            assert_eq!((merged.keys, merged.renamed), (counts, vec![]));
+            assert_eq!(stored.keys, [next.clone(), key("c", "other")]);
+        }
+        // A new entry has it too, unless it was rotated here.
+        let mut another = key("d", "another");
+        another.former_tokens = vec![replaced("e"), replaced("a")];
+        merge(&mut stored, vec![another], vec![], &BTreeSet::new());
+        assert_eq!(stored.keys[2].former_tokens, [replaced("e")]);
     }
 }

@@ -112,7 +112,7 @@ pub(super) fn run(
             return Err(unprotected(&decided.losses, &decided.undecided));
         }
         let taken = outline.keys.iter().filter_map(|key| key.key_alias.as_deref());
-        let merged = merge(stored, decided.keys, decided.teams, &taken.collect(), now);
+        let merged = merge(stored, decided.keys, decided.teams, &taken.collect());
         let report = ImportReport {
             path,
             dry_run: options.dry_run,
@@ -201,7 +201,7 @@ fn unprotected(losses: &losses::LossesByName, undecided: &[String]) -> KeysError
     let table = table(losses, |setting, _| {
         match undecided.iter().any(|name| name == setting) {
             true => "protects",
-            false => "left out",
+            false => "no effect",
         }
     });
     let names = undecided.join(",");

@@ -153,7 +153,8 @@ fn whole(value: &Value) -> Option<u64> {
     value.as_u64().or_else(float)
 }
 
-fn time(text: &str) -> Option<UnixTime> {
+/// A time; without a time zone it is in UTC.
+pub(super) fn time(text: &str) -> Option<UnixTime> {
     let mut text = text.trim().replacen(' ', "T", 1);
     let clock = text.split_once('T').map_or("", |(_, clock)| clock);
     match clock.rfind(['+', '-', 'Z']) {

@@ -85,15 +85,16 @@ impl ImportReport<'_> {
             text += &format!("  {count} {what}\n");
         }
         if !self.merged.renamed.is_empty() {
-            let names = self.merged.renamed.join(", ");
+            let names = self.merged.renamed.iter().map(|name| printable(name));
+            let names = names.collect::<Vec<_>>().join(", ");
             text += &format!("  renamed, because another key has the alias: {names}\n");
         }
         if !self.losses.is_empty() {
             text += "\nwithout an equal here:\n\n";
             text += &table(&self.losses, |setting, owners| {
                 match (owners.protects, decisions.accepts(setting)) {
-                    (false, _) => "left out",
-                    (true, true) => "left out, accepted",
+                    (false, _) => "no effect",
+                    (true, true) => "no effect, accepted",
                     (true, false) => "blocked",
                 }
             });
@@ -109,7 +110,7 @@ pub(super) fn table(losses: &LossesByName, outcome: impl Fn(&str, &LossOwners) -
     table.set_header(["SETTING", "IN LITELLM", "HERE", "KEYS", "TEAMS", "WHOSE"]);
     for (setting, owners) in losses {
         table.add_row([
-            setting.clone(),
+            printable(setting),
             owners.meaning.to_owned(),
             outcome(setting, owners).to_owned(),
             owners.keys.len().to_string(),
@@ -127,13 +128,18 @@ fn names(owners: &LossOwners) -> String {
     // A token is long, and 16 digits are enough to name a key.
     let shorter = |name: &String| match name.len() {
         64 => name.chars().take(16).collect(),
-        _ => name.clone(),
+        _ => printable(name),
     };
     let mut first = all.take(NAMES_MAX).map(shorter).collect::<Vec<_>>().join(", ");
     if count > NAMES_MAX {
         first += &format!(" and {} more", count - NAMES_MAX);
     }
     first
+}
+
+/// LiteLLM's users choose names. They do not control this terminal.
+fn printable(name: &str) -> String {
+    name.replace(char::is_control, "\u{fffd}")
 }
 
 fn counted(what: &str, counts: &MergeCounts) -> String {
@@ -143,4 +149,28 @@ fn counted(what: &str, counts: &MergeCounts) -> String {
         unchanged,
     } = counts;
     format!("  {what}: {new} new, {updated} updated, {unchanged} unchanged\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_has_a_few_printable_names_and_the_number_of_the_others() {
+        let keys = ["app\u{1b}[31m", &"ab".repeat(32), "c", "d", "e"].map(str::to_owned);
+        let owners = LossOwners {
+            meaning: "a limit",
+            protects: true,
+            keys: keys.to_vec(),
+            teams: vec!["t".to_owned()],
+        };
+        let table = table(&[("tpd_limit".to_owned(), owners)].into(), |_, _| "blocked");
+        let line = table.lines().nth(1).unwrap();
+        let words: Vec<_> = line.split_whitespace().collect();
+        assert_eq!(words[..6], ["tpd_limit", "a", "limit", "blocked", "5", "1"]);
+        assert_eq!(
+            words[6..].join(" "),
+            "app\u{fffd}[31m, abababababababab, c and 3 more"
+        );
+    }
 }
