@@ -95,10 +95,11 @@ impl ConfigDocument {
     }
 
     /// Reads a file that is not merged. An error that concerns the whole file is reported at
-    /// `requested_at`.
+    /// `requested_at`. With `as_json`, a file in JSON is read faster, but without line numbers.
     pub(crate) fn further_file<F: Findings>(
         &self,
         file: &Path,
+        as_json: bool,
         requested_at: &Location,
         reader: &mut ValueReader<'_, F>,
     ) -> Read<YamlField> {
@@ -106,6 +107,10 @@ impl ConfigDocument {
             file_index: self.files.len(),
             ..Location::file(&file.display().to_string())
         };
+        let text = as_json.then(|| text_of(file).ok()).flatten();
+        if let Some(node) = text.and_then(|text| yaml::parse_json(&text)) {
+            return Ok(YamlField { location, node });
+        }
         let node = load(file, &location, requested_at, reader)?;
         Ok(YamlField { location, node })
     }

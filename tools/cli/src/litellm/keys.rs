@@ -38,16 +38,34 @@ pub(super) fn keys_file(document: &ConfigDocument) -> Option<PathBuf> {
 
 impl Reader<'_> {
     /// The virtual keys and the teams of a configuration.
+    ///
+    /// A file with 10,000 keys is read fast as JSON. If something in it is wrong, it is read again
+    /// as YAML, for the line numbers.
     pub(super) fn virtual_keys(
         &mut self,
         own: &Section,
+        document: &ConfigDocument,
+    ) -> (Vec<KeySettings>, Vec<TeamSettings>) {
+        let mark = self.findings.mark();
+        let keys = self.keys_and_teams(own, true, document);
+        if !self.findings.has_errors_since(mark) {
+            return keys;
+        }
+        self.findings.take_back(mark);
+        self.keys_and_teams(own, false, document)
+    }
+
+    fn keys_and_teams(
+        &mut self,
+        own: &Section,
+        as_json: bool,
         document: &ConfigDocument,
     ) -> (Vec<KeySettings>, Vec<TeamSettings>) {
         let mut elements = self.listed(own, KEYS);
         let mut teams = self.listed(own, TEAMS);
         if let (Some(field), Some(path)) = (own.field(KEYS_FILE), keys_file(document))
             && self.exists(&field, &path)
-            && let Ok(file) = self.further_keys(&field, &path, document)
+            && let Ok(file) = self.further_keys(&field, &path, as_json, document)
         {
             elements.extend(self.listed(&file, KEYS));
             teams.extend(self.listed(&file, TEAMS));
@@ -82,7 +100,8 @@ impl Reader<'_> {
         let models = self.texts(entry.field("models"));
         let blocked = entry.field("blocked").map(|field| self.flag(&field)).transpose();
         let limits = self.limits(&entry);
-        self.note_metadata(&entry);
+        // `metadata` is for the tools of the user.
+        let _ = entry.field("metadata");
         self.refuse_others(&entry, TEAM_FIELDS)?;
         Ok(TeamSettings {
             team_id: team_id?,
@@ -141,15 +160,15 @@ impl Reader<'_> {
         exists
     }
 
-    fn further_keys(&mut self, field: &YamlField, path: &Path, document: &ConfigDocument) -> Read<Section> {
-        let file = document.further_file(path, &field.location, self)?;
+    fn further_keys(
+        &mut self,
+        field: &YamlField,
+        path: &Path,
+        as_json: bool,
+        document: &ConfigDocument,
+    ) -> Read<Section> {
+        let file = document.further_file(path, as_json, &field.location, self)?;
         self.section(&file)
-    }
-
-    fn note_metadata(&mut self, entry: &Section) {
-        if let Some(field) = entry.field("metadata") {
-            self.note(&field.location, "not used: it is for your own tools");
-        }
     }
 
     /// Refuses fields that were not read: a misspelt limit must not mean that there is none.
@@ -173,7 +192,8 @@ impl Reader<'_> {
         let tags = self.texts(entry.field("tags"));
         let former = self.former_tokens(entry.field("former_tokens"));
         let limits = self.limits(&entry);
-        self.note_metadata(&entry);
+        // `metadata` is for the tools of the user.
+        let _ = entry.field("metadata");
         self.refuse_others(&entry, KEY_FIELDS)?;
         let former = former?;
         Ok(KeySettings {

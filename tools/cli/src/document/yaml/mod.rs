@@ -8,6 +8,7 @@
 //! uses no memory.
 
 mod builder;
+mod json;
 mod node;
 mod tag;
 
@@ -35,6 +36,16 @@ pub(crate) fn parse(text: &str) -> Result<(Rc<YamlNode>, Vec<DuplicateKey>), Syn
         builder.take(event, &span)?;
     }
     Ok(builder.finish())
+}
+
+/// Parses a mapping in JSON, which is YAML too, much faster than [`parse`], but without line numbers.
+/// `None` if it is something else.
+pub(crate) fn parse_json(text: &str) -> Option<Rc<YamlNode>> {
+    let value = text
+        .trim_start()
+        .starts_with('{')
+        .then(|| serde_json::from_str(text).ok());
+    value.flatten().and_then(json::node)
 }
 
 /// PyYAML's rules for brackets, quotes and block scalars: a closing bracket may be in the column of
