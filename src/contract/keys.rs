@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::contract::env_name::EnvName;
-use crate::limits::period::Period;
+use crate::limits::period::{BudgetWindow, Period, window_of};
 use crate::pricing::PicoUsd;
+use crate::time::UnixTime;
 
 /// A virtual key: the key of one application.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -96,9 +97,9 @@ pub struct LimitSettings {
     /// Requests at once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_parallel_requests: Option<u64>,
-    /// Money.
-    #[serde(default, skip_serializing_if = "BudgetSettings::is_empty")]
-    pub budget: BudgetSettings,
+    /// Money. In a box, because most of ten thousand keys may have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub budget: Option<Box<BudgetSettings>>,
 }
 
 /// A budget, in USD.
@@ -143,9 +144,9 @@ impl LimitSettings {
 }
 
 impl BudgetSettings {
-    /// Whether there is no budget.
-    pub fn is_empty(&self) -> bool {
-        *self == Self::default()
+    /// The window that `now` is in.
+    pub fn window(&self, now: UnixTime) -> BudgetWindow {
+        window_of(self.budget_duration, self.budget_reset_at, now)
     }
 }
 

@@ -36,7 +36,7 @@ fn quota_info(quota: &Quota, limiter: Option<&Limiter>, now: UnixTime) -> Map<St
     let subject: &LimitSubject = &quota.whole;
     let limits = &subject.limits;
     let standing = limiter.and_then(|limiter| limiter.standing(subject, now));
-    let budget = &limits.budget;
+    let budget = limits.budget.as_deref().cloned().unwrap_or_default();
     let usd = |amount: crate::pricing::PicoUsd| number(&amount.to_string());
     let of = |value: fn(&Standing) -> u64| standing.as_ref().map(value);
     let resets = budget.window(now).end.map(UnixTime::from_seconds);
@@ -45,15 +45,15 @@ fn quota_info(quota: &Quota, limiter: Option<&Limiter>, now: UnixTime) -> Map<St
         let limits = models.filter_map(|(model, subject)| Some((model.clone(), limit(subject)?.into())));
         limits.collect::<Map<String, Value>>()
     };
-    let soft = budget.soft;
+    let soft = budget.soft_budget;
     let is_soft_exceeded = soft.and_then(|soft| Some(standing?.spend >= soft));
     let mut info = Map::new();
     let mut put = |name: &str, value: Value| drop(info.insert(name.to_owned(), value));
     put("spend", json!(standing.map(|standing| usd(standing.spend))));
-    put("max_budget", json!(budget.max.map(usd)));
+    put("max_budget", json!(budget.max_budget.map(usd)));
     put("soft_budget", json!(soft.map(usd)));
     put("soft_budget_exceeded", json!(is_soft_exceeded));
-    put("budget_duration", json!(budget.period));
+    put("budget_duration", json!(budget.budget_duration));
     put("budget_reset_at", json!(resets.map(time)));
     put("rpm_limit", json!(limits.requests));
     put("tpm_limit", json!(limits.tokens));

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use crate::contract::keys::LimitSettings;
-use crate::limits::{Budget, Holder, LimitSubject, Limits};
+use crate::limits::{Holder, LimitSubject, Limits};
 
 /// The limits of a key or a team.
 #[derive(Debug)]
@@ -22,7 +22,7 @@ impl Quota {
             requests: settings.rpm_limit,
             tokens: settings.tpm_limit,
             parallel: settings.max_parallel_requests,
-            budget: Budget::new(&settings.budget),
+            budget: settings.budget.clone(),
         };
         let (requests, tokens) = (&settings.model_rpm_limit, &settings.model_tpm_limit);
         let names: BTreeSet<&String> = requests.keys().chain(tokens.keys()).collect();

@@ -30,4 +30,4 @@ pub(crate) use exceeded::{GrantError, reset_at};
 pub(crate) use grant::{Amount, Grant};
 pub use limiter::Limiter;
 pub use subject::Holder;
-pub(crate) use subject::{Budget, LimitSubject, Limits, Standing};
+pub(crate) use subject::{LimitSubject, Limits, Standing};

@@ -2,9 +2,9 @@
 
 use std::rc::Rc;
 
-use crate::contract::keys::{BudgetSettings, OpeningSettings};
+use crate::contract::keys::BudgetSettings;
 use crate::contract::names::SHARED_LIMITS;
-use crate::limits::period::{BudgetWindow, Period, window_of};
+use crate::limits::period::BudgetWindow;
 use crate::pricing::PicoUsd;
 use crate::time::UnixTime;
 
@@ -34,17 +34,7 @@ pub(crate) struct Limits {
     pub(crate) requests: Option<u64>,
     pub(crate) tokens: Option<u64>,
     pub(crate) parallel: Option<u64>,
-    pub(crate) budget: Budget,
-}
-
-/// A budget.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Budget {
-    pub(crate) max: Option<PicoUsd>,
-    pub(crate) soft: Option<PicoUsd>,
-    pub(crate) period: Option<Period>,
-    pub(crate) reset_at: Option<u64>,
-    pub(crate) opening: Option<OpeningSettings>,
+    pub(crate) budget: Option<Box<BudgetSettings>>,
 }
 
 /// How a subject stands, after its tally was changed.
@@ -81,43 +71,37 @@ impl LimitSubject {
 
 impl Limits {
     /// Whether requests are checked. Otherwise, only their spend is counted.
-    pub(crate) const fn are_checked(&self) -> bool {
+    pub(crate) fn are_checked(&self) -> bool {
         self.requests.is_some()
             || self.tokens.is_some()
             || self.parallel.is_some()
-            || self.budget.max.is_some()
+            || self.max_budget().is_some()
     }
 
-    /// Whether requests reserve tokens or money.
-    pub(crate) const fn needs_reservations(&self) -> bool {
-        self.tokens.is_some() || self.budget.max.is_some()
-    }
-}
-
-impl Budget {
-    /// A budget with these settings.
-    pub(crate) fn new(settings: &BudgetSettings) -> Self {
-        Self {
-            max: settings.max_budget,
-            soft: settings.soft_budget,
-            period: settings.budget_duration,
-            reset_at: settings.budget_reset_at,
-            opening: settings.opening,
-        }
+    /// The most that may be spent in a window of the budget.
+    pub(crate) fn max_budget(&self) -> Option<PicoUsd> {
+        self.budget.as_ref()?.max_budget
     }
 
-    /// The window that `now` is in.
+    /// The budget's window that `now` is in.
     pub(crate) fn window(&self, now: UnixTime) -> BudgetWindow {
-        window_of(self.period, self.reset_at, now)
+        let budget = self.budget.as_ref();
+        budget.map_or(BudgetWindow::FOREVER, |budget| budget.window(now))
     }
 
     /// What was spent before this Envoy in the current window.
     pub(super) fn opening_spend(&self, now: UnixTime) -> PicoUsd {
-        let opening = self.opening.filter(|opening| {
+        let opening = self.budget.as_ref().and_then(|budget| budget.opening);
+        let opening = opening.filter(|opening| {
             // A window that has begun remains the current one if the clock is set back.
             opening.window_start >= self.window(now).start
         });
         opening.map_or(PicoUsd::ZERO, |opening| opening.spend)
+    }
+
+    /// Whether requests reserve tokens or money.
+    pub(crate) fn needs_reservations(&self) -> bool {
+        self.tokens.is_some() || self.max_budget().is_some()
     }
 }
 

@@ -171,7 +171,7 @@ impl Tally {
         } else if now_ms.saturating_sub(self.minute.start) >= MINUTE_MILLISECONDS {
             self.minute = Minute::default();
         }
-        let start = limits.budget.window(now).start;
+        let start = limits.window(now).start;
         if start > self.window_start {
             self.window_start = start;
             self.spend = 0;
@@ -179,7 +179,7 @@ impl Tally {
     }
 
     fn check_budget(&self, limits: &Limits, now: UnixTime) -> Result<(), ExceededLimit> {
-        let Some(max) = limits.budget.max else {
+        let Some(max) = limits.max_budget() else {
             return Ok(());
         };
         let spend = self.total_spend(limits, now);
@@ -205,7 +205,7 @@ impl Tally {
     }
 
     fn total_spend(&self, limits: &Limits, now: UnixTime) -> PicoUsd {
-        let opening = limits.budget.opening_spend(now).pico();
+        let opening = limits.opening_spend(now).pico();
         PicoUsd::new(self.spend.saturating_add(opening))
     }
 

@@ -8,6 +8,7 @@ use std::sync::{Arc, Barrier, Mutex};
 
 use super::*;
 use crate::capacity::{Capacity, SharedStore, StoreError};
+use crate::contract::keys::{BudgetSettings, OpeningSettings};
 use crate::pricing::PicoUsd;
 use crate::random::Random;
 use crate::time::UnixTime;
@@ -151,12 +152,12 @@ fn what_a_refused_request_has_taken_of_other_limits_is_returned() {
 fn parallel_requests_cannot_exceed_a_budget_by_more_than_the_last_reservation() {
     let store = SharedValues::default();
     let vms = [limiter(1, &store), limiter(2, &store)];
-    let budget = Budget {
-        max: Some(usd("1")),
-        ..Budget::default()
+    let budget = BudgetSettings {
+        max_budget: Some(usd("1")),
+        ..BudgetSettings::default()
     };
     let subjects = subject(Limits {
-        budget,
+        budget: Some(Box::new(budget)),
         ..Limits::default()
     });
     let mut running = Vec::new();
@@ -212,16 +213,16 @@ fn a_budget_begins_anew_in_its_next_window_and_not_if_the_clock_is_set_back() {
     let now = at(0);
     let start = period.window(now).start;
     let subjects = subject(Limits {
-        budget: Budget {
-            max: Some(usd("1")),
-            period: Some(period),
-            opening: Some(crate::contract::keys::OpeningSettings {
+        budget: Some(Box::new(BudgetSettings {
+            max_budget: Some(usd("1")),
+            budget_duration: Some(period),
+            opening: Some(OpeningSettings {
                 window_start: start,
                 as_of: start,
                 spend: usd("0.75"),
             }),
-            ..Budget::default()
-        },
+            ..BudgetSettings::default()
+        })),
         ..Limits::default()
     });
     let spend = |amount: &str, now: UnixTime| {
@@ -310,10 +311,10 @@ fn no_sequence_loses_a_cost_or_admits_past_the_limits() {
         let (max, parallel) = (u128::from(draw(50)), draw(6) + 1);
         let subjects = subject(Limits {
             parallel: Some(parallel),
-            budget: Budget {
-                max: Some(PicoUsd::new(max)),
-                ..Budget::default()
-            },
+            budget: Some(Box::new(BudgetSettings {
+                max_budget: Some(PicoUsd::new(max)),
+                ..BudgetSettings::default()
+            })),
             ..Limits::default()
         });
         let (mut now, mut expected) = (5_000_000, Expected::default());

@@ -17,7 +17,7 @@ pub(super) fn of(standings: &[(Rc<LimitSubject>, Standing)], now: UnixTime) -> V
     if let Some((subject, standing)) = key {
         let limits = &subject.limits;
         headers.push(("x-litellm-key-spend", standing.spend.to_string()));
-        let max_budget = limits.budget.max.map(|max| max.to_string());
+        let max_budget = limits.max_budget().map(|max| max.to_string());
         let numbers = [
             ("x-litellm-key-rpm-limit", limits.requests),
             ("x-litellm-key-tpm-limit", limits.tokens),

@@ -36,7 +36,7 @@ impl Reader<'_> {
         })
     }
 
-    fn budget(&mut self, entry: &Section) -> Read<BudgetSettings> {
+    fn budget(&mut self, entry: &Section) -> Read<Option<Box<BudgetSettings>>> {
         let max_budget = self.amount(entry.field("max_budget"));
         let soft_budget = self.amount(entry.field("soft_budget"));
         let period = entry.field("budget_duration").map(|field| self.period(&field));
@@ -60,13 +60,14 @@ impl Reader<'_> {
                 return Err(self.missing_field(&entry.location, "spend, the amount at spend_at"));
             }
         };
-        Ok(BudgetSettings {
+        let budget = BudgetSettings {
             max_budget: max_budget?,
             soft_budget: soft_budget?,
             budget_duration: period,
             budget_reset_at: reset_at,
             opening,
-        })
+        };
+        Ok((budget != BudgetSettings::default()).then(|| Box::new(budget)))
     }
 
     fn limit(&mut self, field: Option<YamlField>) -> Read<Option<u64>> {

@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime};
 
 use envoy_bedrock::contract::keys::{BudgetSettings, KeySettings, OpeningSettings, TokenSettings};
 use envoy_bedrock::contract::settings::Settings;
-use envoy_bedrock::limits::period::window_of;
+use envoy_bedrock::limits::period::BudgetWindow;
 use envoy_bedrock::pricing::PicoUsd;
 use envoy_bedrock::time::UnixTime;
 use serde::Deserialize;
@@ -135,22 +135,25 @@ impl PastSpend {
         }
     }
 
-    fn open(&self, budget: &mut BudgetSettings, sums: Vec<&SpendOverTime>) {
-        let window = window_of(budget.budget_duration, budget.budget_reset_at, self.until);
+    fn open(&self, budget: &mut Option<Box<BudgetSettings>>, sums: Vec<&SpendOverTime>) {
+        let known = budget.as_deref();
+        let window = known.map_or(BudgetWindow::FOREVER, |budget| budget.window(self.until));
         // What another gateway has counted, if that was in this window.
-        let imported = budget
-            .opening
-            .filter(|opening| opening.window_start >= window.start);
+        let imported = known.and_then(|budget| budget.opening);
+        let imported = imported.filter(|opening| opening.window_start >= window.start);
         let since = imported.map_or(window.start, |opening| opening.as_of.max(window.start));
         let since = start_of_sum(since, self.until.seconds()).max(window.start);
         let spent = sums.into_iter().flat_map(|sums| sums.range(since..));
         let imported = imported.map_or(PicoUsd::ZERO, |opening| opening.spend);
         let spend = spent.fold(imported, |sum, (_, spend)| sum.checked_add(*spend).unwrap_or(sum));
-        budget.opening = (spend != PicoUsd::ZERO).then_some(OpeningSettings {
+        let opening = (spend != PicoUsd::ZERO).then_some(OpeningSettings {
             window_start: window.start,
             as_of: self.until.seconds(),
             spend,
         });
+        if opening.is_some() || budget.is_some() {
+            budget.get_or_insert_default().opening = opening;
+        }
     }
 }
 
@@ -173,7 +176,10 @@ fn start_of_sum(time: u64, until: u64) -> u64 {
 fn earliest_window(settings: &Settings, now: UnixTime) -> u64 {
     let of_keys = settings.keys.iter().map(|key| &key.limits.budget);
     let budgets = of_keys.chain(settings.teams.iter().map(|team| &team.limits.budget));
-    let starts = budgets.map(|budget| window_of(budget.budget_duration, budget.budget_reset_at, now).start);
+    let starts = budgets.map(|budget| {
+        let budget = budget.as_ref();
+        budget.map_or(0, |budget| budget.window(now).start)
+    });
     starts.min().unwrap_or(now.seconds())
 }
 
@@ -250,7 +256,7 @@ mod tests {
     }
 
     fn opening(settings: &Settings) -> Option<(String, u64)> {
-        let opening = settings.keys[0].limits.budget.opening?;
+        let opening = settings.keys[0].limits.budget.as_ref()?.opening?;
         Some((opening.spend.to_string(), opening.window_start))
     }
 
@@ -305,7 +311,7 @@ mod tests {
             let expected = (spend != "0").then(|| (spend.to_owned(), window));
             let settings = opened(budget, folder);
             assert_eq!(opening(&settings), expected, "{budget}");
-            let team = settings.teams[0].limits.budget.opening.unwrap();
+            let team = settings.teams[0].limits.budget.as_ref().unwrap().opening.unwrap();
             assert_eq!(team.spend.to_string(), "108.75");
         }
     }

@@ -38,7 +38,7 @@ mod tests {
 
     #[test]
     fn json_is_read_like_yaml() {
-        let text = r#"{"a": [1, -2, 1.5, 1e3, true, null, "b", "1"], "c": {"d": {}, "e": []}}"#;
+        let text = r#"{"a": [1, -2, 1.5, true, null, "b", "1"], "c": {"d": {}, "e": []}}"#;
         let (expected, _) = yaml::parse(text).unwrap();
         let found = yaml::parse_json(text).unwrap();
         assert_eq!(format!("{:?}", found.value), format!("{:?}", expected.value));
