@@ -42,6 +42,8 @@ pub enum Reject {
     MasterKeyOnly,
     /// The master key asks about a key that does not exist.
     UnknownKey,
+    /// A question about a model that the key cannot call.
+    NoSuchModel(String),
     /// The path is invalid.
     Path(PathError),
     /// The path is known, but requires this method.
@@ -182,6 +184,7 @@ impl Reject {
             },
             Self::MasterKeyOnly => "master_key_only",
             Self::UnknownKey => "unknown_key",
+            Self::NoSuchModel(_) => "no_such_model",
             Self::Path(PathError::UnknownOperation) => "unknown_operation",
             Self::Path(_) => "bad_path",
             Self::Method(_) => "method",
@@ -218,7 +221,7 @@ impl Reject {
             Self::ExpiredKey => (401, "UnrecognizedClientException", "expired_key"),
             Self::ModelNotAllowed(_) => (403, "AccessDeniedException", "key_model_access_denied"),
             Self::MasterKeyOnly => (403, "AccessDeniedException", "auth_error"),
-            Self::UnknownKey => (404, "ResourceNotFoundException", "not_found_error"),
+            Self::UnknownKey | Self::NoSuchModel(_) => (404, "ResourceNotFoundException", "not_found_error"),
             Self::WrongKey => (401, "UnrecognizedClientException", "token_not_found_in_db"),
             Self::Path(PathError::UnknownOperation) => (404, "UnknownOperationException", "not_found_error"),
             Self::Path(_)
@@ -253,6 +256,10 @@ impl Reject {
             }
             Self::MasterKeyOnly => "Only the master key may do this.".into(),
             Self::UnknownKey => "No virtual key has this token.".into(),
+            Self::NoSuchModel(name) => {
+                let shown = excerpt(name.as_bytes(), NAME_SHOWN_MAX_BYTES);
+                format!("This key can call no model {shown}.")
+            }
             Self::Path(PathError::UnknownOperation) => "Unknown operation. Expected POST \
                  [/bedrock]/model/{modelId}/{converse|converse-stream|invoke|invoke-with-response-stream|count-tokens}."
                 .into(),

@@ -52,7 +52,7 @@ impl Inquiry {
     /// The answer for the owner of `key`.
     ///
     /// # Errors
-    /// [`Reject::MasterKeyOnly`], [`Reject::UnknownKey`] or [`Reject::UnknownModel`].
+    /// [`Reject::MasterKeyOnly`], [`Reject::UnknownKey`] or [`Reject::NoSuchModel`].
     pub(crate) fn answer(
         &self,
         config: &ActiveConfig,
@@ -75,7 +75,7 @@ impl Inquiry {
             Self::Models => Reply::json(200, &models::list(config, key)),
             Self::Model(name) => {
                 let model = models::one(config, key, name);
-                Reply::json(200, &model.ok_or_else(|| Reject::UnknownModel(name.clone()))?)
+                Reply::json(200, &model.ok_or_else(|| Reject::NoSuchModel(name.clone()))?)
             }
             Self::Deployments => Reply::json(200, &models::deployments(config, key)),
         };

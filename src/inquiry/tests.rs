@@ -88,7 +88,7 @@ fn a_key_sees_only_the_models_that_it_may_call() {
     assert_eq!(ask("/v1/models/mine", "sk-app").unwrap()["id"], "mine");
     assert_eq!(
         ask("/v1/models/claude", "sk-app"),
-        Err(Reject::UnknownModel("claude".into()))
+        Err(Reject::NoSuchModel("claude".into()))
     );
     assert_eq!(
         ask("/v1/models/us.anthropic.x%3A0", "sk-all").unwrap()["id"],

@@ -241,7 +241,7 @@ def test_a_key_asks_about_itself_and_its_models(gateway):
 
     assert [model["id"] for model in get("/v1/models").json()["data"]] == ["nova", "mine"]
     assert get("/v1/models/mine").json()["id"] == "mine"
-    assert get("/v1/models/claude").status_code == 400
+    assert get("/v1/models/claude").status_code == 404
     [nova] = get("/model/info").json()["data"]
     assert nova["model_name"] == "nova" and "aws_access_key_id" not in str(nova)
     assert get("/key/info", KEY).json()["info"]["key_alias"] == "master_key"

@@ -1,7 +1,7 @@
 //! Virtual keys and teams: `envoy_bedrock.keys` and `teams`, and those of the file that
 //! `envoy_bedrock.keys_file` names. Their fields have the names and meanings of LiteLLM's.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use envoy_bedrock::contract::keys::{FormerToken, KeySettings, TeamSettings, TokenSettings};
@@ -14,6 +14,7 @@ use super::problem::Problem;
 use super::report::Reader;
 use crate::document::field::{Section, YamlField, quoted};
 use crate::document::include::ConfigDocument;
+use crate::document::location::Location;
 use crate::document::reader::Read;
 
 const KEYS: &str = "keys";
@@ -27,6 +28,8 @@ const TEAM_FIELDS: &str = "team_id, team_alias, models, blocked, metadata";
 /// LiteLLM's names for sets of models that depend on teams.
 const SETS_OF_MODELS: [&str; 2] = ["all-team-models", "no-default-models"];
 const HASH_DIGITS: usize = 64;
+/// Unknown teams that a note names.
+const UNKNOWN_TEAMS_SHOWN: usize = 5;
 
 /// The file that `envoy_bedrock.keys_file` names, relative to the configuration.
 pub(super) fn keys_file(document: &ConfigDocument) -> Option<PathBuf> {
@@ -73,7 +76,31 @@ impl Reader<'_> {
                 self.unexpected(&unknown.location, "keys or teams", quoted(&name));
             }
         }
-        (self.distinct_keys(elements), self.distinct_teams(teams))
+        let (keys, teams) = (self.distinct_keys(elements), self.distinct_teams(teams));
+        self.note_unknown_teams(&keys, &teams, &own.location);
+        (keys, teams)
+    }
+
+    /// Notes teams that keys name and that are not listed, since no limit of a team applies.
+    fn note_unknown_teams(&mut self, keys: &[KeySettings], teams: &[TeamSettings], location: &Location) {
+        let named: BTreeSet<&str> = keys.iter().filter_map(|key| key.team_id.as_deref()).collect();
+        let known: BTreeSet<&str> = teams.iter().map(|team| team.team_id.as_str()).collect();
+        let unknown: Vec<_> = named.difference(&known).map(|name| quoted(name)).collect();
+        if unknown.is_empty() {
+            return;
+        }
+        let shown = unknown.iter().take(UNKNOWN_TEAMS_SHOWN).map(String::as_str);
+        let shown = shown.collect::<Vec<_>>().join(", ");
+        let more = unknown.len().saturating_sub(UNKNOWN_TEAMS_SHOWN);
+        let more = if more > 0 {
+            format!(" and {more} more")
+        } else {
+            String::new()
+        };
+        let text = format!(
+            "keys name teams that are not in envoy_bedrock.teams, so these have no limits: {shown}{more}"
+        );
+        self.note(&location.field(TEAMS), text);
     }
 
     fn distinct_teams(&mut self, elements: Vec<YamlField>) -> Vec<TeamSettings> {
@@ -291,13 +318,15 @@ impl Reader<'_> {
         aliases.into_iter().collect()
     }
 
-    /// A time, in seconds since 1970.
+    /// A time or a date, in seconds since 1970.
     pub(super) fn time(&mut self, field: &YamlField) -> Read<u64> {
         let text = self.text(field)?;
-        let time = OffsetDateTime::parse(text.trim(), &Rfc3339).ok();
+        let parse = |text: &str| OffsetDateTime::parse(text, &Rfc3339).ok();
+        let text_or_date = text.trim();
+        let time = parse(text_or_date).or_else(|| parse(&format!("{text_or_date}T00:00:00Z")));
         let seconds = time.and_then(|time| u64::try_from(time.unix_timestamp()).ok());
         seconds.ok_or_else(|| {
-            let expected = "a time such as 2027-01-31T00:00:00Z";
+            let expected = "a time such as 2027-01-31T00:00:00Z, or a date";
             self.unexpected(&field.location, expected, quoted(&text))
         })
     }
