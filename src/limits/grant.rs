@@ -29,7 +29,8 @@ struct Holding {
     minute: Option<u64>,
     /// What the request has reserved.
     reserved: Amount,
-    standing: Standing,
+    /// `None` if the tally was not read yet.
+    standing: Option<Standing>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,14 +66,14 @@ impl Grant {
                 subject: Rc::clone(subject),
                 minute: None,
                 reserved: Amount::default(),
-                standing: Standing::default(),
+                standing: None,
             };
             if subject.limits.are_checked() {
                 let admit = limiter.change(subject, now, |tally, vm| tally.admit(vm, &subject.limits, now));
                 // If this fails, dropping the grant returns what was taken before.
                 let (minute, standing) = admit?;
                 holding.minute = Some(minute);
-                holding.standing = standing;
+                holding.standing = Some(standing);
             }
             grant.holdings.borrow_mut().push(holding);
         }
@@ -97,7 +98,7 @@ impl Grant {
                 let reserve = self.limiter.change(&holding.subject, now, |tally, vm| {
                     tally.reserve(vm, amount, limits, now)
                 });
-                holding.standing = reserve?.1;
+                holding.standing = Some(reserve?.1);
                 holding.reserved = amount;
             }
         }
@@ -123,17 +124,20 @@ impl Grant {
                 Ok(())
             });
             if let Ok((_, standing)) = settled {
-                holding.standing = standing;
+                holding.standing = Some(standing);
             }
         }
     }
 
-    /// Each subject, and how it stands.
-    pub(crate) fn standings(&self) -> Vec<(Rc<LimitSubject>, Standing)> {
+    /// Each subject, and how it stands at `now`, if that is known.
+    pub(crate) fn standings(&self, now: UnixTime) -> Vec<(Rc<LimitSubject>, Standing)> {
         let holdings = self.holdings.borrow();
-        let standings = holdings
-            .iter()
-            .map(|holding| (Rc::clone(&holding.subject), holding.standing));
+        let standings = holdings.iter().filter_map(|holding| {
+            let subject = &holding.subject;
+            let known = holding.standing;
+            let standing = known.or_else(|| self.limiter.standing(subject, now))?;
+            Some((Rc::clone(subject), standing))
+        });
         standings.collect()
     }
 }

@@ -81,8 +81,9 @@ impl Hold {
     }
 
     /// Whom the limits for the request are for, and how they stand.
-    pub(super) fn standings(&self) -> Vec<(Rc<LimitSubject>, Standing)> {
-        self.grant.as_ref().map(Grant::standings).unwrap_or_default()
+    pub(super) fn standings(&self, now: UnixTime) -> Vec<(Rc<LimitSubject>, Standing)> {
+        let grant = self.grant.as_ref();
+        grant.map(|grant| grant.standings(now)).unwrap_or_default()
     }
 
     fn refusal(&self, error: GrantError) -> Reject {

@@ -461,7 +461,7 @@ impl Stream {
         };
         let (dispatched, overhead) = (self.phase.dispatched(), self.overhead_us(account));
         let mut added = headers::gateway_headers(account, dispatched, overhead, now);
-        added.extend(limit_headers::of(&self.hold.standings(), now));
+        added.extend(limit_headers::of(&self.hold.standings(now), now));
         match headers::merge(received, &added) {
             Some(headers) => Step::continue_with(vec![Edit::ResponseHeaders(headers)]),
             None => Step::CONTINUE,

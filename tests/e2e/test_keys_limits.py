@@ -228,9 +228,18 @@ def test_the_keys_of_a_team_share_its_limits(gateway):
     assert ask(gateway, secret("blue")).status_code == 401
 
 
+def test_a_stream_says_what_the_key_has_spent_before(gateway):
+    key = secret("free")
+    assert ask(gateway, key, "nova").status_code == 200
+    spend = info(gateway, key)["spend"]
+    stream = ask(gateway, key, "nova", operation="converse-stream")
+    assert spend > 0 and float(stream.headers["x-litellm-key-spend"]) == pytest.approx(spend)
+    assert info(gateway, key)["spend"] > spend
+
+
 def test_a_refused_request_has_the_key_in_its_row(gateway):
     assert ask(gateway, secret("free"), model="claude").status_code == 403
-    refused = [row for row in rows_of(gateway, "free", 1) if row["http_status"] == 403]
+    refused = [row for row in rows_of(gateway, "free", 3) if row["http_status"] == 403]
     assert refused[0]["api_key"] == hashlib.sha256(secret("free").encode()).hexdigest()
 
 
