@@ -127,6 +127,7 @@ class Expectations:
         cost = self.prices.cost(call, deployment, tokens, tier, latency) if is_counted else None
         # No usage, no cost.
         parts = cost if scenario.source else Cost()
+        is_known = scenario.http_status != 401
         failed = scenario.error_class is not None or scenario.http_status is None
         refused_path = (
             {"path": call.path, "requested_model": call.requested_model}
@@ -137,8 +138,8 @@ class Expectations:
             **refused_path,
             "request_id": call.call_id,
             "call_type": call.operation if deployment else None,
-            "api_key": KEY_HASH if deployment else None,
-            "key_alias": "master_key" if deployment else None,
+            "api_key": KEY_HASH if is_known else None,
+            "key_alias": "master_key" if is_known else None,
             "team_id": None,
             "model_group": deployment and deployment.group,
             "model": deployment and deployment.model_for(call.captured, call.operation),
