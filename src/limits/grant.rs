@@ -9,6 +9,7 @@ use crate::limits::exceeded::GrantError;
 use crate::limits::limiter::Limiter;
 use crate::limits::subject::{LimitSubject, Standing};
 pub(crate) use crate::limits::tally::Amount;
+use crate::limits::tally::Tally;
 use crate::time::UnixTime;
 
 /// What one request holds.
@@ -18,7 +19,7 @@ pub(crate) struct Grant {
     holdings: RefCell<Vec<Holding>>,
     state: Cell<GrantState>,
     /// Keeps this VM in the ledger, so that others do not drop what the request holds.
-    _presence: Option<Presence>,
+    presence: Option<Rc<Presence>>,
 }
 
 /// What one request holds of one subject.
@@ -52,6 +53,7 @@ impl Grant {
         subjects: &[Rc<LimitSubject>],
         now: UnixTime,
     ) -> Result<Self, GrantError> {
+        limiter.settle_debts(now);
         let is_limited = subjects.iter().any(|subject| subject.limits.are_checked());
         let presence = is_limited.then(|| Presence::take(limiter.capacity()));
         let presence = presence.transpose().map_err(|_| GrantError::Uncountable)?;
@@ -59,7 +61,7 @@ impl Grant {
             limiter: Rc::clone(limiter),
             holdings: RefCell::default(),
             state: Cell::new(GrantState::Admitted),
-            _presence: presence,
+            presence: presence.map(Rc::new),
         };
         for subject in subjects {
             let mut holding = Holding {
@@ -117,15 +119,14 @@ impl Grant {
         }
         let used = used();
         for holding in self.holdings.borrow_mut().iter_mut() {
-            let subject = &holding.subject;
+            let subject = Rc::clone(&holding.subject);
             let held = holding.minute.map(|_| holding.reserved);
-            let settled = self.limiter.change(subject, now, |tally, vm| {
-                tally.settle(vm, held, used, &subject.limits, now);
-                Ok(())
-            });
-            if let Ok((_, standing)) = settled {
-                holding.standing = Some(standing);
-            }
+            let presence = self.presence.clone();
+            let settle = move |tally: &mut Tally, vm| tally.settle(vm, held, used, &subject.limits, now);
+            let settled = self
+                .limiter
+                .change_surely(&holding.subject, now, presence, settle);
+            holding.standing = settled.or(holding.standing);
         }
     }
 
@@ -153,13 +154,14 @@ impl Drop for Grant {
             let Some(minute) = holding.minute else { continue };
             // The time only matters for what is shown.
             let now = UnixTime::default();
-            let _lost = self.limiter.change(subject, now, |tally, vm| {
-                tally.give_back(vm, reserved);
-                if state == GrantState::Admitted {
-                    tally.uncount(minute);
-                }
-                Ok(())
-            });
+            let presence = self.presence.clone();
+            self.limiter
+                .change_surely(subject, now, presence, move |tally, vm| {
+                    tally.give_back(vm, reserved);
+                    if state == GrantState::Admitted {
+                        tally.uncount(minute);
+                    }
+                });
         }
     }
 }

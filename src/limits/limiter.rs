@@ -1,9 +1,10 @@
 //! Changes tallies by compare-and-swap.
 
+use std::cell::RefCell;
 use std::fmt;
 use std::rc::Rc;
 
-use crate::capacity::{Capacity, SharedStore, StoreError};
+use crate::capacity::{Capacity, Presence, SharedStore, StoreError};
 use crate::limits::exceeded::{Exceeded, ExceededLimit, GrantError};
 use crate::limits::subject::{LimitSubject, Standing};
 use crate::limits::tally::Tally;
@@ -17,6 +18,18 @@ pub struct Limiter {
     /// Tells which VMs live.
     capacity: Rc<Capacity>,
     store: Box<dyn SharedStore>,
+    debts: RefCell<Vec<Debt>>,
+}
+
+/// A change of a tally by a VM.
+type TallyChange = dyn Fn(&mut Tally, u64);
+
+/// A change that failed and must still be made.
+struct Debt {
+    subject: Rc<LimitSubject>,
+    change: Box<TallyChange>,
+    /// Keeps this VM in the ledger meanwhile.
+    _presence: Option<Rc<Presence>>,
 }
 
 impl fmt::Debug for Limiter {
@@ -28,7 +41,11 @@ impl fmt::Debug for Limiter {
 impl Limiter {
     /// The tallies in `store`, for the VM of `capacity`.
     pub fn new(capacity: Rc<Capacity>, store: Box<dyn SharedStore>) -> Self {
-        Self { capacity, store }
+        Self {
+            capacity,
+            store,
+            debts: RefCell::default(),
+        }
     }
 
     /// What all workers together may do at once.
@@ -88,6 +105,41 @@ impl Limiter {
             }
         }
         Err(GrantError::Uncountable)
+    }
+
+    /// Makes a change that cannot exceed a limit. If it fails now, it is made by a later
+    /// [`Limiter::settle_debts`]. `presence` keeps this VM in the ledger until then.
+    pub(super) fn change_surely(
+        &self,
+        subject: &Rc<LimitSubject>,
+        now: UnixTime,
+        presence: Option<Rc<Presence>>,
+        change: impl Fn(&mut Tally, u64) + 'static,
+    ) -> Option<Standing> {
+        let debt = Debt {
+            subject: Rc::clone(subject),
+            change: Box::new(change),
+            _presence: presence,
+        };
+        self.pay(debt, now)
+    }
+
+    /// Makes the changes that have failed. Must be called from time to time.
+    pub fn settle_debts(&self, now: UnixTime) {
+        for debt in self.debts.take() {
+            self.pay(debt, now);
+        }
+    }
+
+    fn pay(&self, debt: Debt, now: UnixTime) -> Option<Standing> {
+        let changed = self.change(&debt.subject, now, |tally, vm| {
+            (debt.change)(tally, vm);
+            Ok(())
+        });
+        if changed.is_err() {
+            self.debts.borrow_mut().push(debt);
+        }
+        changed.ok().map(|((), standing)| standing)
     }
 
     fn read(&self, shared_key: &str) -> Result<(Tally, u32), GrantError> {

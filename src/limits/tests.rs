@@ -294,6 +294,39 @@ fn a_request_that_cannot_be_counted_is_refused() {
     assert!(Grant::take(&vm, &subjects, at(0)).is_ok());
 }
 
+#[test]
+fn what_cannot_be_written_is_written_later() {
+    let store = SharedValues::default();
+    let vm = limiter(1, &store);
+    let subjects = subject(Limits {
+        requests: Some(9),
+        parallel: Some(1),
+        budget: Some(Box::new(BudgetSettings {
+            max_budget: Some(usd("1")),
+            ..BudgetSettings::default()
+        })),
+        ..Limits::default()
+    });
+    let take = || Grant::take(&vm, &subjects, at(0)).unwrap();
+    for (is_settled, spend) in [(true, "0.25"), (false, "0.25")] {
+        let grant = take();
+        grant.reserve(used(1, "0.5"), at(0)).unwrap();
+        store.fails.set(true);
+        if is_settled {
+            grant.dispatch();
+            grant.settle(|| used(1, "0.25"), at(0));
+        }
+        drop(grant);
+        store.fails.set(false);
+        assert_eq!(vm.standing(&subjects[0], at(0)).unwrap().parallel, 1, "not yet");
+        vm.settle_debts(at(0));
+        let standing = vm.standing(&subjects[0], at(0)).unwrap();
+        assert_eq!((standing.parallel, standing.requests), (0, 1));
+        assert_eq!(standing.spend, usd(spend));
+    }
+    drop(take());
+}
+
 /// What the tallies must agree with.
 #[derive(Default)]
 struct Expected {

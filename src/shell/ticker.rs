@@ -4,9 +4,9 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use super::CAPACITY;
 use super::envoy::Envoy;
 use super::host::{self, HostError};
+use super::{CAPACITY, LIMITER};
 use crate::routing::brokered::CALL_TICK_MILLISECONDS;
 use crate::stream::drain::TICK_MILLISECONDS;
 use crate::stream::watch::{Draining, Watch};
@@ -47,6 +47,7 @@ pub(super) fn watch<S: Draining + 'static>(context_id: u32, stream: &Rc<RefCell<
 /// none and it is not `permanent`. If it cannot be stopped, the next tick tries again.
 pub(super) fn tick(plugin_id: u32, permanent: bool) {
     let draining = WATCH.with_borrow_mut(Watch::draining);
+    LIMITER.with(|limiter| limiter.settle_debts(host::now()));
     let is_counting = CAPACITY.with(|capacity| capacity.tick(host::now(), &Envoy));
     if draining.is_empty() && !is_counting && !permanent {
         match host::set_tick_period(0) {

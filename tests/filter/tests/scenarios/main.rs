@@ -13,6 +13,7 @@ mod failover;
 mod fixtures;
 mod guardrails;
 mod keys;
+mod limited_keys;
 mod limits;
 mod oracle;
 mod paths;
