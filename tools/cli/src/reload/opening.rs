@@ -23,7 +23,7 @@ impl OpeningBalances {
         let mut balances = Self {
             log,
             environment,
-            past: PastSpend::nothing(u64::MAX, UnixTime::default()),
+            past: PastSpend::nothing(UnixTime::default()),
         };
         balances.begin(settings);
         balances

@@ -1,7 +1,7 @@
 //! What keys and teams have spent before an Envoy served its first request, from the spend log. The
 //! filter counts on from there, so a budget survives a restart.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io;
@@ -28,10 +28,10 @@ const DAY: u64 = 24 * HOUR;
 /// What was spent, by the hash of a key or the id of a team.
 #[derive(Debug)]
 pub(crate) struct PastSpend {
-    /// Since when, in seconds since 1970.
-    since: u64,
     /// Until when.
     until: UnixTime,
+    /// Since when budgets count. No sum has what was spent before and after one of these times.
+    starts: BTreeSet<u64>,
     keys: HashMap<String, SpendOverTime>,
     teams: HashMap<String, SpendOverTime>,
 }
@@ -65,11 +65,12 @@ impl PastSpend {
         settings: &Settings,
         until: UnixTime,
     ) -> Result<Self, (PathBuf, io::Error)> {
-        let since = earliest_window(settings, until);
-        let mut past = Self::nothing(since, until);
-        if settings.keys.is_empty() {
+        let mut past = Self::nothing(until);
+        let starts = starts(settings, until);
+        let Some(since) = starts.first().copied().filter(|_| !settings.keys.is_empty()) else {
             return Ok(past);
-        }
+        };
+        past.starts = starts;
         for path in files(log, since) {
             let file = match File::open(&path) {
                 Ok(file) => file,
@@ -82,11 +83,11 @@ impl PastSpend {
         Ok(past)
     }
 
-    /// Nothing was spent in this time.
-    pub(crate) fn nothing(since: u64, until: UnixTime) -> Self {
+    /// Nothing is known.
+    pub(crate) fn nothing(until: UnixTime) -> Self {
         Self {
-            since,
             until,
+            starts: BTreeSet::new(),
             keys: HashMap::new(),
             teams: HashMap::new(),
         }
@@ -99,7 +100,7 @@ impl PastSpend {
 
     /// Whether this is known for as long a time as the budgets of `settings` need.
     pub(crate) fn covers(&self, settings: &Settings) -> bool {
-        self.since <= earliest_window(settings, self.until)
+        settings.keys.is_empty() || self.starts.is_superset(&starts(settings, self.until))
     }
 
     fn add(&mut self, line: &[u8], since: u64) -> Option<()> {
@@ -112,7 +113,7 @@ impl PastSpend {
         if spend == PicoUsd::ZERO || ended < since || !is_past {
             return Some(());
         }
-        let start = start_of_sum(ended, self.until.seconds());
+        let start = self.start_of_sum(ended);
         if let Some(key) = row.api_key {
             add_to(self.keys.entry(key.0.into_owned()).or_default(), start, spend);
         }
@@ -136,23 +137,54 @@ impl PastSpend {
     }
 
     fn open(&self, budget: &mut Option<Box<BudgetSettings>>, sums: Vec<&SpendOverTime>) {
-        let known = budget.as_deref();
-        let window = known.map_or(BudgetWindow::FOREVER, |budget| budget.window(self.until));
-        // What another gateway has counted, if that was in this window.
-        let imported = known.and_then(|budget| budget.opening);
-        let imported = imported.filter(|opening| opening.window_start >= window.start);
-        let since = imported.map_or(window.start, |opening| opening.as_of.max(window.start));
-        let since = start_of_sum(since, self.until.seconds()).max(window.start);
+        let BudgetStart {
+            window_start,
+            imported,
+            since,
+        } = BudgetStart::of(budget.as_deref(), self.until);
         let spent = sums.into_iter().flat_map(|sums| sums.range(since..));
-        let imported = imported.map_or(PicoUsd::ZERO, |opening| opening.spend);
         let spend = spent.fold(imported, |sum, (_, spend)| sum.checked_add(*spend).unwrap_or(sum));
         let opening = (spend != PicoUsd::ZERO).then_some(OpeningSettings {
-            window_start: window.start,
+            window_start,
             as_of: self.until.seconds(),
             spend,
         });
         if opening.is_some() || budget.is_some() {
             budget.get_or_insert_default().opening = opening;
+        }
+    }
+
+    /// The start of the time whose sum has what was spent at `time`.
+    fn start_of_sum(&self, time: u64) -> u64 {
+        let unit = match self.until.seconds().saturating_sub(time) {
+            age if age < HOUR => 1,
+            age if age < 2 * DAY => MINUTE,
+            _ => HOUR,
+        };
+        let start = time - time % unit;
+        let within = self.starts.range(start..=time).next_back();
+        within.copied().unwrap_or(start)
+    }
+}
+
+/// What a budget begins with.
+struct BudgetStart {
+    window_start: u64,
+    /// What another gateway has counted in this window.
+    imported: PicoUsd,
+    /// Since when the rows of this gateway count.
+    since: u64,
+}
+
+impl BudgetStart {
+    fn of(budget: Option<&BudgetSettings>, now: UnixTime) -> Self {
+        let window = budget.map_or(BudgetWindow::FOREVER, |budget| budget.window(now));
+        let imported = budget.and_then(|budget| budget.opening);
+        let imported = imported.filter(|opening| opening.window_start >= window.start);
+        Self {
+            window_start: window.start,
+            imported: imported.map_or(PicoUsd::ZERO, |opening| opening.spend),
+            since: imported.map_or(window.start, |opening| opening.as_of.max(window.start)),
         }
     }
 }
@@ -162,25 +194,12 @@ fn add_to(sums: &mut SpendOverTime, start: u64, spend: PicoUsd) {
     *sum = sum.checked_add(spend).unwrap_or(*sum);
 }
 
-/// The start of the time whose sum has what was spent at `time`.
-fn start_of_sum(time: u64, until: u64) -> u64 {
-    let unit = match until.saturating_sub(time) {
-        age if age < HOUR => 1,
-        age if age < 2 * DAY => MINUTE,
-        _ => HOUR,
-    };
-    time - time % unit
-}
-
-/// The first second of the longest window that a budget has at `now`; `now` without any keys.
-fn earliest_window(settings: &Settings, now: UnixTime) -> u64 {
+/// Since when the budgets of `settings` count, if it is `now`.
+fn starts(settings: &Settings, now: UnixTime) -> BTreeSet<u64> {
     let of_keys = settings.keys.iter().map(|key| &key.limits.budget);
     let budgets = of_keys.chain(settings.teams.iter().map(|team| &team.limits.budget));
-    let starts = budgets.map(|budget| {
-        let budget = budget.as_ref();
-        budget.map_or(0, |budget| budget.window(now).start)
-    });
-    starts.min().unwrap_or(now.seconds())
+    let starts = budgets.map(|budget| BudgetStart::of(budget.as_deref(), now).since);
+    starts.collect()
 }
 
 /// The hashes under which a key, and those that it has replaced, are in the spend log.
@@ -335,6 +354,33 @@ mod tests {
         };
         assert_eq!(opening(&opened(&with(today), folder)).unwrap().0, "20.5");
         assert_eq!(opening(&opened(&with(today - DAY), folder)).unwrap().0, "1.5");
+    }
+
+    #[test]
+    fn a_window_that_begins_at_any_second_has_exactly_its_rows() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path();
+        let rows = [
+            row("new", "2026-11-20T10:30:06.000Z", "1"),
+            row("new", "2026-11-20T10:30:07.000Z", "0.5"),
+            row("new", "2026-11-20T10:59:59.000Z", "0.25"),
+            row("new", "2026-11-20T11:30:00.000Z", "0.125"),
+        ];
+        fs::write(folder.join("spend.jsonl"), rows.join("\n")).unwrap();
+        let reset = UnixTime::parse_rfc3339("2026-11-20T10:30:07Z").unwrap().seconds();
+        let budget = format!(r#"{{"budget_duration": "30d", "budget_reset_at": {reset}}}"#);
+        assert_eq!(
+            opening(&opened(&budget, folder)),
+            Some(("0.875".to_owned(), reset))
+        );
+    }
+
+    #[test]
+    fn keys_that_come_after_teams_need_the_log() {
+        let mut teams_only = settings("{}");
+        teams_only.keys.clear();
+        let past = PastSpend::read(Path::new("/nothing/spend.jsonl"), &teams_only, until()).unwrap();
+        assert!(past.covers(&teams_only) && !past.covers(&settings("{}")));
     }
 
     #[test]
