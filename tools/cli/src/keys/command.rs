@@ -5,6 +5,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use clap::builder::NonEmptyStringValueParser;
 use serde_json::json;
 
 use super::error::KeysError;
@@ -27,10 +28,12 @@ Examples:
   envoy-bedrock keys new --alias app1 --models 'claude*' --max-budget 50 --budget-duration 30d --rpm-limit 600
   envoy-bedrock keys list
   envoy-bedrock keys update app1 --max-budget 80
+  envoy-bedrock keys update app1 --rpm-limit none --models all
   envoy-bedrock keys rotate app1 --grace 24h
   envoy-bedrock keys block app1
 
-A key is named by its alias, or by the first 8 or more digits of its token. What a key has spent: GET /key/info, or
+A key is named by its alias, or by the first 8 or more digits of its token. In an update, `none` removes a limit, an
+expiry, tags or a team, and `all` allows all models. What a key has spent: GET /key/info, or
 `envoy-bedrock spend --by key`.
 
 Exit codes: 0 success, 1 a key or file cannot be used, 2 wrong usage.")]
@@ -52,15 +55,25 @@ enum Action {
     /// List all keys and teams.
     List,
     /// Show a key.
-    Info { name: String },
+    Info {
+        /// Its alias, or 8 or more digits of its token.
+        name: String,
+    },
     /// Change what a key may do and use.
     Update(UpdatedKey),
     /// Refuse requests with a key, until it is unblocked.
-    Block { name: String },
+    Block {
+        /// Its alias, or 8 or more digits of its token.
+        name: String,
+    },
     /// Accept requests with a key again.
-    Unblock { name: String },
+    Unblock {
+        /// Its alias, or 8 or more digits of its token.
+        name: String,
+    },
     /// Replace a key by a new one with the same settings and spend, and print that.
     Rotate {
+        /// Its alias, or 8 or more digits of its token.
         name: String,
         /// How long the old key remains valid, such as 30m, 12h or 7d; 0s ends it at once.
         #[arg(long, value_name = "TIME", default_value = "24h")]
@@ -69,7 +82,10 @@ enum Action {
     /// Take over the keys of LiteLLM: applications keep the keys that they have.
     Import(ImportOptions),
     /// Delete a key.
-    Delete { name: String },
+    Delete {
+        /// Its alias, or 8 or more digits of its token.
+        name: String,
+    },
     /// Make a team, or change what all its keys together may do and use.
     Team(TeamOptions),
 }
@@ -87,7 +103,7 @@ struct KeyOptions {
     #[arg(long, value_name = "TIME")]
     duration: Option<String>,
     /// The team that it belongs to.
-    #[arg(long, value_name = "TEAM")]
+    #[arg(long, value_name = "TEAM", value_parser = NonEmptyStringValueParser::new())]
     team_id: Option<String>,
     /// Tags that its requests have in the spend log, separated by commas.
     #[arg(long, value_name = "TAG,…", value_delimiter = ',')]
@@ -99,7 +115,7 @@ struct KeyOptions {
 #[derive(Debug, clap::Args)]
 struct NewKey {
     /// The name of the key in the spend log and in metrics.
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
     alias: Option<String>,
     #[command(flatten)]
     options: KeyOptions,
@@ -107,7 +123,7 @@ struct NewKey {
 
 #[derive(Debug, clap::Args)]
 struct UpdatedKey {
-    /// Its alias or token.
+    /// Its alias, or 8 or more digits of its token.
     name: String,
     #[command(flatten)]
     options: KeyOptions,
@@ -116,6 +132,7 @@ struct UpdatedKey {
 #[derive(Debug, clap::Args)]
 struct TeamOptions {
     /// The id by which keys name it.
+    #[arg(value_parser = NonEmptyStringValueParser::new())]
     id: String,
     /// Its name for people.
     #[arg(long, value_name = "NAME")]

@@ -25,6 +25,8 @@ pub(super) enum KeysError {
     NoRandomness(io::Error),
     #[error("no key has the alias or token {0:?}: `envoy-bedrock keys list` shows all of them")]
     NotFound(String),
+    #[error("{0:?} is the alias or the token of several keys: use more digits of the token")]
+    Ambiguous(String),
     #[error("no team has the id {0:?}: `envoy-bedrock keys list` shows all of them")]
     NoTeam(String),
     #[error("a key with the alias {0:?} exists already: `envoy-bedrock keys info {0}` shows it")]

@@ -26,23 +26,23 @@ struct ModelLimit {
 #[derive(Debug, Default, clap::Args)]
 pub(super) struct LimitOptions {
     /// The most that it may spend, in USD.
-    #[arg(long, value_name = "USD", value_parser = amount)]
+    #[arg(long, value_name = "USD", allow_negative_numbers = true, value_parser = amount)]
     max_budget: Option<LimitChange<f64>>,
     /// From which spend on GET /key/info says that the budget is nearly used up, in USD.
-    #[arg(long, value_name = "USD", value_parser = amount)]
+    #[arg(long, value_name = "USD", allow_negative_numbers = true, value_parser = amount)]
     soft_budget: Option<LimitChange<f64>>,
     /// After what time the budget begins anew: 30s, 5m, 12h, 1d, 7d (Mondays), 30d or 1mo (the first
     /// of each month), in UTC. The default is never.
-    #[arg(long, value_name = "TIME", value_parser = period)]
+    #[arg(long, value_name = "TIME", allow_negative_numbers = true, value_parser = period)]
     budget_duration: Option<LimitChange<Period>>,
     /// Requests per minute.
-    #[arg(long, value_name = "N", value_parser = whole)]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = whole)]
     rpm_limit: Option<LimitChange<u64>>,
     /// Tokens per minute, of requests and responses.
-    #[arg(long, value_name = "N", value_parser = whole)]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = whole)]
     tpm_limit: Option<LimitChange<u64>>,
     /// Requests at once.
-    #[arg(long, value_name = "N", value_parser = whole)]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = whole)]
     max_parallel_requests: Option<LimitChange<u64>>,
     /// Requests per minute of one model. Can be repeated.
     #[arg(long, value_name = "MODEL=N")]

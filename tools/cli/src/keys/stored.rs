@@ -136,14 +136,17 @@ impl StoredKeys {
         Ok(result)
     }
 
-    /// The key with this alias, token or start of a token.
+    /// The key with this alias, token or start of a token, if there is exactly one.
     pub(super) fn find(&self, name: &str) -> Result<usize, KeysError> {
         let by_alias = |key: &StoredKey| key.key_alias.as_deref() == Some(name);
         let by_token = |key: &StoredKey| name.len() >= TOKEN_DIGITS_MIN && key.token.starts_with(name);
-        let mut keys = self.keys.iter();
-        keys.position(by_alias)
-            .or_else(|| self.keys.iter().position(by_token))
-            .ok_or_else(|| KeysError::NotFound(name.to_owned()))
+        let keys = self.keys.iter().enumerate();
+        let mut found = keys.filter(|(_, key)| by_alias(key) || by_token(key));
+        match (found.next(), found.next()) {
+            (Some((index, _)), None) => Ok(index),
+            (None, _) => Err(KeysError::NotFound(name.to_owned())),
+            (Some(_), Some(_)) => Err(KeysError::Ambiguous(name.to_owned())),
+        }
     }
 
     pub(super) fn find_mut(&mut self, name: &str) -> Result<&mut StoredKey, KeysError> {
@@ -198,6 +201,22 @@ mod tests {
                 .unwrap()
         );
         assert!(matches!(keys.find("app"), Err(KeysError::NotFound(_))));
+    }
+
+    #[test]
+    fn a_name_that_could_be_two_keys_is_neither() {
+        let first = key("app");
+        let same = key(&first.token[..8]);
+        let keys = StoredKeys {
+            keys: vec![first.clone(), same.clone()],
+            teams: Vec::new(),
+        };
+        assert!(matches!(
+            keys.find(&first.token[..8]),
+            Err(KeysError::Ambiguous(_))
+        ));
+        assert_eq!(keys.find(&first.token).unwrap(), 0);
+        assert_eq!(keys.find(&same.token[..8]).unwrap(), 1);
     }
 
     #[test]
