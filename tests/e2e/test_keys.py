@@ -181,6 +181,12 @@ def test_the_list_shows_no_key(keys):
 
 def test_what_cannot_be_done_is_said(keys, tmp_path):
     assert "exists already" in keys.run("new", "--alias", "first", code=1)
+    assert "a value is required for '--alias" in keys.run("new", "--alias=", code=2)
+    assert "whole number that is not negative" in keys.run("new", "--rpm-limit", "-1", code=2)
+    token = keys.json("info", "first")["token"]
+    alike = keys.json("new", "--alias", token[:8])["token"]
+    assert "several keys" in keys.run("block", token[:8], code=1)
+    keys.run("delete", alike[:8])
     assert "no key has the alias" in keys.run("block", "nobody", code=1)
     assert "--duration: expected" in keys.run("new", "--duration", "soon", code=1)
     bare = tmp_path / "config.yaml"
@@ -201,6 +207,9 @@ def test_what_cannot_be_done_is_said(keys, tmp_path):
         ("{key: os.environ/APP_KEY, model_rpm_limit: {claude: -1}}", "model_rpm_limit.claude"),
         ("{key: os.environ/APP_KEY, model: [a]}", "one of these fields"),
         ("{key: os.environ/APP_KEY, expires: tomorrow}", "keys[0].expires: expected a time"),
+        (f"{{token: {hashlib.sha256(KEY.encode()).hexdigest()}}}", "found the master key"),
+        ("{key: os.environ/LITELLM_MASTER_KEY, key_alias: a}", "the master key with the key_alias"),
+        ("{key: os.environ/APP_KEY}, {key: os.environ/APP_KEY}", "APP_KEY is already used at"),
         ("{key: os.environ/APP_KEY, models: [all-team-models]}", "names of models"),
     ],
 )

@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use envoy_bedrock::contract::keys::{FormerToken, KeySettings, TeamSettings, TokenSettings};
+use envoy_bedrock::contract::settings::EnvName;
+use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
@@ -154,15 +156,40 @@ impl Reader<'_> {
                 .key_alias
                 .iter()
                 .map(|alias| format!("key_alias {}", quoted(alias)));
-            for what in alias.chain([format!("the key with the token {}", short(&token))]) {
+            for what in alias.chain([format!("the key with the token {token}")]) {
                 let path = element.location.to_string();
                 if let Some(first) = firsts.insert(what.clone(), path) {
+                    let what = what.replace(&token, short(&token));
                     self.error(&element.location, Problem::Duplicate { what, first });
                 }
             }
             keys.push(key);
         }
         keys
+    }
+
+    /// Refuses the master key as a virtual key: it may do everything, so no limit would apply.
+    pub(super) fn refuse_master_key(&mut self, keys: &[KeySettings], master: &EnvName, own: &Section) {
+        let hash_of = |name: &EnvName| {
+            let value = self.secret_value(name)?;
+            Some(hex::encode(Sha256::digest(value.as_bytes())))
+        };
+        let master_hash = hash_of(master);
+        let is_master = |key: &&KeySettings| match &key.token {
+            TokenSettings::Sha256(digits) => Some(digits) == master_hash.as_ref(),
+            TokenSettings::Variable(name) if name == master => true,
+            TokenSettings::Variable(name) => master_hash.is_some() && hash_of(name) == master_hash,
+        };
+        if let Some(key) = keys.iter().find(is_master) {
+            let alias = key.key_alias.as_deref().map(quoted);
+            let alias = alias.map_or(String::new(), |alias| format!(" with the key_alias {alias}"));
+            let expected = "keys other than the master key, which no limit applies to";
+            self.unexpected(
+                &own.location.field(KEYS),
+                expected,
+                format!("the master key{alias}"),
+            );
+        }
     }
 
     fn listed(&mut self, section: &Section, name: &str) -> Vec<YamlField> {

@@ -217,8 +217,12 @@ impl<'d> Configuration<'d> {
         let buffered_bodies_bytes =
             reader.buffered_bodies(&self.own, *body_limit_bytes.as_ref().unwrap_or(&0));
         reader.refuse_unknown_own(&self.own);
+        let master_key = reader.proxy_key(&self.general, &self.document.location);
+        if let Ok(name) = &master_key {
+            reader.refuse_master_key(&keys, name, &self.own);
+        }
         let gateway = GatewayWide {
-            master_key: reader.proxy_key(&self.general, &self.document.location),
+            master_key,
             attempts: reader.attempts(&self.router, &self.litellm),
             request_timeout: reader.request_timeout(&self.router, &self.litellm, &self.general),
             body_limit_bytes,
