@@ -195,6 +195,21 @@ def test_what_cannot_be_done_is_said(keys, tmp_path):
     assert "envoy_bedrock.keys_file" in error and "keys_file: keys.json" in error
 
 
+def test_limits_of_models_that_do_not_exist_are_noted(tmp_path):
+    config = tmp_path / "config.yaml"
+    limits = "model_rpm_limit: {claude: 1, clau*: 1}, model_tpm_limit: {misspelt: 1}"
+    entry = f"{{key: os.environ/APP_KEY, {limits}}}"
+    config.write_text(f"model_list:{MODELS}\nenvoy_bedrock: {{keys: [{entry}]}}\n")
+    done = subprocess.run(
+        [command_line(), "check", config],
+        capture_output=True,
+        text=True,
+        env={"APP_KEY": "sk-x", "LITELLM_MASTER_KEY": KEY},
+    )
+    assert done.returncode == 0
+    assert 'not a model_name: "clau*", "misspelt"' in " ".join(done.stdout.split())
+
+
 @pytest.mark.parametrize(
     "entry, expected",
     [

@@ -1,8 +1,11 @@
 //! The limits of virtual keys and teams, under LiteLLM's names.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use envoy_bedrock::contract::keys::{BudgetSettings, LimitSettings, OpeningSettings};
+use envoy_bedrock::contract::keys::{
+    BudgetSettings, KeySettings, LimitSettings, OpeningSettings, TeamSettings,
+};
+use envoy_bedrock::contract::settings::ModelSettings;
 use envoy_bedrock::limits::period::{Period, window_of};
 use envoy_bedrock::pricing::PicoUsd;
 use envoy_bedrock::time::UnixTime;
@@ -16,6 +19,19 @@ use crate::document::yaml::YamlValue;
 /// Every field that this reads, for messages.
 pub(super) const LIMIT_FIELDS: &str = "max_budget, soft_budget, budget_duration, budget_reset_at, spend, spend_at, \
                                        rpm_limit, tpm_limit, model_rpm_limit, model_tpm_limit, max_parallel_requests";
+
+/// Names that a note shows.
+const SHOWN_MAX: usize = 5;
+
+/// The first of these names, and how many more there are.
+pub(super) fn some_of(names: &[String]) -> String {
+    let shown: Vec<_> = names.iter().take(SHOWN_MAX).map(String::as_str).collect();
+    let shown = shown.join(", ");
+    match names.len().saturating_sub(SHOWN_MAX) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
+    }
+}
 
 impl Reader<'_> {
     /// The limits in an element of `keys` or `teams`.
@@ -34,6 +50,30 @@ impl Reader<'_> {
             max_parallel_requests: max_parallel_requests?,
             budget: budget?,
         })
+    }
+
+    /// Notes limits of models that do not exist, which limit nothing.
+    pub(super) fn note_limits_of_unknown_models(
+        &mut self,
+        keys: &[KeySettings],
+        teams: &[TeamSettings],
+        models: &[ModelSettings],
+        own: &Section,
+    ) {
+        let known: BTreeSet<&str> = models.iter().map(|model| model.name.as_str()).collect();
+        let of_keys = keys.iter().map(|key| &key.limits);
+        let limits = of_keys.chain(teams.iter().map(|team| &team.limits));
+        let named =
+            limits.flat_map(|limits| limits.model_rpm_limit.keys().chain(limits.model_tpm_limit.keys()));
+        let named: BTreeSet<&str> = named.map(String::as_str).collect();
+        let unknown: Vec<_> = named.difference(&known).map(|name| quoted(name)).collect();
+        if !unknown.is_empty() {
+            let some = some_of(&unknown);
+            let text = format!(
+                "model_rpm_limit and model_tpm_limit limit nothing for names that are not a model_name: {some}"
+            );
+            self.note(&own.location, text);
+        }
     }
 
     fn budget(&mut self, entry: &Section) -> Read<Option<Box<BudgetSettings>>> {

@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::key_limits::LIMIT_FIELDS;
+use super::key_limits::{LIMIT_FIELDS, some_of};
 use super::known;
 use super::problem::Problem;
 use super::report::Reader;
@@ -30,8 +30,6 @@ const TEAM_FIELDS: &str = "team_id, team_alias, models, blocked, metadata";
 /// LiteLLM's names for sets of models that depend on teams.
 const SETS_OF_MODELS: [&str; 2] = ["all-team-models", "no-default-models"];
 const HASH_DIGITS: usize = 64;
-/// Unknown teams that a note names.
-const UNKNOWN_TEAMS_SHOWN: usize = 5;
 
 /// The file that `envoy_bedrock.keys_file` names, relative to the configuration.
 pub(super) fn keys_file(document: &ConfigDocument) -> Option<PathBuf> {
@@ -91,17 +89,9 @@ impl Reader<'_> {
         if unknown.is_empty() {
             return;
         }
-        let shown = unknown.iter().take(UNKNOWN_TEAMS_SHOWN).map(String::as_str);
-        let shown = shown.collect::<Vec<_>>().join(", ");
-        let more = unknown.len().saturating_sub(UNKNOWN_TEAMS_SHOWN);
-        let more = if more > 0 {
-            format!(" and {more} more")
-        } else {
-            String::new()
-        };
-        let text = format!(
-            "keys name teams that are not in envoy_bedrock.teams, so these have no limits: {shown}{more}"
-        );
+        let some = some_of(&unknown);
+        let text =
+            format!("keys name teams that are not in envoy_bedrock.teams, so these have no limits: {some}");
         self.note(&location.field(TEAMS), text);
     }
 

@@ -171,6 +171,9 @@ impl<'d> Configuration<'d> {
         } else {
             aliases::read(&self.router, &models, &mut left_out, reader)
         };
+        if !reader.findings.has_errors() {
+            reader.note_limits_of_unknown_models(&gateway.keys, &gateway.teams, &models, &self.own);
+        }
         let telemetry = reader.telemetry();
         self.judge_unused(&credentials, reader);
         reader.check_accepted();
