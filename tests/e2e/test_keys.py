@@ -225,6 +225,11 @@ def test_limits_of_models_that_do_not_exist_are_noted(tmp_path):
         (f"{{token: {hashlib.sha256(KEY.encode()).hexdigest()}}}", "found the master key"),
         ("{key: os.environ/LITELLM_MASTER_KEY, key_alias: a}", "the master key with the key_alias"),
         ("{key: os.environ/APP_KEY}, {key: os.environ/APP_KEY}", "APP_KEY is already used at"),
+        (
+            f"{{key: os.environ/APP_KEY, former_tokens: [{{token: {'a' * 64}, valid_until: "
+            f"'2030-01-01T00:00:00Z'}}]}}, {{token: {'a' * 64}}}",
+            "the key with the token aaaaaaaa is already used at",
+        ),
         ("{key: os.environ/APP_KEY, models: [all-team-models]}", "names of models"),
     ],
 )

@@ -146,10 +146,13 @@ impl Reader<'_> {
                 .key_alias
                 .iter()
                 .map(|alias| format!("key_alias {}", quoted(alias)));
-            for what in alias.chain([format!("the key with the token {token}")]) {
+            let former = key.former.iter().map(|former| &former.sha256);
+            let tokens = former.chain([&token]);
+            let tokens = tokens.map(|token| (format!("token {token}"), short(token)));
+            let tokens = tokens.map(|(id, short)| (id, format!("the key with the token {short}")));
+            for (id, what) in alias.map(|alias| (alias.clone(), alias)).chain(tokens) {
                 let path = element.location.to_string();
-                if let Some(first) = firsts.insert(what.clone(), path) {
-                    let what = what.replace(&token, short(&token));
+                if let Some(first) = firsts.insert(id, path) {
                     self.error(&element.location, Problem::Duplicate { what, first });
                 }
             }
