@@ -244,3 +244,21 @@ def test_a_key_that_cannot_be_enforced_stops_the_start(tmp_path, entry, expected
         cwd=ROOT,
     )
     assert done.returncode == 1 and expected in done.stdout + done.stderr, done.stdout
+
+
+def test_an_import_leaves_out_the_row_of_the_master_key(tmp_path):
+    config = tmp_path / "config.yaml"
+    config.write_text(
+        f"model_list:{MODELS}\ngeneral_settings: {{master_key: sk-the-master}}\n"
+        "envoy_bedrock: {keys_file: keys.json}\n"
+    )
+    rows = [
+        {"token": hashlib.sha256(key.encode()).hexdigest(), "models": []}
+        for key in ("sk-the-master", "sk-of-an-app")
+    ]
+    table = tmp_path / "table.json"
+    table.write_text(json.dumps(rows))
+    report = Keys(config).json("import", str(table))
+    assert report["skipped"]["in_configuration"] == 1
+    stored = json.loads((tmp_path / "keys.json").read_text())["keys"]
+    assert [key["token"] for key in stored] == [rows[1]["token"]]

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use sha2::{Digest, Sha256};
+
 use super::known;
 use super::report::{ReadReport, Reader};
 use super::tolerance::Tolerance;
@@ -13,7 +15,7 @@ use crate::environment::{Environment, SecretPolicy};
 pub(crate) struct ConfigOutline {
     /// Names of models and of aliases.
     pub(crate) models: Vec<String>,
-    /// The keys in the configuration itself.
+    /// The keys in the configuration itself, with the master key, which LiteLLM also has in its table.
     pub(crate) keys: Vec<OutlinedKey>,
 }
 
@@ -47,9 +49,28 @@ pub(crate) fn outline(path: &Path) -> ConfigOutline {
         token: text(entry, "token").map(|token| token.to_ascii_lowercase()),
         key_alias: text(entry, "key_alias"),
     });
+    let keys = keys.chain(master_key(&document).map(|key| OutlinedKey {
+        token: Some(hex::encode(Sha256::digest(key.as_bytes()))),
+        key_alias: None,
+    }));
     ConfigOutline {
         models: names.chain(aliases.into_iter().map(|(name, _)| name)).collect(),
         keys: keys.collect(),
+    }
+}
+
+/// The master key, if the configuration or the environment of this process has it.
+fn master_key(document: &ConfigDocument) -> Option<String> {
+    let environment = Environment::of_this_process();
+    let general = document
+        .section("general_settings")
+        .and_then(|field| field.section());
+    match general.and_then(|section| text(&section, "master_key")) {
+        None => environment.value("LITELLM_MASTER_KEY").map(str::to_owned),
+        Some(key) => match key.strip_prefix("os.environ/") {
+            Some(name) => environment.value(name).map(str::to_owned),
+            None => Some(key),
+        },
     }
 }
 
