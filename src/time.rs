@@ -81,6 +81,25 @@ impl UnixTime {
         ])
     }
 
+    /// Parses a time in the format of Signature Version 4. Returns `None` if it is malformed, or
+    /// before 1970.
+    pub fn parse_amz_date(text: &str) -> Option<Self> {
+        let digits = text.bytes().enumerate().all(|(index, byte)| match index {
+            8 => byte == b'T',
+            15 => byte == b'Z',
+            _ => byte.is_ascii_digit(),
+        });
+        if !digits || text.len() != 16 {
+            return None;
+        }
+        let part = |range: std::ops::Range<usize>| text.get(range).unwrap_or_default();
+        let (date, clock) = (
+            [part(0..4), part(4..6), part(6..8)],
+            [part(9..11), part(11..13), part(13..15)],
+        );
+        Self::parse_rfc3339(&format!("{}T{}Z", date.join("-"), clock.join(":")))
+    }
+
     /// Formats the time for Signature Version 4.
     pub fn amz_date(self) -> AmzDate {
         AmzDate::of(self)
@@ -255,6 +274,29 @@ mod tests {
             "1969-12-31T23:59:59Z",
         ] {
             assert_eq!(UnixTime::parse_rfc3339(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn only_dates_in_the_format_of_signatures_are_read() {
+        for seconds in [0, 951_782_400, 1_795_357_174, 4_107_542_400] {
+            let time = UnixTime::from_seconds(seconds);
+            assert_eq!(UnixTime::parse_amz_date(time.amz_date().as_str()), Some(time));
+        }
+        for text in [
+            "",
+            "20261122T141934",
+            "20261122T141934ZZ",
+            "20261122t141934Z",
+            "20261122T14193aZ",
+            "20261322T141934Z",
+            "20261122T146034Z",
+            "19691122T141934Z",
+            "2026-11-22T14:19:34Z",
+            "+0261122T141934Z",
+            "2026112\u{e9}T14193Z",
+        ] {
+            assert_eq!(UnixTime::parse_amz_date(text), None, "{text}");
         }
     }
 

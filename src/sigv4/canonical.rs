@@ -63,6 +63,45 @@ impl<'a> CanonicalRequest<'a> {
         text
     }
 
+    fn head(&self) -> CanonicalHead<'a> {
+        CanonicalHead {
+            method: self.method,
+            path: self.path,
+            query: self.query,
+            headers: self.headers,
+            options: self.options,
+        }
+    }
+
+    fn write(&self, sink: &mut impl ByteSink) {
+        self.head().write(sink);
+        sink.put(self.payload.as_bytes());
+    }
+}
+
+/// Everything of a [`CanonicalRequest`] except the hash of a body that has not arrived yet.
+#[derive(Clone, Copy)]
+pub struct CanonicalHead<'a> {
+    /// The method, in upper case.
+    pub method: &'a str,
+    /// The path as sent, without the query.
+    pub path: &'a [u8],
+    /// The query as sent, without `?`.
+    pub query: &'a [u8],
+    /// The headers that the signature covers.
+    pub headers: SignedHeaders<'a>,
+    /// How the service canonicalizes the path.
+    pub options: SigningOptions,
+}
+
+impl CanonicalHead<'_> {
+    /// Begins the hash of the canonical request.
+    pub fn hash(&self) -> HeadHash {
+        let mut hash = Sha256::new();
+        self.write(&mut hash);
+        HeadHash(hash)
+    }
+
     fn write(&self, sink: &mut impl ByteSink) {
         sink.put(self.method.as_bytes());
         sink.put(b"\n");
@@ -74,7 +113,24 @@ impl<'a> CanonicalRequest<'a> {
         sink.put(b"\n");
         self.headers.each_name_piece(|piece| sink.put(piece.as_bytes()));
         sink.put(b"\n");
-        sink.put(self.payload.as_bytes());
+    }
+}
+
+/// The hash of a canonical request, until the hash of the body is known.
+#[derive(Clone)]
+pub struct HeadHash(Sha256);
+
+impl HeadHash {
+    /// The hash of the canonical request with this body.
+    pub fn complete(self, payload: &PayloadHash) -> RequestHash {
+        let hash = self.0.chain_update(payload.as_bytes());
+        RequestHash(hex::encode_digest(&hash.finalize().into()))
+    }
+}
+
+impl fmt::Debug for HeadHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("HeadHash")
     }
 }
 
@@ -162,6 +218,8 @@ mod tests {
             };
             let (streamed, whole) = (request.hash(), PayloadHash::of(&request.text()));
             prop_assert_eq!(streamed.as_str(), whole.as_str());
+            let completed = request.head().hash().complete(&PayloadHash::of(&body));
+            prop_assert_eq!(completed, streamed);
         }
     }
 }

@@ -43,6 +43,7 @@
 
 mod authorization;
 mod canonical;
+mod claim;
 mod headers;
 mod key;
 mod key_cache;
@@ -53,7 +54,8 @@ mod sink;
 mod uri;
 
 pub use authorization::{AccessKeyId, InvalidAccessKeyId, authorize};
-pub use canonical::{CanonicalRequest, RequestHash, SigningOptions};
+pub use canonical::{CanonicalHead, CanonicalRequest, HeadHash, RequestHash, SigningOptions};
+pub use claim::{ClaimError, ClaimedSignature};
 pub use headers::{SignedHeader, SignedHeaders};
 pub use key::{Signature, SigningKey};
 pub use key_cache::{CredentialId, SIGNING_KEYS_MAX, SigningKeys};
