@@ -4,4 +4,5 @@ pub mod path;
 pub(crate) mod probe;
 pub(crate) mod proxy_key;
 pub mod reject;
+pub mod signature;
 pub(crate) mod target;

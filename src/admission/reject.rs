@@ -10,6 +10,7 @@ use serde_json::json;
 
 use crate::admission::path::{ALIAS_MAX_BYTES, PathError};
 use crate::admission::proxy_key::NoKey;
+use crate::admission::signature::SignatureError;
 use crate::excerpt::excerpt;
 use crate::guardrail::BodyFault;
 use crate::headers::HeaderPair;
@@ -23,6 +24,8 @@ pub enum Reject {
     NoKey(NoKey),
     /// The key is wrong.
     WrongKey,
+    /// The request is signed with an AWS pair, but its signature is refused.
+    Signature(SignatureError),
     /// The key is blocked.
     BlockedKey,
     /// The key has expired.
@@ -172,6 +175,8 @@ impl Reject {
             Self::NoKey(NoKey::Missing) => "no_key",
             Self::NoKey(NoKey::Malformed) => "malformed_key",
             Self::WrongKey => "wrong_key",
+            Self::Signature(SignatureError::Unrecognized) => "unknown_access_key",
+            Self::Signature(_) => "bad_signature",
             Self::BlockedKey => "blocked_key",
             Self::ExpiredKey => "expired_key",
             Self::BlockedTeam(_) => "blocked_team",
@@ -223,6 +228,7 @@ impl Reject {
             Self::MasterKeyOnly => (403, "AccessDeniedException", "auth_error"),
             Self::UnknownKey | Self::NoSuchModel(_) => (404, "ResourceNotFoundException", "not_found_error"),
             Self::WrongKey => (401, "UnrecognizedClientException", "token_not_found_in_db"),
+            Self::Signature(error) => (403, error.error_type(), "auth_error"),
             Self::Path(PathError::UnknownOperation) => (404, "UnknownOperationException", "not_found_error"),
             Self::Path(_)
             | Self::UnknownModel(_)
@@ -246,6 +252,7 @@ impl Reject {
                  Expected 'Authorization: Bearer <key>' once, or the key as the access key id."
                 .into(),
             Self::WrongKey => "Authentication Error, Invalid API key provided.".into(),
+            Self::Signature(error) => error.message(),
             Self::BlockedKey => "Authentication Error, This key is blocked.".into(),
             Self::BlockedTeam(id) => format!("Authentication Error, The team {id} of this key is blocked."),
             Self::ExpiredKey => "Authentication Error, This key has expired.".into(),
@@ -346,6 +353,12 @@ impl From<NoKey> for Reject {
     }
 }
 
+impl From<SignatureError> for Reject {
+    fn from(error: SignatureError) -> Self {
+        Self::Signature(error)
+    }
+}
+
 impl From<PathError> for Reject {
     fn from(error: PathError) -> Self {
         Self::Path(error)
@@ -363,6 +376,8 @@ mod tests {
             Reject::NoKey(NoKey::Missing),
             Reject::NoKey(NoKey::Malformed),
             Reject::WrongKey,
+            Reject::Signature(SignatureError::Mismatch),
+            Reject::Signature(SignatureError::Presigned),
             Reject::Method("POST"),
             Reject::SpendQuery,
             Reject::UnknownModel("a \"b\"\u{1}".into()),
@@ -411,6 +426,7 @@ mod tests {
             let expected = match reply.status {
                 400 | 413 => "ValidationException",
                 401 => "UnrecognizedClientException",
+                403 => "InvalidSignatureException",
                 404 | 405 => "UnknownOperationException",
                 429 => "ThrottlingException",
                 502 | 503 => "ServiceUnavailableException",

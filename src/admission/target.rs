@@ -7,7 +7,7 @@ use crate::admission::probe::Probe;
 use crate::admission::reject::Reject;
 use crate::headers::Headers;
 use crate::inquiry::Inquiry;
-use crate::keys::VirtualKey;
+use crate::keys::{VerifiedKey, VirtualKey};
 use crate::records::lookup;
 use crate::routing::active_config::ActiveConfig;
 use crate::routing::plan::METHOD;
@@ -36,11 +36,12 @@ impl Target {
     pub(crate) fn of(
         config: &ActiveConfig,
         headers: Headers<'_>,
+        verified: Option<&VerifiedKey>,
         presented: &mut Option<Rc<VirtualKey>>,
         now: UnixTime,
     ) -> Result<Self, Reject> {
         let mut admit = || {
-            let key = config.keys.admit(headers, || now)?;
+            let key = config.keys.admit(headers, verified, || now)?;
             *presented = Some(Rc::clone(&key));
             Ok::<_, Reject>(key)
         };

@@ -46,6 +46,26 @@ pub struct KeySettings {
     /// The keys that it has replaced and that are still valid.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub former: Vec<FormerToken>,
+    /// Its AWS pairs, with which clients can sign instead of sending the key.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub aws_pairs: Vec<AwsPairSettings>,
+}
+
+/// What the access key id of every pair begins with.
+pub const ACCESS_KEY_ID_PREFIX: &str = "EBAK";
+
+/// An access key id and a secret access key for the clients of the gateway.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AwsPairSettings {
+    /// The access key id.
+    pub access_key_id: String,
+    /// The secret access key, sealed under the name of the access key id with
+    /// [`SealingKey`](crate::sealing::SealingKey).
+    pub sealed_secret: String,
+    /// Until when it is valid if it was replaced by another one, in seconds since 1970.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub valid_until: Option<u64>,
 }
 
 /// A key that was replaced by another one.

@@ -128,6 +128,11 @@ impl Settings {
         self.models.iter().flat_map(|model| &model.deployments)
     }
 
+    /// Whether the secrets of AWS pairs must be opened with the sealing key.
+    pub fn has_aws_pairs(&self) -> bool {
+        self.keys.iter().any(|key| !key.aws_pairs.is_empty())
+    }
+
     /// The name of every variable that holds a secret, without duplicates.
     pub fn secret_names(&self) -> BTreeSet<&EnvName> {
         let of_deployments = self

@@ -35,7 +35,7 @@ fn config() -> ActiveConfig {
 fn ask(path: &str, key: &str) -> Result<Value, Reject> {
     let config = config();
     let headers = [(&b"x-api-key"[..], key.as_bytes())];
-    let key = config.keys.admit(Headers(&headers), || NOW)?;
+    let key = config.keys.admit(Headers(&headers), None, || NOW)?;
     let inquiry = Inquiry::of(b"GET", path.as_bytes()).unwrap();
     let reply = inquiry.answer(&config, &key, None, NOW)?;
     assert_eq!(reply.status, 200);

@@ -3,13 +3,17 @@
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use crate::admission::proxy_key::{self, KeyHash};
+use crate::admission::proxy_key::{self, KeyHash, NoKey};
 use crate::admission::reject::Reject;
-use crate::contract::keys::{KeySettings, TeamSettings};
+use crate::admission::signature::{SignatureError, is_presigned};
+use crate::contract::keys::{ACCESS_KEY_ID_PREFIX, KeySettings, TeamSettings};
 use crate::headers::Headers;
+use crate::keys::aws_pair::{AwsPair, UnverifiedKey, VerifiedKey};
+use crate::keys::ring_entry::RingEntry;
 use crate::keys::team::Team;
 use crate::keys::virtual_key::VirtualKey;
 use crate::limits::LimitSubject;
+use crate::secret::Secret;
 use crate::time::UnixTime;
 
 /// The master key and the virtual keys.
@@ -19,14 +23,9 @@ pub(crate) struct KeyRing {
     master: Rc<VirtualKey>,
     /// Found by a hash, which nobody can choose, so the time of a lookup reveals nothing.
     keys: HashMap<KeyHash, RingEntry>,
+    /// By access key id, which is no secret.
+    pairs: HashMap<String, (Secret, RingEntry)>,
     teams: Vec<Rc<Team>>,
-}
-
-#[derive(Debug)]
-struct RingEntry {
-    key: Rc<VirtualKey>,
-    /// Until when a key can be used that was replaced by this one.
-    valid_until: Option<UnixTime>,
 }
 
 impl KeyRing {
@@ -56,7 +55,19 @@ impl KeyRing {
             master: Rc::new(VirtualKey::master(&master_hash)),
             master_hash,
             keys,
+            pairs: HashMap::new(),
             teams,
+        }
+    }
+
+    /// Adds a pair of the key with this hash.
+    pub(crate) fn add_pair(&mut self, of: &KeyHash, pair: AwsPair) {
+        if let Some(RingEntry { key, .. }) = self.keys.get(of) {
+            let entry = RingEntry {
+                key: Rc::clone(key),
+                valid_until: pair.valid_until,
+            };
+            self.pairs.insert(pair.access_key_id, (pair.secret, entry));
         }
     }
 
@@ -79,26 +90,60 @@ impl KeyRing {
         Rc::clone(&self.master)
     }
 
-    /// The key that a request presents, if it can be used. `now` is called only for a key that
-    /// expires.
+    /// The signature of a request that presents the access key id of a pair. Its key can only be
+    /// used once the signature is verified.
     ///
     /// # Errors
-    /// [`Reject::NoKey`], [`Reject::WrongKey`], [`Reject::BlockedKey`] or [`Reject::ExpiredKey`].
+    /// [`Reject::Signature`], or [`Reject::WrongKey`] if there is no signature with that pair.
+    pub(crate) fn signature(
+        &self,
+        headers: Headers<'_>,
+        now: UnixTime,
+    ) -> Result<Option<UnverifiedKey>, Reject> {
+        let presented = proxy_key::presented(headers).ok();
+        let presented = presented.and_then(|id| std::str::from_utf8(id).ok());
+        let pair = presented.and_then(|id| self.pairs.get_key_value(id));
+        let signed = pair.map(|(id, (secret, entry))| UnverifiedKey::read(entry, id, secret, headers, now));
+        signed.transpose()
+    }
+
+    /// The key that a request presents, or with whose pair it is `verified` to be signed, if it can
+    /// be used. `now` is called only for a key that expires.
+    ///
+    /// # Errors
+    /// [`Reject::NoKey`], [`Reject::WrongKey`], [`Reject::Signature`], [`Reject::BlockedKey`],
+    /// [`Reject::BlockedTeam`] or [`Reject::ExpiredKey`].
     pub(crate) fn admit(
         &self,
         headers: Headers<'_>,
+        verified: Option<&VerifiedKey>,
         now: impl Fn() -> UnixTime,
     ) -> Result<Rc<VirtualKey>, Reject> {
-        let hash = KeyHash::of(proxy_key::presented(headers)?);
+        if let Some(verified) = verified {
+            return verified.entry().admit(now);
+        }
+        let presented = proxy_key::presented(headers).map_err(|error| no_key(error, headers))?;
+        let hash = KeyHash::of(presented);
         if self.master_hash.matches(&hash) {
             return Ok(Rc::clone(&self.master));
         }
-        let RingEntry { key, valid_until } = self.keys.get(&hash).ok_or(Reject::WrongKey)?;
-        key.check(&now)?;
-        match valid_until {
-            Some(until) if now() >= *until => Err(Reject::ExpiredKey),
-            _ => Ok(Rc::clone(key)),
+        match self.keys.get(&hash) {
+            Some(entry) => entry.admit(now),
+            // A pair that was deleted, or one whose signature is not verified.
+            None if presented.starts_with(ACCESS_KEY_ID_PREFIX.as_bytes()) => {
+                Err(SignatureError::Unrecognized.into())
+            }
+            None => Err(Reject::WrongKey),
         }
+    }
+}
+
+/// A request without a key may have a signature in its query.
+fn no_key(error: NoKey, headers: Headers<'_>) -> Reject {
+    let path = headers.all(":path").next().unwrap_or_default();
+    match path.split(|byte| *byte == b'?').nth(1) {
+        Some(query) if error == NoKey::Missing && is_presigned(query) => SignatureError::Presigned.into(),
+        _ => error.into(),
     }
 }
 

@@ -84,7 +84,13 @@ mod tests {
             ("authorization", &authorization),
         ]
         .map(|(name, value)| (name.as_bytes(), value.as_bytes()));
-        match Target::of(&config, Headers(&headers), &mut None, UnixTime::from_seconds(0)) {
+        match Target::of(
+            &config,
+            Headers(&headers),
+            None,
+            &mut None,
+            UnixTime::from_seconds(0),
+        ) {
             Ok(Target::Lookup(id)) => Some(Ok(id)),
             Ok(_) | Err(Reject::Path(_)) => None,
             Err(reject) => Some(Err(reject)),

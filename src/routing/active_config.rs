@@ -12,7 +12,7 @@ use crate::contract::settings::{
 };
 use crate::credentials::{CredentialSlot, CredentialStore};
 use crate::guardrail::Guardrail;
-use crate::keys::KeyRing;
+use crate::keys::{AwsPair, KeyRing};
 use crate::pricing::{Rates, lookup_rates};
 use crate::routing::balance::Balance;
 use crate::routing::brokered::BrokeredCredentials;
@@ -22,6 +22,7 @@ use crate::routing::settings_error::SettingsError;
 use crate::sealing::{SEALING_KEY, SealingKey};
 use crate::secret::Secret;
 use crate::sigv4::{AccessKeyId, CredentialId, SigningKeys};
+use crate::time::UnixTime;
 
 /// Maximum attempts per request. Each is a sub-cluster in every failover cluster.
 pub(crate) const ATTEMPTS_MAX: u32 = 11;
@@ -101,16 +102,21 @@ impl ActiveConfig {
         };
         let master_key = KeyHash::of(secrets.resolve("master_key", &settings.master_key)?.as_bytes());
         let hashes = secrets.hashes(&settings.keys)?;
+        let mut keys = KeyRing::new(
+            master_key,
+            hashes.iter().cloned().zip(&settings.keys),
+            &settings.teams,
+        );
+        if settings.has_aws_pairs() {
+            let pairs = secrets.pairs(&hashes, &settings.keys)?;
+            pairs.into_iter().for_each(|(of, pair)| keys.add_pair(&of, pair));
+        }
         let models = (0..).zip(&settings.models);
         let models = models.map(|(index, model)| secrets.model(index, model, settings.attempts));
         let models = models.collect::<Result<_, _>>()?;
         let brokered = settings.broker.as_ref().map(|broker| secrets.brokered(broker));
         Ok(Self {
-            keys: KeyRing::new(
-                master_key,
-                hashes.into_iter().zip(&settings.keys),
-                &settings.teams,
-            ),
+            keys,
             budget_exceeded_status: settings.budget_exceeded_status.unwrap_or(BUDGET_EXCEEDED_STATUS),
             body_limit_bytes: settings.body_limit_bytes,
             buffered_bodies_bytes: settings
@@ -146,14 +152,20 @@ fn unseal(
     if sealed.is_empty() {
         return Ok(BTreeMap::new());
     }
-    let key = variable(SEALING_KEY).as_deref().and_then(SealingKey::parse);
-    let key = key.ok_or(SettingsError::NoSealingKey)?;
+    let key = sealing_key(variable)?;
     let open = |(name, sealed): (&EnvName, &String)| {
         let secret = key.open(&name.0, sealed);
-        let secret = secret.ok_or_else(|| SettingsError::Sealed { name: name.0.clone() })?;
+        let secret = secret.ok_or_else(|| SettingsError::Sealed {
+            field: format!("sealed.{}", name.0),
+        })?;
         Ok((name.clone(), secret))
     };
     sealed.iter().map(open).collect()
+}
+
+fn sealing_key(variable: impl Fn(&str) -> Option<String>) -> Result<SealingKey, SettingsError> {
+    let key = variable(SEALING_KEY).as_deref().and_then(SealingKey::parse);
+    key.ok_or(SettingsError::NoSealingKey)
 }
 
 /// Resolves secrets and assigns ids to credentials. Deployments with the same credentials share
@@ -256,6 +268,30 @@ impl<V: Fn(&str) -> Option<String>> SecretResolver<'_, V> {
         keys.iter().enumerate().map(hash).collect()
     }
 
+    /// The pairs of virtual keys, each with the hash of its key.
+    fn pairs(
+        &self,
+        hashes: &[KeyHash],
+        keys: &[KeySettings],
+    ) -> Result<Vec<(KeyHash, AwsPair)>, SettingsError> {
+        let mut pairs = Vec::new();
+        let sealing_key = sealing_key(&self.variable)?;
+        for (index, (hash, key)) in hashes.iter().zip(keys).enumerate() {
+            for settings in &key.aws_pairs {
+                let secret = sealing_key.open(&settings.access_key_id, &settings.sealed_secret);
+                let field = || format!("keys[{index}].aws_pairs, {}", settings.access_key_id);
+                let secret = secret.ok_or_else(|| SettingsError::Sealed { field: field() })?;
+                let pair = AwsPair {
+                    access_key_id: settings.access_key_id.clone(),
+                    secret,
+                    valid_until: settings.valid_until.map(UnixTime::from_seconds),
+                };
+                pairs.push((hash.clone(), pair));
+            }
+        }
+        Ok(pairs)
+    }
+
     /// Whether the environment has an access key, or a part of one.
     fn are_set(&self, keys: &AccessKeyNames) -> bool {
         let mut names = [&keys.access_key_id, &keys.secret_access_key].into_iter();
@@ -327,7 +363,6 @@ impl<V: Fn(&str) -> Option<String>> SecretResolver<'_, V> {
 mod tests {
     use super::*;
     use crate::headers::Headers;
-    use crate::time::UnixTime;
 
     const SETTINGS: &str = r#"{
         "master_key": "LITELLM_MASTER_KEY", "attempts": 2, "body_limit_bytes": 10,
@@ -351,7 +386,9 @@ mod tests {
 
     fn is_master(config: &ActiveConfig, key: &str) -> bool {
         let headers = [(&b"x-api-key"[..], key.as_bytes())];
-        let admitted = config.keys.admit(Headers(&headers), || UnixTime::from_seconds(0));
+        let admitted = config
+            .keys
+            .admit(Headers(&headers), None, || UnixTime::from_seconds(0));
         admitted.unwrap().is_master()
     }
 
@@ -458,7 +495,12 @@ mod tests {
         for (digits, expected) in [
             (None, SettingsError::NoSealingKey),
             (Some("5e"), SettingsError::NoSealingKey),
-            (Some(&*"5f".repeat(32)), SettingsError::Sealed { name: name.0 }),
+            (
+                Some(&*"5f".repeat(32)),
+                SettingsError::Sealed {
+                    field: format!("sealed.{}", name.0),
+                },
+            ),
         ] {
             assert_eq!(with_key(digits).unwrap_err(), expected);
         }

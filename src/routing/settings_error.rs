@@ -33,8 +33,8 @@ pub enum SettingsError {
     NoSealingKey,
     /// A sealed secret was sealed with another key, or changed.
     Sealed {
-        /// Name of the variable whose value it is.
-        name: String,
+        /// Path of the field.
+        field: String,
     },
     /// The value of a field is out of bounds.
     OutOfBounds {
@@ -71,10 +71,10 @@ impl fmt::Display for SettingsError {
                     "sealed: the environment variable {SEALING_KEY} of the Envoy process is not a key of 64 hexadecimal digits"
                 )
             }
-            Self::Sealed { name } => {
+            Self::Sealed { field } => {
                 write!(
                     out,
-                    "sealed.{name}: was not sealed with the key in {SEALING_KEY} of the Envoy process"
+                    "{field}: was not sealed with the key in {SEALING_KEY} of the Envoy process"
                 )
             }
             Self::OutOfBounds {

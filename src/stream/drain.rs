@@ -32,7 +32,7 @@ pub(super) enum Uploader {
 impl Uploader {
     /// Checks the proxy key of a request.
     pub(super) fn of(config: &ActiveConfig, headers: Headers<'_>, now: UnixTime) -> Self {
-        match config.keys.admit(headers, || now) {
+        match config.keys.admit(headers, None, || now) {
             Ok(_) => Self::Known,
             Err(_) => Self::Unknown,
         }

@@ -24,39 +24,46 @@ pub(super) struct Hold {
 }
 
 impl Hold {
+    /// Makes room for a body of the `declared` length.
+    ///
+    /// # Errors
+    /// [`Reject::BufferedBodies`] or [`Reject::Host`].
+    pub(super) fn hold_body(
+        &mut self,
+        limiter: &Limiter,
+        config: &ActiveConfig,
+        declared: Option<u64>,
+    ) -> Result<(), Reject> {
+        let reservation = || Reservation::new(Rc::clone(limiter.capacity()), config.buffered_bodies_bytes);
+        self.body.get_or_insert_with(reservation);
+        self.grow_to(declared.unwrap_or(0))
+    }
+
     /// Takes what `request` needs, which has a body of the `declared` length.
     ///
     /// # Errors
     /// [`Reject::LimitExceeded`], [`Reject::ParallelRequests`], [`Reject::BufferedBodies`] or
     /// [`Reject::Host`].
     pub(super) fn take(
+        &mut self,
         limiter: &Rc<Limiter>,
         config: &ActiveConfig,
         request: &Request,
         declared: Option<u64>,
         now: UnixTime,
-    ) -> Result<Self, Reject> {
-        let capacity = limiter.capacity();
-        let permit = match config.parallel_requests {
-            Some(limit) => Some(
-                Permit::take(capacity, limit)
-                    .map_err(|error| reject(error, Reject::ParallelRequests(limit)))?,
-            ),
-            None => None,
-        };
-        let body = Reservation::new(Rc::clone(capacity), config.buffered_bodies_bytes);
-        let mut hold = Self {
-            permit,
-            body: Some(body),
-            grant: None,
-            budget_status: request.budget_exceeded_status(),
-        };
-        hold.grow_to(declared.unwrap_or(0))?;
+    ) -> Result<(), Reject> {
+        self.budget_status = request.budget_exceeded_status();
+        if let Some(limit) = config.parallel_requests {
+            let permit = Permit::take(limiter.capacity(), limit);
+            let permit = permit.map_err(|error| reject(error, Reject::ParallelRequests(limit)));
+            self.permit = Some(permit?);
+        }
+        self.hold_body(limiter, config, declared)?;
         if !request.subjects().is_empty() {
             let grant = Grant::take(limiter, request.subjects(), now);
-            hold.grant = Some(grant.map_err(|error| hold.refusal(error))?);
+            self.grant = Some(grant.map_err(|error| self.refusal(error))?);
         }
-        Ok(hold)
+        Ok(())
     }
 
     /// Reserves what the request will probably use, and lets it go upstream.

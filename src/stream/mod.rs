@@ -10,12 +10,14 @@
 //!                         └─ body complete ──────▶ Dispatched   observes the response
 //! ```
 //!
-//! A request whose body need not be read skips `Receiving`. Before its dispatch, a request is
+//! A request that is signed with an AWS pair is first `Verifying`, until its body is complete: it
+//! then goes on as from `New`. A request whose body need not be read skips `Receiving`. Before its dispatch, a request is
 //! `Waiting` as long as the credential broker has not said whether there are credentials for it.
 //!
 //! A failed host call before the response also leads to `LocalReply`.
 
 mod account;
+mod arrival;
 pub mod attempt;
 mod dispatched;
 pub mod drain;
@@ -29,6 +31,7 @@ pub(crate) mod request;
 mod response;
 pub mod service;
 mod step;
+mod verifying;
 mod waiting;
 pub mod watch;
 
@@ -37,10 +40,10 @@ use std::rc::Rc;
 pub use step::{Buffer, Edit, Step, Then};
 
 use crate::admission::reject::{Reject, Reply};
+use crate::admission::signature::SignatureError;
 use crate::headers::{Headers, pairs};
 use crate::limits::Limiter;
 use crate::random::Random;
-use crate::records::client::Client;
 use crate::records::lookup;
 use crate::records::row::Row;
 use crate::routing::active_config::ActiveConfig;
@@ -50,7 +53,6 @@ use crate::stream::drain::{Drain, Uploader};
 use crate::stream::hold::Hold;
 use crate::stream::local_reply::{OutgoingReply, ReplySummary};
 use crate::stream::phase::{Phase, Upload};
-use crate::stream::receiving::{Admitted, Receiving, begin_drain};
 use crate::stream::service::Service;
 use crate::stream::waiting::Waiting;
 use crate::time::UnixTime;
@@ -102,63 +104,6 @@ impl Stream {
         Some(&self.account.as_ref()?.client.call_id)
     }
 
-    /// The request's headers have arrived. `headers` are serialized ([`pairs`]), or `None` if the
-    /// host call failed. With `end_stream`, no body follows.
-    pub fn request_headers(&mut self, headers: Option<Vec<u8>>, end_stream: bool, now: UnixTime) -> Step {
-        if !matches!(self.phase, Phase::New) {
-            return Step::WAIT;
-        }
-        let Some(config) = self.config.clone() else {
-            return self.refuse_unidentified(end_stream, now);
-        };
-        let Some(pairs) = headers.as_deref().and_then(pairs::parse) else {
-            return self.refuse_unidentified(end_stream, now);
-        };
-        let client = Client::read(Headers(&pairs), self.random.uuid());
-        let account = self.account.insert(Account::new(client, now));
-        let limiter = self.limiter.as_deref();
-        let admitted = Admitted::of(&config, Headers(&pairs), &mut account.key, limiter, now);
-        let admitted = admitted.and_then(|admitted| match (&admitted, &self.limiter) {
-            (Admitted::Request(request), Some(limiter)) => {
-                let declared = Headers(&pairs).content_length();
-                self.hold = Hold::take(limiter, &config, request, declared, now)?;
-                Ok(admitted)
-            }
-            _ => Ok(admitted),
-        });
-        let upload = match admitted {
-            Ok(Admitted::Request(_)) => None,
-            _ if end_stream => None,
-            _ => Some(begin_drain(&config, Headers(&pairs), now)),
-        };
-        match admitted {
-            Ok(Admitted::Request(request)) => {
-                let is_streamed = request.is_streamed();
-                self.phase = Phase::Receiving(Box::new(Receiving {
-                    request: *request,
-                    started: now,
-                    headers: headers.unwrap_or_default(),
-                    read_bytes: 0,
-                }));
-                let mut step = if end_stream || is_streamed {
-                    self.request_read(end_stream, now)
-                } else {
-                    Step::WAIT
-                };
-                if self.limiter.is_some() {
-                    step.edits.insert(0, Edit::StartTimer);
-                }
-                step
-            }
-            Ok(Admitted::Reply(reply)) => self.reply(reply, upload, 0, now),
-            Ok(Admitted::Lookup(id)) => {
-                self.phase = Phase::Lookup(upload);
-                Step::then(Then::Lookup(id))
-            }
-            Err(reject) => self.reply(reject.reply(), upload, 0, now),
-        }
-    }
-
     /// The result of a [`Then::Lookup`].
     pub fn lookup_finished(&mut self, row: Option<&str>, now: UnixTime) -> Step {
         match std::mem::replace(&mut self.phase, Phase::New) {
@@ -173,6 +118,17 @@ impl Stream {
     /// The request's buffered body has grown. With `end_stream`, it is complete.
     pub fn request_body(&mut self, body: &impl Buffer, end_stream: bool, now: UnixTime) -> Step {
         match &mut self.phase {
+            Phase::Verifying(verifying) => {
+                let started = verifying.started;
+                let bytes = u64::try_from(body.size()).unwrap_or(u64::MAX);
+                match verifying.read(body).and_then(|()| self.hold.grow_to(bytes)) {
+                    Ok(()) if end_stream => self.verify(body, now),
+                    Ok(()) => Step::WAIT,
+                    Err(reject) => {
+                        self.refuse_upload(&reject, (!end_stream).then_some(started), body.size(), now)
+                    }
+                }
+            }
             Phase::Receiving(receiving) => {
                 let started = receiving.started;
                 let bytes = u64::try_from(body.size()).unwrap_or(u64::MAX);
@@ -200,6 +156,7 @@ impl Stream {
     /// The request ends with trailers. They are dropped, because Bedrock does not use any.
     pub fn request_trailers(&mut self, now: UnixTime) -> Step {
         match &mut self.phase {
+            Phase::Verifying(_) => self.refuse_upload(&SignatureError::Trailers.into(), None, 0, now),
             Phase::Receiving(_) => {
                 let mut step = self.request_read(true, now);
                 step.edits.insert(0, Edit::ClearRequestTrailers);
@@ -351,7 +308,7 @@ impl Stream {
         self.reply(Reject::Host.reply(), drain, 0, now)
     }
 
-    /// Refuses an admitted request. `started` is when its headers arrived, or `None` if the request
+    /// Refuses a request whose body has been read. `started` is when its headers arrived, or `None` if the request
     /// has ended. `buffered` is the size of Envoy's buffer in bytes.
     fn refuse_upload(
         &mut self,
@@ -361,7 +318,13 @@ impl Stream {
         now: UnixTime,
     ) -> Step {
         let limit = self.config.as_ref().map_or(0, |config| config.body_limit_bytes);
-        let drain = started.map(|started| Drain::begin(Uploader::Known, limit, None, started, now));
+        let is_known = self.account.as_ref().is_some_and(|account| account.key.is_some());
+        let uploader = if is_known {
+            Uploader::Known
+        } else {
+            Uploader::Unknown
+        };
+        let drain = started.map(|started| Drain::begin(uploader, limit, None, started, now));
         let mut step = self.reply(reject.reply(), drain, buffered, now);
         let warning = reject.warning().map(str::to_owned);
         step.edits.extend(warning.map(Edit::Warn));

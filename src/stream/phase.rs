@@ -5,6 +5,7 @@ use crate::stream::dispatched::{Dispatched, Held};
 use crate::stream::drain::Drain;
 use crate::stream::local_reply::{OutgoingReply, ReplySummary};
 use crate::stream::receiving::Receiving;
+use crate::stream::verifying::Verifying;
 use crate::stream::waiting::Waiting;
 use crate::time::UnixTime;
 
@@ -13,6 +14,8 @@ use crate::time::UnixTime;
 pub(super) enum Phase {
     /// The request's headers have not arrived.
     New,
+    /// The body of a signed request is arriving.
+    Verifying(Box<Verifying>),
     /// The shell is looking up a row.
     Lookup(Upload),
     /// The request's body is arriving.
@@ -61,7 +64,9 @@ impl Phase {
         client_status: impl FnOnce() -> Option<u16>,
     ) -> Outcome<'_> {
         match self {
-            Self::New | Self::Lookup(_) | Self::Receiving(_) | Self::Waiting(_) => Outcome::Incomplete,
+            Self::New | Self::Verifying(_) | Self::Lookup(_) | Self::Receiving(_) | Self::Waiting(_) => {
+                Outcome::Incomplete
+            }
             Self::Dispatched { dispatched, .. } if dispatched.is_incomplete() => Outcome::Incomplete,
             Self::Dispatched { dispatched, held } => {
                 // A held response has not reached the client, whose status is then Envoy's.

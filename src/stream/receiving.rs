@@ -5,7 +5,7 @@ use std::rc::Rc;
 use crate::admission::reject::{Reject, Reply};
 use crate::admission::target::Target;
 use crate::headers::Headers;
-use crate::keys::VirtualKey;
+use crate::keys::{VerifiedKey, VirtualKey};
 use crate::limits::Limiter;
 use crate::routing::active_config::ActiveConfig;
 use crate::stream::drain::{Drain, Uploader};
@@ -31,11 +31,12 @@ impl Admitted {
     pub(super) fn of(
         config: &Rc<ActiveConfig>,
         headers: Headers<'_>,
+        verified: Option<&VerifiedKey>,
         presented: &mut Option<Rc<VirtualKey>>,
         limiter: Option<&Limiter>,
         now: UnixTime,
     ) -> Result<Self, Reject> {
-        Ok(match Target::of(config, headers, presented, now)? {
+        Ok(match Target::of(config, headers, verified, presented, now)? {
             Target::Model(path, key) => {
                 Self::Request(Box::new(Request::begin(Rc::clone(config), path, key, headers)?))
             }
@@ -71,15 +72,25 @@ impl Receiving {
     /// # Errors
     /// The [`Reject`] that ends the request.
     pub(super) fn read(&mut self, body: &impl Buffer) -> Result<(), Reject> {
-        while self.read_bytes < body.size() {
-            let wanted = body.size().saturating_sub(self.read_bytes).min(READ_MAX_BYTES);
-            let chunk = body
-                .read(self.read_bytes, wanted)
-                .filter(|chunk| !chunk.is_empty());
-            let chunk = chunk.ok_or(Reject::Host)?;
-            self.request.receive(&chunk)?;
-            self.read_bytes = self.read_bytes.saturating_add(chunk.len());
-        }
-        Ok(())
+        read_more(body, &mut self.read_bytes, |chunk| self.request.receive(chunk))
     }
+}
+
+/// Passes the bytes of `body` after the first `read_bytes` to `receive`, in chunks.
+///
+/// # Errors
+/// [`Reject::Host`], or the error of `receive`.
+pub(super) fn read_more(
+    body: &impl Buffer,
+    read_bytes: &mut usize,
+    mut receive: impl FnMut(&[u8]) -> Result<(), Reject>,
+) -> Result<(), Reject> {
+    while *read_bytes < body.size() {
+        let wanted = body.size().saturating_sub(*read_bytes).min(READ_MAX_BYTES);
+        let chunk = body.read(*read_bytes, wanted).filter(|chunk| !chunk.is_empty());
+        let chunk = chunk.ok_or(Reject::Host)?;
+        receive(&chunk)?;
+        *read_bytes = read_bytes.saturating_add(chunk.len());
+    }
+    Ok(())
 }

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import subprocess
 
 import boto3
@@ -38,14 +39,16 @@ envoy_bedrock:
 class Keys:
     """`envoy-bedrock keys` for a configuration."""
 
-    def __init__(self, config):
+    def __init__(self, config, env=None):
         self.config = config
+        self.env = {"PATH": os.environ["PATH"], **(env or {})}
 
     def run(self, *arguments, code=0):
         done = subprocess.run(
             [command_line(), "keys", "--config", self.config, *arguments],
             capture_output=True,
             text=True,
+            env=self.env,
         )
         assert done.returncode == code, done.stderr
         return done.stdout if code == 0 else done.stderr

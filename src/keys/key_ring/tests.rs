@@ -16,6 +16,7 @@ fn settings() -> KeySettings {
         limits: LimitSettings::default(),
         counted_as: None,
         former: Vec::new(),
+        aws_pairs: Vec::new(),
     }
 }
 
@@ -28,7 +29,7 @@ fn ring(keys: &[(&str, KeySettings)]) -> KeyRing {
 fn admit(ring: &KeyRing, key: &str) -> Result<String, Reject> {
     let authorization = format!("Bearer {key}");
     let headers = [(&b"authorization"[..], authorization.as_bytes())];
-    let admitted = ring.admit(Headers(&headers), || NOW)?;
+    let admitted = ring.admit(Headers(&headers), None, || NOW)?;
     Ok(admitted.label().to_owned())
 }
 

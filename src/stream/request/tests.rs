@@ -58,7 +58,7 @@ fn headers<'a>(path: &'a str, more: &[(&'a str, &'a str)]) -> Vec<HeaderPair<'a>
 fn begin(path: &str, more: &[(&str, &str)]) -> Result<Request, Result<u16, Reject>> {
     let (config, headers) = (config(), headers(path, more));
     let now = UnixTime::from_nanoseconds(NOW);
-    match Target::of(&config, Headers(&headers), &mut None, now).map_err(Err)? {
+    match Target::of(&config, Headers(&headers), None, &mut None, now).map_err(Err)? {
         Target::Model(target, key) => {
             Request::begin(Rc::clone(&config), target, key, Headers(&headers)).map_err(Err)
         }

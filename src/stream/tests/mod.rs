@@ -1,5 +1,6 @@
 mod accounting;
 pub(crate) mod driver;
 mod machine;
+mod signed;
 mod upstream;
 mod waiting;

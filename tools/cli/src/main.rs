@@ -34,7 +34,7 @@ fn main() -> ExitCode {
         Command::Run(arguments) => run::run(&arguments, &environment),
         Command::Check(arguments) => check::run(&arguments, &environment),
         Command::Credentials(arguments) => broker::run(&arguments, &environment),
-        Command::Keys(arguments) => keys::run(&arguments),
+        Command::Keys(arguments) => keys::run(&arguments, &environment),
         Command::Prices(arguments) => prices::run(&arguments),
         Command::Render(arguments) => render::run(&arguments, &environment),
         Command::Spend(arguments) => spend::run(&arguments),

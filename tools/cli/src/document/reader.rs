@@ -240,7 +240,7 @@ impl<'a, F: Findings> ValueReader<'a, F> {
     }
 
     /// Records that a variable is not set: once for each name, unless repetition is wanted.
-    fn not_set(&mut self, location: &Location, name: &str) -> Reported {
+    pub(crate) fn not_set(&mut self, location: &Location, name: &str) -> Reported {
         let name = self.variables.source(name);
         if self.unset.insert(name.clone()) || self.repeats_unset_variables {
             self.file_error(location, FileProblem::VariableNotSet { name });

@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use clap::builder::NonEmptyStringValueParser;
 use serde_json::json;
 
+use super::aws_pair::{Mint, MintedPair};
 use super::error::KeysError;
 use super::import::{self, ImportOptions};
 use super::lifetime::expiry;
@@ -15,6 +16,7 @@ use super::limit_options::LimitOptions;
 use super::output;
 use super::stored::{StoredFormer, StoredKey, StoredKeys, StoredTeam};
 use super::token;
+use crate::environment::Environment;
 use crate::litellm;
 
 /// Make, list and change virtual keys: a key for each application, with the models that it may call
@@ -31,6 +33,7 @@ Examples:
   envoy-bedrock keys update app1 --rpm-limit none --models all
   envoy-bedrock keys rotate app1 --grace 24h
   envoy-bedrock keys block app1
+  envoy-bedrock keys new --alias app2 --aws
 
 A key is named by its alias, or by the first 8 or more digits of its token. In an update, `none` removes a limit, an
 expiry, tags or a team, and `all` allows all models. What a key has spent: GET /key/info, or
@@ -78,6 +81,9 @@ enum Action {
         /// How long the old key remains valid, such as 30m, 12h or 7d; 0s ends it at once.
         #[arg(long, value_name = "TIME", default_value = "24h")]
         grace: String,
+        /// Also make an AWS pair if the key has none. One that it has is replaced in any case.
+        #[arg(long)]
+        aws: bool,
     },
     /// Take over the keys of LiteLLM: applications keep the keys that they have.
     Import(ImportOptions),
@@ -117,6 +123,11 @@ struct NewKey {
     /// The name of the key in the spend log and in metrics.
     #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
     alias: Option<String>,
+    /// Also make an AWS pair: an access key id and a secret access key, with which any AWS SDK signs
+    /// as usual. Its secret is stored sealed with the key in ENVOY_BEDROCK_SEALING_KEY, which the
+    /// gateway needs too.
+    #[arg(long)]
+    aws: bool,
     #[command(flatten)]
     options: KeyOptions,
 }
@@ -151,8 +162,8 @@ struct TeamOptions {
 }
 
 /// Runs the command. Its help documents the exit codes.
-pub fn run(arguments: &KeysArguments) -> ExitCode {
-    match executed(arguments) {
+pub fn run(arguments: &KeysArguments, environment: &Environment) -> ExitCode {
+    match executed(arguments, environment) {
         Ok(text) => {
             let _ = write!(anstream::stdout(), "{text}");
             ExitCode::SUCCESS
@@ -164,7 +175,7 @@ pub fn run(arguments: &KeysArguments) -> ExitCode {
     }
 }
 
-fn executed(arguments: &KeysArguments) -> Result<String, KeysError> {
+fn executed(arguments: &KeysArguments, environment: &Environment) -> Result<String, KeysError> {
     let is_json = arguments.json;
     let path = litellm::keys_file(&arguments.config).ok_or_else(|| KeysError::NoKeysFile {
         config: arguments.config.clone(),
@@ -179,12 +190,12 @@ fn executed(arguments: &KeysArguments) -> Result<String, KeysError> {
     };
     match &arguments.action {
         Action::New(new) => {
-            let (key, stored) = made(new, &path)?;
-            Ok(output::with_key(&key, &stored, is_json))
+            let (key, pair, stored) = made(new, environment, &path)?;
+            Ok(output::with_key(&key, pair.as_ref(), &stored, is_json))
         }
-        Action::Rotate { name, grace } => {
-            let (key, stored) = rotated(name, grace, &path)?;
-            Ok(output::with_key(&key, &stored, is_json))
+        Action::Rotate { name, grace, aws } => {
+            let (key, pair, stored) = rotated(name, grace, *aws, environment, &path)?;
+            Ok(output::with_key(&key, pair.as_ref(), &stored, is_json))
         }
         Action::Import(options) => import::run(options, &arguments.config, &path, is_json),
         Action::List => Ok(output::listed(&StoredKeys::read(&path)?, is_json)),
@@ -233,15 +244,24 @@ fn executed(arguments: &KeysArguments) -> Result<String, KeysError> {
     }
 }
 
-fn made(new: &NewKey, path: &Path) -> Result<(String, StoredKey), KeysError> {
+/// A key that was just made: the key itself, its AWS pair, and what is stored.
+type Made = (String, Option<MintedPair>, StoredKey);
+
+fn made(new: &NewKey, environment: &Environment, path: &Path) -> Result<Made, KeysError> {
     let key = token::generate()?;
+    let mint = new.aws.then(|| Mint::new(environment)).transpose()?;
+    let pair = mint.as_ref().map(Mint::mint).transpose()?;
     let mut stored = StoredKey {
         token: token::hash(&key),
         key_alias: new.alias.clone(),
+        aws_pairs: pair.iter().map(|pair| pair.stored.clone()).collect(),
         ..StoredKey::default()
     };
     new.options.apply(&mut stored)?;
     StoredKeys::change(path, |keys| {
+        if let Some(mint) = &mint {
+            mint.check(keys)?;
+        }
         let alias = stored.key_alias.as_ref();
         if let Some(alias) = alias.filter(|_| keys.keys.iter().any(|key| key.key_alias.as_ref() == alias)) {
             return Err(KeysError::AliasInUse(alias.clone()));
@@ -249,13 +269,19 @@ fn made(new: &NewKey, path: &Path) -> Result<(String, StoredKey), KeysError> {
         keys.keys.push(stored.clone());
         Ok(())
     })?;
-    Ok((key, stored))
+    Ok((key, pair, stored))
 }
 
-fn rotated(name: &str, grace: &str, path: &Path) -> Result<(String, StoredKey), KeysError> {
+fn rotated(
+    name: &str,
+    grace: &str,
+    aws: bool,
+    environment: &Environment,
+    path: &Path,
+) -> Result<Made, KeysError> {
     let key = token::generate()?;
     let valid_until = expiry("--grace", grace)?;
-    let stored = StoredKeys::change(path, |keys| {
+    let (pair, stored) = StoredKeys::change(path, |keys| {
         let stored = keys.find_mut(name)?;
         let token = std::mem::replace(&mut stored.token, token::hash(&key));
         // A key that was replaced earlier does not outlive this rotation's grace time.
@@ -264,10 +290,17 @@ fn rotated(name: &str, grace: &str, path: &Path) -> Result<(String, StoredKey), 
                 former.valid_until.clone_from(&valid_until);
             }
         }
+        let mut pair = None;
+        if aws || !stored.aws_pairs.is_empty() {
+            let mint = Mint::new(environment)?;
+            let minted = mint.mint()?;
+            mint.replace(&mut stored.aws_pairs, minted.stored.clone(), &valid_until);
+            pair = Some(minted);
+        }
         stored.former_tokens.push(StoredFormer { token, valid_until });
-        Ok(stored.clone())
+        Ok((pair, stored.clone()))
     })?;
-    Ok((key, stored))
+    Ok((key, pair, stored))
 }
 
 impl KeyOptions {

@@ -3,6 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
+use envoy_bedrock::sealing::SEALING_KEY;
+
 use super::import::error::ImportError;
 
 /// An error of `envoy-bedrock keys`.
@@ -23,6 +25,18 @@ pub(super) enum KeysError {
     Unwritable { path: PathBuf, error: io::Error },
     #[error("the operating system has no random numbers: {0}")]
     NoRandomness(io::Error),
+    #[error(
+        "{SEALING_KEY} is not set: the secret of an AWS pair is stored sealed with it. Set it to 64 hexadecimal digits \
+         (`openssl rand -hex 32`), the same for this command and the gateway"
+    )]
+    NoSealingKey,
+    #[error("{SEALING_KEY} is not a key: expected 64 hexadecimal digits (`openssl rand -hex 32`)")]
+    BadSealingKey,
+    #[error(
+        "the secret of the access key {0} was sealed with another key than the one in {SEALING_KEY}: set the same key as \
+         before, or replace the pair (`envoy-bedrock keys list` shows whose it is, `keys rotate` replaces it)"
+    )]
+    OtherSealingKey(String),
     #[error("no key has the alias or token {0:?}: `envoy-bedrock keys list` shows all of them")]
     NotFound(String),
     #[error("{0:?} is the alias or the token of several keys: use more digits of the token")]

@@ -1,5 +1,6 @@
 //! `envoy-bedrock keys`: makes, lists and changes the virtual keys in a file.
 
+mod aws_pair;
 mod command;
 mod error;
 mod import;

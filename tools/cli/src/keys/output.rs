@@ -3,19 +3,29 @@
 use comfy_table::{Table, presets};
 use serde_json::{Value, json};
 
+use super::aws_pair::MintedPair;
 use super::stored::{StoredKey, StoredKeys, StoredLimits, StoredTeam};
 
-/// A key that was just made.
-pub(super) fn with_key(key: &str, stored: &StoredKey, is_json: bool) -> String {
+/// A key that was just made, possibly with an AWS pair.
+pub(super) fn with_key(key: &str, pair: Option<&MintedPair>, stored: &StoredKey, is_json: bool) -> String {
+    let aws = pair.map(|pair| (pair.stored.access_key_id.as_str(), pair.secret.expose()));
     if is_json {
         let mut object = json!(stored);
         if let Value::Object(fields) = &mut object {
             fields.insert("key".to_owned(), key.into());
+            if let Some((id, secret)) = aws {
+                fields.insert("aws_access_key_id".to_owned(), id.into());
+                fields.insert("aws_secret_access_key".to_owned(), secret.into());
+            }
         }
         return json_text(&object);
     }
+    let aws = match aws {
+        Some((id, secret)) => format!("AWS_ACCESS_KEY_ID={id}\nAWS_SECRET_ACCESS_KEY={secret}\n"),
+        None => String::new(),
+    };
     let shown = shown(stored, false);
-    format!("{key}\n\nThis is the only time that the key is shown.\n\n{shown}")
+    format!("{key}\n{aws}\nThis is the only time that the key is shown.\n\n{shown}")
 }
 
 /// A key.
@@ -30,7 +40,14 @@ pub(super) fn shown(stored: &StoredKey, is_json: bool) -> String {
             format!("{token}, valid until {}", former.valid_until),
         )
     });
-    let limits = limits(&stored.limits).into_iter().chain(former);
+    let pairs = stored.aws_pairs.iter().map(|pair| match &pair.valid_until {
+        Some(until) => (
+            "former access key",
+            format!("{}, valid until {until}", pair.access_key_id),
+        ),
+        None => ("access key", pair.access_key_id.clone()),
+    });
+    let limits = limits(&stored.limits).into_iter().chain(former).chain(pairs);
     let cells = cells(stored).map(|(name, value)| (name, value));
     properties(cells.into_iter().chain(limits))
 }

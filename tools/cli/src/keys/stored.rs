@@ -37,6 +37,20 @@ pub(super) struct StoredKey {
     /// The keys that it has replaced, the oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) former_tokens: Vec<StoredFormer>,
+    /// Its AWS pairs, the oldest first. All but the last one were replaced.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) aws_pairs: Vec<StoredAwsPair>,
+}
+
+/// An AWS pair, with its secret sealed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct StoredAwsPair {
+    pub(super) access_key_id: String,
+    pub(super) sealed_secret: String,
+    /// Until when it is valid, if it was replaced.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) valid_until: Option<String>,
 }
 
 /// A key that was replaced.

@@ -23,8 +23,7 @@ const KEYS: &str = "keys";
 const TEAMS: &str = "teams";
 const KEYS_FILE: &str = "keys_file";
 /// The fields of a key that are no limits, for messages.
-const KEY_FIELDS: &str =
-    "token, key, key_alias, models, aliases, expires, blocked, team_id, metadata, tags, former_tokens";
+const KEY_FIELDS: &str = "token, key, key_alias, models, aliases, expires, blocked, team_id, metadata, tags, former_tokens, aws_pairs";
 /// The same of a team.
 const TEAM_FIELDS: &str = "team_id, team_alias, models, blocked, metadata";
 /// LiteLLM's names for sets of models that depend on teams.
@@ -238,6 +237,7 @@ impl Reader<'_> {
         let team_id = self.optional_text(entry.field("team_id"));
         let tags = self.texts(entry.field("tags"));
         let former = self.former_tokens(entry.field("former_tokens"));
+        let aws_pairs = self.aws_pairs(entry.field("aws_pairs"));
         let limits = self.limits(&entry);
         // `metadata` is for the tools of the user.
         let _ = entry.field("metadata");
@@ -255,6 +255,7 @@ impl Reader<'_> {
             blocked: blocked?.unwrap_or(false),
             team_id: team_id?,
             tags: tags?,
+            aws_pairs: aws_pairs?,
         })
     }
 

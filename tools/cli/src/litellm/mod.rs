@@ -9,6 +9,7 @@
 mod access_keys;
 mod aliases;
 mod aws_endpoint;
+mod aws_pairs;
 mod aws_variables;
 mod broker;
 mod by_value;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use envoy_bedrock::contract::keys::{KeySettings, TeamSettings};
 use envoy_bedrock::contract::settings::{EnvName, HISTORY_DEFAULT_ROWS, Settings};
+use envoy_bedrock::sealing::SEALING_KEY;
 
 use super::aliases;
 use super::broker;
@@ -200,7 +201,9 @@ impl<'d> Configuration<'d> {
         let of_broker = brokered.iter().flat_map(BrokeredCredential::secret_names);
         let names: BTreeSet<&EnvName> = settings.secret_names().into_iter().chain(of_broker).collect();
         reader.secrets.retain(|name, _| names.contains(name));
-        reader.missing.retain(|name| names.contains(name));
+        reader
+            .missing
+            .retain(|name| names.contains(name) || name.0 == SEALING_KEY);
         Ok(Blueprint {
             endpoints: used_endpoints(clusters, &settings),
             settings,

@@ -215,6 +215,11 @@ impl RenderSettings {
             ));
         } else {
             notes.extend(missing_secrets("the configuration", blueprint.secrets.keys()));
+            if blueprint.settings.has_aws_pairs() {
+                notes.push(format!(
+                    "the result contains the secrets of AWS pairs, sealed: set {SEALING_KEY} for Envoy"
+                ));
+            }
         }
         if let Some(collector) = &options.collector {
             notes.push(format!("the spend log is also sent to {collector}"));

@@ -382,4 +382,17 @@ litellm_settings: {{request_timeout: 5, num_retries: 7}}
         assert_eq!(variables(&sealed), ["ENVOY_BEDROCK_SEALING_KEY"]);
         assert!(variables(&options()).contains(&"AWS_SECRET_ACCESS_KEY".to_owned()));
     }
+
+    #[test]
+    fn with_an_aws_pair_the_filter_reads_the_sealing_key() {
+        let pair = format!(
+            "{CONFIG}envoy_bedrock: {{keys: [{{token: {}, aws_pairs: [{{access_key_id: A, sealed_secret: b}}]}}]}}\n",
+            "ab".repeat(32)
+        );
+        let variables =
+            |text: &str| DynamicConfig::of(&blueprint(text), &options(), "/etc/envoy").variables();
+        let sealing_key = "ENVOY_BEDROCK_SEALING_KEY".to_owned();
+        assert!(variables(&pair).contains(&sealing_key));
+        assert!(!variables(CONFIG).contains(&sealing_key));
+    }
 }

@@ -42,11 +42,15 @@ pub(super) fn variables(filter: &Value) -> Vec<String> {
 /// secrets it is always the same.
 fn environment(settings: &Settings, options: &RenderOptions) -> Vec<String> {
     match options.secrets {
-        SecretSource::Environment => settings
-            .secret_names()
-            .iter()
-            .map(|name| name.0.clone())
-            .collect(),
+        SecretSource::Environment => {
+            let names = settings.secret_names();
+            let sealing_key = settings.has_aws_pairs().then(|| SEALING_KEY.to_owned());
+            names
+                .iter()
+                .map(|name| name.0.clone())
+                .chain(sealing_key)
+                .collect()
+        }
         SecretSource::Sealed => vec![SEALING_KEY.to_owned()],
     }
 }

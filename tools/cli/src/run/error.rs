@@ -4,6 +4,7 @@ use std::io;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
+use envoy_bedrock::sealing::SEALING_KEY;
 use thiserror::Error;
 
 use super::exit::EnvoyExit;
@@ -57,8 +58,11 @@ pub(super) enum RunError {
     Demo(#[from] DemoError),
     #[error(transparent)]
     Reload(#[from] ReloadError),
-    #[error("internal error: the generated sealing key is invalid")]
-    NoSealingKey,
+    #[error(
+        "the variable {SEALING_KEY} is not a key: expected 64 hexadecimal digits (`openssl rand -hex 32`), or no \
+         variable"
+    )]
+    BadSealingKey,
     /// The operating system refuses threads, signal handlers or processes: what, and why.
     #[error("cannot {0}: {1}")]
     System(&'static str, io::Error),

@@ -74,8 +74,12 @@ impl<'a> Launch<'a> {
             Backend::Aws => None,
             Backend::Emulator(_) => Some(SharedDemo::default()),
         };
-        let sealing_key = sealing::new_key().map_err(|error| RunError::System("make a key", error))?;
-        let key = SealingKey::parse(&sealing_key).ok_or(RunError::NoSealingKey)?;
+        // The secrets of AWS pairs were sealed with the key of the environment, if there are any.
+        let sealing_key = match prepared.environment.value(SEALING_KEY) {
+            Some(digits) => digits.to_owned(),
+            None => sealing::new_key().map_err(|error| RunError::System("make a key", error))?,
+        };
+        let key = SealingKey::parse(&sealing_key).ok_or(RunError::BadSealingKey)?;
         let directory = EnvoyDirectory::create(&prepared.state)?;
         let filter = prepare::text(&directory.keep_filter(&prepared.filter)?)?;
         let broker = match prepared.backend {

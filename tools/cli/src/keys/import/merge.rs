@@ -77,7 +77,10 @@ pub(super) fn merge(
         }
         places.insert(key.token.clone(), place.unwrap_or(stored.keys.len()));
         match place.and_then(|place| stored.keys.get_mut(place)) {
-            Some(old) => replace(old, key, &mut merged.keys),
+            Some(old) => {
+                key.aws_pairs.clone_from(&old.aws_pairs);
+                replace(old, key, &mut merged.keys);
+            }
             None => {
                 stored.keys.push(key);
                 merged.keys.new += 1;

@@ -1,5 +1,8 @@
 //! Credentials and the proxy key, from the file and from the environment.
 
+use envoy_bedrock::sealing::{SEALING_KEY, SealingKey};
+use envoy_bedrock::secret::Secret;
+
 use super::*;
 
 #[test]
@@ -169,4 +172,60 @@ fn a_moved_secret_gets_an_unused_variable() {
             api_key: name("ENVOY_BEDROCK_MODEL_LIST_0_API_KEY_2")
         }
     );
+}
+
+#[test]
+fn the_secret_of_an_aws_pair_must_open() {
+    let digits = "5e".repeat(32);
+    let key = SealingKey::parse(&digits).unwrap();
+    let with = |pair: &str| {
+        let token = "ab".repeat(32);
+        format!("{BARE}envoy_bedrock: {{keys: [{{token: {token}, aws_pairs: [{pair}]}}]}}\n")
+    };
+    let sealed = key.seal("EBAKX", &Secret::new("secret"));
+    let pair =
+        format!("{{access_key_id: EBAKX, sealed_secret: {sealed}, valid_until: 2027-01-01T00:00:00Z}}");
+    let read_with = |pair: &str, digits: &str| {
+        let environment = [&KEYS[..], &[(SEALING_KEY, digits)]].concat();
+        read_text(&with(pair), &environment, SecretPolicy::MustExist)
+    };
+    let blueprint = read_with(&pair, &digits).unwrap();
+    let pairs = &blueprint.settings.keys[0].aws_pairs;
+    assert_eq!(pairs[0].valid_until, Some(1_798_761_600));
+    for mode in [SecretPolicy::MustExist, SecretPolicy::Demo] {
+        assert_eq!(
+            problems(&with(&pair), &KEYS, mode),
+            [not_set(SEALING_KEY)],
+            "{mode:?}"
+        );
+    }
+    let later = read_text(&with(&pair), &KEYS, SecretPolicy::MayComeLater).unwrap();
+    assert!(later.missing.contains(&name(SEALING_KEY)));
+    let message = |pair: &str, digits: &str| read_with(pair, digits).unwrap_err()[0].to_string();
+    let foreign = message(&pair, &"5f".repeat(32));
+    assert!(
+        foreign.contains("keys[0].aws_pairs[0].sealed_secret: expected a secret that was sealed"),
+        "{foreign}"
+    );
+    let malformed = message(&pair, "5e");
+    assert!(
+        malformed.contains("64 hexadecimal digits in ENVOY_BEDROCK_SEALING_KEY"),
+        "{malformed}"
+    );
+    let moved = pair.replace("EBAKX", "EBAKY");
+    assert!(message(&moved, &digits).contains("sealed with another key, or changed"));
+    for (pair, expected) in [
+        (
+            "{access_key_id: EBAKX}",
+            "missing access_key_id and sealed_secret",
+        ),
+        (
+            "{access_key_id: a, sealed_secret: b, secret: c}",
+            "aws_pairs[0].secret: expected",
+        ),
+        ("EBAKX", "a mapping"),
+    ] {
+        let message = message(pair, &digits);
+        assert!(message.contains(expected), "{message}");
+    }
 }
