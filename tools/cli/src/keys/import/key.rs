@@ -67,6 +67,7 @@ pub(super) fn key(
         limits,
         metadata: None,
         former_tokens: former_tokens(&mut record),
+        aws_pairs: Vec::new(),
     };
     let (kept, losses) = metadata::kept(metadata);
     stored.metadata = kept;
