@@ -41,14 +41,14 @@ class Keys:
 
     def __init__(self, config, env=None):
         self.config = config
-        self.env = {"PATH": os.environ["PATH"], **(env or {})}
+        self.env = env or {}
 
     def run(self, *arguments, code=0):
         done = subprocess.run(
             [command_line(), "keys", "--config", self.config, *arguments],
             capture_output=True,
             text=True,
-            env=self.env,
+            env={**os.environ, **self.env},
         )
         assert done.returncode == code, done.stderr
         return done.stdout if code == 0 else done.stderr
@@ -218,6 +218,7 @@ def test_limits_of_models_that_do_not_exist_are_noted(tmp_path):
     [
         ("{token: 'sk-a-key'}", "keys[0].token: expected the SHA-256"),
         ("{key_alias: a}", "missing token or key"),
+        ("{key: os.environ/NOT_SET_ANYWHERE}", "NOT_SET_ANYWHERE is unset"),
         ("{key: os.environ/APP_KEY, max_budgets: 5}", "keys[0].max_budgets: expected one of"),
         ("{key: os.environ/APP_KEY, max_budget: much}", "keys[0].max_budget: expected an amount"),
         ("{key: os.environ/APP_KEY, rpm_limit: 1.5}", "keys[0].rpm_limit: expected a whole"),

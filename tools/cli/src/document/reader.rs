@@ -61,7 +61,8 @@ pub(crate) struct ValueReader<'a, F> {
     /// Whether an unset variable is an error at each field that refers to it, not only at the
     /// first.
     pub repeats_unset_variables: bool,
-    unset: BTreeSet<String>,
+    /// The unset variables that were reported.
+    pub unset: BTreeSet<String>,
 }
 
 impl<'a, F: Findings> ValueReader<'a, F> {

@@ -48,12 +48,13 @@ impl Reader<'_> {
         own: &Section,
         document: &ConfigDocument,
     ) -> (Vec<KeySettings>, Vec<TeamSettings>) {
-        let mark = self.findings.mark();
+        let (mark, unset) = (self.findings.mark(), self.unset.clone());
         let keys = self.keys_and_teams(own, true, document);
         if !self.findings.has_errors_since(mark) {
             return keys;
         }
         self.findings.take_back(mark);
+        self.unset = unset;
         self.keys_and_teams(own, false, document)
     }
 
