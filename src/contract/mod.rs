@@ -10,4 +10,5 @@ mod long_list;
 pub mod metrics;
 pub mod names;
 pub mod operation;
+pub mod routing;
 pub mod settings;

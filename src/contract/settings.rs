@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 pub use crate::contract::env_name::EnvName;
 use crate::contract::keys::{KeySettings, TeamSettings, TokenSettings};
+use crate::contract::routing::{DeploymentRouting, ModelRouting, RoutingSettings, is_default};
 use crate::pricing::Rates;
 
 /// Default limit for request bodies: 32 MiB. It exceeds Bedrock's limit of 25,000,000 bytes, so
@@ -68,6 +69,9 @@ pub struct Settings {
     /// The status of requests that exceed a budget; [`BUDGET_EXCEEDED_STATUS`] if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub budget_exceeded_status: Option<u16>,
+    /// How requests are routed.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub routing: RoutingSettings,
     /// The model groups, in the order of the configuration.
     pub models: Vec<ModelSettings>,
     /// Further names of model groups (`model_group_alias`): alias → `ModelSettings::name`.
@@ -166,6 +170,9 @@ pub struct ModelSettings {
     /// the same body.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub guardrail: Option<GuardrailSettings>,
+    /// Its retries and fallbacks.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub routing: ModelRouting,
 }
 
 /// LiteLLM's `guardrailConfig`: the guardrail that Bedrock applies to requests and responses.
@@ -279,6 +286,9 @@ pub struct DeploymentSettings {
     /// unknown otherwise.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rates: Option<Rates>,
+    /// Its limits, cooldowns and retries.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub routing: DeploymentRouting,
 }
 
 impl DeploymentSettings {

@@ -182,6 +182,7 @@ mod tests {
             order: 0,
             rates: None,
             base_model: base_model.map(str::to_owned),
+            routing: Default::default(),
         };
         Deployment::new(0, 0, &settings, Credentials::Bearer(Secret::new("Bearer k")))
     }

@@ -134,6 +134,7 @@ mod tests {
                 name: (*name).into(),
                 deployments: Vec::new(),
                 guardrail: None,
+                routing: Default::default(),
             };
             ModelGroup {
                 index: 0,

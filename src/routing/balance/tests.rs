@@ -16,6 +16,7 @@ fn deployment(cluster: &str, weight: u64, order: i64) -> DeploymentSettings {
         order,
         rates: None,
         base_model: None,
+        routing: Default::default(),
     }
 }
 
@@ -36,6 +37,7 @@ fn balance_of(deployments: impl IntoIterator<Item = DeploymentSettings>, attempt
     Balance::new(
         &ModelSettings {
             guardrail: None,
+            routing: Default::default(),
             name: "m".into(),
             deployments: deployments.into_iter().collect(),
         },

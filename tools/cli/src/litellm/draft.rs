@@ -95,6 +95,7 @@ impl Draft {
             order,
             base_model: self.base_model,
             rates: self.rates,
+            routing: Default::default(),
         }
     }
 }

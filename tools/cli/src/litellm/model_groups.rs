@@ -52,6 +52,7 @@ pub(crate) fn read(
         models.push(ModelSettings {
             name,
             guardrail,
+            routing: Default::default(),
             deployments: weighted.into_iter().map(deployment).collect(),
         });
     }

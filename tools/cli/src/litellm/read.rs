@@ -190,6 +190,7 @@ impl<'d> Configuration<'d> {
             teams: gateway.teams,
             budget_exceeded_status: gateway.budget_exceeded_status?,
             broker: broker::settings(&brokered),
+            routing: Default::default(),
             sealed: Default::default(),
             reload: None,
             catalogue: price::wildcard_prices(&models, prices),
