@@ -10,6 +10,7 @@
 //! 4. [`capacity`]: what all workers together may do at once. [`limits`]: what keys and teams may
 //!    use.
 //! 5. [`routing`]: where a request goes: model groups, deployments, and the plan of its attempts.
+//!    [`cooldown`]: the deployments that get no requests for a while.
 //! 6. [`credentials`]: the temporary credentials that the credential broker issues.
 //! 7. [`guardrail`]: the guardrail that a model adds to its requests.
 //! 8. [`records`]: what remains of a request: its row in the spend log, the history, the metrics.
@@ -38,6 +39,8 @@ pub mod capacity;
 #[path = "../fuzz/checks/mod.rs"]
 pub mod checks;
 pub mod contract;
+#[allow(dead_code, unused_imports, reason = "nothing uses it yet")]
+pub mod cooldown;
 pub mod credentials;
 pub mod encoding;
 mod eventstream;

@@ -42,6 +42,10 @@ pub const PROPERTY_ROW: &str = "envoy_bedrock.row";
 pub const SHARED_LEDGER: &str = "envoy_bedrock.capacity.v2";
 /// Prefix of the keys of limits' tallies in Envoy's shared data.
 pub const SHARED_LIMITS: &str = "envoy_bedrock.limits.v1/";
+/// Key of the deployments that cool down in Envoy's shared data.
+pub const SHARED_COOLDOWNS: &str = "envoy_bedrock.cooldowns.v1";
+/// Prefix of the keys of the counts of failures in Envoy's shared data.
+pub const SHARED_FAILURES: &str = "envoy_bedrock.failures.v1/";
 
 /// Namespace of the endpoint metadata in the region clusters.
 pub const METADATA_NAMESPACE: &str = "envoy-bedrock";
