@@ -16,7 +16,7 @@ use crate::time::UnixTime;
 /// Maximum compare-and-swap attempts. Each failure means that another VM succeeded.
 const WRITE_ATTEMPTS: u32 = 100;
 /// Maximum number of targets whose requests a VM counts.
-const COUNTED_TARGETS_MAX: usize = 1000;
+pub(super) const COUNTED_TARGETS_MAX: usize = 1000;
 
 /// The deployments that cool down, as all workers of an Envoy see them.
 pub struct Cooldowns {
@@ -24,7 +24,7 @@ pub struct Cooldowns {
     /// The requests of this VM that are not in the shared counts yet. They get there with the next
     /// failure, so requests that succeed cost no host call. Those of VMs without failures do not
     /// count.
-    requests: RefCell<BTreeMap<TargetKey, SlidingWindow>>,
+    pub(super) requests: RefCell<BTreeMap<TargetKey, SlidingWindow>>,
 }
 
 impl fmt::Debug for Cooldowns {

@@ -21,7 +21,11 @@ mod board;
 mod consequence;
 mod cooldowns;
 mod counts;
+#[cfg(test)]
+pub(crate) mod fake_store;
 mod target;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use board::{Cooldown, CooldownView, TargetState};
 pub(crate) use consequence::TargetFailure;
