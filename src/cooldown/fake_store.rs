@@ -6,13 +6,14 @@ use std::sync::{Arc, Mutex};
 
 use crate::capacity::{SharedStore, StoreError};
 
+/// A value and its number.
+type StoredValue = (Vec<u8>, u32);
 /// What another VM does.
 type Interruption = Box<dyn FnOnce() + Send>;
 
 #[derive(Clone, Default)]
 pub(crate) struct FakeStore {
-    /// By their keys, with their numbers.
-    values: Arc<Mutex<BTreeMap<String, (Vec<u8>, u32)>>>,
+    values: Arc<Mutex<BTreeMap<String, StoredValue>>>,
     pub(crate) fails_reads: Arc<AtomicBool>,
     pub(crate) fails_writes: Arc<AtomicBool>,
     calls: Arc<AtomicUsize>,
@@ -22,7 +23,7 @@ pub(crate) struct FakeStore {
 }
 
 impl SharedStore for FakeStore {
-    fn read(&self, key: &str) -> Result<Option<(Vec<u8>, u32)>, StoreError> {
+    fn read(&self, key: &str) -> Result<Option<StoredValue>, StoreError> {
         if self.call_fails() || self.fails_reads.load(Ordering::Relaxed) {
             return Err(StoreError);
         }
