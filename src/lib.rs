@@ -10,7 +10,8 @@
 //! 4. [`capacity`]: what all workers together may do at once. [`limits`]: what keys and teams may
 //!    use.
 //! 5. [`routing`]: where a request goes: model groups, deployments, and the plan of its attempts.
-//!    [`cooldown`]: the deployments that get no requests for a while.
+//!    [`cooldown`]: the deployments that get no requests for a while. [`latency`]: how soon each
+//!    responds.
 //! 6. [`credentials`]: the temporary credentials that the credential broker issues.
 //! 7. [`guardrail`]: the guardrail that a model adds to its requests.
 //! 8. [`records`]: what remains of a request: its row in the spend log, the history, the metrics.
@@ -50,6 +51,8 @@ pub mod headers;
 mod inquiry;
 mod json;
 pub mod keys;
+#[allow(dead_code, reason = "nothing uses it yet")]
+pub mod latency;
 pub mod limits;
 pub mod pricing;
 mod random;

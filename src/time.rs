@@ -7,6 +7,8 @@ use std::fmt;
 use time::{Date, Month, OffsetDateTime, PrimitiveDateTime, Time};
 
 const NANOSECONDS_PER_SECOND: u64 = 1_000_000_000;
+/// How far the clocks of two workers may differ, because they are read at different moments.
+pub(crate) const SKEW_MILLISECONDS: u64 = 1000;
 
 /// Nanoseconds since 1970-01-01T00:00:00Z, without leap seconds.
 ///
@@ -49,6 +51,12 @@ impl UnixTime {
     #[must_use]
     pub const fn after_milliseconds(self, milliseconds: u64) -> Self {
         Self(self.0.saturating_add(milliseconds.saturating_mul(1_000_000)))
+    }
+
+    /// Whether this time is between two times that any worker has written. A start in the future is
+    /// from before the clock was set back, so the answer is no.
+    pub(crate) fn is_between(self, start: Self, end: Self) -> bool {
+        start.milliseconds_since(self) <= SKEW_MILLISECONDS && self < end
     }
 
     /// Parses a time in the format of RFC 3339, in UTC. A fraction of a second is cut off. Returns

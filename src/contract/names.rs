@@ -46,6 +46,8 @@ pub const SHARED_LIMITS: &str = "envoy_bedrock.limits.v1/";
 pub const SHARED_COOLDOWNS: &str = "envoy_bedrock.cooldowns.v1";
 /// Prefix of the keys of the counts of failures in Envoy's shared data.
 pub const SHARED_FAILURES: &str = "envoy_bedrock.failures.v1/";
+/// Key of the deployments' latencies in Envoy's shared data.
+pub const SHARED_LATENCIES: &str = "envoy_bedrock.latencies.v1";
 
 /// Namespace of the endpoint metadata in the region clusters.
 pub const METADATA_NAMESPACE: &str = "envoy-bedrock";

@@ -15,8 +15,6 @@ pub(super) const ENTRIES_MAX: usize = 1000;
 pub(super) const PROBE_MILLISECONDS: u64 = 30_000;
 /// An entry is dropped this long after its cooldown has ended, in case nobody probes the deployment.
 pub(super) const FORGOTTEN_MILLISECONDS: u64 = 600_000;
-/// How far the clocks of workers differ at most, since each reads it at another time.
-pub(super) const SKEW_MILLISECONDS: u64 = 1000;
 
 /// A deployment that cools down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -210,13 +208,13 @@ impl BoardEntry {
             .probe
             .map(|start| (start, start.after_milliseconds(PROBE_MILLISECONDS)));
         match probe_ends {
-            Some((start, end)) if is_within(start, end, now) => TargetState::Cooling { until: end },
+            Some((start, end)) if now.is_between(start, end) => TargetState::Cooling { until: end },
             _ => TargetState::ProbeDue,
         }
     }
 
     fn is_cooling(&self, now: UnixTime) -> bool {
-        is_within(self.cooldown.since, self.cooldown.until, now)
+        now.is_between(self.cooldown.since, self.cooldown.until)
     }
 
     fn is_forgotten(&self, now: UnixTime) -> bool {
@@ -243,10 +241,4 @@ impl BoardEntry {
             probe: Some(time(probe)).filter(|start| start.nanoseconds() > 0),
         })
     }
-}
-
-/// Whether `now` is between these times. A start in the future was written before the clock was set
-/// back, unless it is only the clock of another worker.
-fn is_within(start: UnixTime, end: UnixTime, now: UnixTime) -> bool {
-    start.milliseconds_since(now) <= SKEW_MILLISECONDS && now < end
 }

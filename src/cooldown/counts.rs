@@ -5,9 +5,8 @@
 //! its milliseconds and the number of its parts; then for each part its start in milliseconds since
 //! 1970, its requests and its failures. All are u64 in little endian.
 
-use crate::cooldown::board::SKEW_MILLISECONDS;
 use crate::cooldown::target::TargetKey;
-use crate::time::UnixTime;
+use crate::time::{SKEW_MILLISECONDS, UnixTime};
 
 /// Identifies the format. The value is never empty.
 const HEADER: [u8; 8] = *b"counts-1";

@@ -24,7 +24,7 @@ pub(crate) struct CooldownTarget<'a> {
 
 /// A digest of a [`CooldownTarget`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct TargetKey(pub(super) u64);
+pub(crate) struct TargetKey(pub(crate) u64);
 
 impl TargetKey {
     pub(crate) fn of(target: CooldownTarget<'_>) -> Self {
