@@ -53,7 +53,7 @@ impl CooldownView {
         entry.map_or(TargetState::Ready, |entry| entry.state(now))
     }
 
-    /// Whether all deployments are ready.
+    /// If so, all deployments are ready.
     pub(crate) const fn is_empty(&self) -> bool {
         self.0.0.is_empty()
     }
