@@ -5,6 +5,7 @@ use std::rc::Rc;
 use serde_json::{Value, json};
 
 use crate::admission::target::Target;
+use crate::contract::itinerary::leg;
 use crate::contract::settings::Settings;
 use crate::headers::Headers;
 use crate::pricing::Cost;
@@ -141,12 +142,12 @@ fn begin(gateway: &Rc<ActiveConfig>, path: &str, key: &str) -> Result<Request, u
 /// Asserts that every attempt can go to its planned cluster and to no other.
 fn attempt(dispatch: &Dispatch) {
     let plan = &dispatch.plan;
-    assert!((1..=11).contains(&plan.deployments.len()));
-    let mut clusters = Vec::new();
-    for (number, deployment) in (1..).zip(&plan.deployments) {
-        let other = format!("{}x", deployment.cluster);
+    let clusters: Vec<&str> = (1..).map_while(|number| plan.cluster(number)).collect();
+    assert!((1..=11).contains(&clusters.len()));
+    for (number, cluster) in (1..).zip(&clusters) {
+        let other = format!("{cluster}x");
         assert!(plan.request(number, other.as_bytes(), NOW).is_err());
-        let request = plan.request(number, deployment.cluster.as_bytes(), NOW).unwrap();
+        let request = plan.request(number, cluster.as_bytes(), NOW).unwrap();
         assert!(
             request
                 .headers()
@@ -163,18 +164,9 @@ fn attempt(dispatch: &Dispatch) {
             let cost = plan.rates().and_then(|rates| Cost::of(&usage, tier, None, rates));
             assert!(cost.is_none_or(|cost| cost.total() >= cost.output));
         }
-        clusters.push(deployment.cluster.as_str());
+        assert!(plan.itinerary().contains(&leg(&number.to_string(), cluster)));
     }
     assert!(plan.request(12, b"west", NOW).is_err());
-    // `render` has made a failover cluster for this sequence.
-    assert!(
-        plan.model
-            .balance
-            .sequences()
-            .iter()
-            .any(|sequence| *sequence == clusters)
-    );
-    assert!(dispatch.cluster.starts_with(clusters[0]));
 }
 
 /// The valid settings after up to 32 changes.

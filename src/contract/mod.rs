@@ -5,6 +5,7 @@
 //! always given as the name of an environment variable of the Envoy process, never as a value.
 
 mod env_name;
+pub mod itinerary;
 pub mod keys;
 mod long_list;
 pub mod metrics;

@@ -5,14 +5,15 @@
 
 /// Root id of the gateway role, in the listener's filter chain: admission and routing.
 pub const ROOT_GATEWAY: &str = "gateway";
-/// Root id of the signer role, in the upstream filter chain of failover clusters: signs each
-/// attempt.
+/// Root id of the signer role, in the upstream filter chain of region clusters: signs each attempt.
 pub const ROOT_SIGNER: &str = "signer";
 
 /// Prefix of the gateway's own headers. It is removed from responses before the router sees them.
 pub const HEADER_PREFIX: &str = "x-eb-";
-/// Request header that names the failover cluster (the route's `cluster_header`).
-pub const HEADER_CLUSTER: &str = "x-eb-cluster";
+/// Request header that slows retries down: they can only go where an attempt has failed.
+pub const HEADER_PACE: &str = "x-eb-pace";
+/// The value of [`HEADER_PACE`].
+pub const PACE_SLOW: &str = "slow";
 /// Request header that selects the route: [`ROUTE_UNARY`] or [`ROUTE_STREAM`], which have different
 /// timeouts.
 pub const HEADER_ROUTE: &str = "x-eb-route";
@@ -27,9 +28,12 @@ pub const HEADER_RETRY: &str = "x-eb-retry";
 /// must not replace.
 pub const HEADER_REJECTED: &str = "x-eb-rejected";
 
-/// Property with the key of the request's plan in the VM's table, stored by Envoy as filter state
-/// `wasm.…`. A header would either reach Bedrock or be gone by the next attempt.
+/// Property with the request's [`itinerary`](crate::contract::itinerary), which begins with the key
+/// of its plan in the VM's table. Envoy stores it as filter state [`STATE_PLAN`]. A header would
+/// either reach Bedrock or be gone by the next attempt.
 pub const PROPERTY_PLAN: &str = "envoy_bedrock.plan";
+/// The filter state of [`PROPERTY_PLAN`].
+pub const STATE_PLAN: &str = "wasm.envoy_bedrock.plan";
 
 /// What the call id follows at the end of a message that the filter logs about a request.
 pub const LOG_REQUEST_ID: &str = " request_id=";
@@ -62,8 +66,9 @@ pub const PROPERTY_CLUSTER: &str = "xds\0upstream_host_metadata\0filter_metadata
 /// The cluster that connects to the credential broker.
 pub const CLUSTER_BROKER: &str = "envoy_bedrock_credentials";
 
-/// Separator of region clusters in the name of a failover cluster (`us-west-2+us-east-1`).
-pub const FAILOVER_SEPARATOR: char = '+';
+/// Request header in which Envoy's router counts attempts. The signer role removes it with all
+/// others.
+pub const HEADER_ATTEMPT: &str = "x-envoy-attempt-count";
 
 #[cfg(test)]
 mod tests {

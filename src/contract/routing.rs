@@ -138,6 +138,23 @@ pub struct ModelRouting {
     pub content_policy_fallbacks: Vec<String>,
 }
 
+impl ModelRouting {
+    /// Whether a request can have a fallback.
+    pub fn has_fallbacks(&self) -> bool {
+        self.fallback_count() > 0
+    }
+
+    /// The most fallbacks that a request can have.
+    pub(super) fn fallback_count(&self) -> usize {
+        let lists = [
+            &self.fallbacks,
+            &self.context_window_fallbacks,
+            &self.content_policy_fallbacks,
+        ];
+        lists.map(Vec::len).into_iter().max().unwrap_or(0)
+    }
+}
+
 /// What applies to one deployment.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]

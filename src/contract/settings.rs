@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 pub use crate::contract::env_name::EnvName;
 use crate::contract::keys::{KeySettings, TeamSettings, TokenSettings};
@@ -20,6 +21,9 @@ pub const BUFFERED_BODIES_DEFAULT_BYTES: u64 = 512 * 1024 * 1024;
 
 /// The status of requests that exceed a budget, as in LiteLLM.
 pub const BUDGET_EXCEEDED_STATUS: u16 = 422;
+
+/// Maximum attempts per request.
+pub const ATTEMPTS_MAX: u32 = 11;
 
 /// Default number of rows in the history of a worker.
 pub const HISTORY_DEFAULT_ROWS: u32 = 1000;
@@ -127,6 +131,30 @@ pub struct ReloadFailure {
 }
 
 impl Settings {
+    /// The most attempts that a request can make: those of a model and of all its fallbacks, up to
+    /// [`ATTEMPTS_MAX`]. Envoy's route allows as many.
+    pub fn attempts_at_most(&self) -> u32 {
+        let attempts = |model: &ModelSettings| {
+            let routing = &model.routing;
+            let of_deployments = model
+                .deployments
+                .iter()
+                .filter_map(|deployment| deployment.routing.retries);
+            let retries = routing.retries.values().copied().chain(of_deployments).max();
+            self.attempts.max(retries.unwrap_or(0).saturating_add(1))
+        };
+        let all = self.models.iter().map(attempts);
+        let most = all.max().unwrap_or(self.attempts);
+        let fallbacks = self
+            .models
+            .iter()
+            .map(|model| model.routing.fallback_count())
+            .max()
+            .unwrap_or(0);
+        let fallbacks = u32::try_from(fallbacks).unwrap_or(u32::MAX);
+        most.saturating_mul(fallbacks.saturating_add(1)).min(ATTEMPTS_MAX)
+    }
+
     /// Every deployment, in the order of the configuration.
     pub fn deployments(&self) -> impl Iterator<Item = &DeploymentSettings> {
         self.models.iter().flat_map(|model| &model.deployments)
@@ -237,19 +265,6 @@ impl StreamProcessingMode {
     }
 }
 
-impl ModelSettings {
-    /// Returns the index of the first deployment with the same endpoint, model id and credentials
-    /// as the one at `index`. After one of these fails, trying another is futile.
-    pub fn twin(&self, index: usize) -> usize {
-        let is_twin = |other: &DeploymentSettings| {
-            self.deployments
-                .get(index)
-                .is_some_and(|deployment| deployment.is_same_as(other))
-        };
-        self.deployments.iter().position(is_twin).unwrap_or(index)
-    }
-}
-
 /// A Bedrock model id in one region with one set of credentials.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -292,15 +307,26 @@ pub struct DeploymentSettings {
 }
 
 impl DeploymentSettings {
-    /// Whether both send the same requests to the same endpoint. Credentials are compared by the
-    /// names of their variables, not by their values.
-    fn is_same_as(&self, other: &Self) -> bool {
-        self.cluster == other.cluster
-            && self.authority == other.authority
-            && self.base_path == other.base_path
-            && self.region == other.region
-            && self.model == other.model
-            && self.credentials == other.credentials
+    /// The same for deployments that send the same requests to the same endpoint. After one of these
+    /// fails, trying another is futile. Credentials are told apart by the names of their variables,
+    /// not by their values.
+    pub fn digest(&self) -> u64 {
+        let credentials = serde_json::to_string(&self.credentials).unwrap_or_default();
+        let parts = [
+            &self.cluster,
+            &self.authority,
+            &self.base_path,
+            &self.region,
+            &self.model,
+            &credentials,
+        ];
+        let mut hash = Sha256::new();
+        for part in parts {
+            hash.update(part.len().to_le_bytes());
+            hash.update(part);
+        }
+        let first = hash.finalize().first_chunk().copied();
+        first.map_or(0, u64::from_le_bytes)
     }
 }
 

@@ -163,7 +163,7 @@ impl<'a> Row<'a> {
         fields.text("api_key", key.map(|key| &*key.token));
         fields.text("key_alias", key.and_then(|key| key.alias.as_deref()));
         fields.text("team_id", key.and_then(|key| key.team_id.as_deref()));
-        fields.text("model_group", plan.map(|plan| plan.model.name.as_str()));
+        fields.text("model_group", plan.map(|plan| plan.last_model().name.as_str()));
         fields.text("model", plan.and_then(Plan::upstream_model).as_deref());
         fields.text("model_id", attempt.map(|deployment| deployment.id.as_str()));
         fields.text(
@@ -235,6 +235,8 @@ impl<'a> Row<'a> {
         fields.number("http_status", self.status().map(u64::from));
         fields.text("error_class", self.error_class());
         fields.number("attempted_retries", Some(attempted.saturating_sub(1)));
+        let fallbacks = served.map_or(0, |served| served.plan.fallback_count());
+        fields.number("attempted_fallbacks", Some(fallbacks));
         fields.flag(
             "stream",
             served.is_some_and(|served| served.plan.operation.is_stream()),

@@ -6,15 +6,15 @@ use std::rc::Rc;
 
 use crate::admission::proxy_key::KeyHash;
 use crate::contract::keys::{KeySettings, TokenSettings};
+use crate::contract::routing::RoutingSettings;
 use crate::contract::settings::{
-    AccessKeyNames, BUDGET_EXCEEDED_STATUS, BUFFERED_BODIES_DEFAULT_BYTES, BrokerSettings,
+    ATTEMPTS_MAX, AccessKeyNames, BUDGET_EXCEEDED_STATUS, BUFFERED_BODIES_DEFAULT_BYTES, BrokerSettings,
     CredentialSettings, DeploymentSettings, EnvName, ModelSettings, ReloadStatus, Settings,
 };
 use crate::credentials::{CredentialSlot, CredentialStore};
 use crate::guardrail::Guardrail;
 use crate::keys::{AwsPair, KeyRing};
 use crate::pricing::{Rates, lookup_rates};
-use crate::routing::balance::Balance;
 use crate::routing::brokered::BrokeredCredentials;
 use crate::routing::deployment::{Credentials, Deployment};
 use crate::routing::model::{ModelGroup, ModelGroups};
@@ -24,8 +24,6 @@ use crate::secret::Secret;
 use crate::sigv4::{AccessKeyId, CredentialId, SigningKeys};
 use crate::time::UnixTime;
 
-/// Maximum attempts per request. Each is a sub-cluster in every failover cluster.
-pub(crate) const ATTEMPTS_MAX: u32 = 11;
 /// Maximum number of rows in the history of a worker, at about a kilobyte each.
 pub const HISTORY_MAX_ROWS: u32 = 100_000;
 
@@ -44,6 +42,12 @@ pub struct ActiveConfig {
     pub(crate) parallel_requests: Option<u64>,
     /// Number of rows in the history of a worker, for `GET /spend/logs`.
     pub(crate) history_rows: u32,
+    /// Attempts of a request in one model group.
+    pub(crate) attempts: usize,
+    /// Attempts of a request in all model groups together.
+    pub(crate) attempts_at_most: usize,
+    /// How requests are routed.
+    pub(crate) routing: RoutingSettings,
     /// The model groups.
     pub(crate) models: ModelGroups,
     /// The price list for models that match a wildcard.
@@ -112,7 +116,7 @@ impl ActiveConfig {
             pairs.into_iter().for_each(|(of, pair)| keys.add_pair(&of, pair));
         }
         let models = (0..).zip(&settings.models);
-        let models = models.map(|(index, model)| secrets.model(index, model, settings.attempts));
+        let models = models.map(|(index, model)| secrets.model(index, model));
         let models = models.collect::<Result<_, _>>()?;
         let brokered = settings.broker.as_ref().map(|broker| secrets.brokered(broker));
         Ok(Self {
@@ -124,6 +128,9 @@ impl ActiveConfig {
                 .unwrap_or(BUFFERED_BODIES_DEFAULT_BYTES),
             parallel_requests: settings.parallel_requests,
             history_rows: settings.history_rows,
+            attempts: usize::try_from(settings.attempts).unwrap_or(usize::MAX),
+            attempts_at_most: usize::try_from(settings.attempts_at_most()).unwrap_or(usize::MAX),
+            routing: settings.routing,
             models: ModelGroups::new(models, settings.aliases, &settings.withheld),
             catalogue: settings.catalogue,
             signing_keys: RefCell::default(),
@@ -182,12 +189,7 @@ struct SecretResolver<'a, V> {
 }
 
 impl<V: Fn(&str) -> Option<String>> SecretResolver<'_, V> {
-    fn model(
-        &mut self,
-        index: u32,
-        settings: &ModelSettings,
-        attempts: u32,
-    ) -> Result<ModelGroup, SettingsError> {
+    fn model(&mut self, index: u32, settings: &ModelSettings) -> Result<ModelGroup, SettingsError> {
         let field = format!("models[{index}]");
         if settings.deployments.is_empty() {
             return Err(SettingsError::OutOfBounds {
@@ -196,12 +198,10 @@ impl<V: Fn(&str) -> Option<String>> SecretResolver<'_, V> {
                 found: "none".into(),
             });
         }
-        let deployments = (0..).zip(settings.deployments.iter().enumerate());
-        let deployments = deployments.map(|(index, (position, deployment))| {
+        let deployments = (0..).zip(&settings.deployments).map(|(index, deployment)| {
             let field = format!("{field}.deployments[{index}].credentials");
             let credentials = self.credentials(&field, deployment)?;
-            let twin = settings.twin(position);
-            Ok(Rc::new(Deployment::new(index, twin, deployment, credentials)))
+            Ok(Rc::new(Deployment::new(index, deployment, credentials)))
         });
         let guardrail = settings.guardrail.as_ref();
         let guardrail = guardrail.map(|guardrail| Guardrail::new(&format!("{field}.guardrail"), guardrail));
@@ -209,8 +209,8 @@ impl<V: Fn(&str) -> Option<String>> SecretResolver<'_, V> {
             index,
             name: settings.name.clone(),
             deployments: deployments.collect::<Result<_, _>>()?,
-            balance: Balance::new(settings, attempts),
             guardrail: guardrail.transpose()?,
+            routing: settings.routing.clone(),
         })
     }
 

@@ -1,83 +1,76 @@
 //! What happened to each attempt of a plan, written by the signer role and read by the gateway
 //! role.
 
-use std::array;
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 
-use crate::routing::active_config::ATTEMPTS_MAX;
 use crate::routing::verdict::Verdict;
 
-/// Number of attempts that are recorded: the maximum.
-const ATTEMPTS: usize = ATTEMPTS_MAX as usize;
+/// A deployment of one of a plan's model groups, both by their index.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Target {
+    /// The model group: 0 is the one that the client selected, others are its fallbacks.
+    pub(crate) group: usize,
+    pub(crate) deployment: usize,
+}
 
 /// The attempts made, and the time taken to sign them.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct AttemptLog {
-    /// Number of attempts made.
-    attempt_count: Cell<u64>,
-    attempts: [Cell<Attempt>; ATTEMPTS],
+    attempts: RefCell<Vec<Attempt>>,
     signing_nanoseconds: Cell<u64>,
 }
 
 /// One attempt.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Attempt {
-    /// The index of its deployment in the plan.
-    pub(crate) plan_index: usize,
+    pub(crate) target: Target,
     /// The status of the response; 0 if there was none.
     pub(crate) status: u16,
     /// What the response says about further attempts.
     pub(crate) verdict: Verdict,
 }
 
-impl Default for AttemptLog {
-    fn default() -> Self {
-        let planned = |plan_index| Attempt {
-            plan_index,
-            status: 0,
-            verdict: Verdict::Final,
-        };
-        Self {
-            attempt_count: Cell::default(),
-            attempts: array::from_fn(|index| Cell::new(planned(index))),
-            signing_nanoseconds: Cell::default(),
-        }
-    }
-}
-
 impl AttemptLog {
-    /// Records that attempt `number` (the first is 1) goes to the deployment at `plan_index`.
-    pub(crate) fn begin(&self, number: u64, plan_index: usize) {
-        self.attempt_count.set(number);
-        self.update(number, |attempt| Attempt {
-            plan_index,
-            ..attempt
-        });
+    /// Records attempt `number` (the first is 1). `planned` is the target of an earlier attempt,
+    /// counted in the same way, that has failed before it could be signed.
+    pub(crate) fn begin(&self, number: u64, target: Target, planned: impl Fn(usize) -> Option<Target>) {
+        let mut attempts = self.attempts.borrow_mut();
+        let before = number.saturating_sub(1);
+        while u64::try_from(attempts.len()).unwrap_or(u64::MAX) < before {
+            let Some(target) = planned(attempts.len()) else {
+                break;
+            };
+            attempts.push(Attempt::to(target));
+        }
+        attempts.truncate(usize::try_from(before).unwrap_or(usize::MAX));
+        attempts.push(Attempt::to(target));
     }
 
     /// Records the response to attempt `number`.
     pub(crate) fn record_response(&self, number: u64, status: u16, verdict: Verdict) {
-        self.update(number, |attempt| Attempt {
-            status,
-            verdict,
-            ..attempt
-        });
+        let index = number
+            .checked_sub(1)
+            .and_then(|index| usize::try_from(index).ok());
+        let mut attempts = self.attempts.borrow_mut();
+        if let Some(attempt) = index.and_then(|index| attempts.get_mut(index)) {
+            attempt.status = status;
+            attempt.verdict = verdict;
+        }
     }
 
     /// Number of attempts made so far.
-    pub(crate) const fn attempt_count(&self) -> u64 {
-        self.attempt_count.get()
+    pub(crate) fn attempt_count(&self) -> u64 {
+        u64::try_from(self.attempts.borrow().len()).unwrap_or(u64::MAX)
     }
 
-    /// Returns attempt `number`, or `None` if it exceeds the maximum.
-    pub(crate) fn attempt(&self, number: u64) -> Option<Attempt> {
-        self.attempts.get(index(number)?).map(Cell::get)
+    /// The last attempt.
+    pub(crate) fn last(&self) -> Option<Attempt> {
+        self.attempts.borrow().last().copied()
     }
 
     /// The attempts made so far, in order.
-    pub(crate) fn attempts(&self) -> impl Iterator<Item = Attempt> {
-        let made = usize::try_from(self.attempt_count()).unwrap_or(usize::MAX);
-        self.attempts.iter().take(made).map(Cell::get)
+    pub(crate) fn attempts(&self) -> Vec<Attempt> {
+        self.attempts.borrow().clone()
     }
 
     /// Adds to the time taken by signing.
@@ -90,15 +83,14 @@ impl AttemptLog {
     pub(crate) const fn signing_nanoseconds(&self) -> u64 {
         self.signing_nanoseconds.get()
     }
-
-    fn update(&self, number: u64, change: impl FnOnce(Attempt) -> Attempt) {
-        if let Some(attempt) = index(number).and_then(|index| self.attempts.get(index)) {
-            attempt.set(change(attempt.get()));
-        }
-    }
 }
 
-/// Attempts are counted from 1.
-fn index(number: u64) -> Option<usize> {
-    usize::try_from(number.checked_sub(1)?).ok()
+impl Attempt {
+    const fn to(target: Target) -> Self {
+        Self {
+            target,
+            status: 0,
+            verdict: Verdict::Final,
+        }
+    }
 }

@@ -19,10 +19,12 @@ use crate::time::UnixTime;
 pub struct Deployment {
     /// Index among the deployments of its model group.
     pub index: u32,
-    /// Index of the first identical deployment of its model group ([`ModelSettings::twin`]).
-    ///
-    /// [`ModelSettings::twin`]: crate::contract::settings::ModelSettings::twin
-    pub twin: usize,
+    /// See [`DeploymentSettings::digest`].
+    pub(crate) digest: u64,
+    /// Its share of requests.
+    pub(crate) weight: u64,
+    /// Those with a lower one are preferred.
+    pub(crate) order: i64,
     /// The id: `model_info.id` or a stable digest.
     pub id: String,
     /// The AWS region, for signatures.
@@ -77,12 +79,13 @@ impl Credentials {
 }
 
 impl Deployment {
-    /// Creates the deployment at `index` of its model group. `twin` is the index of the first
-    /// identical one.
-    pub fn new(index: u32, twin: usize, settings: &DeploymentSettings, credentials: Credentials) -> Self {
+    /// Creates the deployment at `index` of its model group.
+    pub fn new(index: u32, settings: &DeploymentSettings, credentials: Credentials) -> Self {
         Self {
             index,
-            twin,
+            digest: settings.digest(),
+            weight: settings.weight,
+            order: settings.order,
             id: settings.id.clone(),
             region: settings.region.clone(),
             cluster: settings.cluster.clone(),
@@ -184,7 +187,7 @@ mod tests {
             base_model: base_model.map(str::to_owned),
             routing: Default::default(),
         };
-        Deployment::new(0, 0, &settings, Credentials::Bearer(Secret::new("Bearer k")))
+        Deployment::new(0, &settings, Credentials::Bearer(Secret::new("Bearer k")))
     }
 
     #[test]

@@ -2,8 +2,8 @@
 
 pub mod active_config;
 pub(crate) mod attempt_log;
-pub mod balance;
 pub mod brokered;
+pub(crate) mod choice;
 pub(crate) mod deployment;
 pub(crate) mod model;
 pub(crate) mod plan;

@@ -3,8 +3,9 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::rc::Rc;
 
+use crate::contract::operation::Operation;
+use crate::contract::routing::ModelRouting;
 use crate::guardrail::Guardrail;
-use crate::routing::balance::Balance;
 use crate::routing::deployment::Deployment;
 use crate::routing::wildcard::Pattern;
 
@@ -17,10 +18,10 @@ pub(crate) struct ModelGroup {
     pub name: String,
     /// The deployments, in the order of the configuration.
     pub deployments: Vec<Rc<Deployment>>,
-    /// How requests are distributed among the deployments.
-    pub balance: Balance,
     /// The guardrail added to requests, if any.
     pub guardrail: Option<Guardrail>,
+    /// Its retries and fallbacks.
+    pub routing: ModelRouting,
 }
 
 impl ModelGroup {
@@ -44,12 +45,21 @@ pub(crate) struct ModelGroups {
 }
 
 /// A model group selected by a client.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct ModelMatch {
     /// The model group.
     pub model: Rc<ModelGroup>,
     /// What each `*` in its name matched.
     pub captures: Vec<String>,
+}
+
+impl ModelMatch {
+    /// A deployment that cannot serve `operation`, if any.
+    pub(crate) fn unsupported(&self, operation: Operation) -> Option<&Deployment> {
+        let mut deployments = self.model.deployments.iter();
+        let found = deployments.find(|deployment| !deployment.supports(operation, &self.captures));
+        found.map(|deployment| &**deployment)
+    }
 }
 
 impl ModelGroups {
@@ -122,27 +132,18 @@ impl ModelGroups {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::contract::settings::ModelSettings;
 
     fn models(names: &[&str], aliases: &[(&str, &str)]) -> ModelGroups {
         models_without(names, aliases, &[])
     }
 
     fn models_without(names: &[&str], aliases: &[(&str, &str)], withheld: &[&str]) -> ModelGroups {
-        let model = |name: &&str| {
-            let settings = ModelSettings {
-                name: (*name).into(),
-                deployments: Vec::new(),
-                guardrail: None,
-                routing: Default::default(),
-            };
-            ModelGroup {
-                index: 0,
-                name: (*name).into(),
-                deployments: Vec::new(),
-                balance: Balance::new(&settings, 1),
-                guardrail: None,
-            }
+        let model = |name: &&str| ModelGroup {
+            index: 0,
+            name: (*name).into(),
+            deployments: Vec::new(),
+            guardrail: None,
+            routing: ModelRouting::default(),
         };
         ModelGroups::new(
             names.iter().map(model).collect(),

@@ -5,6 +5,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
+use crate::contract::itinerary;
 use crate::routing::plan::Plan;
 
 /// Plans by key. Clones share one table.
@@ -37,6 +38,7 @@ impl PlanTable {
         let mut plans = self.0.borrow_mut();
         let key = plans.next;
         plans.next = key.wrapping_add(1);
+        plan.key.set(key);
         let planned = Planned { plan, is_used: false };
         plans.plans.insert(key, planned);
         PlanEntry {
@@ -45,21 +47,14 @@ impl PlanTable {
         }
     }
 
-    /// Finds a plan by its [`PlanEntry::key`]. Also returns whether this is its first attempt.
+    /// Finds a plan by its [property](Plan::property). Also returns whether this is its first attempt.
     /// Returns `None` if the request has ended, or began before the VM was reloaded.
-    pub fn find(&self, key: &[u8]) -> Option<(Rc<Plan>, bool)> {
-        let key: u64 = std::str::from_utf8(key).ok()?.parse().ok()?;
+    pub fn find(&self, property: &[u8]) -> Option<(Rc<Plan>, bool)> {
+        let key = itinerary::plan_key(property)?;
         let mut plans = self.0.borrow_mut();
         let planned = plans.plans.get_mut(&key)?;
         let is_first = !std::mem::replace(&mut planned.is_used, true);
         Some((Rc::clone(&planned.plan), is_first))
-    }
-}
-
-impl PlanEntry {
-    /// The key, as the value of the property.
-    pub fn key(&self) -> String {
-        self.key.to_string()
     }
 }
 

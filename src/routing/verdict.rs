@@ -5,7 +5,7 @@
 
 /// The verdict on the response to an attempt.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Verdict {
+pub(crate) enum Verdict {
     /// The response is for the client: it is a success, or the request is invalid. Also used if
     /// there was no response.
     #[default]
@@ -98,7 +98,7 @@ pub(crate) fn refuses_credential(status: u16, error_type: Option<&[u8]>, is_api_
 
 impl Verdict {
     /// Judges a response by its status and its `x-amzn-errortype`.
-    pub fn of(status: u16, error_type: Option<&[u8]>) -> Self {
+    pub(crate) fn of(status: u16, error_type: Option<&[u8]>) -> Self {
         match status {
             429 => Self::Throttled,
             408 | 424 | 500..=599 => Self::Transient,

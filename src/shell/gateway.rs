@@ -161,8 +161,8 @@ impl GatewayStream {
     fn edit(&mut self, edit: Edit) -> Result<(), HostError> {
         match edit {
             Edit::Plan(plan) => {
-                let entry = self.plan.insert(PLANS.with(|plans| plans.insert(plan)));
-                host::set_property(PROPERTY_PLAN, entry.key().as_bytes())
+                self.plan = Some(PLANS.with(|plans| plans.insert(Rc::clone(&plan))));
+                host::set_property(PROPERTY_PLAN, plan.itinerary().as_bytes())
             }
             Edit::RequestHeaders(headers) => host::set_headers(MapType::HttpRequestHeaders, &headers),
             Edit::ResponseHeaders(headers) => host::set_headers(MapType::HttpResponseHeaders, &headers),

@@ -11,7 +11,7 @@ use super::{PLANS, gateway, host, logger};
 use crate::admission::reject::Reject;
 use crate::contract::names::{PROPERTY_CLUSTER, PROPERTY_PLAN};
 use crate::routing::plan::Plan;
-use crate::stream::attempt::SignedAttempt;
+use crate::stream::attempt::{AttemptEdits, SignedAttempt};
 
 /// Property of the attempt's number: u64, little endian, starting at 1.
 const PROPERTY_ATTEMPT: &str = "upstream\0request_attempt_count";
@@ -66,18 +66,20 @@ impl SignerContext {
     }
 
     fn sign(&mut self) -> Result<(), Reject> {
-        let key = host::property(PROPERTY_PLAN)
+        let itinerary = host::property(PROPERTY_PLAN)
             .map_err(self.failed())?
             .unwrap_or_default();
-        let (plan, is_first) = PLANS.with(|plans| plans.find(&key)).ok_or(Reject::Unsignable)?;
+        let (plan, is_first) = PLANS
+            .with(|plans| plans.find(&itinerary))
+            .ok_or(Reject::Unsignable)?;
         self.plan = Some(Rc::clone(&plan));
         let cluster = host::property(PROPERTY_CLUSTER)
             .map_err(self.failed())?
             .unwrap_or_default();
         let now = host::clock().map_err(self.failed())?;
         let number = || self.attempt_number();
-        let (attempt, headers) = SignedAttempt::sign(plan, is_first, &cluster, number, now)?;
-        host::set_headers(MapType::HttpRequestHeaders, &headers).map_err(self.failed())?;
+        let (attempt, edits) = SignedAttempt::sign(plan, is_first, &cluster, number, now)?;
+        apply(&edits, MapType::HttpRequestHeaders).map_err(self.failed())?;
         attempt.add_signing_time(host::now().nanoseconds_since(now));
         self.attempt = Some(attempt);
         Ok(())
@@ -109,8 +111,15 @@ impl SignerContext {
 
 fn judge(attempt: &SignedAttempt) -> Result<(), HostError> {
     let headers = host::headers(MapType::HttpResponseHeaders)?;
-    let changed = attempt.judge(&headers, host::now);
-    changed.map_or(Ok(()), |headers| {
-        host::set_headers(MapType::HttpResponseHeaders, &headers)
-    })
+    apply(&attempt.judge(&headers, host::now), MapType::HttpResponseHeaders)
+}
+
+/// The headers come last: those of a response request a retry, for which the itinerary must be
+/// there.
+fn apply(edits: &AttemptEdits, map: MapType) -> Result<(), HostError> {
+    if let Some(itinerary) = &edits.itinerary {
+        host::set_property(PROPERTY_PLAN, itinerary.as_bytes())?;
+    }
+    let headers = edits.headers.as_ref();
+    headers.map_or(Ok(()), |headers| host::set_headers(map, headers))
 }

@@ -10,6 +10,15 @@ use crate::routing::plan::Plan;
 use crate::routing::verdict::refuses_credential;
 use crate::time::UnixTime;
 
+/// What the shell must change after a callback of an attempt.
+#[derive(Debug, Default)]
+pub struct AttemptEdits {
+    /// Headers that replace those of the request or the response, serialized.
+    pub headers: Option<Vec<u8>>,
+    /// The new value of [`PROPERTY_PLAN`](crate::contract::names::PROPERTY_PLAN).
+    pub itinerary: Option<String>,
+}
+
 /// A signed attempt.
 #[derive(Debug)]
 pub struct SignedAttempt {
@@ -21,7 +30,7 @@ pub struct SignedAttempt {
 
 impl SignedAttempt {
     /// Signs an attempt of `plan` for the endpoint in the region cluster `cluster`. Returns it with
-    /// the serialized headers of the upstream request.
+    /// the edits that must be made.
     ///
     /// `number` reads the attempt's number from Envoy, which is the most expensive host call. If
     /// `is_first`, no attempt of the plan has been signed before, so the number is assumed to be 1.
@@ -37,7 +46,7 @@ impl SignedAttempt {
         cluster: &[u8],
         number: impl Fn() -> Result<u64, Reject>,
         now: UnixTime,
-    ) -> Result<(Self, Vec<u8>), Reject> {
+    ) -> Result<(Self, AttemptEdits), Reject> {
         let mut attempt = if is_first { 1 } else { number()? };
         let mut request = plan.request(attempt, cluster, now);
         if is_first && request.is_err() {
@@ -47,12 +56,16 @@ impl SignedAttempt {
         let request = request?;
         let headers = pairs::serialize(request.headers().into_iter());
         let issued = request.issued();
+        let edits = AttemptEdits {
+            headers: Some(headers),
+            itinerary: plan.changed_itinerary(attempt),
+        };
         let signed = Self {
             plan,
             number: attempt,
             issued,
         };
-        Ok((signed, headers))
+        Ok((signed, edits))
     }
 
     /// Adds to the time that signing has taken.
@@ -60,19 +73,26 @@ impl SignedAttempt {
         self.plan.add_signing_time(nanoseconds);
     }
 
-    /// Judges a response by its serialized `headers`. Returns headers to replace them with, if
-    /// necessary: without those that an upstream must not send, and with [`HEADER_RETRY`] if Envoy
-    /// should make another attempt. `now` is called only if the broker has credentials of the plan.
-    pub fn judge(&self, headers: &[u8], now: impl Fn() -> UnixTime) -> Option<Vec<u8>> {
-        let received = pairs::parse(headers)?;
+    /// Judges a response by its serialized `headers`. The headers to replace them with are without
+    /// those that an upstream must not send, and with [`HEADER_RETRY`] if Envoy should make another
+    /// attempt. `now` is called only if the broker has credentials of the plan.
+    pub fn judge(&self, headers: &[u8], now: impl Fn() -> UnixTime) -> AttemptEdits {
+        let Some(received) = pairs::parse(headers) else {
+            return AttemptEdits::default();
+        };
         let should_retry = self.should_retry(Headers(&received), now);
         let is_clean = !received.iter().any(|(name, _)| is_reserved(name));
         if is_clean && !should_retry {
-            return None;
+            return AttemptEdits::default();
         }
         let kept = received.iter().copied().filter(|(name, _)| !is_reserved(name));
         let mark = should_retry.then_some((HEADER_RETRY.as_bytes(), &b"1"[..]));
-        Some(pairs::serialize(kept.chain(mark)))
+        AttemptEdits {
+            headers: Some(pairs::serialize(kept.chain(mark))),
+            itinerary: should_retry
+                .then(|| self.plan.changed_itinerary(self.number))
+                .flatten(),
+        }
     }
 
     /// Records the response. A response without a valid status is final.

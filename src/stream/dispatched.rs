@@ -190,7 +190,7 @@ impl Dispatched {
     /// Whether the 504 is Envoy's, because Bedrock did not respond in time.
     fn is_timed_out(&self, response: &Response) -> bool {
         let last = self.plan.attempts_made().last();
-        response.status == 504 && last.is_some_and(|(_, status, _)| status == 0)
+        response.status == 504 && last.is_some_and(|(.., status, _)| status == 0)
     }
 
     fn price(&self, seen: &Observation) -> Option<Cost> {

@@ -25,9 +25,10 @@ pub(super) fn gateway_headers(
         return headers;
     };
     let plan = &dispatched.plan;
-    headers.push(("x-litellm-model-group", plan.model.name.clone()));
+    headers.push(("x-litellm-model-group", plan.last_model().name.clone()));
     let retries = plan.attempt_count().saturating_sub(1);
     headers.push(("x-litellm-attempted-retries", decimal(retries)));
+    headers.push(("x-litellm-attempted-fallbacks", decimal(plan.fallback_count())));
     if let Some(deployment) = plan.last_deployment() {
         headers.push(("x-litellm-model-id", deployment.id.clone()));
         headers.push(("x-litellm-model-region", deployment.region.clone()));

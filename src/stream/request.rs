@@ -1,12 +1,16 @@
 //! A model request: checked by its headers, hashed while its body arrives, then dispatched. A body
 //! that need not be hashed is streamed: the request is dispatched before its body arrives.
 
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
+
+use sha2::{Digest, Sha256};
 
 use crate::admission::path::ModelPath;
 use crate::admission::reject::Reject;
-use crate::contract::names::{HEADER_CLUSTER, HEADER_ROUTE, ROUTE_STREAM, ROUTE_UNARY};
+use crate::contract::names::{HEADER_PACE, HEADER_ROUTE, PACE_SLOW, ROUTE_STREAM, ROUTE_UNARY};
 use crate::contract::operation::Operation;
+use crate::contract::routing::Affinity;
 use crate::guardrail::{BodyEdit, Editor, Forwarded};
 use crate::headers::{HeaderPair, Headers, is_forwarded, pairs};
 use crate::keys::VirtualKey;
@@ -21,6 +25,9 @@ use crate::sigv4::{PayloadHash, PayloadHasher};
 use crate::time::UnixTime;
 use crate::usage::{MaxTokens, Usage, estimated_input};
 
+/// LiteLLM's header with the id of a conversation.
+const SESSION_ID: &str = "x-litellm-session-id";
+
 /// The tokens of a response that are reserved if the request does not limit them.
 const EXPECTED_OUTPUT_TOKENS: u64 = 500;
 
@@ -30,6 +37,9 @@ pub(crate) struct Request {
     config: Rc<ActiveConfig>,
     subjects: Vec<Rc<LimitSubject>>,
     matched: ModelMatch,
+    /// Other models that the key may call, in the order in which they are tried.
+    fallbacks: Vec<ModelMatch>,
+    session: Option<u64>,
     operation: Operation,
     headers: Forwarded,
     payload: Payload,
@@ -56,6 +66,8 @@ enum Payload {
 pub(crate) struct CompleteRequest {
     config: Rc<ActiveConfig>,
     matched: ModelMatch,
+    fallbacks: Vec<ModelMatch>,
+    session: Option<u64>,
     operation: Operation,
     headers: Forwarded,
     /// `None` if no deployment needs it.
@@ -71,8 +83,6 @@ pub(crate) struct CompleteRequest {
 pub(crate) struct Dispatch {
     /// The plan for the signer role.
     pub(crate) plan: Plan,
-    /// The failover cluster that tries the plan's deployments in order.
-    pub(crate) cluster: String,
     /// The route, which determines the timeouts.
     pub(crate) route: &'static str,
 }
@@ -87,7 +97,7 @@ impl Request {
         config: Rc<ActiveConfig>,
         target: ModelPath,
         key: Rc<VirtualKey>,
-        headers: Headers<'_>,
+        received: Headers<'_>,
     ) -> Result<Self, Reject> {
         let name = key.resolve(&target.alias);
         let matched = config.models.find(name);
@@ -98,34 +108,43 @@ impl Request {
         let Some(matched) = matched else {
             return Err(Reject::UnknownModel(target.alias));
         };
-        let mut deployments = matched.model.deployments.iter();
-        if let Some(deployment) =
-            deployments.find(|deployment| !deployment.supports(target.operation, &matched.captures))
-        {
+        if let Some(deployment) = matched.unsupported(target.operation) {
             return Err(Reject::Uncountable(deployment.id.clone()));
         }
-        let declared = headers.content_length();
+        let fallbacks = matched.model.routing.fallbacks.iter().filter_map(|name| {
+            let other = config.models.find(name)?;
+            let is_allowed = key.may_call(name, Some(&other.model.name));
+            (is_allowed && other.unsupported(target.operation).is_none()).then_some(other)
+        });
+        let fallbacks: Vec<ModelMatch> = fallbacks.collect();
+        let declared = received.content_length();
         if declared.is_some_and(|bytes| bytes > config.body_limit_bytes) {
             return Err(Reject::BodyTooLarge(config.body_limit_bytes));
         }
-        let forwarded = headers.0.iter().filter(|(name, _)| is_forwarded(name));
+        let forwarded = received.0.iter().filter(|(name, _)| is_forwarded(name));
         let mut headers = forwarded
             .map(|(name, value)| (name.to_vec(), value.to_vec()))
             .collect();
         let guardrail = matched.model.guardrail.as_ref();
         let editor = guardrail.and_then(|guardrail| guardrail.guard(target.operation, &mut headers));
+        let needs_signatures = {
+            let mut groups = fallbacks.iter().chain([&matched]);
+            groups.any(|matched| matched.model.needs_signatures())
+        };
         let payload = match (editor, declared) {
             (Some(editor), _) => Payload::Guarded(Box::new(editor)),
             // Bedrock must be told the length, so a body of unknown length is held.
-            (None, Some(bytes)) if !matched.model.needs_signatures() => Payload::Streamed(bytes),
+            (None, Some(bytes)) if !needs_signatures => Payload::Streamed(bytes),
             (None, _) => Payload::AsSent(PayloadHasher::default()),
         };
         let subjects = key.subjects(&matched.model.name);
         let is_reserved = subjects.iter().any(|subject| subject.limits.needs_reservations());
         Ok(Self {
-            config,
             subjects,
+            session: session_digest(received, config.routing.affinity, &key),
+            config,
             matched,
+            fallbacks,
             operation: target.operation,
             headers,
             payload,
@@ -187,6 +206,8 @@ impl Request {
         let complete = CompleteRequest {
             config: self.config,
             matched: self.matched,
+            fallbacks: self.fallbacks,
+            session: self.session,
             operation: self.operation,
             headers: self.headers,
             payload,
@@ -235,53 +256,51 @@ impl CompleteRequest {
         random: &mut Random,
         now: UnixTime,
     ) -> Result<Dispatch, Reject> {
-        let model = &self.matched.model;
-        let usable = |index: usize| {
-            let deployment = model.deployments.get(index);
-            deployment.is_some_and(|deployment| deployment.has_credentials(|| now))
-        };
-        let drawn = model.balance.draw(random, usable);
-        let deployments = drawn
-            .iter()
-            .filter_map(|&index| model.deployments.get(index))
-            .cloned()
-            .collect();
-        let cluster = model.balance.cluster(&drawn);
         let plan = Plan {
             call_id,
             config: self.config,
-            deployments,
-            model: self.matched.model,
-            captures: self.matched.captures,
-            log: AttemptLog::default(),
+            selected: self.matched,
+            fallbacks: self.fallbacks,
             operation: self.operation,
             headers: self.headers,
             payload: self.payload,
             content_length: self.bytes.to_string(),
+            session: self.session,
+            random: RefCell::new(Random::new(random.draw())),
+            targets: RefCell::default(),
+            published: RefCell::default(),
+            key: Cell::default(),
+            log: AttemptLog::default(),
         };
-        if !plan.has_credentials(0, &|| now) {
-            return Err(plan.no_credentials(now));
-        }
+        plan.begin(now)?;
         let route = if plan.operation.is_stream() {
             ROUTE_STREAM
         } else {
             ROUTE_UNARY
         };
-        Ok(Dispatch { plan, cluster, route })
+        Ok(Dispatch { plan, route })
     }
 }
 
 impl Dispatch {
-    /// Returns the serialized headers that Envoy's router needs: some of those `received`, and the
-    /// route and cluster. The signer role replaces them in each attempt.
+    /// Returns the serialized headers that Envoy's router needs: some of those `received`, and those
+    /// that select the route. The signer role replaces them in each attempt.
     pub(super) fn headers(&self, received: &[HeaderPair<'_>]) -> Vec<u8> {
-        let routing = [
-            (HEADER_CLUSTER.as_bytes(), self.cluster.as_bytes()),
-            (HEADER_ROUTE.as_bytes(), self.route.as_bytes()),
-        ];
+        let route = (HEADER_ROUTE.as_bytes(), self.route.as_bytes());
+        let is_slow = self.plan.has_one_cluster();
+        let pace = is_slow.then_some((HEADER_PACE.as_bytes(), PACE_SLOW.as_bytes()));
         let kept = received.iter().copied().filter(|(name, _)| is_routed_by(name));
-        pairs::serialize(kept.chain(routing))
+        pairs::serialize(kept.chain([route]).chain(pace))
     }
+}
+
+/// The digest of what a conversation is recognized by, if the request has it.
+fn session_digest(received: Headers<'_>, affinity: Affinity, key: &VirtualKey) -> Option<u64> {
+    let session = received.all(SESSION_ID).next().filter(|id| !id.is_empty());
+    let of_key = || (affinity == Affinity::Key).then(|| key.token.as_bytes());
+    let mut hash = Sha256::new();
+    hash.update(session.or_else(of_key)?);
+    hash.finalize().first_chunk().copied().map(u64::from_le_bytes)
 }
 
 /// Whether Envoy's router needs this header to match a route.

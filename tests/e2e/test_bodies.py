@@ -143,7 +143,7 @@ def test_only_the_headers_that_bedrock_needs_go_upstream(gateway, bedrock):
         "amz-sdk-request": "attempt=1",
         "cookie": "a=b",
         "x-api-key": "other",
-        "x-eb-cluster": "us-west-2",
+        "x-eb-pace": "us-west-2",
         "x-eb-route": "stream",
         "x-envoy-max-retries": "9",
         "x-envoy-upstream-rq-timeout-ms": "1",

@@ -164,14 +164,14 @@ def test_a_retry_skips_the_account_whose_key_has_expired(gateway, bedrock):
     assert seen == [(DEMO_ACCESS_KEY_ID, 403), (TEMPORARY_KEY_ID, 429), (TEMPORARY_KEY_ID, 200)]
 
 
-def test_the_client_gets_the_throttling_error_and_not_that_of_an_expired_key(
+def test_after_an_expired_key_only_the_throttled_deployment_is_tried_again(
     gateway, bedrock, operation
 ):
     bedrock.fault("status", status=403, error_type="ExpiredTokenException", region=WEST)
     bedrock.fault("status", status=429, region=EAST)
     response = post(gateway, "west-first", operation)
     assert (response.status, response.error_type) == (429, "ThrottlingException")
-    assert attempts(bedrock) == [(WEST, 403), (EAST, 429)]
+    assert attempts(bedrock) == [(WEST, 403), (EAST, 429), (EAST, 429)]
 
 
 @pytest.mark.parametrize(

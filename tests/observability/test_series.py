@@ -135,7 +135,7 @@ def hostile(gateway, word):
         "x-litellm-spend-logs-metadata": f'{{"a":"{mark}"}}',
         "x-amzn-trace-id": mark,
         "host": mark,
-        "x-eb-cluster": mark,
+        "x-eb-pace": mark,
         "x-eb-route": mark,
         "x-forwarded-for": mark,
         "x-amzn-bedrock-trace": mark,

@@ -127,7 +127,7 @@ impl Meters {
         let Some(key) = row.key else { return };
         let status = StatusClass::of(served.status);
         let position = Position(
-            plan.model.index,
+            plan.last_model().index,
             plan.last_deployment().map(|deployment| deployment.index),
         );
         let request = self
@@ -135,7 +135,7 @@ impl Meters {
             .entry(RequestKey(position, plan.operation, status, key.index))
             .or_insert_with(|| {
                 let deployment = plan.last_deployment();
-                RequestMeters::new(&plan.model, deployment, plan.operation, status, key)
+                RequestMeters::new(plan.last_model(), deployment, plan.operation, status, key)
             });
         request.count(row, served, registry);
         let failed = served.error_class.map(class::error);
@@ -148,15 +148,15 @@ impl Meters {
     }
 
     fn count_attempts(&mut self, plan: &Plan, registry: &impl Registry) {
-        for (deployment, status, verdict) in plan.attempts_made() {
+        for (model, deployment, status, verdict) in plan.attempts_made() {
             let outcome = AttemptOutcome::of(status, verdict);
-            let position = Position(plan.model.index, Some(deployment.index));
+            let position = Position(model.index, Some(deployment.index));
             let id = self
                 .attempts
                 .entry(AttemptKey(position, outcome))
                 .or_insert_with(|| {
                     let name = SeriesName::new(names::ATTEMPTS)
-                        .with("model_group", &plan.model.name)
+                        .with("model_group", &model.name)
                         .with("deployment", &deployment.id)
                         .with("region", &deployment.region)
                         .with("outcome", outcome.as_str());

@@ -201,7 +201,7 @@ fn a_request_is_signed_for_the_deployment_of_its_attempt() {
         &[("content-type", "application/json")],
         b"{\"a\":1}",
     );
-    let clusters: Vec<&str> = dispatch.cluster.split('+').collect();
+    let clusters: Vec<&str> = (1..).map_while(|number| dispatch.plan.cluster(number)).collect();
     assert_eq!(clusters.len(), 3);
     assert_ne!(clusters[0], clusters[1]);
     for (number, cluster) in (1..).zip(&clusters) {
@@ -235,7 +235,7 @@ fn a_request_is_signed_for_the_deployment_of_its_attempt() {
 #[test]
 fn an_attempt_for_an_unplanned_endpoint_is_refused() {
     let dispatch = dispatched("/model/team%2Fm:0/converse", &[], b"");
-    let clusters: Vec<&str> = dispatch.cluster.split('+').collect();
+    let clusters: Vec<&str> = (1..).map_while(|number| dispatch.plan.cluster(number)).collect();
     let now = UnixTime::from_nanoseconds(NOW);
     for (number, cluster) in [
         (1, clusters[1]),

@@ -105,6 +105,7 @@ fn the_row_of_a_complete_response_has_its_usage_and_exact_cost() {
             ("http_status", json!(200)),
             ("error_class", Value::Null),
             ("attempted_retries", json!(1)),
+            ("attempted_fallbacks", json!(0)),
             ("stream", json!(false)),
             ("x_amzn_requestid", json!("r-1")),
         ],

@@ -99,7 +99,7 @@ fn the_router_gets_only_the_headers_that_it_matches_routes_by() {
     };
     let names = pairs::parse(headers).unwrap().into_iter().map(|(name, _)| name);
     let names: Vec<_> = names.map(String::from_utf8_lossy).collect();
-    assert_eq!(names, [":method", ":path", "x-eb-cluster", "x-eb-route"]);
+    assert_eq!(names, [":method", ":path", "x-eb-route", "x-eb-pace"]);
 }
 
 #[test]

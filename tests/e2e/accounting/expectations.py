@@ -169,6 +169,7 @@ class Expectations:
             "http_status": scenario.http_status,
             "error_class": scenario.error_class,
             "attempted_retries": scenario.retries,
+            "attempted_fallbacks": 0,
             "stream": call.is_stream and deployment is not None,
             "x_amzn_requestid": arrived[-1]["request_id"] if is_answered else None,
         }

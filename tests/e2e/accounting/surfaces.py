@@ -53,6 +53,7 @@ DEPLOYMENT_HEADERS = {
     "x-litellm-model-region": "model_region",
     "x-litellm-model-api-base": "api_base",
     "x-litellm-attempted-retries": "attempted_retries",
+    "x-litellm-attempted-fallbacks": "attempted_fallbacks",
 }
 
 

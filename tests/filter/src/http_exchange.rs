@@ -3,7 +3,10 @@
 
 use std::collections::BTreeMap;
 
-use envoy_bedrock::contract::names::{METADATA_CLUSTER, METADATA_NAMESPACE, ROOT_GATEWAY, ROOT_SIGNER};
+use envoy_bedrock::contract::itinerary::{NEXT, NOWHERE};
+use envoy_bedrock::contract::names::{
+    METADATA_CLUSTER, METADATA_NAMESPACE, PROPERTY_PLAN, ROOT_GATEWAY, ROOT_SIGNER,
+};
 
 use crate::flow::Direction::{Request as Upward, Response as Downward};
 use crate::flow::Flow;
@@ -216,32 +219,53 @@ impl HttpExchange {
         })
     }
 
-    /// Routes the request like Envoy's router: attempt 1 goes to the first cluster, and a retry to
-    /// the next one if the signer sets `retry_header` on the response or there was no response.
-    /// `upstream` returns the response to each attempt. Ends the exchange.
+    /// The itinerary that the filter has set, for the route of the next attempt.
+    pub fn itinerary(&self) -> String {
+        let state = self.filter_state.borrow();
+        let itinerary = state
+            .get(PROPERTY_PLAN.as_bytes())
+            .map(|value| String::from_utf8_lossy(value).into_owned());
+        itinerary.unwrap_or_default()
+    }
+
+    /// The cluster in the leg of the itinerary with this label, like Envoy's route.
+    pub fn leg(&self, label: &str) -> Option<String> {
+        let itinerary = self.itinerary();
+        let mut legs = itinerary.split('|').filter_map(|leg| leg.split_once('='));
+        let cluster = legs.find_map(|(found, cluster)| (found == label).then_some(cluster));
+        cluster.filter(|cluster| *cluster != NOWHERE).map(str::to_owned)
+    }
+
+    /// Routes the request like Envoy's router, which makes up to `attempts_max` attempts: each goes
+    /// where the itinerary leads, and there is another one if the signer sets `retry_header` on the
+    /// response or there was no response. `upstream` returns the response to each attempt. Ends the
+    /// exchange.
     pub fn route(
         mut self,
         retry_header: &str,
-        clusters: &[&str],
+        attempts_max: usize,
         mut upstream: impl FnMut(u64, &HttpMessage) -> UpstreamResponse,
     ) -> Result<ClientResponse, Trap> {
         let mut attempts = Vec::new();
-        for (number, cluster) in (1..).zip(clusters) {
-            let sent = self.attempt(number, cluster)?;
+        for number in (1..).take(attempts_max) {
+            let leg = self.leg(if number == 1 { "1" } else { NEXT });
+            let cluster = leg.expect("a leg for each attempt");
+            let sent = self.attempt(number, &cluster)?;
             if self.local.is_some() {
                 break;
             }
             let response = upstream(number, &sent);
             attempts.push(sent);
-            let more = attempts.len() < clusters.len();
+            let more = attempts.len() < attempts_max;
             if response == UpstreamResponse::refused() {
                 self.give_up()?;
-                if !more {
+                if !more || self.leg(NEXT).is_none() {
                     self.envoy_replies(
                         503,
                         "upstream connect error",
                         "upstream_reset_before_response_started",
                     )?;
+                    break;
                 }
                 continue;
             }

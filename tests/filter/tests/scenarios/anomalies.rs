@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use envoy_bedrock::contract::names::{HEADER_CLUSTER, HEADER_RETRY, LOG_REQUEST_ID};
+use envoy_bedrock::contract::names::{HEADER_RETRY, HEADER_ROUTE, LOG_REQUEST_ID};
 use filter_tests::{
     FaultPlan, HeaderMap, HttpExchange, Reach, RequestOutcome, StartError, Trap, UpstreamResponse, sweep,
 };
@@ -47,7 +47,7 @@ fn whole(scene: &Scene) -> Result<usize, Trap> {
         if message
             .headers
             .as_ref()
-            .and_then(|headers| headers.first(HEADER_CLUSTER))
+            .and_then(|headers| headers.first(HEADER_ROUTE))
             .is_none()
         {
             break;

@@ -328,7 +328,7 @@ fn whole(scene: &Scene) -> Result<(), Trap> {
     if let RequestOutcome::Forwarded(message) = exchange.outcome()
         && message
             .headers
-            .is_some_and(|headers| headers.first("x-eb-cluster").is_some())
+            .is_some_and(|headers| headers.first("x-eb-route").is_some())
     {
         let sent = exchange.attempt(1, ROLE.cluster)?;
         if sent.headers.is_some() {

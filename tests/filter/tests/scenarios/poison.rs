@@ -80,7 +80,7 @@ const READ: [&str; 10] = [
     "api-key",
     "content-length",
     "cookie",
-    "x-eb-cluster",
+    "x-eb-pace",
     "transfer-encoding",
 ];
 
@@ -172,7 +172,7 @@ fn many_headers_do_no_harm() {
         "x-api-key",
         "content-length",
         "cookie",
-        "x-eb-cluster",
+        "x-eb-pace",
         "x-n",
     ] {
         for count in [2, 1000, 20_000] {

@@ -2,14 +2,14 @@
 
 use std::ops::Deref;
 
-use envoy_bedrock::contract::names::{HEADER_CLUSTER, HEADER_RETRY, ROOT_GATEWAY, ROOT_SIGNER};
+use envoy_bedrock::contract::names::{HEADER_RETRY, ROOT_GATEWAY, ROOT_SIGNER};
 use filter_tests::{
     ClientRequest, ClientResponse, FaultPlan, HeaderMap, HttpExchange, HttpMessage, RequestOutcome,
     StartError, Trap, UpstreamResponse, Vm, filter,
 };
 use serde_json::Value;
 
-use crate::fixtures::{ENVIRONMENT, MASTER_KEY, SECRETS, WEST, settings};
+use crate::fixtures::{ATTEMPTS, ENVIRONMENT, MASTER_KEY, SECRETS, WEST, settings};
 use crate::oracle::assert_signed;
 
 /// A VM with both roles.
@@ -116,21 +116,19 @@ pub(crate) fn forwarded(exchange: &HttpExchange) -> HttpMessage {
     }
 }
 
-/// The region clusters of the failover cluster that the gateway chose.
+/// The region clusters of all attempts, if there is no response to any of them.
 pub(crate) fn clusters(exchange: &HttpExchange) -> Vec<String> {
-    let headers = forwarded(exchange).headers.unwrap();
-    let cluster = headers.text(HEADER_CLUSTER).expect("a failover cluster");
-    cluster.split('+').map(str::to_owned).collect()
+    (1..)
+        .map_while(|number: u64| exchange.leg(&number.to_string()))
+        .collect()
 }
 
-/// Routes the request to the failover cluster that the gateway chose.
+/// Routes the request where its itinerary leads.
 pub(crate) fn route(
     exchange: HttpExchange,
     upstream: impl FnMut(u64, &HttpMessage) -> UpstreamResponse,
 ) -> Result<ClientResponse, Trap> {
-    let clusters = clusters(&exchange);
-    let clusters: Vec<&str> = clusters.iter().map(String::as_str).collect();
-    exchange.route(HEADER_RETRY, &clusters, upstream)
+    exchange.route(HEADER_RETRY, ATTEMPTS, upstream)
 }
 
 /// A local reply of the gateway.

@@ -2,14 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use envoy_bedrock::contract::names::{HEADER_CLUSTER, HEADER_ROUTE, ROUTE_UNARY};
+use envoy_bedrock::contract::names::{HEADER_PACE, HEADER_ROUTE, PACE_SLOW, ROUTE_UNARY};
 use filter_tests::{HeaderMap, UpstreamResponse};
 
 use crate::fixtures::{
-    EAST, PRIVATE, PROFILE, START_SECONDS, TOKEN, TestDeployment, WEST, WILDCARD, WILDCARD_ALIAS,
+    ATTEMPTS, EAST, PRIVATE, PROFILE, START_SECONDS, TOKEN, TestDeployment, WEST, WILDCARD, WILDCARD_ALIAS,
 };
 use crate::oracle::assert_signed;
-use crate::scene::{Scene, forwarded, route};
+use crate::scene::{Scene, clusters, forwarded, route};
 use crate::table;
 
 fn names(headers: &HeaderMap) -> BTreeSet<String> {
@@ -33,9 +33,10 @@ fn upstream_headers_are_exactly_the_allow_list() {
         .send()
         .unwrap();
     let inside = forwarded(&exchange).headers.unwrap();
+    assert_eq!(clusters(&exchange), ["us-east-1"; ATTEMPTS]);
     assert_eq!(
-        inside.values(HEADER_CLUSTER).collect::<Vec<_>>(),
-        [b"us-east-1+us-east-1+us-east-1"]
+        inside.values(HEADER_PACE).collect::<Vec<_>>(),
+        [PACE_SLOW.as_bytes()]
     );
     assert_eq!(
         inside.values(HEADER_ROUTE).collect::<Vec<_>>(),
@@ -47,7 +48,7 @@ fn upstream_headers_are_exactly_the_allow_list() {
         ":authority",
         ":path",
         "x-forwarded-proto",
-        HEADER_CLUSTER,
+        HEADER_PACE,
         HEADER_ROUTE,
     ];
     assert_eq!(names(&inside), expected.map(str::to_owned).into());

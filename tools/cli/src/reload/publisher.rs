@@ -28,8 +28,8 @@ pub(crate) struct Publisher {
     mode: u32,
     /// The text of each file.
     written: BTreeMap<ResourceKind, String>,
-    /// The clusters of the newest configuration.
-    clusters: Vec<Value>,
+    /// The newest configuration.
+    newest: Option<DynamicConfig>,
     /// Clusters that are no longer configured, each with the time of its removal.
     lingering: Vec<(Value, Instant)>,
 }
@@ -41,7 +41,7 @@ impl Publisher {
             directory: directory.to_owned(),
             mode,
             written: BTreeMap::new(),
-            clusters: Vec::new(),
+            newest: None,
             lingering: Vec::new(),
         }
     }
@@ -54,7 +54,7 @@ impl Publisher {
         self.written = texts
             .map(|resources| (resources.kind, resources.file().0))
             .collect();
-        self.clusters = config.of_kind(ResourceKind::Clusters).resources.clone();
+        self.newest = Some(config.clone());
         self.lingering.clear();
         Ok(())
     }
@@ -70,16 +70,12 @@ impl Publisher {
         envoys: &[Admin],
         linger: Duration,
     ) -> Result<(), ReloadError> {
-        let previous = (
-            self.written.clone(),
-            self.clusters.clone(),
-            self.lingering.clone(),
-        );
-        self.retire(&config.of_kind(ResourceKind::Clusters).resources, linger);
+        let previous = (self.written.clone(), self.newest.clone(), self.lingering.clone());
+        self.retire(config, linger);
         let outcome = self.apply(config, envoys).await;
         if outcome.is_err() {
             let written;
-            (written, self.clusters, self.lingering) = previous;
+            (written, self.newest, self.lingering) = previous;
             for (kind, text) in written.into_iter().rev() {
                 self.write_if_new(kind, text)?;
             }
@@ -95,35 +91,49 @@ impl Publisher {
     /// Removes the clusters whose time is over at `now`.
     pub(crate) fn remove_lingering(&mut self, now: Instant) -> Result<(), ReloadError> {
         self.lingering.retain(|(_, until)| *until > now);
-        let (text, _) = self.with_lingering(self.clusters.clone()).file();
-        self.write_if_new(ResourceKind::Clusters, text)
+        let Some(newest) = &self.newest else { return Ok(()) };
+        // Nothing may refer to a cluster that is gone.
+        let files =
+            [ResourceKind::Routes, ResourceKind::Clusters].map(|kind| (kind, self.resources(newest, kind)));
+        for (kind, resources) in files {
+            self.write_if_new(kind, resources.file().0)?;
+        }
+        Ok(())
     }
 
     /// Notes which clusters are no longer configured.
-    fn retire(&mut self, clusters: &[Value], linger: Duration) {
+    fn retire(&mut self, config: &DynamicConfig, linger: Duration) {
+        let clusters = &config.of_kind(ResourceKind::Clusters).resources;
         let is_configured = |cluster: &Value| clusters.iter().any(|other| other["name"] == cluster["name"]);
         let until = Instant::now() + linger;
-        let gone = std::mem::replace(&mut self.clusters, clusters.to_vec());
-        let gone = gone.into_iter().map(|cluster| (cluster, until));
-        self.lingering.extend(gone);
+        if let Some(previous) = self.newest.replace(config.clone()) {
+            let gone = &previous.of_kind(ResourceKind::Clusters).resources;
+            self.lingering
+                .extend(gone.iter().map(|cluster| (cluster.clone(), until)));
+        }
         self.lingering.retain(|(cluster, _)| !is_configured(cluster));
     }
 
-    fn with_lingering(&self, mut clusters: Vec<Value>) -> Resources {
-        clusters.extend(self.lingering.iter().map(|(cluster, _)| cluster.clone()));
-        Resources {
-            kind: ResourceKind::Clusters,
-            resources: clusters,
+    /// The resources of a kind, with those that linger.
+    fn resources(&self, config: &DynamicConfig, kind: ResourceKind) -> Resources {
+        let lingering = self.lingering.iter().map(|(cluster, _)| cluster);
+        match kind {
+            ResourceKind::Clusters => {
+                let mut clusters = config.of_kind(kind).clone();
+                clusters.resources.extend(lingering.cloned());
+                clusters
+            }
+            ResourceKind::Routes => {
+                let names = lingering.filter_map(|cluster| cluster["name"].as_str().map(str::to_owned));
+                config.routes(names)
+            }
+            _ => config.of_kind(kind).clone(),
         }
     }
 
     async fn apply(&mut self, config: &DynamicConfig, envoys: &[Admin]) -> Result<(), ReloadError> {
-        for resources in &config.resources {
-            let kind = resources.kind;
-            let (text, version) = match kind {
-                ResourceKind::Clusters => self.with_lingering(resources.resources.clone()).file(),
-                _ => resources.file(),
-            };
+        for kind in ResourceKind::ALL {
+            let (text, version) = self.resources(config, kind).file();
             if self.written.get(&kind) == Some(&text) {
                 continue;
             }
@@ -238,6 +248,7 @@ mod tests {
         DynamicConfig {
             bootstrap: json!({}),
             resources: resources.into(),
+            ..DynamicConfig::default()
         }
     }
 

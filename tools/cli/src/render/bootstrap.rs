@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::common::socket_address;
 use super::duration::seconds;
 use super::options::RenderOptions;
-use super::{broker, edge, failover, listeners, metrics, otlp, overload, region, stats, yaml};
+use super::{broker, edge, listeners, metrics, otlp, overload, region, stats, yaml};
 use crate::blueprint::Blueprint;
 
 /// How often freed memory is returned to the system, and how much at once: more than accumulates.
@@ -25,16 +25,9 @@ pub(super) fn document(value: &Value, header: &str) -> String {
 }
 
 pub(super) fn bootstrap(blueprint: &Blueprint, options: &RenderOptions) -> Value {
-    let failovers = failover::failovers(&blueprint.settings);
-    let regions = blueprint
-        .endpoints
-        .iter()
-        .map(|endpoint| region::cluster(endpoint, region::is_replaceable(endpoint, &failovers), options));
-    let sequences = failovers
-        .iter()
-        .map(|failover| failover::cluster(failover, blueprint, options));
+    let regions = blueprint.endpoints.iter();
     let clusters: Vec<Value> = regions
-        .chain(sequences)
+        .map(|endpoint| region::cluster(endpoint, blueprint, options))
         .chain(options.metrics_port.map(|_| metrics::cluster(options)))
         .chain(options.collector.iter().map(otlp::cluster))
         .chain(
@@ -63,7 +56,7 @@ pub(super) fn bootstrap(blueprint: &Blueprint, options: &RenderOptions) -> Value
         "overload_manager": overload::config(options.max_heap),
         "layered_runtime": edge::runtime(),
         "static_resources": {
-            "listeners": listeners::listeners(blueprint, &failovers, options),
+            "listeners": listeners::listeners(blueprint, options),
             "clusters": clusters,
         },
     })

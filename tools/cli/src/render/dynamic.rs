@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::bootstrap;
+use super::itinerary::Legs;
 use super::options::RenderOptions;
 use super::{wasm, yaml};
 use crate::blueprint::Blueprint;
@@ -108,12 +109,14 @@ impl Resources {
 }
 
 /// A configuration as Envoy reads it from a directory.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct DynamicConfig {
     /// What Envoy is started with.
     pub(crate) bootstrap: Value,
     /// The other files, in the order of [`ResourceKind::ALL`].
     pub(crate) resources: Vec<Resources>,
+    /// Where the routes lead.
+    pub(crate) legs: Legs,
 }
 
 impl DynamicConfig {
@@ -151,7 +154,19 @@ impl DynamicConfig {
         Self {
             bootstrap,
             resources: taken.resources.into(),
+            legs: Legs::of(blueprint),
         }
+    }
+
+    /// The routes. They also lead to clusters that are no longer configured, because requests under
+    /// the previous configuration still go there.
+    pub(crate) fn routes(&self, no_longer_configured: impl Iterator<Item = String>) -> Resources {
+        let mut routes = self.of_kind(ResourceKind::Routes).clone();
+        let plugin = self.legs.clone().with(no_longer_configured).plugin();
+        for route in &mut routes.resources {
+            route["cluster_specifier_plugins"] = json!([plugin]);
+        }
+        routes
     }
 
     /// The resources of a kind.

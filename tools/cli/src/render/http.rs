@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::common::CONNECTION_BUFFER_BYTES;
 use super::duration::seconds;
-use super::failover::Failover;
+use super::itinerary::Legs;
 use super::options::RenderOptions;
 use super::{access_log, edge, local_replies, readiness, routes, wasm};
 use crate::blueprint::Blueprint;
@@ -18,11 +18,7 @@ const HEADERS_TIMEOUT_SECONDS: u64 = 10;
 /// instead, whether they are shorter or longer.
 const UPLOAD_IDLE_SECONDS: u64 = 60;
 
-pub(super) fn connection_manager(
-    blueprint: &Blueprint,
-    failovers: &[Failover],
-    options: &RenderOptions,
-) -> Value {
+pub(super) fn connection_manager(blueprint: &Blueprint, options: &RenderOptions) -> Value {
     json!({
         "name": "envoy.filters.network.http_connection_manager",
         "typed_config": {
@@ -51,12 +47,14 @@ pub(super) fn connection_manager(
                 "name": "bedrock",
                 // The last route names a cluster that does not exist.
                 "validate_clusters": false,
+                "cluster_specifier_plugins": [Legs::of(blueprint).plugin()],
                 "virtual_hosts": [{
                     "name": "bedrock",
                     "domains": ["*"],
                     "request_body_buffer_limit": body_buffer_bytes(blueprint.settings.body_limit_bytes),
+                    "include_request_attempt_count": true,
                     "response_headers_to_remove": [HEADER_RETRY],
-                    "routes": routes::routes(blueprint, failovers),
+                    "routes": routes::routes(blueprint),
                 }],
             },
             "local_reply_config": local_replies::config(),

@@ -4,16 +4,11 @@
 use serde_json::{Value, json};
 
 use super::common::{CONNECTION_BUFFER_BYTES, socket_address};
-use super::failover::Failover;
 use super::options::{RenderOptions, Tls};
 use super::{edge, http, metrics};
 use crate::blueprint::Blueprint;
 
-pub(super) fn listeners(
-    blueprint: &Blueprint,
-    failovers: &[Failover],
-    options: &RenderOptions,
-) -> Vec<Value> {
+pub(super) fn listeners(blueprint: &Blueprint, options: &RenderOptions) -> Vec<Value> {
     let listener = |name: &str, port: u16, tls: Option<&Tls>| {
         let mut listener = json!({
             "name": name,
@@ -21,7 +16,7 @@ pub(super) fn listeners(
             "per_connection_buffer_limit_bytes": CONNECTION_BUFFER_BYTES,
             "filter_chains": [{
                 "transport_socket": tls.map(transport_socket),
-                "filters": [http::connection_manager(blueprint, failovers, options)],
+                "filters": [http::connection_manager(blueprint, options)],
             }],
         });
         edge::limit_connections(&mut listener);

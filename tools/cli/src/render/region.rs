@@ -1,18 +1,19 @@
 //! Region clusters: one for each endpoint, shared by every model that uses it.
 
 use envoy_bedrock::contract::names::{METADATA_CLUSTER, METADATA_NAMESPACE};
+use envoy_bedrock::contract::settings::{DeploymentSettings, Settings};
 use serde_json::{Value, json};
 
 use super::common::{CONNECTION_BUFFER_BYTES, socket_address};
 use super::duration::seconds;
 use super::edge;
-use super::failover::Failover;
 use super::options::{HostPort, RenderOptions};
 use super::upstream::{
-    CONNECT_TIMEOUT_SECONDS, IDLE_TIMEOUT_SECONDS, circuit_breakers, connection_options, resolved_by_dns,
-    transport_socket,
+    CONNECT_TIMEOUT_SECONDS, IDLE_TIMEOUT_SECONDS, circuit_breakers, codec, connection_options,
+    resolved_by_dns, transport_socket,
 };
-use crate::blueprint::Endpoint;
+use super::wasm;
+use crate::blueprint::{Blueprint, Endpoint};
 
 /// Less than half of an endpoint's addresses may be ejected at once, so never all of them. A region
 /// that has just recovered must be usable when the next one fails; a region that is down is skipped
@@ -24,18 +25,21 @@ const RESPONSE_WINDOW_BYTES: u64 = 256 * 1024;
 /// A port on which nothing ever listens.
 const REFUSING_PORT: u16 = 1;
 
-/// Whether some sequence has another region to go to when this endpoint has no address.
-pub(super) fn is_replaceable(endpoint: &Endpoint, failovers: &[Failover]) -> bool {
-    let uses = |failover: &&Failover| failover.sequence.contains(&endpoint.cluster);
-    failovers
-        .iter()
-        .filter(uses)
-        .any(|failover| !failover.has_one_region())
+/// Whether some request may have another place to go to when this endpoint has no address.
+fn is_replaceable(endpoint: &Endpoint, settings: &Settings) -> bool {
+    let is_here = |deployment: &DeploymentSettings| deployment.cluster == endpoint.cluster;
+    settings.models.iter().any(|model| {
+        let deployments = &model.deployments;
+        model.routing.has_fallbacks() || deployments.iter().any(is_here) && !deployments.iter().all(is_here)
+    })
 }
 
-pub(super) fn cluster(endpoint: &Endpoint, replaceable: bool, options: &RenderOptions) -> Value {
+/// The region cluster of an endpoint, with the signer role before its upstream codec.
+pub(super) fn cluster(endpoint: &Endpoint, blueprint: &Blueprint, options: &RenderOptions) -> Value {
+    let replaceable = is_replaceable(endpoint, &blueprint.settings);
     let emulator = options.emulators.get(&endpoint.cluster);
     let server_name = endpoint.server_name.as_deref();
+    let signer = wasm::signer(&blueprint.settings, options);
     json!({
         "name": endpoint.cluster,
         "connect_timeout": seconds(CONNECT_TIMEOUT_SECONDS),
@@ -48,7 +52,7 @@ pub(super) fn cluster(endpoint: &Endpoint, replaceable: bool, options: &RenderOp
         "common_lb_config": replaceable.then(|| json!({ "healthy_panic_threshold": { "value": 0 } })),
         "load_assignment": load_assignment(endpoint, replaceable, emulator),
         "typed_extension_protocol_options": {
-            "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": protocol(endpoint),
+            "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": protocol(endpoint, &signer),
         },
         "transport_socket": server_name.map(|name| transport_socket(name, &options.upstream_ca, None)),
     })
@@ -74,9 +78,8 @@ fn outlier_detection() -> Value {
 }
 
 /// The endpoint's addresses. If another region can take over, there is also an address of lower
-/// priority that refuses at once. Without it, a composite cluster would skip a region that has no
-/// address (Envoy 1.40) or respond with 503 (earlier versions). Attempt n would then not go to the
-/// n-th deployment of the plan, for which it is signed.
+/// priority that refuses at once. Without it, Envoy would respond to an attempt on a region that has
+/// no address with 503, and make no other.
 fn load_assignment(endpoint: &Endpoint, replaceable: bool, emulator: Option<&HostPort>) -> Value {
     let (host, port) = emulator.map_or((&endpoint.host, endpoint.port), |emulator| {
         (&emulator.host, emulator.port)
@@ -105,7 +108,7 @@ fn load_assignment(endpoint: &Endpoint, replaceable: bool, emulator: Option<&Hos
     })
 }
 
-fn protocol(endpoint: &Endpoint) -> Value {
+fn protocol(endpoint: &Endpoint, signer: &Value) -> Value {
     let negotiated = || {
         json!({
             "http2_protocol_options": {
@@ -120,5 +123,6 @@ fn protocol(endpoint: &Endpoint) -> Value {
         "common_http_protocol_options": edge::response_options(IDLE_TIMEOUT_SECONDS),
         "auto_config": (!plain).then(negotiated),
         "explicit_http_config": plain.then(|| json!({ "http_protocol_options": {} })),
+        "http_filters": [signer, codec()],
     })
 }

@@ -1,10 +1,12 @@
 //! How an admitted request is sent: its time limits and its retries.
 
-use envoy_bedrock::contract::names::{HEADER_CLUSTER, HEADER_RETRY, HEADER_ROUTE, ROUTE_STREAM, ROUTE_UNARY};
+use envoy_bedrock::contract::names::{
+    HEADER_PACE, HEADER_RETRY, HEADER_ROUTE, PACE_SLOW, ROUTE_STREAM, ROUTE_UNARY,
+};
 use serde_json::{Value, json};
 
 use super::duration::{duration, milliseconds, seconds};
-use super::failover::Failover;
+use super::itinerary;
 use crate::blueprint::Blueprint;
 
 /// Retry when there is no response, or a response that the signer marks as worth another attempt.
@@ -12,7 +14,7 @@ use crate::blueprint::Blueprint;
 const RETRY_ON: &str = "connect-failure,refused-stream,reset,retriable-headers";
 
 /// A cluster that does not exist. The names of others contain no spaces.
-const CLUSTER_NONE: &str = "not admitted";
+pub(super) const CLUSTER_NONE: &str = "not admitted";
 
 /// How long to wait before the next attempt.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -23,44 +25,37 @@ enum RetryPace {
     SamePlace,
 }
 
-pub(super) fn routes(blueprint: &Blueprint, failovers: &[Failover]) -> Vec<Value> {
-    let is_patient = |failover: &&Failover| failover.has_one_region();
-    let patient: Vec<&Failover> = failovers.iter().filter(is_patient).collect();
-    let kinds = [ROUTE_UNARY, ROUTE_STREAM];
-    let all_patient = patient.len() == failovers.len();
+pub(super) fn routes(blueprint: &Blueprint) -> Vec<Value> {
     let mut routes = Vec::new();
-    if !all_patient {
-        // Exact names, because Envoy limits the size of regular expressions.
-        for failover in patient {
-            routes.extend(kinds.map(|kind| route(kind, Some(failover), RetryPace::SamePlace, blueprint)));
-        }
+    for pace in [RetryPace::SamePlace, RetryPace::Elsewhere] {
+        routes.extend([ROUTE_UNARY, ROUTE_STREAM].map(|kind| route(kind, pace, blueprint)));
     }
-    let pace = if all_patient {
-        RetryPace::SamePlace
-    } else {
-        RetryPace::Elsewhere
-    };
-    routes.extend(kinds.map(|kind| route(kind, None, pace, blueprint)));
     routes.push(not_admitted());
     routes
 }
 
-fn route(kind: &str, only: Option<&Failover>, pace: RetryPace, blueprint: &Blueprint) -> Value {
+fn route(kind: &str, pace: RetryPace, blueprint: &Blueprint) -> Value {
     let mut headers = vec![exact(HEADER_ROUTE, kind)];
-    headers.extend(only.map(|failover| exact(HEADER_CLUSTER, &failover.name)));
+    let name = match pace {
+        RetryPace::SamePlace => {
+            headers.push(exact(HEADER_PACE, PACE_SLOW));
+            format!("{kind}-{PACE_SLOW}")
+        }
+        RetryPace::Elsewhere => kind.to_owned(),
+    };
     let limit = duration(blueprint.request_timeout);
     let (timeout, idle_timeout) = match kind {
         ROUTE_STREAM => (seconds(0), limit),
         _ => (limit, seconds(0)),
     };
     json!({
-        "name": kind,
+        "name": name,
         "match": { "prefix": "/", "headers": headers },
         "route": {
-            "cluster_header": HEADER_CLUSTER,
+            "cluster_specifier_plugin": itinerary::PLUGIN,
             "timeout": timeout,
             "idle_timeout": idle_timeout,
-            "retry_policy": retry_policy(blueprint.settings.attempts, pace),
+            "retry_policy": retry_policy(blueprint.settings.attempts_at_most(), pace),
         },
     })
 }
@@ -91,6 +86,7 @@ fn retry_policy(attempts: u32, pace: RetryPace) -> Option<Value> {
         "retry_on": RETRY_ON,
         "retriable_headers": [{ "name": HEADER_RETRY, "present_match": true }],
         "num_retries": retries,
+        "refresh_cluster_on_retry": true,
         "retry_back_off": { "base_interval": milliseconds(base), "max_interval": milliseconds(max) },
     }))
 }

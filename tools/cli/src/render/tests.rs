@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use envoy_bedrock::contract::metrics;
-use envoy_bedrock::routing::balance::Balance;
 use serde_json::{Value, json};
 
 use super::bootstrap::bootstrap;
@@ -89,37 +88,37 @@ fn the_same_blueprint_gives_the_same_text() {
 }
 
 #[test]
-fn every_sequence_that_can_be_drawn_is_a_cluster_of_as_many_attempts() {
-    let regions = [
-        "us-west-2",
-        "us-east-1",
-        "eu-west-1",
-        "eu-central-1",
-        "ap-south-1",
-    ];
-    let models: String = regions
-        .map(|region| model("m", &format!("aws_region_name: {region}")))
-        .concat();
+fn the_route_can_lead_each_attempt_to_each_region_cluster() {
+    let regions = ["us-west-2", "us-east-1", "eu-west-1"];
+    let models = regions.map(|region| model("m", &format!("aws_region_name: {region}")));
+    let models = models.concat();
     let blueprint = blueprint(&format!(
         "model_list:\n{models}litellm_settings: {{num_retries: 3}}\n"
     ));
     let rendered = rendered(&blueprint);
-    let balance = Balance::new(&blueprint.settings.models[0], 4);
-    assert!(!balance.sequences().is_empty());
-    for sequence in balance.sequences() {
-        assert_eq!(sequence.len(), 4);
-        let cluster = cluster(&rendered, &sequence.join("+"));
-        let regions: Vec<Value> = sequence.iter().map(|name| json!({ "name": name })).collect();
-        assert_eq!(
-            cluster["cluster_type"]["typed_config"]["clusters"],
-            json!(regions)
-        );
-        let options = &cluster["typed_extension_protocol_options"][HTTP_OPTIONS];
-        assert_eq!(all(&options["http_filters"][0], "root_id"), ["signer"]);
-        assert!(options["explicit_http_config"].is_object());
+    let mut legs: Vec<&str> = all(&rendered, "contains")
+        .into_iter()
+        .filter_map(Value::as_str)
+        .collect();
+    legs.sort_unstable();
+    legs.dedup();
+    // Four attempts and the one after a signed attempt, to each region or nowhere.
+    assert_eq!(legs.len(), 5 * 4);
+    for label in ["1", "2", "3", "4", "next"] {
+        for cluster in regions.into_iter().chain(["nowhere"]) {
+            assert!(
+                legs.contains(&&*format!("|{label}={cluster}|")),
+                "{label} {cluster}"
+            );
+        }
     }
-    for retries in all(&rendered, "num_retries") {
-        assert_eq!(retries, 3);
+    for region in regions {
+        let options = &cluster(&rendered, region)["typed_extension_protocol_options"][HTTP_OPTIONS];
+        assert_eq!(all(&options["http_filters"][0], "root_id"), ["signer"]);
+    }
+    for policy in all(&rendered, "retry_policy") {
+        assert_eq!(policy["num_retries"], 3);
+        assert_eq!(policy["refresh_cluster_on_retry"], true);
     }
 }
 
@@ -146,9 +145,6 @@ fn one_attempt_has_no_retry_policy() {
     ));
     let rendered = rendered(&blueprint);
     assert!(all(&rendered, "retry_policy").is_empty());
-    // The failover cluster is not the region's.
-    assert_eq!(named(&rendered, "clusters", "us-west-2").len(), 1);
-    assert_eq!(named(&rendered, "clusters", "us-west-2+").len(), 1);
 }
 
 #[test]
@@ -157,24 +153,20 @@ fn retries_in_the_same_place_wait_longer_than_those_elsewhere() {
     let pair = model("pair", "aws_region_name: us-west-2") + &model("pair", "aws_region_name: us-east-1");
     let gentle = json!({ "base_interval": "0.250s", "max_interval": "4s" });
     let quick = json!({ "base_interval": "0.010s", "max_interval": "0.050s" });
-    let only =
-        json!({ "name": "x-eb-cluster", "string_match": { "exact": "us-west-2+us-west-2+us-west-2" } });
-    let counts = |models: &str| {
-        let rendered = rendered(&blueprint(&format!("model_list:\n{models}")));
-        let count = |back_off: &Value| {
-            let found = all(&rendered, "retry_back_off");
-            found.into_iter().filter(|found| *found == back_off).count()
+    let slow = json!({ "name": "x-eb-pace", "string_match": { "exact": "slow" } });
+    let rendered = rendered(&blueprint(&format!("model_list:\n{alone}{pair}")));
+    let mut paces = Vec::new();
+    for route in routes(&rendered) {
+        let Some(back_off) = route.pointer("/route/retry_policy/retry_back_off") else {
+            continue;
         };
-        let has_only = |route: &&Value| {
-            let headers = route["match"]["headers"].as_array();
-            headers.is_some_and(|headers| headers.contains(&only))
-        };
-        let exact = routes(&rendered).iter().filter(has_only).count();
-        (count(&gentle), count(&quick), exact)
-    };
-    assert_eq!(counts(&alone), (2, 0, 0));
-    assert_eq!(counts(&pair), (0, 2, 0));
-    assert_eq!(counts(&(alone + &pair)), (2, 2, 2));
+        let headers = route["match"]["headers"].as_array().unwrap();
+        let is_slow = headers.contains(&slow);
+        assert_eq!(back_off, if is_slow { &gentle } else { &quick });
+        paces.push(is_slow);
+    }
+    // The more specific routes come first.
+    assert_eq!(paces, [true, true, false, false]);
 }
 
 #[test]
@@ -269,7 +261,7 @@ fn no_buffer_of_a_connection_and_no_listener_timeout_depends_on_the_configuratio
     ] {
         assert_eq!(all(&before, key), all(&after, key), "{key}");
     }
-    assert_eq!(all(&before, "per_connection_buffer_limit_bytes"), [262_144; 3]);
+    assert_eq!(all(&before, "per_connection_buffer_limit_bytes"), [262_144; 2]);
 }
 
 /// Envoy takes `request_body_buffer_limit` from a route with a cluster only.

@@ -18,7 +18,7 @@ pub(super) fn gateway(settings: &Settings, options: &RenderOptions) -> Value {
     role(names::ROOT_GATEWAY, &configuration, settings, options)
 }
 
-/// The signer role, in the failover clusters. It finds the plan in memory that it shares with the
+/// The signer role, in the region clusters. It finds the plan in memory that it shares with the
 /// gateway role.
 pub(super) fn signer(settings: &Settings, options: &RenderOptions) -> Value {
     role(names::ROOT_SIGNER, "", settings, options)
