@@ -40,7 +40,6 @@ pub mod capacity;
 #[path = "../fuzz/checks/mod.rs"]
 pub mod checks;
 pub mod contract;
-#[allow(dead_code, unused_imports, reason = "nothing uses it yet")]
 pub mod cooldown;
 pub mod credentials;
 pub mod encoding;
@@ -51,7 +50,6 @@ pub mod headers;
 mod inquiry;
 mod json;
 pub mod keys;
-#[allow(dead_code, reason = "nothing uses it yet")]
 pub mod latency;
 pub mod limits;
 pub mod pricing;

@@ -118,7 +118,7 @@ pub const CONTENT_TYPE: &str = "application/json";
 pub const HEADER_ERROR_TYPE: &str = "x-amzn-errortype";
 
 /// After how many seconds clients should try again.
-const RETRY_AFTER: &str = "retry-after";
+pub(crate) const RETRY_AFTER: &str = "retry-after";
 /// The shortage may be over at any time.
 const SOON: &str = "1";
 /// LiteLLM's header with the name of a limit.

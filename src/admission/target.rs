@@ -10,7 +10,7 @@ use crate::inquiry::Inquiry;
 use crate::keys::{VerifiedKey, VirtualKey};
 use crate::records::lookup;
 use crate::routing::active_config::ActiveConfig;
-use crate::routing::plan::METHOD;
+use crate::routing::upstream_request::METHOD;
 use crate::time::UnixTime;
 
 /// What an admitted request is for.

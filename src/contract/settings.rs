@@ -4,7 +4,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 pub use crate::contract::env_name::EnvName;
 use crate::contract::keys::{KeySettings, TeamSettings, TokenSettings};
@@ -304,30 +303,6 @@ pub struct DeploymentSettings {
     /// Its limits, cooldowns and retries.
     #[serde(default, skip_serializing_if = "is_default")]
     pub routing: DeploymentRouting,
-}
-
-impl DeploymentSettings {
-    /// The same for deployments that send the same requests to the same endpoint. After one of these
-    /// fails, trying another is futile. Credentials are told apart by the names of their variables,
-    /// not by their values.
-    pub fn digest(&self) -> u64 {
-        let credentials = serde_json::to_string(&self.credentials).unwrap_or_default();
-        let parts = [
-            &self.cluster,
-            &self.authority,
-            &self.base_path,
-            &self.region,
-            &self.model,
-            &credentials,
-        ];
-        let mut hash = Sha256::new();
-        for part in parts {
-            hash.update(part.len().to_le_bytes());
-            hash.update(part);
-        }
-        let first = hash.finalize().first_chunk().copied();
-        first.map_or(0, u64::from_le_bytes)
-    }
 }
 
 /// How the requests of a deployment are authenticated to AWS.

@@ -97,6 +97,7 @@ impl Exceeded {
             let holder = match &self.holder {
                 Holder::Key(token) | Holder::KeyModel(token, _) => format!("Key={token}"),
                 Holder::Team(id) | Holder::TeamModel(id, _) => format!("Team={id}"),
+                Holder::Deployment(id) => format!("Deployment={id}"),
             };
             let running = if reserved == PicoUsd::ZERO {
                 String::new()
@@ -112,6 +113,7 @@ impl Exceeded {
             Holder::Team(id) => format!("team: {id}"),
             Holder::KeyModel(token, model) => format!("model_per_key: {token}:{model}"),
             Holder::TeamModel(id, model) => format!("model_per_team: {id}:{model}"),
+            Holder::Deployment(id) => format!("deployment: {id}"),
         };
         let limit = match self.limit {
             ExceededLimit::Requests { limit, .. }

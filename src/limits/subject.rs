@@ -26,6 +26,8 @@ pub enum Holder {
     KeyModel(Rc<str>, String),
     /// A model of a team: the id, and the name of the model group.
     TeamModel(Rc<str>, String),
+    /// A deployment, by its id.
+    Deployment(Rc<str>),
 }
 
 /// Limits. `None` is unlimited.
@@ -65,6 +67,7 @@ impl LimitSubject {
             Holder::Team(id) => format!("{SHARED_LIMITS}team/{id}"),
             Holder::KeyModel(token, model) => format!("{SHARED_LIMITS}key/{token}/{model}"),
             Holder::TeamModel(id, model) => format!("{SHARED_LIMITS}team-model/{}/{id}/{model}", id.len()),
+            Holder::Deployment(id) => format!("{SHARED_LIMITS}deployment/{id}"),
         }
     }
 }
@@ -120,6 +123,7 @@ mod tests {
             Holder::TeamModel(id("a/m"), model("m")),
             Holder::TeamModel(id("a"), model("m/m")),
             Holder::Team(id("a/m")),
+            Holder::Deployment(id("a")),
         ];
         let keys = holders.map(|holder| LimitSubject::new(holder, Limits::default()).shared_key());
         let unique: std::collections::BTreeSet<_> = keys.iter().collect();

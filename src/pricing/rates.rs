@@ -109,6 +109,13 @@ pub(super) struct Resolved {
 }
 
 impl Rates {
+    /// The price of an input token and an output token together, in pico-USD; the most there is if
+    /// one of them is unknown.
+    pub(crate) fn input_and_output(&self) -> u64 {
+        let sum = self.base.input.zip(self.base.output);
+        sum.map_or(u64::MAX, |(input, output)| input.0.saturating_add(output.0))
+    }
+
     /// Returns the rates for a prompt of `prompt` tokens, including cached ones, served by `tier`.
     ///
     /// The rules are LiteLLM's. The rate of the tier applies, or else the standard rate. For each

@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use crate::admission::proxy_key::KeyHash;
 use crate::contract::keys::{KeySettings, TokenSettings};
-use crate::contract::routing::RoutingSettings;
+use crate::contract::routing::{RoutingSettings, Strategy};
 use crate::contract::settings::{
     ATTEMPTS_MAX, AccessKeyNames, BUDGET_EXCEEDED_STATUS, BUFFERED_BODIES_DEFAULT_BYTES, BrokerSettings,
     CredentialSettings, DeploymentSettings, EnvName, ModelSettings, ReloadStatus, Settings,
@@ -18,6 +18,7 @@ use crate::pricing::{Rates, lookup_rates};
 use crate::routing::brokered::BrokeredCredentials;
 use crate::routing::deployment::{Credentials, Deployment};
 use crate::routing::model::{ModelGroup, ModelGroups};
+use crate::routing::outlook::Outlook;
 use crate::routing::settings_error::SettingsError;
 use crate::sealing::{SEALING_KEY, SealingKey};
 use crate::secret::Secret;
@@ -48,6 +49,8 @@ pub struct ActiveConfig {
     pub(crate) attempts_at_most: usize,
     /// How requests are routed.
     pub(crate) routing: RoutingSettings,
+    /// What the VM knows about deployments; `None` in tests of other things.
+    pub(crate) outlook: Option<Rc<Outlook>>,
     /// The model groups.
     pub(crate) models: ModelGroups,
     /// The price list for models that match a wildcard.
@@ -103,6 +106,7 @@ impl ActiveConfig {
             has_broker: settings.broker.is_some(),
             store,
             slots: Vec::new(),
+            strategy: settings.routing.strategy,
         };
         let master_key = KeyHash::of(secrets.resolve("master_key", &settings.master_key)?.as_bytes());
         let hashes = secrets.hashes(&settings.keys)?;
@@ -131,12 +135,23 @@ impl ActiveConfig {
             attempts: usize::try_from(settings.attempts).unwrap_or(usize::MAX),
             attempts_at_most: usize::try_from(settings.attempts_at_most()).unwrap_or(usize::MAX),
             routing: settings.routing,
+            outlook: None,
             models: ModelGroups::new(models, settings.aliases, &settings.withheld),
             catalogue: settings.catalogue,
             signing_keys: RefCell::default(),
             reload: settings.reload,
             brokered: brokered.transpose()?.flatten(),
         })
+    }
+
+    /// Lets the plans of this configuration know about deployments.
+    pub(crate) fn set_outlook(&mut self, outlook: Rc<Outlook>) {
+        self.outlook = Some(outlook);
+    }
+
+    /// What the VM knows about deployments.
+    pub(crate) fn outlook(&self) -> Option<&Outlook> {
+        self.outlook.as_deref()
     }
 
     /// The rates of a deployment, if known. `captures` is what each `*` of its model group matched.
@@ -186,6 +201,7 @@ struct SecretResolver<'a, V> {
     store: &'a CredentialStore,
     /// The slots that deployments use, without duplicates.
     slots: Vec<Rc<CredentialSlot>>,
+    strategy: Strategy,
 }
 
 impl<V: Fn(&str) -> Option<String>> SecretResolver<'_, V> {
@@ -201,7 +217,9 @@ impl<V: Fn(&str) -> Option<String>> SecretResolver<'_, V> {
         let deployments = (0..).zip(&settings.deployments).map(|(index, deployment)| {
             let field = format!("{field}.deployments[{index}].credentials");
             let credentials = self.credentials(&field, deployment)?;
-            Ok(Rc::new(Deployment::new(index, deployment, credentials)))
+            let routing = &deployment.routing;
+            let deployment = Deployment::new(index, deployment, credentials);
+            Ok(Rc::new(deployment.with_counts(routing, self.strategy)))
         });
         let guardrail = settings.guardrail.as_ref();
         let guardrail = guardrail.map(|guardrail| Guardrail::new(&format!("{field}.guardrail"), guardrail));

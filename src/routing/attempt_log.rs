@@ -4,6 +4,7 @@
 use std::cell::{Cell, RefCell};
 
 use crate::routing::verdict::Verdict;
+use crate::time::UnixTime;
 
 /// A deployment of one of a plan's model groups, both by their index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,33 +29,55 @@ pub(crate) struct Attempt {
     pub(crate) status: u16,
     /// What the response says about further attempts.
     pub(crate) verdict: Verdict,
+    /// Whether the response says that the request is invalid.
+    pub(crate) is_invalid: bool,
+    /// Whether it probes a deployment whose cooldown is over.
+    pub(crate) is_probe: bool,
+    /// Whether other requests have learned from it.
+    pub(crate) is_reported: bool,
+    /// When it was signed.
+    pub(crate) started: UnixTime,
 }
 
 impl AttemptLog {
     /// Records attempt `number` (the first is 1). `planned` is the target of an earlier attempt,
-    /// counted in the same way, that has failed before it could be signed.
-    pub(crate) fn begin(&self, number: u64, target: Target, planned: impl Fn(usize) -> Option<Target>) {
+    /// counted from 0, that has failed before it could be signed.
+    pub(crate) fn begin(&self, number: u64, attempt: Attempt, planned: impl Fn(usize) -> Option<Target>) {
         let mut attempts = self.attempts.borrow_mut();
         let before = number.saturating_sub(1);
         while u64::try_from(attempts.len()).unwrap_or(u64::MAX) < before {
             let Some(target) = planned(attempts.len()) else {
                 break;
             };
-            attempts.push(Attempt::to(target));
+            attempts.push(Attempt::to(target, attempt.started));
         }
         attempts.truncate(usize::try_from(before).unwrap_or(usize::MAX));
-        attempts.push(Attempt::to(target));
+        attempts.push(attempt);
     }
 
-    /// Records the response to attempt `number`.
-    pub(crate) fn record_response(&self, number: u64, status: u16, verdict: Verdict) {
-        let index = number
-            .checked_sub(1)
-            .and_then(|index| usize::try_from(index).ok());
+    /// Records the response to attempt `number`, and returns the attempt.
+    pub(crate) fn record_response(
+        &self,
+        number: u64,
+        status: u16,
+        verdict: Verdict,
+        is_invalid: bool,
+    ) -> Option<Attempt> {
+        let index = usize::try_from(number.checked_sub(1)?).ok()?;
         let mut attempts = self.attempts.borrow_mut();
-        if let Some(attempt) = index.and_then(|index| attempts.get_mut(index)) {
-            attempt.status = status;
-            attempt.verdict = verdict;
+        let attempt = attempts.get_mut(index)?;
+        attempt.status = status;
+        attempt.verdict = verdict;
+        attempt.is_invalid = is_invalid;
+        attempt.is_reported = true;
+        Some(*attempt)
+    }
+
+    /// Other requests have learned from all attempts before attempt `number`.
+    pub(crate) fn mark_reported(&self, number: u64) {
+        let before = usize::try_from(number.saturating_sub(1)).unwrap_or(usize::MAX);
+        for attempt in self.attempts.borrow_mut().iter_mut().take(before) {
+            attempt.is_reported = true;
         }
     }
 
@@ -86,11 +109,15 @@ impl AttemptLog {
 }
 
 impl Attempt {
-    const fn to(target: Target) -> Self {
+    pub(crate) const fn to(target: Target, started: UnixTime) -> Self {
         Self {
             target,
             status: 0,
             verdict: Verdict::Final,
+            is_invalid: false,
+            is_probe: false,
+            is_reported: false,
+            started,
         }
     }
 }

@@ -66,7 +66,7 @@ pub(crate) fn choose(
             .map_or(u64::MAX, |deployment| load(deployment))
     };
     if let Some(session) = tiebreak.session {
-        let digest = |index: usize| deployments.get(index).map_or(0, |deployment| deployment.digest);
+        let digest = |index: usize| deployments.get(index).map_or(0, |deployment| deployment.digest.0);
         return equals.into_iter().min_by(|&one, &other| {
             let one = distance(session, digest(one), weight(one));
             one.total_cmp(&distance(session, digest(other), weight(other)))

@@ -5,9 +5,12 @@ use std::rc::Rc;
 
 use crate::bedrock::model_id::count_tokens_id;
 use crate::contract::operation::Operation;
+use crate::contract::routing::{CooldownSettings, DeploymentRouting, Strategy};
 use crate::contract::settings::DeploymentSettings;
+use crate::cooldown::{CooldownTarget, TargetKey};
 use crate::credentials::CredentialSlot;
 use crate::encoding::percent::encode_segment;
+use crate::limits::{Holder, LimitSubject, Limits};
 use crate::pricing::Rates;
 use crate::routing::wildcard::substitute;
 use crate::secret::Secret;
@@ -19,12 +22,19 @@ use crate::time::UnixTime;
 pub struct Deployment {
     /// Index among the deployments of its model group.
     pub index: u32,
-    /// See [`DeploymentSettings::digest`].
-    pub(crate) digest: u64,
+    /// The same for deployments that send the same requests to the same endpoint. After one of these
+    /// fails, trying another is futile.
+    pub(crate) digest: TargetKey,
     /// Its share of requests.
     pub(crate) weight: u64,
     /// Those with a lower one are preferred.
     pub(crate) order: i64,
+    /// Retries after an attempt here, instead of those of the configuration.
+    pub(crate) retries: Option<u32>,
+    /// When it cools down, instead of when the configuration says.
+    pub(crate) cooldown: Option<Box<CooldownSettings>>,
+    /// Whom its limits and its load are counted for; `None` if they are not.
+    pub(crate) subject: Option<Rc<LimitSubject>>,
     /// The id: `model_info.id` or a stable digest.
     pub id: String,
     /// The AWS region, for signatures.
@@ -43,6 +53,8 @@ pub struct Deployment {
     model: String,
     /// The foundation model of `model`, if that is an ARN that does not name it.
     base_model: Option<String>,
+    /// What tells its credentials apart: the names of their variables, never their values.
+    credential_names: String,
     /// The model id as a path segment, unless it contains a wildcard.
     segment: Option<String>,
 }
@@ -81,9 +93,22 @@ impl Credentials {
 impl Deployment {
     /// Creates the deployment at `index` of its model group.
     pub fn new(index: u32, settings: &DeploymentSettings, credentials: Credentials) -> Self {
+        let credential_names = serde_json::to_string(&settings.credentials).unwrap_or_default();
+        let digest = TargetKey::of(CooldownTarget {
+            cluster: &settings.cluster,
+            base_path: &settings.base_path,
+            region: &settings.region,
+            model: &settings.model,
+            is_wildcard: false,
+            credentials: &credential_names,
+        });
         Self {
             index,
-            digest: settings.digest(),
+            digest,
+            credential_names,
+            retries: settings.routing.retries,
+            cooldown: settings.routing.cooldown.clone().map(Box::new),
+            subject: None,
             weight: settings.weight,
             order: settings.order,
             id: settings.id.clone(),
@@ -100,6 +125,26 @@ impl Deployment {
         }
     }
 
+    /// Counts the requests and tokens of the deployment for its limits, and for a strategy that
+    /// compares them.
+    pub(crate) fn with_counts(mut self, routing: &DeploymentRouting, strategy: Strategy) -> Self {
+        // A limit that is never reached makes the limiter count.
+        let counted = |is_counted: bool| is_counted.then_some(u64::MAX);
+        let limits = Limits {
+            requests: routing.rpm,
+            tokens: routing.tpm.or_else(|| counted(strategy == Strategy::UsageBased)),
+            parallel: routing
+                .max_parallel_requests
+                .or_else(|| counted(strategy == Strategy::LeastBusy)),
+            budget: None,
+        };
+        self.subject = limits.are_checked().then(|| {
+            let holder = Holder::Deployment(Rc::from(self.id.as_str()));
+            Rc::new(LimitSubject::new(holder, limits))
+        });
+        self
+    }
+
     /// Whether there are credentials that have not expired. Only those of the broker can be
     /// missing, so `now` is not called for others.
     pub fn has_credentials(&self, now: impl FnOnce() -> UnixTime) -> bool {
@@ -107,6 +152,21 @@ impl Deployment {
             Credentials::Sigv4 { .. } | Credentials::Bearer(_) => true,
             Credentials::Brokered(slot) => slot.current(now()).is_some(),
         }
+    }
+
+    /// What cools down if this deployment fails, with its wildcards replaced by `captures`.
+    pub(crate) fn key(&self, captures: &[String]) -> TargetKey {
+        if !self.is_wildcard() {
+            return self.digest;
+        }
+        TargetKey::of(CooldownTarget {
+            cluster: &self.cluster,
+            base_path: &self.base_path,
+            region: &self.region,
+            model: &self.model(captures),
+            is_wildcard: true,
+            credentials: &self.credential_names,
+        })
     }
 
     /// The configured model id, possibly with wildcards.

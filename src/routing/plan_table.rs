@@ -38,7 +38,7 @@ impl PlanTable {
         let mut plans = self.0.borrow_mut();
         let key = plans.next;
         plans.next = key.wrapping_add(1);
-        plan.key.set(key);
+        plan.table_key.set(key);
         let planned = Planned { plan, is_used: false };
         plans.plans.insert(key, planned);
         PlanEntry {

@@ -3,6 +3,8 @@
 //! Credentials, model access, quotas and availability depend on the deployment, so another one may
 //! serve the request. An invalid request would be refused everywhere, so it is not retried.
 
+use crate::contract::routing::FailureClass;
+
 /// The verdict on the response to an attempt.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) enum Verdict {
@@ -96,7 +98,23 @@ pub(crate) fn refuses_credential(status: u16, error_type: Option<&[u8]>, is_api_
     matches!(status, 400 | 401 | 403) && (is_refused || is_denied)
 }
 
+/// Whether a response says that the request is invalid, as one is that is too long for the model.
+pub(crate) fn is_invalid_request(error_type: Option<&[u8]>) -> bool {
+    error_type.is_some_and(|value| error_name(value).eq_ignore_ascii_case(b"ValidationException"))
+}
+
 impl Verdict {
+    /// The class of a failure with this status.
+    pub(crate) const fn class(self, status: u16) -> FailureClass {
+        match (self, status) {
+            (Self::Final, _) => FailureClass::BadRequest,
+            (Self::Throttled, _) => FailureClass::RateLimit,
+            (Self::Unusable, _) => FailureClass::Authentication,
+            (Self::Transient, 408 | 424 | 504) => FailureClass::Timeout,
+            (Self::Transient, _) => FailureClass::InternalServer,
+        }
+    }
+
     /// Judges a response by its status and its `x-amzn-errortype`.
     pub(crate) fn of(status: u16, error_type: Option<&[u8]>) -> Self {
         match status {

@@ -8,9 +8,12 @@ use std::hash::{BuildHasher, RandomState};
 use std::rc::Rc;
 
 use crate::capacity::Capacity;
+use crate::cooldown::Cooldowns;
 use crate::credentials::CredentialStore;
+use crate::latency::LatencyBoard;
 use crate::limits::Limiter;
 use crate::records::carried::Carried;
+use crate::routing::outlook::Outlook;
 use crate::routing::plan_table::PlanTable;
 
 mod body;
@@ -31,6 +34,12 @@ thread_local! {
         Rc::new(Capacity::new(RandomState::new().hash_one(()), Box::new(envoy::Envoy)));
     /// What keys and teams have used of their limits.
     static LIMITER: Rc<Limiter> = Rc::new(Limiter::new(CAPACITY.with(Rc::clone), Box::new(envoy::Envoy)));
+    /// What is known about deployments.
+    static OUTLOOK: Rc<Outlook> = Rc::new(Outlook::new(
+        LIMITER.with(Rc::clone),
+        Cooldowns::new(Box::new(envoy::Envoy)),
+        LatencyBoard::new(Box::new(envoy::Envoy)),
+    ));
     /// What outlives a configuration.
     static CARRIED: Carried = Carried::default();
     /// The credentials of the broker, which outlive a configuration too.

@@ -10,7 +10,7 @@ use super::broker::BrokerCalls;
 use super::envoy::Envoy;
 use super::gateway::GatewayContext;
 use super::signer::SignerContext;
-use super::{CARRIED, CREDENTIALS, LIMITER, host, logger, ticker};
+use super::{CARRIED, CREDENTIALS, OUTLOOK, host, logger, ticker};
 use crate::contract::names::{ROOT_GATEWAY, ROOT_SIGNER};
 use crate::routing::active_config::ActiveConfig;
 use crate::stream::service::Service;
@@ -59,7 +59,7 @@ impl Role {
             config,
             seed,
             CARRIED.with(Clone::clone),
-            LIMITER.with(Rc::clone),
+            OUTLOOK.with(Rc::clone),
             &Envoy,
         )))))
     }

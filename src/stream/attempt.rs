@@ -2,10 +2,11 @@
 
 use std::rc::Rc;
 
-use crate::admission::reject::{HEADER_ERROR_TYPE, Reject};
+use crate::admission::reject::{HEADER_ERROR_TYPE, RETRY_AFTER, Reject};
 use crate::contract::names::HEADER_RETRY;
 use crate::credentials::{IssuedCredential, IssuedSecret};
 use crate::headers::{Headers, is_reserved, pairs};
+use crate::routing::outcome::AttemptResponse;
 use crate::routing::plan::Plan;
 use crate::routing::verdict::refuses_credential;
 use crate::time::UnixTime;
@@ -110,7 +111,18 @@ impl SignedAttempt {
         {
             issued.reject();
         }
-        self.plan.record_response(self.number, status, error_type);
+        let retry_after = headers.all(RETRY_AFTER).next().and_then(seconds);
+        let response = AttemptResponse {
+            status,
+            error_type,
+            retry_after,
+        };
+        self.plan.record_response(self.number, response, &now);
         self.plan.should_retry(self.number, &now)
     }
+}
+
+/// A number of seconds. Bedrock sends no dates.
+fn seconds(value: &[u8]) -> Option<u64> {
+    std::str::from_utf8(value).ok()?.trim().parse().ok()
 }

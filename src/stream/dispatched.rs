@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use crate::admission::reject::Reply;
 use crate::contract::operation::Operation;
+use crate::contract::routing::FailureClass;
 use crate::headers::Headers;
 use crate::limits::Amount;
 use crate::pricing::{Cost, PicoUsd};
@@ -163,6 +164,22 @@ impl Dispatched {
         Amount {
             tokens: usage.and_then(|usage| usage.total()).unwrap_or(0),
             spend: cost.map_or(PicoUsd::ZERO, |cost| cost.total()),
+        }
+    }
+
+    /// Lets other requests learn from a response that is not Bedrock's, and from a stream that has
+    /// ended with an exception.
+    pub(super) fn report(&self, now: &impl Fn() -> UnixTime) {
+        let Some(response) = &self.response else { return };
+        let last = self.plan.attempts_made().last();
+        let is_silent = last.is_none_or(|(.., status, _)| status == 0);
+        match response.status {
+            503 if is_silent => self.plan.record_silence(FailureClass::InternalServer, now()),
+            408 | 504 if is_silent => self.plan.record_silence(FailureClass::Timeout, now()),
+            _ => {}
+        }
+        if let Some(exception) = self.settled.and_then(|settled| settled.observation?.exception) {
+            self.plan.record_exception(exception.as_str(), now());
         }
     }
 

@@ -401,6 +401,8 @@ impl Stream {
     /// Records what the request has used of the limits of its key and team, once it is over.
     fn settle(&self, now: impl Fn() -> UnixTime) {
         if let Some(dispatched) = self.phase.dispatched() {
+            dispatched.report(&now);
+            dispatched.plan.settle(|| dispatched.used(), &now);
             self.hold.settle(|| dispatched.used(), now);
         }
     }

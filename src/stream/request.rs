@@ -39,6 +39,8 @@ pub(crate) struct Request {
     matched: ModelMatch,
     /// Other models that the key may call, in the order in which they are tried.
     fallbacks: Vec<ModelMatch>,
+    /// How many of them are for any failure. The others are for requests that are too long.
+    general_fallbacks: usize,
     session: Option<u64>,
     operation: Operation,
     headers: Forwarded,
@@ -67,6 +69,8 @@ pub(crate) struct CompleteRequest {
     config: Rc<ActiveConfig>,
     matched: ModelMatch,
     fallbacks: Vec<ModelMatch>,
+    /// How many of them are for any failure. The others are for requests that are too long.
+    general_fallbacks: usize,
     session: Option<u64>,
     operation: Operation,
     headers: Forwarded,
@@ -111,12 +115,15 @@ impl Request {
         if let Some(deployment) = matched.unsupported(target.operation) {
             return Err(Reject::Uncountable(deployment.id.clone()));
         }
-        let fallbacks = matched.model.routing.fallbacks.iter().filter_map(|name| {
+        let usable = |name: &String| {
             let other = config.models.find(name)?;
             let is_allowed = key.may_call(name, Some(&other.model.name));
             (is_allowed && other.unsupported(target.operation).is_none()).then_some(other)
-        });
-        let fallbacks: Vec<ModelMatch> = fallbacks.collect();
+        };
+        let routing = &matched.model.routing;
+        let mut fallbacks: Vec<ModelMatch> = routing.fallbacks.iter().filter_map(usable).collect();
+        let general_fallbacks = fallbacks.len();
+        fallbacks.extend(routing.context_window_fallbacks.iter().filter_map(usable));
         let declared = received.content_length();
         if declared.is_some_and(|bytes| bytes > config.body_limit_bytes) {
             return Err(Reject::BodyTooLarge(config.body_limit_bytes));
@@ -145,6 +152,7 @@ impl Request {
             config,
             matched,
             fallbacks,
+            general_fallbacks,
             operation: target.operation,
             headers,
             payload,
@@ -207,6 +215,7 @@ impl Request {
             config: self.config,
             matched: self.matched,
             fallbacks: self.fallbacks,
+            general_fallbacks: self.general_fallbacks,
             session: self.session,
             operation: self.operation,
             headers: self.headers,
@@ -256,11 +265,13 @@ impl CompleteRequest {
         random: &mut Random,
         now: UnixTime,
     ) -> Result<Dispatch, Reject> {
+        let expected = self.expected();
         let plan = Plan {
             call_id,
             config: self.config,
             selected: self.matched,
             fallbacks: self.fallbacks,
+            general_fallbacks: self.general_fallbacks,
             operation: self.operation,
             headers: self.headers,
             payload: self.payload,
@@ -269,7 +280,11 @@ impl CompleteRequest {
             random: RefCell::new(Random::new(random.draw())),
             targets: RefCell::default(),
             published: RefCell::default(),
-            key: Cell::default(),
+            table_key: Cell::default(),
+            held: RefCell::default(),
+            probe: Cell::default(),
+            begun: RefCell::default(),
+            expected,
             log: AttemptLog::default(),
         };
         plan.begin(now)?;

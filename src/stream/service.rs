@@ -15,6 +15,7 @@ use crate::records::recorder::Recorder;
 use crate::records::row::Row;
 use crate::routing::active_config::ActiveConfig;
 use crate::routing::brokered;
+use crate::routing::outlook::Outlook;
 use crate::time::UnixTime;
 
 /// The active configuration of a plugin, its randomness and its records.
@@ -29,16 +30,22 @@ pub struct Service {
 
 impl Service {
     /// Starts the service for `config`. `seed` comes from the host's entropy, `carried` from the
-    /// worker's previous configuration. `limiter` is that of the VM.
+    /// worker's previous configuration. `outlook` is that of the VM.
     pub fn open(
-        config: ActiveConfig,
+        mut config: ActiveConfig,
         seed: u64,
         carried: Carried,
-        limiter: Rc<Limiter>,
+        outlook: Rc<Outlook>,
         host: &(impl SharedMemory + Registry),
     ) -> Self {
+        let limiter = Rc::clone(&outlook.limiter);
         limiter.capacity().open();
-        limiter.open(config.keys.subjects());
+        let deployments = config.models.all().flat_map(|model| &model.deployments);
+        let counted = deployments.filter_map(|deployment| deployment.subject.as_deref());
+        limiter.open(config.keys.subjects().chain(counted));
+        outlook.cooldowns.open();
+        outlook.latencies.open();
+        config.set_outlook(outlook);
         let config = Rc::new(config);
         carried.set_config(&config);
         Self {
@@ -126,7 +133,9 @@ mod tests {
     use super::*;
     use crate::capacity::{Capacity, SharedStore, StoreError};
     use crate::contract::metrics::{CREDENTIALS_EXPIRE, REFRESH_FAILURES};
+    use crate::cooldown::Cooldowns;
     use crate::credentials::CredentialStore;
+    use crate::latency::LatencyBoard;
     use crate::records::metrics::MetricKind;
 
     const NOW: UnixTime = UnixTime::from_seconds(1_795_357_174);
@@ -208,7 +217,12 @@ mod tests {
             let config = ActiveConfig::with_store(json.as_bytes(), variable, &store).unwrap();
             let capacity = Rc::new(Capacity::new(1, Box::new(NoLedger)));
             let limiter = Rc::new(Limiter::new(capacity, Box::new(NoLedger)));
-            Service::open(config, 1, carried.clone(), limiter, &host)
+            let outlook = Outlook::new(
+                limiter,
+                Cooldowns::new(Box::new(NoLedger)),
+                LatencyBoard::new(Box::new(NoLedger)),
+            );
+            Service::open(config, 1, carried.clone(), Rc::new(outlook), &host)
         };
         let keys = |expires: &str| {
             format!(r#"{{"AccessKeyId": "A", "SecretAccessKey": "s", "Expiration": "{expires}"}}"#)

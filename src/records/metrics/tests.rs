@@ -6,6 +6,7 @@ use super::*;
 use crate::checks::{event_headers, frame};
 use crate::contract::metrics::LABELS;
 use crate::contract::settings::ReloadFailure;
+use crate::routing::outcome::AttemptResponse;
 use crate::stream::tests::driver::Driver;
 use crate::time::UnixTime;
 
@@ -86,7 +87,7 @@ fn request(config: &Rc<ActiveConfig>, path: &str, statuses: &[u16], body: &[u8])
         plan.request(number, cluster.as_bytes(), UnixTime::from_nanoseconds(SECOND))
             .unwrap();
         plan.add_signing_time(12_999);
-        plan.record_response(number, *status, None);
+        plan.record_response(number, AttemptResponse::of(*status), &UnixTime::default);
     }
     if let Some(status) = statuses.last().filter(|status| **status != 0) {
         let now = UnixTime::from_nanoseconds(2 * SECOND);

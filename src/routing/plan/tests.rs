@@ -2,6 +2,7 @@ use super::*;
 use crate::admission::path;
 use crate::headers::Headers;
 use crate::random::Random;
+use crate::routing::outcome::AttemptResponse;
 use crate::stream::request::Request;
 
 const NOW: UnixTime = UnixTime::from_nanoseconds(1_795_357_174_000_000_000);
@@ -45,7 +46,11 @@ fn run(plan: &Plan, respond: impl Fn(&str) -> (u16, Option<&'static [u8]>)) -> (
         let id = plan.last_deployment().unwrap().id.clone();
         let (status, error_type) = respond(&id);
         tried.push(id);
-        plan.record_response(number, status, error_type);
+        let response = AttemptResponse {
+            error_type,
+            ..AttemptResponse::of(status)
+        };
+        plan.record_response(number, response, &|| NOW);
         if !plan.should_retry(number, &|| NOW) {
             break;
         }

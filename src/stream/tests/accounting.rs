@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use crate::headers::LITELLM_PREFIX;
 use crate::records::row::Outcome;
+use crate::routing::outcome::AttemptResponse;
 use crate::stream::tests::driver::Driver;
 use crate::stream::*;
 
@@ -163,7 +164,11 @@ fn a_timeout_of_envoy_is_estimated_and_one_of_bedrock_is_free() {
     ] {
         let mut stream = dispatched("/model/m/converse", 1);
         if from_bedrock {
-            stream.plan.as_ref().unwrap().record_response(1, 504, None);
+            stream
+                .plan
+                .as_ref()
+                .unwrap()
+                .record_response(1, AttemptResponse::of(504), &UnixTime::default);
         }
         let timeout = [(":status", "504"), ("x-amzn-errortype", "ModelTimeoutException")];
         stream.response(&timeout, at(1));

@@ -5,7 +5,7 @@ use std::cell::Cell;
 use super::driver::serialized;
 use crate::guardrail::EditableBody;
 use crate::records::row::Outcome;
-use crate::routing::plan::METHOD;
+use crate::routing::upstream_request::METHOD;
 use crate::stream::*;
 
 const KEY: (&str, &str) = ("authorization", "Bearer sk-secret");

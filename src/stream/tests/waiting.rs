@@ -3,7 +3,7 @@
 
 use super::driver::serialized;
 use crate::records::row::Outcome;
-use crate::routing::plan::METHOD;
+use crate::routing::upstream_request::METHOD;
 use crate::stream::*;
 
 /// Each model with its deployments' credentials.

@@ -236,30 +236,58 @@ impl HttpExchange {
         cluster.filter(|cluster| *cluster != NOWHERE).map(str::to_owned)
     }
 
-    /// Routes the request like Envoy's router, which makes up to `attempts_max` attempts: each goes
-    /// where the itinerary leads, and there is another one if the signer sets `retry_header` on the
-    /// response or there was no response. `upstream` returns the response to each attempt. Ends the
-    /// exchange.
-    pub fn route(
-        mut self,
+    /// Routes the request like Envoy's router with the gateway's route, which makes up to
+    /// `attempts_max` attempts: each goes where the itinerary leads. See [`HttpExchange::route`].
+    pub fn route_by_itinerary(
+        self,
         retry_header: &str,
         attempts_max: usize,
+        upstream: impl FnMut(u64, &HttpMessage) -> UpstreamResponse,
+    ) -> Result<ClientResponse, Trap> {
+        let cluster = |exchange: &HttpExchange, number: u64| {
+            let is_left = number <= attempts_max as u64;
+            let label = if number == 1 { "1" } else { NEXT };
+            is_left.then(|| exchange.leg(label)).flatten()
+        };
+        self.route_to(retry_header, cluster, upstream)
+    }
+
+    /// Routes the request like Envoy's router: attempt 1 goes to the first cluster, and a retry to
+    /// the next one if the signer sets `retry_header` on the response or there was no response.
+    /// `upstream` returns the response to each attempt. Ends the exchange.
+    pub fn route(
+        self,
+        retry_header: &str,
+        clusters: &[&str],
+        upstream: impl FnMut(u64, &HttpMessage) -> UpstreamResponse,
+    ) -> Result<ClientResponse, Trap> {
+        let cluster = |_: &HttpExchange, number: u64| {
+            let cluster = clusters.get(number as usize - 1)?;
+            Some((*cluster).to_owned())
+        };
+        self.route_to(retry_header, cluster, upstream)
+    }
+
+    fn route_to(
+        mut self,
+        retry_header: &str,
+        cluster: impl Fn(&HttpExchange, u64) -> Option<String>,
         mut upstream: impl FnMut(u64, &HttpMessage) -> UpstreamResponse,
     ) -> Result<ClientResponse, Trap> {
         let mut attempts = Vec::new();
-        for number in (1..).take(attempts_max) {
-            let leg = self.leg(if number == 1 { "1" } else { NEXT });
-            let cluster = leg.expect("a leg for each attempt");
-            let sent = self.attempt(number, &cluster)?;
+        let mut next = cluster(&self, 1);
+        for number in 1.. {
+            let Some(here) = next else { break };
+            let sent = self.attempt(number, &here)?;
             if self.local.is_some() {
                 break;
             }
             let response = upstream(number, &sent);
             attempts.push(sent);
-            let more = attempts.len() < attempts_max;
+            next = cluster(&self, number + 1);
             if response == UpstreamResponse::refused() {
                 self.give_up()?;
-                if !more || self.leg(NEXT).is_none() {
+                if next.is_none() {
                     self.envoy_replies(
                         503,
                         "upstream connect error",
@@ -271,8 +299,10 @@ impl HttpExchange {
             }
             let end = response.chunks.is_empty() && response.trailers.is_none() && !response.cut;
             let headers = self.judge(response.headers.clone(), end)?;
-            if more && headers.first(retry_header).is_some() {
+            if next.is_some() && headers.first(retry_header).is_some() {
                 self.give_up()?;
+                // The signer may have changed its mind.
+                next = cluster(&self, number + 1);
                 continue;
             }
             self.response_headers(headers, end)?;

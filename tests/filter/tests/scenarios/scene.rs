@@ -128,7 +128,7 @@ pub(crate) fn route(
     exchange: HttpExchange,
     upstream: impl FnMut(u64, &HttpMessage) -> UpstreamResponse,
 ) -> Result<ClientResponse, Trap> {
-    exchange.route(HEADER_RETRY, ATTEMPTS, upstream)
+    exchange.route_by_itinerary(HEADER_RETRY, ATTEMPTS, upstream)
 }
 
 /// A local reply of the gateway.

@@ -2,7 +2,7 @@
 
 /// A line without its indentation, or its key with the colon, and what is said about it. A line
 /// that occurs several times in a file has its comment once.
-pub(super) const COMMENTS: [(&str, &str); 33] = [
+pub(super) const COMMENTS: [(&str, &str); 34] = [
     (
         "max_heap_size_bytes:",
         "Limit of Envoy's heap (--max-heap). The actions and load shed points here keep it. The VMs of \
@@ -82,6 +82,11 @@ pub(super) const COMMENTS: [(&str, &str); 33] = [
     (
         "max_response_headers_kb:",
         "Size of a response's headers. More is a 502 for the client.",
+    ),
+    (
+        "cluster_specifier_plugins:",
+        "The region cluster of each attempt, from the itinerary that the filter sets as filter state. \
+         Envoy chooses again before each retry (refresh_cluster_on_retry).",
     ),
     (
         "request_headers_timeout:",

@@ -1,0 +1,158 @@
+//! What becomes of a plan's attempts, and what other requests learn from it.
+
+use crate::contract::routing::{FailureClass, Strategy};
+use crate::cooldown::TargetFailure;
+use crate::limits::Amount;
+use crate::routing::attempt_log::Attempt;
+use crate::routing::plan::Plan;
+use crate::routing::verdict::{Verdict, is_invalid_request, refuses_credential};
+use crate::time::UnixTime;
+
+/// The headers of a response that say how an attempt has ended.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct AttemptResponse<'a> {
+    /// The status.
+    pub status: u16,
+    /// `x-amzn-errortype`.
+    pub error_type: Option<&'a [u8]>,
+    /// `retry-after`, in seconds.
+    pub retry_after: Option<u64>,
+}
+
+#[cfg(test)]
+impl AttemptResponse<'_> {
+    /// A response with a status and nothing else.
+    pub(crate) fn of(status: u16) -> Self {
+        Self {
+            status,
+            ..Self::default()
+        }
+    }
+}
+
+impl Plan {
+    /// Records the response to attempt `number`. `now` is called only if other requests learn from
+    /// it.
+    pub fn record_response(&self, number: u64, response: AttemptResponse<'_>, now: &impl Fn() -> UnixTime) {
+        let AttemptResponse {
+            status, error_type, ..
+        } = response;
+        let verdict = Verdict::of(status, error_type);
+        let is_invalid = is_invalid_request(error_type);
+        let Some(attempt) = self.log.record_response(number, status, verdict, is_invalid) else {
+            return;
+        };
+        if verdict != Verdict::Final {
+            self.report_failure(attempt, verdict.class(status), response, now());
+        } else if (200..300).contains(&status) {
+            self.report_success(attempt, now);
+        }
+    }
+
+    /// Envoy has given up: there was no response to the last attempts, or none in time.
+    pub(crate) fn record_silence(&self, class: FailureClass, now: UnixTime) {
+        let attempts = self.log.attempts();
+        let made = attempts.len();
+        let unsigned = self.targets.borrow().get(made..).unwrap_or_default().to_vec();
+        // Without a signed attempt, all of them have failed to connect.
+        let unsigned = unsigned
+            .into_iter()
+            .filter(|_| made == 0)
+            .map(|target| Attempt::to(target, now));
+        let silent = attempts
+            .into_iter()
+            .filter(|attempt| attempt.status == 0 && !attempt.is_reported);
+        for attempt in silent.chain(unsigned) {
+            self.report_failure(attempt, class, AttemptResponse::default(), now);
+        }
+        self.log.mark_reported(u64::MAX);
+    }
+
+    /// The attempts before attempt `number` had no response.
+    pub(super) fn record_silence_before(&self, number: u64, now: UnixTime) {
+        let before = usize::try_from(number.saturating_sub(1)).unwrap_or(usize::MAX);
+        for attempt in self.log.attempts().into_iter().take(before) {
+            if attempt.status == 0 && !attempt.is_reported {
+                let class = FailureClass::InternalServer;
+                self.report_failure(attempt, class, AttemptResponse::default(), now);
+            }
+        }
+        self.log.mark_reported(number);
+    }
+
+    /// The stream of the last attempt has ended with an exception of this type.
+    pub(crate) fn record_exception(&self, error_type: &str, now: UnixTime) {
+        let Some(last) = self.log.last() else { return };
+        // The status decides only if the type is unknown.
+        let verdict = Verdict::of(400, Some(error_type.as_bytes()));
+        if verdict != Verdict::Final {
+            let response = AttemptResponse {
+                status: last.status,
+                ..AttemptResponse::default()
+            };
+            self.report_failure(last, verdict.class(500), response, now);
+        }
+    }
+
+    /// Returns what the last attempt holds, which has used nothing.
+    pub(super) fn release(&self, now: &impl Fn() -> UnixTime) {
+        if let Some((_, grant)) = self.held.take() {
+            grant.settle(Amount::default, now());
+        }
+    }
+
+    /// The request is over, and has used this of the limits of its last deployment.
+    pub(crate) fn settle(&self, used: impl FnOnce() -> Amount, now: impl Fn() -> UnixTime) {
+        if let Some((_, grant)) = self.held.take() {
+            grant.settle(used, now());
+        }
+    }
+
+    fn report_failure(
+        &self,
+        attempt: Attempt,
+        class: FailureClass,
+        response: AttemptResponse<'_>,
+        now: UnixTime,
+    ) {
+        let found = self.find(attempt.target).zip(self.config.outlook());
+        let Some(((model, deployment), outlook)) = found else {
+            return;
+        };
+        let own = deployment.cooldown.as_deref();
+        let settings = own.unwrap_or(&self.config.routing.cooldown);
+        let is_credential = refuses_credential(response.status, response.error_type, false);
+        let failure = TargetFailure {
+            class,
+            status: response.status,
+            // Clients choose the models of a wildcard, and whether they exist.
+            is_unusable: attempt.verdict == Verdict::Unusable && (!deployment.is_wildcard() || is_credential),
+            // A deployment's own time takes precedence, as in LiteLLM.
+            retry_after: response.retry_after.filter(|_| own.is_none()),
+        };
+        let mut others = model.deployments.iter();
+        let is_alone = !others.any(|other| other.digest != deployment.digest) && self.fallbacks.is_empty();
+        let key = deployment.key(self.captures(attempt.target));
+        if let Some(cooldown) = outlook.cooldowns.failed(key, failure, settings, is_alone, now) {
+            self.begun.borrow_mut().push((attempt.target, cooldown));
+        }
+    }
+
+    fn report_success(&self, attempt: Attempt, now: &impl Fn() -> UnixTime) {
+        let found = self.key(attempt.target).zip(self.config.outlook());
+        let Some((key, outlook)) = found.filter(|_| self.has_alternatives()) else {
+            return;
+        };
+        let routing = &self.config.routing;
+        if !routing.cooldown.disabled {
+            outlook
+                .cooldowns
+                .succeeded(key, attempt.is_probe, attempt.started);
+        }
+        if routing.strategy == Strategy::LatencyBased {
+            let now = now();
+            let microseconds = now.nanoseconds_since(attempt.started) / 1000;
+            outlook.latencies.record(key, microseconds, now);
+        }
+    }
+}
