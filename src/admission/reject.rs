@@ -114,6 +114,8 @@ impl Reply {
 
 /// `content-type` of every [`Reply`].
 pub const CONTENT_TYPE: &str = "application/json";
+/// The status of a `ModelTimeoutException`: there was no response in time.
+pub const MODEL_TIMEOUT_STATUS: u16 = 408;
 /// Header with the AWS error type.
 pub const HEADER_ERROR_TYPE: &str = "x-amzn-errortype";
 

@@ -24,6 +24,13 @@ pub const ROUTE_STREAM: &str = "stream";
 /// Response header by which the signer requests another attempt from the router
 /// (`retriable_headers`).
 pub const HEADER_RETRY: &str = "x-eb-retry";
+/// Request header in which Envoy's router finds the time limit of the request, in milliseconds.
+pub const HEADER_TIMEOUT: &str = "x-envoy-upstream-rq-timeout-ms";
+/// Request header in which Envoy's router finds the time limit of an attempt, in milliseconds. It
+/// ends when the response begins.
+pub const HEADER_ATTEMPT_TIMEOUT: &str = "x-envoy-upstream-rq-per-try-timeout-ms";
+/// Response header with the number of seconds after which the signer wants the next attempt.
+pub const HEADER_BACKOFF: &str = "x-eb-backoff";
 /// Request header that marks the gateway's own local replies, whose bodies `local_reply_config`
 /// must not replace.
 pub const HEADER_REJECTED: &str = "x-eb-rejected";

@@ -29,6 +29,9 @@ pub struct Deployment {
     pub(crate) weight: u64,
     /// Those with a lower one are preferred.
     pub(crate) order: i64,
+    /// The most time for an attempt, in milliseconds: to the end of a response that does not stream,
+    /// and to the first byte of a stream.
+    pub(crate) timeouts: [Option<u64>; 2],
     /// Retries after an attempt here, instead of those of the configuration.
     pub(crate) retries: Option<u32>,
     /// When it cools down, instead of when the configuration says.
@@ -106,6 +109,10 @@ impl Deployment {
             index,
             digest,
             credential_names,
+            timeouts: [
+                settings.routing.timeout_milliseconds,
+                settings.routing.stream_timeout_milliseconds,
+            ],
             retries: settings.routing.retries,
             cooldown: settings.routing.cooldown.clone().map(Box::new),
             subject: None,

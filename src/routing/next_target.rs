@@ -81,6 +81,22 @@ impl Plan {
         self.targets.borrow().len() > made
     }
 
+    /// How long to wait before the next attempt, in seconds, if it goes where the last one has
+    /// failed. Otherwise, and if `None`, the pace of the route decides. `retry_after` is what the
+    /// last response asks for.
+    pub(crate) fn backoff_seconds(&self, retry_after: Option<u64>) -> Option<u64> {
+        let last = self.log.last()?.target;
+        let made = usize::try_from(self.attempt_count()).ok()?;
+        let next = self.targets.borrow().get(made).copied()?;
+        let is_same = self.key(last) == self.key(next);
+        let asked = retry_after.filter(|seconds| (1..=BACKOFF_ASKED_MAX_SECONDS).contains(seconds));
+        let configured = self.config.routing.retry_after_milliseconds.div_ceil(1000);
+        let seconds = asked.unwrap_or(0).max(configured);
+        // The pace of a route with one cluster is slow enough.
+        let least = u64::from(!self.has_one_cluster());
+        Some(seconds.max(least)).filter(|seconds| is_same && *seconds > 0)
+    }
+
     /// The target of attempt `number`: the planned one or, if its deployment has no credentials any
     /// more, another one of the same cluster, because Envoy has already chosen the cluster.
     pub(super) fn target(&self, number: u64, now: &impl Fn() -> UnixTime) -> Option<Target> {
@@ -384,6 +400,8 @@ impl Plan {
     }
 }
 
+/// LiteLLM ignores a longer `retry-after`.
+const BACKOFF_ASKED_MAX_SECONDS: u64 = 60;
 /// A body of this size has some 25,000 tokens.
 const LONG_REQUEST_BYTES: u64 = 100_000;
 

@@ -144,6 +144,14 @@ impl Plan {
         Some(&self.find(target)?.1.cluster)
     }
 
+    /// The time limit of each attempt, in milliseconds: that of the first one's deployment, because
+    /// Envoy takes one for all.
+    pub(crate) fn attempt_timeout(&self) -> Option<u64> {
+        let first = self.targets.borrow().first().copied()?;
+        let [unary, stream] = self.find(first)?.1.timeouts;
+        if self.operation.is_stream() { stream } else { unary }
+    }
+
     /// Whether all attempts can only go to one region cluster.
     pub(crate) fn has_one_cluster(&self) -> bool {
         let groups = std::iter::once(&self.selected).chain(&self.fallbacks);

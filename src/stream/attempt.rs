@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use crate::admission::reject::{HEADER_ERROR_TYPE, RETRY_AFTER, Reject};
-use crate::contract::names::HEADER_RETRY;
+use crate::contract::names::{HEADER_BACKOFF, HEADER_RETRY};
 use crate::credentials::{IssuedCredential, IssuedSecret};
 use crate::headers::{Headers, is_reserved, pairs};
 use crate::routing::outcome::AttemptResponse;
@@ -88,8 +88,13 @@ impl SignedAttempt {
         }
         let kept = received.iter().copied().filter(|(name, _)| !is_reserved(name));
         let mark = should_retry.then_some((HEADER_RETRY.as_bytes(), &b"1"[..]));
+        let wait = should_retry.then(|| self.plan.backoff_seconds(retry_after(Headers(&received))));
+        let wait = wait.flatten().map(|seconds| seconds.to_string());
+        let wait = wait
+            .as_ref()
+            .map(|seconds| (HEADER_BACKOFF.as_bytes(), seconds.as_bytes()));
         AttemptEdits {
-            headers: Some(pairs::serialize(kept.chain(mark))),
+            headers: Some(pairs::serialize(kept.chain(mark).chain(wait))),
             itinerary: should_retry
                 .then(|| self.plan.changed_itinerary(self.number))
                 .flatten(),
@@ -111,18 +116,18 @@ impl SignedAttempt {
         {
             issued.reject();
         }
-        let retry_after = headers.all(RETRY_AFTER).next().and_then(seconds);
         let response = AttemptResponse {
             status,
             error_type,
-            retry_after,
+            retry_after: retry_after(headers),
         };
         self.plan.record_response(self.number, response, &now);
         self.plan.should_retry(self.number, &now)
     }
 }
 
-/// A number of seconds. Bedrock sends no dates.
-fn seconds(value: &[u8]) -> Option<u64> {
+/// The value of `retry-after`, in seconds. Bedrock sends no dates.
+fn retry_after(headers: Headers<'_>) -> Option<u64> {
+    let value = headers.all(RETRY_AFTER).next()?;
     std::str::from_utf8(value).ok()?.trim().parse().ok()
 }

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use crate::admission::reject::Reply;
+use crate::admission::reject::{MODEL_TIMEOUT_STATUS, Reply};
 use crate::contract::operation::Operation;
 use crate::contract::routing::FailureClass;
 use crate::headers::Headers;
@@ -175,7 +175,7 @@ impl Dispatched {
         let is_silent = last.is_none_or(|(.., status, _)| status == 0);
         match response.status {
             503 if is_silent => self.plan.record_silence(FailureClass::InternalServer, now()),
-            408 | 504 if is_silent => self.plan.record_silence(FailureClass::Timeout, now()),
+            MODEL_TIMEOUT_STATUS if is_silent => self.plan.record_silence(FailureClass::Timeout, now()),
             _ => {}
         }
         if let Some(exception) = self.settled.and_then(|settled| settled.observation?.exception) {
@@ -204,10 +204,10 @@ impl Dispatched {
         }
     }
 
-    /// Whether the 504 is Envoy's, because Bedrock did not respond in time.
+    /// Whether the timeout is Envoy's, because Bedrock did not respond in time.
     fn is_timed_out(&self, response: &Response) -> bool {
         let last = self.plan.attempts_made().last();
-        response.status == 504 && last.is_some_and(|(.., status, _)| status == 0)
+        response.status == MODEL_TIMEOUT_STATUS && last.is_some_and(|(.., status, _)| status == 0)
     }
 
     fn price(&self, seen: &Observation) -> Option<Cost> {

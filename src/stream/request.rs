@@ -3,12 +3,15 @@
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
+use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
 use crate::admission::path::ModelPath;
 use crate::admission::reject::Reject;
-use crate::contract::names::{HEADER_PACE, HEADER_ROUTE, PACE_SLOW, ROUTE_STREAM, ROUTE_UNARY};
+use crate::contract::names::{
+    HEADER_ATTEMPT_TIMEOUT, HEADER_PACE, HEADER_ROUTE, HEADER_TIMEOUT, PACE_SLOW, ROUTE_STREAM, ROUTE_UNARY,
+};
 use crate::contract::operation::Operation;
 use crate::contract::routing::Affinity;
 use crate::guardrail::{BodyEdit, Editor, Forwarded};
@@ -25,6 +28,11 @@ use crate::sigv4::{PayloadHash, PayloadHasher};
 use crate::time::UnixTime;
 use crate::usage::{MaxTokens, Usage, estimated_input};
 
+/// LiteLLM's headers with the most seconds that a request may take. For a stream, they limit the
+/// time to the first byte.
+const TIMEOUT: &str = "x-litellm-timeout";
+const STREAM_TIMEOUT: &str = "x-litellm-stream-timeout";
+const TIMEOUT_MAX_MILLISECONDS: u64 = 86_400_000;
 /// LiteLLM's header with the id of a conversation.
 const SESSION_ID: &str = "x-litellm-session-id";
 
@@ -42,6 +50,8 @@ pub(crate) struct Request {
     /// How many of them are for any failure. The others are for requests that are too long.
     general_fallbacks: usize,
     session: Option<u64>,
+    /// What the client sets in [`TIMEOUT`], in milliseconds.
+    timeout: Option<u64>,
     operation: Operation,
     headers: Forwarded,
     payload: Payload,
@@ -72,6 +82,7 @@ pub(crate) struct CompleteRequest {
     /// How many of them are for any failure. The others are for requests that are too long.
     general_fallbacks: usize,
     session: Option<u64>,
+    timeout: Option<u64>,
     operation: Operation,
     headers: Forwarded,
     /// `None` if no deployment needs it.
@@ -89,6 +100,8 @@ pub(crate) struct Dispatch {
     pub(crate) plan: Plan,
     /// The route, which determines the timeouts.
     pub(crate) route: &'static str,
+    /// The time limit that the client has set, in milliseconds.
+    pub(crate) timeout: Option<u64>,
 }
 
 impl Request {
@@ -148,6 +161,7 @@ impl Request {
         let is_reserved = subjects.iter().any(|subject| subject.limits.needs_reservations());
         Ok(Self {
             subjects,
+            timeout: client_timeout(received, target.operation),
             session: session_digest(received, config.routing.affinity, &key),
             config,
             matched,
@@ -217,6 +231,7 @@ impl Request {
             fallbacks: self.fallbacks,
             general_fallbacks: self.general_fallbacks,
             session: self.session,
+            timeout: self.timeout,
             operation: self.operation,
             headers: self.headers,
             payload,
@@ -293,7 +308,8 @@ impl CompleteRequest {
         } else {
             ROUTE_UNARY
         };
-        Ok(Dispatch { plan, route })
+        let timeout = self.timeout;
+        Ok(Dispatch { plan, route, timeout })
     }
 }
 
@@ -304,9 +320,37 @@ impl Dispatch {
         let route = (HEADER_ROUTE.as_bytes(), self.route.as_bytes());
         let is_slow = self.plan.has_one_cluster();
         let pace = is_slow.then_some((HEADER_PACE.as_bytes(), PACE_SLOW.as_bytes()));
+        // The client's limit is for the whole request, if its response does not stream.
+        let is_stream = self.plan.operation.is_stream();
+        let own = self.plan.attempt_timeout();
+        let attempt = if is_stream { self.timeout.or(own) } else { own };
+        let limits = [
+            (HEADER_TIMEOUT, self.timeout.filter(|_| !is_stream)),
+            (HEADER_ATTEMPT_TIMEOUT, attempt),
+        ];
+        let limits = limits.map(|(name, limit)| Some((name, limit?.to_string())));
+        let limits = limits
+            .iter()
+            .flatten()
+            .map(|(name, limit)| (name.as_bytes(), limit.as_bytes()));
         let kept = received.iter().copied().filter(|(name, _)| is_routed_by(name));
-        pairs::serialize(kept.chain([route]).chain(pace))
+        pairs::serialize(kept.chain([route]).chain(pace).chain(limits))
     }
+}
+
+/// The time limit that a client sets, in milliseconds: up to a day.
+fn client_timeout(received: Headers<'_>, operation: Operation) -> Option<u64> {
+    let seconds = |name| {
+        let value = received.all(name).next()?;
+        let seconds: f64 = std::str::from_utf8(value).ok()?.trim().parse().ok()?;
+        let duration = Duration::try_from_secs_f64(seconds).ok()?;
+        let milliseconds = u64::try_from(duration.as_millis()).ok()?;
+        (1..=TIMEOUT_MAX_MILLISECONDS)
+            .contains(&milliseconds)
+            .then_some(milliseconds)
+    };
+    let of_stream = operation.is_stream().then(|| seconds(STREAM_TIMEOUT)).flatten();
+    of_stream.or_else(|| seconds(TIMEOUT))
 }
 
 /// The digest of what a conversation is recognized by, if the request has it.

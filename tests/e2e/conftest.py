@@ -118,7 +118,9 @@ def gateway_over(shared_emulator):
 
     def start(upstream, models=deployments, sections=None, **options) -> Gateway:
         at = Parameters(shared_emulator if upstream == "http" else None)
-        text = config(models(at), **(sections or {}))
+        # The faults of one test must not decide where the requests of the next one go.
+        steady = {"router_settings": {"disable_cooldowns": True}}
+        text = config(models(at), **(steady | (sections or {})))
         return Gateway(text, upstreams=None if at.emulator else shared_emulator, **options)
 
     return start

@@ -383,12 +383,12 @@ def test_if_every_region_refuses_connections_the_client_gets_a_typed_503(
     assert response.headers["content-type"] == "application/json"
 
 
-def test_a_request_that_takes_too_long_is_a_typed_504(gateway_over, bedrock):
+def test_a_request_that_takes_too_long_is_a_typed_408(gateway_over, bedrock):
     bedrock.fault("hang")
     sections = {"litellm_settings": {"request_timeout": 1}}
     with gateway_over("http", sections=sections) as impatient:
         for operation in ["converse", "converse-stream"]:
             response = post(impatient, "both", operation)
-            assert (response.status, response.error_type) == (504, "ModelTimeoutException")
-            assert response.json["error"]["code"] == "504"
+            assert (response.status, response.error_type) == (408, "ModelTimeoutException")
+            assert response.json["error"]["code"] == "408"
         assert len(bedrock.quiet_log()) == 2

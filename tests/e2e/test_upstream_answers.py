@@ -137,7 +137,7 @@ def test_after_an_interim_answer_envoy_does_not_retry(exposed, upstream, operati
 def test_endless_interim_answers_end_with_the_time_limit(exposed, upstream, operation, status):
     upstream.set(endless=(b"HTTP/1.1 " + status + b"\r\n\r\n") * 100)
     response = post(exposed, "m", operation)
-    assert (response.status, response.error_type) == (504, "ModelTimeoutException")
+    assert (response.status, response.error_type) == (408, "ModelTimeoutException")
 
 
 def test_an_interim_answer_within_a_body_cuts_it(exposed, upstream, operation):

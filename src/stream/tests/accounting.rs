@@ -168,13 +168,13 @@ fn a_timeout_of_envoy_is_estimated_and_one_of_bedrock_is_free() {
                 .plan
                 .as_ref()
                 .unwrap()
-                .record_response(1, AttemptResponse::of(504), &UnixTime::default);
+                .record_response(1, AttemptResponse::of(408), &UnixTime::default);
         }
-        let timeout = [(":status", "504"), ("x-amzn-errortype", "ModelTimeoutException")];
+        let timeout = [(":status", "408"), ("x-amzn-errortype", "ModelTimeoutException")];
         stream.response(&timeout, at(1));
         stream.body(b"", true, || at(1));
         let expected = [
-            ("http_status", json!(504)),
+            ("http_status", json!(408)),
             ("error_class", json!("ModelTimeoutException")),
             ("usage_source", source),
             ("spend", spend),

@@ -142,8 +142,7 @@ fn a_narrow_terminal_gets_narrow_lines() {
 
 #[test]
 fn errors_come_with_their_class_and_the_options_that_help() {
-    let text = CONFIG.replace("weight: 3", "max_parallel_requests: 3")
-        + "general_settings: {allowed_ips: [10.0.0.1]}\n";
+    let text = CONFIG.replace("weight: 3", "max_budget: 3") + "general_settings: {allowed_ips: [10.0.0.1]}\n";
     let outcome = outcome_of(&text, &[], SecretPolicy::MayComeLater, Format::Json);
     let json: serde_json::Value = serde_json::from_str(&outcome.output).unwrap();
     let part =
@@ -154,7 +153,7 @@ fn errors_come_with_their_class_and_the_options_that_help() {
     assert_eq!(
         json["remedies"],
         serde_json::json!([
-            "to start without these protections: --accept-unprotected allowed_ips,max_parallel_requests",
+            "to start without these protections: --accept-unprotected allowed_ips,max_budget",
             "to start without the deployments that cannot be served: --leave-out-unsupported --accept-unprotected allowed_ips",
         ])
     );

@@ -69,7 +69,7 @@ fn reason(target: &str, models: &[ModelSettings], left_out: &LeftOut) -> (&'stat
 }
 
 /// Whether `pattern`, in which each `*` matches any characters, matches `name`.
-fn matches(pattern: &str, name: &str) -> bool {
+pub(crate) fn matches(pattern: &str, name: &str) -> bool {
     let Some((start, rest)) = pattern.split_once('*') else {
         return pattern == name;
     };

@@ -46,8 +46,6 @@ const CHECKING_CALLBACK: &str = "LiteLLM refuses, limits or changes requests wit
 const PROMETHEUS: &str = "metrics are always kept: render --metrics-port exposes them to Prometheus";
 const OTEL: &str =
     "OTEL_EXPORTER_OTLP_ENDPOINT sends the spend log to an OpenTelemetry collector (no traces)";
-const RATE_LIMITS: &str =
-    "LiteLLM enforces rpm and tpm as limits; here they only decide how requests are distributed";
 
 /// Whether a callback refuses, limits or changes requests. All limiters do.
 fn is_checking(callback: &str) -> bool {
@@ -90,7 +88,7 @@ impl Reader<'_> {
         for element in elements.iter().filter(|element| !element.is_null()) {
             match name {
                 "guardrails" => self.judge_guardrail(table, element),
-                "optional_pre_call_checks" => self.judge_pre_call_check(table, name, element),
+                "optional_pre_call_checks" => self.judge_pre_call_check(element),
                 _ => self.judge_callback(table, name, element),
             }
         }
@@ -160,12 +158,12 @@ impl Reader<'_> {
         }
     }
 
-    fn judge_pre_call_check(&mut self, table: &Table, setting: &str, element: &YamlField) {
+    fn judge_pre_call_check(&mut self, element: &YamlField) {
         let location = &element.location;
         match element.text() {
-            Some("enforce_model_rate_limits") => {
-                self.unprotected(table.name, setting, location, RATE_LIMITS);
-            }
+            Some(
+                "enforce_model_rate_limits" | "session_affinity" | "prompt_caching" | "deployment_affinity",
+            ) => {}
             Some("router_budget_limiting") => {
                 self.note_of(
                     Class::NoEffect,

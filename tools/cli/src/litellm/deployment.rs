@@ -150,6 +150,7 @@ impl ModelListEntry<'_, '_> {
             .field("order")
             .map(|field| self.reader.integer(&field))
             .transpose();
+        let routing = self.routing();
         let own_id = self.own_id();
         self.reader.judge_unused(&self.entry, &known::MODEL_LIST);
         self.reader
@@ -173,6 +174,7 @@ impl ModelListEntry<'_, '_> {
             own_id: own_id?,
             order: order?,
             share: share?,
+            routing: routing?,
             guardrail: guardrail?,
             model,
             base_model,

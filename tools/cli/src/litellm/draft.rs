@@ -6,6 +6,7 @@ use sha2::{Digest, Sha256};
 
 use super::credentials::DraftCredentials;
 use super::guardrail::PlacedGuardrail;
+use super::routing::{RouterWide, StatedRouting};
 use super::shares::StatedShare;
 use crate::document::location::Location;
 
@@ -21,6 +22,8 @@ pub(crate) struct Draft {
     pub order: Option<i64>,
     /// What it says about its share.
     pub share: StatedShare,
+    /// What it says about its routing.
+    pub routing: StatedRouting,
     /// Its guardrail, which must be that of its model group.
     pub guardrail: Option<PlacedGuardrail>,
     /// Bedrock's model id, profile id or ARN.
@@ -82,8 +85,15 @@ impl Draft {
     }
 
     /// The finished deployment.
-    pub(crate) fn into_settings(self, id: String, order: i64, weight: u64) -> DeploymentSettings {
+    pub(crate) fn into_settings(
+        self,
+        id: String,
+        order: i64,
+        weight: u64,
+        router: &RouterWide,
+    ) -> DeploymentSettings {
         DeploymentSettings {
+            routing: self.routing.with(router, &self.share),
             id,
             model: self.model,
             region: self.region,
@@ -95,7 +105,6 @@ impl Draft {
             order,
             base_model: self.base_model,
             rates: self.rates,
-            routing: Default::default(),
         }
     }
 }

@@ -12,8 +12,7 @@ use crate::document::reader::Read;
 
 /// LiteLLM's default.
 const RETRIES_DEFAULT: u32 = 2;
-/// Most retries: each is an entry of every failover cluster, and clients give up long before the
-/// last.
+/// Most retries: clients give up long before the last.
 const RETRIES_MAX: f64 = 10.0;
 /// LiteLLM's default for its pass-through route.
 const REQUEST_TIMEOUT_DEFAULT: Duration = Duration::from_secs(600);
@@ -141,7 +140,7 @@ impl Reader<'_> {
     }
 
     /// The first field that is present. The others are noted.
-    fn first_of<const N: usize>(&mut self, fields: [Option<YamlField>; N]) -> Option<YamlField> {
+    pub(crate) fn first_of<const N: usize>(&mut self, fields: [Option<YamlField>; N]) -> Option<YamlField> {
         let mut present = fields.into_iter().flatten();
         let first = present.next()?;
         for other in present {

@@ -10,6 +10,7 @@ use super::left_out::{LeftOut, UnservedSibling};
 use super::note::Class;
 use super::problem::Problem;
 use super::report::Reader;
+use super::routing::RouterWide;
 use super::shares::{self, AssignedShare, StatedShare};
 use crate::document::field::quoted;
 use crate::region;
@@ -25,6 +26,7 @@ struct GroupMember {
 /// deployment left.
 pub(crate) fn read(
     drafts: Vec<Draft>,
+    router: &RouterWide,
     left_out: &mut LeftOut,
     reader: &mut Reader<'_>,
 ) -> Vec<ModelSettings> {
@@ -47,15 +49,17 @@ pub(crate) fn read(
         }
         let guardrail = reader.common_guardrail(&weighted);
         let deployment = |(member, weight): (GroupMember, u64)| -> DeploymentSettings {
-            member.draft.into_settings(member.id, member.order, weight)
+            let GroupMember { draft, id, order } = member;
+            draft.into_settings(id, order, weight, router)
         };
         models.push(ModelSettings {
-            name,
             guardrail,
-            routing: Default::default(),
+            routing: router.of_group(&name),
+            name,
             deployments: weighted.into_iter().map(deployment).collect(),
         });
     }
+    reader.note_retries_of_unknown_groups(router, &models);
     models
 }
 

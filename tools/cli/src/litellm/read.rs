@@ -21,10 +21,11 @@ use super::model_groups;
 use super::price;
 use super::problem::ReadError;
 use super::report::{ReadReport, Reader};
+use super::routing::RouterWide;
 use super::tolerance::Tolerance;
 use crate::blueprint::{Blueprint, Endpoint};
 use crate::credentials::BrokeredCredential;
-use crate::document::field::{Section, quoted};
+use crate::document::field::Section;
 use crate::document::include::ConfigDocument;
 use crate::document::reader::Read;
 use crate::environment::{Environment, SecretPolicy};
@@ -156,6 +157,11 @@ impl<'d> Configuration<'d> {
 
     fn blueprint(&self, prices: &PriceList, reader: &mut Reader<'_>) -> Read<Blueprint> {
         let gateway = self.gateway_wide(reader);
+        let router = reader.router_wide(&self.router, &self.litellm);
+        let (routing, router) = match router {
+            Ok(router) => (Ok(router.routing.clone()), router),
+            Err(reported) => (Err(reported), RouterWide::default()),
+        };
         self.refuse_misplaced(reader);
         let credentials = CredentialList::read(self.document, reader);
         let mut clusters = Clusters::default();
@@ -163,7 +169,7 @@ impl<'d> Configuration<'d> {
         let drafts = self.drafts(&credentials, prices, &mut clusters, &mut left_out, reader);
         let drafts = reader.authenticated(drafts, gateway.bearer);
         let brokered = broker::brokered(&drafts);
-        let models = model_groups::read(drafts, &mut left_out, reader);
+        let mut models = model_groups::read(drafts, &router, &mut left_out, reader);
         if models.is_empty() && !reader.findings.has_errors() {
             return Err(left_out.nothing_to_serve(self.document, reader));
         }
@@ -173,6 +179,8 @@ impl<'d> Configuration<'d> {
             aliases::read(&self.router, &models, &mut left_out, reader)
         };
         if !reader.findings.has_errors() {
+            let _reported =
+                reader.add_fallbacks(&self.router, &self.litellm, &aliases, &mut models, &left_out);
             reader.note_limits_of_unknown_models(&gateway.keys, &gateway.teams, &models, &self.own);
         }
         let telemetry = reader.telemetry();
@@ -190,7 +198,7 @@ impl<'d> Configuration<'d> {
             teams: gateway.teams,
             budget_exceeded_status: gateway.budget_exceeded_status?,
             broker: broker::settings(&brokered),
-            routing: Default::default(),
+            routing: routing?,
             sealed: Default::default(),
             reload: None,
             catalogue: price::wildcard_prices(&models, prices),
@@ -240,7 +248,6 @@ impl<'d> Configuration<'d> {
             teams,
             budget_exceeded_status: reader.budget_exceeded_status(&self.litellm),
         };
-        reader.note_strategy(&self.router);
         gateway
     }
 
@@ -304,26 +311,6 @@ impl<'d> Configuration<'d> {
             }
         }
         reader.judge_unused_variables();
-    }
-}
-
-impl Reader<'_> {
-    /// Notes a routing strategy other than the only supported one. It is not refused, because it
-    /// chooses among the same deployments.
-    fn note_strategy(&mut self, router: &Section) {
-        let Some(field) = router.field("routing_strategy") else {
-            return;
-        };
-        let Ok(strategy) = self.text(&field) else {
-            return;
-        };
-        if strategy != "simple-shuffle" {
-            let strategy = quoted(&strategy);
-            let text = format!(
-                "{strategy} is not supported yet: simple-shuffle is used, in which rpm and tpm are not limits"
-            );
-            self.note(&field.location, text);
-        }
     }
 }
 

@@ -15,6 +15,7 @@ mod errors;
 mod identities;
 mod notes;
 mod regions;
+mod routing;
 mod secrets;
 mod tolerance;
 

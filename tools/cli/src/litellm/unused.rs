@@ -10,6 +10,15 @@ use super::similar::nearest;
 use crate::document::field::{Section, YamlField};
 use crate::document::location::Location;
 
+/// Settings of a deployment's routing, which decide nothing if they are ignored.
+const ROUTING: [&str; 6] = [
+    "timeout",
+    "request_timeout",
+    "stream_timeout",
+    "num_retries",
+    "max_retries",
+    "cooldown_time",
+];
 /// Why a section that holds anchors needs no attention.
 const ANCHORS: &str = "it only holds values that anchors repeat";
 
@@ -57,6 +66,10 @@ impl Reader<'_> {
                 continue;
             }
             match known::LITELLM_PARAMS.fate(&name) {
+                Some(Fate::Used(_)) if ROUTING.contains(&&*name) => {
+                    let text = "it works in the litellm_params of each deployment";
+                    self.note_of(Class::NoEffect, &field.location, text);
+                }
                 Some(Fate::Used(_)) => {
                     let problem = Problem::Unsupported {
                         setting: "default_litellm_params".to_owned(),

@@ -1,6 +1,6 @@
 //! The HTTP connection manager: the limits that hold before the filter has judged a request.
 
-use envoy_bedrock::contract::names::HEADER_RETRY;
+use envoy_bedrock::contract::names::{HEADER_BACKOFF, HEADER_RETRY};
 use envoy_bedrock::stream::drain::UPLOAD_SECONDS;
 use serde_json::{Value, json};
 
@@ -53,7 +53,7 @@ pub(super) fn connection_manager(blueprint: &Blueprint, options: &RenderOptions)
                     "domains": ["*"],
                     "request_body_buffer_limit": body_buffer_bytes(blueprint.settings.body_limit_bytes),
                     "include_request_attempt_count": true,
-                    "response_headers_to_remove": [HEADER_RETRY],
+                    "response_headers_to_remove": [HEADER_RETRY, HEADER_BACKOFF],
                     "routes": routes::routes(blueprint),
                 }],
             },

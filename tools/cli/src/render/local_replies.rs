@@ -1,11 +1,14 @@
 //! Envoy's own errors, in the form of the gateway's local replies:
 //! [`envoy_bedrock::admission::reject`] says why.
 
-use envoy_bedrock::admission::reject::{CONTENT_TYPE, HEADER_ERROR_TYPE};
+use envoy_bedrock::admission::reject::{CONTENT_TYPE, HEADER_ERROR_TYPE, MODEL_TIMEOUT_STATUS};
 use envoy_bedrock::contract::names::HEADER_REJECTED;
 use serde_json::{Value, json};
 
 use super::readiness;
+
+/// Envoy's status if there was no response in time.
+const UPSTREAM_TIMEOUT: u16 = 504;
 
 /// What the client is told for a status code.
 struct Wording {
@@ -100,7 +103,7 @@ const WORDINGS: [Wording; 13] = [
         "Bedrock could not be reached. Please try again.",
     ),
     wording(
-        504,
+        UPSTREAM_TIMEOUT,
         "ModelTimeoutException",
         "timeout_error",
         "Bedrock did not respond in time.",
@@ -175,6 +178,8 @@ fn mapper(wording: &Wording) -> Value {
     };
     json!({
         "filter": filter,
+        // Bedrock's own ModelTimeoutException and LiteLLM's timeout have this status.
+        "status_code": (wording.status == Some(UPSTREAM_TIMEOUT)).then_some(MODEL_TIMEOUT_STATUS),
         "headers_to_add": [header(HEADER_ERROR_TYPE, wording.error_type)],
         "body": { "inline_string": body(wording) },
     })
@@ -197,7 +202,11 @@ fn status_is(status: u16) -> Value {
 
 fn body(wording: &Wording) -> String {
     let message = wording.message;
-    let code = wording.status.unwrap_or(500).to_string();
+    let code = match wording.status {
+        Some(UPSTREAM_TIMEOUT) => MODEL_TIMEOUT_STATUS,
+        status => status.unwrap_or(500),
+    };
+    let code = code.to_string();
     json!({
         "message": message,
         "error": { "message": message, "type": wording.kind, "param": null, "code": code },

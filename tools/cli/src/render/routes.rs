@@ -1,7 +1,7 @@
 //! How an admitted request is sent: its time limits and its retries.
 
 use envoy_bedrock::contract::names::{
-    HEADER_PACE, HEADER_RETRY, HEADER_ROUTE, PACE_SLOW, ROUTE_STREAM, ROUTE_UNARY,
+    HEADER_BACKOFF, HEADER_PACE, HEADER_RETRY, HEADER_ROUTE, PACE_SLOW, ROUTE_STREAM, ROUTE_UNARY,
 };
 use serde_json::{Value, json};
 
@@ -12,6 +12,9 @@ use crate::blueprint::Blueprint;
 /// Retry when there is no response, or a response that the signer marks as worth another attempt.
 /// Nothing is retried after the first byte of a response.
 const RETRY_ON: &str = "connect-failure,refused-stream,reset,retriable-headers";
+
+/// More than the signer asks for.
+const BACKOFF_MAX_SECONDS: u64 = 61;
 
 /// A cluster that does not exist. The names of others contain no spaces.
 pub(super) const CLUSTER_NONE: &str = "not admitted";
@@ -87,6 +90,11 @@ fn retry_policy(attempts: u32, pace: RetryPace) -> Option<Value> {
         "retriable_headers": [{ "name": HEADER_RETRY, "present_match": true }],
         "num_retries": retries,
         "refresh_cluster_on_retry": true,
+        // The signer asks for this when the next attempt goes where the last one has failed.
+        "rate_limited_retry_back_off": {
+            "reset_headers": [{ "name": HEADER_BACKOFF, "format": "SECONDS" }],
+            "max_interval": seconds(BACKOFF_MAX_SECONDS),
+        },
         "retry_back_off": { "base_interval": milliseconds(base), "max_interval": milliseconds(max) },
     }))
 }

@@ -2,8 +2,7 @@
 //! `model_info`.
 
 use super::phrases::{
-    ATTEMPTS, BODIES, CLIENT_CREDENTIALS, CONCURRENCY, COOLDOWN, GUARDRAILS, HEADERS, NO_BUDGETS, NO_KEYS,
-    OTHER_MODELS, TAGS, TIME_LIMIT, TLS,
+    BODIES, CLIENT_CREDENTIALS, COOLDOWN, GUARDRAILS, HEADERS, NO_BUDGETS, NO_KEYS, OTHER_MODELS, TAGS, TLS,
 };
 use super::table::Fate::{NoEffect, NotNeeded, Protects, Used};
 use super::table::{Table, TableRow as Row};
@@ -57,7 +56,7 @@ pub(crate) const LITELLM_PARAMS: Table = Table {
         ),
         Row(
             "max_parallel_requests",
-            Protects(CONCURRENCY),
+            Used("requests at once; others go to the next deployment"),
         ),
         Row(
             "max_budget",
@@ -81,13 +80,14 @@ pub(crate) const LITELLM_PARAMS: Table = Table {
         ),
         Row(
             "num_retries max_retries",
-            NoEffect(ATTEMPTS),
+            Used("retries after an attempt on this deployment"),
         ),
         Row(
-            "timeout request_timeout stream_timeout",
-            NoEffect(TIME_LIMIT),
+            "timeout request_timeout",
+            Used("seconds for an attempt; all attempts of a request have the limit of the first deployment"),
         ),
-        Row("cooldown_time", NoEffect(COOLDOWN)),
+        Row("stream_timeout", Used("seconds to the first byte of a stream")),
+        Row("cooldown_time", Used(COOLDOWN)),
         Row("budget_duration", NoEffect(NO_BUDGETS)),
         Row(
             "tags tag_regex",
@@ -153,7 +153,7 @@ pub(crate) const MODEL_INFO: Table = Table {
             "access_windows",
             Protects("LiteLLM uses the deployment at certain times only; here it is always used"),
         ),
-        Row("allowed_fails allowed_fails_policy", NoEffect(COOLDOWN)),
+        Row("allowed_fails allowed_fails_policy", Used(COOLDOWN)),
         Row("team_public_model_name", NoEffect("clients use the model_name")),
         Row(
             "input_cost_per_second output_cost_per_second input_cost_per_pixel output_cost_per_pixel

@@ -1,8 +1,8 @@
 //! `litellm_settings`.
 
 use super::phrases::{
-    BODIES, CACHE, COOLDOWN, FALLBACKS, GUARDRAILS_BY_VALUE, HEADERS, LOG_LEVEL, NO_BODIES, NO_BUDGETS,
-    NO_KEYS, OTHER_MODELS, PROMPTS, SERVICE, TAGS, TLS, TOOLS,
+    BODIES, CACHE, COOLDOWN, FALLBACKS, GUARDRAILS_BY_VALUE, HEADERS, LOG_LEVEL, LONG_REQUESTS, NO_BODIES,
+    NO_BUDGETS, NO_CONTENT_POLICY, NO_KEYS, OTHER_MODELS, PROMPTS, SERVICE, TAGS, TLS, TOOLS,
 };
 use super::table::Fate::{ByValue, NoEffect, NotNeeded, Protects, Used};
 use super::table::{Table, TableRow as Row};
@@ -36,10 +36,12 @@ pub(crate) const LITELLM_SETTINGS: Table = Table {
             Protects("LiteLLM refuses requests of certain users or with certain words; here they are served"),
         ),
         Row(
-            "default_fallbacks fallbacks context_window_fallbacks content_policy_fallbacks",
-            NoEffect(FALLBACKS),
+            "default_fallbacks fallbacks",
+            Used(FALLBACKS),
         ),
-        Row("allowed_fails cooldown_time", NoEffect(COOLDOWN)),
+        Row("context_window_fallbacks", Used(LONG_REQUESTS)),
+        Row("content_policy_fallbacks", NoEffect(NO_CONTENT_POLICY)),
+        Row("allowed_fails cooldown_time", Used(COOLDOWN)),
         Row(
             "cache cache_params enable_redis_auth_cache enable_caching_on_provider_specific_optional_params
              default_in_memory_ttl default_redis_ttl",

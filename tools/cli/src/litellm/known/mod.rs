@@ -19,7 +19,7 @@ pub(crate) use deployment::{LITELLM_PARAMS, MODEL_INFO};
 pub(crate) use general::GENERAL_SETTINGS;
 pub(crate) use litellm::LITELLM_SETTINGS;
 pub(crate) use own::ENVOY_BEDROCK;
-pub(crate) use phrases::{AFFINITY, HEADERS, SERVICE, TOOLS};
+pub(crate) use phrases::{AFFINITY, HEADERS, LONG_REQUESTS, SERVICE, TOOLS};
 pub(crate) use router::ROUTER_SETTINGS;
 pub(crate) use sections::{CREDENTIAL_LIST, ENVIRONMENT_VARIABLES, MODEL_LIST, SECTIONS};
 pub(crate) use table::{Fate, Table, TableRow};

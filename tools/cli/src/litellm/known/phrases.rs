@@ -1,15 +1,19 @@
 //! Texts that several tables share.
 
 pub(super) const ALERTS: &str = "no alerts are sent: use Prometheus (deploy/observability)";
-pub(super) const ATTEMPTS: &str = "one num_retries applies to all requests";
 pub(super) const BODIES: &str = "bodies are passed on unchanged";
 pub(super) const CACHE: &str = "responses are not cached: every request goes to Bedrock and is paid for";
 pub(super) const CLIENT_CREDENTIALS: &str = "clients cannot bring their own AWS credentials";
 pub(super) const CONCURRENCY: &str = "LiteLLM limits the concurrent requests of a deployment or key; here only \
      global_max_parallel_requests limits them, for the whole gateway";
-pub(super) const COOLDOWN: &str = "deployments never cool down: the next one is tried at once";
-pub(super) const FALLBACKS: &str =
-    "no other model is used: add its deployments to the model group, with a higher order";
+pub(super) const COOLDOWN: &str = "when and for how long a deployment that fails gets no requests";
+pub(super) const FALLBACKS: &str = "other models, by name, that serve a request when its own cannot";
+/// When context window fallbacks are used.
+pub(crate) const LONG_REQUESTS: &str = "used when Bedrock calls a request of more than 100 kB invalid, because its \
+     headers do not say that the prompt is too long";
+/// Why content policy fallbacks cannot work.
+pub(super) const NO_CONTENT_POLICY: &str =
+    "never used: Bedrock reports refused content in the body of a successful response";
 pub(super) const GUARDRAILS: &str = "LiteLLM's guardrails check requests and responses; here none runs";
 pub(super) const GUARDRAILS_BY_VALUE: &str =
     "protect with default_on: true; otherwise without effect, since requests must ask for them";
@@ -26,7 +30,6 @@ pub(super) const OTHER_MODELS: &str = "only Amazon Bedrock's runtime is served";
 pub(super) const PROMPTS: &str = "prompt templates are not applied: clients send the whole prompt";
 pub(super) const TAGS: &str =
     "a request has only the tags of its key and those that its client sends in x-litellm-tags";
-pub(super) const TIME_LIMIT: &str = "one request_timeout applies to all requests, and to silence on a stream";
 pub(super) const TLS: &str = "AWS's certificate is always verified: name other CAs with --upstream-ca";
 pub(super) const VIRTUAL_KEYS: &str = "the database is not read: clients that use LiteLLM's virtual keys get 401 until `envoy-bedrock keys import` takes over the keys";
 

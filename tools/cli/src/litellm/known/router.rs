@@ -1,8 +1,8 @@
 //! `router_settings`.
 
 use super::phrases::{
-    AFFINITY, ALERTS, ATTEMPTS, CACHE, CONCURRENCY, COOLDOWN, FALLBACKS, GUARDRAILS, LOG_LEVEL,
-    NOTHING_SHARED, OTHER_MODELS, TIME_LIMIT,
+    AFFINITY, ALERTS, CACHE, COOLDOWN, FALLBACKS, GUARDRAILS, LOG_LEVEL, LONG_REQUESTS, NO_CONTENT_POLICY,
+    NOTHING_SHARED, OTHER_MODELS,
 };
 use super::table::Fate::{ByValue, NoEffect, NotNeeded, Protects, Used};
 use super::table::{Table, TableRow as Row};
@@ -24,11 +24,15 @@ pub(crate) const ROUTER_SETTINGS: Table = Table {
         ),
         Row(
             "routing_strategy",
-            Used("simple-shuffle, also in place of any other, with a note"),
+            Used(
+                "simple-shuffle, least-busy, latency-based-routing, usage-based-routing-v2 or cost-based-routing",
+            ),
         ),
         Row(
             "optional_pre_call_checks",
-            ByValue("enforce_model_rate_limits protects; the others have no effect"),
+            ByValue(
+                "enforce_model_rate_limits makes rpm and tpm limits; session_affinity and prompt_caching keep a session (x-litellm-session-id) with one deployment, deployment_affinity a key; the others have no effect",
+            ),
         ),
         Row(
             "default_litellm_params",
@@ -40,7 +44,10 @@ pub(crate) const ROUTER_SETTINGS: Table = Table {
             "provider_budget_config",
             Protects("LiteLLM stops requests when a budget is spent; here nothing does"),
         ),
-        Row("default_max_parallel_requests", Protects(CONCURRENCY)),
+        Row(
+            "default_max_parallel_requests",
+            Used("requests at once of each deployment"),
+        ),
         Row(
             "enable_tag_filtering",
             Protects(
@@ -48,20 +55,25 @@ pub(crate) const ROUTER_SETTINGS: Table = Table {
             ),
         ),
         Row("guardrail_list", Protects(GUARDRAILS)),
+        Row("fallbacks default_fallbacks max_fallbacks", Used(FALLBACKS)),
+        Row("context_window_fallbacks", Used(LONG_REQUESTS)),
+        Row("content_policy_fallbacks", NoEffect(NO_CONTENT_POLICY)),
         Row(
-            "fallbacks default_fallbacks context_window_fallbacks content_policy_fallbacks max_fallbacks",
-            NoEffect(FALLBACKS),
+            "cooldown_time allowed_fails allowed_fails_policy disable_cooldowns",
+            Used(COOLDOWN),
         ),
         Row(
-            "cooldown_time allowed_fails allowed_fails_policy",
-            NoEffect(COOLDOWN),
+            "retry_policy model_group_retry_policy",
+            Used("retries for each class of failures, instead of num_retries"),
         ),
-        Row("retry_policy model_group_retry_policy", NoEffect(ATTEMPTS)),
-        Row("retry_after", NoEffect(ATTEMPTS)),
-        Row("stream_timeout", NoEffect(TIME_LIMIT)),
+        Row(
+            "retry_after",
+            Used("the least number of seconds before another attempt on the same deployment"),
+        ),
+        Row("stream_timeout", Used("seconds to the first byte of a stream")),
         Row(
             "routing_strategy_args",
-            NoEffect("requests are distributed by weight, rpm or tpm"),
+            Used("lowest_latency_buffer; the others are not needed"),
         ),
         Row(
             "routing_groups",
@@ -96,7 +108,6 @@ pub(crate) const ROUTER_SETTINGS: Table = Table {
             "redis_url redis_host redis_port redis_password redis_db redis_ssl redis_username",
             NotNeeded(NOTHING_SHARED),
         ),
-        Row("disable_cooldowns", NotNeeded("deployments never cool down")),
         Row(
             "enable_health_check_routing health_check_staleness_threshold health_check_ignore_transient_errors",
             NotNeeded("requests skip a deployment that fails"),

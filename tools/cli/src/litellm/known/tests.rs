@@ -37,6 +37,13 @@ model_list:
       rpm: 1
       tpm: 1
       order: 1
+      max_parallel_requests: 1
+      num_retries: 1
+      max_retries: 1
+      timeout: 1
+      request_timeout: 1
+      stream_timeout: 1
+      cooldown_time: 1
       guardrailConfig: {guardrailIdentifier: gr1, guardrailVersion: 1}
       input_cost_per_token: 1e-6
       output_cost_per_token: 1e-6
@@ -54,6 +61,8 @@ model_list:
       envoy_bedrock: {bearer: true}
       base_model: amazon.nova-pro-v1:0
       blocked: false
+      allowed_fails: 1
+      allowed_fails_policy: {}
       input_cost_per_token: 1e-6
       output_cost_per_token: 1e-6
       cache_read_input_token_cost: 1e-6
@@ -78,8 +87,34 @@ general_settings:
   pass_through_request_timeout: 1
   dangerously_permit_weak_or_unset_master_key: true
 envoy_bedrock: {max_buffered_body_mb: 1, bearer: false, keys: [], keys_file: null, teams: []}
-litellm_settings: {num_retries: 1, request_timeout: 1, budget_exceeded_status_code: 429}
-router_settings: {num_retries: 1, timeout: 1, model_group_alias: {}, routing_strategy: simple-shuffle}
+litellm_settings:
+  num_retries: 1
+  request_timeout: 1
+  budget_exceeded_status_code: 429
+  fallbacks: []
+  default_fallbacks: []
+  context_window_fallbacks: []
+  allowed_fails: 1
+  cooldown_time: 1
+router_settings:
+  num_retries: 1
+  timeout: 1
+  stream_timeout: 1
+  model_group_alias: {}
+  routing_strategy: simple-shuffle
+  routing_strategy_args: {}
+  fallbacks: []
+  default_fallbacks: []
+  context_window_fallbacks: []
+  max_fallbacks: 1
+  cooldown_time: 1
+  allowed_fails: 1
+  allowed_fails_policy: {}
+  disable_cooldowns: false
+  retry_policy: {}
+  model_group_retry_policy: {}
+  retry_after: 1
+  default_max_parallel_requests: 1
 ";
 
 fn repository(file: &str) -> PathBuf {

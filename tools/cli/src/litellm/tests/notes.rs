@@ -15,15 +15,14 @@ fn one_finding_at_fifty_deployments_is_one_line() {
     let mut text = "model_list:\n".to_owned();
     for number in 0..50 {
         text += &format!(
-            "  - {{model_name: m{number}, litellm_params: {{model: bedrock/amazon.nova-{number}, aws_region_name: us-east-1, timeout: 9}}}}\n"
+            "  - {{model_name: m{number}, litellm_params: {{model: bedrock/amazon.nova-{number}, aws_region_name: us-east-1, seed: 9}}}}\n"
         );
     }
     let notes = notes(&text);
     assert_eq!(
         notes,
         [
-            "no_effect: timeout (line 2 and 49 more): one request_timeout applies to all requests, and to \
-             silence on a stream",
+            "no_effect: seed (line 2 and 49 more): nothing is added to request bodies: clients send it",
             "note: model_list[0] (line 2), model_list[1] (line 3), model_list[2] (line 4) and 47 more: cost unknown: \
              the price list has no entry for amazon.nova-0; the price list has no entry for \
              amazon.nova-1; the price list has no entry for amazon.nova-2; and 47 more",
@@ -126,8 +125,8 @@ fn a_database_means_virtual_keys_that_do_not_work_here() {
 fn many_settings_without_effect_have_short_lines() {
     let reasons = [
         "cache: true",
-        "fallbacks: [a]",
-        "cooldown_time: 3",
+        "content_policy_fallbacks: [{a: [b]}]",
+        "ssl_certificate: a",
         "success_callback: [langfuse]",
         "callbacks: [otel]",
         "ssl_verify: false",
@@ -271,7 +270,9 @@ fn a_callback_that_runs_tools_is_not_a_log() {
 
 #[test]
 fn a_setting_without_effect_in_its_section_is_not_recommended() {
-    let notes = notes(&format!("{BARE}litellm_settings: {{stream_timeout: 5}}\n"));
+    let notes = notes(&format!(
+        "{BARE}litellm_settings: {{alerting_config: {{a: 1}}}}\n"
+    ));
     assert!(
         notes
             .iter()

@@ -66,7 +66,7 @@ fn with_setting(section: &str, setting: &str) -> String {
     }
 }
 
-const PROTECTING: [(&str, &str, &str); 27] = [
+const PROTECTING: [(&str, &str, &str); 24] = [
     ("general_settings", "allowed_ips", "[10.1.2.3]"),
     ("general_settings", "max_parallel_requests", "7"),
     ("general_settings", "max_parallel_requests", "0"),
@@ -90,19 +90,8 @@ const PROTECTING: [(&str, &str, &str); 27] = [
         "provider_budget_config",
         "{bedrock: {budget_limit: 1, time_period: 1d}}",
     ),
-    ("router_settings", "default_max_parallel_requests", "2"),
     ("router_settings", "enable_tag_filtering", "true"),
-    (
-        "router_settings",
-        "optional_pre_call_checks",
-        "[prompt_caching, enforce_model_rate_limits]",
-    ),
-    (
-        "router_settings",
-        "default_litellm_params",
-        "{max_parallel_requests: 3}",
-    ),
-    ("litellm_params", "max_parallel_requests", "4"),
+    ("router_settings", "default_litellm_params", "{max_budget: 3}"),
     ("litellm_params", "max_budget", "0"),
     ("litellm_params", "guardrails", "[pii]"),
     ("model_info", "team_id", "blue"),
@@ -125,7 +114,7 @@ fn protecting_settings_are_refused_unless_accepted_by_name() {
     for (section, name, value) in PROTECTING {
         let text = with_setting(section, &format!("{name}: {value}"));
         let accepted = match name {
-            "default_litellm_params" => "max_parallel_requests",
+            "default_litellm_params" => "max_budget",
             name => name,
         };
         assert_eq!(refused(&text), [accepted], "{section}.{name}: {value}");
@@ -224,7 +213,7 @@ fn deployments_that_cannot_be_served_are_left_out_with_a_reason() {
     for broken in [
         "aws_role_name: x",
         "weight: heavy",
-        "max_parallel_requests: 3",
+        "max_budget: 3",
         "aws_access_key_id: os.environ/NOT_SET, aws_secret_access_key: os.environ/NOT_SET_EITHER",
         "litellm_credential_name: nobody",
         "api_base: not a url",

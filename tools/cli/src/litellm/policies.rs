@@ -1,0 +1,77 @@
+//! LiteLLM's policies: a number for each class of failures.
+
+use std::collections::BTreeMap;
+
+use envoy_bedrock::contract::routing::FailureClass;
+
+use super::report::Reader;
+use super::similar::nearest;
+use crate::document::field::{YamlField, quoted};
+use crate::document::reader::Read;
+
+/// The most retries of a policy, as of `num_retries`.
+pub(crate) const RETRIES_MAX: u64 = 10;
+/// The most failures that a policy can allow.
+pub(crate) const FAILS_MAX: u64 = 1_000_000;
+
+/// LiteLLM's name for the failures of a class.
+const fn exception(class: FailureClass) -> &'static str {
+    match class {
+        FailureClass::BadRequest => "BadRequestError",
+        FailureClass::Authentication => "AuthenticationError",
+        FailureClass::Timeout => "TimeoutError",
+        FailureClass::RateLimit => "RateLimitError",
+        FailureClass::ContentPolicy => "ContentPolicyViolationError",
+        FailureClass::InternalServer => "InternalServerError",
+    }
+}
+
+impl Reader<'_> {
+    /// The numbers in a policy whose settings end with `suffix`, such as `RateLimitErrorRetries`.
+    pub(crate) fn policy(
+        &mut self,
+        field: &YamlField,
+        suffix: &str,
+        most: u64,
+    ) -> Read<BTreeMap<FailureClass, u32>> {
+        let section = self.section(field)?;
+        let mut policy = BTreeMap::new();
+        let mut sound = Ok(());
+        for (name, field) in section.fields() {
+            let class = FailureClass::ALL
+                .into_iter()
+                .find(|class| format!("{}{suffix}", exception(*class)) == name);
+            if field.is_null() {
+                continue;
+            }
+            match class {
+                Some(class) => match self.whole_number(&field, 0, most) {
+                    Ok(number) => drop(policy.insert(class, u32::try_from(number).unwrap_or(u32::MAX))),
+                    Err(reported) => sound = Err(reported),
+                },
+                None => {
+                    let names: Vec<String> = FailureClass::ALL
+                        .map(|class| format!("{}{suffix}", exception(class)))
+                        .into();
+                    let hint = nearest(&name, names.iter().map(String::as_str));
+                    let hint = hint
+                        .map(|name| format!(" (did you mean {name}?)"))
+                        .unwrap_or_default();
+                    let expected = format!("one of these settings: {}", names.join(", "));
+                    sound = Err(self.unexpected(&field.location, expected, quoted(&name) + &hint));
+                }
+            }
+        }
+        sound.map(|()| policy)
+    }
+
+    /// A whole number from `least` to `most`.
+    pub(crate) fn whole_number(&mut self, field: &YamlField, least: u64, most: u64) -> Read<u64> {
+        let number = self.number(field)?;
+        if number.fract() == 0.0 && (least as f64..=most as f64).contains(&number) {
+            return Ok(number as u64);
+        }
+        let expected = format!("a whole number from {least} to {most}");
+        Err(self.unexpected(&field.location, expected, number.to_string()))
+    }
+}

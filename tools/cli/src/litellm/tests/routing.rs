@@ -1,0 +1,234 @@
+//! Routing: strategies, cooldowns, retries, fallbacks, limits and time limits.
+
+use std::collections::BTreeMap;
+
+use envoy_bedrock::contract::routing::{Affinity, CooldownSettings, FailureClass, Strategy};
+use envoy_bedrock::contract::settings::Settings;
+
+use super::*;
+
+/// Two model groups, `a` with two deployments and `b` with one.
+const GROUPS: &str = "model_list:
+  - {model_name: a, litellm_params: {model: bedrock/amazon.nova-lite-v1:0, aws_region_name: us-east-1, rpm: 10, tpm: 1000}}
+  - {model_name: a, litellm_params: {model: bedrock/amazon.nova-lite-v1:0, aws_region_name: us-west-2, rpm: 20, tpm: 2000}}
+  - {model_name: b, litellm_params: {model: bedrock/amazon.nova-pro-v1:0, aws_region_name: us-east-1}}
+";
+
+fn settings(more: &str) -> Settings {
+    read_text(&format!("{GROUPS}{more}"), &KEYS, SecretPolicy::MustExist)
+        .unwrap()
+        .settings
+}
+
+fn errors(more: &str) -> Vec<String> {
+    let errors = read_text(&format!("{GROUPS}{more}"), &KEYS, SecretPolicy::MustExist).unwrap_err();
+    errors.iter().map(ToString::to_string).collect()
+}
+
+fn notes(more: &str) -> Vec<String> {
+    let blueprint = read_text(&format!("{GROUPS}{more}"), &KEYS, SecretPolicy::MustExist).unwrap();
+    blueprint.notes.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn each_strategy_is_read_and_an_unknown_one_is_an_error() {
+    for (name, strategy) in [
+        ("simple-shuffle", Strategy::SimpleShuffle),
+        ("least-busy", Strategy::LeastBusy),
+        ("latency-based-routing", Strategy::LatencyBased),
+        ("usage-based-routing-v2", Strategy::UsageBased),
+        ("usage-based-routing", Strategy::UsageBased),
+        ("cost-based-routing", Strategy::CostBased),
+    ] {
+        let settings = settings(&format!("router_settings: {{routing_strategy: {name}}}\n"));
+        assert_eq!(settings.routing.strategy, strategy, "{name}");
+    }
+    assert_eq!(settings("").routing, Default::default());
+    let errors = errors("router_settings: {routing_strategy: fastest}\n");
+    assert_eq!(errors.len(), 1);
+    assert!(
+        errors[0].contains("router_settings.routing_strategy"),
+        "{errors:?}"
+    );
+    assert!(errors[0].contains("least-busy"), "{errors:?}");
+}
+
+#[test]
+fn the_latency_buffer_is_read() {
+    let with = |arguments: &str| {
+        format!(
+            "router_settings: {{routing_strategy: latency-based-routing, routing_strategy_args: {arguments}}}\n"
+        )
+    };
+    let buffer = settings(&with("{lowest_latency_buffer: 0.5, ttl: 60}"))
+        .routing
+        .latency_buffer;
+    assert!((buffer - 0.5).abs() < 1e-9);
+    assert!(notes(&with("{ttl: 60}")).iter().any(|note| note.contains("ttl")));
+    assert_eq!(errors(&with("{lowest_latency_buffer: -1}")).len(), 1);
+}
+
+#[test]
+fn cooldowns_are_those_of_the_router_unless_a_deployment_has_its_own() {
+    let text = GROUPS.replace(
+        "aws_region_name: us-west-2,",
+        "aws_region_name: us-west-2, cooldown_time: 0.5,",
+    ) + "router_settings:
+  cooldown_time: 30
+  allowed_fails: 2
+  allowed_fails_policy: {RateLimitErrorAllowedFails: 5, TimeoutErrorAllowedFails: null}
+";
+    let settings = read_text(&text, &KEYS, SecretPolicy::MustExist).unwrap().settings;
+    let all = CooldownSettings {
+        disabled: false,
+        milliseconds: 30_000,
+        allowed_fails: Some(2),
+        allowed_fails_policy: BTreeMap::from([(FailureClass::RateLimit, 5)]),
+    };
+    assert_eq!(settings.routing.cooldown, all);
+    let own = &settings.models[0].deployments[1].routing.cooldown;
+    assert_eq!(
+        own.as_ref(),
+        Some(&CooldownSettings {
+            milliseconds: 500,
+            ..all
+        })
+    );
+    assert_eq!(settings.models[0].deployments[0].routing.cooldown, None);
+}
+
+#[test]
+fn cooldowns_can_be_disabled_and_a_wrong_policy_is_an_error() {
+    let disabled = settings("router_settings: {disable_cooldowns: true}\n");
+    assert!(disabled.routing.cooldown.disabled);
+    let errors =
+        errors("router_settings: {allowed_fails_policy: {RateLimitErrorAllowedFail: 1}, cooldown_time: -1}\n");
+    assert_eq!(errors.len(), 2, "{errors:?}");
+    assert!(
+        errors[1].contains("did you mean RateLimitErrorAllowedFails?"),
+        "{errors:?}"
+    );
+}
+
+#[test]
+fn a_model_groups_retry_policy_replaces_that_of_the_router() {
+    let settings = settings(
+        "router_settings:
+  retry_policy: {RateLimitErrorRetries: 4}
+  model_group_retry_policy: {b: {TimeoutErrorRetries: 1}}
+  retry_after: 3
+",
+    );
+    let retries = |index: usize| &settings.models[index].routing.retries;
+    assert_eq!(*retries(0), BTreeMap::from([(FailureClass::RateLimit, 4)]));
+    assert_eq!(*retries(1), BTreeMap::from([(FailureClass::Timeout, 1)]));
+    assert_eq!(settings.routing.retry_after_milliseconds, 3000);
+    assert_eq!(settings.attempts_at_most(), 5);
+    let notes = notes("router_settings: {model_group_retry_policy: {c: {}}}\n");
+    assert!(notes.iter().any(|note| note.contains("never used")), "{notes:?}");
+    assert_eq!(
+        errors("router_settings: {retry_policy: {RateLimitErrorRetries: 11}}\n").len(),
+        1
+    );
+}
+
+#[test]
+fn fallbacks_are_models_by_name_alias_or_default() {
+    let settings = settings(
+        "router_settings:
+  model_group_alias: {x: b}
+  fallbacks: [{a: [x, b, a]}]
+",
+    );
+    assert_eq!(settings.models[0].routing.fallbacks, ["b"]);
+    assert!(settings.models[1].routing.fallbacks.is_empty());
+    let default = self::settings("litellm_settings: {default_fallbacks: [a]}\n");
+    assert!(default.models[0].routing.fallbacks.is_empty());
+    assert_eq!(default.models[1].routing.fallbacks, ["a"]);
+    let all = self::settings("litellm_settings: {fallbacks: [{'*': [a]}, {a: [b]}]}\n");
+    assert_eq!(all.models[0].routing.fallbacks, ["b"]);
+    assert_eq!(all.models[1].routing.fallbacks, ["a"]);
+    let long = self::settings("litellm_settings: {context_window_fallbacks: [{a: [b]}]}\n");
+    assert_eq!(long.models[0].routing.context_window_fallbacks, ["b"]);
+    let limited = self::settings("router_settings: {max_fallbacks: 0, fallbacks: [{a: [b]}]}\n");
+    assert!(limited.models[0].routing.fallbacks.is_empty());
+}
+
+#[test]
+fn a_fallback_that_cannot_work_is_an_error_or_a_note() {
+    for (fallbacks, expected) in [
+        ("[{a: [c]}]", "fallbacks[0].a[0]"),
+        ("[{a: [{model: b}]}]", "the name of a model"),
+        ("[a]", "a mapping"),
+        ("{a: [b]}", "a list"),
+    ] {
+        let errors = errors(&format!("router_settings: {{fallbacks: {fallbacks}}}\n"));
+        assert!(errors[0].contains(expected), "{fallbacks}: {errors:?}");
+    }
+    let unknown = notes("router_settings: {fallbacks: [{c: [a]}]}\n");
+    assert!(
+        unknown.iter().any(|note| note.contains("never used")),
+        "{unknown:?}"
+    );
+    let content = notes("router_settings: {content_policy_fallbacks: [{a: [b]}]}\n");
+    assert!(
+        content.iter().any(|note| note.contains("never used: Bedrock")),
+        "{content:?}"
+    );
+}
+
+#[test]
+fn a_fallback_without_the_guardrail_of_its_model_is_an_error() {
+    let text = GROUPS.replace(
+        "nova-pro-v1:0, aws_region_name: us-east-1",
+        "nova-pro-v1:0, aws_region_name: us-east-1, guardrailConfig: {guardrailIdentifier: g, guardrailVersion: '1'}",
+    ) + "router_settings: {fallbacks: [{b: [a]}]}\n";
+    let errors = read_text(&text, &KEYS, SecretPolicy::MustExist).unwrap_err();
+    assert!(errors[0].to_string().contains("guardrail"), "{errors:?}");
+}
+
+#[test]
+fn rates_are_limits_only_if_they_are_enforced() {
+    let limits = |more: &str| {
+        let routing = settings(more).models[0].deployments[0].routing.clone();
+        (routing.rpm, routing.tpm, routing.max_parallel_requests)
+    };
+    assert_eq!(limits(""), (None, None, None));
+    for enforced in [
+        "router_settings: {optional_pre_call_checks: [enforce_model_rate_limits]}\n",
+        "router_settings: {routing_strategy: usage-based-routing-v2}\n",
+    ] {
+        assert_eq!(limits(enforced), (Some(10), Some(1000), None), "{enforced}");
+    }
+    let parallel = "router_settings: {default_max_parallel_requests: 7}\n";
+    assert_eq!(limits(parallel), (None, None, Some(7)));
+}
+
+#[test]
+fn affinity_is_by_session_or_by_key() {
+    let affinity = |checks: &str| {
+        settings(&format!(
+            "router_settings: {{optional_pre_call_checks: [{checks}]}}\n"
+        ))
+        .routing
+        .affinity
+    };
+    assert_eq!(affinity("session_affinity, prompt_caching"), Affinity::Session);
+    assert_eq!(affinity("deployment_affinity"), Affinity::Key);
+}
+
+#[test]
+fn a_deployment_has_its_own_limits_retries_and_time_limits() {
+    let text = GROUPS.replace(
+        "aws_region_name: us-west-2,",
+        "aws_region_name: us-west-2, max_parallel_requests: 3, num_retries: 1, timeout: 30,",
+    ) + "router_settings: {stream_timeout: 2.5}\n";
+    let settings = read_text(&text, &KEYS, SecretPolicy::MustExist).unwrap().settings;
+    let routing = |index: usize| settings.models[0].deployments[index].routing.clone();
+    assert_eq!(routing(1).max_parallel_requests, Some(3));
+    assert_eq!(routing(1).retries, Some(1));
+    assert_eq!(routing(1).timeout_milliseconds, Some(30_000));
+    assert_eq!(routing(1).stream_timeout_milliseconds, Some(30_000));
+    assert_eq!(routing(0).timeout_milliseconds, None);
+    assert_eq!(routing(0).stream_timeout_milliseconds, Some(2_500));
+}
