@@ -8,7 +8,7 @@ use crate::time::UnixTime;
 
 /// A deployment of one of a plan's model groups, both by their index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Target {
+pub(crate) struct AttemptTarget {
     /// The model group: 0 is the one that the client selected, others are its fallbacks.
     pub(crate) group: usize,
     pub(crate) deployment: usize,
@@ -24,7 +24,7 @@ pub(crate) struct AttemptLog {
 /// One attempt.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Attempt {
-    pub(crate) target: Target,
+    pub(crate) target: AttemptTarget,
     /// The status of the response; 0 if there was none.
     pub(crate) status: u16,
     /// What the response says about further attempts.
@@ -42,7 +42,12 @@ pub(crate) struct Attempt {
 impl AttemptLog {
     /// Records attempt `number` (the first is 1). `planned` is the target of an earlier attempt,
     /// counted from 0, that has failed before it could be signed.
-    pub(crate) fn begin(&self, number: u64, attempt: Attempt, planned: impl Fn(usize) -> Option<Target>) {
+    pub(crate) fn begin(
+        &self,
+        number: u64,
+        attempt: Attempt,
+        planned: impl Fn(usize) -> Option<AttemptTarget>,
+    ) {
         let mut attempts = self.attempts.borrow_mut();
         let before = number.saturating_sub(1);
         while u64::try_from(attempts.len()).unwrap_or(u64::MAX) < before {
@@ -109,7 +114,7 @@ impl AttemptLog {
 }
 
 impl Attempt {
-    pub(crate) const fn to(target: Target, started: UnixTime) -> Self {
+    pub(crate) const fn to(target: AttemptTarget, started: UnixTime) -> Self {
         Self {
             target,
             status: 0,

@@ -7,7 +7,7 @@ use crate::contract::routing::{FailureClass, Strategy};
 use crate::contract::settings::BUDGET_EXCEEDED_STATUS;
 use crate::cooldown::{CooldownView, TargetKey, TargetState};
 use crate::limits::{Amount, Exceeded, Grant, GrantError};
-use crate::routing::attempt_log::Target;
+use crate::routing::attempt_log::AttemptTarget;
 use crate::routing::choice::{self, Condition, Tiebreak};
 use crate::routing::deployment::Deployment;
 use crate::routing::outlook::Outlook;
@@ -21,9 +21,9 @@ struct Prospects<'a, N> {
     /// Empty if cooldowns are disabled, or there is nowhere else to go.
     cooling: CooldownView,
     /// Those that another request probes.
-    probed: RefCell<Vec<Target>>,
+    probed: RefCell<Vec<AttemptTarget>>,
     /// Those at a limit, and which.
-    full: RefCell<Vec<(Target, Option<Exceeded>)>>,
+    full: RefCell<Vec<(AttemptTarget, Option<Exceeded>)>>,
     now: &'a N,
 }
 
@@ -99,7 +99,7 @@ impl Plan {
 
     /// The target of attempt `number`: the planned one or, if its deployment has no credentials any
     /// more, another one of the same cluster, because Envoy has already chosen the cluster.
-    pub(super) fn target(&self, number: u64, now: &impl Fn() -> UnixTime) -> Option<Target> {
+    pub(super) fn target(&self, number: u64, now: &impl Fn() -> UnixTime) -> Option<AttemptTarget> {
         let index = usize::try_from(number.checked_sub(1)?).ok()?;
         let planned = self.targets.borrow().get(index).copied()?;
         let (model, deployment) = self.find(planned)?;
@@ -107,7 +107,7 @@ impl Plan {
             return Some(planned);
         }
         let others = model.deployments.iter().enumerate().map(|(index, other)| {
-            let target = Target {
+            let target = AttemptTarget {
                 deployment: index,
                 ..planned
             };
@@ -125,8 +125,9 @@ impl Plan {
         made: usize,
         onward: Onward,
         now: &impl Fn() -> UnixTime,
-    ) -> Vec<(Target, Option<Exceeded>)> {
-        let mut tried: Vec<Target> = self.log.attempts().iter().map(|attempt| attempt.target).collect();
+    ) -> Vec<(AttemptTarget, Option<Exceeded>)> {
+        let mut tried: Vec<AttemptTarget> =
+            self.log.attempts().iter().map(|attempt| attempt.target).collect();
         tried.truncate(made);
         let outlook = self.config.outlook();
         let watches = !self.config.routing.cooldown.disabled && self.has_alternatives();
@@ -158,10 +159,10 @@ impl Plan {
     /// Chooses the next target, and takes what its attempt needs.
     fn take_next(
         &self,
-        tried: &[Target],
+        tried: &[AttemptTarget],
         onward: Onward,
         prospects: &Prospects<'_, impl Fn() -> UnixTime>,
-    ) -> Option<Target> {
+    ) -> Option<AttemptTarget> {
         loop {
             let next = self.next(tried, onward, prospects, true)?;
             let (_, deployment) = self.find(next)?;
@@ -196,7 +197,7 @@ impl Plan {
 
     /// Makes sure that an attempt on `target` is counted. If earlier attempts had no response, it may
     /// not be the one that was chosen last; its limits are exceeded then, if need be.
-    pub(super) fn hold(&self, target: Target, now: UnixTime) {
+    pub(super) fn hold(&self, target: AttemptTarget, now: UnixTime) {
         let is_held = self
             .held
             .borrow()
@@ -215,11 +216,11 @@ impl Plan {
     /// The target after those `tried`.
     fn next(
         &self,
-        tried: &[Target],
+        tried: &[AttemptTarget],
         onward: Onward,
         prospects: &Prospects<'_, impl Fn() -> UnixTime>,
         is_next: bool,
-    ) -> Option<Target> {
+    ) -> Option<AttemptTarget> {
         if tried.len() >= self.config.attempts_at_most {
             return None;
         }
@@ -249,7 +250,7 @@ impl Plan {
     }
 
     /// How many retries a model group may make after a failure of this class on `target`.
-    fn retries_after(&self, target: Target, class: FailureClass) -> usize {
+    fn retries_after(&self, target: AttemptTarget, class: FailureClass) -> usize {
         let found = self.find(target);
         let of_class = found.and_then(|(model, _)| model.routing.retries.get(&class).copied());
         let of_deployment = found.and_then(|(_, deployment)| deployment.retries);
@@ -263,16 +264,16 @@ impl Plan {
     fn choose(
         &self,
         group: usize,
-        tried: &[Target],
+        tried: &[AttemptTarget],
         prospects: &Prospects<'_, impl Fn() -> UnixTime>,
         is_next: bool,
-    ) -> Option<Target> {
+    ) -> Option<AttemptTarget> {
         let model = &self.group(group)?.model;
         let tried: Vec<&Deployment> = tried
             .iter()
             .filter_map(|&target| Some(self.find(target)?.1))
             .collect();
-        let target_of = |deployment: &Deployment| Target {
+        let target_of = |deployment: &Deployment| AttemptTarget {
             group,
             deployment: usize::try_from(deployment.index).unwrap_or(usize::MAX),
         };
@@ -307,13 +308,13 @@ impl Plan {
         let load = |deployment: &Deployment| self.load(target_of(deployment), deployment, prospects);
         let random = &mut *self.random.borrow_mut();
         let deployment = choice::choose(&model.deployments, condition, tiebreak, load, random)?;
-        Some(Target { group, deployment })
+        Some(AttemptTarget { group, deployment })
     }
 
     /// What the strategy compares.
     fn load(
         &self,
-        target: Target,
+        target: AttemptTarget,
         deployment: &Deployment,
         prospects: &Prospects<'_, impl Fn() -> UnixTime>,
     ) -> u64 {
@@ -343,7 +344,7 @@ impl Plan {
 
     fn state(
         &self,
-        target: Target,
+        target: AttemptTarget,
         deployment: &Deployment,
         prospects: &Prospects<'_, impl Fn() -> UnixTime>,
     ) -> TargetState {
@@ -355,7 +356,7 @@ impl Plan {
     }
 
     /// What cools down if a target fails.
-    pub(super) fn key(&self, target: Target) -> Option<TargetKey> {
+    pub(super) fn key(&self, target: AttemptTarget) -> Option<TargetKey> {
         Some(self.find(target)?.1.key(self.captures(target)))
     }
 
@@ -374,7 +375,7 @@ impl Plan {
         let mut unusable = attempts
             .iter()
             .filter(|attempt| attempt.verdict == Verdict::Unusable);
-        let is_equal = |tried: Target| {
+        let is_equal = |tried: AttemptTarget| {
             self.find(tried)
                 .is_some_and(|(_, other)| other.digest == deployment.digest)
         };

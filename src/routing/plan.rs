@@ -16,7 +16,7 @@ use crate::limits::{Amount, Grant};
 use crate::pricing::Rates;
 use crate::random::Random;
 use crate::routing::active_config::ActiveConfig;
-use crate::routing::attempt_log::{AttemptLog, Target};
+use crate::routing::attempt_log::{AttemptLog, AttemptTarget};
 use crate::routing::brokered::missing;
 use crate::routing::deployment::Deployment;
 use crate::routing::model::{ModelGroup, ModelMatch};
@@ -27,7 +27,7 @@ use crate::time::UnixTime;
 /// The itinerary that Envoy's route knows.
 #[derive(Debug, Default)]
 pub(crate) struct PublishedItinerary {
-    targets: Vec<Target>,
+    targets: Vec<AttemptTarget>,
     /// The index in `targets` of the attempt after a signed one.
     next: usize,
 }
@@ -58,7 +58,7 @@ pub struct Plan {
     pub(crate) session: Option<u64>,
     pub(crate) random: RefCell<Random>,
     /// The target of each attempt. Those of attempts that are not made yet can change.
-    pub(crate) targets: RefCell<Vec<Target>>,
+    pub(crate) targets: RefCell<Vec<AttemptTarget>>,
     /// What Envoy's route knows of them.
     pub(crate) published: RefCell<PublishedItinerary>,
     /// The plan's key in the table of the VM.
@@ -66,11 +66,11 @@ pub struct Plan {
     /// What the request will probably use of the limits of a deployment.
     pub(crate) expected: Amount,
     /// What it holds of the limits of a deployment.
-    pub(crate) held: RefCell<Option<(Target, Grant)>>,
+    pub(crate) held: RefCell<Option<(AttemptTarget, Grant)>>,
     /// The target that the next attempt probes, if its cooldown is over.
-    pub(crate) probe: Cell<Option<Target>>,
+    pub(crate) probe: Cell<Option<AttemptTarget>>,
     /// The cooldowns that have begun because of the request.
-    pub(crate) begun: RefCell<Vec<(Target, Cooldown)>>,
+    pub(crate) begun: RefCell<Vec<(AttemptTarget, Cooldown)>>,
     /// The attempts made so far.
     pub(crate) log: AttemptLog,
 }
@@ -115,7 +115,7 @@ impl Plan {
         }
         let is_known = {
             let (targets, known) = (self.targets.borrow(), self.published.borrow());
-            let cluster = |target: Option<&Target>| target.and_then(|target| self.cluster_of(*target));
+            let cluster = |target: Option<&AttemptTarget>| target.and_then(|target| self.cluster_of(*target));
             let is_same = |index: usize| cluster(targets.get(index)) == cluster(known.targets.get(index));
             cluster(known.targets.get(known.next)) == cluster(targets.get(made))
                 && (made..targets.len().max(known.targets.len())).all(is_same)
@@ -140,7 +140,7 @@ impl Plan {
         itinerary
     }
 
-    fn cluster_of(&self, target: Target) -> Option<&str> {
+    fn cluster_of(&self, target: AttemptTarget) -> Option<&str> {
         Some(&self.find(target)?.1.cluster)
     }
 
@@ -220,13 +220,13 @@ impl Plan {
         self.content_length.parse().unwrap_or_default()
     }
 
-    pub(super) fn find(&self, target: Target) -> Option<(&ModelGroup, &Deployment)> {
+    pub(super) fn find(&self, target: AttemptTarget) -> Option<(&ModelGroup, &Deployment)> {
         let model = &self.group(target.group)?.model;
         Some((model, model.deployments.get(target.deployment)?))
     }
 
     /// What each `*` in the name of a target's model group matched.
-    pub(super) fn captures(&self, target: Target) -> &[String] {
+    pub(super) fn captures(&self, target: AttemptTarget) -> &[String] {
         self.group(target.group).map_or(&[], |matched| &matched.captures)
     }
 }

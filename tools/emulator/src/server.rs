@@ -30,6 +30,7 @@ use crate::judge::keyring::Keyring;
 use crate::log::request_log::RequestLog;
 use crate::log::summary::RegionSummary;
 use crate::random::mix;
+use crate::response::prompt_cache::PromptCache;
 use crate::shutdown::{Shutdown, ShutdownTrigger};
 use crate::state::{EmulatorState, Known, RegionState};
 
@@ -205,6 +206,7 @@ fn initial_state(config: &EmulatorConfig, log: Arc<RequestLog>) -> EmulatorState
         paces: PaceRules::default(),
         log,
         identity: IdentityState::default(),
+        prompt_cache: PromptCache::default(),
         stopping: Arc::new(AtomicBool::new(false)),
         connections: AtomicU64::new(0),
         seed: mix(seed),

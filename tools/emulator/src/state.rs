@@ -11,6 +11,7 @@ use crate::control::pace::PaceRules;
 use crate::identity::state::IdentityState;
 use crate::judge::keyring::Keyring;
 use crate::log::request_log::RequestLog;
+use crate::response::prompt_cache::PromptCache;
 
 /// What all regions share.
 #[derive(Debug)]
@@ -25,6 +26,7 @@ pub(crate) struct EmulatorState {
     pub(crate) log: Arc<RequestLog>,
     /// Of the identity service, whose credentials the keyring has.
     pub(crate) identity: IdentityState,
+    pub(crate) prompt_cache: PromptCache,
     /// Set when the emulator begins to stop.
     pub(crate) stopping: Arc<AtomicBool>,
     /// Number of connections so far.

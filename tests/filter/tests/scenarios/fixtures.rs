@@ -151,7 +151,9 @@ pub(crate) fn model(name: &str, deployments: &[(TestDeployment, u64, i64)]) -> V
 
 /// A configuration with these model groups.
 pub(crate) fn settings_of(models: Vec<Value>) -> Value {
-    json!({"master_key": "LITELLM_MASTER_KEY", "attempts": ATTEMPTS, "body_limit_bytes": 32 * 1024 * 1024, "models": models})
+    // Cooldowns are off, so that the failures of one request do not decide where the next one goes.
+    json!({"master_key": "LITELLM_MASTER_KEY", "attempts": ATTEMPTS, "body_limit_bytes": 32 * 1024 * 1024,
+        "routing": {"cooldown": {"disabled": true, "milliseconds": 5000}}, "models": models})
 }
 
 /// The configuration of most tests. Model `ordered` tries WEST, EAST and TOKEN in this order.

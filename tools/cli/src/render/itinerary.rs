@@ -5,9 +5,10 @@ use envoy_bedrock::contract::itinerary::{NEXT, NOWHERE, leg};
 use envoy_bedrock::contract::names::{HEADER_ATTEMPT, HEADER_ROUTE, ROUTE_STREAM, ROUTE_UNARY, STATE_PLAN};
 use serde_json::{Map, Value, json};
 
-use super::routes::CLUSTER_NONE;
 use crate::blueprint::Blueprint;
 
+/// A cluster that does not exist. The names of others contain no spaces.
+pub(super) const CLUSTER_NONE: &str = "not admitted";
 /// The name of the cluster specifier plugin.
 pub(super) const PLUGIN: &str = "itinerary";
 

@@ -16,9 +16,6 @@ const RETRY_ON: &str = "connect-failure,refused-stream,reset,retriable-headers";
 /// More than the signer asks for.
 const BACKOFF_MAX_SECONDS: u64 = 61;
 
-/// A cluster that does not exist. The names of others contain no spaces.
-pub(super) const CLUSTER_NONE: &str = "not admitted";
-
 /// How long to wait before the next attempt.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum RetryPace {
@@ -71,7 +68,7 @@ fn route(kind: &str, pace: RetryPace, blueprint: &Blueprint) -> Value {
 fn not_admitted() -> Value {
     json!({
         "match": { "prefix": "/" },
-        "route": { "cluster": CLUSTER_NONE, "cluster_not_found_response_code": "NOT_FOUND" },
+        "route": { "cluster": itinerary::CLUSTER_NONE, "cluster_not_found_response_code": "NOT_FOUND" },
     })
 }
 

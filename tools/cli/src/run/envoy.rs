@@ -6,8 +6,9 @@ use std::process::Command;
 use super::error::EnvoyError;
 use crate::environment::Environment;
 
-/// The oldest version with composite clusters, on which failover rests. Tests run with Envoy 1.40.
-const VERSION_MIN: &str = "1.37";
+/// The oldest version that can choose another cluster for a retry (`refresh_cluster_on_retry`). Tests
+/// run with Envoy 1.40.
+const VERSION_MIN: &str = "1.39";
 
 /// The named binary, or `.venv/bin/envoy`, or the one on the `PATH`.
 pub(super) fn find(named: Option<&Path>, environment: &Environment) -> Result<PathBuf, EnvoyError> {
@@ -72,7 +73,7 @@ mod tests {
     #[test]
     fn versions_compare_as_numbers() {
         assert!(is_too_old("1.9.1") && is_too_old("1.36.4"));
-        for version in [VERSION_MIN, "1.37.0", "1.40.0", "1.100.0", "2.0.0", "dev"] {
+        for version in [VERSION_MIN, "1.39.0", "1.40.0", "1.100.0", "2.0.0", "dev"] {
             assert!(!is_too_old(version), "{version}");
         }
     }

@@ -216,6 +216,7 @@ impl PendingRequest {
             body,
             digest,
             pace,
+            prompt_cache: &self.region.emulator.prompt_cache,
         })
     }
 

@@ -77,7 +77,13 @@ pub(super) fn respond(request: &ModelRequest<'_>) -> Result<ModelResponse, ApiEr
             "The value at inferenceConfig.maxTokens must be at least 1.",
         ));
     }
-    let usage = EmulatedUsage::of(request.digest, request.body.len(), &reply.text(), max_tokens);
+    let mut usage = EmulatedUsage::of(request.digest, request.body.len(), &reply.text(), max_tokens);
+    if let Some(cache) = request
+        .prompt_cache
+        .usage(request.region, request.model_id, request.body)
+    {
+        usage.cache = cache;
+    }
     let stop_reason = match reply {
         ModelReply::ToolCall(_) => "tool_use",
         ModelReply::Text(_) if is_blocked => guardrail::INTERVENED,

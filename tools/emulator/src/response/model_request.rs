@@ -6,6 +6,7 @@ use crate::api_error::ApiError;
 use crate::control::pace::ResponsePace;
 use crate::judge::models::ModelKind;
 use crate::judge::route::ApiOperation;
+use crate::response::prompt_cache::PromptCache;
 
 /// A request that was accepted.
 #[derive(Debug)]
@@ -18,6 +19,7 @@ pub(crate) struct ModelRequest<'a> {
     pub(crate) body: &'a [u8],
     pub(crate) digest: &'a [u8; 32],
     pub(crate) pace: ResponsePace,
+    pub(crate) prompt_cache: &'a PromptCache,
 }
 
 /// Parses a body whose shape Bedrock's API model defines.

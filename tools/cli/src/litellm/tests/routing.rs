@@ -101,8 +101,9 @@ fn cooldowns_are_those_of_the_router_unless_a_deployment_has_its_own() {
 fn cooldowns_can_be_disabled_and_a_wrong_policy_is_an_error() {
     let disabled = settings("router_settings: {disable_cooldowns: true}\n");
     assert!(disabled.routing.cooldown.disabled);
-    let errors =
-        errors("router_settings: {allowed_fails_policy: {RateLimitErrorAllowedFail: 1}, cooldown_time: -1}\n");
+    let errors = errors(
+        "router_settings: {allowed_fails_policy: {RateLimitErrorAllowedFail: 1}, cooldown_time: -1}\n",
+    );
     assert_eq!(errors.len(), 2, "{errors:?}");
     assert!(
         errors[1].contains("did you mean RateLimitErrorAllowedFails?"),

@@ -1,5 +1,6 @@
 //! Responses to valid and invalid bodies, without a network.
 
+use crate::response::prompt_cache::PromptCache;
 use aws_smithy_eventstream::frame::{DecodedFrame, MessageFrameDecoder};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -44,6 +45,7 @@ fn ask_for(
         body,
         digest: &digest,
         pace,
+        prompt_cache: &PromptCache::default(),
     })
 }
 

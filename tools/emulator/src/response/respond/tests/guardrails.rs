@@ -20,6 +20,7 @@ fn ask_with(
         body: body.as_bytes(),
         digest: &digest,
         pace: ResponsePace::default(),
+        prompt_cache: &PromptCache::default(),
     })
 }
 
