@@ -12,6 +12,8 @@ pub mod outlook;
 pub(crate) mod plan;
 pub mod plan_table;
 pub(crate) mod settings_error;
+#[cfg(test)]
+mod simulation;
 pub(crate) mod upstream_request;
 pub(crate) mod verdict;
 pub(crate) mod wildcard;

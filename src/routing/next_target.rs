@@ -23,7 +23,7 @@ struct Prospects<'a, N> {
     /// Those that another request probes.
     probed: RefCell<Vec<AttemptTarget>>,
     /// Those at a limit, and which.
-    full: RefCell<Vec<(AttemptTarget, Option<Exceeded>)>>,
+    full: RefCell<Vec<(AttemptTarget, Option<Box<Exceeded>>)>>,
     now: &'a N,
 }
 
@@ -54,9 +54,11 @@ impl Plan {
             return Err(self.no_credentials(now));
         }
         let exceeded = full.into_iter().flat_map(|(_, exceeded)| exceeded);
-        let soonest = exceeded.min_by_key(Exceeded::retry_after).ok_or(Reject::Host)?;
+        let soonest = exceeded
+            .min_by_key(|exceeded| exceeded.retry_after())
+            .ok_or(Reject::Host)?;
         Err(Reject::LimitExceeded {
-            exceeded: Box::new(soonest),
+            exceeded: soonest,
             budget_status: BUDGET_EXCEEDED_STATUS,
         })
     }
@@ -125,7 +127,7 @@ impl Plan {
         made: usize,
         onward: Onward,
         now: &impl Fn() -> UnixTime,
-    ) -> Vec<(AttemptTarget, Option<Exceeded>)> {
+    ) -> Vec<(AttemptTarget, Option<Box<Exceeded>>)> {
         let mut tried: Vec<AttemptTarget> =
             self.log.attempts().iter().map(|attempt| attempt.target).collect();
         tried.truncate(made);
@@ -413,7 +415,7 @@ fn take_grant(
     expected: Amount,
     outlook: &Outlook,
     now: &impl Fn() -> UnixTime,
-) -> Result<Option<Grant>, Option<Exceeded>> {
+) -> Result<Option<Grant>, Option<Box<Exceeded>>> {
     let Some(subject) = &deployment.subject else {
         return Ok(None);
     };
@@ -427,7 +429,7 @@ fn take_grant(
     };
     match take() {
         Ok(grant) => Ok(Some(grant)),
-        Err(GrantError::Exceeded(exceeded)) => Err(Some(*exceeded)),
+        Err(GrantError::Exceeded(exceeded)) => Err(Some(exceeded)),
         Err(GrantError::Uncountable) => Err(None),
     }
 }

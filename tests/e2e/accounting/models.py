@@ -115,7 +115,7 @@ def configuration() -> str:
             "model_list": [deployment.entry() for deployment in deployments()],
             "litellm_settings": {"request_timeout": TIMEOUT_SECONDS},
             "general_settings": {"max_request_size_mb": BODY_LIMIT_MEGABYTES},
-            "router_settings": {"model_group_alias": GROUP_ALIASES},
+            "router_settings": {"model_group_alias": GROUP_ALIASES, "disable_cooldowns": True},
         },
         indent=1,
     )

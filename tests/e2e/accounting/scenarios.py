@@ -115,7 +115,7 @@ SCENARIOS = [
         6,
         ("timed-out",),
         faults=everywhere("hang"),
-        http_status=504,
+        http_status=408,
         error_class="ModelTimeoutException",
         source="estimated",
     ),

@@ -236,7 +236,7 @@ impl<'d> Configuration<'d> {
         if let Ok(name) = &master_key {
             reader.refuse_master_key(&keys, name, &self.own);
         }
-        let gateway = GatewayWide {
+        GatewayWide {
             master_key,
             attempts: reader.attempts(&self.router, &self.litellm),
             request_timeout: reader.request_timeout(&self.router, &self.litellm, &self.general),
@@ -247,8 +247,7 @@ impl<'d> Configuration<'d> {
             keys,
             teams,
             budget_exceeded_status: reader.budget_exceeded_status(&self.litellm),
-        };
-        gateway
+        }
     }
 
     /// Refuses settings of deployments in sections that apply to all of them, and among the

@@ -36,6 +36,9 @@ const TIMEOUT_MAX_SECONDS: f64 = 604_800.0;
 /// The longest wait before another attempt, as in LiteLLM.
 const RETRY_AFTER_MAX_SECONDS: f64 = 60.0;
 
+/// Retries for each class of failures in the model group of this name.
+type GroupRetries = (String, YamlField, BTreeMap<FailureClass, u32>);
+
 /// What applies to all deployments, unless one says something else.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct RouterWide {
@@ -43,7 +46,7 @@ pub(crate) struct RouterWide {
     /// Retries for each class of failures.
     pub(crate) retries: BTreeMap<FailureClass, u32>,
     /// The same for some model groups.
-    pub(crate) retries_of_groups: Vec<(String, YamlField, BTreeMap<FailureClass, u32>)>,
+    pub(crate) retries_of_groups: Vec<GroupRetries>,
     limits_rates: bool,
     max_parallel_requests: Option<u64>,
     stream_timeout_milliseconds: Option<u64>,
@@ -193,10 +196,7 @@ impl Reader<'_> {
     }
 
     /// `model_group_retry_policy`.
-    fn retries_of_groups(
-        &mut self,
-        router: &Section,
-    ) -> Read<Vec<(String, YamlField, BTreeMap<FailureClass, u32>)>> {
+    fn retries_of_groups(&mut self, router: &Section) -> Read<Vec<GroupRetries>> {
         let Some(field) = router.field("model_group_retry_policy") else {
             return Ok(Vec::new());
         };
