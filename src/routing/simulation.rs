@@ -1,6 +1,7 @@
 //! A simulation of the balancer: thousands of requests through the real plans of several workers,
 //! with a clock, regions and clients that are made up and the same in every run.
 
+mod region;
 mod scenarios;
 mod tests;
 mod world;
@@ -18,8 +19,9 @@ use crate::routing::outcome::AttemptResponse;
 use crate::routing::plan::Plan;
 use crate::stream::request::Request;
 use crate::time::UnixTime;
-use scenarios::Scenario;
-use world::{Answer, Region, workers};
+use region::{Answer, Region};
+use scenarios::SimulatedCase;
+use world::workers;
 
 const BEGIN: UnixTime = UnixTime::from_seconds(1_795_357_174);
 /// Envoy's pause before a retry elsewhere, in milliseconds.
@@ -29,7 +31,7 @@ const TOKENS: u64 = 1000;
 
 /// What came of a simulation.
 #[derive(Debug, Default)]
-pub(super) struct Outcome {
+pub(super) struct SimulationOutcome {
     /// Clients by the status that they got; 503 if no region could be reached.
     pub(super) statuses: BTreeMap<u16, u64>,
     /// Attempts by region.
@@ -38,7 +40,7 @@ pub(super) struct Outcome {
     pub(super) log: Vec<(u64, String)>,
 }
 
-impl Outcome {
+impl SimulationOutcome {
     pub(super) fn clients(&self) -> u64 {
         self.statuses.values().sum()
     }
@@ -98,11 +100,11 @@ struct Run {
     plans: Vec<Rc<Plan>>,
     queue: BinaryHeap<Event>,
     happenings: Vec<Option<Happening>>,
-    outcome: Outcome,
+    outcome: SimulationOutcome,
 }
 
 /// Runs a scenario.
-fn simulate(scenario: &Scenario) -> Outcome {
+fn simulate(scenario: &SimulatedCase) -> SimulationOutcome {
     let mut run = Run {
         regions: scenario.regions(),
         workers: workers(scenario),
@@ -110,7 +112,7 @@ fn simulate(scenario: &Scenario) -> Outcome {
         plans: Vec::new(),
         queue: BinaryHeap::new(),
         happenings: Vec::new(),
-        outcome: Outcome::default(),
+        outcome: SimulationOutcome::default(),
     };
     for number in 0..scenario.requests {
         run.add(number * 1000 / scenario.per_second, Happening::Request);

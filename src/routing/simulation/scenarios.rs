@@ -1,23 +1,25 @@
 //! What is simulated.
 
-use super::world::{Fate, Region};
+use super::region::{Region, RegionFate};
+
+/// The name, latency in milliseconds and fates of a region.
+type SimulatedRegion = (&'static str, u64, Vec<(u64, RegionFate)>);
 
 /// A model group with one deployment in each region.
 #[derive(Clone, Debug)]
-pub(super) struct Scenario {
+pub(super) struct SimulatedCase {
     /// What it shows.
     pub(super) name: &'static str,
     pub(super) strategy: &'static str,
     pub(super) requests: u64,
     pub(super) per_second: u64,
     pub(super) workers: u64,
-    /// The name, latency in milliseconds and fates of each region.
-    pub(super) regions: Vec<(&'static str, u64, Vec<(u64, Fate)>)>,
+    pub(super) regions: Vec<SimulatedRegion>,
     /// Further members of `routing`.
     pub(super) routing: &'static str,
 }
 
-impl Scenario {
+impl SimulatedCase {
     /// Two healthy regions, which take 200 ms for a response.
     pub(super) fn healthy(name: &'static str, strategy: &'static str) -> Self {
         Self {
@@ -32,7 +34,7 @@ impl Scenario {
     }
 
     /// The same, in which the west has these fates.
-    pub(super) fn west(name: &'static str, strategy: &'static str, fates: &[(u64, Fate)]) -> Self {
+    pub(super) fn west(name: &'static str, strategy: &'static str, fates: &[(u64, RegionFate)]) -> Self {
         let mut scenario = Self::healthy(name, strategy);
         scenario.regions[0].2 = fates.to_vec();
         scenario

@@ -1,9 +1,9 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use super::scenarios::Scenario;
-use super::world::Fate;
-use super::{Outcome, simulate};
+use super::region::RegionFate;
+use super::scenarios::SimulatedCase;
+use super::{SimulationOutcome, simulate};
 
 /// The strategies, as the settings call them.
 const STRATEGIES: [&str; 5] = [
@@ -32,7 +32,7 @@ fn healthy_regions_share_the_requests_as_the_strategy_says() {
         ("usage-based", 0.48, 0.52),
         ("cost-based", 0.0, 0.0),
     ] {
-        let mut scenario = Scenario::healthy("healthy", strategy);
+        let mut scenario = SimulatedCase::healthy("healthy", strategy);
         // Without it, the fastest region gets everything, however little faster it is.
         scenario.routing = r#", "latency_buffer": 0.5"#;
         let outcome = simulate(&scenario);
@@ -45,7 +45,7 @@ fn healthy_regions_share_the_requests_as_the_strategy_says() {
 #[test]
 fn a_slow_region_gets_few_requests_if_the_strategy_minds() {
     for (strategy, most) in [("least-busy", 0.20), ("latency-based", 0.10)] {
-        let mut slow = Scenario::healthy("slow", strategy);
+        let mut slow = SimulatedCase::healthy("slow", strategy);
         slow.regions[0].1 = 2000;
         let outcome = simulate(&slow);
         assert_between(outcome.success(), 1.0, 1.0, strategy);
@@ -57,7 +57,11 @@ fn a_slow_region_gets_few_requests_if_the_strategy_minds() {
 #[test]
 fn a_region_that_is_always_throttled_costs_no_client_an_error() {
     for strategy in STRATEGIES {
-        let outcome = simulate(&Scenario::west("throttled", strategy, &[(0, Fate::Throttles)]));
+        let outcome = simulate(&SimulatedCase::west(
+            "throttled",
+            strategy,
+            &[(0, RegionFate::Throttles)],
+        ));
         assert_between(outcome.success(), 1.0, 1.0, strategy);
         assert_between(outcome.share("west", 1000, END), 0.0, 0.05, strategy);
         assert_between(outcome.attempts_per_request(), 1.0, 1.05, strategy);
@@ -66,8 +70,8 @@ fn a_region_that_is_always_throttled_costs_no_client_an_error() {
 
 #[test]
 fn a_region_with_little_room_is_used_for_what_it_has() {
-    let fates = [(0, Fate::ThrottlesAbove(10))];
-    let outcome = simulate(&Scenario::west("little room", "simple-shuffle", &fates));
+    let fates = [(0, RegionFate::ThrottlesAbove(10))];
+    let outcome = simulate(&SimulatedCase::west("little room", "simple-shuffle", &fates));
     assert_between(outcome.success(), 1.0, 1.0, "clients");
     assert_between(outcome.share("west", 0, END), 0.02, 0.30, "share");
 }
@@ -75,7 +79,11 @@ fn a_region_with_little_room_is_used_for_what_it_has() {
 #[test]
 fn a_region_that_refuses_connections_costs_no_client_an_error() {
     for strategy in STRATEGIES {
-        let outcome = simulate(&Scenario::west("refuses", strategy, &[(0, Fate::Refuses)]));
+        let outcome = simulate(&SimulatedCase::west(
+            "refuses",
+            strategy,
+            &[(0, RegionFate::Refuses)],
+        ));
         assert_between(outcome.success(), 1.0, 1.0, strategy);
         assert_between(outcome.share("west", 2000, END), 0.0, 0.05, strategy);
     }
@@ -83,10 +91,10 @@ fn a_region_that_refuses_connections_costs_no_client_an_error() {
 
 #[test]
 fn a_region_that_fails_at_random_costs_no_client_an_error() {
-    let outcome = simulate(&Scenario::west(
+    let outcome = simulate(&SimulatedCase::west(
         "fails",
         "simple-shuffle",
-        &[(0, Fate::Fails(90))],
+        &[(0, RegionFate::Fails(90))],
     ));
     assert_between(outcome.success(), 0.999, 1.0, "clients");
     assert_between(outcome.share("west", 2000, END), 0.0, 0.10, "share");
@@ -95,9 +103,9 @@ fn a_region_that_fails_at_random_costs_no_client_an_error() {
 #[test]
 fn a_region_that_heals_has_its_share_again_after_a_few_cooldowns() {
     // Refused connections cool a region down when they are most of the requests of the last minute.
-    for (fate, down) in [(Fate::Throttles, 13_000), (Fate::Refuses, 24_000)] {
-        let fates = [(10_000, fate), (30_000, Fate::Healthy)];
-        let outcome = simulate(&Scenario::west("heals", "simple-shuffle", &fates));
+    for (fate, down) in [(RegionFate::Throttles, 13_000), (RegionFate::Refuses, 24_000)] {
+        let fates = [(10_000, fate), (30_000, RegionFate::Healthy)];
+        let outcome = simulate(&SimulatedCase::west("heals", "simple-shuffle", &fates));
         assert_between(outcome.success(), 1.0, 1.0, "clients");
         assert_between(outcome.share("west", down, 30_000), 0.0, 0.05, "while it is down");
         assert_between(outcome.share("west", 40_000, END), 0.45, 0.55, "when it is back");
@@ -106,10 +114,10 @@ fn a_region_that_heals_has_its_share_again_after_a_few_cooldowns() {
 
 #[test]
 fn a_cooldown_that_is_over_is_probed_by_one_request_at_a_time() {
-    let outcome = simulate(&Scenario::west(
+    let outcome = simulate(&SimulatedCase::west(
         "probes",
         "simple-shuffle",
-        &[(0, Fate::Throttles)],
+        &[(0, RegionFate::Throttles)],
     ));
     let mut times = outcome
         .log
@@ -128,8 +136,8 @@ fn a_cooldown_that_is_over_is_probed_by_one_request_at_a_time() {
 
 #[test]
 fn with_all_regions_throttled_clients_get_429_and_retries_are_bounded() {
-    let mut scenario = Scenario::west("all throttled", "simple-shuffle", &[(0, Fate::Throttles)]);
-    scenario.regions[1].2 = vec![(0, Fate::Throttles)];
+    let mut scenario = SimulatedCase::west("all throttled", "simple-shuffle", &[(0, RegionFate::Throttles)]);
+    scenario.regions[1].2 = vec![(0, RegionFate::Throttles)];
     scenario.requests = 30_000;
     scenario.per_second = 500;
     let outcome = simulate(&scenario);
@@ -139,7 +147,7 @@ fn with_all_regions_throttled_clients_get_429_and_retries_are_bounded() {
 }
 
 /// A row of the table: clients with an error, attempts per request, and the west's share.
-fn row(table: &mut String, scenario: &Scenario, outcome: &Outcome) {
+fn row(table: &mut String, scenario: &SimulatedCase, outcome: &SimulationOutcome) {
     let errors = 100.0 * (1.0 - outcome.success());
     let west = 100.0 * outcome.share("west", 0, END);
     let last = 100.0 * outcome.share("west", END - 15_000, END);
@@ -159,17 +167,17 @@ fn table() -> String {
 | --- | --- | ---: | ---: | ---: | ---: |
 "
     .to_owned();
-    let heals = [(10_000, Fate::Throttles), (30_000, Fate::Healthy)];
-    let fates: [(&str, &[(u64, Fate)]); 5] = [
+    let heals = [(10_000, RegionFate::Throttles), (30_000, RegionFate::Healthy)];
+    let fates: [(&str, &[(u64, RegionFate)]); 5] = [
         ("healthy", &[]),
-        ("always throttled", &[(0, Fate::Throttles)]),
-        ("10 of 50 requests/s", &[(0, Fate::ThrottlesAbove(10))]),
-        ("refuses connections", &[(0, Fate::Refuses)]),
+        ("always throttled", &[(0, RegionFate::Throttles)]),
+        ("10 of 50 requests/s", &[(0, RegionFate::ThrottlesAbove(10))]),
+        ("refuses connections", &[(0, RegionFate::Refuses)]),
         ("throttled from 10 s to 30 s", &heals),
     ];
     for (name, fates) in fates {
         for strategy in STRATEGIES {
-            let scenario = Scenario::west(name, strategy, fates);
+            let scenario = SimulatedCase::west(name, strategy, fates);
             row(&mut table, &scenario, &simulate(&scenario));
         }
     }
