@@ -9,7 +9,7 @@
 pub const NAMESPACE: &str = "wasmcustom";
 
 /// Every label.
-pub const LABELS: [&str; 12] = [
+pub const LABELS: [&str; 13] = [
     "model_group",
     "deployment",
     "region",
@@ -22,6 +22,7 @@ pub const LABELS: [&str; 12] = [
     "reason",
     "model",
     "result",
+    "fallback",
 ];
 
 /// Tokens of requests. Unlike the sum of a histogram, this is exact.
@@ -36,6 +37,11 @@ pub const FAILED: &str = "envoy_bedrock_failed_requests_total";
 pub const REFUSALS: &str = "envoy_bedrock_refusals_total";
 /// Attempts, including retries.
 pub const ATTEMPTS: &str = "envoy_bedrock_attempts_total";
+/// Cooldowns of deployments that have begun.
+pub const COOLDOWNS: &str = "envoy_bedrock_cooldowns_total";
+/// Requests that went to another model group than the one that the client selected, by the last one
+/// that was tried.
+pub const FALLBACKS: &str = "envoy_bedrock_fallbacks_total";
 /// Requests whose response did not report its usage.
 pub const UNREAD: &str = "envoy_bedrock_usage_unread_total";
 /// Requests whose cost is unknown, because something that they used has no known price.

@@ -94,6 +94,25 @@ impl Plan {
         }
     }
 
+    /// For the log: the cooldowns that have begun because of the request.
+    pub(crate) fn cooldown_messages(&self) -> Vec<String> {
+        let begun = self.cooldowns_begun();
+        let messages = begun.iter().map(|(model, deployment, cooldown)| {
+            let cause = match cooldown.status {
+                0 => "there was no response".to_owned(),
+                status => format!("a response had status {status}"),
+            };
+            format!(
+                "deployment {} of {} in {} cools down until {}, because {cause}",
+                deployment.id,
+                model.name,
+                deployment.region,
+                cooldown.until.rfc3339().as_str()
+            )
+        });
+        messages.collect()
+    }
+
     /// Returns what the last attempt holds, which has used nothing.
     pub(super) fn release(&self, now: &impl Fn() -> UnixTime) {
         if let Some((_, grant)) = self.held.take() {

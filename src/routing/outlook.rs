@@ -40,6 +40,25 @@ impl Outlook {
             budget: RetryBudget::default(),
         }
     }
+
+    /// An outlook whose VM is alone.
+    #[cfg(test)]
+    pub(crate) fn in_memory() -> Self {
+        use crate::capacity::Capacity;
+        use crate::cooldown::fake_store::FakeStore;
+
+        let store = FakeStore::default();
+        let capacity = Rc::new(Capacity::new(1, Box::new(store.clone())));
+        let limiter = Rc::new(Limiter::new(capacity, Box::new(store.clone())));
+        let outlook = Self::new(
+            limiter,
+            Cooldowns::new(Box::new(store.clone())),
+            LatencyBoard::new(Box::new(store)),
+        );
+        outlook.cooldowns.open();
+        outlook.latencies.open();
+        outlook
+    }
 }
 
 /// Limits retries on deployments that are known to fail, because the request has tried them or they

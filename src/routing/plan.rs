@@ -174,6 +174,16 @@ impl Plan {
         })
     }
 
+    /// The cooldowns that have begun because of the request.
+    pub(crate) fn cooldowns_begun(&self) -> Vec<(&ModelGroup, &Deployment, Cooldown)> {
+        let begun = self.begun.borrow();
+        let found = begun.iter().filter_map(|(target, cooldown)| {
+            let (model, deployment) = self.find(*target)?;
+            Some((model, deployment, *cooldown))
+        });
+        found.collect()
+    }
+
     /// Adds to the time taken by signing.
     pub fn add_signing_time(&self, nanoseconds: u64) {
         self.log.add_signing_time(nanoseconds);

@@ -116,6 +116,9 @@ impl HttpContext for GatewayContext {
             let message = format_args!("a row of the spend log was lost: {error:?}");
             logger::error(stream.core.call_id(), message);
         }
+        for message in stream.core.cooldown_messages() {
+            logger::warn(stream.core.call_id(), format_args!("{message}"));
+        }
     }
 }
 

@@ -301,6 +301,12 @@ impl Stream {
         })
     }
 
+    /// For the log: the cooldowns that have begun because of the request.
+    pub fn cooldown_messages(&self) -> Vec<String> {
+        let dispatched = self.phase.dispatched();
+        dispatched.map_or_else(Vec::new, |dispatched| dispatched.plan.cooldown_messages())
+    }
+
     /// Refuses a request whose headers cannot be read or checked.
     fn refuse_unidentified(&mut self, end_stream: bool, now: UnixTime) -> Step {
         let limit = self.config.as_ref().map_or(0, |config| config.body_limit_bytes);

@@ -17,6 +17,7 @@ CUT = "anthropic.claude-3-haiku-20240307-v1:0"
 SILENT = "anthropic.claude-3-sonnet-20240229-v1:0"
 BARRED = "anthropic.claude-3-5-haiku-20241022-v1:0"
 COSTLY = "anthropic.claude-opus-4-1-20250805-v1:0"
+DOWN = "meta.llama3-70b-instruct-v1:0"
 UNPRICED = f"arn:aws:bedrock:{EAST}:123456789012:application-inference-profile/abc123def456"
 
 
@@ -44,7 +45,10 @@ def configuration(bedrock) -> str:
             ("silent", at(EAST, SILENT)),
             ("barred", at(EAST, BARRED)),
             ("wild/*", at(EAST, "*")),
-        ]
+            ("down", at(EAST, DOWN)),
+            ("hopeless", at(EAST, DOWN)),
+        ],
+        litellm_settings={"fallbacks": [{"down": ["claude"]}, {"hopeless": ["barred"]}]},
     )
 
 
@@ -59,6 +63,7 @@ def set_faults(bedrock):
     bedrock.fault("cut", model=CUT, after_events=3)
     bedrock.fault("hang", model=SILENT)
     bedrock.fault("status", status=403, model=BARRED)
+    bedrock.fault("status", status=503, model=DOWN)
     bedrock.pace(events=6, interval_ms=5)
 
 
@@ -78,7 +83,8 @@ def round_of(gateway, number=0):
     for operation in ["invoke", "invoke-with-response-stream"]:
         clients.post(gateway, "claude", operation, clients.anthropic(f"hello {number}"))
     clients.post(gateway, "claude", body=b"no JSON")
-    clients.post(gateway, "barred")
+    for model in ["barred", "down", "hopeless"]:
+        clients.post(gateway, model)
     for model in ["exception", "corrupt", "cut"]:
         with contextlib.suppress(http.client.IncompleteRead, ConnectionResetError):
             clients.post(gateway, model, "converse-stream")

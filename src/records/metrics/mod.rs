@@ -112,6 +112,8 @@ impl Meters {
         };
         self.count_request(row, served, registry);
         self.count_attempts(served.plan, registry);
+        count_cooldowns(served.plan, registry);
+        count_fallback(served, registry);
         let operation = served.plan.operation;
         let overhead = self.overhead.entry(operation).or_insert_with(|| {
             let name = SeriesName::new(names::OVERHEAD).with("operation", operation.segment());
@@ -166,6 +168,27 @@ impl Meters {
                 registry.add(id, 1);
             }
         }
+    }
+}
+
+fn count_cooldowns(plan: &Plan, registry: &impl Registry) {
+    for (model, deployment, _) in plan.cooldowns_begun() {
+        let name = SeriesName::new(names::COOLDOWNS)
+            .with("model_group", &model.name)
+            .with("deployment", &deployment.id)
+            .with("region", &deployment.region);
+        count_one(&name, registry);
+    }
+}
+
+fn count_fallback(served: &Served<'_>, registry: &impl Registry) {
+    let (selected, last) = (served.plan.model(), served.plan.last_model());
+    if last.index != selected.index {
+        let name = SeriesName::new(names::FALLBACKS)
+            .with("model_group", &selected.name)
+            .with("fallback", &last.name)
+            .with("status_class", StatusClass::of(served.status).as_str());
+        count_one(&name, registry);
     }
 }
 

@@ -2,11 +2,14 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
+use serde_json::json;
+
 use super::*;
 use crate::checks::{event_headers, frame};
 use crate::contract::metrics::LABELS;
 use crate::contract::settings::ReloadFailure;
 use crate::routing::outcome::AttemptResponse;
+use crate::routing::outlook::Outlook;
 use crate::stream::tests::driver::Driver;
 use crate::time::UnixTime;
 
@@ -171,6 +174,81 @@ fn attempts_are_counted_by_verdict_and_status() {
     let expected =
         [("4xx", 1), ("5xx", 1), ("throttled", 1), ("unusable", 2)].map(|(word, value)| outcome(word, value));
     assert_eq!(fake.of(names::ATTEMPTS), expected);
+}
+
+/// A configuration in which `far` takes over from `near`, with cooldowns.
+fn config_with_fallback() -> Rc<ActiveConfig> {
+    let deployment = |id: &str, region: &str| {
+        json!({
+            "id": id, "model": "a:0", "region": region, "cluster": region, "authority": "test",
+            "weight": 1, "credentials": { "bearer": { "api_key": "API" } },
+        })
+    };
+    let settings = json!({
+        "master_key": "MASTER", "attempts": 1, "body_limit_bytes": 100,
+        "models": [
+            {
+                "name": "near", "deployments": [deployment("n", "west")],
+                "routing": { "fallbacks": ["far"] },
+            },
+            { "name": "far", "deployments": [deployment("f", "east")] },
+        ],
+    });
+    let variable = |_: &str| Some("sk-secret".to_owned());
+    let mut config = ActiveConfig::new(settings.to_string().as_bytes(), variable).unwrap();
+    config.set_outlook(Rc::new(Outlook::in_memory()));
+    Rc::new(config)
+}
+
+#[test]
+fn cooldowns_and_fallbacks_are_counted() {
+    let (config, fake, mut meters) = (config_with_fallback(), Fake::default(), Meters::default());
+    let send = |attempts: &[(&str, u16)]| {
+        let headers = [
+            (":method", "POST"),
+            (":path", "/model/near/converse"),
+            ("authorization", "Bearer sk-secret"),
+        ];
+        let now = UnixTime::from_nanoseconds(SECOND);
+        let mut driver = Driver::request(&config, &headers, b"", now);
+        let plan = driver.plan.clone().unwrap();
+        for (number, (cluster, status)) in (1..).zip(attempts) {
+            plan.request(number, cluster.as_bytes(), now).unwrap();
+            plan.record_response(number, AttemptResponse::of(*status), &|| now);
+            plan.should_retry(number, &|| now);
+        }
+        let status = attempts.last().unwrap().1.to_string();
+        driver.response(&[(":status", &status)], now);
+        driver.body(b"{}", true, || now);
+        driver
+    };
+    count(&mut meters, &fake, &send(&[("west", 200)]));
+    assert_eq!(fake.of(names::COOLDOWNS), []);
+    assert_eq!(fake.of(names::FALLBACKS), []);
+    let throttled = send(&[("west", 429), ("east", 200)]);
+    count(&mut meters, &fake, &throttled);
+    assert_eq!(
+        throttled.stream.cooldown_messages(),
+        [
+            "deployment n of near in west cools down until 1970-01-01T00:00:06.000Z, because a response had status 429"
+        ]
+    );
+    count(&mut meters, &fake, &send(&[("west", 429), ("east", 400)]));
+    assert_eq!(
+        fake.of(names::COOLDOWNS),
+        [(";model_group=near;deployment=n;region=west".into(), 1)]
+    );
+    let fallback = |status: &str| format!(";model_group=near;fallback=far;status_class={status}");
+    assert_eq!(
+        fake.of(names::FALLBACKS),
+        [(fallback("2xx"), 1), (fallback("4xx"), 1)]
+    );
+    let known = |name: &str| {
+        name.split(';')
+            .skip(1)
+            .all(|label| LABELS.contains(&label.split('=').next().unwrap()))
+    };
+    assert!(fake.names.borrow().iter().all(|(_, name)| known(name)));
 }
 
 #[test]
