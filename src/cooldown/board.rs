@@ -28,6 +28,20 @@ pub(crate) struct Cooldown {
     pub(crate) status: u16,
 }
 
+impl Cooldown {
+    /// How long it lasts and why.
+    pub(crate) fn message(&self) -> String {
+        let cause = match self.status {
+            0 => "there was no response".to_owned(),
+            status => format!("a response had status {status}"),
+        };
+        format!(
+            "cools down until {}, because {cause}",
+            self.until.rfc3339().as_str()
+        )
+    }
+}
+
 /// Whether a deployment gets requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum TargetState {

@@ -1,5 +1,7 @@
 //! What cools down: a model in a region, with one set of credentials.
 
+use std::collections::BTreeSet;
+
 use sha2::{Digest, Sha256};
 
 /// The number of keys for the models of a wildcard. Clients choose the names of these models, so
@@ -31,11 +33,22 @@ impl TargetKey {
         let bucket = digest(&[target.model])
             .checked_rem(WILDCARD_KEYS)
             .unwrap_or_default();
-        let (model, bucket) = if target.is_wildcard {
-            ("", bucket.to_string())
+        if target.is_wildcard {
+            Self::with(target, "", &bucket.to_string())
         } else {
-            (target.model, String::new())
-        };
+            Self::with(target, target.model, "")
+        }
+    }
+
+    /// The keys of all models of a wildcard.
+    pub(crate) fn of_wildcard(target: CooldownTarget<'_>) -> BTreeSet<Self> {
+        let buckets = 0..WILDCARD_KEYS;
+        buckets
+            .map(|bucket| Self::with(target, "", &bucket.to_string()))
+            .collect()
+    }
+
+    fn with(target: CooldownTarget<'_>, model: &str, bucket: &str) -> Self {
         let CooldownTarget {
             cluster,
             base_path,
@@ -43,7 +56,7 @@ impl TargetKey {
             credentials,
             ..
         } = target;
-        Self(digest(&[cluster, base_path, region, model, &bucket, credentials]))
+        Self(digest(&[cluster, base_path, region, model, bucket, credentials]))
     }
 }
 
@@ -61,8 +74,6 @@ fn digest(texts: &[&str]) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use super::*;
 
     const TARGET: CooldownTarget<'_> = CooldownTarget {
@@ -124,8 +135,9 @@ mod tests {
                     ..TARGET
                 })
             });
-            keys.collect::<BTreeSet<_>>().len()
+            keys.collect::<BTreeSet<_>>()
         };
-        assert_eq!((keys(true), keys(false)), (64, 2000));
+        assert_eq!(keys(true), TargetKey::of_wildcard(TARGET));
+        assert_eq!((keys(true).len(), keys(false).len()), (64, 2000));
     }
 }

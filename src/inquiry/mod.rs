@@ -1,6 +1,9 @@
 //! Questions of the owner of a key: about the key, and about the models that it may call. Paths and
 //! replies are LiteLLM's.
 
+mod health;
+#[cfg(test)]
+mod health_tests;
 mod key_info;
 mod models;
 #[cfg(test)]
@@ -10,6 +13,7 @@ use std::rc::Rc;
 
 use crate::admission::reject::{Reject, Reply};
 use crate::encoding::percent;
+use crate::inquiry::health::HealthFilter;
 use crate::keys::VirtualKey;
 use crate::limits::Limiter;
 use crate::routing::active_config::ActiveConfig;
@@ -26,6 +30,8 @@ pub(crate) enum Inquiry {
     Model(String),
     /// About the deployments of these models.
     Deployments,
+    /// Which of these get requests.
+    Health(HealthFilter),
 }
 
 impl Inquiry {
@@ -41,6 +47,10 @@ impl Inquiry {
         match path {
             b"/key/info" => Some(Self::Key(parameter(query, b"key"))),
             b"/v1/models" | b"/models" => Some(Self::Models),
+            b"/health" => Some(Self::Health(HealthFilter {
+                model: parameter(query, b"model"),
+                id: parameter(query, b"model_id"),
+            })),
             b"/model/info" | b"/v1/model/info" => Some(Self::Deployments),
             _ => {
                 let name = path.strip_prefix(b"/v1/models/")?;
@@ -78,6 +88,7 @@ impl Inquiry {
                 Reply::json(200, &model.ok_or_else(|| Reject::NoSuchModel(name.clone()))?)
             }
             Self::Deployments => Reply::json(200, &models::deployments(config, key)),
+            Self::Health(filter) => Reply::json(200, &health::body(config, key, filter, now)),
         };
         reply.headers.push(("cache-control", "no-store".into()));
         Ok(reply)

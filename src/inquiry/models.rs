@@ -29,13 +29,18 @@ pub(super) fn one(config: &ActiveConfig, key: &VirtualKey, name: &str) -> Option
 
 /// The deployments of the models that `key` may call.
 pub(super) fn deployments(config: &ActiveConfig, key: &VirtualKey) -> Value {
-    let groups = groups(config).into_iter();
-    let groups = groups.filter(|group| key.may_call(&group.name, Some(&group.name)));
-    let deployments = groups.flat_map(|group| {
+    let deployments = callable(config, key).into_iter().flat_map(|group| {
         let deployments = group.deployments.iter();
         deployments.map(|deployment| about(group, deployment))
     });
     json!({ "data": deployments.collect::<Vec<_>>() })
+}
+
+/// The model groups that `key` may call, in the order of the configuration.
+pub(super) fn callable<'a>(config: &'a ActiveConfig, key: &VirtualKey) -> Vec<&'a ModelGroup> {
+    let mut groups = groups(config);
+    groups.retain(|group| key.may_call(&group.name, Some(&group.name)));
+    groups
 }
 
 fn names(config: &ActiveConfig, key: &VirtualKey) -> Vec<String> {

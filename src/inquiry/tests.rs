@@ -33,11 +33,15 @@ fn config() -> ActiveConfig {
 }
 
 fn ask(path: &str, key: &str) -> Result<Value, Reject> {
-    let config = config();
+    ask_of(&config(), path, key, NOW)
+}
+
+/// Asks a gateway with this configuration.
+pub(super) fn ask_of(config: &ActiveConfig, path: &str, key: &str, now: UnixTime) -> Result<Value, Reject> {
     let headers = [(&b"x-api-key"[..], key.as_bytes())];
-    let key = config.keys.admit(Headers(&headers), None, || NOW)?;
+    let key = config.keys.admit(Headers(&headers), None, || now)?;
     let inquiry = Inquiry::of(b"GET", path.as_bytes()).unwrap();
-    let reply = inquiry.answer(&config, &key, None, NOW)?;
+    let reply = inquiry.answer(config, &key, None, now)?;
     assert_eq!(reply.status, 200);
     Ok(serde_json::from_slice(&reply.body).unwrap())
 }

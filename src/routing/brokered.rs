@@ -71,14 +71,23 @@ pub(crate) fn is_waiting(model: &ModelGroup, now: UnixTime) -> bool {
 /// Which deployments of `model` have no credentials and why, as a message.
 pub(crate) fn missing(model: &ModelGroup, now: UnixTime) -> String {
     let mut causes = Vec::new();
-    for (deployment, slot) in slots(model).filter(|(_, slot)| slot.current(now).is_none()) {
-        let cause = match slot.failure() {
-            Some(failure) => format!("{}: {}", failure.code, failure.message),
-            None => "the credential broker has not answered".to_owned(),
-        };
-        causes.push(format!("{}: {cause}", name(model, deployment)));
+    for deployment in &model.deployments {
+        if let Some(cause) = missing_cause(deployment, now) {
+            causes.push(format!("{}: {cause}", name(model, deployment)));
+        }
     }
     format!("no valid AWS credentials for {}", causes.join("; "))
+}
+
+/// Why a deployment has no credentials; `None` if it has.
+pub(crate) fn missing_cause(deployment: &Deployment, now: UnixTime) -> Option<String> {
+    let Credentials::Brokered(slot) = &deployment.credentials else {
+        return None;
+    };
+    slot.current(now).is_none().then(|| match slot.failure() {
+        Some(failure) => format!("{}: {}", failure.code, failure.message),
+        None => "the credential broker has not answered".to_owned(),
+    })
 }
 
 /// The slots of a model group, with the deployments that use them.
@@ -109,7 +118,7 @@ pub(crate) fn names_of_users(models: &ModelGroups, slot: &Rc<CredentialSlot>) ->
 }
 
 /// A deployment, as a message names it.
-fn name(model: &ModelGroup, deployment: &Deployment) -> String {
+pub(crate) fn name(model: &ModelGroup, deployment: &Deployment) -> String {
     let (name, id, region) = (&model.name, &deployment.id, &deployment.region);
     format!("{name} in {region} (deployment {id})")
 }

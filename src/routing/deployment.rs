@@ -1,6 +1,7 @@
 //! A model id in one region with one set of credentials.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use crate::bedrock::model_id::count_tokens_id;
@@ -167,13 +168,25 @@ impl Deployment {
             return self.digest;
         }
         TargetKey::of(CooldownTarget {
+            model: &self.model(captures),
+            ..self.wildcard_target()
+        })
+    }
+
+    /// What cools down if a model of this deployment fails, which has wildcards.
+    pub(crate) fn wildcard_keys(&self) -> BTreeSet<TargetKey> {
+        TargetKey::of_wildcard(self.wildcard_target())
+    }
+
+    fn wildcard_target(&self) -> CooldownTarget<'_> {
+        CooldownTarget {
             cluster: &self.cluster,
             base_path: &self.base_path,
             region: &self.region,
-            model: &self.model(captures),
+            model: "",
             is_wildcard: true,
             credentials: &self.credential_names,
-        })
+        }
     }
 
     /// The configured model id, possibly with wildcards.

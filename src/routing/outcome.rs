@@ -4,6 +4,7 @@ use crate::contract::routing::{FailureClass, Strategy};
 use crate::cooldown::TargetFailure;
 use crate::limits::Amount;
 use crate::routing::attempt_log::Attempt;
+use crate::routing::brokered;
 use crate::routing::plan::Plan;
 use crate::routing::verdict::{Verdict, is_invalid_request, refuses_credential};
 use crate::time::UnixTime;
@@ -98,17 +99,8 @@ impl Plan {
     pub(crate) fn cooldown_messages(&self) -> Vec<String> {
         let begun = self.cooldowns_begun();
         let messages = begun.iter().map(|(model, deployment, cooldown)| {
-            let cause = match cooldown.status {
-                0 => "there was no response".to_owned(),
-                status => format!("a response had status {status}"),
-            };
-            format!(
-                "deployment {} of {} in {} cools down until {}, because {cause}",
-                deployment.id,
-                model.name,
-                deployment.region,
-                cooldown.until.rfc3339().as_str()
-            )
+            let name = brokered::name(model, deployment);
+            format!("{name} {}", cooldown.message())
         });
         messages.collect()
     }

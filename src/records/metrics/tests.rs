@@ -230,7 +230,7 @@ fn cooldowns_and_fallbacks_are_counted() {
     assert_eq!(
         throttled.stream.cooldown_messages(),
         [
-            "deployment n of near in west cools down until 1970-01-01T00:00:06.000Z, because a response had status 429"
+            "near in west (deployment n) cools down until 1970-01-01T00:00:06.000Z, because a response had status 429"
         ]
     );
     count(&mut meters, &fake, &send(&[("west", 429), ("east", 400)]));
