@@ -74,7 +74,6 @@ impl CooldownView {
 
     /// The cooldowns, including those that are over but whose deployments nobody has probed. See
     /// [`Self::state`].
-    #[cfg(test)]
     pub(crate) fn entries(&self) -> impl Iterator<Item = &Cooldown> {
         self.0.0.iter().map(|entry| &entry.cooldown)
     }

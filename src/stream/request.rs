@@ -131,7 +131,10 @@ impl Request {
         let usable = |name: &String| {
             let other = config.models.find(name)?;
             let is_allowed = key.may_call(name, Some(&other.model.name));
-            (is_allowed && other.unsupported(target.operation).is_none()).then_some(other)
+            // The body has the guardrail of the selected model.
+            let is_guarded = other.model.guardrail == matched.model.guardrail;
+            let is_usable = is_allowed && is_guarded && other.unsupported(target.operation).is_none();
+            is_usable.then_some(other)
         };
         let routing = &matched.model.routing;
         let mut fallbacks: Vec<ModelMatch> = routing.fallbacks.iter().filter_map(usable).collect();

@@ -32,7 +32,8 @@ def broker(bedrock):
 
 
 def start(bedrock, broker, deployments, **options) -> Gateway:
-    text = config(deployments(Parameters(bedrock)), **options.pop("sections", {}))
+    sections = {"router_settings": {"disable_cooldowns": True}} | options.pop("sections", {})
+    text = config(deployments(Parameters(bedrock)), **sections)
     arguments = ("--credentials", broker.socket)
     return Gateway(text, workers=WORKERS, arguments=arguments, **options)
 

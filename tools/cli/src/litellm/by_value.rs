@@ -3,6 +3,7 @@
 use super::known::{AFFINITY, HEADERS, SERVICE, TOOLS, Table};
 use super::note::{Class, Note};
 use super::report::Reader;
+use super::similar::nearest;
 use crate::document::field::{YamlField, quoted};
 use crate::document::location::Location;
 use crate::document::scalar::Scalar;
@@ -19,6 +20,14 @@ const COLLECTOR_VARIABLES: [&str; 3] = [
     "OTEL_EXPORTER_OTLP_ENDPOINT",
     "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT",
     "OTEL_ENDPOINT",
+];
+
+/// Checks that work.
+const PRE_CALL_CHECKS: [&str; 4] = [
+    "enforce_model_rate_limits",
+    "session_affinity",
+    "prompt_caching",
+    "deployment_affinity",
 ];
 
 /// LiteLLM's callbacks that refuse, limit or change requests.
@@ -161,9 +170,7 @@ impl Reader<'_> {
     fn judge_pre_call_check(&mut self, element: &YamlField) {
         let location = &element.location;
         match element.text() {
-            Some(
-                "enforce_model_rate_limits" | "session_affinity" | "prompt_caching" | "deployment_affinity",
-            ) => {}
+            Some(name) if PRE_CALL_CHECKS.contains(&name) => {}
             Some("router_budget_limiting") => {
                 self.note_of(
                     Class::NoEffect,
@@ -174,7 +181,11 @@ impl Reader<'_> {
             Some("forward_client_headers_by_model_group") => {
                 self.note_of(Class::NoEffect, location, HEADERS);
             }
-            _ => self.note_of(Class::NoEffect, location, AFFINITY),
+            Some(name) => match nearest(name, PRE_CALL_CHECKS.into_iter()).filter(|near| *near != name) {
+                Some(near) => self.note_of(Class::Unknown, location, format!("did you mean {near}?")),
+                None => self.note_of(Class::NoEffect, location, AFFINITY),
+            },
+            None => self.note_of(Class::NoEffect, location, AFFINITY),
         }
     }
 }

@@ -41,7 +41,7 @@ impl Reader<'_> {
         let mut either = |name| self.first_of([router.field(name), litellm.field(name)]);
         let (general, default) = (either("fallbacks"), either("default_fallbacks"));
         let long = either("context_window_fallbacks");
-        let most = router.field("max_fallbacks");
+        let most = self.first_of([router.field("max_fallbacks"), litellm.field("max_fallbacks")]);
         let most = most
             .map(|field| self.whole_number(&field, 0, FAILS_MAX))
             .transpose()?;
@@ -65,12 +65,17 @@ impl Reader<'_> {
             let name = models[index].name.clone();
             let of = |lists: &ByGroup| {
                 let own = lists.iter().find(|(group, _)| resolve(group, aliases) == name);
-                let stated = own.or_else(|| lists.get_key_value(ALL_GROUPS).filter(|_| name != ALL_GROUPS));
-                stated.map(|(group, _)| group.clone())
+                own.map(|(group, _)| group.clone())
             };
-            let stated = of(&general).map(|group| &general[&group]).unwrap_or(&default);
+            // As in LiteLLM, which appends the default to the list as that of the star.
+            let of_all = |lists: &ByGroup| lists.contains_key(ALL_GROUPS).then(|| ALL_GROUPS.to_owned());
+            let stated = match of(&general) {
+                Some(group) => &general[&group],
+                None if !default.is_empty() => &default,
+                None => of_all(&general).map_or(&default, |group| &general[&group]),
+            };
             let resolved = self.resolved(stated, &models[index], aliases, models, left_out, most);
-            let long = of(&long).map(|group| &long[&group]);
+            let long = of(&long).or_else(|| of_all(&long)).map(|group| &long[&group]);
             let long =
                 long.map(|stated| self.resolved(stated, &models[index], aliases, models, left_out, most));
             match (resolved, long.transpose()) {
@@ -135,14 +140,8 @@ impl Reader<'_> {
             if target == model.name || names.contains(&target.to_owned()) {
                 continue;
             }
-            let exact = models.iter().find(|other| other.name == target);
-            let wild = || {
-                models
-                    .iter()
-                    .find(|other| other.name != "*" && matches(&other.name, target))
-            };
-            let any = || models.iter().find(|other| matches(&other.name, target));
-            match exact.or_else(wild).or_else(any) {
+            let is_served = target_is_served(target, models, left_out);
+            match serving(target, models).filter(|_| is_served) {
                 Some(other) if other.guardrail != model.guardrail => {
                     let expected = format!("a model with the guardrail of {}", quoted(&model.name));
                     return Err(self.unexpected(location, expected, quoted(name)));
@@ -185,6 +184,20 @@ impl Reader<'_> {
             }
         }
     }
+}
+
+/// The model group that serves `name`, as the filter finds it.
+fn serving<'m>(name: &str, models: &'m [ModelSettings]) -> Option<&'m ModelSettings> {
+    let exact = models.iter().find(|model| model.name == name);
+    exact.or_else(|| {
+        let wild = models.iter().rev().filter(|model| matches(&model.name, name));
+        wild.max_by_key(|model| model.name.len() - model.name.matches('*').count())
+    })
+}
+
+/// Whether `name` is not one that was left out, which no wildcard serves.
+fn target_is_served(name: &str, models: &[ModelSettings], left_out: &LeftOut) -> bool {
+    models.iter().any(|model| model.name == name) || !left_out.contains(name)
 }
 
 fn resolve<'a>(name: &'a str, aliases: &'a BTreeMap<String, String>) -> &'a str {

@@ -26,6 +26,21 @@ const fn exception(class: FailureClass) -> &'static str {
     }
 }
 
+/// Settings of a retry policy that are not for one class: what they are for.
+const OTHERS: [(&str, &[FailureClass]); 3] = [
+    (
+        "DefaultRetries",
+        &[
+            FailureClass::Authentication,
+            FailureClass::Timeout,
+            FailureClass::RateLimit,
+            FailureClass::InternalServer,
+        ],
+    ),
+    ("ServiceUnavailableErrorRetries", &[FailureClass::InternalServer]),
+    ("NotFoundErrorRetries", &[]),
+];
+
 impl Reader<'_> {
     /// The numbers in a policy whose settings end with `suffix`, such as `RateLimitErrorRetries`.
     pub(crate) fn policy(
@@ -36,12 +51,27 @@ impl Reader<'_> {
     ) -> Read<BTreeMap<FailureClass, u32>> {
         let section = self.section(field)?;
         let mut policy = BTreeMap::new();
+        let mut others: Vec<(&[FailureClass], u32)> = Vec::new();
         let mut sound = Ok(());
         for (name, field) in section.fields() {
             let class = FailureClass::ALL
                 .into_iter()
                 .find(|class| format!("{}{suffix}", exception(*class)) == name);
             if field.is_null() {
+                continue;
+            }
+            let other = OTHERS
+                .iter()
+                .find(|(other, _)| *other == name && suffix == "Retries");
+            if let Some((_, classes)) = other {
+                let number = self.whole_number(&field, 0, most)?;
+                others.push((*classes, u32::try_from(number).unwrap_or(u32::MAX)));
+                if classes.is_empty() {
+                    self.note(
+                        &field.location,
+                        "never used: a model that does not exist is not asked again",
+                    );
+                }
                 continue;
             }
             match class {
@@ -60,6 +90,13 @@ impl Reader<'_> {
                     let expected = format!("one of these settings: {}", names.join(", "));
                     sound = Err(self.unexpected(&field.location, expected, quoted(&name) + &hint));
                 }
+            }
+        }
+        // The more classes one is for, the less it counts.
+        others.sort_by_key(|(classes, _)| classes.len());
+        for (classes, number) in others {
+            for class in classes {
+                policy.entry(*class).or_insert(number);
             }
         }
         sound.map(|()| policy)

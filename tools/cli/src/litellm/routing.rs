@@ -76,7 +76,7 @@ pub(crate) struct StatedRouting {
 impl StatedRouting {
     /// The routing of a deployment.
     pub(crate) fn with(&self, all: &RouterWide, share: &StatedShare) -> DeploymentRouting {
-        let limit = |rate: Option<f64>| rate.filter(|rate| all.limits_rates && *rate > 0.0);
+        let limit = |rate: Option<f64>| rate.filter(|_| all.limits_rates);
         DeploymentRouting {
             rpm: limit(share.rpm).map(|rate| rate.ceil() as u64),
             tpm: limit(share.tpm).map(|rate| rate.ceil() as u64),
@@ -84,11 +84,11 @@ impl StatedRouting {
             cooldown: self.cooldown.instead_of(&all.routing.cooldown),
             retries: self.retries,
             timeout_milliseconds: self.timeout_milliseconds,
-            // As in LiteLLM, the time limit of the deployment comes before that of the router.
+            // LiteLLM's order.
             stream_timeout_milliseconds: self
                 .stream_timeout_milliseconds
-                .or(self.timeout_milliseconds)
-                .or(all.stream_timeout_milliseconds),
+                .or(all.stream_timeout_milliseconds)
+                .or(self.timeout_milliseconds),
         }
     }
 }
@@ -188,7 +188,7 @@ impl Reader<'_> {
                 if (0.0..=1000.0).contains(&number) {
                     return Ok(number);
                 }
-                let expected = "a fraction of 0 or more";
+                let expected = "a fraction from 0 to 1000";
                 Err(self.unexpected(&field.location, expected, number.to_string()))
             });
         }

@@ -31,7 +31,7 @@ pub(crate) const LITELLM_PARAMS: Table = Table {
             Used("an endpoint other than that of the region"),
         ),
         Row("litellm_credential_name", Used("the entry of credential_list to use")),
-        Row("weight rpm tpm", Used("the share of the model group's requests; rpm and tpm are not limits")),
+        Row("weight rpm tpm", Used("the share of the model group's requests; rpm and tpm are limits only with enforce_model_rate_limits or usage-based-routing-v2")),
         Row("order", Used("deployments with a lower order are tried first")),
         Row(
             "guardrailConfig",

@@ -36,7 +36,7 @@ pub(crate) const LITELLM_SETTINGS: Table = Table {
             Protects("LiteLLM refuses requests of certain users or with certain words; here they are served"),
         ),
         Row(
-            "default_fallbacks fallbacks",
+            "default_fallbacks fallbacks max_fallbacks",
             Used(FALLBACKS),
         ),
         Row("context_window_fallbacks", Used(LONG_REQUESTS)),

@@ -96,6 +96,7 @@ litellm_settings:
   context_window_fallbacks: []
   allowed_fails: 1
   cooldown_time: 1
+  max_fallbacks: 1
 router_settings:
   num_retries: 1
   timeout: 1

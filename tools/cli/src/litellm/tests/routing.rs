@@ -115,7 +115,7 @@ fn cooldowns_can_be_disabled_and_a_wrong_policy_is_an_error() {
 fn a_model_groups_retry_policy_replaces_that_of_the_router() {
     let settings = settings(
         "router_settings:
-  retry_policy: {RateLimitErrorRetries: 4}
+  retry_policy: {RateLimitErrorRetries: 4, NotFoundErrorRetries: 2}
   model_group_retry_policy: {b: {TimeoutErrorRetries: 1}}
   retry_after: 3
 ",
@@ -130,6 +130,67 @@ fn a_model_groups_retry_policy_replaces_that_of_the_router() {
     assert_eq!(
         errors("router_settings: {retry_policy: {RateLimitErrorRetries: 11}}\n").len(),
         1
+    );
+}
+
+#[test]
+fn default_retries_are_for_all_failures_that_another_attempt_can_mend() {
+    let policy = "{DefaultRetries: 3, TimeoutErrorRetries: 1, ServiceUnavailableErrorRetries: 2}";
+    let settings = settings(&format!("router_settings: {{retry_policy: {policy}}}\n"));
+    assert_eq!(
+        settings.models[0].routing.retries,
+        BTreeMap::from([
+            (FailureClass::Authentication, 3),
+            (FailureClass::Timeout, 1),
+            (FailureClass::RateLimit, 3),
+            (FailureClass::InternalServer, 2),
+        ])
+    );
+}
+
+#[test]
+fn the_guardrail_of_the_most_specific_wildcard_counts() {
+    let wild = |guarded: &str, pattern: &str| {
+        let model = format!("model: 'bedrock/{pattern}', aws_region_name: us-east-1{guarded}");
+        format!("  - {{model_name: '{pattern}', litellm_params: {{{model}}}}}\n")
+    };
+    let guardrail = ", guardrailConfig: {guardrailIdentifier: g, guardrailVersion: '1'}";
+    let fallback = "router_settings: {fallbacks: [{a: [us.anthropic.x]}]}\n";
+    let (few, many) = ("us.*", "us.anthropic.*");
+    for (text, is_refused) in [
+        (wild("", few) + &wild(guardrail, many), true),
+        (wild(guardrail, many) + &wild("", few), true),
+        (wild(guardrail, few) + &wild("", many), false),
+    ] {
+        let read = read_text(
+            &format!("{GROUPS}{text}{fallback}"),
+            &KEYS,
+            SecretPolicy::MustExist,
+        );
+        assert_eq!(read.is_err(), is_refused, "{text}");
+    }
+}
+
+#[test]
+fn the_default_replaces_the_fallbacks_of_the_star_and_both_sections_limit_them() {
+    let both = settings("litellm_settings: {fallbacks: [{'*': [a]}], default_fallbacks: [b]}\n");
+    assert_eq!(both.models[0].routing.fallbacks, ["b"]);
+    assert!(both.models[1].routing.fallbacks.is_empty());
+    let none = settings("litellm_settings: {fallbacks: [{a: [b]}], max_fallbacks: 0}\n");
+    assert!(none.models[0].routing.fallbacks.is_empty());
+}
+
+#[test]
+fn a_fallback_that_is_left_out_is_not_served_by_a_wildcard() {
+    let more = "  - {model_name: gpt, litellm_params: {model: openai/gpt-4o}}
+  - {model_name: '*', litellm_params: {model: 'bedrock/*', aws_region_name: us-east-1}}
+router_settings: {fallbacks: [{a: [gpt]}]}
+";
+    assert!(settings(more).models[0].routing.fallbacks.is_empty());
+    let notes = notes(more);
+    assert!(
+        notes.iter().any(|note| note.contains("this model is not served")),
+        "{notes:?}"
     );
 }
 
@@ -206,6 +267,17 @@ fn rates_are_limits_only_if_they_are_enforced() {
 }
 
 #[test]
+fn a_misspelled_check_is_noted_with_the_nearest_name() {
+    let notes = notes("router_settings: {optional_pre_call_checks: [enforce_model_rate_limit]}\n");
+    assert!(
+        notes
+            .iter()
+            .any(|note| note.contains("did you mean enforce_model_rate_limits?")),
+        "{notes:?}"
+    );
+}
+
+#[test]
 fn affinity_is_by_session_or_by_key() {
     let affinity = |checks: &str| {
         settings(&format!(
@@ -229,7 +301,7 @@ fn a_deployment_has_its_own_limits_retries_and_time_limits() {
     assert_eq!(routing(1).max_parallel_requests, Some(3));
     assert_eq!(routing(1).retries, Some(1));
     assert_eq!(routing(1).timeout_milliseconds, Some(30_000));
-    assert_eq!(routing(1).stream_timeout_milliseconds, Some(30_000));
+    assert_eq!(routing(1).stream_timeout_milliseconds, Some(2_500));
     assert_eq!(routing(0).timeout_milliseconds, None);
     assert_eq!(routing(0).stream_timeout_milliseconds, Some(2_500));
 }
