@@ -122,7 +122,7 @@ fn an_envoy_that_is_too_old_is_reported_with_its_version() {
     let (code, line) = refusal(command);
     assert_eq!(code, Some(1));
     assert!(
-        line.contains("expected Envoy 1.37 or newer, but found 1.28.1"),
+        line.contains("expected Envoy 1.39 or newer, but found 1.28.1"),
         "{line}"
     );
 }

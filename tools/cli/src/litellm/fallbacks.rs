@@ -115,8 +115,12 @@ impl Reader<'_> {
                 let expected = "the name of a model, because bodies are passed on unchanged";
                 return Err(self.unexpected(&element.location, expected, "a mapping".to_owned()));
             }
+            let name = self.text(&element)?;
+            if name.contains('*') {
+                return Err(self.unexpected(&element.location, "a name without *", quoted(&name)));
+            }
             Ok(Stated {
-                name: self.text(&element)?,
+                name,
                 location: element.location,
             })
         });
@@ -158,7 +162,11 @@ impl Reader<'_> {
                 }
             }
         }
-        if names.len() > most {
+        if names.len() > most
+            && let Some(first) = stated.first()
+        {
+            let text = format!("only the first {most} are used: max_fallbacks");
+            self.note(&first.location, text);
             names.truncate(most);
         }
         Ok(names)

@@ -221,6 +221,7 @@ fn a_fallback_that_cannot_work_is_an_error_or_a_note() {
     for (fallbacks, expected) in [
         ("[{a: [c]}]", "fallbacks[0].a[0]"),
         ("[{a: [{model: b}]}]", "the name of a model"),
+        ("[{a: ['us.*']}]", "a name without *"),
         ("[a]", "a mapping"),
         ("{a: [b]}", "a list"),
     ] {
