@@ -1,22 +1,14 @@
 //! Envoy's admin interface: whether Envoy has started, what is open, and how to drain it.
 
 use std::net::SocketAddr;
-use std::time::Duration;
 
 use http::header::HOST;
 use http::{Method, Request, StatusCode};
-use http_body_util::{BodyExt, Empty, Limited};
-use hyper::body::Bytes;
-use hyper::client::conn::http1;
-use hyper_util::rt::TokioIo;
+use http_body_util::Empty;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use tokio::net::TcpStream;
-use tokio::time::timeout;
+use serde_json::Value;
 
-/// Longest response body that is read.
-const BODY_MAX_BYTES: usize = 1024 * 1024;
-/// Time limit for a response. Envoy's main thread has little to do, and all calls go to it.
-const RESPONSE_MAX: Duration = Duration::from_secs(5);
+use crate::exchange::exchange;
 
 /// Envoy's admin interface.
 #[derive(Clone, Copy, Debug)]
@@ -79,9 +71,24 @@ impl Admin {
         self.send(Method::GET, &format!("/stats?filter={filter}")).await
     }
 
+    /// The port of a listener.
+    pub(crate) async fn listener_port(self, name: &str) -> Option<u16> {
+        let body = self.send(Method::GET, "/listeners?format=json").await?;
+        let body: Value = serde_json::from_str(&body).ok()?;
+        let mut listeners = body["listener_statuses"].as_array()?.iter();
+        let listener = listeners.find(|listener| listener["name"] == name)?;
+        let port = listener["local_address"]["socket_address"]["port_value"].as_u64()?;
+        u16::try_from(port).ok()
+    }
+
     /// The body of the response, if it has status 200.
     async fn send(self, method: Method, path: &str) -> Option<String> {
-        timeout(RESPONSE_MAX, send(self.0, method, path)).await.ok()?
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header(HOST, "localhost");
+        let (status, body) = exchange(self.0, request.body(Empty::new()).ok()?).await?;
+        (status == StatusCode::OK).then_some(body)
     }
 }
 
@@ -93,30 +100,13 @@ pub(crate) struct Open {
     pub(crate) bytes: u64,
 }
 
-async fn send(admin: SocketAddr, method: Method, path: &str) -> Option<String> {
-    let stream = TcpStream::connect(admin).await.ok()?;
-    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.ok()?;
-    // Ends when `sender` is dropped.
-    tokio::spawn(connection);
-    let request = Request::builder()
-        .method(method)
-        .uri(path)
-        .header(HOST, "localhost");
-    let request = request.body(Empty::<Bytes>::new()).ok()?;
-    let response = sender.send_request(request).await.ok()?;
-    if response.status() != StatusCode::OK {
-        return None;
-    }
-    let body = Limited::new(response.into_body(), BODY_MAX_BYTES).collect().await;
-    Some(String::from_utf8_lossy(&body.ok()?.to_bytes()).into_owned())
-}
-
 #[cfg(test)]
 mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpListener;
 
     use super::*;
+    use crate::exchange::BODY_MAX_BYTES;
 
     /// Responds to one request with these bytes, then closes the connection.
     async fn admin(response: impl Into<Vec<u8>>) -> SocketAddr {

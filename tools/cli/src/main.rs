@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use envoy_bedrock_cli::environment::Environment;
-use envoy_bedrock_cli::{broker, check, keys, prices, render, run, spend, watch};
+use envoy_bedrock_cli::{broker, check, keys, prices, render, run, spend, status, watch};
 
 /// An Amazon Bedrock gateway on Envoy, configured by LiteLLM's config.yaml.
 #[derive(Debug, Parser)]
@@ -23,6 +23,7 @@ enum Command {
     Prices(prices::PricesArguments),
     Render(render::RenderArguments),
     Spend(spend::SpendArguments),
+    Status(status::StatusArguments),
     Watch(watch::WatchArguments),
     #[command(hide = true)]
     EnvoyChild(run::EnvoyChild),
@@ -38,6 +39,7 @@ fn main() -> ExitCode {
         Command::Prices(arguments) => prices::run(&arguments),
         Command::Render(arguments) => render::run(&arguments, &environment),
         Command::Spend(arguments) => spend::run(&arguments),
+        Command::Status(arguments) => status::run(&arguments),
         Command::Watch(arguments) => watch::run(&arguments, &environment),
         Command::EnvoyChild(child) => child.run(),
     }

@@ -6,6 +6,9 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
+/// The file with the URL of the admin interface of the Envoy that serves.
+pub(crate) const ADMIN_URL_FILE: &str = "admin-url";
+
 /// Why the state directory cannot be used.
 #[derive(Debug, Error)]
 pub(crate) enum StateError {

@@ -21,6 +21,7 @@ use crate::log;
 use crate::reload::{ControlSocket, Engine, OpeningBalances, Publisher, ReloadHandle, ReloadTask};
 use crate::render::{AccessLog, BOOTSTRAP_FILE};
 use crate::sealing;
+use crate::state::{ADMIN_URL_FILE, write_private};
 
 /// The comment of the rendered file.
 const HEADER: &str = "Rendered by `envoy-bedrock run`. Do not edit: it replaces this file.";
@@ -113,6 +114,8 @@ impl<'a> Launch<'a> {
         serve_commands(arguments, &prepared, reload.clone());
         let admin = prepared.admin.try_clone().and_then(AdminForwarder::start);
         let admin = admin.map_err(|error| RunError::System("listen for the admin interface", error))?;
+        let url = format!("http://{}\n", admin.address());
+        write_private(&prepared.state.path(ADMIN_URL_FILE), &url)?;
         Ok(Self {
             arguments,
             prepared,
