@@ -1,76 +1,89 @@
-//! Regions that answer, or do not.
+//! Regions that behave as badly as a test wants.
 
 use crate::random::Random;
 
-/// What a region does in a span of time, in milliseconds.
+/// How a region treats requests.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum RegionFate {
-    Healthy,
-    /// Every request is throttled.
-    Throttles,
-    /// Requests beyond so many in a second are throttled.
+pub(super) enum Behavior {
+    /// It answers.
+    Answers,
+    /// It throttles all requests.
+    Throttles { retry_after: Option<u64> },
+    /// It throttles what exceeds this many requests per second.
     ThrottlesAbove(u64),
-    /// This fraction of requests fails with 500, in percent.
+    /// It answers after this many milliseconds.
+    Slow(u64),
+    /// It fails this part of the requests, in percent, with 500.
     Fails(u64),
-    /// Connections are refused.
+    /// There is no connection to it.
     Refuses,
 }
 
-/// A region, with its fate from each millisecond on.
+/// A region, and how it behaves from which second on.
 #[derive(Clone, Debug)]
-pub(super) struct Region {
-    pub(super) name: String,
-    pub(super) latency: u64,
-    pub(super) fates: Vec<(u64, RegionFate)>,
-    /// The current second, and its requests.
-    second: (u64, u64),
+pub(super) struct RegionModel {
+    pub(super) name: &'static str,
+    /// How long it takes to answer, on average.
+    pub(super) milliseconds: u64,
+    pub(super) price: u64,
+    phases: Vec<(u64, Behavior)>,
+    /// The last second with a request, and the requests in it.
+    served: (u64, u64),
 }
 
-/// A response.
+/// What becomes of an attempt.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Answer {
+    /// 0 if there is no connection.
     pub(super) status: u16,
-    pub(super) milliseconds: u64,
     pub(super) retry_after: Option<u64>,
+    pub(super) milliseconds: u64,
 }
 
-impl Region {
-    pub(super) fn new(name: &str, latency: u64, fates: &[(u64, RegionFate)]) -> Self {
+/// How long it takes until a connection or a throttled request is refused.
+const REFUSAL_MILLISECONDS: u64 = 5;
+
+impl RegionModel {
+    pub(super) fn new(name: &'static str, behavior: Behavior) -> Self {
         Self {
-            name: name.to_owned(),
-            latency,
-            fates: fates.to_vec(),
-            second: (0, 0),
+            name,
+            milliseconds: 100,
+            price: 1,
+            phases: vec![(0, behavior)],
+            served: (0, 0),
         }
     }
 
-    /// The response to a request; `None` if the connection is refused.
-    pub(super) fn answer(&mut self, now: u64, random: &mut Random) -> Option<Answer> {
-        let mut begun = self.fates.iter().filter(|(from, _)| *from <= now);
-        let fate = begun.next_back().map_or(RegionFate::Healthy, |(_, fate)| *fate);
+    /// From this second on, it behaves like this.
+    pub(super) fn then(mut self, second: u64, behavior: Behavior) -> Self {
+        self.phases.push((second, behavior));
+        self
+    }
+
+    /// An attempt arrives, this many milliseconds after the beginning.
+    pub(super) fn answer(&mut self, now: u64, random: &mut Random) -> Answer {
         let second = now / 1000;
-        self.second = (
-            second,
-            if self.second.0 == second {
-                self.second.1 + 1
-            } else {
-                1
-            },
-        );
-        let quick = |status| Answer {
-            status,
-            milliseconds: 10,
-            retry_after: None,
+        self.served = match self.served {
+            (last, count) if last == second => (second, count + 1),
+            _ => (second, 1),
         };
-        match fate {
-            RegionFate::Refuses => None,
-            RegionFate::Throttles => Some(quick(429)),
-            RegionFate::ThrottlesAbove(limit) if self.second.1 > limit => Some(quick(429)),
-            RegionFate::Fails(percent) if random.below(100) < percent => Some(quick(500)),
-            _ => Some(Answer {
-                milliseconds: self.latency / 2 + random.below(self.latency),
-                ..quick(200)
-            }),
+        let begun = self.phases.iter().rfind(|(from, _)| *from <= second);
+        let (status, retry_after, milliseconds) = match begun.unwrap().1 {
+            Behavior::Throttles { retry_after } => (429, retry_after, REFUSAL_MILLISECONDS),
+            Behavior::ThrottlesAbove(most) if self.served.1 > most => (429, None, REFUSAL_MILLISECONDS),
+            Behavior::Fails(percent) if random.below(100) < percent => (500, None, self.milliseconds),
+            Behavior::Refuses => (0, None, REFUSAL_MILLISECONDS),
+            Behavior::Slow(milliseconds) => (200, None, milliseconds),
+            Behavior::Answers | Behavior::ThrottlesAbove(_) | Behavior::Fails(_) => {
+                (200, None, self.milliseconds)
+            }
+        };
+        // Between half and one and a half of it.
+        let milliseconds = milliseconds / 2 + random.below(milliseconds + 1);
+        Answer {
+            status,
+            retry_after,
+            milliseconds,
         }
     }
 }
