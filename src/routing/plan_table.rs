@@ -47,7 +47,7 @@ impl PlanTable {
         }
     }
 
-    /// Finds a plan by its [property](Plan::property). Also returns whether this is its first attempt.
+    /// Finds a plan by its [itinerary](Plan::itinerary). Also returns whether this is its first attempt.
     /// Returns `None` if the request has ended, or began before the VM was reloaded.
     pub fn find(&self, property: &[u8]) -> Option<(Rc<Plan>, bool)> {
         let key = itinerary::plan_key(property)?;
