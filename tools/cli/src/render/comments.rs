@@ -2,7 +2,7 @@
 
 /// A line without its indentation, or its key with the colon, and what is said about it. A line
 /// that occurs several times in a file has its comment once.
-pub(super) const COMMENTS: [(&str, &str); 34] = [
+pub(super) const COMMENTS: [(&str, &str); 42] = [
     (
         "max_heap_size_bytes:",
         "Limit of Envoy's heap (--max-heap). The actions and load shed points here keep it. The VMs of \
@@ -137,6 +137,30 @@ pub(super) const COMMENTS: [(&str, &str); 34] = [
     (
         "- name: envoy_bedrock_credentials",
         "The credential broker. No route leads there: only the filter asks it for credentials.",
+    ),
+    (
+        "outlier_detection:",
+        "An address that cannot be reached is ejected. Responses never eject one: they are about a model or an \
+         account, which the filter's cooldowns are for.",
+    ),
+    (
+        "base_ejection_time:",
+        "How long, times the number of ejections. Connections fail at once, so trying again is cheap.",
+    ),
+    (
+        "consecutive_local_origin_failure:",
+        "Failed connections in a row.",
+    ),
+    ("interval:", "How often Envoy checks whether an ejection is over."),
+    ("max_ejection_percent:", "Never all addresses of a region."),
+    (
+        "rate_limited_retry_back_off:",
+        "The pause before another attempt on the same deployment, which the filter sets.",
+    ),
+    ("retry_back_off:", "The pause before any other attempt."),
+    (
+        "refresh_cluster_on_retry:",
+        "Each attempt goes where the itinerary leads by then.",
     ),
     (
         "max_connections:",

@@ -66,6 +66,7 @@ pub(super) struct Launch<'a> {
     sealing_key: String,
     /// How often an Envoy was started.
     starts: Cell<u32>,
+    _admin_url: AdminUrlFile,
 }
 
 impl<'a> Launch<'a> {
@@ -115,7 +116,8 @@ impl<'a> Launch<'a> {
         let admin = prepared.admin.try_clone().and_then(AdminForwarder::start);
         let admin = admin.map_err(|error| RunError::System("listen for the admin interface", error))?;
         let url = format!("http://{}\n", admin.address());
-        write_private(&prepared.state.path(ADMIN_URL_FILE), &url)?;
+        let admin_url = AdminUrlFile(prepared.state.path(ADMIN_URL_FILE));
+        write_private(&admin_url.0, &url)?;
         Ok(Self {
             arguments,
             prepared,
@@ -126,6 +128,7 @@ impl<'a> Launch<'a> {
             directory,
             sealing_key,
             starts: Cell::new(0),
+            _admin_url: admin_url,
         })
     }
 
@@ -201,6 +204,15 @@ impl<'a> Launch<'a> {
             .stdin(Stdio::null())
             .stderr(Stdio::piped());
         Ok(command)
+    }
+}
+
+/// The file in which `envoy-bedrock status` finds the admin interface. It goes with the gateway.
+struct AdminUrlFile(PathBuf);
+
+impl Drop for AdminUrlFile {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
     }
 }
 
