@@ -400,6 +400,9 @@ impl Stream {
 
     /// The response has ended, so the request no longer runs.
     fn end_response(&mut self, now: impl Fn() -> UnixTime) {
+        if let Some(dispatched) = self.phase.dispatched() {
+            dispatched.report(&now);
+        }
         self.settle(now);
         self.hold.end_response();
     }
@@ -407,7 +410,6 @@ impl Stream {
     /// Records what the request has used of the limits of its key and team, once it is over.
     fn settle(&self, now: impl Fn() -> UnixTime) {
         if let Some(dispatched) = self.phase.dispatched() {
-            dispatched.report(&now);
             dispatched.plan.settle(|| dispatched.used(), &now);
             self.hold.settle(|| dispatched.used(), now);
         }

@@ -113,6 +113,14 @@ def test_allowed_fails_are_allowed(started, bedrock):
     assert 4 <= len(attempts(bedrock, WEST)) <= 6
 
 
+def test_a_stream_that_ends_with_an_exception_is_one_failure(started, bedrock):
+    deployments = [("m", WEST, {"order": 1}), ("m", EAST, {"order": 2})]
+    gateway = started(deployments, {"cooldown_time": 60, "allowed_fails": 1})
+    bedrock.fault("exception", error_type="throttlingException", region=WEST)
+    assert statuses(gateway, "m", 4, "converse-stream") == [200] * 4
+    assert attempts(bedrock) == [WEST, WEST, EAST, EAST]
+
+
 def test_a_policy_allows_other_numbers_of_fails_for_a_class(started, bedrock):
     policy = {"RateLimitErrorAllowedFails": 5, "InternalServerErrorAllowedFails": 0}
     gateway = started(both(), {"cooldown_time": 60, "allowed_fails_policy": policy})
