@@ -133,9 +133,6 @@ pub struct ModelRouting {
     /// The same, if the request is too long for the model.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub context_window_fallbacks: Vec<String>,
-    /// The same, if the content is refused.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub content_policy_fallbacks: Vec<String>,
 }
 
 impl ModelRouting {
@@ -146,12 +143,7 @@ impl ModelRouting {
 
     /// The most fallbacks that a request can have.
     pub(super) fn fallback_count(&self) -> usize {
-        let lists = [
-            &self.fallbacks,
-            &self.context_window_fallbacks,
-            &self.content_policy_fallbacks,
-        ];
-        lists.map(Vec::len).into_iter().max().unwrap_or(0)
+        self.fallbacks.len().max(self.context_window_fallbacks.len())
     }
 }
 

@@ -2,8 +2,9 @@
 //!
 //! A deployment that can serve the request is better than one that is cooling down; then one that
 //! the request has tried less often is better; then those of the lowest `order`, those with a
-//! weight, and those in the region that the request has not tried for the longest time. Among equals, the strategy
-//! decides, unless the request belongs to a session: then it is always the same one.
+//! weight, and those in the region that the request has not tried for the longest time. Among
+//! equals, the strategy decides, unless the request belongs to a session: then it is always the
+//! same one.
 
 use std::cmp::Ordering;
 use std::rc::Rc;

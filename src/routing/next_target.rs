@@ -362,14 +362,6 @@ impl Plan {
         Some(self.find(target)?.1.key(self.captures(target)))
     }
 
-    /// Whether requests have more than one place to go to.
-    pub(super) fn has_alternatives(&self) -> bool {
-        let groups = std::iter::once(&self.selected).chain(&self.fallbacks);
-        let mut deployments = groups.flat_map(|matched| &matched.model.deployments);
-        let first = deployments.next();
-        first.is_some_and(|first| deployments.any(|other| other.digest != first.digest))
-    }
-
     /// Whether no attempt has found this deployment, or an equal one, unusable, and there are
     /// credentials for it.
     fn is_usable(&self, deployment: &Deployment, now: &impl Fn() -> UnixTime) -> bool {

@@ -52,29 +52,21 @@ impl Plan {
 
     /// Envoy has given up: there was no response to the last attempts, or none in time.
     pub(crate) fn record_silence(&self, class: FailureClass, now: UnixTime) {
-        let attempts = self.log.attempts();
-        let made = attempts.len();
-        let unsigned = self.targets.borrow().get(made..).unwrap_or_default().to_vec();
-        // Without a signed attempt, all of them have failed to connect.
-        let unsigned = unsigned
-            .into_iter()
-            .filter(|_| made == 0)
-            .map(|target| Attempt::to(target, now));
-        let silent = attempts
-            .into_iter()
-            .filter(|attempt| attempt.status == 0 && !attempt.is_reported);
-        for attempt in silent.chain(unsigned) {
-            self.report_failure(attempt, class, AttemptResponse::default(), now);
+        self.report_silence_before(u64::MAX, class, now);
+        if self.attempt_count() == 0 {
+            // Without a signed attempt, all of them have failed to connect.
+            for target in self.targets.borrow().iter() {
+                let attempt = Attempt::to(*target, now);
+                self.report_failure(attempt, class, AttemptResponse::default(), now);
+            }
         }
-        self.log.mark_reported(u64::MAX);
     }
 
-    /// The attempts before attempt `number` had no response.
-    pub(super) fn record_silence_before(&self, number: u64, now: UnixTime) {
+    /// The attempts before attempt `number` had no response, unless one is recorded.
+    pub(super) fn report_silence_before(&self, number: u64, class: FailureClass, now: UnixTime) {
         let before = usize::try_from(number.saturating_sub(1)).unwrap_or(usize::MAX);
         for attempt in self.log.attempts().into_iter().take(before) {
-            if attempt.status == 0 && !attempt.is_reported {
-                let class = FailureClass::InternalServer;
+            if !attempt.is_reported {
                 self.report_failure(attempt, class, AttemptResponse::default(), now);
             }
         }
@@ -107,9 +99,7 @@ impl Plan {
 
     /// Returns what the last attempt holds, which has used nothing.
     pub(super) fn release(&self, now: &impl Fn() -> UnixTime) {
-        if let Some((_, grant)) = self.held.take() {
-            grant.settle(Amount::default, now());
-        }
+        self.settle(Amount::default, now);
     }
 
     /// The request is over, and has used this of the limits of its last deployment.
@@ -127,7 +117,7 @@ impl Plan {
         now: UnixTime,
     ) {
         let found = self.find(attempt.target).zip(self.config.outlook());
-        let Some(((model, deployment), outlook)) = found else {
+        let Some(((_, deployment), outlook)) = found else {
             return;
         };
         let own = deployment.cooldown.as_deref();
@@ -141,8 +131,7 @@ impl Plan {
             // A deployment's own time takes precedence, as in LiteLLM.
             retry_after: response.retry_after.filter(|_| own.is_none()),
         };
-        let mut others = model.deployments.iter();
-        let is_alone = !others.any(|other| other.digest != deployment.digest) && self.fallbacks.is_empty();
+        let is_alone = !self.has_alternatives();
         let key = deployment.key(self.captures(attempt.target));
         if let Some(cooldown) = outlook.cooldowns.failed(key, failure, settings, is_alone, now) {
             self.begun.borrow_mut().push((attempt.target, cooldown));

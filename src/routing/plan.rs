@@ -154,10 +154,23 @@ impl Plan {
 
     /// Whether all attempts can only go to one region cluster.
     pub(crate) fn has_one_cluster(&self) -> bool {
-        let groups = std::iter::once(&self.selected).chain(&self.fallbacks);
-        let mut deployments = groups.flat_map(|matched| &matched.model.deployments);
+        let mut deployments = self.deployments();
         let first = deployments.next();
         first.is_some_and(|first| deployments.all(|other| other.cluster == first.cluster))
+    }
+
+    /// Whether requests have more than one place to go to.
+    pub(super) fn has_alternatives(&self) -> bool {
+        let mut deployments = self.deployments();
+        let first = deployments.next();
+        first.is_some_and(|first| deployments.any(|other| other.digest != first.digest))
+    }
+
+    /// The deployments of all model groups.
+    fn deployments(&self) -> impl Iterator<Item = &Deployment> {
+        let groups = std::iter::once(&self.selected).chain(&self.fallbacks);
+        let deployments = groups.flat_map(|matched| &matched.model.deployments);
+        deployments.map(|deployment| &**deployment)
     }
 
     /// Attempts made so far.

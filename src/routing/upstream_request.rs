@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::rc::Rc;
 
 use crate::admission::reject::Reject;
+use crate::contract::routing::FailureClass;
 use crate::credentials::{IssuedCredential, IssuedSecret};
 use crate::headers::HeaderPair;
 use crate::routing::attempt_log::Attempt;
@@ -79,7 +80,7 @@ impl Plan {
             ..Attempt::to(target, now)
         };
         self.log.begin(number, attempt, planned);
-        self.record_silence_before(number, now);
+        self.report_silence_before(number, FailureClass::InternalServer, now);
         self.hold(target, now);
         Ok(UpstreamRequest {
             plan: self,

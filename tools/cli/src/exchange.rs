@@ -18,7 +18,7 @@ pub(crate) const BODY_MAX_BYTES: usize = 16 * 1024 * 1024;
 const RESPONSE_MAX: Duration = Duration::from_secs(5);
 
 /// Sends a request on a connection of its own. Returns the status and the body of the response;
-/// `None` if there is none, or none that is complete.
+/// `None` unless a complete response arrives.
 pub(crate) async fn exchange(
     address: SocketAddr,
     request: Request<Empty<Bytes>>,

@@ -22,7 +22,8 @@ pub(crate) struct StatedCooldown {
 }
 
 impl StatedCooldown {
-    /// These settings instead of those of `all` deployments; `None` if there are none.
+    /// The cooldowns of a deployment that overrides those of `all` deployments with these settings;
+    /// `None` if it overrides nothing.
     pub(crate) fn instead_of(&self, all: &CooldownSettings) -> Option<CooldownSettings> {
         if *self == Self::default() {
             return None;
@@ -71,15 +72,5 @@ impl Reader<'_> {
             allowed_fails: fails.map(|fails| u32::try_from(fails).unwrap_or(u32::MAX)),
             allowed_fails_policy: policy.transpose()?.unwrap_or_default(),
         })
-    }
-
-    /// A number of seconds from `least` to `most`, in milliseconds.
-    pub(crate) fn milliseconds(&mut self, field: &YamlField, least: f64, most: f64) -> Read<u64> {
-        let seconds = self.number(field)?;
-        if (least..=most).contains(&seconds) {
-            return Ok((seconds * 1000.0).round() as u64);
-        }
-        let expected = format!("a time from {least} to {most} seconds");
-        Err(self.unexpected(&field.location, expected, seconds.to_string()))
     }
 }

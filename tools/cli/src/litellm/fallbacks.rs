@@ -9,10 +9,11 @@ use super::known::LONG_REQUESTS;
 use super::left_out::LeftOut;
 use super::policies::FAILS_MAX;
 use super::report::Reader;
+use super::routing::UNKNOWN_GROUP;
 use super::similar::nearest;
 use crate::document::field::{Section, YamlField, quoted};
 use crate::document::location::Location;
-use crate::document::reader::Read;
+use crate::document::reader::{Read, Reported};
 
 /// LiteLLM's default for `max_fallbacks`.
 const FALLBACKS_DEFAULT: usize = 5;
@@ -50,40 +51,31 @@ impl Reader<'_> {
         });
         let general = self.by_group(general);
         let default = default.map(|field| self.names(&field)).transpose();
-        let has_long = long.is_some();
         if let Some(field) = long.as_ref().filter(|field| !is_empty(field)) {
             self.note(&field.location, LONG_REQUESTS);
         }
         let long = self.by_group(long);
         let (general, default, long) = (general?, default?.unwrap_or_default(), long?);
         self.note_unknown_groups(&general, aliases, models, left_out);
-        if has_long {
-            self.note_unknown_groups(&long, aliases, models, left_out);
-        }
+        self.note_unknown_groups(&long, aliases, models, left_out);
         let mut sound = Ok(());
         for index in 0..models.len() {
-            let name = models[index].name.clone();
-            let of = |lists: &ByGroup| {
-                let own = lists.iter().find(|(group, _)| resolve(group, aliases) == name);
-                own.map(|(group, _)| group.clone())
-            };
+            let model = &models[index];
+            let own = of_group(&general, &model.name, aliases);
             // As in LiteLLM, which appends the default to the list as that of the star.
-            let of_all = |lists: &ByGroup| lists.contains_key(ALL_GROUPS).then(|| ALL_GROUPS.to_owned());
-            let stated = match of(&general) {
-                Some(group) => &general[&group],
-                None if !default.is_empty() => &default,
-                None => of_all(&general).map_or(&default, |group| &general[&group]),
-            };
-            let resolved = self.resolved(stated, &models[index], aliases, models, left_out, most);
-            let long = of(&long).or_else(|| of_all(&long)).map(|group| &long[&group]);
-            let long =
-                long.map(|stated| self.resolved(stated, &models[index], aliases, models, left_out, most));
+            let all = Some(&default)
+                .filter(|default| !default.is_empty())
+                .or(general.get(ALL_GROUPS));
+            let stated = own.or(all).map_or(&[][..], Vec::as_slice);
+            let resolved = self.resolved(stated, model, aliases, models, left_out, most);
+            let long = of_group(&long, &model.name, aliases).or(long.get(ALL_GROUPS));
+            let long = long.map(|stated| self.resolved(stated, model, aliases, models, left_out, most));
             match (resolved, long.transpose()) {
                 (Ok(general), Ok(long)) => {
                     models[index].routing.fallbacks = general;
                     models[index].routing.context_window_fallbacks = long.unwrap_or_default();
                 }
-                _ => sound = Err(crate::document::reader::Reported),
+                _ => sound = Err(Reported),
             }
         }
         sound
@@ -184,14 +176,20 @@ impl Reader<'_> {
             let name = resolve(group, aliases);
             let is_known = group == ALL_GROUPS || models.iter().any(|model| model.name == name);
             if let Some(first) = stated.first().filter(|_| !is_known && !left_out.contains(name)) {
-                self.note_with(
-                    &first.location,
-                    "never used: no deployment has this model_name",
-                    quoted(group),
-                );
+                self.note_with(&first.location, UNKNOWN_GROUP, quoted(group));
             }
         }
     }
+}
+
+/// What the lists have for a model group, under its name or an alias.
+fn of_group<'l>(
+    lists: &'l ByGroup,
+    name: &str,
+    aliases: &BTreeMap<String, String>,
+) -> Option<&'l Vec<Stated>> {
+    let own = lists.iter().find(|(group, _)| resolve(group, aliases) == name);
+    own.map(|(_, stated)| stated)
 }
 
 /// The model group that serves `name`, as the filter finds it.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use envoy_bedrock::contract::settings::{BODY_LIMIT_DEFAULT_BYTES, BUFFERED_BODIES_DEFAULT_BYTES};
 
 use super::known;
+use super::numbers::{PARALLEL_REQUESTS_MAX, RETRIES_MAX, TIME_LIMIT_MAX_SECONDS};
 use super::report::Reader;
 use super::similar::nearest;
 use crate::document::field::{Section, YamlField, quoted};
@@ -12,20 +13,14 @@ use crate::document::reader::Read;
 
 /// LiteLLM's default.
 const RETRIES_DEFAULT: u32 = 2;
-/// Most retries: clients give up long before the last.
-const RETRIES_MAX: f64 = 10.0;
 /// LiteLLM's default for its pass-through route.
 const REQUEST_TIMEOUT_DEFAULT: Duration = Duration::from_secs(600);
-/// Longest time limit: a week.
-const REQUEST_TIMEOUT_MAX_SECONDS: f64 = 604_800.0;
 const BYTES_PER_MEGABYTE: f64 = 1_048_576.0;
 /// Largest limit of a request body, which Envoy keeps in memory for retries.
 const BODY_LIMIT_MAX_MEGABYTES: f64 = 1024.0;
 
 /// Largest limit of all request bodies together: a tebibyte.
 const BUFFERED_BODIES_MAX_MEGABYTES: f64 = 1_048_576.0;
-/// Largest limit of parallel requests. No Envoy handles that many.
-const PARALLEL_REQUESTS_MAX: f64 = 1_000_000.0;
 
 impl Reader<'_> {
     /// The attempts of a request: `num_retries` + 1.
@@ -34,11 +29,7 @@ impl Reader<'_> {
         let Some(field) = self.first_of(fields) else {
             return Ok(RETRIES_DEFAULT + 1);
         };
-        let retries = self.number(&field)?;
-        if retries.fract() != 0.0 || !(0.0..=RETRIES_MAX).contains(&retries) {
-            let expected = format!("a whole number from 0 to {RETRIES_MAX}");
-            return Err(self.unexpected(&field.location, expected, retries.to_string()));
-        }
+        let retries = self.whole_number(&field, 0, RETRIES_MAX)?;
         Ok(retries as u32 + 1)
     }
 
@@ -57,11 +48,7 @@ impl Reader<'_> {
         let Some(field) = self.first_of(fields) else {
             return Ok(REQUEST_TIMEOUT_DEFAULT);
         };
-        let seconds = self.number(&field)?;
-        if !(0.001..=REQUEST_TIMEOUT_MAX_SECONDS).contains(&seconds) {
-            let expected = format!("a time from 0.001 to {REQUEST_TIMEOUT_MAX_SECONDS} seconds");
-            return Err(self.unexpected(&field.location, expected, seconds.to_string()));
-        }
+        let seconds = self.seconds(&field, 0.001, TIME_LIMIT_MAX_SECONDS)?;
         Ok(Duration::from_secs_f64(seconds))
     }
 
@@ -84,12 +71,7 @@ impl Reader<'_> {
         let Some(field) = general.field("global_max_parallel_requests") else {
             return Ok(None);
         };
-        let requests = self.number(&field)?;
-        if requests.fract() != 0.0 || !(1.0..=PARALLEL_REQUESTS_MAX).contains(&requests) {
-            let expected = format!("a whole number from 1 to {PARALLEL_REQUESTS_MAX}");
-            return Err(self.unexpected(&field.location, expected, requests.to_string()));
-        }
-        Ok(Some(requests as u64))
+        self.whole_number(&field, 1, PARALLEL_REQUESTS_MAX).map(Some)
     }
 
     /// The status of requests that exceed a budget; `None` for the default.

@@ -37,6 +37,7 @@ mod model;
 mod model_groups;
 mod nested;
 pub(crate) mod note;
+mod numbers;
 mod outline;
 mod parameters;
 mod policies;

@@ -9,8 +9,6 @@ use super::similar::nearest;
 use crate::document::field::{YamlField, quoted};
 use crate::document::reader::Read;
 
-/// The most retries of a policy, as of `num_retries`.
-pub(crate) const RETRIES_MAX: u64 = 10;
 /// The most failures that a policy can allow.
 pub(crate) const FAILS_MAX: u64 = 1_000_000;
 
@@ -100,15 +98,5 @@ impl Reader<'_> {
             }
         }
         sound.map(|()| policy)
-    }
-
-    /// A whole number from `least` to `most`.
-    pub(crate) fn whole_number(&mut self, field: &YamlField, least: u64, most: u64) -> Read<u64> {
-        let number = self.number(field)?;
-        if number.fract() == 0.0 && (least as f64..=most as f64).contains(&number) {
-            return Ok(number as u64);
-        }
-        let expected = format!("a whole number from {least} to {most}");
-        Err(self.unexpected(&field.location, expected, number.to_string()))
     }
 }

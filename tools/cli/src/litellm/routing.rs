@@ -5,12 +5,11 @@ use std::collections::BTreeMap;
 use envoy_bedrock::contract::routing::{
     Affinity, DeploymentRouting, FailureClass, ModelRouting, RoutingSettings, Strategy,
 };
-
 use envoy_bedrock::contract::settings::ModelSettings;
 
 use super::cooldown::StatedCooldown;
 use super::entry::ModelListEntry;
-use super::policies::RETRIES_MAX;
+use super::numbers::{PARALLEL_REQUESTS_MAX, RETRIES_MAX, TIME_LIMIT_MAX_SECONDS};
 use super::report::Reader;
 use super::shares::StatedShare;
 use crate::document::field::{Section, YamlField, quoted};
@@ -29,12 +28,11 @@ const STRATEGIES: [(&str, Strategy); 6] = [
 const ENFORCE_RATES: &str = "enforce_model_rate_limits";
 /// The pre-call check that keeps a client's requests together.
 const KEY_AFFINITY: &str = "deployment_affinity";
-/// The most requests at once of a deployment. No Envoy handles that many.
-const PARALLEL_MAX: u64 = 1_000_000;
-/// The longest time limit: a week.
-const TIMEOUT_MAX_SECONDS: f64 = 604_800.0;
 /// The longest wait before another attempt, as in LiteLLM.
 const RETRY_AFTER_MAX_SECONDS: f64 = 60.0;
+
+/// Why the setting of a model group that does not exist has no effect.
+pub(crate) const UNKNOWN_GROUP: &str = "never used: no deployment has this model_name";
 
 /// Retries for each class of failures in the model group of this name.
 type GroupRetries = (String, YamlField, BTreeMap<FailureClass, u32>);
@@ -98,13 +96,13 @@ impl ModelListEntry<'_, '_> {
     pub(crate) fn routing(&mut self) -> Read<StatedRouting> {
         let (parameters, info, reader) = (&self.parameters, &self.info, &mut *self.reader);
         let parallel = parameters.field("max_parallel_requests");
-        let parallel = parallel.map(|field| reader.whole_number(&field, 1, PARALLEL_MAX));
+        let parallel = parallel.map(|field| reader.whole_number(&field, 1, PARALLEL_REQUESTS_MAX));
         let retries = reader.first_of(["num_retries", "max_retries"].map(|name| parameters.field(name)));
         let retries = retries.map(|field| reader.whole_number(&field, 0, RETRIES_MAX));
         let timeout = reader.first_of(["timeout", "request_timeout"].map(|name| parameters.field(name)));
-        let timeout = timeout.map(|field| reader.milliseconds(&field, 0.001, TIMEOUT_MAX_SECONDS));
+        let timeout = timeout.map(|field| reader.milliseconds(&field, 0.001, TIME_LIMIT_MAX_SECONDS));
         let stream = parameters.field("stream_timeout");
-        let stream = stream.map(|field| reader.milliseconds(&field, 0.001, TIMEOUT_MAX_SECONDS));
+        let stream = stream.map(|field| reader.milliseconds(&field, 0.001, TIME_LIMIT_MAX_SECONDS));
         let cooldown = reader.stated_cooldown(
             parameters.field("cooldown_time"),
             info.field("allowed_fails"),
@@ -130,9 +128,9 @@ impl Reader<'_> {
         let retry_after = router.field("retry_after");
         let retry_after = retry_after.map(|field| self.milliseconds(&field, 0.0, RETRY_AFTER_MAX_SECONDS));
         let parallel = router.field("default_max_parallel_requests");
-        let parallel = parallel.map(|field| self.whole_number(&field, 1, PARALLEL_MAX));
+        let parallel = parallel.map(|field| self.whole_number(&field, 1, PARALLEL_REQUESTS_MAX));
         let stream = router.field("stream_timeout");
-        let stream = stream.map(|field| self.milliseconds(&field, 0.001, TIMEOUT_MAX_SECONDS));
+        let stream = stream.map(|field| self.milliseconds(&field, 0.001, TIME_LIMIT_MAX_SECONDS));
         let retries = router.field("retry_policy");
         let retries = retries.map(|field| self.policy(&field, "Retries", RETRIES_MAX));
         let retries_of_groups = self.retries_of_groups(router);
@@ -209,14 +207,12 @@ impl Reader<'_> {
             .collect();
         policies.into_iter().collect()
     }
-}
 
-impl Reader<'_> {
     /// Notes retries of model groups that do not exist.
     pub(crate) fn note_retries_of_unknown_groups(&mut self, router: &RouterWide, models: &[ModelSettings]) {
         for (group, field, _) in &router.retries_of_groups {
             if !models.iter().any(|model| model.name == *group) {
-                self.note(&field.location, "never used: no deployment has this model_name");
+                self.note(&field.location, UNKNOWN_GROUP);
             }
         }
     }
