@@ -145,12 +145,16 @@ impl Plan {
         };
         if let Some(next) = self.take_next(&tried, onward, &prospects) {
             tried.push(next);
-            while let Some(next) = self.next(
-                &tried,
-                Onward::After(FailureClass::InternalServer),
-                &prospects,
-                false,
-            ) {
+            let onward = Onward::After(FailureClass::InternalServer);
+            let mut unpaid = 0u64;
+            while let Some(next) = self.next(&tried, onward, &prospects, false) {
+                // Envoy makes these attempts by itself if it cannot connect.
+                if self.needs_budget(&tried, next, &prospects) {
+                    unpaid = unpaid.saturating_add(1);
+                    if !outlook.is_none_or(|outlook| outlook.budget.can_withdraw(unpaid, now())) {
+                        break;
+                    }
+                }
                 tried.push(next);
             }
         }
@@ -171,15 +175,12 @@ impl Plan {
             let Some(outlook) = prospects.outlook else {
                 return Some(next);
             };
-            let state = self.state(next, deployment, prospects);
-            let is_repeated = tried.iter().any(|other| self.key(*other) == self.key(next));
-            let is_cooling = matches!(state, TargetState::Cooling { .. });
-            if !tried.is_empty() && (is_repeated || is_cooling) && !outlook.budget.withdraw((prospects.now)())
-            {
+            if self.needs_budget(tried, next, prospects) && !outlook.budget.withdraw((prospects.now)()) {
                 return None;
             }
             let key = self.key(next)?;
-            let is_probe = state == TargetState::ProbeDue && !prospects.probed.borrow().contains(&next);
+            let is_due = self.state(next, prospects) == TargetState::ProbeDue;
+            let is_probe = is_due && !prospects.probed.borrow().contains(&next);
             if is_probe && !outlook.cooldowns.begin_probe(key, (prospects.now)()) {
                 prospects.probed.borrow_mut().push(next);
                 continue;
@@ -195,6 +196,19 @@ impl Plan {
                 Err(exceeded) => prospects.full.borrow_mut().push((next, exceeded)),
             }
         }
+    }
+
+    /// Whether an attempt on `next` is a retry that the retry budget must allow, because the request
+    /// has tried the deployment, or it cools down.
+    fn needs_budget(
+        &self,
+        tried: &[AttemptTarget],
+        next: AttemptTarget,
+        prospects: &Prospects<'_, impl Fn() -> UnixTime>,
+    ) -> bool {
+        let is_repeated = || tried.iter().any(|other| self.key(*other) == self.key(next));
+        let is_cooling = || matches!(self.state(next, prospects), TargetState::Cooling { .. });
+        !tried.is_empty() && (is_repeated() || is_cooling())
     }
 
     /// Makes sure that an attempt on `target` is counted. If earlier attempts had no response, it may
@@ -245,10 +259,14 @@ impl Plan {
         } else {
             self.fallbacks.len()
         };
-        own.or_else(|| {
-            let mut fallbacks = group.saturating_add(1)..=end;
-            fallbacks.find_map(choose)
-        })
+        let is_ready = |target: &AttemptTarget| self.cooling(*target, prospects, is_next).is_none();
+        if own.as_ref().is_some_and(is_ready) {
+            return own;
+        }
+        // A fallback that is ready is better than a deployment that cools down.
+        let mut others = (group.saturating_add(1)..=end).filter_map(choose).peekable();
+        let first = others.peek().copied();
+        others.find(is_ready).or(own).or(first)
     }
 
     /// How many retries a model group may make after a failure of this class on `target`.
@@ -285,19 +303,13 @@ impl Plan {
             if is_full || !self.is_usable(deployment, prospects.now) {
                 return None;
             }
-            let is_probed = || !is_next || prospects.probed.borrow().contains(&target);
-            let cooling = match self.state(target, deployment, prospects) {
-                TargetState::Cooling { until } => Some(until),
-                TargetState::ProbeDue if is_probed() => Some((prospects.now)()),
-                TargetState::ProbeDue | TargetState::Ready => None,
-            };
             let equal = tried.iter().filter(|other| other.digest == deployment.digest);
             let here = tried
                 .iter()
                 .rposition(|other| other.cluster == deployment.cluster);
             Some(Condition {
                 tried: equal.count(),
-                cooling,
+                cooling: self.cooling(target, prospects, is_next),
                 region_tried: here.map_or(0, |index| index.saturating_add(1)),
             })
         };
@@ -344,17 +356,30 @@ impl Plan {
         }
     }
 
-    fn state(
+    /// Until when a target cools down, if it does. If another request probes it, or it is not the
+    /// next one, it does until it is probed.
+    fn cooling(
         &self,
         target: AttemptTarget,
-        deployment: &Deployment,
         prospects: &Prospects<'_, impl Fn() -> UnixTime>,
-    ) -> TargetState {
+        is_next: bool,
+    ) -> Option<UnixTime> {
+        let is_probed = || !is_next || prospects.probed.borrow().contains(&target);
+        match self.state(target, prospects) {
+            TargetState::Cooling { until } => Some(until),
+            TargetState::ProbeDue if is_probed() => Some((prospects.now)()),
+            TargetState::ProbeDue | TargetState::Ready => None,
+        }
+    }
+
+    fn state(&self, target: AttemptTarget, prospects: &Prospects<'_, impl Fn() -> UnixTime>) -> TargetState {
         if prospects.cooling.is_empty() {
             return TargetState::Ready;
         }
-        let key = deployment.key(self.captures(target));
-        prospects.cooling.state(key, (prospects.now)())
+        let key = self.key(target);
+        key.map_or(TargetState::Ready, |key| {
+            prospects.cooling.state(key, (prospects.now)())
+        })
     }
 
     /// What cools down if a target fails.
@@ -425,3 +450,6 @@ fn take_grant(
         Err(GrantError::Uncountable) => Err(None),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -50,27 +50,51 @@ impl Plan {
         }
     }
 
+    /// Whether Envoy was told to make another attempt after the last one that is recorded.
+    pub(crate) fn expects_attempt(&self) -> bool {
+        let made = usize::try_from(self.attempt_count()).unwrap_or(usize::MAX);
+        self.targets.borrow().len() > made
+    }
+
     /// Envoy has given up: there was no response to the last attempts, or none in time.
     pub(crate) fn record_silence(&self, class: FailureClass, now: UnixTime) {
+        let was_answered = self.log.last().is_none_or(|last| last.is_reported);
         self.report_silence_before(u64::MAX, class, now);
-        if self.attempt_count() == 0 {
-            // Without a signed attempt, all of them have failed to connect.
-            for target in self.targets.borrow().iter() {
-                let attempt = Attempt::to(*target, now);
-                self.report_failure(attempt, class, AttemptResponse::default(), now);
-            }
+        if !was_answered {
+            return;
+        }
+        // Without a signed attempt after the last response, all others have failed to connect. If
+        // that has taken too long, only one was made.
+        let made = usize::try_from(self.attempt_count()).unwrap_or(usize::MAX);
+        let at_most = if class == FailureClass::Timeout {
+            1
+        } else {
+            usize::MAX
+        };
+        let targets = self.targets.borrow().clone();
+        for (index, target) in targets.into_iter().enumerate().skip(made).take(at_most) {
+            self.report_silence(index, Attempt::to(target, now), class, now);
         }
     }
 
     /// The attempts before attempt `number` had no response, unless one is recorded.
     pub(super) fn report_silence_before(&self, number: u64, class: FailureClass, now: UnixTime) {
         let before = usize::try_from(number.saturating_sub(1)).unwrap_or(usize::MAX);
-        for attempt in self.log.attempts().into_iter().take(before) {
+        for (index, attempt) in self.log.attempts().into_iter().enumerate().take(before) {
             if !attempt.is_reported {
-                self.report_failure(attempt, class, AttemptResponse::default(), now);
+                self.report_silence(index, attempt, class, now);
             }
         }
         self.log.mark_reported(number);
+    }
+
+    /// The attempt with this index had no response.
+    fn report_silence(&self, index: usize, attempt: Attempt, class: FailureClass, now: UnixTime) {
+        if let Some(outlook) = self.config.outlook().filter(|_| index > 0) {
+            // Envoy has made it without asking.
+            let _can_afford = outlook.budget.withdraw(now);
+        }
+        self.report_failure(attempt, class, AttemptResponse::default(), now);
     }
 
     /// The stream of the last attempt has ended with an exception of this type.

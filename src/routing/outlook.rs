@@ -88,11 +88,15 @@ impl RetryBudget {
         self.add(PER_REQUEST.0);
     }
 
-    /// Whether a repeated retry can be made.
+    /// Whether this many repeated retries could be made.
+    pub(crate) fn can_withdraw(&self, retries: u64, now: UnixTime) -> bool {
+        self.add_for_time(now);
+        self.balance.get() >= retries.saturating_mul(PER_REQUEST.1)
+    }
+
+    /// Whether a repeated retry can be made, which is then paid for.
     pub(crate) fn withdraw(&self, now: UnixTime) -> bool {
-        let passed = now.milliseconds_since(self.counted.replace(now));
-        let parts = RESERVE_PER_SECOND.saturating_mul(PER_REQUEST.1);
-        self.add(parts.saturating_mul(passed).checked_div(1000).unwrap_or_default());
+        self.add_for_time(now);
         match self.balance.get().checked_sub(PER_REQUEST.1) {
             Some(rest) => {
                 self.balance.set(rest);
@@ -100,6 +104,12 @@ impl RetryBudget {
             }
             None => false,
         }
+    }
+
+    fn add_for_time(&self, now: UnixTime) {
+        let passed = now.milliseconds_since(self.counted.replace(now));
+        let parts = RESERVE_PER_SECOND.saturating_mul(PER_REQUEST.1);
+        self.add(parts.saturating_mul(passed).checked_div(1000).unwrap_or_default());
     }
 
     fn add(&self, parts: u64) {

@@ -172,7 +172,8 @@ impl Dispatched {
     pub(super) fn report(&self, now: &impl Fn() -> UnixTime) {
         let Some(response) = &self.response else { return };
         let last = self.plan.attempts_made().last();
-        let is_silent = last.is_none_or(|(.., status, _)| status == 0);
+        let is_unanswered = !response.is_marked && self.plan.expects_attempt();
+        let is_silent = is_unanswered || last.is_none_or(|(.., status, _)| status == 0);
         match response.status {
             503 if is_silent => self.plan.record_silence(FailureClass::InternalServer, now()),
             MODEL_TIMEOUT_STATUS if is_silent => self.plan.record_silence(FailureClass::Timeout, now()),

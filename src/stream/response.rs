@@ -1,6 +1,7 @@
 //! The response to a dispatched request, observed while it passes through.
 
 use crate::admission::reject::HEADER_ERROR_TYPE;
+use crate::contract::names::HEADER_RETRY;
 use crate::contract::operation::Operation;
 use crate::headers::Headers;
 use crate::routing::verdict::error_name;
@@ -14,6 +15,8 @@ const TEXT_MAX_BYTES: usize = 128;
 pub(super) struct Response {
     pub(super) status: u16,
     pub(super) request_id: Option<String>,
+    /// Whether the signer role wanted another attempt after it.
+    pub(super) is_marked: bool,
     error_type: Option<String>,
     is_complete: bool,
     usage: HeaderUsage,
@@ -43,6 +46,7 @@ impl Response {
         Self {
             status,
             request_id: text("x-amzn-requestid"),
+            is_marked: headers.all(HEADER_RETRY).next().is_some(),
             error_type,
             is_complete: false,
             usage,

@@ -244,6 +244,14 @@ def test_another_model_serves_requests_when_the_deployments_of_a_model_fail(
     ]
 
 
+def test_while_a_model_cools_down_its_fallback_is_asked_at_once(started, bedrock, operation):
+    deployments = [("m", WEST, {}), ("n", EAST, {"model": f"bedrock/{NOVA}"})]
+    gateway = started(deployments, {"fallbacks": [{"m": ["n"]}], "cooldown_time": 60})
+    bedrock.fault("status", status=429, region=WEST)
+    assert statuses(gateway, "m", 20, operation) == [200] * 20
+    assert attempts(bedrock) == [WEST] + [EAST] * 20
+
+
 def test_default_fallbacks_are_for_models_without_their_own(started, bedrock):
     deployments = [("m", WEST, {}), ("n", EAST, {"model": f"bedrock/{NOVA}"})]
     gateway = started(deployments, {"default_fallbacks": ["n"]})

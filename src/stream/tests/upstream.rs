@@ -2,6 +2,7 @@
 
 use crate::contract::names::HEADER_RETRY;
 use crate::headers::LITELLM_PREFIX;
+use crate::routing::outlook::Outlook;
 use crate::stream::attempt::SignedAttempt;
 use crate::stream::tests::driver::{Driver, serialized};
 use crate::stream::*;
@@ -168,5 +169,44 @@ fn a_response_with_an_impossible_status_becomes_a_502() {
                 assert_eq!(served.error_class, Some("ServiceUnavailableException"));
             }
         }
+    }
+}
+
+#[test]
+fn a_reply_of_envoy_after_an_answered_attempt_means_that_the_next_one_could_not_connect() {
+    let deployment = |region: &str| {
+        format!(
+            r#"{{"id": "{region}", "model": "a:0", "region": "{region}", "cluster": "{region}", "authority": "x.test",
+                "weight": 1, "credentials": {{"bearer": {{"api_key": "API"}}}}}}"#
+        )
+    };
+    let settings = format!(
+        r#"{{"master_key": "MASTER", "attempts": 2, "body_limit_bytes": 100,
+            "models": [{{"name": "m", "deployments": [{}, {}]}}], "routing": {{"cooldown": {{"allowed_fails": 0}}}}}}"#,
+        deployment("west"),
+        deployment("east"),
+    );
+    let request = [
+        (":method", "POST"),
+        (":path", "/model/m/converse"),
+        ("authorization", "Bearer sk-secret"),
+    ];
+    for (headers, cooled) in [
+        (&[(":status", "503")][..], 2),
+        // Envoy made no further attempt: this is the response to the first.
+        (&[(":status", "503"), (HEADER_RETRY, "1")], 1),
+    ] {
+        let mut config = ActiveConfig::new(settings.as_bytes(), |_| Some("sk-secret".into())).unwrap();
+        config.set_outlook(Rc::new(Outlook::in_memory()));
+        let config = Rc::new(config);
+        let mut driver = Driver::open(&config, &request, true, at(0));
+        let plan = Rc::clone(driver.plan.as_ref().unwrap());
+        let cluster = plan.cluster(1).unwrap().to_owned();
+        let (attempt, _) = SignedAttempt::sign(plan, true, cluster.as_bytes(), || Ok(1), at(0)).unwrap();
+        let _ = attempt.judge(&serialized(&[(":status", "503")]), || at(0));
+        driver.response(headers, at(1));
+        driver.body(b"", true, || at(1));
+        let view = config.outlook().unwrap().cooldowns.view();
+        assert_eq!(view.entries().count(), cooled, "{headers:?}");
     }
 }
