@@ -28,6 +28,10 @@ pub struct RoutingSettings {
     /// `retry_after`.
     #[serde(skip_serializing_if = "is_default")]
     pub retry_after_milliseconds: u64,
+    /// The most time for a response that does not stream, with all attempts and the time between
+    /// them, in milliseconds. LiteLLM's `request_timeout`. Envoy's route has it, too.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub time_limit_milliseconds: Option<u64>,
 }
 
 /// How a deployment is chosen among those of the lowest `order` that can serve a request.
@@ -67,6 +71,10 @@ pub struct CooldownSettings {
     pub disabled: bool,
     /// How long, in milliseconds, if the response does not say so. LiteLLM's `cooldown_time`.
     pub milliseconds: u64,
+    /// Whether it is as long whatever the response says. True for a deployment with its own
+    /// `cooldown_time`, as in LiteLLM.
+    #[serde(skip_serializing_if = "is_default")]
+    pub ignores_retry_after: bool,
     /// Failures within the cooldown time that do not count yet. `None`: LiteLLM's rules without
     /// `allowed_fails`, which cool a deployment at once when it is throttled or unusable, and after
     /// other failures when more than half of at least five requests of a minute have failed.
@@ -82,6 +90,7 @@ impl Default for CooldownSettings {
         Self {
             disabled: false,
             milliseconds: COOLDOWN_DEFAULT_MILLISECONDS,
+            ignores_retry_after: false,
             allowed_fails: None,
             allowed_fails_policy: BTreeMap::new(),
         }
@@ -126,13 +135,32 @@ pub struct ModelRouting {
     /// `retry_policy` and `model_group_retry_policy`.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub retries: BTreeMap<FailureClass, u32>,
-    /// Names of models that are tried in order when this one cannot serve a request, with
-    /// `default_fallbacks`.
+    /// The models that are tried when this one cannot serve a request.
+    #[serde(skip_serializing_if = "is_default")]
+    pub fallbacks: Fallbacks,
+    /// The same for requests that select the model by one of these names: aliases, and names that
+    /// its wildcard matches.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub named_fallbacks: BTreeMap<String, Fallbacks>,
+}
+
+/// Other models that are tried when one cannot serve a request.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Fallbacks {
+    /// Their names, in order. LiteLLM's `fallbacks` and `default_fallbacks`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub fallbacks: Vec<String>,
+    pub general: Vec<String>,
     /// The same, if the request is too long for the model.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub context_window_fallbacks: Vec<String>,
+    pub context_window: Vec<String>,
+}
+
+impl Fallbacks {
+    /// The most of them that a request can have.
+    fn count(&self) -> usize {
+        self.general.len().max(self.context_window.len())
+    }
 }
 
 impl ModelRouting {
@@ -143,7 +171,13 @@ impl ModelRouting {
 
     /// The most fallbacks that a request can have.
     pub(super) fn fallback_count(&self) -> usize {
-        self.fallbacks.len().max(self.context_window_fallbacks.len())
+        let named = self.named_fallbacks.values().map(Fallbacks::count);
+        named.fold(self.fallbacks.count(), usize::max)
+    }
+
+    /// The fallbacks of requests for the model `name`.
+    pub(crate) fn fallbacks(&self, name: &str) -> &Fallbacks {
+        self.named_fallbacks.get(name).unwrap_or(&self.fallbacks)
     }
 }
 

@@ -158,6 +158,16 @@ impl Board {
         })
     }
 
+    /// Ends the probe of `key` without a result. Returns whether there is one to end.
+    pub(super) fn give_up_probe(&mut self, key: TargetKey, now: UnixTime) -> bool {
+        let entry = self.0.iter_mut().find(|entry| entry.cooldown.key == key);
+        let probed = entry.filter(|entry| !entry.is_cooling(now) && entry.probe.is_some());
+        probed.is_some_and(|entry| {
+            entry.probe = None;
+            true
+        })
+    }
+
     /// Ends the cooldown of `key`.
     pub(super) fn remove(&mut self, key: TargetKey) {
         self.0.retain(|entry| entry.cooldown.key != key);

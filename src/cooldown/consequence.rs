@@ -20,9 +20,10 @@ pub(crate) struct TargetFailure {
     /// Clients choose the models of wildcards, so one that does not exist says nothing about the
     /// others.
     pub(crate) is_unusable: bool,
-    /// `retry-after` of the response in seconds. `None` for deployments with a cooldown time of
-    /// their own, which counts more.
+    /// `retry-after` of the response in seconds, if it counts.
     pub(crate) retry_after: Option<u64>,
+    /// Whether the request was counted before, because its response began well.
+    pub(crate) is_counted: bool,
 }
 
 /// What a failure means for its deployment.

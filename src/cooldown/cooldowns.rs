@@ -82,7 +82,9 @@ impl Cooldowns {
             match consequence {
                 Consequence::None | Consequence::Spared => false,
                 Consequence::Cooldown => true,
-                Consequence::Counted(threshold) => self.count_failure(key, threshold, now),
+                Consequence::Counted(threshold) => {
+                    self.count_failure(key, threshold, failure.is_counted, now)
+                }
             }
         };
         if begins {
@@ -119,6 +121,11 @@ impl Cooldowns {
             .is_some()
     }
 
+    /// Another request may probe a deployment: the one that was to do so has learned nothing.
+    pub(crate) fn give_up_probe(&self, key: TargetKey, now: UnixTime) {
+        self.change_board(|board| board.give_up_probe(key, now).then_some(()));
+    }
+
     /// Makes the cooldown last as long as the response of another request wants it to.
     fn extend(&self, key: TargetKey, failure: TargetFailure, now: UnixTime) {
         if let Some(milliseconds) = failure.retry_after_milliseconds() {
@@ -129,7 +136,7 @@ impl Cooldowns {
 
     /// Counts a failure. Returns whether there are too many. The count then begins again, so that
     /// old failures do not count after the cooldown.
-    fn count_failure(&self, key: TargetKey, threshold: Threshold, now: UnixTime) -> bool {
+    fn count_failure(&self, key: TargetKey, threshold: Threshold, is_counted: bool, now: UnixTime) -> bool {
         let requests = &mut *self.requests.borrow_mut();
         let uncounted = requests.get(&key).filter(|_| threshold == Threshold::Rate);
         let shared_key = slot_key(key.0.checked_rem(SLOTS).unwrap_or_default());
@@ -139,7 +146,7 @@ impl Cooldowns {
                 if let Some(uncounted) = uncounted {
                     window.merge(uncounted);
                 }
-                window.add(1, 1, now);
+                window.add(u64::from(!is_counted), 1, now);
                 let (requests, failures) = window.total(now);
                 let exceeded = threshold.is_exceeded(failures, requests);
                 if exceeded {

@@ -48,12 +48,14 @@ fn failure(class: FailureClass) -> TargetFailure {
         status,
         is_unusable,
         retry_after: None,
+        is_counted: false,
     }
 }
 
 fn throttled(retry_after: u64) -> TargetFailure {
     TargetFailure {
         retry_after: Some(retry_after),
+        is_counted: false,
         ..failure(RateLimit)
     }
 }

@@ -55,6 +55,7 @@ fn throttle(config: &ActiveConfig, group: &str, id: &str, now: UnixTime) {
         status: 429,
         is_unusable: false,
         retry_after: None,
+        is_counted: false,
     };
     let cooldowns = &config.outlook().unwrap().cooldowns;
     let key = deployment.key(&found.captures);

@@ -250,15 +250,21 @@ impl Plan {
             }
             Onward::After(class) => class,
         };
-        let in_group = tried.iter().filter(|target| target.group == group).count();
-        let retries = last.map_or(0, |last| self.retries_after(*last, class));
-        let own = (in_group <= retries).then(|| choose(group)).flatten();
         let is_general = group <= self.general_fallbacks;
         let end = if is_general {
             self.general_fallbacks
         } else {
             self.fallbacks.len()
         };
+        let in_group = tried.iter().filter(|target| target.group == group).count();
+        let retries = last.map_or(0, |last| self.retries_after(*last, class));
+        // Each fallback has an attempt, however many retries there may be.
+        let attempts = self
+            .config
+            .attempts_at_most
+            .saturating_sub(end.saturating_sub(group));
+        let may_stay = in_group <= retries && (in_group == 0 || tried.len() < attempts);
+        let own = may_stay.then(|| choose(group)).flatten();
         let is_ready = |target: &AttemptTarget| self.cooling(*target, prospects, is_next).is_none();
         if own.as_ref().is_some_and(is_ready) {
             return own;
@@ -269,12 +275,28 @@ impl Plan {
         others.find(is_ready).or(own).or(first)
     }
 
+    /// Whether there is time left for another attempt after the wait that the last response asks for
+    /// by `retry_after`. Without, the plan makes no more attempts: Envoy would replace Bedrock's
+    /// response by a timeout.
+    pub(crate) fn has_time_for_retry(&self, retry_after: Option<u64>, now: &impl Fn() -> UnixTime) -> bool {
+        let Some(deadline) = self.deadline else {
+            return true;
+        };
+        let wait = self.backoff_seconds(retry_after).unwrap_or_default();
+        if wait == 0 || now().after_milliseconds(wait.saturating_mul(1000)) < deadline {
+            return true;
+        }
+        let made = usize::try_from(self.attempt_count()).unwrap_or(usize::MAX);
+        self.targets.borrow_mut().truncate(made);
+        false
+    }
+
     /// How many retries a model group may make after a failure of this class on `target`.
     fn retries_after(&self, target: AttemptTarget, class: FailureClass) -> usize {
         let found = self.find(target);
         let of_class = found.and_then(|(model, _)| model.routing.retries.get(&class).copied());
         let of_deployment = found.and_then(|(_, deployment)| deployment.retries);
-        let retries = of_class.or(of_deployment);
+        let retries = self.client_limits.retries.or(of_class).or(of_deployment);
         retries.map_or(self.config.attempts.saturating_sub(1), |retries| {
             usize::try_from(retries).unwrap_or(usize::MAX)
         })

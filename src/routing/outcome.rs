@@ -31,6 +31,9 @@ impl AttemptResponse<'_> {
     }
 }
 
+/// What a timeout counts for the average of a deployment's latencies: 1000 seconds, as in LiteLLM.
+const TIMEOUT_MICROSECONDS: u64 = 1_000_000_000;
+
 impl Plan {
     /// Records the response to attempt `number`. `now` is called only if other requests learn from
     /// it.
@@ -43,10 +46,10 @@ impl Plan {
         let Some(attempt) = self.log.record_response(number, status, verdict, is_invalid) else {
             return;
         };
-        if verdict != Verdict::Final {
-            self.report_failure(attempt, verdict.class(status), response, now());
-        } else if (200..300).contains(&status) {
+        if (200..300).contains(&status) {
             self.report_success(attempt, now);
+        } else {
+            self.report_failure(attempt, verdict.class(status), response, now());
         }
     }
 
@@ -97,6 +100,24 @@ impl Plan {
         self.report_failure(attempt, class, AttemptResponse::default(), now);
     }
 
+    /// The last attempt was not answered in the time that the client allows, which says nothing
+    /// about the deployment.
+    pub(crate) fn record_impatience(&self) {
+        self.log.mark_reported(u64::MAX);
+    }
+
+    /// The response to the last attempt has ended before it was complete, because the connection has
+    /// failed.
+    pub(crate) fn record_cut(&self, now: UnixTime) {
+        if let Some(last) = self.log.last() {
+            let response = AttemptResponse {
+                status: last.status,
+                ..AttemptResponse::default()
+            };
+            self.report_failure(last, FailureClass::InternalServer, response, now);
+        }
+    }
+
     /// The stream of the last attempt has ended with an exception of this type.
     pub(crate) fn record_exception(&self, error_type: &str, now: UnixTime) {
         let Some(last) = self.log.last() else { return };
@@ -121,16 +142,34 @@ impl Plan {
         messages.collect()
     }
 
+    /// The request is over. If its last attempt was to probe a deployment, and nothing was learned,
+    /// another request may probe it.
+    fn give_up_probe(&self, now: impl Fn() -> UnixTime) {
+        let signed = self.log.last().filter(|last| last.is_probe && !last.is_reported);
+        let probed = self.probe.take().or(signed.map(|signed| signed.target));
+        let found = probed
+            .and_then(|target| self.key(target))
+            .zip(self.config.outlook());
+        if let Some((key, outlook)) = found {
+            outlook.cooldowns.give_up_probe(key, now());
+        }
+    }
+
     /// Returns what the last attempt holds, which has used nothing.
     pub(super) fn release(&self, now: &impl Fn() -> UnixTime) {
         self.settle(Amount::default, now);
     }
 
-    /// The request is over, and has used this of the limits of its last deployment.
-    pub(crate) fn settle(&self, used: impl FnOnce() -> Amount, now: impl Fn() -> UnixTime) {
+    fn settle(&self, used: impl FnOnce() -> Amount, now: impl Fn() -> UnixTime) {
         if let Some((_, grant)) = self.held.take() {
             grant.settle(used, now());
         }
+    }
+
+    /// The request is over, and has used this of the limits of its last deployment.
+    pub(crate) fn finish(&self, used: impl FnOnce() -> Amount, now: impl Fn() -> UnixTime) {
+        self.give_up_probe(&now);
+        self.settle(used, now);
     }
 
     fn report_failure(
@@ -152,11 +191,14 @@ impl Plan {
             status: response.status,
             // Clients choose the models of a wildcard, and whether they exist.
             is_unusable: attempt.verdict == Verdict::Unusable && (!deployment.is_wildcard() || is_credential),
-            // A deployment's own time takes precedence, as in LiteLLM.
-            retry_after: response.retry_after.filter(|_| own.is_none()),
+            retry_after: response.retry_after.filter(|_| !settings.ignores_retry_after),
+            is_counted: (200..300).contains(&response.status),
         };
         let is_alone = !self.has_alternatives();
         let key = deployment.key(self.captures(attempt.target));
+        if class == FailureClass::Timeout && self.config.routing.strategy == Strategy::LatencyBased {
+            outlook.latencies.record(key, TIMEOUT_MICROSECONDS, now);
+        }
         if let Some(cooldown) = outlook.cooldowns.failed(key, failure, settings, is_alone, now) {
             self.begun.borrow_mut().push((attempt.target, cooldown));
         }

@@ -32,6 +32,15 @@ pub(crate) struct PublishedItinerary {
     next: usize,
 }
 
+/// What a client sets for its request.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct ClientLimits {
+    /// The most time, in milliseconds: of the request or, if its response streams, to the first byte.
+    pub(crate) timeout: Option<u64>,
+    /// The most retries in each model group.
+    pub(crate) retries: Option<u32>,
+}
+
 /// The model groups that can serve a request, the deployments of its attempts, and everything needed
 /// to sign them.
 #[derive(Debug)]
@@ -63,6 +72,10 @@ pub struct Plan {
     pub(crate) published: RefCell<PublishedItinerary>,
     /// The plan's key in the table of the VM.
     pub(crate) table_key: Cell<u64>,
+    /// When Envoy gives up on a request whose response does not stream.
+    pub(crate) deadline: Option<UnixTime>,
+    /// What the client has set.
+    pub(crate) client_limits: ClientLimits,
     /// What the request will probably use of the limits of a deployment.
     pub(crate) expected: Amount,
     /// What it holds of the limits of a deployment.
@@ -213,11 +226,12 @@ impl Plan {
         last.map_or_else(|| self.model(), |(model, _)| model)
     }
 
-    /// How many other model groups were tried before that of the last attempt.
+    /// How many fallbacks were tried.
     pub(crate) fn fallback_count(&self) -> u64 {
         let mut groups: Vec<usize> = self.log.attempts().iter().map(|made| made.target.group).collect();
         groups.dedup();
-        u64::try_from(groups.len().saturating_sub(1)).unwrap_or(u64::MAX)
+        let fallbacks = groups.iter().filter(|group| **group > 0).count();
+        u64::try_from(fallbacks).unwrap_or(u64::MAX)
     }
 
     /// The deployment of the last attempt.

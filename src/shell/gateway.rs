@@ -22,6 +22,9 @@ use crate::time::UnixTime;
 /// Property of the response status: i64, little endian; 0 or absent if there was no response.
 const PROPERTY_STATUS: &str = "response\0code";
 
+/// Property of the details of the response: text.
+const PROPERTY_DETAILS: &str = "response\0code_details";
+
 /// Owned by the `proxy-wasm` dispatcher, out of the timer's reach, so the stream is shared with it.
 pub(super) struct GatewayContext {
     context_id: u32,
@@ -110,6 +113,10 @@ impl HttpContext for GatewayContext {
     fn on_log(&mut self) {
         let stream = self.stream.borrow();
         let Some(service) = &stream.service else { return };
+        if stream.core.is_cut() {
+            let details = host::property(PROPERTY_DETAILS).ok().flatten();
+            stream.core.report_cut(&details.unwrap_or_default(), host::now());
+        }
         let row = stream.core.close(host::now(), client_status);
         let row = row.map(|row| service.record(&row, &Envoy));
         if let Some(Err(error)) = row.map(|row| host::set_property(PROPERTY_ROW, &row)) {

@@ -122,7 +122,7 @@ impl SignedAttempt {
             retry_after: retry_after(headers),
         };
         self.plan.record_response(self.number, response, &now);
-        self.plan.should_retry(self.number, &now)
+        self.plan.should_retry(self.number, &now) && self.plan.has_time_for_retry(response.retry_after, &now)
     }
 }
 

@@ -73,6 +73,12 @@ impl Dispatched {
         self.end();
     }
 
+    /// Whether the response has begun well but is not complete.
+    pub(super) fn is_cut(&self) -> bool {
+        let response = self.response.as_ref();
+        response.is_some_and(|response| response.status == 200 && !response.is_complete())
+    }
+
     /// Whether the client left before it had sent the whole request.
     pub(super) const fn is_incomplete(&self) -> bool {
         self.is_arriving && self.response.is_none()
@@ -176,6 +182,9 @@ impl Dispatched {
         let is_silent = is_unanswered || last.is_none_or(|(.., status, _)| status == 0);
         match response.status {
             503 if is_silent => self.plan.record_silence(FailureClass::InternalServer, now()),
+            MODEL_TIMEOUT_STATUS if is_silent && self.plan.client_limits.timeout.is_some() => {
+                self.plan.record_impatience();
+            }
             MODEL_TIMEOUT_STATUS if is_silent => self.plan.record_silence(FailureClass::Timeout, now()),
             _ => {}
         }

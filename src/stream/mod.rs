@@ -61,6 +61,9 @@ use crate::time::UnixTime;
 /// it arrives, without its cost in the headers.
 const HELD_MAX_BYTES: usize = 1024 * 1024;
 
+/// How Envoy's details of a response begin if the connection of the upstream has failed.
+const UPSTREAM_RESET: &[u8] = b"upstream_reset";
+
 /// A request and its response in the gateway role.
 #[derive(Debug)]
 pub struct Stream {
@@ -301,6 +304,20 @@ impl Stream {
         })
     }
 
+    /// Whether the response has begun, but its end was never seen.
+    pub fn is_cut(&self) -> bool {
+        self.phase.dispatched().is_some_and(Dispatched::is_cut)
+    }
+
+    /// The response was cut. `details` are Envoy's reason: other requests learn from the upstream's
+    /// failures, and not from clients that leave.
+    pub fn report_cut(&self, details: &[u8], now: UnixTime) {
+        let is_upstream = details.starts_with(UPSTREAM_RESET);
+        if let Some(dispatched) = self.phase.dispatched().filter(|_| is_upstream) {
+            dispatched.plan.record_cut(now);
+        }
+    }
+
     /// For the log: the cooldowns that have begun because of the request.
     pub fn cooldown_messages(&self) -> Vec<String> {
         let dispatched = self.phase.dispatched();
@@ -410,7 +427,7 @@ impl Stream {
     /// Records what the request has used of the limits of its key and team, once it is over.
     fn settle(&self, now: impl Fn() -> UnixTime) {
         if let Some(dispatched) = self.phase.dispatched() {
-            dispatched.plan.settle(|| dispatched.used(), &now);
+            dispatched.plan.finish(|| dispatched.used(), &now);
             self.hold.settle(|| dispatched.used(), now);
         }
     }

@@ -23,7 +23,7 @@ use crate::random::Random;
 use crate::routing::active_config::ActiveConfig;
 use crate::routing::attempt_log::AttemptLog;
 use crate::routing::model::{ModelGroup, ModelMatch};
-use crate::routing::plan::Plan;
+use crate::routing::plan::{ClientLimits, Plan};
 use crate::sigv4::{PayloadHash, PayloadHasher};
 use crate::time::UnixTime;
 use crate::usage::{MaxTokens, Usage, estimated_input};
@@ -33,6 +33,8 @@ use crate::usage::{MaxTokens, Usage, estimated_input};
 const TIMEOUT: &str = "x-litellm-timeout";
 const STREAM_TIMEOUT: &str = "x-litellm-stream-timeout";
 const TIMEOUT_MAX_MILLISECONDS: u64 = 86_400_000;
+/// LiteLLM's header with the most retries of a request.
+const RETRIES: &str = "x-litellm-num-retries";
 /// LiteLLM's header with the id of a conversation.
 const SESSION_ID: &str = "x-litellm-session-id";
 
@@ -50,8 +52,7 @@ pub(crate) struct Request {
     /// How many of them are for any failure. The others are for requests that are too long.
     general_fallbacks: usize,
     session: Option<u64>,
-    /// What the client sets in [`TIMEOUT`], in milliseconds.
-    timeout: Option<u64>,
+    client_limits: ClientLimits,
     operation: Operation,
     headers: Forwarded,
     payload: Payload,
@@ -82,7 +83,7 @@ pub(crate) struct CompleteRequest {
     /// How many of them are for any failure. The others are for requests that are too long.
     general_fallbacks: usize,
     session: Option<u64>,
-    timeout: Option<u64>,
+    client_limits: ClientLimits,
     operation: Operation,
     headers: Forwarded,
     /// `None` if no deployment needs it.
@@ -100,8 +101,6 @@ pub(crate) struct Dispatch {
     pub(crate) plan: Plan,
     /// The route, which determines the timeouts.
     pub(crate) route: &'static str,
-    /// The time limit that the client has set, in milliseconds.
-    pub(crate) timeout: Option<u64>,
 }
 
 impl Request {
@@ -136,10 +135,10 @@ impl Request {
             let is_usable = is_allowed && is_guarded && other.unsupported(target.operation).is_none();
             is_usable.then_some(other)
         };
-        let routing = &matched.model.routing;
-        let mut fallbacks: Vec<ModelMatch> = routing.fallbacks.iter().filter_map(usable).collect();
+        let named = matched.model.routing.fallbacks(name);
+        let mut fallbacks: Vec<ModelMatch> = named.general.iter().filter_map(usable).collect();
         let general_fallbacks = fallbacks.len();
-        fallbacks.extend(routing.context_window_fallbacks.iter().filter_map(usable));
+        fallbacks.extend(named.context_window.iter().filter_map(usable));
         let declared = received.content_length();
         if declared.is_some_and(|bytes| bytes > config.body_limit_bytes) {
             return Err(Reject::BodyTooLarge(config.body_limit_bytes));
@@ -164,7 +163,10 @@ impl Request {
         let is_reserved = subjects.iter().any(|subject| subject.limits.needs_reservations());
         Ok(Self {
             subjects,
-            timeout: client_timeout(received, target.operation),
+            client_limits: ClientLimits {
+                timeout: client_timeout(received, target.operation),
+                retries: client_retries(received),
+            },
             session: session_digest(received, config.routing.affinity, &key),
             config,
             matched,
@@ -234,7 +236,7 @@ impl Request {
             fallbacks: self.fallbacks,
             general_fallbacks: self.general_fallbacks,
             session: self.session,
-            timeout: self.timeout,
+            client_limits: self.client_limits,
             operation: self.operation,
             headers: self.headers,
             payload,
@@ -284,6 +286,11 @@ impl CompleteRequest {
         now: UnixTime,
     ) -> Result<Dispatch, Reject> {
         let expected = self.expected();
+        let limit = self
+            .client_limits
+            .timeout
+            .or(self.config.routing.time_limit_milliseconds);
+        let limit = limit.filter(|_| !self.operation.is_stream());
         let plan = Plan {
             call_id,
             config: self.config,
@@ -302,6 +309,8 @@ impl CompleteRequest {
             held: RefCell::default(),
             probe: Cell::default(),
             begun: RefCell::default(),
+            deadline: limit.map(|limit| now.after_milliseconds(limit)),
+            client_limits: self.client_limits,
             expected,
             log: AttemptLog::default(),
         };
@@ -311,8 +320,7 @@ impl CompleteRequest {
         } else {
             ROUTE_UNARY
         };
-        let timeout = self.timeout;
-        Ok(Dispatch { plan, route, timeout })
+        Ok(Dispatch { plan, route })
     }
 }
 
@@ -326,9 +334,10 @@ impl Dispatch {
         // The client's limit is for the whole request, if its response does not stream.
         let is_stream = self.plan.operation.is_stream();
         let own = self.plan.attempt_timeout();
-        let attempt = if is_stream { self.timeout.or(own) } else { own };
+        let of_client = self.plan.client_limits.timeout;
+        let attempt = if is_stream { of_client.or(own) } else { own };
         let limits = [
-            (HEADER_TIMEOUT, self.timeout.filter(|_| !is_stream)),
+            (HEADER_TIMEOUT, of_client.filter(|_| !is_stream)),
             (HEADER_ATTEMPT_TIMEOUT, attempt),
         ];
         let limits = limits.map(|(name, limit)| Some((name, limit?.to_string())));
@@ -354,6 +363,12 @@ fn client_timeout(received: Headers<'_>, operation: Operation) -> Option<u64> {
     };
     let of_stream = operation.is_stream().then(|| seconds(STREAM_TIMEOUT)).flatten();
     of_stream.or_else(|| seconds(TIMEOUT))
+}
+
+/// The retries that a client sets.
+fn client_retries(received: Headers<'_>) -> Option<u32> {
+    let value = received.all(RETRIES).next()?;
+    std::str::from_utf8(value).ok()?.trim().parse().ok()
 }
 
 /// The digest of what a conversation is recognized by, if the request has it.

@@ -59,6 +59,11 @@ impl Response {
         self.observer.is_some()
     }
 
+    /// Whether the response has ended as it should.
+    pub(super) const fn is_complete(&self) -> bool {
+        self.is_complete
+    }
+
     /// Observes the next bytes. Returns whether they contain the first content.
     pub(super) fn push(&mut self, chunk: &[u8]) -> bool {
         match &mut self.observer {

@@ -1,7 +1,9 @@
 """LiteLLM's routing settings, each on a real Envoy with two workers, streaming and not."""
 
 import concurrent.futures
+import contextlib
 import hashlib
+import http.client
 import json
 import time
 
@@ -119,6 +121,42 @@ def test_a_stream_that_ends_with_an_exception_is_one_failure(started, bedrock):
     bedrock.fault("exception", error_type="throttlingException", region=WEST)
     assert statuses(gateway, "m", 4, "converse-stream") == [200] * 4
     assert attempts(bedrock) == [WEST, WEST, EAST, EAST]
+
+
+def test_a_response_that_is_cut_is_a_failure(started, bedrock, operation):
+    gateway = started(both(), {"allowed_fails": 0, "cooldown_time": 60, "num_retries": 0})
+    bedrock.fault("cut", region=WEST)
+    for _ in range(20):
+        with contextlib.suppress(OSError, http.client.HTTPException):
+            post(gateway, "m", operation)
+    assert len(attempts(bedrock, WEST)) <= 1
+    assert len(attempts(bedrock, EAST)) >= 19
+
+
+def test_a_client_that_leaves_or_is_impatient_cools_nothing_down(started, bedrock, operation):
+    gateway = started(both(), {"allowed_fails": 0, "cooldown_time": 60, "num_retries": 0})
+    slow = bedrock.fault("hang")
+    impatient = {"x-litellm-timeout": "0.05"}
+    assert post(gateway, "m", operation, headers=impatient).status == 408
+    with pytest.raises(TimeoutError):
+        post(gateway, "m", operation, timeout=0.2)
+    bedrock.clear_faults(slow)
+    bedrock.clear_log()
+    assert statuses(gateway, "m", 30, operation) == [200] * 30
+    assert set(attempts(bedrock)) == {WEST, EAST}
+
+
+def test_a_probe_that_is_refused_has_an_answer(started, bedrock):
+    gateway = started([("m", WEST, {"order": 1}), ("m", EAST, {"order": 2})], {"cooldown_time": 1})
+    throttled = bedrock.fault("status", status=429, region=WEST)
+    assert post(gateway, "m").status == 200
+    bedrock.clear_faults(throttled)
+    refused = bedrock.fault("status", status=400, error_type="ValidationException", region=WEST)
+    until(lambda: post(gateway, "m").status == 400)
+    bedrock.clear_faults(refused)
+    bedrock.clear_log()
+    assert post(gateway, "m").status == 200
+    assert attempts(bedrock) == [WEST]
 
 
 def test_a_policy_allows_other_numbers_of_fails_for_a_class(started, bedrock):
@@ -272,6 +310,35 @@ def test_invalid_requests_do_not_fall_back(started, bedrock):
     gateway = started(deployments, {"fallbacks": [{"m": ["n"]}]})
     bedrock.fault("status", status=400, region=WEST)
     assert post(gateway, "m").status == 400
+    assert attempts(bedrock) == [WEST]
+
+
+def test_a_fallback_that_fails_is_followed_by_its_own(started, bedrock):
+    deployments = [("m", WEST, {}), ("n", WEST, {"model": f"bedrock/{NOVA}"}), ("o", EAST, {})]
+    chain = [{"m": ["n"]}, {"n": ["o"]}]
+    gateway = started(deployments, {"fallbacks": chain, "num_retries": 10})
+    bedrock.fault("status", status=403, error_type="AccessDeniedException", region=WEST)
+    response = post(gateway, "m")
+    assert response.status == 200
+    assert response.headers["x-litellm-attempted-fallbacks"] == "2"
+    assert attempts(bedrock) == [WEST, WEST, EAST]
+
+
+def test_a_name_that_a_wildcard_serves_has_its_own_fallbacks(started, bedrock):
+    deployments = [
+        ("us.*", WEST, {"model": "bedrock/us.*"}),
+        ("n", EAST, {"model": f"bedrock/{NOVA}"}),
+    ]
+    gateway = started(deployments, {"fallbacks": [{f"us.{NOVA}": ["n"]}], "num_retries": 0})
+    bedrock.fault("status", status=403, error_type="AccessDeniedException", region=WEST)
+    assert post(gateway, f"us.{NOVA}").status == 200
+    assert post(gateway, f"us.{CLAUDE}").status == 403
+
+
+def test_bedrocks_response_is_passed_on_if_there_is_no_time_for_a_retry(started, bedrock):
+    gateway = started([("m", WEST, {})], {"retry_after": 10, "timeout": 5})
+    bedrock.fault("status", status=429, region=WEST)
+    assert post(gateway, "m").status == 429
     assert attempts(bedrock) == [WEST]
 
 

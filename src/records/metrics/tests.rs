@@ -189,7 +189,7 @@ fn config_with_fallback() -> Rc<ActiveConfig> {
         "models": [
             {
                 "name": "near", "deployments": [deployment("n", "west")],
-                "routing": { "fallbacks": ["far"] },
+                "routing": { "fallbacks": { "general": ["far"] } },
             },
             { "name": "far", "deployments": [deployment("f", "east")] },
         ],
@@ -233,7 +233,7 @@ fn cooldowns_and_fallbacks_are_counted() {
             "near in west (deployment n) cools down until 1970-01-01T00:00:06.000Z, because a response had status 429"
         ]
     );
-    count(&mut meters, &fake, &send(&[("west", 429), ("east", 400)]));
+    count(&mut meters, &fake, &send(&[("east", 400)]));
     assert_eq!(
         fake.of(names::COOLDOWNS),
         [(";model_group=near;deployment=n;region=west".into(), 1)]

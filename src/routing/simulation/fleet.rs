@@ -253,7 +253,7 @@ impl Fleet {
             tokens: if status == 200 { TOKENS } else { 0 },
             ..Amount::default()
         };
-        plan.settle(|| used, || now);
+        plan.finish(|| used, || now);
         *self.seen.answers.entry(status).or_default() += 1;
     }
 }

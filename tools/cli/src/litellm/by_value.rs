@@ -30,6 +30,9 @@ const PRE_CALL_CHECKS: [&str; 4] = [
     "deployment_affinity",
 ];
 
+/// LiteLLM's checks that keep requests with a deployment in other ways.
+const LOST_CHECKS: [&str; 2] = ["responses_api_deployment_check", "encrypted_content_affinity"];
+
 /// LiteLLM's callbacks that refuse, limit or change requests.
 const CHECKING_CALLBACKS: [&str; 13] = [
     "aporia_prompt_injection",
@@ -183,7 +186,15 @@ impl Reader<'_> {
             }
             Some(name) => match nearest(name, PRE_CALL_CHECKS.into_iter()).filter(|near| *near != name) {
                 Some(near) => self.note_of(Class::Unknown, location, format!("did you mean {near}?")),
-                None => self.note_of(Class::NoEffect, location, AFFINITY),
+                None if LOST_CHECKS.contains(&name) => self.note_of(Class::NoEffect, location, AFFINITY),
+                None => {
+                    let known = PRE_CALL_CHECKS.join(", ");
+                    self.note_of(
+                        Class::Unknown,
+                        location,
+                        format!("the checks that work are {known}"),
+                    );
+                }
             },
             None => self.note_of(Class::NoEffect, location, AFFINITY),
         }

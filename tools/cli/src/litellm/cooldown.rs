@@ -33,6 +33,7 @@ impl StatedCooldown {
         Some(CooldownSettings {
             disabled: all.disabled,
             milliseconds: self.milliseconds.unwrap_or(all.milliseconds),
+            ignores_retry_after: self.milliseconds.is_some(),
             allowed_fails: self.allowed_fails.or(all.allowed_fails),
             allowed_fails_policy: policy,
         })
@@ -53,7 +54,11 @@ impl Reader<'_> {
             disabled: disabled?.unwrap_or_default(),
             ..CooldownSettings::default()
         };
-        Ok(stated?.instead_of(&all).unwrap_or(all))
+        let stated = stated?.instead_of(&all).unwrap_or(all);
+        Ok(CooldownSettings {
+            ignores_retry_after: false,
+            ..stated
+        })
     }
 
     /// What these settings say.

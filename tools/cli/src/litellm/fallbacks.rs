@@ -1,7 +1,8 @@
 //! Other models that serve a request when its own cannot: `fallbacks` and its siblings.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use envoy_bedrock::contract::routing::Fallbacks;
 use envoy_bedrock::contract::settings::ModelSettings;
 
 use super::aliases::matches;
@@ -13,7 +14,7 @@ use super::routing::UNKNOWN_GROUP;
 use super::similar::nearest;
 use crate::document::field::{Section, YamlField, quoted};
 use crate::document::location::Location;
-use crate::document::reader::{Read, Reported};
+use crate::document::reader::Read;
 
 /// LiteLLM's default for `max_fallbacks`.
 const FALLBACKS_DEFAULT: usize = 5;
@@ -29,6 +30,67 @@ struct Stated {
 /// The fallbacks of model groups, by their names.
 type ByGroup = BTreeMap<String, Vec<Stated>>;
 
+/// What a file says about fallbacks.
+struct Lists {
+    general: ByGroup,
+    /// For groups without their own.
+    default: Vec<Stated>,
+    long: ByGroup,
+    /// The most fallbacks of a request.
+    most: usize,
+}
+
+impl Lists {
+    /// The fallbacks of requests for `name`.
+    fn general(&self, name: &str) -> &[Stated] {
+        // As in LiteLLM, which appends the default to the list as that of the star.
+        let all = Some(&self.default)
+            .filter(|default| !default.is_empty())
+            .or(self.general.get(ALL_GROUPS));
+        self.general.get(name).or(all).map_or(&[], Vec::as_slice)
+    }
+
+    /// The fallbacks of requests for `name` that are too long.
+    fn long(&self, name: &str) -> &[Stated] {
+        let own = self.long.get(name).or(self.long.get(ALL_GROUPS));
+        own.map_or(&[], Vec::as_slice)
+    }
+}
+
+/// The models of a file, by all their names.
+#[derive(Clone, Copy)]
+struct Served<'a> {
+    models: &'a [ModelSettings],
+    aliases: &'a BTreeMap<String, String>,
+    left_out: &'a LeftOut,
+}
+
+impl<'a> Served<'a> {
+    /// The name behind an alias.
+    fn resolve<'n>(self, name: &'n str) -> &'n str
+    where
+        'a: 'n,
+    {
+        self.aliases.get(name).map_or(name, String::as_str)
+    }
+
+    /// The model group that serves `name`, as the filter finds it. No wildcard serves a name that was
+    /// left out.
+    fn group(self, name: &str) -> Option<&'a ModelSettings> {
+        let name = self.resolve(name);
+        let exact = self.models.iter().find(|model| model.name == name);
+        exact.or_else(|| {
+            let wild = self
+                .models
+                .iter()
+                .rev()
+                .filter(|model| matches(&model.name, name));
+            let best = wild.max_by_key(|model| model.name.len() - model.name.matches('*').count());
+            best.filter(|_| !self.left_out.contains(name))
+        })
+    }
+}
+
 impl Reader<'_> {
     /// Adds their fallbacks to `models`.
     pub(crate) fn add_fallbacks(
@@ -39,6 +101,42 @@ impl Reader<'_> {
         models: &mut [ModelSettings],
         left_out: &LeftOut,
     ) -> Read<()> {
+        let lists = self.fallback_lists(router, litellm)?;
+        let served = Served {
+            models,
+            aliases,
+            left_out,
+        };
+        self.note_unknown_groups(&lists.general, served);
+        self.note_unknown_groups(&lists.long, served);
+        let own = models.iter().map(|model| model.name.clone());
+        let named = lists.general.keys().chain(lists.long.keys()).cloned();
+        let named = named.filter(|name| models.iter().all(|model| model.name != *name));
+        let names: BTreeSet<String> = own.chain(named).collect();
+        let mut sound = Ok(());
+        let mut found = Vec::new();
+        for name in names {
+            let Some(model) = served.group(&name) else {
+                continue;
+            };
+            match self.fallbacks_of(&name, model, &lists, served) {
+                Ok(fallbacks) => found.push((model.name.clone(), name, fallbacks)),
+                Err(reported) => sound = Err(reported),
+            }
+        }
+        for (group, name, fallbacks) in found {
+            let model = models.iter_mut().find(|model| model.name == group);
+            let routing = model.map(|model| &mut model.routing);
+            match routing {
+                Some(routing) if group == name => routing.fallbacks = fallbacks,
+                Some(routing) => drop(routing.named_fallbacks.insert(name, fallbacks)),
+                None => {}
+            }
+        }
+        sound
+    }
+
+    fn fallback_lists(&mut self, router: &Section, litellm: &Section) -> Read<Lists> {
         let mut either = |name| self.first_of([router.field(name), litellm.field(name)]);
         let (general, default) = (either("fallbacks"), either("default_fallbacks"));
         let long = either("context_window_fallbacks");
@@ -55,30 +153,44 @@ impl Reader<'_> {
             self.note(&field.location, LONG_REQUESTS);
         }
         let long = self.by_group(long);
-        let (general, default, long) = (general?, default?.unwrap_or_default(), long?);
-        self.note_unknown_groups(&general, aliases, models, left_out);
-        self.note_unknown_groups(&long, aliases, models, left_out);
-        let mut sound = Ok(());
-        for index in 0..models.len() {
-            let model = &models[index];
-            let own = of_group(&general, &model.name, aliases);
-            // As in LiteLLM, which appends the default to the list as that of the star.
-            let all = Some(&default)
-                .filter(|default| !default.is_empty())
-                .or(general.get(ALL_GROUPS));
-            let stated = own.or(all).map_or(&[][..], Vec::as_slice);
-            let resolved = self.resolved(stated, model, aliases, models, left_out, most);
-            let long = of_group(&long, &model.name, aliases).or(long.get(ALL_GROUPS));
-            let long = long.map(|stated| self.resolved(stated, model, aliases, models, left_out, most));
-            match (resolved, long.transpose()) {
-                (Ok(general), Ok(long)) => {
-                    models[index].routing.fallbacks = general;
-                    models[index].routing.context_window_fallbacks = long.unwrap_or_default();
-                }
-                _ => sound = Err(Reported),
+        Ok(Lists {
+            general: general?,
+            default: default?.unwrap_or_default(),
+            long: long?,
+            most,
+        })
+    }
+
+    /// The fallbacks of requests for `name`, which `model` serves. A fallback that fails is followed
+    /// by its own.
+    fn fallbacks_of(
+        &mut self,
+        name: &str,
+        model: &ModelSettings,
+        lists: &Lists,
+        served: Served<'_>,
+    ) -> Read<Fallbacks> {
+        let direct = self.resolved(lists.general(name), name, model, served);
+        let long = self.resolved(lists.long(name), name, model, served);
+        let (direct, mut long) = (direct?, long?);
+        let mut general = Vec::new();
+        for (target, location) in &direct {
+            follow(target, name, model, lists, served, &mut general);
+            if general.len() > lists.most {
+                let text = match lists.most {
+                    0 => "never used: max_fallbacks is 0".to_owned(),
+                    most => format!("only the first {most} are used: max_fallbacks"),
+                };
+                self.note(location, text);
+                break;
             }
         }
-        sound
+        general.truncate(lists.most);
+        long.truncate(lists.most);
+        Ok(Fallbacks {
+            general,
+            context_window: long.into_iter().map(|(name, _)| name).collect(),
+        })
     }
 
     /// A list of mappings from a model group to its fallbacks.
@@ -103,11 +215,17 @@ impl Reader<'_> {
             return Err(self.file_error(&field.location, field.not("a list of names of models")));
         };
         let names = elements.into_iter().map(|element| {
-            if element.section().is_some() {
-                let expected = "the name of a model, because bodies are passed on unchanged";
-                return Err(self.unexpected(&element.location, expected, "a mapping".to_owned()));
-            }
-            let name = self.text(&element)?;
+            let named = match element.section() {
+                None => element.clone(),
+                Some(section) => match &section.fields()[..] {
+                    [(key, model)] if key == "model" => model.clone(),
+                    _ => {
+                        let expected = "the name of a model, because bodies are passed on unchanged";
+                        return Err(self.unexpected(&element.location, expected, "a mapping".to_owned()));
+                    }
+                },
+            };
+            let name = self.text(&named)?;
             if name.contains('*') {
                 return Err(self.unexpected(&element.location, "a name without *", quoted(&name)));
             }
@@ -120,94 +238,76 @@ impl Reader<'_> {
         names.into_iter().collect()
     }
 
-    /// The names of a model's fallbacks that can be used.
-    fn resolved(
+    /// The stated fallbacks of requests for `name` that can be used, each with its place in the file.
+    fn resolved<'s>(
         &mut self,
-        stated: &[Stated],
+        stated: &'s [Stated],
+        name: &str,
         model: &ModelSettings,
-        aliases: &BTreeMap<String, String>,
-        models: &[ModelSettings],
-        left_out: &LeftOut,
-        most: usize,
-    ) -> Read<Vec<String>> {
+        served: Served<'_>,
+    ) -> Read<Vec<(String, &'s Location)>> {
         let mut names = Vec::new();
-        for Stated { name, location } in stated {
-            let target = resolve(name, aliases);
-            if target == model.name || names.contains(&target.to_owned()) {
+        for stated in stated {
+            let target = served.resolve(&stated.name);
+            if target == served.resolve(name) {
                 continue;
             }
-            let is_served = target_is_served(target, models, left_out);
-            match serving(target, models).filter(|_| is_served) {
+            match served.group(target) {
                 Some(other) if other.guardrail != model.guardrail => {
                     let expected = format!("a model with the guardrail of {}", quoted(&model.name));
-                    return Err(self.unexpected(location, expected, quoted(name)));
+                    return Err(self.unexpected(&stated.location, expected, quoted(&stated.name)));
                 }
-                Some(_) => names.push(target.to_owned()),
-                None if left_out.contains(target) => {
-                    self.note_with(location, "never used: this model is not served", quoted(name));
+                Some(_) => names.push((target.to_owned(), &stated.location)),
+                None if served.left_out.contains(target) => {
+                    let text = "never used: this model is not served";
+                    self.note_with(&stated.location, text, quoted(&stated.name));
                 }
                 None => {
-                    let known = models.iter().map(|model| model.name.as_str());
-                    let hint = nearest(name, known).map(|near| format!(" (did you mean {}?)", quoted(near)));
-                    let found = quoted(name) + &hint.unwrap_or_default();
-                    return Err(self.unexpected(location, "the name of a model of this file", found));
+                    let known = served.models.iter().map(|model| model.name.as_str());
+                    let hint = nearest(&stated.name, known);
+                    let hint = hint.map(|near| format!(" (did you mean {}?)", quoted(near)));
+                    let found = quoted(&stated.name) + &hint.unwrap_or_default();
+                    let expected = "the name of a model of this file";
+                    return Err(self.unexpected(&stated.location, expected, found));
                 }
             }
-        }
-        if names.len() > most
-            && let Some(first) = stated.first()
-        {
-            let text = format!("only the first {most} are used: max_fallbacks");
-            self.note(&first.location, text);
-            names.truncate(most);
         }
         Ok(names)
     }
 
     /// Notes groups that do not exist.
-    fn note_unknown_groups(
-        &mut self,
-        lists: &ByGroup,
-        aliases: &BTreeMap<String, String>,
-        models: &[ModelSettings],
-        left_out: &LeftOut,
-    ) {
+    fn note_unknown_groups(&mut self, lists: &ByGroup, served: Served<'_>) {
         for (group, stated) in lists {
-            let name = resolve(group, aliases);
-            let is_known = group == ALL_GROUPS || models.iter().any(|model| model.name == name);
-            if let Some(first) = stated.first().filter(|_| !is_known && !left_out.contains(name)) {
+            let is_known = group == ALL_GROUPS
+                || served.models.iter().any(|model| model.name == *group)
+                || served.left_out.contains(served.resolve(group))
+                || served.group(group).is_some();
+            if let Some(first) = stated.first().filter(|_| !is_known) {
                 self.note_with(&first.location, UNKNOWN_GROUP, quoted(group));
             }
         }
     }
 }
 
-/// What the lists have for a model group, under its name or an alias.
-fn of_group<'l>(
-    lists: &'l ByGroup,
+/// Adds a fallback of requests for `name` to `found`, then its own fallbacks.
+fn follow(
+    target: &str,
     name: &str,
-    aliases: &BTreeMap<String, String>,
-) -> Option<&'l Vec<Stated>> {
-    let own = lists.iter().find(|(group, _)| resolve(group, aliases) == name);
-    own.map(|(_, stated)| stated)
-}
-
-/// The model group that serves `name`, as the filter finds it.
-fn serving<'m>(name: &str, models: &'m [ModelSettings]) -> Option<&'m ModelSettings> {
-    let exact = models.iter().find(|model| model.name == name);
-    exact.or_else(|| {
-        let wild = models.iter().rev().filter(|model| matches(&model.name, name));
-        wild.max_by_key(|model| model.name.len() - model.name.matches('*').count())
-    })
-}
-
-/// Whether `name` is not one that was left out, which no wildcard serves.
-fn target_is_served(name: &str, models: &[ModelSettings], left_out: &LeftOut) -> bool {
-    models.iter().any(|model| model.name == name) || !left_out.contains(name)
-}
-
-fn resolve<'a>(name: &'a str, aliases: &'a BTreeMap<String, String>) -> &'a str {
-    aliases.get(name).map_or(name, String::as_str)
+    model: &ModelSettings,
+    lists: &Lists,
+    served: Served<'_>,
+    found: &mut Vec<String>,
+) {
+    let is_guarded = |other: &ModelSettings| other.guardrail == model.guardrail;
+    let is_new = target != served.resolve(name) && !found.iter().any(|other| other == target);
+    // One more than the most tells that there are too many.
+    if !is_new || found.len() > lists.most || !served.group(target).is_some_and(is_guarded) {
+        return;
+    }
+    found.push(target.to_owned());
+    for next in lists.general(target) {
+        follow(served.resolve(&next.name), name, model, lists, served, found);
+    }
 }
 
 fn is_empty(field: &YamlField) -> bool {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use envoy_bedrock::contract::settings::{BODY_LIMIT_DEFAULT_BYTES, BUFFERED_BODIES_DEFAULT_BYTES};
 
 use super::known;
-use super::numbers::{PARALLEL_REQUESTS_MAX, RETRIES_MAX, TIME_LIMIT_MAX_SECONDS};
+use super::numbers::PARALLEL_REQUESTS_MAX;
 use super::report::Reader;
 use super::similar::nearest;
 use crate::document::field::{Section, YamlField, quoted};
@@ -14,7 +14,7 @@ use crate::document::reader::Read;
 /// LiteLLM's default.
 const RETRIES_DEFAULT: u32 = 2;
 /// LiteLLM's default for its pass-through route.
-const REQUEST_TIMEOUT_DEFAULT: Duration = Duration::from_secs(600);
+pub(crate) const REQUEST_TIMEOUT_DEFAULT: Duration = Duration::from_secs(600);
 const BYTES_PER_MEGABYTE: f64 = 1_048_576.0;
 /// Largest limit of a request body, which Envoy keeps in memory for retries.
 const BODY_LIMIT_MAX_MEGABYTES: f64 = 1024.0;
@@ -29,8 +29,7 @@ impl Reader<'_> {
         let Some(field) = self.first_of(fields) else {
             return Ok(RETRIES_DEFAULT + 1);
         };
-        let retries = self.whole_number(&field, 0, RETRIES_MAX)?;
-        Ok(retries as u32 + 1)
+        Ok(self.retries(&field)? + 1)
     }
 
     /// The time limit of a request.
@@ -48,8 +47,8 @@ impl Reader<'_> {
         let Some(field) = self.first_of(fields) else {
             return Ok(REQUEST_TIMEOUT_DEFAULT);
         };
-        let seconds = self.seconds(&field, 0.001, TIME_LIMIT_MAX_SECONDS)?;
-        Ok(Duration::from_secs_f64(seconds))
+        let limit = self.time_limit(&field)?;
+        Ok(limit.map_or(REQUEST_TIMEOUT_DEFAULT, Duration::from_millis))
     }
 
     /// The largest request body, in bytes.

@@ -24,10 +24,10 @@ const fn exception(class: FailureClass) -> &'static str {
     }
 }
 
-/// Settings of a retry policy that are not for one class: what they are for.
-const OTHERS: [(&str, &[FailureClass]); 3] = [
+/// Settings of a policy, without its suffix, that are not named like a class: what they are for.
+const OTHERS: [(&str, &[FailureClass]); 4] = [
     (
-        "DefaultRetries",
+        DEFAULT,
         &[
             FailureClass::Authentication,
             FailureClass::Timeout,
@@ -35,9 +35,20 @@ const OTHERS: [(&str, &[FailureClass]); 3] = [
             FailureClass::InternalServer,
         ],
     ),
-    ("ServiceUnavailableErrorRetries", &[FailureClass::InternalServer]),
-    ("NotFoundErrorRetries", &[]),
+    ("ServiceUnavailableError", &[FailureClass::InternalServer]),
+    ("BadGatewayError", &[FailureClass::InternalServer]),
+    ("NotFoundError", &[]),
 ];
+/// Only retry policies have it.
+const DEFAULT: &str = "Default";
+
+/// Those of a policy whose settings end with `suffix`.
+fn others_of(suffix: &str) -> impl Iterator<Item = &'static (&'static str, &'static [FailureClass])> {
+    let has_default = suffix == "Retries";
+    OTHERS
+        .iter()
+        .filter(move |(name, _)| has_default || *name != DEFAULT)
+}
 
 impl Reader<'_> {
     /// The numbers in a policy whose settings end with `suffix`, such as `RateLimitErrorRetries`.
@@ -58,16 +69,14 @@ impl Reader<'_> {
             if field.is_null() {
                 continue;
             }
-            let other = OTHERS
-                .iter()
-                .find(|(other, _)| *other == name && suffix == "Retries");
+            let other = others_of(suffix).find(|(other, _)| format!("{other}{suffix}") == name);
             if let Some((_, classes)) = other {
                 let number = self.whole_number(&field, 0, most)?;
                 others.push((*classes, u32::try_from(number).unwrap_or(u32::MAX)));
                 if classes.is_empty() {
                     self.note(
                         &field.location,
-                        "never used: a model that does not exist is not asked again",
+                        "never used: a model that does not exist is asked once, and then cools down",
                     );
                 }
                 continue;
@@ -78,9 +87,12 @@ impl Reader<'_> {
                     Err(reported) => sound = Err(reported),
                 },
                 None => {
-                    let names: Vec<String> = FailureClass::ALL
-                        .map(|class| format!("{}{suffix}", exception(class)))
-                        .into();
+                    let classes = FailureClass::ALL.into_iter().map(exception);
+                    let others = others_of(suffix).map(|(other, _)| *other);
+                    let names: Vec<String> = classes
+                        .chain(others)
+                        .map(|name| name.to_owned() + suffix)
+                        .collect();
                     let hint = nearest(&name, names.iter().map(String::as_str));
                     let hint = hint
                         .map(|name| format!(" (did you mean {name}?)"))

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use envoy_bedrock::contract::keys::{KeySettings, TeamSettings};
+use envoy_bedrock::contract::routing::RoutingSettings;
 use envoy_bedrock::contract::settings::{EnvName, HISTORY_DEFAULT_ROWS, Settings};
 use envoy_bedrock::sealing::SEALING_KEY;
 
@@ -21,7 +22,7 @@ use super::model_groups;
 use super::price;
 use super::problem::ReadError;
 use super::report::{ReadReport, Reader};
-use super::routing::RouterWide;
+use super::routing::{RouterWide, stated_limit};
 use super::tolerance::Tolerance;
 use crate::blueprint::{Blueprint, Endpoint};
 use crate::credentials::BrokeredCredential;
@@ -187,6 +188,7 @@ impl<'d> Configuration<'d> {
         self.judge_unused(&credentials, reader);
         reader.check_accepted();
 
+        let request_timeout = gateway.request_timeout?;
         let settings = Settings {
             master_key: gateway.master_key?,
             attempts: gateway.attempts?,
@@ -198,7 +200,10 @@ impl<'d> Configuration<'d> {
             teams: gateway.teams,
             budget_exceeded_status: gateway.budget_exceeded_status?,
             broker: broker::settings(&brokered),
-            routing: routing?,
+            routing: RoutingSettings {
+                time_limit_milliseconds: stated_limit(request_timeout),
+                ..routing?
+            },
             sealed: Default::default(),
             reload: None,
             catalogue: price::wildcard_prices(&models, prices),
@@ -216,7 +221,7 @@ impl<'d> Configuration<'d> {
         Ok(Blueprint {
             endpoints: used_endpoints(clusters, &settings),
             settings,
-            request_timeout: gateway.request_timeout?,
+            request_timeout,
             secrets: std::mem::take(&mut reader.secrets),
             missing: std::mem::take(&mut reader.missing),
             brokered,

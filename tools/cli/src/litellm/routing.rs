@@ -1,6 +1,7 @@
 //! How requests are routed: `router_settings`, and what one deployment says instead.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use envoy_bedrock::contract::routing::{
     Affinity, DeploymentRouting, FailureClass, ModelRouting, RoutingSettings, Strategy,
@@ -9,6 +10,7 @@ use envoy_bedrock::contract::settings::ModelSettings;
 
 use super::cooldown::StatedCooldown;
 use super::entry::ModelListEntry;
+use super::gateway_limits::REQUEST_TIMEOUT_DEFAULT;
 use super::numbers::{PARALLEL_REQUESTS_MAX, RETRIES_MAX, TIME_LIMIT_MAX_SECONDS};
 use super::report::Reader;
 use super::shares::StatedShare;
@@ -98,23 +100,22 @@ impl ModelListEntry<'_, '_> {
         let parallel = parameters.field("max_parallel_requests");
         let parallel = parallel.map(|field| reader.whole_number(&field, 1, PARALLEL_REQUESTS_MAX));
         let retries = reader.first_of(["num_retries", "max_retries"].map(|name| parameters.field(name)));
-        let retries = retries.map(|field| reader.whole_number(&field, 0, RETRIES_MAX));
+        let retries = retries.map(|field| reader.retries(&field));
         let timeout = reader.first_of(["timeout", "request_timeout"].map(|name| parameters.field(name)));
-        let timeout = timeout.map(|field| reader.milliseconds(&field, 0.001, TIME_LIMIT_MAX_SECONDS));
+        let timeout = timeout.map(|field| reader.time_limit(&field));
         let stream = parameters.field("stream_timeout");
-        let stream = stream.map(|field| reader.milliseconds(&field, 0.001, TIME_LIMIT_MAX_SECONDS));
+        let stream = stream.map(|field| reader.time_limit(&field));
         let cooldown = reader.stated_cooldown(
             parameters.field("cooldown_time"),
             info.field("allowed_fails"),
             info.field("allowed_fails_policy"),
         );
-        let retries = retries.transpose()?;
         Ok(StatedRouting {
             max_parallel_requests: parallel.transpose()?,
             cooldown: cooldown?,
-            retries: retries.map(|retries| u32::try_from(retries).unwrap_or(u32::MAX)),
-            timeout_milliseconds: timeout.transpose()?,
-            stream_timeout_milliseconds: stream.transpose()?,
+            retries: retries.transpose()?,
+            timeout_milliseconds: timeout.transpose()?.flatten(),
+            stream_timeout_milliseconds: stream.transpose()?.flatten(),
         })
     }
 }
@@ -126,15 +127,16 @@ impl Reader<'_> {
         let latency_buffer = self.latency_buffer(router);
         let cooldown = self.cooldowns(router, litellm);
         let retry_after = router.field("retry_after");
-        let retry_after = retry_after.map(|field| self.milliseconds(&field, 0.0, RETRY_AFTER_MAX_SECONDS));
+        let retry_after = retry_after.map(|field| self.retry_after(&field));
         let parallel = router.field("default_max_parallel_requests");
         let parallel = parallel.map(|field| self.whole_number(&field, 1, PARALLEL_REQUESTS_MAX));
         let stream = router.field("stream_timeout");
-        let stream = stream.map(|field| self.milliseconds(&field, 0.001, TIME_LIMIT_MAX_SECONDS));
+        let stream = stream.map(|field| self.time_limit(&field));
         let retries = router.field("retry_policy");
         let retries = retries.map(|field| self.policy(&field, "Retries", RETRIES_MAX));
         let retries_of_groups = self.retries_of_groups(router);
         let strategy = strategy?;
+        self.require_list_of_checks(router)?;
         let affinity = if has_check(router, KEY_AFFINITY) {
             Affinity::Key
         } else {
@@ -147,13 +149,35 @@ impl Reader<'_> {
                 cooldown: cooldown?,
                 affinity,
                 retry_after_milliseconds: retry_after.transpose()?.unwrap_or_default(),
+                time_limit_milliseconds: None,
             },
             retries: retries.transpose()?.unwrap_or_default(),
             retries_of_groups: retries_of_groups?,
             limits_rates: has_check(router, ENFORCE_RATES) || strategy == Strategy::UsageBased,
             max_parallel_requests: parallel.transpose()?,
-            stream_timeout_milliseconds: stream.transpose()?,
+            stream_timeout_milliseconds: stream.transpose()?.flatten(),
         })
+    }
+
+    /// `retry_after`. A longer one is cut.
+    fn retry_after(&mut self, field: &YamlField) -> Read<u64> {
+        let seconds = self.seconds(field, 0.0, TIME_LIMIT_MAX_SECONDS)?;
+        if seconds > RETRY_AFTER_MAX_SECONDS {
+            self.note(
+                &field.location,
+                format!("only {RETRY_AFTER_MAX_SECONDS} seconds are waited"),
+            );
+        }
+        Ok((seconds.min(RETRY_AFTER_MAX_SECONDS) * 1000.0).round() as u64)
+    }
+
+    /// Some checks are limits, so a value that holds none must not be ignored.
+    fn require_list_of_checks(&mut self, router: &Section) -> Read<()> {
+        let field = router.peek("optional_pre_call_checks");
+        match field.filter(|field| !field.is_null() && field.elements().is_none()) {
+            Some(field) => Err(self.file_error(&field.location, field.not("a list"))),
+            None => Ok(()),
+        }
     }
 
     fn strategy(&mut self, router: &Section) -> Read<Strategy> {
@@ -216,6 +240,12 @@ impl Reader<'_> {
             }
         }
     }
+}
+
+/// The time limit of a request in milliseconds, unless it is the default: waits never take as long.
+pub(crate) fn stated_limit(limit: Duration) -> Option<u64> {
+    let milliseconds = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
+    (limit != REQUEST_TIMEOUT_DEFAULT).then_some(milliseconds)
 }
 
 /// Whether `optional_pre_call_checks` has this check. [`super::by_value`] judges the others.

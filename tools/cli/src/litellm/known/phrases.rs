@@ -4,8 +4,8 @@ pub(super) const ALERTS: &str = "no alerts are sent: use Prometheus (deploy/obse
 pub(super) const BODIES: &str = "bodies are passed on unchanged";
 pub(super) const CACHE: &str = "responses are not cached: every request goes to Bedrock and is paid for";
 pub(super) const CLIENT_CREDENTIALS: &str = "clients cannot bring their own AWS credentials";
-pub(super) const CONCURRENCY: &str = "LiteLLM limits the concurrent requests of a deployment or key; here only \
-     global_max_parallel_requests limits them, for the whole gateway";
+pub(super) const CONCURRENCY: &str = "LiteLLM limits the concurrent requests of a deployment or key; here \
+     global_max_parallel_requests does for the whole gateway, and default_max_parallel_requests for a deployment";
 pub(super) const COOLDOWN: &str = "when and for how long a deployment that fails gets no requests";
 pub(super) const FALLBACKS: &str = "other models, by name, that serve a request when its own cannot";
 /// When context window fallbacks are used.

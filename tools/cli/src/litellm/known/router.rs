@@ -77,7 +77,7 @@ pub(crate) const ROUTER_SETTINGS: Table = Table {
         ),
         Row(
             "routing_groups",
-            NoEffect("requests are distributed by weight, rpm or tpm in every model group"),
+            NoEffect("routing_strategy is for all model groups"),
         ),
         Row(
             "enable_weighted_failover",

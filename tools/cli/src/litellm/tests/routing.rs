@@ -80,6 +80,7 @@ fn cooldowns_are_those_of_the_router_unless_a_deployment_has_its_own() {
 ";
     let settings = read_text(&text, &KEYS, SecretPolicy::MustExist).unwrap().settings;
     let all = CooldownSettings {
+        ignores_retry_after: false,
         disabled: false,
         milliseconds: 30_000,
         allowed_fails: Some(2),
@@ -90,6 +91,7 @@ fn cooldowns_are_those_of_the_router_unless_a_deployment_has_its_own() {
     assert_eq!(
         own.as_ref(),
         Some(&CooldownSettings {
+            ignores_retry_after: true,
             milliseconds: 500,
             ..all
         })
@@ -174,10 +176,10 @@ fn the_guardrail_of_the_most_specific_wildcard_counts() {
 #[test]
 fn the_default_replaces_the_fallbacks_of_the_star_and_both_sections_limit_them() {
     let both = settings("litellm_settings: {fallbacks: [{'*': [a]}], default_fallbacks: [b]}\n");
-    assert_eq!(both.models[0].routing.fallbacks, ["b"]);
-    assert!(both.models[1].routing.fallbacks.is_empty());
+    assert_eq!(both.models[0].routing.fallbacks.general, ["b"]);
+    assert!(both.models[1].routing.fallbacks.general.is_empty());
     let none = settings("litellm_settings: {fallbacks: [{a: [b]}], max_fallbacks: 0}\n");
-    assert!(none.models[0].routing.fallbacks.is_empty());
+    assert!(none.models[0].routing.fallbacks.general.is_empty());
 }
 
 #[test]
@@ -186,7 +188,7 @@ fn a_fallback_that_is_left_out_is_not_served_by_a_wildcard() {
   - {model_name: '*', litellm_params: {model: 'bedrock/*', aws_region_name: us-east-1}}
 router_settings: {fallbacks: [{a: [gpt]}]}
 ";
-    assert!(settings(more).models[0].routing.fallbacks.is_empty());
+    assert!(settings(more).models[0].routing.fallbacks.general.is_empty());
     let notes = notes(more);
     assert!(
         notes.iter().any(|note| note.contains("this model is not served")),
@@ -202,25 +204,135 @@ fn fallbacks_are_models_by_name_alias_or_default() {
   fallbacks: [{a: [x, b, a]}]
 ",
     );
-    assert_eq!(settings.models[0].routing.fallbacks, ["b"]);
-    assert!(settings.models[1].routing.fallbacks.is_empty());
+    assert_eq!(settings.models[0].routing.fallbacks.general, ["b"]);
+    assert!(settings.models[1].routing.fallbacks.general.is_empty());
     let default = self::settings("litellm_settings: {default_fallbacks: [a]}\n");
-    assert!(default.models[0].routing.fallbacks.is_empty());
-    assert_eq!(default.models[1].routing.fallbacks, ["a"]);
+    assert!(default.models[0].routing.fallbacks.general.is_empty());
+    assert_eq!(default.models[1].routing.fallbacks.general, ["a"]);
     let all = self::settings("litellm_settings: {fallbacks: [{'*': [a]}, {a: [b]}]}\n");
-    assert_eq!(all.models[0].routing.fallbacks, ["b"]);
-    assert_eq!(all.models[1].routing.fallbacks, ["a"]);
+    assert_eq!(all.models[0].routing.fallbacks.general, ["b"]);
+    assert_eq!(all.models[1].routing.fallbacks.general, ["a"]);
     let long = self::settings("litellm_settings: {context_window_fallbacks: [{a: [b]}]}\n");
-    assert_eq!(long.models[0].routing.context_window_fallbacks, ["b"]);
+    assert_eq!(long.models[0].routing.fallbacks.context_window, ["b"]);
     let limited = self::settings("router_settings: {max_fallbacks: 0, fallbacks: [{a: [b]}]}\n");
-    assert!(limited.models[0].routing.fallbacks.is_empty());
+    assert!(limited.models[0].routing.fallbacks.general.is_empty());
+}
+
+#[test]
+fn a_fallback_that_fails_is_followed_by_its_own() {
+    let more = "  - {model_name: c, litellm_params: {model: bedrock/amazon.nova-micro-v1:0, aws_region_name: us-east-1}}
+  - {model_name: d, litellm_params: {model: bedrock/amazon.nova-micro-v1:0, aws_region_name: us-east-1}}
+router_settings: {fallbacks: [{a: [b, d]}, {b: [{model: c}]}, {c: [a, b]}], MORE}
+";
+    let fallbacks = |more: &str| {
+        let models = settings(more).models;
+        let lists = models
+            .iter()
+            .map(|model| model.routing.fallbacks.general.join(" "));
+        lists.collect::<Vec<_>>()
+    };
+    assert_eq!(
+        fallbacks(&more.replace("MORE", "default_fallbacks: [c]")),
+        ["b c d", "c a d", "a b d", "c a b"]
+    );
+    assert_eq!(
+        fallbacks(&more.replace("MORE", "max_fallbacks: 1")),
+        ["b", "c", "a", ""]
+    );
+}
+
+#[test]
+fn aliases_and_names_that_a_wildcard_serves_have_their_own_fallbacks() {
+    let more = "  - {model_name: 'us.*', litellm_params: {model: 'bedrock/us.*', aws_region_name: us-east-1}}
+router_settings:
+  model_group_alias: {x: a}
+  fallbacks: [{x: [us.one]}, {a: [b]}, {us.one: [a]}]
+";
+    let models = settings(more).models;
+    let named = |index: usize| {
+        let routing = &models[index].routing;
+        let named = routing.named_fallbacks.iter();
+        let named = named.map(|(name, fallbacks)| format!("{name}: {}", fallbacks.general.join(" ")));
+        named.collect::<Vec<_>>().join(", ")
+    };
+    assert_eq!(models[0].routing.fallbacks.general, ["b"]);
+    assert_eq!(named(0), "x: us.one");
+    assert_eq!(named(2), "us.one: a b");
+    assert!(models[2].routing.fallbacks.general.is_empty());
+    assert!(!notes(more).iter().any(|note| note.contains("never used")));
+}
+
+#[test]
+fn values_beyond_what_is_useful_are_cut() {
+    let text = "router_settings: {num_retries: 15, retry_after: 90, stream_timeout: 0, timeout: 0}\n";
+    let settings = settings(text);
+    assert_eq!(
+        (settings.attempts, settings.routing.retry_after_milliseconds),
+        (11, 60_000)
+    );
+    assert_eq!(
+        settings.models[0].deployments[0]
+            .routing
+            .stream_timeout_milliseconds,
+        None
+    );
+    assert_eq!(settings.routing.time_limit_milliseconds, None);
+    let notes = notes(text);
+    for expected in ["only 10 retries", "only 60 seconds", "0 is no time limit"] {
+        assert!(notes.iter().any(|note| note.contains(expected)), "{notes:?}");
+    }
+    let limited = self::settings("litellm_settings: {request_timeout: 20}\n");
+    assert_eq!(limited.routing.time_limit_milliseconds, Some(20_000));
+}
+
+#[test]
+fn only_its_own_cooldown_time_makes_a_deployment_ignore_retry_after() {
+    for (parameters, ignores) in [("cooldown_time: 5,", true), ("", false)] {
+        let text = GROUPS.replace(
+            "rpm: 10, tpm: 1000}",
+            &format!("{parameters} rpm: 10}}, model_info: {{allowed_fails: 0}}"),
+        );
+        let text = text + "router_settings: {cooldown_time: 30}\n";
+        let settings = read_text(&text, &KEYS, SecretPolicy::MustExist).unwrap().settings;
+        let cooldown = settings.models[0].deployments[0]
+            .routing
+            .cooldown
+            .as_ref()
+            .unwrap();
+        assert_eq!(cooldown.ignores_retry_after, ignores);
+        assert!(!settings.routing.cooldown.ignores_retry_after);
+    }
+}
+
+#[test]
+fn policies_have_all_of_litellms_names() {
+    let policy = "{ServiceUnavailableErrorAllowedFails: 3, BadGatewayErrorAllowedFails: 3, NotFoundErrorAllowedFails: 1}";
+    let settings = settings(&format!("router_settings: {{allowed_fails_policy: {policy}}}\n"));
+    assert_eq!(
+        settings.routing.cooldown.allowed_fails_policy,
+        BTreeMap::from([(FailureClass::InternalServer, 3)])
+    );
+    let errors = errors("router_settings: {allowed_fails_policy: {DefaultAllowedFails: 1}}\n");
+    assert!(errors[0].contains("NotFoundErrorAllowedFails"), "{errors:?}");
+    let errors = self::errors("router_settings: {retry_policy: {Defaults: 1}}\n");
+    assert!(errors[0].contains("DefaultRetries"), "{errors:?}");
+}
+
+#[test]
+fn pre_call_checks_must_be_a_list() {
+    for checks in ["enforce_model_rate_limits", "{enforce_model_rate_limits: true}"] {
+        let errors = errors(&format!(
+            "router_settings: {{optional_pre_call_checks: {checks}}}\n"
+        ));
+        assert!(errors[0].contains("expected a list"), "{errors:?}");
+    }
 }
 
 #[test]
 fn a_fallback_that_cannot_work_is_an_error_or_a_note() {
     for (fallbacks, expected) in [
         ("[{a: [c]}]", "fallbacks[0].a[0]"),
-        ("[{a: [{model: b}]}]", "the name of a model"),
+        ("[{a: [{model: b, messages: []}]}]", "the name of a model"),
         ("[{a: ['us.*']}]", "a name without *"),
         ("[a]", "a mapping"),
         ("{a: [b]}", "a list"),
