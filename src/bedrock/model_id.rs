@@ -64,6 +64,16 @@ pub fn without_geography(id: &str) -> Option<&str> {
     (GEOGRAPHIES.contains(&geography) && model.contains('.')).then_some(model)
 }
 
+/// The provider of the model with this id or ARN: `anthropic` of `us.anthropic.claude-…`. `None` if
+/// it does not tell.
+pub fn provider(id: &str) -> Option<&str> {
+    let Referent::Named(model) = Referent::of(id) else {
+        return None;
+    };
+    let model = without_geography(model).unwrap_or(model);
+    model.split_once('.').map(|(provider, _)| provider)
+}
+
 /// The foundation model of an application inference profile is not known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UnknownBase;
@@ -92,6 +102,22 @@ mod tests {
     use super::*;
 
     const ACCOUNT: &str = "arn:aws:bedrock:us-east-1:123456789012";
+
+    #[test]
+    fn a_provider_is_known_if_the_id_tells() {
+        for (id, expected) in [
+            ("us.anthropic.claude-x:0", Some("anthropic")),
+            ("amazon.nova-x:0", Some("amazon")),
+            ("arn:aws:bedrock:us-east-1::foundation-model/meta.x", Some("meta")),
+            (
+                "arn:aws:bedrock:us-east-1:1:application-inference-profile/a.b",
+                None,
+            ),
+            ("plain", None),
+        ] {
+            assert_eq!(provider(id), expected, "{id}");
+        }
+    }
 
     #[test]
     fn every_kind_of_arn_is_recognized() {

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
-use crate::bedrock::model_id::count_tokens_id;
+use crate::bedrock::model_id::{count_tokens_id, provider};
 use crate::contract::operation::Operation;
 use crate::contract::routing::{CooldownSettings, DeploymentRouting, Strategy};
 use crate::contract::settings::DeploymentSettings;
@@ -217,6 +217,13 @@ impl Deployment {
         // Requests without a known foundation model are refused earlier; see [`Self::supports`].
         let counted = count_tokens_id(&model, self.base_model.as_deref()).unwrap_or(&model);
         Cow::from(counted.to_owned())
+    }
+
+    /// The provider of the model, if known.
+    pub(crate) fn provider(&self, captures: &[String]) -> Option<String> {
+        let model = self.model(captures);
+        let found = provider(&model).or_else(|| provider(self.base_model.as_deref()?));
+        found.map(str::to_owned)
     }
 
     /// Whether `operation` is possible. CountTokens requires a known foundation model.

@@ -60,6 +60,20 @@ impl ModelMatch {
         let found = deployments.find(|deployment| !deployment.supports(operation, &self.captures));
         found.map(|deployment| &**deployment)
     }
+
+    /// Whether a body for `other` can be sent here. Converse has one format for all models, the other
+    /// operations that of the model's provider. If a provider is not known, Bedrock decides.
+    pub(crate) fn takes_body_of(&self, other: &Self, operation: Operation) -> bool {
+        let provider = |matched: &Self| {
+            let first = matched.model.deployments.first();
+            first.and_then(|first| first.provider(&matched.captures))
+        };
+        let has_one_format = matches!(operation, Operation::Converse | Operation::ConverseStream);
+        has_one_format
+            || provider(self)
+                .zip(provider(other))
+                .is_none_or(|(own, other)| own == other)
+    }
 }
 
 impl ModelGroups {

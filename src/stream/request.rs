@@ -132,7 +132,10 @@ impl Request {
             let is_allowed = key.may_call(name, Some(&other.model.name));
             // The body has the guardrail of the selected model.
             let is_guarded = other.model.guardrail == matched.model.guardrail;
-            let is_usable = is_allowed && is_guarded && other.unsupported(target.operation).is_none();
+            let operation = target.operation;
+            let is_possible =
+                other.unsupported(operation).is_none() && other.takes_body_of(&matched, operation);
+            let is_usable = is_allowed && is_guarded && is_possible;
             is_usable.then_some(other)
         };
         let named = matched.model.routing.fallbacks(name);

@@ -2,6 +2,7 @@ use std::rc::Rc;
 
 use super::*;
 use crate::admission::path;
+use crate::contract::operation::Operation;
 use crate::headers::Headers;
 use crate::random::Random;
 use crate::routing::active_config::ActiveConfig;
@@ -255,4 +256,22 @@ fn a_deployment_that_times_out_is_the_slowest() {
     let latencies = &config.outlook().unwrap().latencies;
     let average = latencies.averages(&[key(&cluster)], at(1));
     assert!(average[0].unwrap() > 900_000_000, "{average:?} microseconds");
+}
+
+#[test]
+fn only_a_model_of_the_same_provider_takes_a_body_in_its_format() {
+    let names = ["us.a.one", "a.two", "b.one", "plain"];
+    let groups = names.map(|name| (name, &[WEST][..], &[][..]));
+    let config = config(&groups);
+    let takes = |fallback: &str, operation: Operation| {
+        let found = |name: &str| config.models.find(name).unwrap();
+        found(fallback).takes_body_of(&found("us.a.one"), operation)
+    };
+    assert!(names.iter().all(|name| takes(name, Operation::ConverseStream)));
+    let of_invoke = names.map(|name| takes(name, Operation::Invoke));
+    assert_eq!(
+        of_invoke,
+        [true, true, false, true],
+        "the provider of plain is not known"
+    );
 }
