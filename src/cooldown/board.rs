@@ -33,6 +33,7 @@ impl Cooldown {
     pub(crate) fn message(&self) -> String {
         let cause = match self.status {
             0 => "there was no response".to_owned(),
+            200..=299 => "a response that had begun well failed".to_owned(),
             status => format!("a response had status {status}"),
         };
         format!(

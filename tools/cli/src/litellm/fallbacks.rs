@@ -59,13 +59,13 @@ impl Lists {
 
 /// The models of a file, by all their names.
 #[derive(Clone, Copy)]
-struct Served<'a> {
+struct NamedModels<'a> {
     models: &'a [ModelSettings],
     aliases: &'a BTreeMap<String, String>,
     left_out: &'a LeftOut,
 }
 
-impl<'a> Served<'a> {
+impl<'a> NamedModels<'a> {
     /// The name behind an alias.
     fn resolve<'n>(self, name: &'n str) -> &'n str
     where
@@ -102,7 +102,7 @@ impl Reader<'_> {
         left_out: &LeftOut,
     ) -> Read<()> {
         let lists = self.fallback_lists(router, litellm)?;
-        let served = Served {
+        let served = NamedModels {
             models,
             aliases,
             left_out,
@@ -168,7 +168,7 @@ impl Reader<'_> {
         name: &str,
         model: &ModelSettings,
         lists: &Lists,
-        served: Served<'_>,
+        served: NamedModels<'_>,
     ) -> Read<Fallbacks> {
         let direct = self.resolved(lists.general(name), name, model, served);
         let long = self.resolved(lists.long(name), name, model, served);
@@ -244,7 +244,7 @@ impl Reader<'_> {
         stated: &'s [Stated],
         name: &str,
         model: &ModelSettings,
-        served: Served<'_>,
+        served: NamedModels<'_>,
     ) -> Read<Vec<(String, &'s Location)>> {
         let mut names = Vec::new();
         for stated in stated {
@@ -276,7 +276,7 @@ impl Reader<'_> {
     }
 
     /// Notes groups that do not exist.
-    fn note_unknown_groups(&mut self, lists: &ByGroup, served: Served<'_>) {
+    fn note_unknown_groups(&mut self, lists: &ByGroup, served: NamedModels<'_>) {
         for (group, stated) in lists {
             let is_known = group == ALL_GROUPS
                 || served.models.iter().any(|model| model.name == *group)
@@ -295,7 +295,7 @@ fn follow(
     name: &str,
     model: &ModelSettings,
     lists: &Lists,
-    served: Served<'_>,
+    served: NamedModels<'_>,
     found: &mut Vec<String>,
 ) {
     let is_guarded = |other: &ModelSettings| other.guardrail == model.guardrail;
