@@ -8,6 +8,8 @@ BEDROCK     ?= auto
 ACCEPT_UNPROTECTED    ?=
 # 1 to start without unsupported deployments.
 LEAVE_OUT_UNSUPPORTED ?=
+# What runs the filter in Envoy: wasm or native.
+RUNTIME     ?= wasm
 PYTHON      ?= python3
 PYTEST_ARGS ?=
 SOAK_MINUTES ?= 20
@@ -17,6 +19,7 @@ CARGO  ?= cargo
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 CLI    := $(TARGET)/debug/envoy-bedrock
 WASM   := dist/envoy-bedrock.wasm
+NATIVE := dist/libenvoy_bedrock.so
 VENV   := .venv
 STAMP  := $(VENV)/.requirements-installed
 TOOLS  := $(VENV)/.lint-tools-installed
@@ -47,21 +50,33 @@ BUILD_FILTER := $(CARGO) rustc $(QUIET) --package envoy-bedrock --lib --crate-ty
   --profile filter --target wasm32-wasip1 --config 'target.wasm32-wasip1.rustflags=["$(REMAP)"]'
 BUILT_FILTER := $(TARGET)/wasm32-wasip1/filter/envoy_bedrock.wasm
 
+# The same filter as a native module.
+NATIVE_SOURCES := $(FILTER_SOURCES) $(shell find native -name '*.rs' -o -name Cargo.toml)
+BUILD_NATIVE   := $(CARGO) build $(QUIET) --package envoy-bedrock-native --profile native
+BUILT_NATIVE   := $(TARGET)/native/libenvoy_bedrock_native.so
+
+ifeq ($(RUNTIME),native)
+  RUNNABLE := $(NATIVE)
+else
+  RUNNABLE := $(WASM)
+endif
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SUFFIXES:
 .PHONY: help run test lint rust-target advisories unit e2e observability-test compose-test clients-test soak bench \
-  filter cli emulator rendered fmt clean
+  filter native cli emulator rendered fmt clean
 
 help: ## List these commands
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9.-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo
 	@echo "  make run takes CONFIG=$(CONFIG) PORT=$(PORT) TLS_PORT=$(TLS_PORT) BEDROCK=auto|emulator|aws"
+	@echo "  RUNTIME=wasm|native"
 	@echo "  and ACCEPT_UNPROTECTED=NAME,… LEAVE_OUT_UNSUPPORTED=1 (see Configuration in README.md)"
 
-run: cli filter $(STAMP) ## Build and start the gateway on ports 4000 (HTTP) and 4443 (HTTPS)
+run: cli $(RUNNABLE) $(STAMP) ## Build and start the gateway on ports 4000 (HTTP) and 4443 (HTTPS)
 	@PORT=$(PORT) TLS_PORT=$(TLS_PORT) BEDROCK=$(BEDROCK) ACCEPT_UNPROTECTED='$(ACCEPT_UNPROTECTED)' \
-	  LEAVE_OUT_UNSUPPORTED='$(LEAVE_OUT_UNSUPPORTED)' exec $(CLI) run $(CONFIG)
+	  LEAVE_OUT_UNSUPPORTED='$(LEAVE_OUT_UNSUPPORTED)' exec $(CLI) run $(CONFIG) --runtime $(RUNTIME)
 
 test: lint unit e2e observability-test ## Everything that must pass before a commit
 	@echo
@@ -101,9 +116,9 @@ unit: filter $(STAMP) ## cargo test; runs the compiled filter under wasmtime and
 	@echo "==> cargo test"
 	@$(CARGO) test --quiet --workspace
 
-e2e: cli emulator filter $(STAMP) ## End-to-end tests: Envoy, the emulator, boto3 and curl
+e2e: cli emulator $(RUNNABLE) filter $(STAMP) ## End-to-end tests: Envoy, the emulator, boto3 and curl (RUNTIME=native)
 	@echo "==> pytest tests/e2e tests/soak"
-	@$(VENV)/bin/python -m pytest -q tests/e2e tests/soak $(PYTEST_ARGS)
+	@EB_RUNTIME=$(RUNTIME) $(VENV)/bin/python -m pytest -q tests/e2e tests/soak $(PYTEST_ARGS)
 
 observability-test: cli emulator filter $(STAMP) ## The shipped rules and the dashboard's queries in a real Prometheus
 	@echo "==> pytest tests/observability"
@@ -131,6 +146,15 @@ $(WASM): $(FILTER_SOURCES) | rust-target
 	@mkdir -p dist
 	@cp $(BUILT_FILTER) $@.new && mv $@.new $@
 	@echo "    $@: $$(wc -c < $@) bytes, SHA-256 $$(sha256sum $@ | cut -d' ' -f1)"
+
+native: $(NATIVE) ## Build the filter as a native module of Envoy: dist/libenvoy_bedrock.so
+
+$(NATIVE): $(NATIVE_SOURCES)
+	@echo "==> the filter, as a native module"
+	@$(BUILD_NATIVE)
+	@mkdir -p dist
+	@cp $(BUILT_NATIVE) $@.new && mv $@.new $@
+	@echo "    $@: $$(wc -c < $@) bytes"
 
 # rustup adds the target of rust-toolchain.toml by itself, unless RUSTUP_AUTO_INSTALL=0.
 rust-target:

@@ -170,6 +170,23 @@ impl Capacity {
         Ok(ledger.vms().collect())
     }
 
+    /// Reports the parallel requests of all VMs, although this one counts none.
+    pub fn report_requests(&self) {
+        self.account.borrow_mut().counts_requests = true;
+    }
+
+    /// Returns what this VM has set aside but does not use, because no tick will do so.
+    pub fn rest(&self) {
+        let account = &mut *self.account.borrow_mut();
+        let leased_bytes = account.held.bytes.min(account.leased_bytes);
+        let written_grants = account.held.grants;
+        if (leased_bytes, written_grants) != (account.leased_bytes, account.written_grants) {
+            account.leased_bytes = leased_bytes;
+            account.written_grants = written_grants;
+            self.rewrite(account);
+        }
+    }
+
     /// Renews the entry of this VM and drops those of dead ones. Must be called about every second
     /// while it returns true, which is as long as any VM holds something.
     pub fn tick(&self, now: UnixTime, registry: &impl Registry) -> bool {

@@ -42,12 +42,17 @@ pub const PROPERTY_PLAN: &str = "envoy_bedrock.plan";
 /// The filter state of [`PROPERTY_PLAN`].
 pub const STATE_PLAN: &str = "wasm.envoy_bedrock.plan";
 
+/// Start of what the native module logs, with Envoy's logger `dynamic_modules`.
+pub const LOG_NATIVE: &str = "envoy-bedrock: ";
+
 /// What the call id follows at the end of a message that the filter logs about a request.
 pub const LOG_REQUEST_ID: &str = " request_id=";
 
 /// Property with the request's row in the spend log, for Envoy's access logger
 /// (`FILTER_STATE(wasm.…:PLAIN)`).
 pub const PROPERTY_ROW: &str = "envoy_bedrock.row";
+/// The filter state of [`PROPERTY_ROW`].
+pub const STATE_ROW: &str = "wasm.envoy_bedrock.row";
 
 /// Key of the capacity ledger in Envoy's shared data.
 pub const SHARED_LEDGER: &str = "envoy_bedrock.capacity.v2";

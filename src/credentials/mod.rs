@@ -14,5 +14,6 @@ mod store;
 
 pub use answer::BrokerFailure;
 pub use issued::{IssuedCredential, IssuedSecret};
+pub(crate) use slot::REJECTED;
 pub use slot::{BrokerNews, CredentialSlot};
 pub use store::CredentialStore;

@@ -29,6 +29,9 @@ const CALL_MILLISECONDS: u64 = 6000;
 /// never starts does not keep a gateway with other credentials from being ready.
 const WAITING_MILLISECONDS: u64 = 15_000;
 
+/// What follows the path if AWS has refused the credential, whose name comes next.
+pub(crate) const REJECTED: &str = "?rejected=";
+
 /// A credential in one VM.
 #[derive(Debug)]
 pub struct CredentialSlot {
@@ -69,6 +72,19 @@ impl CredentialSlot {
             path,
             is_bearer,
             state: RefCell::default(),
+        }
+    }
+
+    /// What the broker is asked for.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// AWS has refused the credential that the broker calls `name`, in another VM.
+    pub fn reject(&self, name: &str) {
+        let state = self.state.borrow();
+        if let Some(issued) = state.issued.as_ref().filter(|issued| issued.name == name) {
+            issued.reject();
         }
     }
 
@@ -124,7 +140,7 @@ impl CredentialSlot {
             Some(issued) if may_reject => {
                 issued.reported();
                 state.asked_after_rejection = Some(now);
-                format!("{}?rejected={}", self.path, issued.name)
+                format!("{}{REJECTED}{}", self.path, issued.name)
             }
             _ if now >= state.ask_at => self.path.clone(),
             _ => return None,

@@ -3,7 +3,7 @@
 //! Envoy's codecs make names lower-case. Values are bytes and may not be UTF-8. A repeated header
 //! appears as several pairs.
 
-pub(crate) mod pairs;
+pub mod pairs;
 
 use crate::contract::names::HEADER_PREFIX;
 

@@ -7,7 +7,7 @@
 use crate::headers::HeaderPair;
 
 /// Parses a serialized header map, or returns `None` if it is malformed.
-pub(crate) fn parse(bytes: &[u8]) -> Option<Vec<HeaderPair<'_>>> {
+pub fn parse(bytes: &[u8]) -> Option<Vec<HeaderPair<'_>>> {
     if bytes.is_empty() {
         return Some(Vec::new());
     }
@@ -32,7 +32,7 @@ fn number(bytes: &[u8]) -> Option<(usize, &[u8])> {
 }
 
 /// Serializes a header map. Lengths always fit `u32`, like linear memory.
-pub(crate) fn serialize<'a>(pairs: impl Iterator<Item = HeaderPair<'a>> + Clone) -> Vec<u8> {
+pub fn serialize<'a>(pairs: impl Iterator<Item = HeaderPair<'a>> + Clone) -> Vec<u8> {
     let length = |text: &[u8]| u32::try_from(text.len()).unwrap_or(u32::MAX).to_le_bytes();
     let texts = |(name, value): HeaderPair<'_>| name.len().saturating_add(value.len()).saturating_add(10);
     let size = pairs.clone().map(texts).fold(4, usize::saturating_add);

@@ -6,7 +6,7 @@
 pub mod carried;
 pub mod client;
 mod fields;
-pub(crate) mod history;
+pub mod history;
 pub(crate) mod lookup;
 pub mod metrics;
 pub(crate) mod recorder;

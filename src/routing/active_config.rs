@@ -40,7 +40,7 @@ pub struct ActiveConfig {
     /// Maximum bytes of request bodies in Envoy, for all workers together.
     pub(crate) buffered_bodies_bytes: u64,
     /// Maximum model requests at once, for all workers together.
-    pub(crate) parallel_requests: Option<u64>,
+    pub parallel_requests: Option<u64>,
     /// Number of rows in the history of a worker, for `GET /spend/logs`.
     pub(crate) history_rows: u32,
     /// Attempts of a request in one model group.
@@ -59,9 +59,9 @@ pub struct ActiveConfig {
     /// with old keys.
     pub(crate) signing_keys: RefCell<SigningKeys>,
     /// What happened to changes to the configuration.
-    pub(crate) reload: Option<ReloadStatus>,
+    pub reload: Option<ReloadStatus>,
     /// The credentials that come from the credential broker; `None` if no deployment needs it.
-    pub(crate) brokered: Option<BrokeredCredentials>,
+    pub brokered: Option<BrokeredCredentials>,
 }
 
 impl ActiveConfig {

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use crate::credentials::CredentialSlot;
+use crate::credentials::{CredentialSlot, REJECTED};
 use crate::routing::deployment::{Credentials, Deployment};
 use crate::routing::model::{ModelGroup, ModelGroups};
 use crate::secret::Secret;
@@ -21,7 +21,7 @@ pub struct BrokeredCredentials {
     /// The whole value of `authorization`, if the broker wants one.
     pub(crate) authorization: Option<Secret>,
     /// Without duplicates, in the order of the configuration.
-    pub(crate) slots: Vec<Rc<CredentialSlot>>,
+    pub slots: Vec<Rc<CredentialSlot>>,
 }
 
 /// A call to the broker that is due.
@@ -34,6 +34,11 @@ pub struct BrokerCall {
 }
 
 impl BrokerCall {
+    /// The name of the credential that AWS has refused, if that is the reason for the call.
+    pub fn rejected(&self) -> Option<&str> {
+        Some(self.path.split_once(REJECTED)?.1)
+    }
+
     /// The request's headers.
     pub fn headers(&self) -> Vec<(&str, &str)> {
         let authorization = self.authorization.as_ref();

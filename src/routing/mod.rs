@@ -9,7 +9,7 @@ pub(crate) mod model;
 mod next_target;
 pub(crate) mod outcome;
 pub mod outlook;
-pub(crate) mod plan;
+pub mod plan;
 pub mod plan_table;
 pub(crate) mod settings_error;
 #[cfg(test)]

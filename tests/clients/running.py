@@ -8,9 +8,10 @@ import subprocess
 import time
 
 from emulator import EmulatorControl
-from gateway import command_line, envoy, filter_module
+from gateway import command_line, envoy, flags
 from installed import HERE
 from processes import end
+from runtime import filter_options
 
 SNIPPETS = HERE / "snippets"
 # The values in the documentation, and so in the snippets.
@@ -52,8 +53,7 @@ class Running:
                     "127.0.0.1",
                     "--envoy",
                     envoy(),
-                    "--filter",
-                    filter_module(),
+                    *flags(filter_options()),
                     "--concurrency",
                     "2",
                 ],

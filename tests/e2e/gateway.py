@@ -13,6 +13,7 @@ import requests
 
 from emulator import DEMO_ACCESS_KEY_ID, DEMO_API_KEY, DEMO_SECRET_ACCESS_KEY, ROOT, Emulator
 from processes import end
+from runtime import built, filter_options, read_stats
 
 KEY = "sk-e2e-9d2f1c7a44"
 SESSION_TOKEN = "IQoJe2eSession/Token+with==" * 8
@@ -51,19 +52,8 @@ def target() -> pathlib.Path:
     return pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
 
 
-def built(path: pathlib.Path, command: str) -> pathlib.Path:
-    """`path`, which `command` builds. A missing file is a failure, never a skip."""
-    if not path.is_file():
-        raise FileNotFoundError(f"{path} is missing: run {command}")
-    return path
-
-
 def command_line() -> pathlib.Path:
     return built(target() / "debug" / "envoy-bedrock", "cargo build -p envoy-bedrock-cli")
-
-
-def filter_module() -> pathlib.Path:
-    return built(ROOT / "dist" / "envoy-bedrock.wasm", "make filter")
 
 
 def envoy() -> pathlib.Path:
@@ -134,7 +124,7 @@ class Gateway:
         self.access_log_file = access_log or self.folder / "access.log"
         self.environment = {**ENVIRONMENT, **(env or {}), **self.literals}
         (self.folder / "config.yaml").write_text(text, encoding="utf-8")
-        self.render(upstreams, regions, certificate, module or filter_module(), metrics)
+        self.render(upstreams, regions, certificate, module, metrics)
         self.process = self.start()
         try:
             self.admin = f"http://{self.wait(self.admin_address)}"
@@ -158,7 +148,7 @@ class Gateway:
 
     def render(self, upstreams, regions, certificate, module, metrics):
         options = {
-            "filter": module,
+            **filter_options(module),
             "bind": "127.0.0.1",
             "port": 0,
             "tls-port": 0,
@@ -201,7 +191,7 @@ class Gateway:
             "concurrency": self.workers,
             "admin-address-path": self.folder / "admin",
             "log-level": "warning",
-            "component-log-level": "wasm:info",
+            "component-log-level": "wasm:info,dynamic_modules:info",
             "file-flush-interval-msec": 50,
             "drain-time-s": 1,
             "parent-shutdown-time-s": 2,
@@ -266,10 +256,7 @@ class Gateway:
 
     def stats(self, pattern: str) -> dict:
         """Counters and gauges whose names match `pattern`."""
-        response = requests.get(
-            f"{self.admin}/stats", params={"filter": pattern, "format": "json"}, timeout=5
-        ).json()
-        return {each["name"]: each["value"] for each in response["stats"] if "value" in each}
+        return read_stats(self.admin, pattern)
 
     def metrics(self) -> str:
         """The metrics page that Prometheus scrapes."""

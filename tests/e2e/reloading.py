@@ -5,10 +5,9 @@ import pathlib
 import signal
 import subprocess
 
-import requests
-
 from emulator import Emulator
 from gateway import ENVIRONMENT, free_port
+from runtime import read_stats
 from supervised import Supervised
 
 STOP_SECONDS = 90
@@ -64,7 +63,4 @@ class Reloading(Supervised):
 
     def stats(self, pattern: str) -> dict:
         """Counters and gauges whose names match `pattern`."""
-        page = requests.get(
-            f"{self.admin}/stats", params={"filter": pattern, "format": "json"}, timeout=10
-        )
-        return {each["name"]: each["value"] for each in page.json()["stats"] if "value" in each}
+        return read_stats(self.admin, pattern)

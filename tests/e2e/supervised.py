@@ -12,7 +12,8 @@ import time
 import requests
 
 from emulator import ROOT
-from gateway import KEY, command_line, envoy, filter_module
+from gateway import KEY, command_line, envoy, flags
+from runtime import filter_options, read_stats
 
 START_SECONDS = 90
 POLL_SECONDS = 0.02
@@ -61,7 +62,7 @@ class Supervised:
         ]
         command += ["--port", str(ports[0]), "--tls-port", str(ports[1])]
         command += ["--concurrency", str(workers)]
-        command += ["--envoy", envoy(), "--filter", module or filter_module()]
+        command += ["--envoy", envoy(), *flags(filter_options(module))]
         command += ["--state", self.folder, "--access-log", self.spend_log, *map(str, arguments)]
         environment = {"PATH": os.environ["PATH"], "LITELLM_MASTER_KEY": KEY, **(env or {})}
         with (
@@ -146,8 +147,8 @@ class Supervised:
         os.kill(self.envoy(), number)
 
     def stat(self, name: str) -> int | None:
-        page = requests.get(f"{self.admin}/stats", params={"filter": f"^{name}$"}, timeout=5).text
-        return int(page.rsplit(": ")[-1]) if page.strip() else None
+        found = list(read_stats(self.admin, f"^{name}$").values())
+        return found[0] if found else None
 
     def restarts(self) -> int | None:
         """The restarts that the metrics report."""

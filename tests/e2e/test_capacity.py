@@ -10,7 +10,8 @@ import pytest
 import requests
 
 from clients import connection, post, question, send
-from gateway import KEY, config, filter_module
+from gateway import KEY, config
+from runtime import filter_module, wasm_only
 from supervised import Supervised
 from trap_module import TRAP_HEADER, write_trapping
 
@@ -217,6 +218,7 @@ def test_clients_that_leave_while_uploading_leak_nothing(limited, bedrock):
     assert_exact(limited, bedrock)
 
 
+@wasm_only
 def test_the_places_of_a_trapped_vm_become_free_again(gateway_over, bedrock, tmp_path):
     module = write_trapping(filter_module(), tmp_path)
     with gateway_over("http", module=module, sections=SECTIONS) as running:

@@ -16,7 +16,7 @@ import requests
 
 from clients import COUNT_TOKENS, anthropic, exchange, question
 from emulator import ROOT, EmulatorControl
-from gateway import filter_module
+from runtime import filter_module, wasm_only
 from supervised import Supervised, eventually
 from test_keys import MODELS, Keys
 from test_keys_limits import info
@@ -265,6 +265,7 @@ def test_no_count_is_lost_or_doubled_by_restarts_of_run(config, tmp_path):
                 assert running.exit_code() == 0
 
 
+@wasm_only
 def test_a_trap_returns_what_its_requests_held(config, tmp_path):
     module = write_trapping(filter_module(), tmp_path)
     with Supervised(config=config, module=module) as running:

@@ -13,7 +13,8 @@ import pytest
 import requests
 import trustme
 
-from gateway import ENVIRONMENT, command_line, envoy, filter_module
+from gateway import ENVIRONMENT, command_line, envoy, flags
+from runtime import filter_options
 from supervised import Supervised, eventually
 
 FAILURES = r"wasmcustom\.envoy_bedrock_config_reloads;result=failure"
@@ -171,7 +172,7 @@ def test_a_broken_pair_prevents_startup_and_an_expired_one_is_a_warning(pair):
     pair.write(pair.issue()[0], pair.issue()[1])
     state = pair.folder / "state"
     command = [command_line(), "run", "config.yaml", "--bedrock", "emulator", "--state", state]
-    command += ["--port", "0", "--tls-port", "0", "--envoy", envoy(), "--filter", filter_module()]
+    command += ["--port", "0", "--tls-port", "0", "--envoy", envoy(), *flags(filter_options())]
     command += [*pair.arguments]
     done = subprocess.run(
         command, capture_output=True, text=True, timeout=60, env=ENVIRONMENT, check=False

@@ -13,8 +13,11 @@ import pytest
 
 from clients import COUNT_TOKENS, anthropic, connection, post
 from deployments import EAST, WEST
-from gateway import KEY, filter_module
+from gateway import KEY
+from runtime import filter_module, wasm_only
 from trap_module import TRAP_HEADER, write_trapping
+
+pytestmark = wasm_only
 
 REQUESTS_IN_FLIGHT = 24
 TRAP = {TRAP_HEADER: "1"}

@@ -11,8 +11,9 @@ import subprocess
 import pytest
 import requests
 
-from gateway import ENVIRONMENT, KEY, SECRETS, command_line, config, envoy, filter_module, free_port
+from gateway import ENVIRONMENT, KEY, SECRETS, command_line, config, envoy, free_port
 from processes import end
+from runtime import filter_options
 from supervised import eventually
 
 SEALING_KEY = "ENVOY_BEDROCK_SEALING_KEY"
@@ -32,7 +33,7 @@ class Sidecar:
             "bind": "127.0.0.1",
             "port": self.port,
             "admin-port": self.admin,
-            "filter": filter_module(),
+            **filter_options(),
             "upstream-ca": emulator.ca_file,
             "access-log": folder / "access.log",
         }

@@ -15,9 +15,9 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 # The source directories of the crates. A module path is unique within one of them.
-CRATES = ("src", "tools/cli/src", "tools/emulator/src", "tests/filter/src")
+CRATES = ("src", "native/src", "tools/cli/src", "tools/emulator/src", "tests/filter/src")
 # Where type names are looked for, test code included.
-RUST_CODE = ("src", "tools", "tests", "fuzz")
+RUST_CODE = ("src", "native", "tools", "tests", "fuzz")
 # Lines of code, that is without blank lines, comments and tests.
 FILE_LIMIT = 400
 # The shell only calls the host and the core; see DESIGN.md.

@@ -14,6 +14,7 @@ mod duration;
 mod dynamic;
 mod edge;
 mod error;
+mod filter;
 mod heap;
 mod http;
 mod itinerary;
@@ -27,9 +28,9 @@ mod published;
 mod readiness;
 mod region;
 mod routes;
+mod runtime;
 mod stats;
 mod upstream;
-mod wasm;
 mod yaml;
 
 #[cfg(test)]
@@ -48,3 +49,5 @@ pub(crate) use options::Rendering;
 pub use options::{AccessLog, HostPort, Listeners, RenderOptions, SecretSource, Tls};
 pub(crate) use published::refuse_other_secrets;
 pub(crate) use readiness::RESPONSE_FLAG as READINESS_FLAG;
+pub(crate) use runtime::FilterArguments;
+pub use runtime::FilterRuntime;

@@ -1,6 +1,6 @@
 //! A line of Envoy's log.
 
-use envoy_bedrock::contract::names::LOG_REQUEST_ID;
+use envoy_bedrock::contract::names::{LOG_NATIVE, LOG_REQUEST_ID};
 use tracing::Level;
 
 /// Makes every message one line: level, logger and message, with line breaks escaped.
@@ -31,10 +31,14 @@ impl EnvoyLine {
     pub(super) fn parse(line: &str) -> Option<Self> {
         let (level, logger, message) = prefix(line)?;
         let message = unescaped(message);
-        let from_filter = (logger == "wasm")
-            .then(|| message.strip_prefix(FILTER)?.split_once(": "))
-            .flatten();
-        let Some((_, message)) = from_filter else {
+        let from_filter = match logger {
+            "wasm" => message
+                .strip_prefix(FILTER)
+                .and_then(|message| Some(message.split_once(": ")?.1)),
+            "dynamic_modules" => message.strip_prefix(LOG_NATIVE),
+            _ => None,
+        };
+        let Some(message) = from_filter else {
             return Some(Self {
                 level,
                 source: "envoy",
@@ -154,6 +158,18 @@ mod tests {
         assert_eq!(
             (line.message.as_str(), line.request_id),
             ("a request_id=b c", None)
+        );
+    }
+
+    #[test]
+    fn a_line_of_the_native_module_is_one_of_the_filter() {
+        let line = EnvoyLine::parse("[warning] [dynamic_modules] envoy-bedrock: a: b request_id=c").unwrap();
+        assert_eq!((line.source, line.message.as_str()), ("filter", "a: b"));
+        assert_eq!(line.request_id.as_deref(), Some("c"));
+        let line = EnvoyLine::parse("[info] [dynamic_modules] Dynamic module ABI version matched").unwrap();
+        assert_eq!(
+            (line.source, line.logger.as_deref()),
+            ("envoy", Some("dynamic_modules"))
         );
     }
 

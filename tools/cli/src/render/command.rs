@@ -16,6 +16,7 @@ use super::error::{EmulatorArgumentError, RenderError};
 use super::heap::HeapLimit;
 use super::options::{AccessLog, HostPort, Listeners, RenderOptions, Rendering, SecretSource, Tls};
 use super::published::refuse_other_secrets;
+use super::runtime::FilterArguments;
 use crate::credentials::{DEFAULT_SOCKET, TOKEN_VARIABLE};
 use crate::environment::{Environment, SecretPolicy};
 use crate::litellm::{self, Tolerance};
@@ -61,9 +62,8 @@ pub(crate) struct RenderSettings {
     /// The configuration.
     #[arg(value_name = "CONFIG")]
     pub(crate) config: PathBuf,
-    /// Path of the compiled filter, relative to Envoy's working directory.
-    #[arg(long, value_name = "PATH", default_value = "dist/envoy-bedrock.wasm")]
-    filter: String,
+    #[command(flatten)]
+    filter: FilterArguments,
     /// Address of the listeners.
     #[arg(long, value_name = "ADDRESS", default_value = "0.0.0.0")]
     bind: IpAddr,
@@ -171,7 +171,8 @@ impl RenderSettings {
     fn options(&self, collector: Option<Collector>, sealing: Option<&SealingKey>) -> RenderOptions {
         let tls = self.tls_cert.clone().zip(self.tls_key.clone());
         RenderOptions {
-            filter: self.filter.clone(),
+            runtime: self.filter.runtime,
+            filter: self.filter.path().to_owned(),
             listeners: Listeners {
                 bind: self.bind,
                 port: self.port,

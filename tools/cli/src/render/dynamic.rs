@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 use super::bootstrap;
 use super::itinerary::Legs;
 use super::options::RenderOptions;
-use super::{wasm, yaml};
+use super::{filter, yaml};
 use crate::blueprint::Blueprint;
 use crate::state::replace_file;
 
@@ -178,7 +178,7 @@ impl DynamicConfig {
     /// identity, and Envoy's environment is fixed.
     pub(crate) fn variables(&self) -> Vec<String> {
         let filters = &self.of_kind(ResourceKind::Filters).resources;
-        filters.iter().flat_map(wasm::variables).collect()
+        filters.iter().flat_map(filter::variables).collect()
     }
 
     /// Writes all files into `directory`, for an Envoy that is not running yet. The files get this
@@ -242,25 +242,25 @@ impl Taken<'_> {
         let Some(manager) = chain.pointer_mut("/filters/0/typed_config") else {
             return;
         };
-        let gateway = wasm::filter_name(ROOT_GATEWAY);
+        let gateway = filter::name(ROOT_GATEWAY);
         let filters = manager["http_filters"].as_array_mut().into_iter().flatten();
-        let Some(filter) = filters.into_iter().find(|filter| filter["name"] == gateway) else {
+        let Some(found) = filters.into_iter().find(|filter| filter["name"] == gateway) else {
             return;
         };
         let reference = json!({
             "name": gateway,
             "config_discovery": {
                 "config_source": self.source(ResourceKind::Filters),
-                "type_urls": [filter["typed_config"]["@type"]],
+                "type_urls": [found["typed_config"]["@type"]],
             },
         });
-        let filter = std::mem::replace(filter, reference);
+        let found = std::mem::replace(found, reference);
         let routes = manager["route_config"].take();
         manager["rds"] = json!({
             "route_config_name": routes["name"],
             "config_source": self.source(ResourceKind::Routes),
         });
-        *self.of(ResourceKind::Filters) = vec![filter];
+        *self.of(ResourceKind::Filters) = vec![found];
         *self.of(ResourceKind::Routes) = vec![routes];
     }
 
@@ -396,6 +396,28 @@ litellm_settings: {{request_timeout: 5, num_retries: 7}}
         let variables = |options| DynamicConfig::of(&blueprint(CONFIG), options, "/etc/envoy").variables();
         assert_eq!(variables(&sealed), ["ENVOY_BEDROCK_SEALING_KEY"]);
         assert!(variables(&options()).contains(&"AWS_SECRET_ACCESS_KEY".to_owned()));
+    }
+
+    #[test]
+    fn both_runtimes_have_the_same_settings_and_variables() {
+        let native = RenderOptions {
+            runtime: super::super::FilterRuntime::Native,
+            ..options()
+        };
+        let [wasm, native] =
+            [options(), native].map(|options| DynamicConfig::of(&blueprint(CONFIG), &options, "/etc/envoy"));
+        assert!(!wasm.variables().is_empty());
+        assert_eq!(wasm.variables(), native.variables());
+        let settings = |config: &DynamicConfig, place| {
+            let filter = &config.of_kind(ResourceKind::Filters).resources[0];
+            filter.pointer(place).cloned()
+        };
+        let of_wasm = settings(&wasm, "/typed_config/config/configuration/value");
+        assert!(of_wasm.is_some());
+        assert_eq!(
+            of_wasm,
+            settings(&native, "/typed_config/filter_config/value/settings")
+        );
     }
 
     #[test]

@@ -8,7 +8,7 @@ use super::common::CONNECTION_BUFFER_BYTES;
 use super::duration::seconds;
 use super::itinerary::Legs;
 use super::options::RenderOptions;
-use super::{access_log, edge, local_replies, readiness, routes, wasm};
+use super::{access_log, edge, filter, local_replies, readiness, routes};
 use crate::blueprint::Blueprint;
 
 /// Time limit for the headers of a request. A client that needs longer only occupies the
@@ -42,7 +42,7 @@ pub(super) fn connection_manager(blueprint: &Blueprint, options: &RenderOptions)
             "max_request_headers_kb": edge::HEADERS_MAX_KIBIBYTES,
             "common_http_protocol_options": edge::http_options(),
             "http2_protocol_options": edge::http2_options(),
-            "http_filters": [readiness::filter(), wasm::gateway(&blueprint.settings, options), router()],
+            "http_filters": [readiness::filter(), filter::gateway(&blueprint.settings, options), router()],
             "route_config": {
                 "name": "bedrock",
                 // The last route names a cluster that does not exist.

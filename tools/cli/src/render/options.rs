@@ -8,6 +8,7 @@ use std::str::FromStr;
 use super::broker::BrokerAddress;
 use super::error::HostPortError;
 use super::heap::HeapLimit;
+use super::runtime::FilterRuntime;
 use crate::blueprint::Blueprint;
 use crate::otlp::Collector;
 
@@ -22,6 +23,8 @@ pub(crate) struct Rendering {
 /// its working directory.
 #[derive(Clone, Debug)]
 pub struct RenderOptions {
+    /// What runs the filter.
+    pub runtime: FilterRuntime,
     /// The compiled filter.
     pub filter: String,
     /// The listeners for clients.
@@ -92,7 +95,8 @@ impl Default for RenderOptions {
     /// The defaults of `render`: the layout of the repository and Debian's CA certificates.
     fn default() -> Self {
         Self {
-            filter: "dist/envoy-bedrock.wasm".to_owned(),
+            runtime: FilterRuntime::default(),
+            filter: FilterRuntime::default().default_path().to_owned(),
             listeners: Listeners {
                 bind: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
                 port: 4000,

@@ -17,23 +17,15 @@ use crate::admin::Admin;
 use crate::document::scalar::Scalar;
 use crate::document::yaml::{self, YamlNode, YamlValue};
 
-/// Where the file of the filter has the variables that the filter reads.
-const VARIABLES: [&str; 6] = [
-    "resources",
-    "0",
-    "typed_config",
-    "config",
-    "vm_config",
-    "environment_variables",
+/// Where the file of the filter has the variables that the filter reads, by runtime.
+const VARIABLES: [&[&str]; 2] = [
+    &["config", "vm_config", "environment_variables", "host_env_keys"],
+    &["filter_config", "value", "environment_variables"],
 ];
 /// Where it has the settings.
-const SETTINGS: [&str; 6] = [
-    "resources",
-    "0",
-    "typed_config",
-    "config",
-    "configuration",
-    "value",
+const SETTINGS: [&[&str]; 2] = [
+    &["config", "configuration", "value"],
+    &["filter_config", "value", "settings"],
 ];
 
 /// What a file of the filter says about secrets.
@@ -91,11 +83,13 @@ impl Published {
     fn of(directory: &Path) -> Option<Self> {
         let path = directory.join(ResourceKind::Filters.file_name());
         let (root, _) = yaml::parse(&std::fs::read_to_string(&path).ok()?).ok()?;
-        let variables = match node(&root, &VARIABLES).and_then(|node| member(node, "host_env_keys")) {
+        let filter = node(&root, &["resources", "0", "typed_config"])?;
+        let found = |places: [&[&str]; 2]| places.into_iter().find_map(|place| node(filter, place));
+        let variables = match found(VARIABLES) {
             Some(names) => elements(names).filter_map(text).map(str::to_owned).collect(),
             None => BTreeSet::new(),
         };
-        let settings: SealedSecrets = serde_json::from_str(text(node(&root, &SETTINGS)?)?).ok()?;
+        let settings: SealedSecrets = serde_json::from_str(text(found(SETTINGS)?)?).ok()?;
         Some(Self {
             path,
             variables,

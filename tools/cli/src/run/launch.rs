@@ -83,7 +83,7 @@ impl<'a> Launch<'a> {
         };
         let key = SealingKey::parse(&sealing_key).ok_or(RunError::BadSealingKey)?;
         let directory = EnvoyDirectory::create(&prepared.state)?;
-        let filter = prepare::text(&directory.keep_filter(&prepared.filter)?)?;
+        let filter = prepare::text(&directory.keep_filter(&prepared.filter, arguments.filter.runtime)?)?;
         let broker = match prepared.backend {
             Backend::Aws => Some(RunBroker::start(directory.path(), &prepared.environment)?),
             Backend::Emulator(_) => None,

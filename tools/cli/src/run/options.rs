@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use crate::litellm::Tolerance;
 use crate::log::LogFormat;
 use crate::otlp;
-use crate::render::HeapLimit;
+use crate::render::{FilterArguments, HeapLimit};
 
 /// Start the gateway: Envoy with the filter, and an emulated Bedrock if there are no AWS
 /// credentials.
@@ -61,9 +61,8 @@ pub struct RunArguments {
     /// Envoy's binary, instead of .venv/bin/envoy or the one on the PATH.
     #[arg(long, env = "ENVOY", value_name = "PATH")]
     pub(super) envoy: Option<PathBuf>,
-    /// The compiled filter.
-    #[arg(long, value_name = "PATH", default_value = "dist/envoy-bedrock.wasm")]
-    pub(super) filter: PathBuf,
+    #[command(flatten)]
+    pub(super) filter: FilterArguments,
     /// Directory for the rendered configuration, the CA and the certificate.
     #[arg(long, value_name = "DIRECTORY", default_value = ".envoy-bedrock")]
     pub(super) state: PathBuf,

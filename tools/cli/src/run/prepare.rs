@@ -15,7 +15,7 @@ use crate::litellm::{self, Note};
 use crate::log::LogFormat;
 use crate::otlp::{self, Collector};
 use crate::prices::PriceList;
-use crate::render::{AccessLog, Tls};
+use crate::render::{AccessLog, FilterArguments, Tls};
 use crate::state::StateDirectory;
 
 /// Where the usual systems keep their CA certificates.
@@ -95,9 +95,11 @@ fn report_notes(format: LogFormat, notes: &[Note]) {
 }
 
 /// The filter's absolute path.
-fn filter(path: &Path) -> Result<String, RunError> {
+fn filter(arguments: &FilterArguments) -> Result<String, RunError> {
+    let path = Path::new(arguments.path());
     let absolute = path.canonicalize().map_err(|error| RunError::Filter {
         path: path.to_owned(),
+        runtime: arguments.runtime,
         error,
     })?;
     text(&absolute)

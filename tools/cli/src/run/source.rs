@@ -69,6 +69,7 @@ impl RunSource {
             sealing_key,
             telemetry: prepared.blueprint.telemetry.clone(),
             options: RenderOptions {
+                runtime: arguments.filter.runtime,
                 filter,
                 listeners: Listeners {
                     bind: arguments.bind,

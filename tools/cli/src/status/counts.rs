@@ -1,5 +1,6 @@
 //! The counters of each deployment, from the metrics of the filter.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use envoy_bedrock::contract::metrics as names;
@@ -49,12 +50,13 @@ pub(super) fn pattern() -> String {
         names::TOKENS,
         names::COST,
     ];
-    format!("^{NAMESPACE}\\.({});", names.join("|"))
+    format!("^{NAMESPACE}\\.({})[;.]", names.join("|"))
 }
 
 /// The counters of all configured deployments. `statistics` are `name: value` lines.
 pub(super) fn parse(statistics: &str) -> BTreeMap<DeploymentName, DeploymentCounts> {
-    let series: Vec<Series> = statistics.lines().filter_map(Series::parse).collect();
+    let lines: Vec<Cow<'_, str>> = statistics.lines().map(with_marked_labels).collect();
+    let series: Vec<Series> = lines.iter().filter_map(|line| Series::parse(line)).collect();
     let mut found: BTreeMap<DeploymentName, DeploymentCounts> = BTreeMap::new();
     for info in &series {
         // The value is 0 once a deployment is no longer configured.
@@ -71,6 +73,16 @@ pub(super) fn parse(statistics: &str) -> BTreeMap<DeploymentName, DeploymentCoun
         }
     }
     found
+}
+
+/// Marks the labels in the name of a native module's statistic as WebAssembly does: Envoy has joined
+/// them with dots.
+fn with_marked_labels(line: &str) -> Cow<'_, str> {
+    if line.contains(';') {
+        return Cow::Borrowed(line);
+    }
+    let mark = |line: String, label: &&str| line.replacen(&format!(".{label}."), &format!(";{label}="), 1);
+    Cow::Owned(names::LABELS.iter().fold(line.to_owned(), mark))
 }
 
 /// A statistic with its labels.

@@ -51,6 +51,13 @@ fn report(before: &str, states: Result<health::States, String>) -> StatusReport 
 }
 
 #[test]
+fn the_statistics_of_the_native_module_say_the_same() {
+    let dotted = STATISTICS.replace([';', '='], ".");
+    assert!(!dotted.contains(';'));
+    assert_eq!(counts::parse(&dotted), counts::parse(STATISTICS));
+}
+
+#[test]
 fn the_series_of_a_configured_deployment_are_added_up() {
     let found = counts::parse(STATISTICS);
     let names: Vec<_> = found

@@ -1,5 +1,6 @@
 //! The filter in its two roles.
 
+use envoy_bedrock::contract::metrics::NAMESPACE;
 use envoy_bedrock::contract::names;
 use envoy_bedrock::contract::settings::Settings;
 use envoy_bedrock::sealing::SEALING_KEY;
@@ -7,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::duration::milliseconds;
 use super::options::{RenderOptions, SecretSource};
+use super::runtime::FilterRuntime;
 
 /// How soon Envoy replaces a VM that has trapped. Until then its worker responds with 503; Envoy's
 /// default is a second.
@@ -25,13 +27,17 @@ pub(super) fn signer(settings: &Settings, options: &RenderOptions) -> Value {
 }
 
 /// The name of the filter in the role with this root id.
-pub(super) fn filter_name(root: &str) -> String {
+pub(super) fn name(root: &str) -> String {
     format!("envoy-bedrock.{root}")
 }
 
 /// The variables that a rendered filter reads.
 pub(super) fn variables(filter: &Value) -> Vec<String> {
-    let names = filter.pointer("/typed_config/config/vm_config/environment_variables/host_env_keys");
+    let places = [
+        "/typed_config/config/vm_config/environment_variables/host_env_keys",
+        "/typed_config/filter_config/value/environment_variables",
+    ];
+    let names = places.iter().find_map(|place| filter.pointer(place));
     let names = names.and_then(Value::as_array).into_iter().flatten();
     names
         .filter_map(|name| name.as_str().map(str::to_owned))
@@ -55,10 +61,18 @@ fn environment(settings: &Settings, options: &RenderOptions) -> Vec<String> {
     }
 }
 
-/// Both roles run in one VM per worker because `vm_id`, code and environment are the same for both.
 fn role(root: &str, configuration: &str, settings: &Settings, options: &RenderOptions) -> Value {
+    let environment = environment(settings, options);
+    match options.runtime {
+        FilterRuntime::Wasm => wasm(root, configuration, environment, options),
+        FilterRuntime::Native => native(root, configuration, environment, options),
+    }
+}
+
+/// Both roles run in one VM per worker because `vm_id`, code and environment are the same for both.
+fn wasm(root: &str, configuration: &str, environment: Vec<String>, options: &RenderOptions) -> Value {
     json!({
-        "name": filter_name(root),
+        "name": name(root),
         "typed_config": {
             "@type": "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm",
             "config": {
@@ -75,9 +89,34 @@ fn role(root: &str, configuration: &str, settings: &Settings, options: &RenderOp
                     "vm_id": "envoy-bedrock",
                     "runtime": "envoy.wasm.runtime.v8",
                     "code": { "local": { "filename": options.filter } },
-                    "environment_variables": { "host_env_keys": environment(settings, options) },
+                    "environment_variables": { "host_env_keys": environment },
                 },
             },
+        },
+    })
+}
+
+/// Both roles run in the same module, which must not be unloaded: it has a thread. Its stats have
+/// the names that those of the WebAssembly filter have.
+fn native(root: &str, configuration: &str, environment: Vec<String>, options: &RenderOptions) -> Value {
+    let has_settings = !configuration.is_empty();
+    let filter_config = has_settings.then(|| {
+        json!({
+            "@type": "type.googleapis.com/google.protobuf.Struct",
+            "value": { "environment_variables": environment, "settings": configuration },
+        })
+    });
+    json!({
+        "name": name(root),
+        "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.filters.http.dynamic_modules.v3.DynamicModuleFilter",
+            "dynamic_module_config": {
+                "module": { "local": { "filename": options.filter } },
+                "do_not_close": true,
+                "metrics_namespace": NAMESPACE,
+            },
+            "filter_name": root,
+            "filter_config": filter_config,
         },
     })
 }

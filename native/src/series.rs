@@ -1,0 +1,279 @@
+//! Metrics with labels. The core defines metrics by a name that contains the labels:
+//! `metric;label=value;…`. Envoy wants a module to define each metric with the names of its labels
+//! when it is configured, and the values of the labels whenever it records something.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+
+use envoy_bedrock::contract::metrics as names;
+use envoy_bedrock::records::metrics::MetricKind;
+
+use crate::abi::{ConfigHandle, MetricsOwner, SeriesKind};
+
+/// A metric with its labels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Definition {
+    kind: SeriesKind,
+    metric: &'static str,
+    labels: &'static [&'static str],
+}
+
+const REQUEST: &[&str] = &[
+    "model_group",
+    "deployment",
+    "region",
+    "operation",
+    "status_class",
+    "key_alias",
+];
+const TOKENS: &[&str] = &[
+    "model_group",
+    "deployment",
+    "region",
+    "operation",
+    "status_class",
+    "key_alias",
+    "gen_ai_token_type",
+];
+const FAILED: &[&str] = &[
+    "model_group",
+    "deployment",
+    "region",
+    "operation",
+    "status_class",
+    "key_alias",
+    "error_class",
+];
+const UNREAD: &[&str] = &[
+    "model_group",
+    "deployment",
+    "region",
+    "operation",
+    "status_class",
+    "key_alias",
+    "reason",
+];
+const DEPLOYMENT: &[&str] = &["model_group", "deployment", "region"];
+
+const fn counter(metric: &'static str, labels: &'static [&'static str]) -> Definition {
+    Definition {
+        kind: SeriesKind::Counter,
+        metric,
+        labels,
+    }
+}
+
+const fn gauge(metric: &'static str, labels: &'static [&'static str]) -> Definition {
+    Definition {
+        kind: SeriesKind::Gauge,
+        metric,
+        labels,
+    }
+}
+
+const fn histogram(metric: &'static str, labels: &'static [&'static str]) -> Definition {
+    Definition {
+        kind: SeriesKind::Histogram,
+        metric,
+        labels,
+    }
+}
+
+/// Every metric of the core.
+const DEFINITIONS: [Definition; 24] = [
+    counter(names::REQUESTS, REQUEST),
+    counter(names::COST, REQUEST),
+    counter(names::COST_UNKNOWN, REQUEST),
+    counter(names::TOKENS, TOKENS),
+    counter(names::FAILED, FAILED),
+    counter(names::UNREAD, UNREAD),
+    counter(names::REFUSALS, &["reason"]),
+    counter(
+        names::ATTEMPTS,
+        &["model_group", "deployment", "region", "outcome"],
+    ),
+    counter(names::COOLDOWNS, DEPLOYMENT),
+    counter(names::FALLBACKS, &["model_group", "fallback", "status_class"]),
+    counter(names::REFRESH_FAILURES, &["reason"]),
+    histogram(names::DURATION, REQUEST),
+    histogram(names::FIRST_TOKEN, REQUEST),
+    histogram(names::PER_TOKEN, REQUEST),
+    histogram(names::TOKENS_PER_REQUEST, TOKENS),
+    histogram(names::OVERHEAD, &["operation"]),
+    gauge(
+        names::DEPLOYMENT,
+        &["model_group", "deployment", "region", "model"],
+    ),
+    gauge(names::CREDENTIALS_EXPIRE, DEPLOYMENT),
+    gauge(names::RELOADS, &["result"]),
+    gauge(names::RELOAD_SUCCESSFUL, &[]),
+    gauge(names::RELOAD_TIME, &[]),
+    gauge(names::RESTARTS, &[]),
+    gauge(names::PARALLEL_REQUESTS, &[]),
+    gauge(names::BUFFERED_BYTES, &[]),
+];
+
+/// Envoy's ids of the metrics of a configuration, in the order of [`DEFINITIONS`]. `None` if Envoy
+/// has refused one.
+#[derive(Debug)]
+pub(crate) struct DefinedMetrics([Option<usize>; DEFINITIONS.len()]);
+
+impl DefinedMetrics {
+    /// Defines the metrics. Only while the configuration is being created. Envoy shows a gauge
+    /// without labels from then on, so those that this configuration does not need, by
+    /// `is_needed`, are left out.
+    pub(crate) fn define(config: ConfigHandle<'_>, is_needed: impl Fn(&str) -> bool) -> Self {
+        Self(DEFINITIONS.map(|definition| {
+            let Definition { kind, metric, labels } = definition;
+            let is_needed = !labels.is_empty() || is_needed(metric);
+            is_needed.then(|| config.define(kind, metric, labels)).flatten()
+        }))
+    }
+}
+
+/// A metric with the values of its labels.
+#[derive(Debug)]
+struct LabelledSeries {
+    kind: SeriesKind,
+    /// The index in [`DEFINITIONS`].
+    definition: usize,
+    values: Vec<String>,
+}
+
+impl LabelledSeries {
+    fn of(kind: MetricKind, name: &str) -> Option<Self> {
+        let kind = match kind {
+            MetricKind::Counter => SeriesKind::Counter,
+            MetricKind::Gauge => SeriesKind::Gauge,
+            MetricKind::Histogram => SeriesKind::Histogram,
+        };
+        let mut parts = name.split(';');
+        let metric = parts.next()?;
+        let (labels, values): (Vec<&str>, Vec<String>) = parts
+            .map(|part| {
+                part.split_once('=')
+                    .map(|(label, value)| (label, value.to_owned()))
+            })
+            .collect::<Option<_>>()?;
+        let definition = DEFINITIONS
+            .iter()
+            .position(|known| known.kind == kind && known.metric == metric && known.labels == labels)?;
+        Some(Self {
+            kind,
+            definition,
+            values,
+        })
+    }
+}
+
+/// The metrics that a thread has used, by the ids that the core has for them.
+#[derive(Debug, Default)]
+struct UsedSeries {
+    ids: HashMap<String, Option<u32>>,
+    series: Vec<LabelledSeries>,
+}
+
+impl UsedSeries {
+    fn id(&mut self, kind: MetricKind, name: &str) -> Option<u32> {
+        if let Some(id) = self.ids.get(name) {
+            return *id;
+        }
+        let series = LabelledSeries::of(kind, name);
+        if series.is_none() {
+            log::error!("a metric is not known: {name}");
+        }
+        let id = series.and_then(|series| {
+            self.series.push(series);
+            u32::try_from(self.series.len()).ok()?.checked_sub(1)
+        });
+        self.ids.insert(name.to_owned(), id);
+        id
+    }
+}
+
+thread_local! {
+    static USED: RefCell<UsedSeries> = RefCell::default();
+}
+
+/// The core's id of the metric with this name and its labels.
+pub(crate) fn id(kind: MetricKind, name: &str) -> Option<u32> {
+    USED.with_borrow_mut(|used| used.id(kind, name))
+}
+
+/// Adds `value` to a counter or histogram, or sets a gauge.
+pub(crate) fn record(id: u32, value: u64, metrics: &DefinedMetrics, recording: MetricsOwner<'_>) {
+    USED.with_borrow(|used| {
+        let series = usize::try_from(id).ok().and_then(|index| used.series.get(index));
+        let Some(LabelledSeries {
+            kind,
+            definition,
+            values,
+        }) = series
+        else {
+            return;
+        };
+        if let Some(Some(metric)) = metrics.0.get(*definition) {
+            recording.record(*kind, *metric, values, value);
+        }
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_taken_apart() {
+        let name = format!("{};model_group=a=b;deployment=;region=%3B", names::COOLDOWNS);
+        let series = LabelledSeries::of(MetricKind::Counter, &name).unwrap();
+        assert_eq!(DEFINITIONS[series.definition].metric, names::COOLDOWNS);
+        assert_eq!(series.values, ["a=b", "", "%3B"]);
+        assert!(
+            LabelledSeries::of(MetricKind::Gauge, names::BUFFERED_BYTES)
+                .unwrap()
+                .values
+                .is_empty()
+        );
+    }
+
+    #[test]
+    fn what_envoy_has_not_defined_is_no_metric() {
+        let name = |labels: &str| format!("{}{labels}", names::REFUSALS);
+        assert!(LabelledSeries::of(MetricKind::Counter, &name(";reason=x")).is_some());
+        assert!(
+            LabelledSeries::of(MetricKind::Gauge, &name(";reason=x")).is_none(),
+            "another kind"
+        );
+        assert!(
+            LabelledSeries::of(MetricKind::Counter, &name("")).is_none(),
+            "no labels"
+        );
+        assert!(
+            LabelledSeries::of(MetricKind::Counter, &name(";result=x")).is_none(),
+            "another label"
+        );
+        assert!(
+            LabelledSeries::of(MetricKind::Counter, &name(";reason")).is_none(),
+            "no value"
+        );
+        assert!(LabelledSeries::of(MetricKind::Counter, "unknown;reason=x").is_none());
+    }
+
+    #[test]
+    fn a_name_keeps_its_id() {
+        let mut used = UsedSeries::default();
+        let name = |reason| format!("{};reason={reason}", names::REFUSALS);
+        let ids = ["a", "b", "a"].map(|reason| used.id(MetricKind::Counter, &name(reason)));
+        assert_eq!(ids, [Some(0), Some(1), Some(0)]);
+        assert_eq!(used.id(MetricKind::Counter, "unknown"), None);
+    }
+
+    #[test]
+    fn every_label_is_in_the_rendered_configuration() {
+        for Definition { metric, labels, .. } in DEFINITIONS {
+            for label in labels {
+                assert!(names::LABELS.contains(label), "{metric} {label}");
+            }
+        }
+    }
+}
