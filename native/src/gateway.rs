@@ -179,9 +179,11 @@ impl GatewayFilter {
         }
     }
 
-    /// Envoy has destroyed the stream. What it holds is returned.
+    /// Envoy has destroyed the stream. What it holds is returned, and credentials that AWS has
+    /// refused in it are reported.
     pub(crate) fn destroyed(&self) {
         self.envoy.set(None);
+        let _reported = worker::service(&self.config);
         if let Ok(mut state) = self.state.try_borrow_mut() {
             state.core = Stream::open(None);
             state.plan = None;

@@ -54,7 +54,7 @@ pub(super) fn bootstrap(blueprint: &Blueprint, options: &RenderOptions) -> Value
         },
         "stats_config": stats::config(),
         "overload_manager": overload::config(options.max_heap),
-        "layered_runtime": edge::runtime(),
+        "layered_runtime": edge::runtime(options.runtime),
         "static_resources": {
             "listeners": listeners::listeners(blueprint, options),
             "clusters": clusters,

@@ -9,6 +9,7 @@
 use serde_json::{Value, json};
 
 use super::duration::seconds;
+use super::runtime::FilterRuntime;
 
 /// How long a connection may be open without a request.
 const CONNECTION_IDLE_SECONDS: u64 = 900;
@@ -81,15 +82,17 @@ pub(super) fn limit_connections(listener: &mut Value) {
 }
 
 /// The limits that Envoy reads from its runtime only.
-pub(super) fn runtime() -> Value {
-    json!({
-        "layers": [{
-            "name": "limits",
-            "static_layer": {
-                "overload.premature_reset_total_stream_count": PREMATURE_STREAMS_MAX,
-                "overload.premature_reset_min_stream_lifetime_seconds": PREMATURE_SECONDS,
-                "http.max_requests_per_io_cycle": REQUESTS_PER_CYCLE_MAX,
-            },
-        }],
-    })
+pub(super) fn runtime(filter: FilterRuntime) -> Value {
+    let limits = json!({
+        "overload.premature_reset_total_stream_count": PREMATURE_STREAMS_MAX,
+        "overload.premature_reset_min_stream_lifetime_seconds": PREMATURE_SECONDS,
+        "http.max_requests_per_io_cycle": REQUESTS_PER_CYCLE_MAX,
+    });
+    // Prometheus' page then omits the namespace of the filter's stats, as for WebAssembly.
+    let features = (filter == FilterRuntime::Native)
+        .then(|| json!({ "envoy.reloadable_features.dynamic_modules_strip_custom_stat_prefix": true }));
+    let layer = |name: &str, values: Value| json!({ "name": name, "static_layer": values });
+    let mut layers = vec![layer("limits", limits)];
+    layers.extend(features.map(|features| layer("features", features)));
+    json!({ "layers": layers })
 }
