@@ -70,7 +70,7 @@ def with_keys(config, count, limits):
     return config
 
 
-def render(command, module, folder, config):
+def render(command, module, folder, config, runtime="wasm"):
     """The gateway as `envoy-bedrock render` writes it, and the port of its listener."""
     source = folder / "config.yaml"
     source.write_text(yaml.safe_dump(config))
@@ -82,6 +82,8 @@ def render(command, module, folder, config):
         str(port),
         "--admin-port",
         str(free_port()),
+        "--runtime",
+        runtime,
         "--filter",
         str(module),
     ]
@@ -112,7 +114,7 @@ def bare(gateway, unary_port, streams_port, filters=()):
     unary, stream = host["routes"][:2]
     unary["match"], stream["match"] = {"prefix": "/"}, {"prefix": STREAM_PATH}
     for route, upstream in ((unary, unary_port), (stream, streams_port)):
-        del route["route"]["cluster_header"]
+        del route["route"]["cluster_specifier_plugin"]
         route["route"]["cluster"] = next(
             cluster["name"] for cluster in clusters if goes_to(cluster, upstream)
         )

@@ -52,6 +52,12 @@ def arguments():
         help="the filter to measure",
     )
     parser.add_argument(
+        "--native",
+        type=Path,
+        metavar="PATH.so",
+        help="also measure this native module",
+    )
+    parser.add_argument(
         "--baseline",
         type=Path,
         metavar="PATH.wasm",
@@ -88,6 +94,7 @@ def needs(chosen):
         (chosen.command, "make cli"),
         (envoys.ENVOY, "pip install -r tests/e2e/requirements.txt"),
         (chosen.baseline, "the module that --baseline names"),
+        (chosen.native, "make native"),
     ):
         if path and not path.exists():
             missing.append(f"{path}: {remedy}")
@@ -214,12 +221,18 @@ def main():
         baseline = {}
         if chosen.baseline:
             baseline["baseline"] = envoys.baseline(gateway, chosen.baseline.resolve())
+        native = {}
+        if chosen.native:
+            native[report.NATIVE] = envoys.render(
+                chosen.command, chosen.native.resolve(), folder, config, "native"
+            )
         started = []
         for name, (config, at) in {
             "upstream": (envoys.upstream(unary), unary),
             "bare": envoys.bare(gateway, unary, stream),
             "native": envoys.native(gateway, unary, stream),
             **baseline,
+            **native,
             report.BEARER: rendered[1],
             report.GATEWAY: rendered[0],
         }.items():

@@ -22,6 +22,8 @@ GATEWAY = "gateway"
 BARE = "bare"
 # The gateway with an API key, which is compared with the bare Envoy.
 BEARER = "bearer"
+# The gateway as a native module.
+NATIVE = "native-module"
 # With virtual keys: name, number of keys, whether they have limits.
 KEY_VARIANTS = (
     ("one key", 1, False),
@@ -34,7 +36,8 @@ KEY_VARIANTS = (
 def compared(names):
     """The pairs of variants whose ratio is shown."""
     others = [name for name in names if name not in (GATEWAY, BEARER)]
-    return [(GATEWAY, name) for name in others] + [(BEARER, BARE)]
+    native = [(NATIVE, name) for name in others if NATIVE in names and name != NATIVE]
+    return [(GATEWAY, name) for name in others] + native + [(BEARER, BARE)]
 
 
 def tables(raw):
@@ -109,6 +112,8 @@ def page(raw):
     baseline = ""
     if "baseline" in raw["variants"]:
         baseline = "- `baseline`: the same with another build of the filter.\n"
+    if NATIVE in raw["variants"]:
+        baseline += f"- `{NATIVE}`: the same as a native module.\n"
     return f"""# What the gateway costs
 
 Made by `make bench` on {raw["date"]}: {raw["machine"]},

@@ -342,3 +342,110 @@ unused! {
     envoy_dynamic_module_on_http_filter_downstream_above_write_buffer_high_watermark();
     envoy_dynamic_module_on_http_filter_downstream_below_write_buffer_low_watermark();
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+    use std::slice;
+
+    use super::*;
+
+    thread_local! {
+        /// What the filter has asked of Envoy.
+        static ASKED: RefCell<Vec<String>> = RefCell::default();
+    }
+
+    fn asked(what: String) {
+        ASKED.with_borrow_mut(|asked| asked.push(what));
+    }
+
+    // The functions of Envoy that a failed hook calls, in place of Envoy's. The layout of bytes is
+    // that of the ABI.
+    #[repr(C)]
+    struct GivenBytes(*const u8, usize);
+
+    impl GivenBytes {
+        fn text(&self) -> String {
+            // SAFETY: the module passes bytes that outlive the call.
+            String::from_utf8_lossy(unsafe { slice::from_raw_parts(self.0, self.1) }).into_owned()
+        }
+    }
+
+    #[unsafe(no_mangle)]
+    extern "C" fn envoy_dynamic_module_callback_http_set_header(
+        _: *mut c_void,
+        _: u32,
+        name: GivenBytes,
+        value: GivenBytes,
+    ) -> bool {
+        asked(format!("{}: {}", name.text(), value.text()));
+        true
+    }
+
+    #[unsafe(no_mangle)]
+    extern "C" fn envoy_dynamic_module_callback_http_send_response(
+        _: *mut c_void,
+        status: u32,
+        _: *const c_void,
+        _: usize,
+        _: GivenBytes,
+        details: GivenBytes,
+    ) {
+        asked(format!("{status} {}", details.text()));
+    }
+
+    #[unsafe(no_mangle)]
+    extern "C" fn envoy_dynamic_module_callback_http_filter_reset_stream(
+        _: *mut c_void,
+        _: u32,
+        details: GivenBytes,
+    ) {
+        asked(format!("reset {}", details.text()));
+    }
+
+    /// Runs hooks on a stream of the signer role. Returns their results, and what they asked for.
+    fn run(hooks: Vec<(HookedSide, fn() -> FilterFlow)>) -> (Vec<u32>, Vec<String>) {
+        let filter = Rc::new(HookedFilter {
+            kind: HookedKind::Signer(SignerFilter::default()),
+            is_broken: Cell::new(false),
+        });
+        let pointer: *const c_void = Rc::as_ptr(&filter).cast();
+        let mut envoy = 0u8;
+        let envoy: *mut c_void = (&raw mut envoy).cast();
+        ASKED.take();
+        let results = hooks.into_iter().map(|(side, hook)| {
+            // SAFETY: the filter lives, and nothing reads what the other pointer leads to.
+            unsafe { on_stream(envoy, pointer, side, |_, _| hook()) }
+        });
+        (results.collect(), ASKED.take())
+    }
+
+    fn panics() -> FilterFlow {
+        panic!("a bug")
+    }
+
+    #[test]
+    fn a_panic_refuses_the_request_and_the_filter_does_nothing_more() {
+        let passes: fn() -> FilterFlow = || FilterFlow::Continue;
+        let hooks = vec![
+            (HookedSide::Request, passes),
+            (HookedSide::Request, panics as fn() -> FilterFlow),
+            (HookedSide::Request, passes),
+        ];
+        let (results, asked) = run(hooks);
+        assert_eq!(results, [0, 1, 1]);
+        assert_eq!(asked, ["x-eb-rejected: 1", "503 envoy_bedrock"]);
+    }
+
+    #[test]
+    fn a_panic_in_a_response_aborts_it() {
+        let (results, asked) = run(vec![(HookedSide::Response, panics)]);
+        assert_eq!(results, [1]);
+        assert_eq!(asked, ["reset envoy_bedrock_panic"]);
+    }
+
+    #[test]
+    fn a_panic_that_belongs_to_no_stream_ends_there() {
+        guarded(|| panic!("a bug"));
+    }
+}
