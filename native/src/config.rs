@@ -1,9 +1,11 @@
 //! A configuration of the filter. All threads share it, so it holds data only.
 
 use std::collections::BTreeSet;
+use std::sync::{Mutex, PoisonError};
 
 use serde_json::Value;
 
+use crate::bells::Bell;
 use crate::series::DefinedMetrics;
 
 /// What is configured for a role: the settings of the core, and the variables of Envoy's environment
@@ -41,6 +43,21 @@ pub(crate) struct FilterConfig {
     /// Unique in this process.
     pub(crate) id: u64,
     pub(crate) role: FilterRole,
+    /// Rings the timer.
+    bell: Mutex<Option<Bell>>,
+}
+
+impl FilterConfig {
+    pub(crate) const fn new(id: u64, role: FilterRole, bell: Option<Bell>) -> Self {
+        let bell = Mutex::new(bell);
+        Self { id, role, bell }
+    }
+
+    /// Stops the timer. Envoy destroys its configuration, perhaps because it ends, and streams may
+    /// still use this one.
+    pub(crate) fn silence(&self) {
+        drop(self.bell.lock().unwrap_or_else(PoisonError::into_inner).take());
+    }
 }
 
 /// What a filter does.

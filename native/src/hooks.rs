@@ -127,7 +127,7 @@ unsafe extern "C" fn envoy_dynamic_module_on_http_filter_config_new(
 #[unsafe(no_mangle)]
 unsafe extern "C" fn envoy_dynamic_module_on_http_filter_config_destroy(config: *const c_void) {
     // SAFETY: the pointer counts as an `Arc`, and Envoy does not use it again.
-    guarded(|| drop(unsafe { Arc::from_raw(config.cast::<FilterConfig>()) }));
+    guarded(|| unsafe { Arc::from_raw(config.cast::<FilterConfig>()) }.silence());
 }
 
 #[unsafe(no_mangle)]

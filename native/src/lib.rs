@@ -7,6 +7,7 @@
 //! thread-local variables here ([`worker`]).
 
 mod abi;
+mod bells;
 mod body;
 mod broker;
 mod broker_board;

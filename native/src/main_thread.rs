@@ -12,11 +12,11 @@ use envoy_bedrock::contract::names::{ROOT_GATEWAY, ROOT_SIGNER};
 use envoy_bedrock::stream::service::Service;
 
 use crate::abi::{ConfigHandle, MetricsOwner};
+use crate::bells;
 use crate::broker::{self, PendingCalls};
 use crate::config::{FilterConfig, FilterRole, FilterSettings};
 use crate::host::{NativeHost, now};
 use crate::series::DefinedMetrics;
-use crate::ticker::{self, Bell};
 use crate::worker::{self, CAPACITY, LIMITER};
 
 /// What the main thread keeps for a configuration of the gateway role.
@@ -24,8 +24,6 @@ struct MainService {
     config: Weak<FilterConfig>,
     service: Rc<Service>,
     calls: PendingCalls,
-    /// Rings the timer.
-    _bell: Option<Bell>,
 }
 
 thread_local! {
@@ -43,10 +41,7 @@ pub(crate) fn open(
 ) -> Result<Arc<FilterConfig>, String> {
     let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
     if name == ROOT_SIGNER.as_bytes() {
-        return Ok(Arc::new(FilterConfig {
-            id,
-            role: FilterRole::Signer,
-        }));
+        return Ok(Arc::new(FilterConfig::new(id, FilterRole::Signer, None)));
     }
     if name != ROOT_GATEWAY.as_bytes() {
         let found = format!("{:?}", String::from_utf8_lossy(name));
@@ -72,15 +67,13 @@ pub(crate) fn open(
     if counts_requests {
         CAPACITY.with(|capacity| capacity.report_requests());
     }
-    let config = Arc::new(FilterConfig {
-        id,
-        role: FilterRole::Gateway { settings, metrics },
-    });
+    let role = FilterRole::Gateway { settings, metrics };
+    let bell = handle.alarm().map(bells::add);
+    let config = Arc::new(FilterConfig::new(id, role, bell));
     let main = MainService {
         config: Arc::downgrade(&config),
         service,
         calls: PendingCalls::default(),
-        _bell: handle.alarm().map(ticker::add),
     };
     SERVICES.with_borrow_mut(|services| services.insert(id, main));
     forget_gone();
@@ -124,7 +117,7 @@ pub(crate) fn take_answer(
             calls.finish(service, id, status, body, &host);
         }
     });
-    ticker::ring_all();
+    bells::ring_all();
 }
 
 /// Forgets configurations that Envoy has destroyed, perhaps on another thread.

@@ -1,75 +1,13 @@
-//! The timer. Envoy gives streams no timers, but lets any thread have a hook called on theirs. So
-//! a thread of this module rings bells at an interval: one per configuration, for the main thread, and
-//! one per worker that needs it, which hangs on any of its streams.
+//! The timer of a worker: a bell that hangs on any of its streams.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::{Rc, Weak};
-use std::sync::{Mutex, MutexGuard, Once, PoisonError};
-use std::thread;
-use std::time::Duration;
 
-use envoy_bedrock::routing::brokered::CALL_TICK_MILLISECONDS;
-
-use crate::abi::{Alarm, StreamHandle};
+use crate::abi::StreamHandle;
+use crate::bells::{self, Bell};
 use crate::host::{NativeHost, now};
 use crate::worker::{self, CAPACITY, LIMITER};
-
-/// The alarms that are rung, by the numbers of their bells.
-#[derive(Debug)]
-struct Alarms {
-    alarms: BTreeMap<u64, Alarm>,
-    next: u64,
-}
-
-static ALARMS: Mutex<Alarms> = Mutex::new(Alarms {
-    alarms: BTreeMap::new(),
-    next: 0,
-});
-static STARTED: Once = Once::new();
-
-fn alarms() -> MutexGuard<'static, Alarms> {
-    ALARMS.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Has an alarm rung at an interval until it is dropped.
-#[derive(Debug)]
-pub(crate) struct Bell(u64);
-
-impl Drop for Bell {
-    fn drop(&mut self) {
-        drop(alarms().alarms.remove(&self.0));
-    }
-}
-
-/// Has `alarm` rung at an interval.
-pub(crate) fn add(alarm: Alarm) -> Bell {
-    STARTED.call_once(|| {
-        let interval = Duration::from_millis(CALL_TICK_MILLISECONDS.into());
-        let ring = move || loop {
-            thread::sleep(interval);
-            ring_all();
-        };
-        if let Err(error) = thread::Builder::new()
-            .name("envoy-bedrock".to_owned())
-            .spawn(ring)
-        {
-            log::error!("the timer could not be started: {error}");
-        }
-    });
-    let mut alarms = alarms();
-    let number = alarms.next;
-    alarms.next = number.wrapping_add(1);
-    alarms.alarms.insert(number, alarm);
-    Bell(number)
-}
-
-/// Rings all alarms.
-pub(crate) fn ring_all() {
-    for alarm in alarms().alarms.values() {
-        alarm.ring();
-    }
-}
 
 /// A stream of the gateway role, for the timer of its worker.
 pub(crate) trait TickedStream {
@@ -99,7 +37,7 @@ impl WorkerStreams {
     fn hang_bell(&mut self) {
         let found = self.streams.iter().find_map(|(number, stream)| {
             let handle = stream.upgrade()?.handle()?;
-            Some((*number, add(handle.alarm()?)))
+            Some((*number, bells::add(handle.alarm()?)))
         });
         self.bell = found;
     }
@@ -153,7 +91,7 @@ pub(crate) fn closed(number: u64) {
 pub(crate) fn start(number: u64, stream: StreamHandle) {
     STREAMS.with_borrow_mut(|streams| {
         if streams.bell.is_none() {
-            streams.bell = stream.alarm().map(|alarm| (number, add(alarm)));
+            streams.bell = stream.alarm().map(|alarm| (number, bells::add(alarm)));
         }
     });
 }
