@@ -107,11 +107,16 @@ def bare(gateway, unary_port, streams_port, filters=()):
     envoy["admin"]["address"]["socket_address"]["port_value"] = free_port()
     clusters = envoy["static_resources"]["clusters"]
     clusters[:] = [cluster for cluster in clusters if "load_assignment" in cluster]
+    for cluster in clusters:
+        [options] = cluster["typed_extension_protocol_options"].values()
+        # Only the codec is left.
+        options["http_filters"] = options["http_filters"][-1:]
     chain = envoy["static_resources"]["listeners"][0]["filter_chains"][0]["filters"]
     manager = chain[0]["typed_config"]
     manager["http_filters"] = [*filters, manager["http_filters"][-1]]
     host = manager["route_config"]["virtual_hosts"][0]
-    unary, stream = host["routes"][:2]
+    by_name = {route.get("name"): route for route in host["routes"]}
+    unary, stream = by_name["unary"], by_name["stream"]
     unary["match"], stream["match"] = {"prefix": "/"}, {"prefix": STREAM_PATH}
     for route, upstream in ((unary, unary_port), (stream, streams_port)):
         del route["route"]["cluster_specifier_plugin"]
