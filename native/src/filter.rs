@@ -35,8 +35,8 @@ pub(crate) fn replace_headers(
     let changes = stream.with_headers(map, |held| header_changes::between(held, &wanted))?;
     for change in changes {
         match change {
-            HeaderChange::Set(name, value) => stream.set_header(map, &name, &value)?,
-            HeaderChange::Add(name, value) => stream.add_header(map, &name, &value)?,
+            HeaderChange::Set(name, value) => stream.set_header(map, name, value)?,
+            HeaderChange::Add(name, value) => stream.add_header(map, name, value)?,
             HeaderChange::Remove(name) => stream.remove_header(map, &name)?,
         }
     }

@@ -345,63 +345,8 @@ unused! {
 
 #[cfg(test)]
 mod tests {
-    use std::cell::RefCell;
-    use std::slice;
-
     use super::*;
-
-    thread_local! {
-        /// What the filter has asked of Envoy.
-        static ASKED: RefCell<Vec<String>> = RefCell::default();
-    }
-
-    fn asked(what: String) {
-        ASKED.with_borrow_mut(|asked| asked.push(what));
-    }
-
-    // The functions of Envoy that a failed hook calls, in place of Envoy's. The layout of bytes is
-    // that of the ABI.
-    #[repr(C)]
-    struct GivenBytes(*const u8, usize);
-
-    impl GivenBytes {
-        fn text(&self) -> String {
-            // SAFETY: the module passes bytes that outlive the call.
-            String::from_utf8_lossy(unsafe { slice::from_raw_parts(self.0, self.1) }).into_owned()
-        }
-    }
-
-    #[unsafe(no_mangle)]
-    extern "C" fn envoy_dynamic_module_callback_http_set_header(
-        _: *mut c_void,
-        _: u32,
-        name: GivenBytes,
-        value: GivenBytes,
-    ) -> bool {
-        asked(format!("{}: {}", name.text(), value.text()));
-        true
-    }
-
-    #[unsafe(no_mangle)]
-    extern "C" fn envoy_dynamic_module_callback_http_send_response(
-        _: *mut c_void,
-        status: u32,
-        _: *const c_void,
-        _: usize,
-        _: GivenBytes,
-        details: GivenBytes,
-    ) {
-        asked(format!("{status} {}", details.text()));
-    }
-
-    #[unsafe(no_mangle)]
-    extern "C" fn envoy_dynamic_module_callback_http_filter_reset_stream(
-        _: *mut c_void,
-        _: u32,
-        details: GivenBytes,
-    ) {
-        asked(format!("reset {}", details.text()));
-    }
+    use crate::fake_envoy;
 
     /// Runs hooks on a stream of the signer role. Returns their results, and what they asked for.
     fn run(hooks: Vec<(HookedSide, fn() -> FilterFlow)>) -> (Vec<u32>, Vec<String>) {
@@ -412,12 +357,12 @@ mod tests {
         let pointer: *const c_void = Rc::as_ptr(&filter).cast();
         let mut envoy = 0u8;
         let envoy: *mut c_void = (&raw mut envoy).cast();
-        ASKED.take();
+        fake_envoy::asked();
         let results = hooks.into_iter().map(|(side, hook)| {
             // SAFETY: the filter lives, and nothing reads what the other pointer leads to.
             unsafe { on_stream(envoy, pointer, side, |_, _| hook()) }
         });
-        (results.collect(), ASKED.take())
+        (results.collect(), fake_envoy::asked())
     }
 
     fn panics() -> FilterFlow {

@@ -12,6 +12,8 @@ mod body;
 mod broker;
 mod broker_board;
 mod config;
+#[cfg(test)]
+mod fake_envoy;
 mod filter;
 mod gateway;
 mod header_changes;
