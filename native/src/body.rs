@@ -11,6 +11,8 @@ pub(crate) struct HeldBody {
     stream: StreamHandle,
     buffered: (BodyPart, usize),
     received: (BodyPart, usize),
+    /// Whether something has just arrived. With trailers or a tick, nothing has.
+    has_received: bool,
 }
 
 impl HeldBody {
@@ -23,11 +25,13 @@ impl HeldBody {
     }
 
     fn new(stream: StreamHandle, buffered: BodyPart, received: BodyPart) -> Self {
-        let sized = |part| (part, stream.body_size(part));
+        let [buffered, received] = [buffered, received].map(|part| (part, stream.body_size(part)));
         Self {
             stream,
-            buffered: sized(buffered),
-            received: sized(received),
+            buffered,
+            received,
+            // At the end of a body, Envoy has moved everything into the buffer, unless there is none.
+            has_received: received.1 > 0 || buffered.1 == 0,
         }
     }
 
@@ -87,12 +91,9 @@ impl EditableBody for HeldBody {
     }
 
     fn append(&mut self, bytes: &[u8]) -> Result<(), CallError> {
-        // What arrives now follows what is buffered. At the end of a body, Envoy has moved
-        // everything into the buffer, unless there is none.
-        let target = if self.received.1 > 0 || self.buffered.1 == 0 {
-            &mut self.received
-        } else {
-            &mut self.buffered
+        let target = match self.has_received {
+            true => &mut self.received,
+            false => &mut self.buffered,
         };
         self.stream.append_body(target.0, bytes)?;
         target.1 = target.1.saturating_add(bytes.len());
