@@ -1,7 +1,7 @@
 //! What happens on Envoy's main thread: configurations are accepted, and their timer runs. It asks
 //! the credential broker and reports what all workers have taken.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,6 +11,7 @@ use envoy_bedrock::contract::metrics::{PARALLEL_REQUESTS, RELOAD_SUCCESSFUL, REL
 use envoy_bedrock::contract::names::{ROOT_GATEWAY, ROOT_SIGNER};
 use envoy_bedrock::stream::service::Service;
 
+use crate::abi::memory;
 use crate::abi::{ConfigHandle, MetricsOwner};
 use crate::bells;
 use crate::broker::{self, PendingCalls};
@@ -29,7 +30,14 @@ struct MainService {
 thread_local! {
     /// By the ids of the configurations.
     static SERVICES: RefCell<BTreeMap<u64, MainService>> = RefCell::default();
+    /// Ticks until memory is returned to the system for the last time; 0 if it was.
+    static TICKS_TO_TRIM: Cell<u32> = const { Cell::new(0) };
 }
+
+/// How long after the end of a configuration its memory is returned: 10 s, and before that once
+/// after 1 s.
+const TRIM_AFTER_TICKS: u32 = 40;
+const TRIM_FIRST_TICKS: u32 = 4;
 
 static NEXT_ID: AtomicU64 = AtomicU64::new(0);
 
@@ -89,6 +97,7 @@ pub(crate) fn tick(handle: ConfigHandle<'_>, config: &FilterConfig) {
     LIMITER.with(|limiter| limiter.settle_debts(now()));
     CAPACITY.with(|capacity| capacity.tick(now(), &host));
     forget_gone();
+    trim_memory();
     SERVICES.with_borrow_mut(|services| {
         let Some(MainService { service, calls, .. }) = services.get_mut(&config.id) else {
             return;
@@ -122,5 +131,22 @@ pub(crate) fn take_answer(
 
 /// Forgets configurations that Envoy has destroyed, perhaps on another thread.
 fn forget_gone() {
-    SERVICES.with_borrow_mut(|services| services.retain(|_, held| held.config.strong_count() > 0));
+    let is_gone = SERVICES.with_borrow_mut(|services| {
+        let before = services.len();
+        services.retain(|_, held| held.config.strong_count() > 0);
+        services.len() < before
+    });
+    if is_gone {
+        TICKS_TO_TRIM.set(TRIM_AFTER_TICKS);
+    }
+}
+
+/// Returns memory to the system some time after a configuration is gone: workers drop what they had
+/// of it with their next stream or tick.
+fn trim_memory() {
+    let ticks = TICKS_TO_TRIM.get();
+    TICKS_TO_TRIM.set(ticks.saturating_sub(1));
+    if ticks == TRIM_AFTER_TICKS.saturating_sub(TRIM_FIRST_TICKS) || ticks == 1 {
+        memory::trim();
+    }
 }

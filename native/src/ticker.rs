@@ -107,6 +107,7 @@ pub(crate) fn watch(number: u64) {
 
 /// The timer of the worker has fired; its bell hangs on `stream`.
 pub(crate) fn tick(stream: &dyn TickedStream) {
+    worker::forget_gone();
     worker::hear_broker_for_all();
     LIMITER.with(|limiter| limiter.settle_debts(now()));
     let mut is_counting = true;

@@ -90,14 +90,19 @@ pub(crate) fn service(config: &Arc<FilterConfig>) -> Option<Rc<Service>> {
         let found = (held.service.clone(), Rc::clone(&held.seen));
         SERVICES.with_borrow_mut(|services| {
             services.insert(config.id, held);
-            services.retain(|_, held| held.config.strong_count() > 0);
         });
+        forget_gone();
         found
     });
     if let Some(service) = &service {
         hear_broker(service, &seen);
     }
     service
+}
+
+/// Forgets configurations that Envoy has destroyed.
+pub(crate) fn forget_gone() {
+    SERVICES.with_borrow_mut(|services| services.retain(|_, held| held.config.strong_count() > 0));
 }
 
 /// Takes the broker's answers that all configurations of this worker have not seen yet.

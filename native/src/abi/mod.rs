@@ -21,6 +21,7 @@ mod alarm;
 mod calls;
 mod config;
 mod log;
+pub(crate) mod memory;
 mod metrics;
 mod stream;
 mod types;
