@@ -162,6 +162,10 @@ impl GatewayFilter {
     pub(crate) fn complete(&self, stream: StreamHandle) {
         let state = self.state.borrow();
         let Some(service) = &state.service else { return };
+        if state.core.is_cut() {
+            let details = stream.response_code_details();
+            state.core.report_cut(&details.unwrap_or_default(), now());
+        }
         let client_status = || {
             let status = stream.response_code()?;
             u16::try_from(status).ok().filter(|status| *status != 0)

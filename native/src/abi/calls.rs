@@ -122,6 +122,11 @@ unsafe extern "C" {
         key: ModuleBytes,
         value: *mut EnvoyBytes,
     ) -> bool;
+    pub(crate) fn envoy_dynamic_module_callback_http_filter_get_attribute_string(
+        stream: EnvoyPointer,
+        attribute: u32,
+        value: *mut EnvoyBytes,
+    ) -> bool;
     pub(crate) fn envoy_dynamic_module_callback_http_filter_get_attribute_int(
         stream: EnvoyPointer,
         attribute: u32,

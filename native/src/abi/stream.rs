@@ -16,6 +16,8 @@ use super::types::{
 const METADATA_OF_HOST: u32 = 3;
 /// The attribute `response.code`.
 const RESPONSE_CODE: u32 = 15;
+/// The attribute `response.code_details`.
+const RESPONSE_CODE_DETAILS: u32 = 16;
 /// The attribute `upstream.request_attempt_count`.
 const ATTEMPT_COUNT: u32 = 53;
 /// The reason of a reset by this side.
@@ -214,6 +216,21 @@ impl StreamHandle {
     /// The status that the client received, if any.
     pub(crate) fn response_code(self) -> Option<u64> {
         self.attribute(RESPONSE_CODE)
+    }
+
+    /// Why Envoy has ended the response as it has.
+    pub(crate) fn response_code_details(self) -> Option<Vec<u8>> {
+        let mut value = EnvoyBytes::NONE;
+        // SAFETY: the stream lives; `value` is valid for the write.
+        let found = unsafe {
+            envoy_dynamic_module_callback_http_filter_get_attribute_string(
+                self.pointer(),
+                RESPONSE_CODE_DETAILS,
+                &raw mut value,
+            )
+        };
+        // SAFETY: Envoy has just returned it.
+        found.then(|| unsafe { value.get() }.to_vec())
     }
 
     /// How many attempts the request has had.
