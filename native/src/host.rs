@@ -41,8 +41,13 @@ impl<'a> NativeHost<'a> {
 }
 
 impl Registry for NativeHost<'_> {
+    /// A counter exists from then on if the main thread defines it.
     fn define(&self, kind: MetricKind, name: &str) -> Option<u32> {
-        series::id(kind, name)
+        let id = series::id(kind, name)?;
+        if let (MetricKind::Counter, Some((_, MetricsOwner::Config(_)))) = (kind, self.metrics) {
+            self.report(id, 0);
+        }
+        Some(id)
     }
 
     fn add(&self, id: u32, amount: u64) {
