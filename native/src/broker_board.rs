@@ -16,8 +16,9 @@ pub(crate) struct PostedAnswer {
 
 #[derive(Default)]
 struct BrokerNotices {
-    /// The newest answers, by the path that the broker was asked for.
-    answers: BTreeMap<String, PostedAnswer>,
+    /// By the path that the broker was asked for: the newest answer with a credential, and the
+    /// newest answer if it is another one. A worker that was idle must see both.
+    answers: BTreeMap<String, Vec<PostedAnswer>>,
     /// Paths of refused credentials, each with the name of the credential.
     refused: BTreeSet<(String, String)>,
 }
@@ -26,6 +27,8 @@ static BOARD: Mutex<BrokerNotices> = Mutex::new(BrokerNotices {
     answers: BTreeMap::new(),
     refused: BTreeSet::new(),
 });
+/// The status of an answer with a credential.
+const ISSUED: u16 = 200;
 /// The number of the newest answer.
 static NEWEST: AtomicU64 = AtomicU64::new(0);
 
@@ -43,19 +46,17 @@ pub(crate) fn post(path: &str, status: u16, body: &[u8]) {
     let mut board = board();
     let number = newest().saturating_add(1);
     let body = body.to_vec();
-    board
-        .answers
-        .insert(path.to_owned(), PostedAnswer { status, body, number });
+    let answers = board.answers.entry(path.to_owned()).or_default();
+    answers.retain(|answer| answer.status == ISSUED && status != ISSUED);
+    answers.push(PostedAnswer { status, body, number });
     NEWEST.store(number, Ordering::Release);
 }
 
-/// The newest answer about `path`, if it is newer than the one with the number `seen`.
-pub(crate) fn newer(path: &str, seen: u64) -> Option<PostedAnswer> {
-    board()
-        .answers
-        .get(path)
-        .filter(|answer| answer.number > seen)
-        .cloned()
+/// The answers about `path` that are newer than the one with the number `seen`, oldest first.
+pub(crate) fn newer(path: &str, seen: u64) -> Vec<PostedAnswer> {
+    let board = board();
+    let answers = board.answers.get(path).into_iter().flatten();
+    answers.filter(|answer| answer.number > seen).cloned().collect()
 }
 
 /// AWS has refused the credential `name`.
@@ -74,17 +75,30 @@ mod tests {
 
     #[test]
     fn an_answer_is_seen_once_and_what_was_refused_is_taken_once() {
+        let statuses = |path, seen| {
+            let answers = newer(path, seen);
+            answers.iter().map(|answer| answer.status).collect::<Vec<_>>()
+        };
         let before = newest();
-        assert!(newer("/a", before).is_none());
+        assert!(newer("/a", before).is_empty());
         post("/a", 200, b"1");
         post("/b", 404, b"");
         let seen = newest();
-        let answer = newer("/a", before).unwrap();
-        assert!(answer.status == 200 && answer.body == b"1");
-        assert!(newer("/a", seen).is_none());
-        post("/a", 0, b"");
-        assert_eq!(newer("/a", seen).unwrap().status, 0);
-        assert!(newer("/b", seen).is_none());
+        assert_eq!(newer("/a", before)[0].body, b"1");
+        assert_eq!(
+            (statuses("/a", seen), statuses("/b", before)),
+            (vec![], vec![404])
+        );
+        for status in [200, 0, 503] {
+            post("/a", status, b"");
+        }
+        assert_eq!(
+            statuses("/a", seen),
+            [200, 503],
+            "the credential is not hidden by failures"
+        );
+        post("/a", 200, b"");
+        assert_eq!(statuses("/a", before), [200]);
 
         refuse("/a", "key");
         refuse("/a", "key");

@@ -133,7 +133,7 @@ fn hear_broker(service: &Service, seen: &Cell<u64>) {
         return;
     }
     for slot in &brokered.slots {
-        if let Some(answer) = broker_board::newer(slot.path(), seen.get()) {
+        for answer in broker_board::newer(slot.path(), seen.get()) {
             let _logged_by_the_main_thread =
                 service.take_answer(slot, answer.status, &answer.body, now, &host);
         }
