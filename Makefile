@@ -64,7 +64,7 @@ endif
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: help run test lint rust-target advisories unit e2e observability-test compose-test clients-test soak bench \
+.PHONY: help run test lint rust-target advisories unit e2e native-test observability-test compose-test clients-test soak bench \
   filter native cli emulator rendered fmt clean
 
 help: ## List these commands
@@ -119,6 +119,14 @@ unit: filter $(STAMP) ## cargo test; runs the compiled filter under wasmtime and
 e2e: cli emulator $(RUNNABLE) filter $(STAMP) ## End-to-end tests: Envoy, the emulator, boto3 and curl (RUNTIME=native)
 	@echo "==> pytest tests/e2e tests/soak"
 	@EB_RUNTIME=$(RUNTIME) $(VENV)/bin/python -m pytest -q tests/e2e tests/soak $(PYTEST_ARGS)
+
+# What goes through the native shell: `make e2e RUNTIME=native` runs all.
+NATIVE_TESTS := wire boto3 bodies streams streamed_uploads accounting guardrails upstream_answers routing \
+  keys_limits capacity credentials_broker reload trap
+
+native-test: cli emulator native filter $(STAMP) ## The end-to-end tests of requests, with the native module
+	@echo "==> pytest tests/e2e, with the native module"
+	@EB_RUNTIME=native $(VENV)/bin/python -m pytest -q $(NATIVE_TESTS:%=tests/e2e/test_%.py) $(PYTEST_ARGS)
 
 observability-test: cli emulator filter $(STAMP) ## The shipped rules and the dashboard's queries in a real Prometheus
 	@echo "==> pytest tests/observability"
