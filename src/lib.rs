@@ -3,7 +3,8 @@
 //! From the top down:
 //!
 //! 1. `shell`: the only module that talks to Envoy. It gathers values, calls the core and applies
-//!    the steps that the core returns.
+//!    the steps that the core returns. The crate in `native/` is its counterpart for Envoy's dynamic
+//!    modules.
 //! 2. [`stream`]: a request and its response, as a state machine.
 //! 3. [`admission`]: who may pass: the proxy key, the path, probes, and every reason to refuse.
 //!    [`keys`]: whose key it is, and what it may do. `inquiry`: what its owner can ask.
@@ -22,7 +23,7 @@
 //! The decisions to look for first:
 //!
 //! - `admission::target` reads the path, and `keys::KeyRing` checks the key.
-//! - `routing::balance` draws the deployment, and thus the region, of each attempt.
+//! - `routing::choice` chooses the deployment, and thus the region, of each attempt.
 //! - `routing::plan` builds the upstream request of an attempt and signs it with [`sigv4`].
 //! - `credentials::slot` says when the credential broker is asked, and which credential is valid.
 //! - `stream::dispatched` settles the cost of a response, and `records::row` writes it.
