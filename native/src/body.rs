@@ -30,7 +30,7 @@ impl HeldBody {
             stream,
             buffered,
             received,
-            // At the end of a body, Envoy has moved everything into the buffer, unless there is none.
+            // Envoy moves everything into the buffer at the end of a body that has one.
             has_received: received.1 > 0 || buffered.1 == 0,
         }
     }

@@ -18,65 +18,33 @@ struct Definition {
     labels: &'static [&'static str],
 }
 
-const REQUEST: &[&str] = &[
-    "model_group",
-    "deployment",
-    "region",
-    "operation",
-    "status_class",
-    "key_alias",
-];
-const TOKENS: &[&str] = &[
-    "model_group",
-    "deployment",
-    "region",
-    "operation",
-    "status_class",
-    "key_alias",
-    "gen_ai_token_type",
-];
-const FAILED: &[&str] = &[
-    "model_group",
-    "deployment",
-    "region",
-    "operation",
-    "status_class",
-    "key_alias",
-    "error_class",
-];
-const UNREAD: &[&str] = &[
-    "model_group",
-    "deployment",
-    "region",
-    "operation",
-    "status_class",
-    "key_alias",
-    "reason",
-];
+/// The labels of a request, and one more.
+macro_rules! of_request {
+    ($($further:literal)?) => {
+        &["model_group", "deployment", "region", "operation", "status_class", "key_alias" $(, $further)?]
+    };
+}
+
+const REQUEST: &[&str] = of_request!();
+const TOKENS: &[&str] = of_request!("gen_ai_token_type");
+const FAILED: &[&str] = of_request!("error_class");
+const UNREAD: &[&str] = of_request!("reason");
 const DEPLOYMENT: &[&str] = &["model_group", "deployment", "region"];
 
+const fn define(kind: SeriesKind, metric: &'static str, labels: &'static [&'static str]) -> Definition {
+    Definition { kind, metric, labels }
+}
+
 const fn counter(metric: &'static str, labels: &'static [&'static str]) -> Definition {
-    Definition {
-        kind: SeriesKind::Counter,
-        metric,
-        labels,
-    }
+    define(SeriesKind::Counter, metric, labels)
 }
 
 const fn gauge(metric: &'static str, labels: &'static [&'static str]) -> Definition {
-    Definition {
-        kind: SeriesKind::Gauge,
-        metric,
-        labels,
-    }
+    define(SeriesKind::Gauge, metric, labels)
 }
 
 const fn histogram(metric: &'static str, labels: &'static [&'static str]) -> Definition {
-    Definition {
-        kind: SeriesKind::Histogram,
-        metric,
-        labels,
-    }
+    define(SeriesKind::Histogram, metric, labels)
 }
 
 /// Every metric of the core.

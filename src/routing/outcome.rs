@@ -109,26 +109,26 @@ impl Plan {
     /// The response to the last attempt has ended before it was complete, because the connection has
     /// failed.
     pub(crate) fn record_cut(&self, now: UnixTime) {
+        self.report_late_failure(FailureClass::InternalServer, now);
+    }
+
+    /// The stream of the last attempt has ended with an exception of this type.
+    pub(crate) fn record_exception(&self, error_type: &str, now: UnixTime) {
+        // The status decides only if the type is unknown.
+        let verdict = Verdict::of(400, Some(error_type.as_bytes()));
+        if verdict != Verdict::Final {
+            self.report_late_failure(verdict.class(500), now);
+        }
+    }
+
+    /// The last attempt has failed after its response had begun.
+    fn report_late_failure(&self, class: FailureClass, now: UnixTime) {
         if let Some(last) = self.log.last() {
             let response = AttemptResponse {
                 status: last.status,
                 ..AttemptResponse::default()
             };
-            self.report_failure(last, FailureClass::InternalServer, response, now);
-        }
-    }
-
-    /// The stream of the last attempt has ended with an exception of this type.
-    pub(crate) fn record_exception(&self, error_type: &str, now: UnixTime) {
-        let Some(last) = self.log.last() else { return };
-        // The status decides only if the type is unknown.
-        let verdict = Verdict::of(400, Some(error_type.as_bytes()));
-        if verdict != Verdict::Final {
-            let response = AttemptResponse {
-                status: last.status,
-                ..AttemptResponse::default()
-            };
-            self.report_failure(last, verdict.class(500), response, now);
+            self.report_failure(last, class, response, now);
         }
     }
 

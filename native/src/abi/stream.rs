@@ -109,7 +109,7 @@ impl StreamHandle {
         checked(removed, "remove_header")
     }
 
-    /// The length of a part of a body, in bytes. 0 if there is none.
+    /// The size of a part of a body, in bytes, or 0 if there is no such part.
     pub(crate) fn body_size(self, part: BodyPart) -> usize {
         // SAFETY: the stream lives.
         unsafe { envoy_dynamic_module_callback_http_get_body_size(self.pointer(), part as u32) }
