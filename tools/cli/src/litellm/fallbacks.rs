@@ -41,18 +41,20 @@ struct Lists {
 }
 
 impl Lists {
-    /// The fallbacks of requests for `name`.
-    fn general(&self, name: &str) -> &[Stated] {
+    /// The fallbacks of requests for `name`, which `group` serves.
+    fn general(&self, name: &str, group: &str) -> &[Stated] {
         // As in LiteLLM, which appends the default to the list as that of the star.
         let all = Some(&self.default)
             .filter(|default| !default.is_empty())
             .or(self.general.get(ALL_GROUPS));
-        self.general.get(name).or(all).map_or(&[], Vec::as_slice)
+        let own = self.general.get(name).or(self.general.get(group));
+        own.or(all).map_or(&[], Vec::as_slice)
     }
 
     /// The fallbacks of requests for `name` that are too long.
-    fn long(&self, name: &str) -> &[Stated] {
-        let own = self.long.get(name).or(self.long.get(ALL_GROUPS));
+    fn long(&self, name: &str, group: &str) -> &[Stated] {
+        let mut lists = [name, group, ALL_GROUPS].into_iter();
+        let own = lists.find_map(|name| self.long.get(name));
         own.map_or(&[], Vec::as_slice)
     }
 }
@@ -170,8 +172,8 @@ impl Reader<'_> {
         lists: &Lists,
         served: NamedModels<'_>,
     ) -> Read<Fallbacks> {
-        let direct = self.resolved(lists.general(name), name, model, served);
-        let long = self.resolved(lists.long(name), name, model, served);
+        let direct = self.resolved(lists.general(name, &model.name), name, model, served);
+        let long = self.resolved(lists.long(name, &model.name), name, model, served);
         let (direct, mut long) = (direct?, long?);
         let mut general = Vec::new();
         for (target, location) in &direct {
@@ -301,11 +303,12 @@ fn follow(
     let is_guarded = |other: &ModelSettings| other.guardrail == model.guardrail;
     let is_new = target != served.resolve(name) && !found.iter().any(|other| other == target);
     // One more than the most tells that there are too many.
-    if !is_new || found.len() > lists.most || !served.group(target).is_some_and(is_guarded) {
+    let group = served.group(target).filter(|group| is_guarded(group));
+    let Some(group) = group.filter(|_| is_new && found.len() <= lists.most) else {
         return;
-    }
+    };
     found.push(target.to_owned());
-    for next in lists.general(target) {
+    for next in lists.general(target, &group.name) {
         follow(served.resolve(&next.name), name, model, lists, served, found);
     }
 }

@@ -260,6 +260,18 @@ router_settings:
     assert_eq!(named(2), "us.one: a b");
     assert!(models[2].routing.fallbacks.general.is_empty());
     assert!(!notes(more).iter().any(|note| note.contains("never used")));
+    let settings = settings(
+        "router_settings:
+  model_group_alias: {x: a}
+  fallbacks: [{a: [b]}]
+  context_window_fallbacks: [{x: [b]}]
+",
+    );
+    let named = &settings.models[0].routing.named_fallbacks["x"];
+    assert_eq!(
+        (&named.general[..], &named.context_window[..]),
+        (&["b".to_owned()][..], &["b".to_owned()][..])
+    );
 }
 
 #[test]
