@@ -2,6 +2,7 @@
 //!
 //! The core has no clock: functions that depend on the time take a [`UnixTime`].
 
+use std::cell::OnceCell;
 use std::fmt;
 
 use time::{Date, Month, OffsetDateTime, PrimitiveDateTime, Time};
@@ -215,6 +216,13 @@ fn numbers(text: &str, separator: char, digits: [usize; 3]) -> Option<[u16; 3]> 
 /// Converts `bytes`, which are ASCII by construction.
 fn ascii(bytes: &[u8]) -> &str {
     std::str::from_utf8(bytes).unwrap_or_default()
+}
+
+/// A clock that reads `clock` when it is first asked, and tells that time from then on: within a
+/// callback, time stands still.
+pub fn read_once(clock: impl Fn() -> UnixTime) -> impl Fn() -> UnixTime {
+    let time = OnceCell::new();
+    move || *time.get_or_init(&clock)
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use envoy_bedrock::admission::reject::Reply;
 use envoy_bedrock::contract::names::HEADER_REJECTED;
-use envoy_bedrock::headers::pairs;
+use envoy_bedrock::headers::{HeaderEdit, HeaderPair, pairs};
 
 use crate::abi::{CallError, HeaderMapKind, StreamHandle};
 use crate::header_changes::{self, HeaderChange};
@@ -43,14 +43,28 @@ pub(crate) fn replace_headers(
     Ok(())
 }
 
+/// Makes a change of the core to a map.
+pub(crate) fn edit_headers(
+    stream: StreamHandle,
+    map: HeaderMapKind,
+    edit: &HeaderEdit,
+) -> Result<(), CallError> {
+    for name in edit.removed() {
+        stream.remove_header(map, name)?;
+    }
+    for (name, value) in edit.added() {
+        stream.add_header(map, name, value)?;
+    }
+    Ok(())
+}
+
 /// Sends a local reply with further headers, marked so that Envoy's `local_reply_config` does not
 /// replace its body. Envoy may destroy the stream.
-pub(crate) fn send(reply: &Reply, further: &[(Vec<u8>, Vec<u8>)], stream: StreamHandle) {
+pub(crate) fn send(reply: &Reply, further: &[HeaderPair<'_>], stream: StreamHandle) {
     let _unmarked = stream.set_header(HeaderMapKind::Request, HEADER_REJECTED.as_bytes(), b"1");
-    let further = further.iter().map(|(name, value)| (&name[..], &value[..]));
     stream.reply(
         reply.status,
-        reply.header_pairs().chain(further),
+        reply.header_pairs().chain(further.iter().copied()),
         &reply.body,
         DETAILS,
     );

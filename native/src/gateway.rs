@@ -12,12 +12,12 @@ use envoy_bedrock::headers::pairs;
 use envoy_bedrock::routing::plan_table::PlanEntry;
 use envoy_bedrock::stream::service::Service;
 use envoy_bedrock::stream::{Edit, Step, Stream, Then};
-use envoy_bedrock::time::UnixTime;
+use envoy_bedrock::time::{self, UnixTime};
 
 use crate::abi::{CallError, HeaderMapKind, MetricsOwner, StreamHandle};
 use crate::body::HeldBody;
 use crate::config::{FilterConfig, FilterRole};
-use crate::filter::{FilterFlow, replace_headers, send, serialized_headers};
+use crate::filter::{FilterFlow, edit_headers, replace_headers, send, serialized_headers};
 use crate::host::{NativeHost, now};
 use crate::logger;
 use crate::ticker::{self, TickedStream};
@@ -79,17 +79,19 @@ impl GatewayFilter {
 
     pub(crate) fn response_headers(&self, end_stream: bool, stream: StreamHandle) -> FilterFlow {
         let headers = serialized_headers(stream, HeaderMapKind::Response).unwrap_or_default();
-        self.on_response(stream, |core| core.response_headers(headers, end_stream, now))
+        self.on_response(stream, |core, now| {
+            core.response_headers(headers, end_stream, now)
+        })
     }
 
     pub(crate) fn response_body(&self, end_stream: bool, stream: StreamHandle) -> FilterFlow {
         let body = HeldBody::of_response(stream);
-        self.on_response(stream, |core| core.response_body(&body, end_stream, now))
+        self.on_response(stream, |core, now| core.response_body(&body, end_stream, now))
     }
 
     pub(crate) fn response_trailers(&self, stream: StreamHandle) -> FilterFlow {
         let trailers = serialized_headers(stream, HeaderMapKind::ResponseTrailers).unwrap_or_default();
-        self.on_response(stream, |core| core.response_trailers(&trailers, now))
+        self.on_response(stream, |core, now| core.response_trailers(trailers, now))
     }
 
     /// Runs a request hook and adds its duration to the gateway's overhead.
@@ -119,10 +121,14 @@ impl GatewayFilter {
         }
     }
 
-    fn on_response(&self, stream: StreamHandle, hook: impl FnOnce(&mut Stream) -> Step) -> FilterFlow {
+    fn on_response(
+        &self,
+        stream: StreamHandle,
+        hook: impl FnOnce(&mut Stream, &dyn Fn() -> UnixTime) -> Step,
+    ) -> FilterFlow {
         let ending = {
             let mut state = self.state.borrow_mut();
-            let step = hook(&mut state.core);
+            let step = hook(&mut state.core, &time::read_once(now));
             self.apply(&mut state, step, stream)
         };
         match ending {
@@ -145,16 +151,11 @@ impl GatewayFilter {
             let mut state = self.state.borrow_mut();
             state.core.response_headers(headers, reply.body.is_empty(), now)
         };
-        let mut added = Vec::new();
-        for edit in step.edits {
-            if let Edit::ResponseHeaders(headers) = edit {
-                let known =
-                    |name: &[u8]| name == b":status" || reply.header_pairs().any(|(known, _)| known == name);
-                let pairs = pairs::parse(&headers).unwrap_or_default();
-                let further = pairs.into_iter().filter(|(name, _)| !known(name));
-                added.extend(further.map(|(name, value)| (name.to_vec(), value.to_vec())));
-            }
-        }
+        let edits = step.edits.iter().filter_map(|edit| match edit {
+            Edit::ResponseHeaders(edit) => Some(edit.added()),
+            _ => None,
+        });
+        let added: Vec<_> = edits.flatten().collect();
         send(reply, &added, stream);
     }
 
@@ -222,15 +223,13 @@ impl GatewayFilter {
                 state.plan = Some(PLANS.with(|plans| plans.insert(Rc::clone(&plan))));
                 stream.set_filter_state(STATE_PLAN, plan.itinerary().as_bytes())
             }
-            Edit::RequestHeaders(headers) => {
-                replace_headers(stream, HeaderMapKind::Request, &headers)?;
+            Edit::RequestHeaders(edit) => {
+                edit_headers(stream, HeaderMapKind::Request, &edit)?;
                 stream.clear_route_cache();
                 Ok(())
             }
-            Edit::ResponseHeaders(headers) => replace_headers(stream, HeaderMapKind::Response, &headers),
-            Edit::ResponseTrailers(trailers) => {
-                replace_headers(stream, HeaderMapKind::ResponseTrailers, &trailers)
-            }
+            Edit::ResponseHeaders(edit) => edit_headers(stream, HeaderMapKind::Response, &edit),
+            Edit::ResponseTrailers(edit) => edit_headers(stream, HeaderMapKind::ResponseTrailers, &edit),
             Edit::ClearRequestTrailers => replace_headers(stream, HeaderMapKind::RequestTrailers, &[]),
             Edit::RequestBody { edit, size } => edit.apply_to(size, &mut HeldBody::of_request(stream)),
             Edit::DiscardRequestBody(size) => HeldBody::of_request(stream).discard(size),

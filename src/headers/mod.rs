@@ -3,12 +3,15 @@
 //! Envoy's codecs make names lower-case. Values are bytes and may not be UTF-8. A repeated header
 //! appears as several pairs.
 
+mod added;
+mod edit;
 pub mod pairs;
 
-use crate::contract::names::HEADER_PREFIX;
+pub use added::AddedHeaders;
+pub use edit::HeaderEdit;
+pub use pairs::HeaderPair;
 
-/// The name and value of a header.
-pub type HeaderPair<'a> = (&'a [u8], &'a [u8]);
+use crate::contract::names::HEADER_PREFIX;
 
 /// The headers of a request, including pseudo-headers, in the order of arrival.
 #[derive(Clone, Copy, Debug)]

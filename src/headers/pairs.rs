@@ -4,7 +4,8 @@
 //!  count u32 | count × (name length u32, value length u32) | count × (name, NUL, value, NUL)
 //! ```
 
-use crate::headers::HeaderPair;
+/// The name and value of a header.
+pub type HeaderPair<'a> = (&'a [u8], &'a [u8]);
 
 /// Parses a serialized header map, or returns `None` if it is malformed.
 pub fn parse(bytes: &[u8]) -> Option<Vec<HeaderPair<'_>>> {

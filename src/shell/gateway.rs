@@ -17,7 +17,7 @@ use crate::routing::plan_table::PlanEntry;
 use crate::stream::service::Service;
 use crate::stream::watch::Draining;
 use crate::stream::{Edit, Step, Stream, Then};
-use crate::time::UnixTime;
+use crate::time::{self, UnixTime};
 
 /// Property of the response status: i64, little endian; 0 or absent if there was no response.
 const PROPERTY_STATUS: &str = "response\0code";
@@ -70,9 +70,9 @@ impl GatewayContext {
         action
     }
 
-    fn on_response(&self, callback: impl FnOnce(&mut Stream) -> Step) -> Action {
+    fn on_response(&self, callback: impl FnOnce(&mut Stream, &dyn Fn() -> UnixTime) -> Step) -> Action {
         let mut stream = self.stream.borrow_mut();
-        let step = callback(&mut stream.core);
+        let step = callback(&mut stream.core, &time::read_once(host::now));
         stream.apply(step)
     }
 }
@@ -96,17 +96,17 @@ impl HttpContext for GatewayContext {
 
     fn on_http_response_headers(&mut self, _: usize, end_stream: bool) -> Action {
         let headers = host::headers(MapType::HttpResponseHeaders).unwrap_or_default();
-        self.on_response(|stream| stream.response_headers(headers, end_stream, host::now))
+        self.on_response(|stream, now| stream.response_headers(headers, end_stream, now))
     }
 
     fn on_http_response_body(&mut self, size: usize, end_stream: bool) -> Action {
         let body = EnvoyBody::new(BufferType::HttpResponseBody, size);
-        self.on_response(|stream| stream.response_body(&body, end_stream, host::now))
+        self.on_response(|stream, now| stream.response_body(&body, end_stream, now))
     }
 
     fn on_http_response_trailers(&mut self, _: usize) -> Action {
         let trailers = host::headers(MapType::HttpResponseTrailers).unwrap_or_default();
-        self.on_response(|stream| stream.response_trailers(&trailers, host::now))
+        self.on_response(|stream, now| stream.response_trailers(trailers, now))
     }
 
     /// Writes the row into a property. Envoy's access loggers run right after this.
@@ -174,9 +174,13 @@ impl GatewayStream {
                 self.plan = Some(PLANS.with(|plans| plans.insert(Rc::clone(&plan))));
                 host::set_property(PROPERTY_PLAN, plan.itinerary().as_bytes())
             }
-            Edit::RequestHeaders(headers) => host::set_headers(MapType::HttpRequestHeaders, &headers),
-            Edit::ResponseHeaders(headers) => host::set_headers(MapType::HttpResponseHeaders, &headers),
-            Edit::ResponseTrailers(trailers) => host::set_headers(MapType::HttpResponseTrailers, &trailers),
+            Edit::RequestHeaders(edit) => host::set_headers(MapType::HttpRequestHeaders, &edit.serialized()),
+            Edit::ResponseHeaders(edit) => {
+                host::set_headers(MapType::HttpResponseHeaders, &edit.serialized())
+            }
+            Edit::ResponseTrailers(edit) => {
+                host::set_headers(MapType::HttpResponseTrailers, &edit.serialized())
+            }
             Edit::ClearRequestTrailers => {
                 host::set_headers(MapType::HttpRequestTrailers, &pairs::serialize([].into_iter()))
             }

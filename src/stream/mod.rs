@@ -207,7 +207,7 @@ impl Stream {
                 return Step::WAIT;
             }
         }
-        self.with_gateway_headers(&headers, now())
+        self.with_gateway_headers(headers, now())
     }
 
     /// A part of the response's body has arrived. While the headers are held, `body` is everything
@@ -239,7 +239,7 @@ impl Stream {
     }
 
     /// The response ends with these trailers, serialized.
-    pub fn response_trailers(&mut self, trailers: &[u8], now: impl Fn() -> UnixTime) -> Step {
+    pub fn response_trailers(&mut self, trailers: Vec<u8>, now: impl Fn() -> UnixTime) -> Step {
         if let Phase::Dispatched { dispatched, .. } = &mut self.phase {
             dispatched.end();
         }
@@ -438,21 +438,21 @@ impl Stream {
             return Step::CONTINUE;
         };
         match held.take() {
-            Some(held) => self.with_gateway_headers(&held.headers, now()),
+            Some(held) => self.with_gateway_headers(held.headers, now()),
             None => Step::CONTINUE,
         }
     }
 
     /// Adds the gateway's headers to those of a response, and removes those that an upstream must
     /// not send.
-    fn with_gateway_headers(&self, received: &[u8], now: UnixTime) -> Step {
+    fn with_gateway_headers(&self, received: Vec<u8>, now: UnixTime) -> Step {
         let Some(account) = &self.account else {
             return Step::CONTINUE;
         };
         let (dispatched, overhead) = (self.phase.dispatched(), self.overhead_us(account));
         let mut added = headers::gateway_headers(account, dispatched, overhead, now);
-        added.extend(limit_headers::of(&self.hold.standings(now), now));
-        match headers::merge(received, &added) {
+        limit_headers::add(&self.hold.standings(now), now, &mut added);
+        match headers::merge(received, added) {
             Some(headers) => Step::continue_with(vec![Edit::ResponseHeaders(headers)]),
             None => Step::CONTINUE,
         }

@@ -14,8 +14,9 @@ use crate::contract::names::{
 };
 use crate::contract::operation::Operation;
 use crate::contract::routing::Affinity;
+use crate::encoding::decimal::push_decimal;
 use crate::guardrail::{BodyEdit, Editor, Forwarded};
-use crate::headers::{HeaderPair, Headers, is_forwarded, pairs};
+use crate::headers::{AddedHeaders, HeaderEdit, Headers, is_forwarded};
 use crate::keys::VirtualKey;
 use crate::limits::{Amount, LimitSubject};
 use crate::pricing::{Cost, PicoUsd};
@@ -328,12 +329,14 @@ impl CompleteRequest {
 }
 
 impl Dispatch {
-    /// Returns the serialized headers that Envoy's router needs: some of those `received`, and those
+    /// Leaves the headers that Envoy's router needs: some of those `received`, serialized, and those
     /// that select the route. The signer role replaces them in each attempt.
-    pub(super) fn headers(&self, received: &[HeaderPair<'_>]) -> Vec<u8> {
-        let route = (HEADER_ROUTE.as_bytes(), self.route.as_bytes());
-        let is_slow = self.plan.has_one_cluster();
-        let pace = is_slow.then_some((HEADER_PACE.as_bytes(), PACE_SLOW.as_bytes()));
+    pub(super) fn headers(&self, received: Vec<u8>) -> HeaderEdit {
+        let mut added = AddedHeaders::with_capacity(4);
+        added.push(HEADER_ROUTE, self.route);
+        if self.plan.has_one_cluster() {
+            added.push(HEADER_PACE, PACE_SLOW);
+        }
         // The client's limit is for the whole request, if its response does not stream.
         let is_stream = self.plan.operation.is_stream();
         let own = self.plan.attempt_timeout();
@@ -343,13 +346,12 @@ impl Dispatch {
             (HEADER_TIMEOUT, of_client.filter(|_| !is_stream)),
             (HEADER_ATTEMPT_TIMEOUT, attempt),
         ];
-        let limits = limits.map(|(name, limit)| Some((name, limit?.to_string())));
-        let limits = limits
-            .iter()
-            .flatten()
-            .map(|(name, limit)| (name.as_bytes(), limit.as_bytes()));
-        let kept = received.iter().copied().filter(|(name, _)| is_routed_by(name));
-        pairs::serialize(kept.chain([route]).chain(pace).chain(limits))
+        for (name, limit) in limits {
+            if let Some(limit) = limit {
+                added.write(name, |text| push_decimal(text, limit));
+            }
+        }
+        HeaderEdit::new(received, is_routed_by, added)
     }
 }
 

@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use crate::admission::reject::Reply;
 use crate::guardrail::BodyEdit;
+use crate::headers::HeaderEdit;
 use crate::routing::plan::Plan;
 
 /// The result of a callback: edits, and how the stream continues after them.
@@ -38,8 +39,8 @@ pub enum Then {
 pub enum Edit {
     /// Makes the plan available to the signer role until the stream is destroyed.
     Plan(Rc<Plan>),
-    /// Replaces all request headers with these, serialized.
-    RequestHeaders(Vec<u8>),
+    /// Changes the request headers.
+    RequestHeaders(HeaderEdit),
     /// Removes all request trailers.
     ClearRequestTrailers,
     /// Edits the buffered request body.
@@ -55,10 +56,10 @@ pub enum Edit {
     StartTimer,
     /// Logs a warning about the request.
     Warn(String),
-    /// Replaces all response headers with these, serialized.
-    ResponseHeaders(Vec<u8>),
-    /// Replaces all response trailers with these, serialized.
-    ResponseTrailers(Vec<u8>),
+    /// Changes the response headers.
+    ResponseHeaders(HeaderEdit),
+    /// Changes the response trailers.
+    ResponseTrailers(HeaderEdit),
 }
 
 impl Step {

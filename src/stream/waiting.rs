@@ -3,7 +3,6 @@
 use std::rc::Rc;
 
 use crate::admission::reject::Reject;
-use crate::headers::pairs;
 use crate::limits::Amount;
 use crate::random::Random;
 use crate::routing::brokered;
@@ -99,7 +98,7 @@ impl Waiting {
         now: UnixTime,
     ) -> Result<(Rc<Plan>, Vec<Edit>), Reject> {
         let dispatch = self.request.dispatch(call_id, random, now)?;
-        let headers = dispatch.headers(&pairs::parse(&self.headers).unwrap_or_default());
+        let headers = dispatch.headers(self.headers);
         let plan = Rc::new(dispatch.plan);
         let edits = vec![Edit::Plan(Rc::clone(&plan)), Edit::RequestHeaders(headers)];
         Ok((plan, edits))

@@ -111,7 +111,8 @@ impl Driver {
                 Edit::Plan(plan) => self.plan = Some(plan),
                 Edit::ResponseHeaders(headers) => {
                     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
-                    let pairs = pairs::parse(&headers).unwrap();
+                    let pairs = headers.serialized();
+                    let pairs = pairs::parse(&pairs).unwrap();
                     let pairs = pairs.iter().map(|(name, value)| (text(name), text(value)));
                     self.added_headers = pairs.filter(|(name, _)| name != ":status").collect();
                 }

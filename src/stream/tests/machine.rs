@@ -97,7 +97,8 @@ fn the_router_gets_only_the_headers_that_it_matches_routes_by() {
     let Some(Edit::RequestHeaders(headers)) = step.edits.last() else {
         panic!("{step:?}");
     };
-    let names = pairs::parse(headers).unwrap().into_iter().map(|(name, _)| name);
+    let headers = headers.serialized();
+    let names = pairs::parse(&headers).unwrap().into_iter().map(|(name, _)| name);
     let names: Vec<_> = names.map(String::from_utf8_lossy).collect();
     assert_eq!(names, [":method", ":path", "x-eb-route", "x-eb-pace"]);
 }
@@ -305,7 +306,8 @@ fn upstream_headers_with_the_gateways_prefix_are_removed() {
     let [Edit::ResponseHeaders(headers)] = &step.edits[..] else {
         panic!("{step:?}");
     };
-    let headers = pairs::parse(headers).unwrap();
+    let headers = headers.serialized();
+    let headers = pairs::parse(&headers).unwrap();
     assert!(headers.contains(&(b"x-other", b"1")));
     assert!(!headers.iter().any(|(_, value)| *value == b"forged"));
 }
