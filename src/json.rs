@@ -4,6 +4,10 @@
 //! surrogates in strings, because a response that contains them still has readable usage.
 //! `guardrail/editor.rs`, which reads requests, checks for both itself.
 
+mod plain;
+
+pub(crate) use plain::{characters, plain_length};
+
 /// Deepest nesting accepted. It is serde_json's limit, so that both accept the same documents.
 pub(crate) const MAX_DEPTH: u32 = 127;
 
@@ -29,6 +33,13 @@ pub(crate) trait Tokens {
     fn unpaired(&mut self) {}
     /// The end of a wanted string.
     fn string_end(&mut self, key: bool);
+    /// A whole wanted string instead of its pieces and end, if it has no escapes and is not split.
+    fn plain_string(&mut self, key: bool, text: &[u8]) {
+        if !text.is_empty() {
+            self.piece(key, text);
+        }
+        self.string_end(key);
+    }
     /// A number, with its value if it is written as a plain non-negative integer that fits `u64`.
     fn number(&mut self, value: Option<u64>);
 }
@@ -37,7 +48,7 @@ pub(crate) trait Tokens {
 pub(crate) struct Tokenizer {
     state: TokenizerState,
     depth: u32,
-    /// Bit n is set if the container at depth n + 1 is an object.
+    /// The open containers, the innermost in the lowest bit: set for an object.
     objects: u128,
 }
 
@@ -118,47 +129,26 @@ impl Tokenizer {
     /// The document is malformed. Every later call returns the same error.
     pub(crate) fn push(&mut self, bytes: &[u8], tokens: &mut impl Tokens) -> Result<(), Malformed> {
         let mut rest = bytes;
-        while let Some((&byte, after)) = rest.split_first() {
-            let next = match self.state {
-                TokenizerState::String(text) => {
-                    let (state, after) = string(text, rest, tokens);
-                    rest = after;
-                    self.state = state
-                        .ok_or(Malformed)
-                        .inspect_err(|_| self.state = TokenizerState::Malformed)?;
-                    if let TokenizerState::CommaOrEnd = self.state {
-                        self.state = self.after_value();
-                    }
-                    continue;
-                }
-                TokenizerState::Number(number) => match number.next(byte) {
-                    Some(number) => number.map(TokenizerState::Number),
-                    None => {
-                        // This byte ends the number and is not part of it.
-                        tokens.number(number.value);
-                        self.state = self.after_value();
-                        continue;
-                    }
-                },
-                TokenizerState::Literal(left) => match left.split_first() {
-                    Some((&expected, left)) if expected == byte => Some(if left.is_empty() {
-                        self.after_value()
-                    } else {
-                        TokenizerState::Literal(left)
-                    }),
-                    _ => None,
-                },
+        while !rest.is_empty() {
+            let read = match self.state {
+                TokenizerState::String(text) => self.string(text, &mut rest, tokens),
+                TokenizerState::Number(number) => self.number(number, &mut rest, tokens),
+                TokenizerState::Literal(left) => self.literal(left, &mut rest),
                 TokenizerState::Malformed => None,
-                _ if matches!(byte, b' ' | b'\t' | b'\n' | b'\r') => Some(self.state),
                 _ => {
+                    rest = rest.get(space_length(rest)..).unwrap_or_default();
+                    let Some((&byte, after)) = rest.split_first() else {
+                        break;
+                    };
                     tokens.token_at(bytes.len().saturating_sub(rest.len()));
-                    self.structure(byte, tokens)
+                    rest = after;
+                    self.structure(byte, &mut rest, tokens)
                 }
             };
-            self.state = next
-                .ok_or(Malformed)
-                .inspect_err(|_| self.state = TokenizerState::Malformed)?;
-            rest = after;
+            if read.is_none() {
+                self.state = TokenizerState::Malformed;
+                break;
+            }
         }
         match self.state {
             TokenizerState::Malformed => Err(Malformed),
@@ -175,71 +165,143 @@ impl Tokenizer {
         }
     }
 
-    fn structure(&mut self, byte: u8, tokens: &mut impl Tokens) -> Option<TokenizerState> {
+    /// Reads a token that begins with `byte`. `None` here and below means that it is malformed.
+    fn structure(&mut self, byte: u8, rest: &mut &[u8], tokens: &mut impl Tokens) -> Option<()> {
         match (self.state, byte) {
-            (TokenizerState::KeyOrEnd, b'}') | (TokenizerState::ValueOrEnd, b']') => Some(self.close(tokens)),
-            (TokenizerState::KeyOrEnd | TokenizerState::Key, b'"') => Some(begin_string(true, tokens)),
-            (TokenizerState::Value | TokenizerState::ValueOrEnd, _) => self.value(byte, tokens),
-            (TokenizerState::Colon, b':') => Some(TokenizerState::Value),
+            (TokenizerState::KeyOrEnd, b'}') | (TokenizerState::ValueOrEnd, b']') => self.close(tokens),
+            (TokenizerState::KeyOrEnd | TokenizerState::Key, b'"') => self.begin_string(true, rest, tokens),
+            (TokenizerState::Value | TokenizerState::ValueOrEnd, _) => self.value(byte, rest, tokens)?,
+            (TokenizerState::Colon, b':') => self.state = TokenizerState::Value,
             (TokenizerState::CommaOrEnd, b',') => {
                 tokens.comma();
-                Some(if self.in_object() {
+                self.state = if self.in_object() {
                     TokenizerState::Key
                 } else {
                     TokenizerState::Value
-                })
+                };
             }
-            (TokenizerState::CommaOrEnd, b'}') if self.in_object() => Some(self.close(tokens)),
-            (TokenizerState::CommaOrEnd, b']') if !self.in_object() => Some(self.close(tokens)),
-            _ => None,
+            (TokenizerState::CommaOrEnd, b'}') if self.in_object() => self.close(tokens),
+            (TokenizerState::CommaOrEnd, b']') if !self.in_object() => self.close(tokens),
+            _ => return None,
         }
+        Some(())
     }
 
-    fn value(&mut self, byte: u8, tokens: &mut impl Tokens) -> Option<TokenizerState> {
-        match byte {
+    fn value(&mut self, byte: u8, rest: &mut &[u8], tokens: &mut impl Tokens) -> Option<()> {
+        self.state = match byte {
             b'{' | b'[' => {
                 if self.depth >= MAX_DEPTH {
                     return None;
                 }
                 let object = byte == b'{';
-                let bit = 1u128.checked_shl(self.depth)?;
-                self.objects = if object {
-                    self.objects | bit
-                } else {
-                    self.objects & !bit
-                };
+                self.objects = (self.objects << 1) | u128::from(object);
                 self.depth = self.depth.saturating_add(1);
                 tokens.open(object);
-                Some(if object {
+                if object {
                     TokenizerState::KeyOrEnd
                 } else {
                     TokenizerState::ValueOrEnd
-                })
+                }
             }
-            b'"' => Some(begin_string(false, tokens)),
-            b'-' => Some(TokenizerState::Number(Number {
+            b'"' => {
+                self.begin_string(false, rest, tokens);
+                return Some(());
+            }
+            b'-' => TokenizerState::Number(Number {
                 part: NumberPart::Minus,
                 value: None,
-            })),
-            b'0' => Some(TokenizerState::Number(Number {
+            }),
+            b'0' => TokenizerState::Number(Number {
                 part: NumberPart::Zero,
                 value: Some(0),
-            })),
-            b'1'..=b'9' => Some(TokenizerState::Number(Number {
+            }),
+            b'1'..=b'9' => TokenizerState::Number(Number {
                 part: NumberPart::Integer,
                 value: Some(digit(byte)),
-            })),
-            b't' => Some(TokenizerState::Literal(b"rue")),
-            b'f' => Some(TokenizerState::Literal(b"alse")),
-            b'n' => Some(TokenizerState::Literal(b"ull")),
-            _ => None,
-        }
+            }),
+            b't' => TokenizerState::Literal(b"rue"),
+            b'f' => TokenizerState::Literal(b"alse"),
+            b'n' => TokenizerState::Literal(b"ull"),
+            _ => return None,
+        };
+        Some(())
     }
 
-    fn close(&mut self, tokens: &mut impl Tokens) -> TokenizerState {
+    fn close(&mut self, tokens: &mut impl Tokens) {
         self.depth = self.depth.saturating_sub(1);
+        self.objects >>= 1;
         tokens.close();
-        self.after_value()
+        self.state = self.after_value();
+    }
+
+    /// Reads a string after its opening quote. Most have no escape and end within the same chunk.
+    fn begin_string(&mut self, key: bool, rest: &mut &[u8], tokens: &mut impl Tokens) {
+        let wanted = tokens.string(key);
+        let (plain, after) = rest.split_at(plain_length(rest).min(rest.len()));
+        *rest = after;
+        if let Some((b'"', after)) = after.split_first() {
+            *rest = after;
+            if wanted {
+                tokens.plain_string(key, plain);
+            }
+            self.end_string(key);
+            return;
+        }
+        let text = StringState {
+            key,
+            wanted,
+            escape: Escape::None,
+            high: None,
+        };
+        if !plain.is_empty() {
+            text.emit(plain, tokens);
+        }
+        self.state = TokenizerState::String(text);
+    }
+
+    fn end_string(&mut self, key: bool) {
+        self.state = if key {
+            TokenizerState::Colon
+        } else {
+            self.after_value()
+        };
+    }
+
+    /// Continues a string.
+    fn string(&mut self, mut text: StringState, rest: &mut &[u8], tokens: &mut impl Tokens) -> Option<()> {
+        if text.read(rest, tokens)? {
+            self.end_string(text.key);
+        } else {
+            self.state = TokenizerState::String(text);
+        }
+        Some(())
+    }
+
+    /// Continues a number. The byte that ends it is not part of it.
+    fn number(&mut self, mut number: Number, rest: &mut &[u8], tokens: &mut impl Tokens) -> Option<()> {
+        while let Some((&byte, after)) = rest.split_first() {
+            let Some(next) = number.next(byte) else {
+                tokens.number(number.value);
+                self.state = self.after_value();
+                return Some(());
+            };
+            number = next?;
+            *rest = after;
+        }
+        self.state = TokenizerState::Number(number);
+        Some(())
+    }
+
+    /// Continues `true`, `false` or `null`, of which `left` must follow.
+    fn literal(&mut self, left: &'static [u8], rest: &mut &[u8]) -> Option<()> {
+        let (expected, left) = left.split_at(left.len().min(rest.len()));
+        *rest = rest.strip_prefix(expected)?;
+        self.state = if left.is_empty() {
+            self.after_value()
+        } else {
+            TokenizerState::Literal(left)
+        };
+        Some(())
     }
 
     fn after_value(&self) -> TokenizerState {
@@ -251,91 +313,61 @@ impl Tokenizer {
     }
 
     fn in_object(&self) -> bool {
-        let innermost = self.depth.saturating_sub(1);
-        self.objects
-            .checked_shr(innermost)
-            .is_some_and(|bits| bits & 1 == 1)
-    }
-}
-
-fn begin_string(key: bool, tokens: &mut impl Tokens) -> TokenizerState {
-    let wanted = tokens.string(key);
-    TokenizerState::String(StringState {
-        key,
-        wanted,
-        escape: Escape::None,
-        high: None,
-    })
-}
-
-/// Continues a string. Returns the next state and the rest of `bytes`. The state is `CommaOrEnd`
-/// after a value and `None` if the string is malformed.
-fn string<'a>(
-    mut text: StringState,
-    bytes: &'a [u8],
-    tokens: &mut impl Tokens,
-) -> (Option<TokenizerState>, &'a [u8]) {
-    let mut rest = bytes;
-    loop {
-        if let Escape::None = text.escape {
-            let (plain, after) = rest.split_at(plain_length(rest).min(rest.len()));
-            if !plain.is_empty() {
-                text.lone_surrogate(tokens);
-                text.emit(plain, tokens);
-            }
-            rest = after;
-        }
-        let Some((&byte, after)) = rest.split_first() else {
-            return (Some(TokenizerState::String(text)), rest);
-        };
-        rest = after;
-        text.escape = match (text.escape, byte) {
-            (Escape::None, b'"') => {
-                text.lone_surrogate(tokens);
-                if text.wanted {
-                    tokens.string_end(text.key);
-                }
-                return (
-                    Some(if text.key {
-                        TokenizerState::Colon
-                    } else {
-                        TokenizerState::CommaOrEnd
-                    }),
-                    rest,
-                );
-            }
-            (Escape::None, b'\\') => Escape::Begun,
-            (Escape::Begun, b'u') => Escape::Hex { digits: 0, value: 0 },
-            (Escape::Begun, _) => {
-                let Some(character) = short_escape(byte) else {
-                    return (None, rest);
-                };
-                text.lone_surrogate(tokens);
-                text.emit(&[character], tokens);
-                Escape::None
-            }
-            (Escape::Hex { digits, value }, _) => {
-                let Some(nibble) = char::from(byte).to_digit(16) else {
-                    return (None, rest);
-                };
-                let value = (value << 4) | u16::try_from(nibble).unwrap_or_default();
-                if digits < 3 {
-                    Escape::Hex {
-                        digits: digits.saturating_add(1),
-                        value,
-                    }
-                } else {
-                    text.unit(value, tokens);
-                    Escape::None
-                }
-            }
-            // A control character.
-            (Escape::None, _) => return (None, rest),
-        };
+        self.objects & 1 == 1
     }
 }
 
 impl StringState {
+    /// Reads on. Returns whether the string has ended or `None` if it is malformed.
+    fn read(&mut self, rest: &mut &[u8], tokens: &mut impl Tokens) -> Option<bool> {
+        loop {
+            if let Escape::None = self.escape {
+                let (plain, after) = rest.split_at(plain_length(rest).min(rest.len()));
+                if !plain.is_empty() {
+                    self.lone_surrogate(tokens);
+                    self.emit(plain, tokens);
+                }
+                *rest = after;
+            }
+            let Some((&byte, after)) = rest.split_first() else {
+                return Some(false);
+            };
+            *rest = after;
+            self.escape = match (self.escape, byte) {
+                (Escape::None, b'"') => {
+                    self.lone_surrogate(tokens);
+                    if self.wanted {
+                        tokens.string_end(self.key);
+                    }
+                    return Some(true);
+                }
+                (Escape::None, b'\\') => Escape::Begun,
+                (Escape::Begun, b'u') => Escape::Hex { digits: 0, value: 0 },
+                (Escape::Begun, _) => {
+                    let character = short_escape(byte)?;
+                    self.lone_surrogate(tokens);
+                    self.emit(&[character], tokens);
+                    Escape::None
+                }
+                (Escape::Hex { digits, value }, _) => {
+                    let nibble = char::from(byte).to_digit(16)?;
+                    let value = (value << 4) | u16::try_from(nibble).unwrap_or_default();
+                    if digits < 3 {
+                        Escape::Hex {
+                            digits: digits.saturating_add(1),
+                            value,
+                        }
+                    } else {
+                        self.unit(value, tokens);
+                        Escape::None
+                    }
+                }
+                // A control character.
+                (Escape::None, _) => return None,
+            };
+        }
+    }
+
     fn emit(&self, piece: &[u8], tokens: &mut impl Tokens) {
         if self.wanted {
             tokens.piece(self.key, piece);
@@ -392,34 +424,12 @@ fn short_escape(byte: u8) -> Option<u8> {
     })
 }
 
-/// Number of bytes before the next quote, backslash or control character. Reads eight bytes at a
-/// time, because most of a response is plain text.
-fn plain_length(bytes: &[u8]) -> usize {
-    let (words, tail) = bytes.as_chunks::<8>();
-    let whole = words
+/// Number of bytes before the next token.
+fn space_length(bytes: &[u8]) -> usize {
+    let token = bytes
         .iter()
-        .take_while(|word| !has_special(u64::from_le_bytes(**word)))
-        .count();
-    let start = whole.saturating_mul(8);
-    let rest = if whole == words.len() {
-        tail
-    } else {
-        bytes.get(start..).unwrap_or_default()
-    };
-    let special = rest
-        .iter()
-        .position(|&byte| byte < 0x20 || byte == b'"' || byte == b'\\');
-    start.saturating_add(special.unwrap_or(rest.len()))
-}
-
-/// Whether one of the eight bytes may be a quote, a backslash or below 0x20. Only `false` is exact.
-fn has_special(word: u64) -> bool {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    const HIGHS: u64 = 0x8080_8080_8080_8080;
-    let below = |word: u64, bound: u8| word.wrapping_sub(ONES.wrapping_mul(u64::from(bound))) & !word & HIGHS;
-    let quote = word ^ ONES.wrapping_mul(u64::from(b'"'));
-    let backslash = word ^ ONES.wrapping_mul(u64::from(b'\\'));
-    (below(word, 0x20) | below(quote, 1) | below(backslash, 1)) != 0
+        .position(|byte| !matches!(byte, b' ' | b'\t' | b'\n' | b'\r'));
+    token.unwrap_or(bytes.len())
 }
 
 fn digit(byte: u8) -> u64 {

@@ -4,6 +4,7 @@
 //! formatting them was the largest part of accounting (`make bench`).
 
 use crate::encoding::decimal::{push_decimal, push_thousandths};
+use crate::json::plain_length;
 use crate::pricing::PicoUsd;
 
 /// Enough for a typical row, so that the string does not reallocate.
@@ -78,8 +79,7 @@ impl JsonFields {
 }
 
 pub(super) fn quote(text: &mut String, value: &str) {
-    let is_plain = |byte: u8| byte >= b' ' && byte != b'"' && byte != b'\\' && byte != 0x7f;
-    if value.bytes().all(is_plain) {
+    if plain_length(value.as_bytes()) == value.len() {
         text.push('"');
         text.push_str(value);
         text.push('"');

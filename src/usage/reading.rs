@@ -1,5 +1,6 @@
 //! What one JSON document reports.
 
+use crate::json::characters;
 use crate::usage::fields::{Count, Style, UsageField};
 use crate::usage::observe::ResponseMetadata;
 use crate::usage::scan::{Visit, Word};
@@ -200,9 +201,7 @@ impl Visit<UsageField> for Reading {
 
     fn piece(&mut self, field: UsageField, piece: &[u8]) {
         if field == UsageField::Text {
-            // Every byte but the continuation bytes of UTF-8 begins a character.
-            let characters = piece.iter().filter(|&&byte| byte & 0xC0 != 0x80).count();
-            let characters = u64::try_from(characters).unwrap_or(u64::MAX);
+            let characters = u64::try_from(characters(piece)).unwrap_or(u64::MAX);
             self.metadata.characters = self.metadata.characters.saturating_add(characters);
         } else {
             self.word.push(piece);

@@ -99,6 +99,12 @@ impl<F> Clone for ScanLevel<F> {
 
 impl<F> Copy for ScanLevel<F> {}
 
+impl<F> ScanLevel<F> {
+    fn member(&self, key: &[u8]) -> Option<&'static ScanNode<F>> {
+        self.node.members.iter().find(|node| node.key.as_bytes() == key)
+    }
+}
+
 /// A short string, in a buffer of fixed size.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Word {
@@ -202,6 +208,12 @@ impl<F: Copy, V: Visit<F>> Walk<F, V> {
         let node = if level.object { self.member? } else { return None };
         Some(node.field)
     }
+
+    fn enter(&mut self) {
+        if let Some(node) = self.member {
+            self.visitor.enter(node.field);
+        }
+    }
 }
 
 impl<F: Copy, V: Visit<F>> Tokens for Walk<F, V> {
@@ -257,11 +269,22 @@ impl<F: Copy, V: Visit<F>> Tokens for Walk<F, V> {
             return;
         }
         self.member = match (self.innermost(), self.word.bytes()) {
-            (Some(level), Some(word)) => level.node.members.iter().find(|node| node.key.as_bytes() == word),
+            (Some(level), Some(word)) => level.member(word),
             _ => None,
         };
-        if let Some(node) = self.member {
-            self.visitor.enter(node.field);
+        self.enter();
+    }
+
+    fn plain_string(&mut self, key: bool, text: &[u8]) {
+        if key {
+            // Without a copy.
+            self.member = self.innermost().and_then(|level| level.member(text));
+            self.enter();
+        } else if let Some(field) = self.field() {
+            if !text.is_empty() {
+                self.visitor.piece(field, text);
+            }
+            self.visitor.string(field);
         }
     }
 
