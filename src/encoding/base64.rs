@@ -22,44 +22,70 @@ impl Base64 {
     /// `output` still receives what precedes it.
     pub(crate) fn push(&mut self, text: &[u8], mut output: impl FnMut(&[u8])) -> Result<(), NotBase64> {
         let mut block = [0; Self::BLOCK_BYTES];
-        // Four characters make three bytes, so a block has room for these and for bits left over.
-        for piece in text.chunks(Self::BLOCK_BYTES) {
-            let mut room = block.iter_mut();
-            let mut length: usize = 0;
-            let mut outcome = Ok(());
-            for &character in piece {
-                let Some(value) = value(character).filter(|_| !self.padding) else {
-                    if character == b'=' {
-                        self.padding = true;
-                        continue;
-                    }
-                    outcome = Err(NotBase64);
-                    break;
-                };
-                self.bits = (self.bits << 6) | u32::from(value);
-                self.characters = self.characters.saturating_add(1);
-                let byte = match self.characters {
-                    2 => self.bits >> 4,
-                    3 => self.bits >> 2,
-                    4 => {
-                        self.characters = 0;
-                        self.bits
-                    }
-                    _ => continue,
-                };
-                let [.., byte] = byte.to_be_bytes();
-                if let Some(room) = room.next() {
-                    *room = byte;
-                    length = length.saturating_add(1);
+        let mut rest = text;
+        loop {
+            if self.characters == 0 && !self.padding {
+                let (decoded, after) = decode_groups(rest, &mut block);
+                rest = after;
+                if !decoded.is_empty() {
+                    output(decoded);
+                    continue;
                 }
             }
-            if let Some(decoded) = block.get(..length).filter(|decoded| !decoded.is_empty()) {
-                output(decoded);
+            let Some((&character, after)) = rest.split_first() else {
+                return Ok(());
+            };
+            rest = after;
+            if let Some(byte) = self.character(character)? {
+                output(&[byte]);
             }
-            outcome?;
         }
-        Ok(())
     }
+
+    /// Decodes one character. Returns the byte that it completes, if any.
+    fn character(&mut self, character: u8) -> Result<Option<u8>, NotBase64> {
+        if character == b'=' {
+            self.padding = true;
+            return Ok(None);
+        }
+        let value = value(character);
+        if value == OUTSIDE || self.padding {
+            return Err(NotBase64);
+        }
+        self.bits = (self.bits << 6) | u32::from(value);
+        self.characters = self.characters.saturating_add(1);
+        let byte = match self.characters {
+            2 => self.bits >> 4,
+            3 => self.bits >> 2,
+            4 => {
+                self.characters = 0;
+                self.bits
+            }
+            _ => return Ok(None),
+        };
+        let [.., byte] = byte.to_be_bytes();
+        Ok(Some(byte))
+    }
+}
+
+/// Decodes groups of four characters into `block`, up to the first that is incomplete or has another
+/// character. Returns the bytes and the rest of `text`.
+fn decode_groups<'a, 'b>(text: &'a [u8], block: &'b mut [u8]) -> (&'b [u8], &'a [u8]) {
+    let (groups, _) = text.as_chunks::<4>();
+    let (room, _) = block.as_chunks_mut::<3>();
+    let mut count: usize = 0;
+    for (group, bytes) in groups.iter().zip(room) {
+        let [a, b, c, d] = group.map(value);
+        if a | b | c | d == OUTSIDE {
+            break;
+        }
+        let bits = (u32::from(a) << 18) | (u32::from(b) << 12) | (u32::from(c) << 6) | u32::from(d);
+        let [_, decoded @ ..] = bits.to_be_bytes();
+        *bytes = decoded;
+        count = count.saturating_add(1);
+    }
+    let decoded = block.get(..count.saturating_mul(3)).unwrap_or_default();
+    (decoded, text.get(count.saturating_mul(4)..).unwrap_or_default())
 }
 
 static VALUES: [u8; 256] = values();
@@ -81,11 +107,9 @@ const fn values() -> [u8; 256] {
     values
 }
 
-fn value(character: u8) -> Option<u8> {
-    VALUES
-        .get(usize::from(character))
-        .copied()
-        .filter(|&value| value != OUTSIDE)
+/// The value of a character: 0 to 63, or [`OUTSIDE`].
+fn value(character: u8) -> u8 {
+    VALUES.get(usize::from(character)).copied().unwrap_or(OUTSIDE)
 }
 
 #[cfg(test)]
