@@ -11,12 +11,16 @@
 //!
 //! The property begins with the key of the plan: `17|1=us-west-2|2=us-east-1|next=us-east-1|`.
 
+use crate::encoding::decimal::push_decimal;
+
 /// The label of the leg after an attempt that was signed.
 pub const NEXT: &str = "next";
 /// The cluster of a leg when there must be no further attempt.
 pub const NOWHERE: &str = "nowhere";
 
 const SEPARATOR: char = '|';
+/// Enough for a few attempts, so that the property does not reallocate.
+const CAPACITY_BYTES: usize = 128;
 
 /// A leg, with its separators: what the route looks for.
 pub fn leg(label: &str, cluster: &str) -> String {
@@ -30,20 +34,18 @@ pub(crate) fn property<'a>(
     clusters: impl Iterator<Item = &'a str> + Clone,
     next: Option<&str>,
 ) -> String {
-    let mut property = key.to_string();
-    let mut number = first;
-    let mut push = |label: &str, cluster: &str| {
+    let mut property = String::with_capacity(CAPACITY_BYTES);
+    push_decimal(&mut property, key);
+    for (cluster, number) in clusters.chain([NOWHERE]).zip(first..) {
         property.push(SEPARATOR);
-        property.push_str(label);
+        push_decimal(&mut property, number);
         property.push('=');
         property.push_str(cluster);
-    };
-    for cluster in clusters {
-        push(&number.to_string(), cluster);
-        number = number.saturating_add(1);
     }
-    push(&number.to_string(), NOWHERE);
-    push(NEXT, next.unwrap_or(NOWHERE));
+    property.push(SEPARATOR);
+    property.push_str(NEXT);
+    property.push('=');
+    property.push_str(next.unwrap_or(NOWHERE));
     property.push(SEPARATOR);
     property
 }

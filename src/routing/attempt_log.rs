@@ -97,8 +97,8 @@ impl AttemptLog {
     }
 
     /// The attempts made so far, in order.
-    pub(crate) fn attempts(&self) -> Vec<Attempt> {
-        self.attempts.borrow().clone()
+    pub(crate) fn attempts(&self) -> impl Iterator<Item = Attempt> {
+        (0..).map_while(|index: usize| self.attempts.borrow().get(index).copied())
     }
 
     /// Adds to the time taken by signing.

@@ -46,17 +46,20 @@ pub(crate) fn choose(
     load: impl Fn(&Deployment) -> u64,
     random: &mut Random,
 ) -> Option<usize> {
-    let ranked = deployments.iter().enumerate().filter_map(|(index, deployment)| {
-        let condition = condition(deployment)?;
-        Some((rank(deployment, condition), index))
-    });
-    let ranked: Vec<_> = ranked.collect();
-    let best = ranked.iter().map(|(rank, _)| rank).min()?;
-    let equals: Vec<usize> = ranked
-        .iter()
-        .filter(|(rank, _)| rank == best)
-        .map(|(_, index)| *index)
-        .collect();
+    let (mut best, mut equals) = (None, Vec::new());
+    for (index, deployment) in deployments.iter().enumerate() {
+        let Some(condition) = condition(deployment) else {
+            continue;
+        };
+        let rank = rank(deployment, condition);
+        if best.as_ref().is_none_or(|best| rank < *best) {
+            equals.clear();
+            best = Some(rank);
+        } else if best.as_ref().is_some_and(|best| rank > *best) {
+            continue;
+        }
+        equals.push(index);
+    }
     if let [only] = equals[..] {
         return Some(only);
     }

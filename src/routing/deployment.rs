@@ -238,11 +238,11 @@ impl Deployment {
         let name = operation.segment();
         match &self.segment {
             Some(segment) if operation != Operation::CountTokens => {
-                format!("{base_path}/model/{segment}/{name}")
+                [base_path, "/model/", segment, "/", name].concat()
             }
             _ => {
                 let segment = encode_segment(&self.request_model(operation, captures));
-                format!("{base_path}/model/{segment}/{name}")
+                [base_path, "/model/", &segment, "/", name].concat()
             }
         }
     }

@@ -128,9 +128,12 @@ impl Plan {
         onward: Onward,
         now: &impl Fn() -> UnixTime,
     ) -> Vec<(AttemptTarget, Option<Box<Exceeded>>)> {
-        let mut tried: Vec<AttemptTarget> =
-            self.log.attempts().iter().map(|attempt| attempt.target).collect();
-        tried.truncate(made);
+        let mut tried: Vec<AttemptTarget> = self
+            .log
+            .attempts()
+            .map(|attempt| attempt.target)
+            .take(made)
+            .collect();
         let outlook = self.config.outlook();
         let watches = !self.config.routing.cooldown.disabled && self.has_alternatives();
         let watched = outlook.filter(|_| watches);
@@ -311,10 +314,10 @@ impl Plan {
         is_next: bool,
     ) -> Option<AttemptTarget> {
         let model = &self.group(group)?.model;
-        let tried: Vec<&Deployment> = tried
-            .iter()
-            .filter_map(|&target| Some(self.find(target)?.1))
-            .collect();
+        let tried = || {
+            let found = tried.iter().map(|target| self.find(*target));
+            found.flatten().map(|(_, deployment)| deployment)
+        };
         let target_of = |deployment: &Deployment| AttemptTarget {
             group,
             deployment: usize::try_from(deployment.index).unwrap_or(usize::MAX),
@@ -325,14 +328,15 @@ impl Plan {
             if is_full || !self.is_usable(deployment, prospects.now) {
                 return None;
             }
-            let equal = tried.iter().filter(|other| other.digest == deployment.digest);
-            let here = tried
-                .iter()
-                .rposition(|other| other.cluster == deployment.cluster);
+            let equal = tried().filter(|other| other.digest == deployment.digest);
+            let here = tried()
+                .enumerate()
+                .filter(|(_, other)| other.cluster == deployment.cluster)
+                .last();
             Some(Condition {
                 tried: equal.count(),
                 cooling: self.cooling(target, prospects, is_next),
-                region_tried: here.map_or(0, |index| index.saturating_add(1)),
+                region_tried: here.map_or(0, |(index, _)| index.saturating_add(1)),
             })
         };
         let routing = &self.config.routing;
@@ -413,9 +417,7 @@ impl Plan {
     /// credentials for it.
     fn is_usable(&self, deployment: &Deployment, now: &impl Fn() -> UnixTime) -> bool {
         let attempts = self.log.attempts();
-        let mut unusable = attempts
-            .iter()
-            .filter(|attempt| attempt.verdict == Verdict::Unusable);
+        let mut unusable = attempts.filter(|attempt| attempt.verdict == Verdict::Unusable);
         let is_equal = |tried: AttemptTarget| {
             self.find(tried)
                 .is_some_and(|(_, other)| other.digest == deployment.digest)

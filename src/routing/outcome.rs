@@ -83,7 +83,7 @@ impl Plan {
     /// The attempts before attempt `number` had no response, unless one is recorded.
     pub(super) fn report_silence_before(&self, number: u64, class: FailureClass, now: UnixTime) {
         let before = usize::try_from(number.saturating_sub(1)).unwrap_or(usize::MAX);
-        for (index, attempt) in self.log.attempts().into_iter().enumerate().take(before) {
+        for (index, attempt) in self.log.attempts().enumerate().take(before) {
             if !attempt.is_reported {
                 self.report_silence(index, attempt, class, now);
             }

@@ -194,7 +194,7 @@ impl Plan {
     /// The attempts made so far, in order: the model group, the deployment, the status of the
     /// response (0 if there was none), and the verdict.
     pub(crate) fn attempts_made(&self) -> impl Iterator<Item = (&ModelGroup, &Deployment, u16, Verdict)> {
-        self.log.attempts().into_iter().filter_map(|attempt| {
+        self.log.attempts().filter_map(|attempt| {
             let (model, deployment) = self.find(attempt.target)?;
             Some((model, deployment, attempt.status, attempt.verdict))
         })
@@ -228,9 +228,10 @@ impl Plan {
 
     /// How many fallbacks were tried.
     pub(crate) fn fallback_count(&self) -> u64 {
-        let mut groups: Vec<usize> = self.log.attempts().iter().map(|made| made.target.group).collect();
-        groups.dedup();
-        let fallbacks = groups.iter().filter(|group| **group > 0).count();
+        let mut last = 0;
+        let groups = self.log.attempts().map(|made| made.target.group);
+        let begun = groups.filter(|group| std::mem::replace(&mut last, *group) != *group);
+        let fallbacks = begun.filter(|group| *group > 0).count();
         u64::try_from(fallbacks).unwrap_or(u64::MAX)
     }
 

@@ -198,7 +198,7 @@ fn each_fallback_has_an_attempt_however_many_retries_there_are() {
     while answer(&plan, number, 500, at(0)) {
         number += 1;
     }
-    let tried: Vec<usize> = plan.log.attempts().iter().map(|made| made.target.group).collect();
+    let tried: Vec<usize> = plan.log.attempts().map(|made| made.target.group).collect();
     assert_eq!(tried, [0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 2]);
     assert_eq!(plan.fallback_count(), 2);
 }
