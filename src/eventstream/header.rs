@@ -66,9 +66,11 @@ impl<'a> Head<'a> {
     /// Validates a complete block of headers and finds the name of the message.
     pub(super) fn parse(block: &'a [u8]) -> Result<Self, DecodeError> {
         let (mut message_type, mut event, mut exception, mut error) = ("", "", "", "");
+        // Checking all of a block at once is faster than checking each of its texts.
+        let text = std::str::from_utf8(block).ok();
         let mut rest = block;
         while !rest.is_empty() {
-            let header = take_header(&mut rest)?;
+            let header = take_header(&mut rest, text)?;
             if let EventValue::Text(value) = header.value {
                 match header.name {
                     ":message-type" => message_type = value,
@@ -97,13 +99,14 @@ impl<'a> Iterator for EventHeaders<'a> {
     type Item = EventHeader<'a>;
 
     fn next(&mut self) -> Option<EventHeader<'a>> {
-        take_header(&mut self.0).ok()
+        take_header(&mut self.0, None).ok()
     }
 }
 
-fn take_header<'a>(rest: &mut &'a [u8]) -> Result<EventHeader<'a>, DecodeError> {
+/// Takes the next header of `rest`, which is the end of a block. `block` is that block, if it is UTF-8.
+fn take_header<'a>(rest: &mut &'a [u8], block: Option<&'a str>) -> Result<EventHeader<'a>, DecodeError> {
     let [name_length] = take(rest)?;
-    let name = take_text(rest, usize::from(name_length))?;
+    let name = take_text(rest, usize::from(name_length), block)?;
     let [kind] = take(rest)?;
     let value = match kind {
         0 => EventValue::Bool(true),
@@ -118,7 +121,7 @@ fn take_header<'a>(rest: &mut &'a [u8]) -> Result<EventHeader<'a>, DecodeError> 
         }
         7 => {
             let length = u16::from_be_bytes(take(rest)?);
-            EventValue::Text(take_text(rest, usize::from(length))?)
+            EventValue::Text(take_text(rest, usize::from(length), block)?)
         }
         8 => EventValue::TimestampMilliseconds(i64::from_be_bytes(take(rest)?)),
         9 => EventValue::Uuid(u128::from_be_bytes(take(rest)?)),
@@ -139,6 +142,16 @@ fn take_bytes<'a>(rest: &mut &'a [u8], length: usize) -> Result<&'a [u8], Decode
     Ok(taken)
 }
 
-fn take_text<'a>(rest: &mut &'a [u8], length: usize) -> Result<&'a str, DecodeError> {
-    std::str::from_utf8(take_bytes(rest, length)?).map_err(|_| DecodeError::HeaderText)
+fn take_text<'a>(rest: &mut &'a [u8], length: usize, block: Option<&'a str>) -> Result<&'a str, DecodeError> {
+    let left = rest.len();
+    let bytes = take_bytes(rest, length)?;
+    let text = match block {
+        // A part of a UTF-8 text is UTF-8 if no character is cut.
+        Some(block) => {
+            let start = block.len().saturating_sub(left);
+            block.get(start..start.saturating_add(length))
+        }
+        None => std::str::from_utf8(bytes).ok(),
+    };
+    text.ok_or(DecodeError::HeaderText)
 }
