@@ -59,7 +59,9 @@ impl Ledger {
     }
 
     pub(super) fn serialize(&self) -> Vec<u8> {
-        let mut bytes = HEADER.to_vec();
+        let entries = self.0.len().saturating_mul(ENTRY_BYTES);
+        let mut bytes = Vec::with_capacity(HEADER.len().saturating_add(entries));
+        bytes.extend(HEADER);
         for entry in &self.0 {
             let Amounts {
                 requests,

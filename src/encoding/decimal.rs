@@ -2,7 +2,10 @@
 
 /// Appends `number` in decimal.
 pub(crate) fn push_decimal(text: &mut String, number: u64) {
-    push_padded(text, number, 1);
+    match u8::try_from(number) {
+        Ok(digit @ 0..=9) => text.push(char::from(digit.saturating_add(b'0'))),
+        _ => push_padded(text, number, 1),
+    }
 }
 
 /// Appends `number` in decimal, padded with zeros to at least `width` digits, up to 20.

@@ -5,8 +5,9 @@ use crate::encoding::hex;
 /// Percent-encodes `bytes` except for RFC 3986's unreserved characters and those that
 /// `also_unreserved` names. `output` receives the result piece by piece; nothing is allocated.
 pub(crate) fn encode(bytes: &[u8], also_unreserved: impl Fn(u8) -> bool, mut output: impl FnMut(&[u8])) {
-    let is_unreserved =
-        |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) || also_unreserved(byte);
+    let is_unreserved = |byte: u8| {
+        byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') || also_unreserved(byte)
+    };
     let mut rest = bytes;
     while let Some(index) = rest.iter().position(|&byte| !is_unreserved(byte)) {
         let (unreserved, reserved) = rest.split_at(index);

@@ -10,6 +10,8 @@ use crate::encoding::decimal::{push_decimal, push_padded};
 const DECIMALS: u32 = 12;
 const PICO_PER_USD: u128 = 1_000_000_000_000;
 const PICO_PER_USD_NARROW: u64 = 1_000_000_000_000;
+/// Room for a typical amount in decimal.
+const AMOUNT_BYTES: usize = 16;
 /// Larger exponents are clamped to this: they are far outside the range of any amount.
 const MAX_EXPONENT: i32 = 10_000;
 
@@ -201,12 +203,16 @@ impl PicoUsd {
             text.push_str(&self.to_string());
             return;
         }
+        text.reserve(AMOUNT_BYTES);
         push_decimal(text, narrow / PICO_PER_USD_NARROW);
-        let fraction = narrow % PICO_PER_USD_NARROW;
+        let (mut fraction, mut decimals) = (narrow % PICO_PER_USD_NARROW, 12usize);
         if fraction > 0 {
+            while fraction.is_multiple_of(10) {
+                fraction /= 10;
+                decimals = decimals.saturating_sub(1);
+            }
             text.push('.');
-            push_padded(text, fraction, 12);
-            text.truncate(text.trim_end_matches('0').len());
+            push_padded(text, fraction, decimals);
         }
     }
 }
