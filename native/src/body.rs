@@ -50,21 +50,35 @@ impl HeldBody {
     }
 }
 
+impl HeldBody {
+    /// Copies up to `max_size` bytes from offset `start`.
+    fn copy(&self, start: usize, max_size: usize) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(max_size.min(self.size().saturating_sub(start)));
+        self.read(start, max_size, &mut |piece| bytes.extend_from_slice(piece));
+        bytes
+    }
+}
+
 impl Buffer for HeldBody {
     fn size(&self) -> usize {
         self.buffered.1.saturating_add(self.received.1)
     }
 
-    fn read(&self, start: usize, max_size: usize) -> Option<Vec<u8>> {
-        let mut window = BodyWindow::new(start, max_size.min(self.size().saturating_sub(start)));
+    fn read(&self, start: usize, max_size: usize, receive: &mut dyn FnMut(&[u8])) -> usize {
+        let wanted = max_size.min(self.size().saturating_sub(start));
+        let mut window = BodyWindow {
+            skip: start,
+            left: wanted,
+        };
         for (part, size) in [self.buffered, self.received] {
-            if size > 0 && !window.is_full() {
+            // What has been read before is in the buffer: usually all of it, in many pieces.
+            if !window.passes_over(size) {
                 self.stream.with_body(part, |pieces| {
-                    pieces.iter().for_each(|piece| window.pass(piece));
+                    pieces.iter().for_each(|piece| window.pass(piece, receive));
                 });
             }
         }
-        Some(window.bytes)
+        wanted.saturating_sub(window.left)
     }
 }
 
@@ -72,7 +86,7 @@ impl EditableBody for HeldBody {
     type Error = CallError;
 
     fn front(&self, size: usize) -> Result<Vec<u8>, CallError> {
-        let piece = self.read(0, size).unwrap_or_default();
+        let piece = self.copy(0, size);
         (piece.len() == size)
             .then_some(piece)
             .ok_or(CallError::SHORT_BODY)
@@ -84,7 +98,7 @@ impl EditableBody for HeldBody {
         if bytes.is_empty() {
             return self.discard(size);
         }
-        let rest = self.read(size, usize::MAX).unwrap_or_default();
+        let rest = self.copy(size, usize::MAX);
         self.discard(self.size())?;
         self.append(bytes)?;
         self.append(&rest)
@@ -101,33 +115,31 @@ impl EditableBody for HeldBody {
     }
 }
 
-/// Copies the bytes of a body from offset `skip` on, up to `left` of them, as its pieces pass.
+/// Selects the bytes of a body from offset `skip` on, `left` of them, as its pieces pass.
 struct BodyWindow {
     skip: usize,
     left: usize,
-    bytes: Vec<u8>,
 }
 
 impl BodyWindow {
-    fn new(skip: usize, left: usize) -> Self {
-        Self {
-            skip,
-            left,
-            bytes: Vec::with_capacity(left),
+    /// Whether nothing is wanted of the next `size` bytes. They then need not pass.
+    const fn passes_over(&mut self, size: usize) -> bool {
+        let is_before = self.skip >= size;
+        if is_before {
+            self.skip = self.skip.saturating_sub(size);
         }
+        is_before || self.left == 0
     }
 
-    const fn is_full(&self) -> bool {
-        self.left == 0
-    }
-
-    fn pass(&mut self, piece: &[u8]) {
+    fn pass(&mut self, piece: &[u8], receive: &mut dyn FnMut(&[u8])) {
         let start = self.skip.min(piece.len());
         self.skip = self.skip.saturating_sub(start);
         let wanted = piece.get(start..).unwrap_or_default();
         let wanted = wanted.get(..self.left).unwrap_or(wanted);
-        self.bytes.extend_from_slice(wanted);
-        self.left = self.left.saturating_sub(wanted.len());
+        if !wanted.is_empty() {
+            receive(wanted);
+            self.left = self.left.saturating_sub(wanted.len());
+        }
     }
 }
 
@@ -135,19 +147,34 @@ impl BodyWindow {
 mod tests {
     use super::*;
 
+    /// The bytes that a window selects of parts, each with its pieces.
+    fn selected(mut window: BodyWindow, parts: &[&[&[u8]]]) -> (Vec<u8>, usize) {
+        let mut bytes = Vec::new();
+        for pieces in parts {
+            if !window.passes_over(pieces.iter().map(|piece| piece.len()).sum()) {
+                for piece in *pieces {
+                    window.pass(piece, &mut |wanted| bytes.extend_from_slice(wanted));
+                }
+            }
+        }
+        (bytes, window.left)
+    }
+
     #[test]
-    fn every_range_of_a_body_in_pieces_is_copied() {
+    fn every_range_of_a_body_in_pieces_is_selected() {
         let body = b"0123456789";
         for split in 0..=body.len() {
             for start in 0..=body.len() {
                 for size in 0..=body.len() - start {
-                    let mut window = BodyWindow::new(start, size);
                     let (first, second) = body.split_at(split);
-                    for piece in [first, b"", second] {
-                        window.pass(piece);
+                    let expected = (body[start..start + size].to_vec(), 0);
+                    for parts in [&[&[first, b"", second][..]][..], &[&[first], &[b"", second]]] {
+                        let window = BodyWindow {
+                            skip: start,
+                            left: size,
+                        };
+                        assert_eq!(selected(window, parts), expected, "{split} {start} {size}");
                     }
-                    assert_eq!(window.bytes, &body[start..start + size], "{split} {start} {size}");
-                    assert!(window.is_full());
                 }
             }
         }
@@ -155,9 +182,7 @@ mod tests {
 
     #[test]
     fn a_body_may_be_shorter_than_what_is_wanted() {
-        let mut window = BodyWindow::new(2, 9);
-        window.pass(b"abc");
-        assert_eq!(window.bytes, b"c");
-        assert!(!window.is_full());
+        let window = BodyWindow { skip: 2, left: 9 };
+        assert_eq!(selected(window, &[&[b"abc"], &[]]), (b"c".to_vec(), 8));
     }
 }

@@ -23,8 +23,10 @@ impl Buffer for EnvoyBody {
         self.size
     }
 
-    fn read(&self, start: usize, max_size: usize) -> Option<Vec<u8>> {
-        host::buffer(self.buffer, start, max_size).ok()
+    fn read(&self, start: usize, max_size: usize, receive: &mut dyn FnMut(&[u8])) -> usize {
+        let bytes = host::buffer(self.buffer, start, max_size).unwrap_or_default();
+        receive(&bytes);
+        bytes.len()
     }
 }
 

@@ -108,11 +108,11 @@ impl Dispatched {
             && start < body.size()
         {
             let wanted = body.size().saturating_sub(start).min(READ_MAX_BYTES);
-            let Some(chunk) = body.read(start, wanted).filter(|chunk| !chunk.is_empty()) else {
+            let count = body.read(start, wanted, &mut |piece| has_content |= response.push(piece));
+            if count == 0 {
                 return has_content;
-            };
-            has_content |= response.push(&chunk);
-            start = start.saturating_add(chunk.len());
+            }
+            start = start.saturating_add(count);
         }
         if end_stream {
             self.end();

@@ -76,7 +76,7 @@ impl Receiving {
     }
 }
 
-/// Passes the bytes of `body` after the first `read_bytes` to `receive`, in chunks.
+/// Passes the bytes of `body` after the first `read_bytes` to `receive`, in pieces.
 ///
 /// # Errors
 /// [`Reject::Host`], or the error of `receive`.
@@ -87,10 +87,17 @@ pub(super) fn read_more(
 ) -> Result<(), Reject> {
     while *read_bytes < body.size() {
         let wanted = body.size().saturating_sub(*read_bytes).min(READ_MAX_BYTES);
-        let chunk = body.read(*read_bytes, wanted).filter(|chunk| !chunk.is_empty());
-        let chunk = chunk.ok_or(Reject::Host)?;
-        receive(&chunk)?;
-        *read_bytes = read_bytes.saturating_add(chunk.len());
+        let mut received = Ok(());
+        let count = body.read(*read_bytes, wanted, &mut |piece| {
+            if received.is_ok() {
+                received = receive(piece);
+            }
+        });
+        received?;
+        if count == 0 {
+            return Err(Reject::Host);
+        }
+        *read_bytes = read_bytes.saturating_add(count);
     }
     Ok(())
 }

@@ -89,8 +89,9 @@ impl Step {
 pub trait Buffer {
     /// Its length, in bytes.
     fn size(&self) -> usize;
-    /// Reads up to `max_size` bytes from offset `start`, or returns `None` if the host call fails.
-    fn read(&self, start: usize, max_size: usize) -> Option<Vec<u8>>;
+    /// Passes up to `max_size` bytes from offset `start` to `receive`, in one or several pieces.
+    /// Returns their number, which is 0 if the host call fails.
+    fn read(&self, start: usize, max_size: usize, receive: &mut dyn FnMut(&[u8])) -> usize;
 }
 
 /// Maximum bytes to read from a [`Buffer`] at once. The memory of a VM never shrinks, so a single

@@ -31,9 +31,14 @@ impl Buffer for &[u8] {
         self.len()
     }
 
-    fn read(&self, start: usize, max_size: usize) -> Option<Vec<u8>> {
-        let end = self.len().min(start.saturating_add(max_size));
-        self.get(start..end).map(<[u8]>::to_vec)
+    fn read(&self, start: usize, max_size: usize, receive: &mut dyn FnMut(&[u8])) -> usize {
+        let bytes = self.get(start..).unwrap_or_default();
+        let bytes = &bytes[..bytes.len().min(max_size)];
+        // In two pieces, as the body may be in several buffers.
+        let (first, second) = bytes.split_at(bytes.len() / 2);
+        receive(first);
+        receive(second);
+        bytes.len()
     }
 }
 

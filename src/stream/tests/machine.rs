@@ -58,8 +58,8 @@ impl Buffer for Unavailable {
         self.0
     }
 
-    fn read(&self, _: usize, _: usize) -> Option<Vec<u8>> {
-        None
+    fn read(&self, _: usize, _: usize, _: &mut dyn FnMut(&[u8])) -> usize {
+        0
     }
 }
 
@@ -272,10 +272,10 @@ fn a_held_body_is_read_once() {
             self.0.len()
         }
 
-        fn read(&self, start: usize, max_size: usize) -> Option<Vec<u8>> {
-            let bytes = self.0.read(start, max_size)?;
-            self.1.set(self.1.get() + bytes.len());
-            Some(bytes)
+        fn read(&self, start: usize, max_size: usize, receive: &mut dyn FnMut(&[u8])) -> usize {
+            let count = self.0.read(start, max_size, receive);
+            self.1.set(self.1.get() + count);
+            count
         }
     }
     let mut stream = dispatched("/model/m/converse");
