@@ -16,6 +16,7 @@ mod scan;
 mod stream;
 #[cfg(test)]
 mod tests;
+mod text_delta;
 mod tokens;
 mod words;
 

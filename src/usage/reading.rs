@@ -142,6 +142,11 @@ impl Reading {
         }
     }
 
+    pub(super) fn add_characters(&mut self, count: usize) {
+        let count = u64::try_from(count).unwrap_or(u64::MAX);
+        self.metadata.characters = self.metadata.characters.saturating_add(count);
+    }
+
     fn counts(&mut self, style: Style) -> &mut Counts {
         match style {
             Style::Usage => &mut self.usage,
@@ -201,8 +206,7 @@ impl Visit<UsageField> for Reading {
 
     fn piece(&mut self, field: UsageField, piece: &[u8]) {
         if field == UsageField::Text {
-            let characters = u64::try_from(characters(piece)).unwrap_or(u64::MAX);
-            self.metadata.characters = self.metadata.characters.saturating_add(characters);
+            self.add_characters(characters(piece));
         } else {
             self.word.push(piece);
         }

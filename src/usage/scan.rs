@@ -191,6 +191,10 @@ impl<F: Copy, V: Visit<F>> Scanner<F, V> {
     pub(super) fn visitor(&self) -> &V {
         &self.walk.visitor
     }
+
+    pub(super) const fn visitor_mut(&mut self) -> &mut V {
+        &mut self.walk.visitor
+    }
 }
 
 impl<F: Copy, V: Visit<F>> Walk<F, V> {

@@ -8,6 +8,7 @@ use crate::usage::headers::HeaderUsage;
 use crate::usage::observe::{Ending, Observation, ResponseMetadata, UnreadableReason};
 use crate::usage::reading::{Counts, Reading};
 use crate::usage::scan::Scanner;
+use crate::usage::text_delta::characters_of_text;
 use crate::usage::tokens::{Usage, UsageSource};
 use crate::usage::words::StreamException;
 
@@ -100,6 +101,8 @@ struct Messages {
 #[derive(Clone, Copy, Debug)]
 enum Current {
     Skipped,
+    /// A document of which nothing has been read yet.
+    NewDocument,
     Document,
     Exception(StreamException),
 }
@@ -174,7 +177,7 @@ impl EventDocument {
             (Self::Chunk(scanner), "chunk") => scanner.restart(),
             _ => return Current::Skipped,
         }
-        Current::Document
+        Current::NewDocument
     }
 
     /// Returns what the complete payload reported, or `None` if it had no content.
@@ -201,8 +204,21 @@ impl MessageSink for Messages {
     fn payload(&mut self, piece: &[u8]) {
         // Errors surface at the end of the document: a malformed scanner never completes.
         match (self.current, &mut self.document) {
+            (Current::NewDocument, EventDocument::Event(scanner)) => {
+                self.current = Current::Document;
+                match characters_of_text(piece) {
+                    Some(count) => {
+                        // In its place: what follows is read as after any other document.
+                        _ = scanner.push(b"{}");
+                        scanner.visitor_mut().add_characters(count);
+                    }
+                    None => _ = scanner.push(piece),
+                }
+            }
             (Current::Document, EventDocument::Event(scanner)) => _ = scanner.push(piece),
-            (Current::Document, EventDocument::Chunk(scanner)) => _ = scanner.push(piece),
+            (Current::NewDocument | Current::Document, EventDocument::Chunk(scanner)) => {
+                _ = scanner.push(piece);
+            }
             (Current::Exception(_) | Current::Skipped, _) => {}
         }
     }
@@ -213,7 +229,7 @@ impl MessageSink for Messages {
         match self.current {
             Current::Skipped => {}
             Current::Exception(exception) => tally.exception = tally.exception.or(Some(exception)),
-            Current::Document => match self.document.reading() {
+            Current::NewDocument | Current::Document => match self.document.reading() {
                 Ok(Some(reading)) => tally.record(reading),
                 Ok(None) => {}
                 Err(unreadable) => tally.unreadable = tally.unreadable.or(Some(unreadable)),

@@ -399,3 +399,30 @@ proptest! {
         prop_assert_eq!(result(&cut(&stream, &cuts)), result(&[&stream]));
     }
 }
+
+#[test]
+fn text_is_counted_in_any_form_of_its_event() {
+    for (payload, expected) in [
+        (
+            r#"{"contentBlockIndex":0,"delta":{"text":"héllo"},"p":"ab"}"#,
+            Some(5),
+        ),
+        (r#"{"contentBlockIndex":7,"delta":{"text":"héllo"}}"#, Some(5)),
+        (r#"{"delta":{"text":"héllo"},"contentBlockIndex":0}"#, Some(5)),
+        (
+            r#"{"contentBlockIndex":0,"delta":{"text":"h\u00e9llo"},"p":"ab"}"#,
+            Some(5),
+        ),
+        (r#" {"contentBlockIndex":0,"delta":{"text":"héllo"}} "#, Some(5)),
+        (r#"{"contentBlockIndex":0,"delta":{"text":"héllo"}}x"#, None),
+        (r#"{"contentBlockIndex":0,"delta":{"text":"héllo"}}{}"#, None),
+        (r#"{"contentBlockIndex":00,"delta":{"text":"héllo"}}"#, None),
+        (r#"{"contentBlockIndex":0,"delta":{"text":"héllo"}"#, None),
+    ] {
+        let frames = [event("contentBlockDelta", payload)];
+        let seen = observe(StreamKind::Converse, &frames, Ending::Cut);
+        let expected_reason = expected.is_none().then_some(UnreadableReason::Json);
+        assert_eq!(seen.unreadable, expected_reason, "{payload}");
+        assert_eq!(seen.characters, expected.unwrap_or(0), "{payload}");
+    }
+}
