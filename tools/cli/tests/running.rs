@@ -157,6 +157,39 @@ fn a_used_port_is_reported_with_how_to_choose_another() {
 }
 
 #[test]
+fn a_filter_for_the_other_runtime_is_refused_with_what_to_do() {
+    let state = tempfile::tempdir().unwrap();
+    let file = state.path().canonicalize().unwrap().join("filter");
+    for (start, runtime, found, remedy) in [
+        (b"\0asm", "native", "wasm", "`make native`"),
+        (b"\x7fELF", "wasm", "native", "`make filter`"),
+    ] {
+        std::fs::write(&file, start).unwrap();
+        let mut command = run(state.path(), &["--runtime", runtime]);
+        command.arg("--envoy").arg(envoy()).arg("--filter").arg(&file);
+        let (code, line) = refusal(command);
+        assert_eq!(code, Some(1), "{line}");
+        let cause = format!(
+            "expected a filter for --runtime {runtime}, but {} is one for --runtime {found}: ",
+            file.display()
+        );
+        assert!(line.contains(&cause) && line.contains(remedy), "{line}");
+    }
+}
+
+#[test]
+fn a_missing_native_module_is_reported_with_how_to_build_it() {
+    let state = tempfile::tempdir().unwrap();
+    let mut command = run(state.path(), &["--runtime", "native"]);
+    command.arg("--envoy").arg(envoy());
+    let (code, line) = refusal(command);
+    assert_eq!(code, Some(1), "{line}");
+    for part in ["dist/libenvoy_bedrock.so", "`make native`"] {
+        assert!(line.contains(part), "{line}");
+    }
+}
+
+#[test]
 fn a_filter_that_envoy_cannot_load_is_reported_with_envoys_errors() {
     let state = tempfile::tempdir().unwrap();
     let broken = state.path().join("broken.wasm");

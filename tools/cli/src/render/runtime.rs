@@ -29,6 +29,17 @@ impl FilterRuntime {
         }
     }
 
+    /// What runs the file that begins with these bytes. `None` if it is neither kind of filter.
+    pub(crate) fn of_file(start: &[u8]) -> Option<Self> {
+        if start.starts_with(b"\0asm") {
+            Some(Self::Wasm)
+        } else if start.starts_with(b"\x7fELF") {
+            Some(Self::Native)
+        } else {
+            None
+        }
+    }
+
     /// How to build the filter.
     pub(crate) const fn how_to_build(self) -> &'static str {
         match self {

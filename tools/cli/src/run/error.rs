@@ -44,6 +44,16 @@ pub(super) enum RunError {
         runtime: FilterRuntime,
         error: io::Error,
     },
+    #[error(
+        "expected a filter for --runtime {runtime}, but {} is one for --runtime {found}: change --runtime or --filter, or {}",
+        path.display(),
+        runtime.how_to_build()
+    )]
+    OtherRuntime {
+        path: PathBuf,
+        runtime: FilterRuntime,
+        found: FilterRuntime,
+    },
     #[error("cannot read {}: {error}", path.display())]
     Unreadable { path: PathBuf, error: io::Error },
     #[error("the path {} is not valid UTF-8", .0.display())]

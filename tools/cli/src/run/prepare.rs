@@ -1,5 +1,7 @@
 //! Everything that can be checked before anything is started.
 
+use std::fs::File;
+use std::io::Read;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 
@@ -15,7 +17,7 @@ use crate::litellm::{self, Note};
 use crate::log::LogFormat;
 use crate::otlp::{self, Collector};
 use crate::prices::PriceList;
-use crate::render::{AccessLog, FilterArguments, Tls};
+use crate::render::{AccessLog, FilterArguments, FilterRuntime, Tls};
 use crate::state::StateDirectory;
 
 /// Where the usual systems keep their CA certificates.
@@ -94,15 +96,27 @@ fn report_notes(format: LogFormat, notes: &[Note]) {
     }
 }
 
-/// The filter's absolute path.
+/// The filter's absolute path. A filter for the other runtime is refused before Envoy starts.
 fn filter(arguments: &FilterArguments) -> Result<String, RunError> {
     let path = Path::new(arguments.path());
-    let absolute = path.canonicalize().map_err(|error| RunError::Filter {
+    let runtime = arguments.runtime;
+    let unreadable = |error| RunError::Filter {
         path: path.to_owned(),
-        runtime: arguments.runtime,
+        runtime,
         error,
-    })?;
-    text(&absolute)
+    };
+    let absolute = path.canonicalize().map_err(unreadable)?;
+    let mut start = Vec::new();
+    let file = File::open(&absolute).map_err(unreadable)?;
+    file.take(4).read_to_end(&mut start).map_err(unreadable)?;
+    match FilterRuntime::of_file(&start) {
+        Some(found) if found != runtime => Err(RunError::OtherRuntime {
+            path: absolute,
+            runtime,
+            found,
+        }),
+        _ => text(&absolute),
+    }
 }
 
 fn held_ports(arguments: &RunArguments) -> Result<HeldPorts, RunError> {
