@@ -143,8 +143,8 @@ clients-test: cli filter $(STAMP) ## The SDKs and frameworks of docs/clients.md 
 soak: cli emulator filter $(STAMP) $(SOAK_TOOLS) ## Mixed load with faults, reloads and kills (SOAK_MINUTES=20, SOAK_ARGS=--help)
 	@PYTHON=$(VENV)/bin/python tests/soak/run --minutes $(SOAK_MINUTES) $(SOAK_ARGS)
 
-bench: cli filter native $(STAMP) ## Compare with plain Envoy and its native signing filter (BENCH_ARGS=--help)
-	@bench/run --native $(NATIVE) $(BENCH_ARGS)
+bench: cli filter native $(STAMP) ## Compare both runtimes with plain Envoy, its signing filter, LiteLLM (BENCH_ARGS=--help)
+	@bench/run $(BENCH_ARGS)
 
 filter: $(WASM) ## Build the filter: dist/envoy-bedrock.wasm
 

@@ -1,17 +1,16 @@
 """The Envoys that are compared, and the one that is their upstream."""
 
 import copy
-import glob
 import hashlib
 import json
 import os
-import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import yaml
+
+from processes import Process, free_port
 
 ROOT = Path(__file__).resolve().parent.parent
 ENVOY = Path(sys.executable).parent / "envoy"
@@ -32,13 +31,8 @@ LIMITS = {
     "budget_duration": "30d",
 }
 FILTERS = "type.googleapis.com/envoy.extensions.filters"
+LITELLM = "litellm"
 STREAM_PATH = "/bedrock/model/bench-stream/converse-stream"
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def gateway_config(unary_port, streams_port):
@@ -70,8 +64,10 @@ def with_keys(config, count, limits):
     return config
 
 
-def render(command, module, folder, config, runtime="wasm"):
-    """The gateway as `envoy-bedrock render` writes it, and the port of its listener."""
+def render(command, module, folder, config):
+    """The gateway as `envoy-bedrock render` writes it for this build of the filter, and the port of
+    its listener."""
+    runtime = "native" if module.suffix == ".so" else "wasm"
     source = folder / "config.yaml"
     source.write_text(yaml.safe_dump(config))
     port = free_port()
@@ -127,7 +123,7 @@ def bare(gateway, unary_port, streams_port, filters=()):
     return envoy, port
 
 
-def native(gateway, unary_port, streams_port):
+def signer(gateway, unary_port, streams_port):
     """Envoy with its own signing filter, which also hashes the body."""
     signing = {
         "name": "aws_request_signing",
@@ -139,25 +135,6 @@ def native(gateway, unary_port, streams_port):
         },
     }
     return bare(gateway, unary_port, streams_port, [signing])
-
-
-def baseline(gateway, module):
-    """The gateway with another build of the filter."""
-    envoy = json.loads(json.dumps(gateway).replace(filter_of(gateway), str(module)))
-    port = envoy["static_resources"]["listeners"][0]["address"]["socket_address"]["port_value"] = (
-        free_port()
-    )
-    envoy["admin"]["address"]["socket_address"]["port_value"] = free_port()
-    return envoy, port
-
-
-def filter_of(gateway):
-    manager = gateway["static_resources"]["listeners"][0]["filter_chains"][0]["filters"][0][
-        "typed_config"
-    ]
-    return manager["http_filters"][0]["typed_config"]["config"]["vm_config"]["code"]["local"][
-        "filename"
-    ]
 
 
 def goes_to(cluster, port):
@@ -227,50 +204,35 @@ def upstream(port):
     }
 
 
-class Envoy:
+class Envoy(Process):
     """A running Envoy with one worker thread."""
 
-    def __init__(self, name, config, port, folder, key=None):
-        self.key = key or VARIABLES["LITELLM_MASTER_KEY"]
-        self.name, self.port = name, port
+    def __init__(self, name, config, port, folder, key=None, launcher=(ENVOY,)):
         path = folder / f"{name}.json"
         path.write_text(json.dumps(config))
-        self.log = folder / f"{name}.log"
-        self.process = subprocess.Popen(
-            [ENVOY, "-c", path, "--concurrency", "1", "--use-dynamic-base-id", "-l", "error"],
-            stdout=subprocess.DEVNULL,
-            stderr=self.log.open("w"),
-            cwd=ROOT,
-            env={**os.environ, **VARIABLES},
-        )
+        command = [
+            *launcher,
+            "-c",
+            path,
+            "--concurrency",
+            "1",
+            "--use-dynamic-base-id",
+            "-l",
+            "error",
+        ]
+        key = key or VARIABLES["LITELLM_MASTER_KEY"]
+        super().__init__(name, command, port, folder / f"{name}.log", key, VARIABLES, ROOT)
 
-    def wait(self):
-        """Returns when it accepts connections."""
-        deadline = time.monotonic() + 60
-        while self.process.poll() is None and time.monotonic() < deadline:
-            try:
-                socket.create_connection(("127.0.0.1", self.port), 1).close()
-                return
-            except OSError:
-                time.sleep(0.1)
-        raise SystemExit(
-            f"bench: Envoy ({self.name}) did not start: {self.log.read_text().strip()}"
-        )
 
-    def cpu_us(self):
-        """CPU time of all its threads."""
-        nanoseconds = 0
-        for path in glob.glob(f"/proc/{self.process.pid}/task/*/schedstat"):
-            nanoseconds += int(Path(path).read_text().split()[0])
-        return nanoseconds / 1000
+class LiteLlm(Process):
+    """LiteLLM's proxy with one worker process, on the same configuration."""
 
-    def resident_kib(self):
-        lines = Path(f"/proc/{self.process.pid}/status").read_text().splitlines()
-        return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS"))
-
-    def stop(self):
-        self.process.terminate()
-        try:
-            self.process.wait(10)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
+    def __init__(self, command, config, folder):
+        path = folder / "litellm.yaml"
+        path.write_text(yaml.safe_dump(config))
+        port = free_port()
+        command = [command, "--config", path, "--host", "127.0.0.1", "--port", str(port)]
+        key = VARIABLES["LITELLM_MASTER_KEY"]
+        # Its prices come with it.
+        variables = VARIABLES | {"LITELLM_LOCAL_MODEL_COST_MAP": "True"}
+        super().__init__(LITELLM, command, port, folder / "litellm.log", key, variables, folder)

@@ -4,7 +4,8 @@ wrk.method = "POST"
 wrk.path = "/bedrock/model/bench/converse"
 wrk.headers["Authorization"] = "Bearer " .. os.getenv("PROXY_KEY")
 wrk.headers["Content-Type"] = "application/json"
-wrk.body = string.rep("x", tonumber(os.getenv("BODY_BYTES")))
+local before, after = '{"messages":[{"role":"user","content":[{"text":"', '"}]}]}'
+wrk.body = before .. string.rep("x", tonumber(os.getenv("BODY_BYTES")) - #before - #after) .. after
 
 function done(summary, latency, _)
   local errors = summary.errors
