@@ -62,6 +62,18 @@ extern "C" fn envoy_dynamic_module_callback_http_filter_reset_stream(
     ask(format!("reset {}", details.text()));
 }
 
+#[unsafe(no_mangle)]
+extern "C" fn envoy_dynamic_module_callback_http_filter_config_increment_counter(
+    _: *mut c_void,
+    id: usize,
+    _: *const c_void,
+    _: usize,
+    value: u64,
+) -> u32 {
+    ask(format!("counter {id}: {value}"));
+    0
+}
+
 /// Functions that return 0, whatever their arguments are.
 macro_rules! idle {
     ($($name:ident)*) => {
@@ -82,7 +94,6 @@ idle! {
     envoy_dynamic_module_callback_http_filter_increment_counter
     envoy_dynamic_module_callback_http_filter_set_gauge
     envoy_dynamic_module_callback_http_filter_record_histogram_value
-    envoy_dynamic_module_callback_http_filter_config_increment_counter
     envoy_dynamic_module_callback_http_filter_config_set_gauge
     envoy_dynamic_module_callback_http_filter_config_record_histogram_value
     envoy_dynamic_module_callback_http_get_headers_size

@@ -51,7 +51,9 @@ impl Registry for NativeHost<'_> {
     }
 
     fn add(&self, id: u32, amount: u64) {
-        self.report(id, amount);
+        if let Some((metrics, _)) = self.metrics {
+            metrics.count(id, amount);
+        }
     }
 
     fn record(&self, id: u32, value: u64) {

@@ -24,5 +24,6 @@ mod main_thread;
 mod series;
 mod shared_data;
 mod signer;
+mod sums;
 mod ticker;
 mod worker;

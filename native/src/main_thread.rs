@@ -96,6 +96,7 @@ pub(crate) fn tick(handle: ConfigHandle<'_>, config: &FilterConfig) {
     let host = NativeHost::new(metrics, MetricsOwner::Config(handle));
     LIMITER.with(|limiter| limiter.settle_debts(now()));
     CAPACITY.with(|capacity| capacity.tick(now(), &host));
+    metrics.report_counters(handle);
     forget_gone();
     trim_memory();
     SERVICES.with_borrow_mut(|services| {

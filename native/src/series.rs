@@ -2,13 +2,14 @@
 //! `metric;label=value;…`. Envoy wants a module to define each metric with the names of its labels
 //! when it is configured, and the values of the labels whenever it records something.
 
-use std::cell::RefCell;
 use std::collections::HashMap;
+use std::sync::{LazyLock, PoisonError, RwLock};
 
 use envoy_bedrock::contract::metrics as names;
 use envoy_bedrock::records::metrics::MetricKind;
 
 use crate::abi::{ConfigHandle, MetricsOwner, SeriesKind};
+use crate::sums::CounterSums;
 
 /// A metric with its labels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -81,21 +82,54 @@ const DEFINITIONS: [Definition; 24] = [
     gauge(names::BUFFERED_BYTES, &[]),
 ];
 
-/// Envoy's ids of the metrics of a configuration, in the order of [`DEFINITIONS`]. `None` if Envoy
-/// has refused one.
+/// The metrics of a configuration.
 #[derive(Debug)]
-pub(crate) struct DefinedMetrics([Option<usize>; DEFINITIONS.len()]);
+pub(crate) struct DefinedMetrics {
+    /// Envoy's ids, in the order of [`DEFINITIONS`]. `None` if Envoy has refused one.
+    ids: [Option<usize>; DEFINITIONS.len()],
+    /// What the counters have counted since the last tick of the configuration.
+    counted: CounterSums,
+}
+
+/// What configurations have counted that are gone. The next tick of any other takes it.
+static LEFT_OVER: CounterSums = CounterSums::new();
 
 impl DefinedMetrics {
     /// Defines the metrics. Only while the configuration is being created. Envoy shows a gauge
     /// without labels from then on, so those that this configuration does not need, by
     /// `is_needed`, are left out.
     pub(crate) fn define(config: ConfigHandle<'_>, is_needed: impl Fn(&str) -> bool) -> Self {
-        Self(DEFINITIONS.map(|definition| {
+        let ids = DEFINITIONS.map(|definition| {
             let Definition { kind, metric, labels } = definition;
             let is_needed = !labels.is_empty() || is_needed(metric);
             is_needed.then(|| config.define(kind, metric, labels)).flatten()
-        }))
+        });
+        Self {
+            ids,
+            counted: CounterSums::new(),
+        }
+    }
+
+    /// Adds to a counter, which Envoy learns with the next [`report_counters`](Self::report_counters).
+    pub(crate) fn count(&self, id: u32, amount: u64) {
+        self.counted.add(id, amount);
+    }
+
+    /// Tells Envoy what the counters have counted. On the main thread.
+    pub(crate) fn report_counters(&self, config: ConfigHandle<'_>) {
+        for counted in [&self.counted, &LEFT_OVER] {
+            for (id, amount) in counted.take() {
+                record(id, amount, self, MetricsOwner::Config(config));
+            }
+        }
+    }
+}
+
+impl Drop for DefinedMetrics {
+    fn drop(&mut self) {
+        for (id, amount) in self.counted.take() {
+            LEFT_OVER.add(id, amount);
+        }
     }
 }
 
@@ -134,7 +168,7 @@ impl LabelledSeries {
     }
 }
 
-/// The metrics that a thread has used, by the ids that the core has for them.
+/// The metrics that were used, by the ids that the core has for them on all threads.
 #[derive(Debug, Default)]
 struct UsedSeries {
     ids: HashMap<String, Option<u32>>,
@@ -159,36 +193,40 @@ impl UsedSeries {
     }
 }
 
-thread_local! {
-    static USED: RefCell<UsedSeries> = RefCell::default();
-}
+static USED: LazyLock<RwLock<UsedSeries>> = LazyLock::new(RwLock::default);
 
 /// The core's id of the metric with this name and its labels.
 pub(crate) fn id(kind: MetricKind, name: &str) -> Option<u32> {
-    USED.with_borrow_mut(|used| used.id(kind, name))
+    let used = USED.read().unwrap_or_else(PoisonError::into_inner);
+    if let Some(id) = used.ids.get(name) {
+        return *id;
+    }
+    drop(used);
+    let mut used = USED.write().unwrap_or_else(PoisonError::into_inner);
+    used.id(kind, name)
 }
 
-/// Adds `value` to a counter or histogram, or sets a gauge.
+/// Adds `value` to a counter or histogram, or sets a gauge, at once.
 pub(crate) fn record(id: u32, value: u64, metrics: &DefinedMetrics, recording: MetricsOwner<'_>) {
-    USED.with_borrow(|used| {
-        let series = usize::try_from(id).ok().and_then(|index| used.series.get(index));
-        let Some(LabelledSeries {
-            kind,
-            definition,
-            values,
-        }) = series
-        else {
-            return;
-        };
-        if let Some(Some(metric)) = metrics.0.get(*definition) {
-            recording.record(*kind, *metric, values, value);
-        }
-    });
+    let used = USED.read().unwrap_or_else(PoisonError::into_inner);
+    let series = usize::try_from(id).ok().and_then(|index| used.series.get(index));
+    let Some(LabelledSeries {
+        kind,
+        definition,
+        values,
+    }) = series
+    else {
+        return;
+    };
+    if let Some(Some(metric)) = metrics.ids.get(*definition) {
+        recording.record(*kind, *metric, values, value);
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fake_envoy;
 
     #[test]
     fn a_name_is_taken_apart() {
@@ -234,6 +272,25 @@ mod tests {
         let ids = ["a", "b", "a"].map(|reason| used.id(MetricKind::Counter, &name(reason)));
         assert_eq!(ids, [Some(0), Some(1), Some(0)]);
         assert_eq!(used.id(MetricKind::Counter, "unknown"), None);
+    }
+
+    #[test]
+    fn counters_are_reported_once_and_those_of_a_configuration_that_is_gone_by_another() {
+        let defined = || DefinedMetrics {
+            ids: [Some(7); DEFINITIONS.len()],
+            counted: CounterSums::new(),
+        };
+        let id = id(MetricKind::Counter, &format!("{};reason=x", names::REFUSALS)).unwrap();
+        let (old, new) = (defined(), defined());
+        for (metrics, amount) in [(&old, 2), (&new, 1), (&old, 3)] {
+            metrics.count(id, amount);
+        }
+        drop(old);
+        fake_envoy::asked();
+        new.report_counters(ConfigHandle::fake());
+        assert_eq!(fake_envoy::asked(), ["counter 7: 1", "counter 7: 5"]);
+        new.report_counters(ConfigHandle::fake());
+        assert!(fake_envoy::asked().is_empty());
     }
 
     #[test]

@@ -13,7 +13,7 @@ import requests
 
 from emulator import DEMO_ACCESS_KEY_ID, DEMO_API_KEY, DEMO_SECRET_ACCESS_KEY, ROOT, Emulator
 from processes import end
-from runtime import built, filter_options, read_stats
+from runtime import built, filter_options, read_stats, wait_for_counters
 
 KEY = "sk-e2e-9d2f1c7a44"
 SESSION_TOKEN = "IQoJe2eSession/Token+with==" * 8
@@ -260,6 +260,7 @@ class Gateway:
 
     def metrics(self) -> str:
         """The metrics page that Prometheus scrapes."""
+        wait_for_counters()
         return requests.get(f"http://127.0.0.1:{self.metrics_port}/metrics", timeout=10).text
 
     def leaks(self) -> list:

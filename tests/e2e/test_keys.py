@@ -14,6 +14,7 @@ from botocore.exceptions import ClientError
 from clients import messages, question
 from emulator import ROOT
 from gateway import KEY, command_line
+from runtime import wait_for_counters
 from supervised import Supervised, eventually
 
 MODELS = """
@@ -155,6 +156,7 @@ def test_keys_in_the_configuration_work_and_their_rows_say_whose_they_are(gatewa
     for row in eventually(rows, "the rows of a key, also of a refused request"):
         assert row["api_key"] == digest
         assert (row["team_id"], row["request_tags"]) == ("search", ["nightly"])
+    wait_for_counters()
     page = requests.get(f"{gateway.admin}/stats/prometheus", timeout=10).text
     assert 'key_alias="by-variable"' in page and 'key_alias="listed"' in page
 

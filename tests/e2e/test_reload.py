@@ -15,7 +15,7 @@ import pytest
 import requests
 
 from gateway import KEY, config
-from runtime import RUNTIME, filter_module
+from runtime import RUNTIME, filter_module, read_stats
 from supervised import Supervised, eventually
 
 MODEL = "bedrock/us.anthropic.claude-sonnet-4-5-20250929-v1:0"
@@ -242,6 +242,19 @@ def test_a_request_that_began_before_ends_under_the_old_configuration(running):
     assert [answer.status_code for answer in answers] == [200]
     for stream in streams:
         assert b"totalTokens" in b"".join(stream.iter_content(256))
+
+
+def test_a_reload_neither_loses_nor_doubles_a_count(running):
+    sent = 0
+    for number in range(5):
+        added = f"added-{number}"
+        running.replace(text("first", added))
+        while not running.serves(added):
+            assert running.serves("first")
+            sent += 1
+    assert sent > 0
+    counted = read_stats(running.admin, "envoy_bedrock_requests_total;model_group=first;")
+    assert sum(counted.values()) == sent
 
 
 def test_the_rows_of_earlier_requests_are_still_found_after_many_reloads(running):

@@ -22,6 +22,12 @@ impl ConfigHandle<'_> {
         NonNull::new(pointer).map(|pointer| Self(pointer, PhantomData))
     }
 
+    /// A handle for the unit tests, whose Envoy does not use it.
+    #[cfg(test)]
+    pub(crate) const fn fake() -> Self {
+        Self(NonNull::dangling(), PhantomData)
+    }
+
     pub(super) const fn pointer(self) -> EnvoyPointer {
         self.0.as_ptr()
     }

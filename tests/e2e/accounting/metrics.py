@@ -7,6 +7,8 @@ import time
 
 import requests
 
+from runtime import wait_for_counters
+
 from .scenarios import OPERATIONS, UNREACHABLE
 from .surfaces import Story, differences, is_from_a_call
 
@@ -61,6 +63,7 @@ UNREAD = {"estimated": "cut", "unknown": "absent"}
 
 def metrics_of(gateway, histograms: int) -> dict:
     """The values by name and labels, once the histograms count `histograms` requests."""
+    wait_for_counters()
     deadline = time.monotonic() + HISTOGRAM_SECONDS
     while True:
         page = requests.get(f"{gateway.admin}/stats/prometheus", timeout=10).text
