@@ -32,22 +32,11 @@ impl<'a> NativeHost<'a> {
     pub(crate) const fn without_metrics() -> Self {
         Self { metrics: None }
     }
-
-    fn report(&self, id: u32, value: u64) {
-        if let Some((metrics, recording)) = self.metrics {
-            series::record(id, value, metrics, recording);
-        }
-    }
 }
 
 impl Registry for NativeHost<'_> {
-    /// A counter exists from then on if the main thread defines it.
     fn define(&self, kind: MetricKind, name: &str) -> Option<u32> {
-        let id = series::id(kind, name)?;
-        if let (MetricKind::Counter, Some((_, MetricsOwner::Config(_)))) = (kind, self.metrics) {
-            self.report(id, 0);
-        }
-        Some(id)
+        series::id(kind, name)
     }
 
     fn add(&self, id: u32, amount: u64) {
@@ -57,7 +46,9 @@ impl Registry for NativeHost<'_> {
     }
 
     fn record(&self, id: u32, value: u64) {
-        self.report(id, value);
+        if let Some((metrics, recording)) = self.metrics {
+            series::record(id, value, metrics, recording);
+        }
     }
 }
 

@@ -72,6 +72,7 @@ pub(crate) fn open(
         _ => true,
     });
     let service = worker::open(active, &NativeHost::new(&metrics, MetricsOwner::Config(handle)));
+    metrics.hold_counters(handle);
     if counts_requests {
         CAPACITY.with(|capacity| capacity.report_requests());
     }

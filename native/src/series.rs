@@ -3,7 +3,8 @@
 //! when it is configured, and the values of the labels whenever it records something.
 
 use std::collections::HashMap;
-use std::sync::{LazyLock, PoisonError, RwLock};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, LazyLock, PoisonError, RwLock};
 
 use envoy_bedrock::contract::metrics as names;
 use envoy_bedrock::records::metrics::MetricKind;
@@ -89,6 +90,8 @@ pub(crate) struct DefinedMetrics {
     ids: [Option<usize>; DEFINITIONS.len()],
     /// What the counters have counted since the last tick of the configuration.
     counted: CounterSums,
+    /// How many series were known when Envoy last kept them for it.
+    held: AtomicUsize,
 }
 
 /// What configurations have counted that are gone. The next tick of any other takes it.
@@ -107,6 +110,7 @@ impl DefinedMetrics {
         Self {
             ids,
             counted: CounterSums::new(),
+            held: AtomicUsize::new(0),
         }
     }
 
@@ -121,6 +125,27 @@ impl DefinedMetrics {
             for (id, amount) in counted.take() {
                 record(id, amount, self, MetricsOwner::Config(config));
             }
+        }
+        self.hold_counters(config);
+    }
+
+    /// Has Envoy keep all known counters for this configuration: it forgets a counter with the last
+    /// configuration that has used it. On the main thread.
+    pub(crate) fn hold_counters(&self, config: ConfigHandle<'_>) {
+        let used = USED.read().unwrap_or_else(PoisonError::into_inner);
+        let held = self.held.swap(used.series.len(), Ordering::Relaxed);
+        let new: Vec<_> = used.series.iter().skip(held).map(Arc::clone).collect();
+        drop(used);
+        for series in new {
+            if series.kind == SeriesKind::Counter {
+                self.report(&series, 0, MetricsOwner::Config(config));
+            }
+        }
+    }
+
+    fn report(&self, series: &LabelledSeries, value: u64, recording: MetricsOwner<'_>) {
+        if let Some(Some(metric)) = self.ids.get(series.definition) {
+            recording.record(series.kind, *metric, &series.values, value);
         }
     }
 }
@@ -172,7 +197,7 @@ impl LabelledSeries {
 #[derive(Debug, Default)]
 struct UsedSeries {
     ids: HashMap<String, Option<u32>>,
-    series: Vec<LabelledSeries>,
+    series: Vec<Arc<LabelledSeries>>,
 }
 
 impl UsedSeries {
@@ -185,7 +210,7 @@ impl UsedSeries {
             log::error!("a metric is not known: {name}");
         }
         let id = series.and_then(|series| {
-            self.series.push(series);
+            self.series.push(Arc::new(series));
             u32::try_from(self.series.len()).ok()?.checked_sub(1)
         });
         self.ids.insert(name.to_owned(), id);
@@ -209,17 +234,8 @@ pub(crate) fn id(kind: MetricKind, name: &str) -> Option<u32> {
 /// Adds `value` to a counter or histogram, or sets a gauge, at once.
 pub(crate) fn record(id: u32, value: u64, metrics: &DefinedMetrics, recording: MetricsOwner<'_>) {
     let used = USED.read().unwrap_or_else(PoisonError::into_inner);
-    let series = usize::try_from(id).ok().and_then(|index| used.series.get(index));
-    let Some(LabelledSeries {
-        kind,
-        definition,
-        values,
-    }) = series
-    else {
-        return;
-    };
-    if let Some(Some(metric)) = metrics.ids.get(*definition) {
-        recording.record(*kind, *metric, values, value);
+    if let Some(series) = usize::try_from(id).ok().and_then(|index| used.series.get(index)) {
+        metrics.report(series, value, recording);
     }
 }
 
@@ -279,6 +295,7 @@ mod tests {
         let defined = || DefinedMetrics {
             ids: [Some(7); DEFINITIONS.len()],
             counted: CounterSums::new(),
+            held: AtomicUsize::new(0),
         };
         let id = id(MetricKind::Counter, &format!("{};reason=x", names::REFUSALS)).unwrap();
         let (old, new) = (defined(), defined());
@@ -287,6 +304,8 @@ mod tests {
         }
         drop(old);
         fake_envoy::asked();
+        new.hold_counters(ConfigHandle::fake());
+        assert_eq!(fake_envoy::asked(), ["counter 7: 0"], "it is in use");
         new.report_counters(ConfigHandle::fake());
         assert_eq!(fake_envoy::asked(), ["counter 7: 1", "counter 7: 5"]);
         new.report_counters(ConfigHandle::fake());

@@ -245,16 +245,21 @@ def test_a_request_that_began_before_ends_under_the_old_configuration(running):
 
 
 def test_a_reload_neither_loses_nor_doubles_a_count(running):
-    sent = 0
+    sent = refused = 0
     for number in range(5):
         added = f"added-{number}"
         running.replace(text("first", added))
         while not running.serves(added):
+            refused += 1
             assert running.serves("first")
             sent += 1
     assert sent > 0
-    counted = read_stats(running.admin, "envoy_bedrock_requests_total;model_group=first;")
-    assert sum(counted.values()) == sent
+    counters = (
+        "envoy_bedrock_requests_total;model_group=first;|refusals_total;reason=unknown_model$"
+    )
+    counted = read_stats(running.admin, counters).items()
+    assert sum(count for name, count in counted if "refusals" not in name) == sent
+    assert sum(count for name, count in counted if "refusals" in name) == refused
 
 
 def test_the_rows_of_earlier_requests_are_still_found_after_many_reloads(running):
