@@ -9,6 +9,7 @@ use std::sync::Arc;
 use envoy_bedrock::admission::reject::Reply;
 use envoy_bedrock::contract::names::{STATE_PLAN, STATE_ROW};
 use envoy_bedrock::headers::pairs;
+use envoy_bedrock::records::request_log;
 use envoy_bedrock::routing::plan_table::PlanEntry;
 use envoy_bedrock::stream::service::Service;
 use envoy_bedrock::stream::{Edit, Step, Stream, Then};
@@ -19,7 +20,6 @@ use crate::body::HeldBody;
 use crate::config::{FilterConfig, FilterRole};
 use crate::filter::{FilterFlow, edit_headers, replace_headers, send, serialized_headers};
 use crate::host::{NativeHost, now};
-use crate::logger;
 use crate::ticker::{self, TickedStream};
 use crate::worker::{self, PLANS};
 
@@ -176,11 +176,11 @@ impl GatewayFilter {
             let row = row.as_ref().map(|row| service.record(row, host));
             if let Some(Err(error)) = row.map(|row| stream.set_filter_state(STATE_ROW, &row)) {
                 let message = format_args!("a row of the spend log was lost: {error:?}");
-                logger::error(state.core.call_id(), message);
+                request_log::error(state.core.call_id(), message);
             }
         });
         for message in state.core.cooldown_messages() {
-            logger::warn(state.core.call_id(), format_args!("{message}"));
+            request_log::warn(state.core.call_id(), format_args!("{message}"));
         }
     }
 
@@ -200,7 +200,7 @@ impl GatewayFilter {
         let mut edits = step.edits.into_iter();
         if let Err(error) = edits.try_for_each(|edit| self.edit(state, edit, stream)) {
             let message = format_args!("a host call failed on a stream: {error:?}");
-            logger::error(state.core.call_id(), message);
+            request_log::error(state.core.call_id(), message);
             let step = state.core.edit_failed(step.then, now());
             return self.apply(state, step, stream);
         }
@@ -234,7 +234,7 @@ impl GatewayFilter {
             Edit::RequestBody { edit, size } => edit.apply_to(size, &mut HeldBody::of_request(stream)),
             Edit::DiscardRequestBody(size) => HeldBody::of_request(stream).discard(size),
             Edit::Warn(message) => {
-                logger::warn(state.core.call_id(), format_args!("{message}"));
+                request_log::warn(state.core.call_id(), format_args!("{message}"));
                 Ok(())
             }
             Edit::StartTimer => {

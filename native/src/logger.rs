@@ -1,8 +1,6 @@
 //! Writes the messages of the `log` crate to Envoy's log.
 
-use std::fmt::Arguments;
-
-use envoy_bedrock::contract::names::{LOG_NATIVE, LOG_REQUEST_ID};
+use envoy_bedrock::contract::names::LOG_NATIVE;
 use log::{Level, LevelFilter, Log, Metadata, Record};
 
 use crate::abi::{self, EnvoyLogLevel};
@@ -26,23 +24,6 @@ impl Log for EnvoyLogger {
     }
 
     fn flush(&self) {}
-}
-
-/// Logs an error about the request with this call id.
-pub(crate) fn error(call_id: Option<&str>, message: Arguments<'_>) {
-    about(Level::Error, call_id, message);
-}
-
-/// Logs a warning about the request with this call id.
-pub(crate) fn warn(call_id: Option<&str>, message: Arguments<'_>) {
-    about(Level::Warn, call_id, message);
-}
-
-fn about(level: Level, call_id: Option<&str>, message: Arguments<'_>) {
-    match call_id {
-        Some(id) => log::log!(level, "{message}{LOG_REQUEST_ID}{id}"),
-        None => log::log!(level, "{message}"),
-    }
 }
 
 /// Installs the logger, and a hook that logs the message of a panic. The module is loaded once for

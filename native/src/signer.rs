@@ -6,13 +6,13 @@ use std::rc::Rc;
 
 use envoy_bedrock::admission::reject::Reject;
 use envoy_bedrock::contract::names::{METADATA_CLUSTER, METADATA_NAMESPACE, STATE_PLAN};
+use envoy_bedrock::records::request_log;
 use envoy_bedrock::routing::plan::Plan;
 use envoy_bedrock::stream::attempt::{AttemptEdits, SignedAttempt};
 
 use crate::abi::{CallError, HeaderMapKind, StreamHandle};
 use crate::filter::{FilterFlow, replace_headers, send, serialized_headers};
 use crate::host::now;
-use crate::logger;
 use crate::worker::PLANS;
 
 #[derive(Default)]
@@ -86,7 +86,7 @@ impl SignerState {
     }
 
     fn error(&self, message: Arguments<'_>) {
-        logger::error(self.plan.as_ref().map(|plan| plan.call_id.as_str()), message);
+        request_log::error(self.plan.as_ref().map(|plan| plan.call_id.as_str()), message);
     }
 }
 

@@ -12,15 +12,16 @@ use envoy_bedrock::credentials::CredentialStore;
 use envoy_bedrock::latency::LatencyBoard;
 use envoy_bedrock::limits::Limiter;
 use envoy_bedrock::records::carried::Carried;
+use envoy_bedrock::records::request_log;
 use envoy_bedrock::routing::active_config::ActiveConfig;
 use envoy_bedrock::routing::outlook::Outlook;
 use envoy_bedrock::routing::plan_table::PlanTable;
 use envoy_bedrock::stream::service::Service;
 
+use crate::broker_board;
 use crate::config::{FilterConfig, FilterRole, FilterSettings};
 use crate::host::{NativeHost, now};
 use crate::shared_data::SharedData;
-use crate::{broker_board, logger};
 
 thread_local! {
     /// The plans of the thread's requests: written by the gateway role, read by the signer role.
@@ -81,7 +82,7 @@ pub(crate) fn service(config: &Arc<FilterConfig>) -> Option<Rc<Service>> {
     let (service, seen) = known.unwrap_or_else(|| {
         let service = read(settings).map(|config| open(config, &NativeHost::without_metrics()));
         let service =
-            service.inspect_err(|error| logger::error(None, format_args!("configuration: {error}")));
+            service.inspect_err(|error| request_log::error(None, format_args!("configuration: {error}")));
         let held = WorkerService {
             config: Arc::downgrade(config),
             service: service.ok(),

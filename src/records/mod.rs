@@ -10,4 +10,5 @@ pub mod history;
 pub(crate) mod lookup;
 pub mod metrics;
 pub(crate) mod recorder;
+pub mod request_log;
 pub mod row;

@@ -9,10 +9,11 @@ use proxy_wasm::types::{Action, BufferType, MapType};
 use super::body::EnvoyBody;
 use super::envoy::Envoy;
 use super::host::{self, HostError};
-use super::{PLANS, logger, ticker};
+use super::{PLANS, ticker};
 use crate::admission::reject::Reply;
 use crate::contract::names::{HEADER_REJECTED, PROPERTY_PLAN, PROPERTY_ROW};
 use crate::headers::pairs;
+use crate::records::request_log;
 use crate::routing::plan_table::PlanEntry;
 use crate::stream::service::Service;
 use crate::stream::watch::Draining;
@@ -121,10 +122,10 @@ impl HttpContext for GatewayContext {
         let row = row.map(|row| service.record(&row, &Envoy));
         if let Some(Err(error)) = row.map(|row| host::set_property(PROPERTY_ROW, &row)) {
             let message = format_args!("a row of the spend log was lost: {error:?}");
-            logger::error(stream.core.call_id(), message);
+            request_log::error(stream.core.call_id(), message);
         }
         for message in stream.core.cooldown_messages() {
-            logger::warn(stream.core.call_id(), format_args!("{message}"));
+            request_log::warn(stream.core.call_id(), format_args!("{message}"));
         }
     }
 }
@@ -141,7 +142,7 @@ impl Draining for GatewayStream {
         {
             let message =
                 format_args!("a request could not continue after its credentials had arrived: {error:?}");
-            logger::error(self.core.call_id(), message);
+            request_log::error(self.core.call_id(), message);
         }
     }
 }
@@ -151,7 +152,7 @@ impl GatewayStream {
         let edited = step.edits.into_iter().try_for_each(|edit| self.edit(edit));
         if let Err(error) = edited {
             let message = format_args!("a host call failed on a stream: {error:?}");
-            logger::error(self.core.call_id(), message);
+            request_log::error(self.core.call_id(), message);
             let step = self.core.edit_failed(step.then, host::now());
             return self.apply(step);
         }
@@ -189,7 +190,7 @@ impl GatewayStream {
             }
             Edit::DiscardRequestBody(size) => host::set_request_body(0, size, &[]),
             Edit::Warn(message) => {
-                logger::warn(self.core.call_id(), format_args!("{message}"));
+                request_log::warn(self.core.call_id(), format_args!("{message}"));
                 Ok(())
             }
             Edit::StartTimer => ticker::start(self.plugin_id),
@@ -204,7 +205,7 @@ pub(super) fn send(reply: &Reply, call_id: Option<&str>) -> Action {
     let headers = pairs::serialize(reply.header_pairs());
     if let Err(error) = host::reply(reply.status, &headers, &reply.body) {
         let message = format_args!("a local reply of status {} was lost: {error:?}", reply.status);
-        logger::error(call_id, message);
+        request_log::error(call_id, message);
     }
     Action::Pause
 }

@@ -7,9 +7,10 @@ use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::{Action, MapType};
 
 use super::host::HostError;
-use super::{PLANS, gateway, host, logger};
+use super::{PLANS, gateway, host};
 use crate::admission::reject::Reject;
 use crate::contract::names::{PROPERTY_CLUSTER, PROPERTY_PLAN};
+use crate::records::request_log;
 use crate::routing::plan::Plan;
 use crate::stream::attempt::{AttemptEdits, SignedAttempt};
 
@@ -101,7 +102,7 @@ impl SignerContext {
     }
 
     fn error(&self, message: Arguments<'_>) {
-        logger::error(self.call_id(), message);
+        request_log::error(self.call_id(), message);
     }
 
     fn call_id(&self) -> Option<&str> {
