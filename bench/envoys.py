@@ -10,6 +10,7 @@ from pathlib import Path
 
 import yaml
 
+import report
 from processes import Process, free_port
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -31,7 +32,6 @@ LIMITS = {
     "budget_duration": "30d",
 }
 FILTERS = "type.googleapis.com/envoy.extensions.filters"
-LITELLM = "litellm"
 STREAM_PATH = "/bedrock/model/bench-stream/converse-stream"
 
 
@@ -235,4 +235,6 @@ class LiteLlm(Process):
         key = VARIABLES["LITELLM_MASTER_KEY"]
         # Its prices come with it.
         variables = VARIABLES | {"LITELLM_LOCAL_MODEL_COST_MAP": "True"}
-        super().__init__(LITELLM, command, port, folder / "litellm.log", key, variables, folder)
+        super().__init__(
+            report.LITELLM, command, port, folder / "litellm.log", key, variables, folder
+        )

@@ -19,7 +19,6 @@ COUNTINGS = 3
 # Enough for V8 to compile what is used often.
 WARM_UP = {"request": 300, "stream": 20}
 REQUESTS = {"request": 1000, "stream": 10}
-STREAM_EVENTS = 2000
 ENVOY = Path(importlib.util.find_spec("envoy").origin).parent / "_bin/envoy"
 
 
@@ -41,7 +40,7 @@ def count(variants, folder, progress):
         try:
             envoy.wait(300)
             client = streams.Client(port)
-            stream = functools.partial(client.stream, STREAM_EVENTS)
+            stream = functools.partial(client.stream, streams.LONG_EVENTS)
             counted[name] = {
                 "request": per_run(envoy, output, "request", Requests(envoy).send),
                 "stream": per_run(envoy, output, "stream", stream),

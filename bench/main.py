@@ -23,7 +23,6 @@ SIZES = {
     "1 MB": (1 << 20, 4),
     "10 MB": (10 << 20, 2),
 }
-STREAM_EVENTS = 2000
 DIST = envoys.ROOT / "dist"
 
 
@@ -192,7 +191,7 @@ def measure_unary(chosen, compared):
 
 
 def measure_streams(chosen, compared):
-    raw = {"stream_events": STREAM_EVENTS}
+    raw = {"stream_events": streams.LONG_EVENTS}
     clients = {server.name: streams.Client(server.port) for server in compared}
     repeats = 200 if chosen.quick else 2000
     progress(f"streams: first event of {repeats}")
@@ -202,14 +201,14 @@ def measure_streams(chosen, compared):
             first = clients[server.name].stream(streams.FIRST_EVENTS)
             if number >= 0:
                 firsts[server.name].append(first)
-    progress(f"streams of {STREAM_EVENTS} events: {chosen.rounds} rounds")
+    progress(f"streams of {streams.LONG_EVENTS} events: {chosen.rounds} rounds")
     measured = [server for server in compared if server.name != report.LITELLM]
     raw["streams"] = {server.name: [] for server in measured}
     for number in range(chosen.rounds):
         for server in turn(measured, number):
             before = server.cpu_us()
             for _ in range(5):
-                clients[server.name].stream(STREAM_EVENTS)
+                clients[server.name].stream(streams.LONG_EVENTS)
             raw["streams"][server.name].append({"cpu_us": (server.cpu_us() - before) / 5})
     for client in clients.values():
         client.close()
@@ -240,14 +239,13 @@ def variants(chosen, folder, unary, stream):
 
 
 def start(chosen, folder, running, unary, stream):
-    """Starts all servers. Returns those that are compared, and those with virtual keys."""
+    """Starts what is measured. Returns the servers to compare, and those with virtual keys."""
     config = envoys.gateway_config(unary, stream)
 
     def run(server):
         running.callback(server.stop)
         return server
 
-    upstream = run(envoys.Envoy("upstream", envoys.upstream(unary), unary, folder))
     compared = [
         run(envoys.Envoy(name, *variant, folder))
         for name, variant in variants(chosen, folder, unary, stream).items()
@@ -257,8 +255,8 @@ def start(chosen, folder, running, unary, stream):
         source = envoys.with_keys(config, count, envoys.LIMITS if limits else {})
         rendered = envoys.render(chosen.command, chosen.filter.resolve(), folder, source)
         with_keys.append(run(envoys.Envoy(name, *rendered, folder, envoys.CLIENT_KEY)))
-    progress(f"starting {1 + len(compared) + len(with_keys)} Envoys")
-    for server in [upstream, *compared, *with_keys]:
+    progress(f"starting {len(compared) + len(with_keys)} Envoys")
+    for server in [*compared, *with_keys]:
         server.wait()
     if chosen.litellm:
         progress("starting LiteLLM")
@@ -283,10 +281,10 @@ def main():
         folder = Path(folder)
         unary, stream = free_port(), free_port()
         streams.serve(stream)
+        upstream = envoys.Envoy("upstream", envoys.upstream(unary), unary, folder)
+        running.callback(upstream.stop)
+        upstream.wait()
         if chosen.instructions:
-            upstream = envoys.Envoy("upstream", envoys.upstream(unary), unary, folder)
-            running.callback(upstream.stop)
-            upstream.wait()
             counted = instructions.count(variants(chosen, folder, unary, stream), folder, progress)
             print(report.instructions_table(counted))
             return

@@ -31,6 +31,8 @@ EVENT = frame(
     b"contentBlockDelta", b'{"contentBlockIndex":0,"delta":{"text":" word"},"p":"abcdefgh"}'
 )
 EVENTS_HEADER = "x-amzn-bedrock-bench-events"
+# The length of a long stream.
+LONG_EVENTS = 2000
 # The length of a stream whose request does not say it: LiteLLM drops the header.
 FIRST_EVENTS = 5
 BODY = b'{"messages":[{"role":"user","content":[{"text":"%s"}]}]}' % (b"x" * 970)
