@@ -48,9 +48,7 @@ impl HeldBody {
         }
         Ok(())
     }
-}
 
-impl HeldBody {
     /// Copies up to `max_size` bytes from offset `start`.
     fn copy(&self, start: usize, max_size: usize) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(max_size.min(self.size().saturating_sub(start)));

@@ -52,11 +52,13 @@ pub(crate) fn choose(
             continue;
         };
         let rank = rank(deployment, condition);
-        if best.as_ref().is_none_or(|best| rank < *best) {
-            equals.clear();
-            best = Some(rank);
-        } else if best.as_ref().is_some_and(|best| rank > *best) {
-            continue;
+        match best.as_ref().map(|best| rank.cmp(best)) {
+            Some(Ordering::Greater) => continue,
+            Some(Ordering::Equal) => {}
+            Some(Ordering::Less) | None => {
+                equals.clear();
+                best = Some(rank);
+            }
         }
         equals.push(index);
     }
