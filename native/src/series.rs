@@ -2,6 +2,7 @@
 //! `metric;label=value;…`. Envoy wants a module to define each metric with the names of its labels
 //! when it is configured, and the values of the labels whenever it records something.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock, PoisonError, RwLock};
@@ -231,12 +232,23 @@ pub(crate) fn id(kind: MetricKind, name: &str) -> Option<u32> {
     used.id(kind, name)
 }
 
+thread_local! {
+    /// The series that the thread knows: the first of [`USED`].
+    static KNOWN: RefCell<Vec<Arc<LabelledSeries>>> = RefCell::default();
+}
+
 /// Adds `value` to a counter or histogram, or sets a gauge, at once.
 pub(crate) fn record(id: u32, value: u64, metrics: &DefinedMetrics, recording: MetricsOwner<'_>) {
-    let used = USED.read().unwrap_or_else(PoisonError::into_inner);
-    if let Some(series) = usize::try_from(id).ok().and_then(|index| used.series.get(index)) {
-        metrics.report(series, value, recording);
-    }
+    let Ok(index) = usize::try_from(id) else { return };
+    KNOWN.with_borrow_mut(|known| {
+        if known.len() <= index {
+            let used = USED.read().unwrap_or_else(PoisonError::into_inner);
+            known.extend(used.series.iter().skip(known.len()).map(Arc::clone));
+        }
+        if let Some(series) = known.get(index) {
+            metrics.report(series, value, recording);
+        }
+    });
 }
 
 #[cfg(test)]

@@ -1,20 +1,51 @@
 //! What counters have counted and Envoy does not know yet. Envoy looks up the labels whenever a
 //! counter is increased, so this is done once per tick and not for each request.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+/// How many threads have a part of their own, so that workers do not wait for each other. Further
+/// ones share.
+const PARTS: usize = 64;
+
 /// Amounts by the ids of their series. All threads add, and one takes.
-#[derive(Debug, Default)]
-pub(crate) struct CounterSums(Mutex<Vec<Option<u64>>>);
+#[derive(Debug)]
+pub(crate) struct CounterSums([CounterPart; PARTS]);
+
+/// What some threads have added. It is aligned so that no two parts are in one cache line.
+#[derive(Debug)]
+#[repr(align(128))]
+struct CounterPart(Mutex<Vec<Option<u64>>>);
+
+static THREADS: AtomicUsize = AtomicUsize::new(0);
+
+thread_local! {
+    /// The number of the thread.
+    static THREAD: usize = THREADS.fetch_add(1, Ordering::Relaxed);
+}
 
 impl CounterSums {
     pub(crate) const fn new() -> Self {
-        Self(Mutex::new(Vec::new()))
+        Self([const { CounterPart(Mutex::new(Vec::new())) }; PARTS])
     }
 
     /// Adds to a counter. One that is 0 is taken too, so that it exists.
     pub(crate) fn add(&self, id: u32, amount: u64) {
-        let Ok(index) = usize::try_from(id) else { return };
+        let part = THREAD.with(|thread| thread.checked_rem(PARTS));
+        let part = part.and_then(|index| self.0.get(index));
+        if let (Some(part), Ok(index)) = (part, usize::try_from(id)) {
+            part.add(index, amount);
+        }
+    }
+
+    /// What was added since the last time. A series may appear several times.
+    pub(crate) fn take(&self) -> Vec<(u32, u64)> {
+        self.0.iter().flat_map(CounterPart::take).collect()
+    }
+}
+
+impl CounterPart {
+    fn add(&self, index: usize, amount: u64) {
         let mut sums = self.lock();
         if sums.len() <= index {
             sums.resize(index.saturating_add(1), None);
@@ -24,8 +55,7 @@ impl CounterSums {
         }
     }
 
-    /// What was added since the last time.
-    pub(crate) fn take(&self) -> Vec<(u32, u64)> {
+    fn take(&self) -> Vec<(u32, u64)> {
         let mut sums = self.lock();
         (0..)
             .zip(sums.iter_mut())
